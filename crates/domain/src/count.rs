@@ -1,0 +1,262 @@
+//! The count: what a batch of log entries changes in a ledger.
+//!
+//! Pure: no I/O, no clock. A ledger makes a [`Batch`] of entries, looks up what it knows of the polls and
+//! voters in it, calls [`count`], and writes the [`Changes`] in one transaction. Both ledgers do it this
+//! way, so both count alike. Polls and voters are referred to by their index in the batch; what
+//! numbers a ledger gives them is its own affair.
+
+use std::collections::{HashMap, hash_map};
+
+use crate::{Choices, Entry, Event, MAX_OPTIONS, Poll, PollId, Position, Undecodable, VoterId};
+
+/// Entries of the log, prepared for looking up: which polls and which voters are in it, each once.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The polls that entries of this batch are about.
+    pub polls: Vec<PollId>,
+    /// The voters: index into `polls`, and the pseudonym.
+    pub voters: Vec<(usize, VoterId)>,
+    /// The entries, in order.
+    ops: Vec<(Position, Op)>,
+    /// The position of the last entry.
+    position: Position,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Poll { poll: usize, now: Box<Poll> },
+    Ballot { voter: usize, choices: Choices },
+    Reject(Undecodable),
+}
+
+/// What a ledger knows of a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownPoll {
+    /// The present round.
+    pub round: u32,
+    /// Ballots after this position are of the present round.
+    pub since: Position,
+    /// How many options there are.
+    pub options: usize,
+    /// How many a ballot may choose.
+    pub max_choices: u8,
+}
+
+impl KnownPoll {
+    /// What is to be known of `poll`, whose present round began at `since`.
+    pub fn new(poll: &Poll, since: Position) -> Self {
+        Self { round: poll.round(), since, options: poll.options().len(), max_choices: poll.max_choices() }
+    }
+}
+
+/// The newest ballot of a voter in a poll, of whichever round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Previous {
+    /// Where it stands in the log.
+    pub position: Position,
+    /// What it chose.
+    pub choices: Choices,
+}
+
+/// A ballot to add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedBallot {
+    /// Index into the batch's polls.
+    pub poll: usize,
+    /// Who.
+    pub voter: VoterId,
+    /// Where it stands in the log.
+    pub position: Position,
+    /// What it chose.
+    pub choices: Choices,
+}
+
+/// A poll that is new or different after the batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollUpdate {
+    /// Index into the batch's polls.
+    pub poll: usize,
+    /// The poll as it is now.
+    pub now: Box<Poll>,
+    /// Where its present round began.
+    pub since: Position,
+    /// Where it last changed.
+    pub position: Position,
+}
+
+/// How the figures of one poll move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TallyChange {
+    /// Index into the batch's polls.
+    pub poll: usize,
+    /// The figures start at nothing before the rest is added: a new round began in this batch.
+    pub restart: bool,
+    /// Votes to add, by option; negative where voters changed their minds.
+    pub votes: [i64; MAX_OPTIONS],
+    /// Voters to add.
+    pub voters: i64,
+    /// Ballots to add, over all rounds (never restarts).
+    pub counted: u64,
+}
+
+/// An entry to set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Where it stands in the log.
+    pub position: Position,
+    /// Why it can't be counted, and what it holds.
+    pub entry: Undecodable,
+}
+
+/// Everything that a batch changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New or changed polls.
+    pub polls: Vec<PollUpdate>,
+    /// Ballots to add.
+    pub ballots: Vec<CountedBallot>,
+    /// Figures to move; only polls with ballots or a new round are here.
+    pub tallies: Vec<TallyChange>,
+    /// Entries to set aside.
+    pub rejected: Vec<Rejected>,
+    /// The ledger's position afterwards.
+    pub position: Position,
+    /// How many entries were taken.
+    pub entries: u64,
+}
+
+impl Batch {
+    /// Prepares the entries after `counted`. Those at or below it, and any that is not later than the one
+    /// before it, were counted already and are passed over.
+    pub fn new(counted: Position, entries: impl IntoIterator<Item = Entry>) -> Self {
+        let mut batch = Self { position: counted, ..Self::default() };
+        let mut polls = HashMap::new();
+        let mut voters = HashMap::new();
+        for Entry { position, event } in entries {
+            if position <= batch.position {
+                continue;
+            }
+            batch.position = position;
+            let op = match event {
+                Ok(Event::Poll(now)) => Op::Poll { poll: intern(&mut polls, &mut batch.polls, now.id()), now },
+                Ok(Event::Ballot(ballot)) => {
+                    let poll = intern(&mut polls, &mut batch.polls, ballot.poll);
+                    let voter = intern(&mut voters, &mut batch.voters, (poll, ballot.voter));
+                    Op::Ballot { voter, choices: ballot.choices }
+                }
+                Err(undecodable) => Op::Reject(undecodable),
+            };
+            batch.ops.push((position, op));
+        }
+        batch
+    }
+
+    /// Whether there is nothing to count.
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+}
+
+/// The index of `item` in `list`, where it is put if it is new.
+fn intern<T: Copy + Eq + std::hash::Hash>(index: &mut HashMap<T, usize>, list: &mut Vec<T>, item: T) -> usize {
+    match index.entry(item) {
+        hash_map::Entry::Occupied(known) => *known.get(),
+        hash_map::Entry::Vacant(new) => {
+            list.push(item);
+            *new.insert(list.len() - 1)
+        }
+    }
+}
+
+/// What is being worked out for one poll.
+#[derive(Clone, Default)]
+struct Work {
+    known: Option<KnownPoll>,
+    update: Option<PollUpdate>,
+    tally: Option<TallyChange>,
+}
+
+impl Work {
+    fn tally(&mut self, poll: usize) -> &mut TallyChange {
+        self.tally.get_or_insert(TallyChange { poll, restart: false, votes: [0; MAX_OPTIONS], voters: 0, counted: 0 })
+    }
+}
+
+/// Counts a batch.
+///
+/// `known` and `previous` say what the ledger holds of `batch.polls` and `batch.voters`, in their order.
+/// The state of a poll (open or closed) plays no part: the log decided when it accepted the ballot.
+///
+/// # Panics
+/// If `known` or `previous` is not as long as `batch.polls` or `batch.voters`.
+pub fn count(known: &[Option<KnownPoll>], previous: &[Option<Previous>], batch: Batch) -> Changes {
+    assert_eq!(known.len(), batch.polls.len(), "one answer for each poll");
+    assert_eq!(previous.len(), batch.voters.len(), "one answer for each voter");
+
+    let mut work: Vec<Work> = known.iter().map(|&known| Work { known, ..Work::default() }).collect();
+    let mut newest = previous.to_vec();
+    let mut changes = Changes {
+        ballots: Vec::with_capacity(batch.ops.len()),
+        position: batch.position,
+        entries: u64::try_from(batch.ops.len()).expect("a batch fits"),
+        ..Changes::default()
+    };
+
+    for (position, op) in batch.ops {
+        match op {
+            Op::Reject(entry) => changes.rejected.push(Rejected { position, entry }),
+            Op::Poll { poll, now } => change_poll(&mut work[poll], poll, now, position),
+            Op::Ballot { voter: index, choices } => {
+                let (poll, voter) = batch.voters[index];
+                match add_ballot(&mut work[poll], poll, newest[index], choices) {
+                    Ok(()) => {
+                        newest[index] = Some(Previous { position, choices });
+                        changes.ballots.push(CountedBallot { poll, voter, position, choices });
+                    }
+                    Err(reason) => {
+                        let entry = format!("ballot in {}: {choices}", batch.polls[poll]);
+                        let entry = Undecodable { reason: reason.to_owned(), entry };
+                        changes.rejected.push(Rejected { position, entry });
+                    }
+                }
+            }
+        }
+    }
+    for work in work {
+        changes.polls.extend(work.update);
+        changes.tallies.extend(work.tally);
+    }
+    changes
+}
+
+fn change_poll(work: &mut Work, poll: usize, now: Box<Poll>, position: Position) {
+    let same_round = work.known.filter(|known| known.round >= now.round());
+    let since = same_round.map_or(position, |known| known.since);
+    if work.known.is_some() && same_round.is_none() {
+        let tally = work.tally(poll);
+        tally.restart = true;
+        tally.votes = [0; MAX_OPTIONS];
+        tally.voters = 0;
+    }
+    work.known = Some(KnownPoll::new(&now, since));
+    work.update = Some(PollUpdate { poll, now, since, position });
+}
+
+fn add_ballot(work: &mut Work, poll: usize, newest: Option<Previous>, choices: Choices) -> Result<(), &'static str> {
+    let known = work.known.ok_or("the ledger knows no such poll")?;
+    if choices.bits() >> known.options != 0 {
+        return Err("it chooses an option that the poll does not have");
+    }
+    if choices.len() > u32::from(known.max_choices) {
+        return Err("it chooses more options than the poll allows");
+    }
+    let replaced = newest.filter(|previous| previous.position > known.since);
+    let tally = work.tally(poll);
+    tally.counted += 1;
+    choices.indices().for_each(|option| tally.votes[option] += 1);
+    match replaced {
+        Some(previous) => previous.choices.indices().for_each(|option| tally.votes[option] -= 1),
+        None => tally.voters += 1,
+    }
+    Ok(())
+}

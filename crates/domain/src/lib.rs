@@ -1,0 +1,37 @@
+//! What Scrutin is about, without any I/O: polls, ballots, the count, and the ports through which
+//! the services reach a log and a ledger.
+//!
+//! This crate knows no database, no network and no clock. Whatever it needs of the world is handed in.
+//! The words are those of the glossary in `docs/architecture.md`.
+
+mod choices;
+mod count;
+mod event;
+mod partition;
+mod poll;
+mod poll_id;
+mod ports;
+mod position;
+mod receipt;
+mod secret;
+mod tally;
+mod voter;
+
+pub use choices::{Choices, ChoicesError, MAX_OPTIONS, option_key};
+pub use count::{Batch, Changes, CountedBallot, KnownPoll, PollUpdate, Previous, Rejected, TallyChange, count};
+pub use event::{Ballot, Entry, Event, Undecodable};
+pub use partition::{Partition, Partitions, PartitionsError};
+pub use poll::{
+    Access, ChangeRefused, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange, PollError, PollSpec, PollState,
+    Visibility,
+};
+pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
+pub use ports::{
+    Applied, Attachment, BallotBox, Cast, Change, CurrentBallot, Gap, Inclusion, Ledger, Ledgers, Log, LogId, LogSeed,
+    LogState, Movement, Page, PollSeed, Scoreboard, Unavailable,
+};
+pub use position::Position;
+pub use receipt::{Receipt, ReceiptError};
+pub use secret::{MIN_SECRET_BYTES, Secret, SecretError};
+pub use tally::{Audit, Figures, Recount, Tally};
+pub use voter::VoterId;

@@ -1,0 +1,112 @@
+//! Which partition of the log a poll belongs to.
+
+use std::{fmt, str::FromStr};
+
+use crate::PollId;
+
+/// One partition of the log, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(u16);
+
+impl Partition {
+    /// The partition with this number.
+    pub const fn new(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How many partitions the log has (`PARTITIONS`), 1 to 1024. All services must agree on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partitions(u16);
+
+/// Not a number of partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a number of partitions is 1 to 1024")]
+pub struct PartitionsError;
+
+impl Partitions {
+    /// One partition: enough until a single Redis is not.
+    pub const ONE: Self = Self(1);
+
+    /// A log of `count` partitions.
+    pub fn new(count: u16) -> Result<Self, PartitionsError> {
+        if (1..=1024).contains(&count) { Ok(Self(count)) } else { Err(PartitionsError) }
+    }
+
+    /// How many there are.
+    pub fn count(self) -> u16 {
+        self.0
+    }
+
+    /// All of them, in order.
+    pub fn all(self) -> impl Iterator<Item = Partition> {
+        (0..self.0).map(Partition)
+    }
+
+    /// The partition of a poll: FNV-1a (64 bit) of its id, modulo the number of partitions.
+    ///
+    /// It must never change: ballots of a poll would be looked for in another stream.
+    pub fn of(self, poll: PollId) -> Partition {
+        let hash = fnv1a(poll.as_str().as_bytes());
+        Partition(u16::try_from(hash % u64::from(self.0)).expect("below a u16"))
+    }
+}
+
+impl FromStr for Partitions {
+    type Err = PartitionsError;
+    fn from_str(text: &str) -> Result<Self, PartitionsError> {
+        Self::new(text.parse().map_err(|_| PartitionsError)?)
+    }
+}
+
+impl fmt::Display for Partitions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// FNV-1a, 64 bit (draft-eastlake-fnv): small, fixed for ever, and even enough for ids.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_fnv1a() {
+        // The test vectors of draft-eastlake-fnv.
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn polls_stay_in_their_partitions_for_ever() {
+        let partition = |id, count| Partitions::new(count).unwrap().of(PollId::parse(id).unwrap()).number();
+        assert_eq!(partition("main", 1), 0);
+        for (id, of_4, of_16) in [("main", 0, 8), ("lunch", 3, 15), ("2026-budget", 3, 11), ("a", 0, 12)] {
+            assert_eq!((partition(id, 4), partition(id, 16)), (of_4, of_16), "{id}");
+        }
+    }
+
+    #[test]
+    fn only_1_to_1024_is_a_number_of_partitions() {
+        for bad in ["0", "1025", "-1", "x", ""] {
+            assert_eq!(bad.parse::<Partitions>(), Err(PartitionsError), "{bad}");
+        }
+        assert_eq!("1024".parse::<Partitions>().unwrap().all().count(), 1024);
+    }
+}

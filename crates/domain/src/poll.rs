@@ -1,0 +1,411 @@
+//! A poll: its question, its options, its rules and its state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Choices, ChoicesError, MAX_OPTIONS, PollId};
+
+/// The longest question, in characters.
+pub const MAX_QUESTION_CHARS: usize = 500;
+/// The longest text of an option, in characters.
+pub const MAX_OPTION_CHARS: usize = 200;
+
+/// Whether ballots are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PollState {
+    /// Created, and not opened yet.
+    Waiting,
+    /// Takes ballots.
+    Open,
+    /// Takes no ballots any more; it can be opened again.
+    Closed,
+}
+
+/// Who sees the votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Everybody, at once.
+    Live,
+    /// Only the turnout is shown, until the organiser reveals the votes.
+    Hidden,
+}
+
+/// Who may vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Whoever has the link; one ballot for each browser.
+    Anyone,
+    /// Whoever has a voting code; one ballot for each code.
+    Codes,
+}
+
+/// What an organiser gives to create a poll. Nothing in it is checked yet; [`Poll::new`] does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PollSpec {
+    /// 1 to 500 characters.
+    pub question: String,
+    /// 2 to 26 texts of 1 to 200 characters, all different.
+    pub options: Vec<String>,
+    /// How many options one ballot may choose.
+    #[serde(default = "one")]
+    pub max_choices: u8,
+    /// The state to begin in.
+    #[serde(default = "open")]
+    pub state: PollState,
+    /// Who sees the votes.
+    #[serde(default = "live")]
+    pub results: Visibility,
+    /// Whether a voter may change their ballot while the poll is open.
+    #[serde(default = "yes")]
+    pub changes: bool,
+    /// Who may vote.
+    #[serde(default = "anyone")]
+    pub access: Access,
+    /// Whether the poll stands in the public list.
+    #[serde(default)]
+    pub listed: bool,
+}
+
+fn one() -> u8 {
+    1
+}
+fn yes() -> bool {
+    true
+}
+fn open() -> PollState {
+    PollState::Open
+}
+fn live() -> Visibility {
+    Visibility::Live
+}
+fn anyone() -> Access {
+    Access::Anyone
+}
+
+impl PollSpec {
+    /// A single-choice poll, open to anyone, with live results, in which votes can be changed.
+    pub fn simple<S: Into<String>>(question: impl Into<String>, options: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            question: question.into(),
+            options: options.into_iter().map(Into::into).collect(),
+            max_choices: one(),
+            state: open(),
+            results: live(),
+            changes: yes(),
+            access: anyone(),
+            listed: false,
+        }
+    }
+}
+
+/// A poll that keeps to all limits. Its JSON is what the log and the ledger store.
+///
+/// Fields that a later release adds are ignored by this one, so both can run side by side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Record", into = "Record")]
+pub struct Poll {
+    id: PollId,
+    round: u32,
+    spec: PollSpec,
+}
+
+/// The stored form: one flat object.
+#[derive(Clone, Serialize, Deserialize)]
+struct Record {
+    id: PollId,
+    state: PollState,
+    changes: bool,
+    round: u32,
+    question: String,
+    options: Vec<String>,
+    max_choices: u8,
+    results: Visibility,
+    access: Access,
+    #[serde(default)]
+    listed: bool,
+}
+
+/// Why a poll can't be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PollError {
+    /// Nothing to ask.
+    #[error("question: must not be empty")]
+    NoQuestion,
+    /// Over [`MAX_QUESTION_CHARS`].
+    #[error("question: at most {MAX_QUESTION_CHARS} characters, not {0}")]
+    QuestionTooLong(usize),
+    /// Fewer than 2 or more than [`MAX_OPTIONS`].
+    #[error("options: 2 to {MAX_OPTIONS}, not {0}")]
+    OptionCount(usize),
+    /// An option without text.
+    #[error("options: option {0} is empty")]
+    EmptyOption(char),
+    /// Over [`MAX_OPTION_CHARS`].
+    #[error("options: option {key} has {chars} characters, at most {MAX_OPTION_CHARS} are allowed")]
+    OptionTooLong {
+        /// Which option.
+        key: char,
+        /// How long it is.
+        chars: usize,
+    },
+    /// Two options that voters could not tell apart.
+    #[error("options: options {0} and {1} are the same")]
+    SameOption(char, char),
+    /// Not between 1 and the number of options.
+    #[error("max_choices: 1 to the number of options ({options}), not {max_choices}")]
+    MaxChoices {
+        /// How many options there are.
+        options: usize,
+        /// What was asked for.
+        max_choices: u8,
+    },
+    /// A character that no page can show.
+    #[error("{0}: must not contain control characters")]
+    ControlCharacter(&'static str),
+}
+
+/// What an organiser can do to a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PollChange {
+    /// Take ballots.
+    Open,
+    /// Take no more ballots.
+    Close,
+    /// Show only the turnout.
+    Hide,
+    /// Show the votes.
+    Reveal,
+    /// Begin a new round: the ballots so far no longer count, and stay in the ledger.
+    Reset,
+    /// Put the poll in the public list, or take it out.
+    List(bool),
+    /// Another question, other options or rules. Refused once there are ballots.
+    Rewrite(Box<PollSpec>),
+}
+
+/// Why a change was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeRefused {
+    /// The poll would not keep to the limits.
+    #[error(transparent)]
+    Invalid(#[from] PollError),
+    /// Ballots were cast for what the poll says now.
+    #[error("question, options and rules can't be changed once there are ballots")]
+    HasBallots,
+}
+
+impl Poll {
+    /// A poll in its first round, if `spec` keeps to the limits. Outer white space is trimmed.
+    pub fn new(id: PollId, spec: PollSpec) -> Result<Self, PollError> {
+        Ok(Self { id, round: 1, spec: checked(spec)? })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> PollId {
+        self.id
+    }
+    /// What is asked.
+    pub fn question(&self) -> &str {
+        &self.spec.question
+    }
+    /// The texts of the options; option `a` is the first.
+    pub fn options(&self) -> &[String] {
+        &self.spec.options
+    }
+    /// How many options one ballot may choose.
+    pub fn max_choices(&self) -> u8 {
+        self.spec.max_choices
+    }
+    /// Whether ballots are taken.
+    pub fn state(&self) -> PollState {
+        self.spec.state
+    }
+    /// Whether ballots are taken now.
+    pub fn is_open(&self) -> bool {
+        self.spec.state == PollState::Open
+    }
+    /// Who sees the votes.
+    pub fn results(&self) -> Visibility {
+        self.spec.results
+    }
+    /// Whether only the turnout may be shown.
+    pub fn is_hidden(&self) -> bool {
+        self.spec.results == Visibility::Hidden
+    }
+    /// Whether a voter may change their ballot.
+    pub fn changes(&self) -> bool {
+        self.spec.changes
+    }
+    /// Who may vote.
+    pub fn access(&self) -> Access {
+        self.spec.access
+    }
+    /// Whether it stands in the public list.
+    pub fn listed(&self) -> bool {
+        self.spec.listed
+    }
+    /// Which round this is, from 1; a reset begins the next.
+    pub fn round(&self) -> u32 {
+        self.round
+    }
+
+    /// Whether a ballot with these choices can be cast in this poll.
+    pub fn check(&self, choices: Choices) -> Result<(), ChoicesError> {
+        if let Some(unknown) = choices.indices().find(|&index| index >= self.options().len()) {
+            return Err(ChoicesError::UnknownOption(crate::option_key(unknown)));
+        }
+        let allowed = self.max_choices();
+        if choices.len() > u32::from(allowed) {
+            return Err(ChoicesError::TooMany { allowed, chosen: choices.len() });
+        }
+        Ok(())
+    }
+
+    /// The poll after `change`. `has_ballots` tells whether any was cast in any round.
+    pub fn after(&self, change: &PollChange, has_ballots: bool) -> Result<Self, ChangeRefused> {
+        let mut next = self.clone();
+        match change {
+            PollChange::Open => next.spec.state = PollState::Open,
+            PollChange::Close => next.spec.state = PollState::Closed,
+            PollChange::Hide => next.spec.results = Visibility::Hidden,
+            PollChange::Reveal => next.spec.results = Visibility::Live,
+            PollChange::Reset => next.round = self.round.saturating_add(1),
+            PollChange::List(listed) => next.spec.listed = *listed,
+            PollChange::Rewrite(_) if has_ballots => return Err(ChangeRefused::HasBallots),
+            PollChange::Rewrite(spec) => next.spec = checked((**spec).clone())?,
+        }
+        Ok(next)
+    }
+}
+
+fn checked(mut spec: PollSpec) -> Result<PollSpec, PollError> {
+    trim(&mut spec.question);
+    spec.options.iter_mut().for_each(trim);
+
+    let chars = spec.question.chars().count();
+    match chars {
+        0 => return Err(PollError::NoQuestion),
+        1..=MAX_QUESTION_CHARS => {}
+        _ => return Err(PollError::QuestionTooLong(chars)),
+    }
+    if spec.question.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(PollError::ControlCharacter("question"));
+    }
+    let count = spec.options.len();
+    if !(2..=MAX_OPTIONS).contains(&count) {
+        return Err(PollError::OptionCount(count));
+    }
+    for (index, text) in spec.options.iter().enumerate() {
+        let key = crate::option_key(index);
+        let chars = text.chars().count();
+        if chars == 0 {
+            return Err(PollError::EmptyOption(key));
+        }
+        if chars > MAX_OPTION_CHARS {
+            return Err(PollError::OptionTooLong { key, chars });
+        }
+        if text.chars().any(char::is_control) {
+            return Err(PollError::ControlCharacter("options"));
+        }
+        if let Some(twin) = spec.options[..index].iter().position(|other| other == text) {
+            return Err(PollError::SameOption(crate::option_key(twin), key));
+        }
+    }
+    if spec.max_choices == 0 || usize::from(spec.max_choices) > count {
+        return Err(PollError::MaxChoices { options: count, max_choices: spec.max_choices });
+    }
+    Ok(spec)
+}
+
+fn trim(text: &mut String) {
+    let trimmed = text.trim();
+    if trimmed.len() != text.len() {
+        *text = trimmed.to_owned();
+    }
+}
+
+impl From<Poll> for Record {
+    fn from(Poll { id, round, spec }: Poll) -> Self {
+        let PollSpec { question, options, max_choices, state, results, changes, access, listed } = spec;
+        Self { id, state, changes, round, question, options, max_choices, results, access, listed }
+    }
+}
+
+impl TryFrom<Record> for Poll {
+    type Error = PollError;
+    fn try_from(record: Record) -> Result<Self, PollError> {
+        let Record { id, state, changes, round, question, options, max_choices, results, access, listed } = record;
+        let spec = PollSpec { question, options, max_choices, state, results, changes, access, listed };
+        Ok(Self { id, round, spec: checked(spec)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cats_or_dogs() -> Poll {
+        Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap()
+    }
+
+    #[test]
+    fn the_stored_form_is_what_it_always_was() {
+        let golden = r#"{"id":"main","state":"open","changes":true,"round":1,"question":"Cats or Dogs?","options":["Cats","Dogs"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#;
+        assert_eq!(serde_json::to_string(&cats_or_dogs()).unwrap(), golden);
+        assert_eq!(serde_json::from_str::<Poll>(golden).unwrap(), cats_or_dogs());
+    }
+
+    #[test]
+    fn fields_of_a_later_release_are_ignored_and_bad_ones_refused() {
+        let json = serde_json::to_value(cats_or_dogs()).unwrap();
+        let mut later = json.clone();
+        later["colour"] = "blue".into();
+        assert_eq!(serde_json::from_value::<Poll>(later).unwrap(), cats_or_dogs());
+        let mut broken = json;
+        broken["max_choices"] = 3.into();
+        assert!(serde_json::from_value::<Poll>(broken).is_err());
+    }
+
+    #[test]
+    fn each_limit_is_named_when_broken() {
+        let with = |edit: fn(&mut PollSpec)| {
+            let mut spec = PollSpec::simple("Which?", ["x", "y", "z"]);
+            edit(&mut spec);
+            Poll::new(PollId::MAIN, spec).unwrap_err()
+        };
+        assert_eq!(with(|spec| spec.question = "  ".into()), PollError::NoQuestion);
+        assert_eq!(with(|spec| spec.question = "é".repeat(501)), PollError::QuestionTooLong(501));
+        assert_eq!(with(|spec| spec.question = "a\0b".into()), PollError::ControlCharacter("question"));
+        assert_eq!(with(|spec| spec.options.truncate(1)), PollError::OptionCount(1));
+        assert_eq!(with(|spec| spec.options = vec!["x".into(); 27]), PollError::OptionCount(27));
+        assert_eq!(with(|spec| spec.options[1] = String::new()), PollError::EmptyOption('b'));
+        assert_eq!(with(|spec| spec.options[2] = "é".repeat(201)), PollError::OptionTooLong { key: 'c', chars: 201 });
+        assert_eq!(with(|spec| spec.options[2] = " x ".into()), PollError::SameOption('a', 'c'));
+        assert_eq!(with(|spec| spec.max_choices = 0), PollError::MaxChoices { options: 3, max_choices: 0 });
+        assert_eq!(with(|spec| spec.max_choices = 4), PollError::MaxChoices { options: 3, max_choices: 4 });
+        assert!(Poll::new(PollId::MAIN, PollSpec::simple("é".repeat(500), ["x", &"é".repeat(200)])).is_ok());
+    }
+
+    #[test]
+    fn a_ballot_must_fit_the_poll() {
+        let poll = cats_or_dogs();
+        assert_eq!(poll.check(Choices::parse(["b"]).unwrap()), Ok(()));
+        assert_eq!(poll.check(Choices::parse(["c"]).unwrap()), Err(ChoicesError::UnknownOption('c')));
+        let both = Choices::parse(["a", "b"]).unwrap();
+        assert_eq!(poll.check(both), Err(ChoicesError::TooMany { allowed: 1, chosen: 2 }));
+    }
+
+    #[test]
+    fn changes_do_one_thing_each_and_ballots_fix_the_question() {
+        let poll = cats_or_dogs();
+        assert_eq!(poll.after(&PollChange::Close, true).unwrap().state(), PollState::Closed);
+        assert!(poll.after(&PollChange::Hide, true).unwrap().is_hidden());
+        assert_eq!(poll.after(&PollChange::Reset, true).unwrap().round(), 2);
+        let other = PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes", "No"])));
+        assert_eq!(poll.after(&other, true), Err(ChangeRefused::HasBallots));
+        assert_eq!(poll.after(&other, false).unwrap().question(), "Tea?");
+    }
+}

@@ -1,0 +1,327 @@
+//! The ports: what the services need of a log and a ledger, whoever keeps them.
+//!
+//! | port | asked by | kept by |
+//! |---|---|---|
+//! | [`BallotBox`] | `vote` | the Redis log; the SQLite ledger |
+//! | [`Log`], [`Ledger`], [`Ledgers`] | `worker` | the Redis log; the PostgreSQL ledger |
+//! | [`Scoreboard`] | `result` | the PostgreSQL ledger; the SQLite ledger |
+//!
+//! "Not found" is a value; an error is always [`Unavailable`]: the thing below did not do its work and
+//! the caller can only say so and try again. Errors of drivers never cross a port.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{
+    Audit, Ballot, ChangeRefused, Choices, Entry, Partition, Poll, PollChange, PollId, PollState, Position, Receipt,
+    Tally, VoterId,
+};
+
+/// The thing below did not answer as it should. Whether what was asked of it happened is **not known**.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// Nothing was begun yet: no worker has set up the log. Nothing happened.
+    #[error("the log has not begun yet")]
+    NotBegun,
+    /// The queue before it is full. Nothing happened.
+    #[error("too much is waiting already")]
+    Busy,
+    /// No answer in time.
+    #[error("{what}: no answer within {} ms", after.as_millis())]
+    Timeout {
+        /// What was asked.
+        what: &'static str,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// It answered with an error, or the connection broke.
+    #[error("{what}: {reason}")]
+    Failed {
+        /// What was asked.
+        what: &'static str,
+        /// The driver's words.
+        reason: String,
+    },
+}
+
+impl Unavailable {
+    /// `what` failed for `reason`; for `map_err` at the edge of an adapter.
+    pub fn failed(what: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Failed { what, reason: reason.to_string() }
+    }
+
+    /// Whether it is certain that nothing was done.
+    pub fn nothing_happened(&self) -> bool {
+        matches!(self, Self::NotBegun | Self::Busy)
+    }
+}
+
+/// The log's answer to a ballot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cast {
+    /// The ballot is on the log's disk, and will be counted exactly once.
+    Recorded(Position),
+    /// The poll allows no change, and this voter's ballot stands here already.
+    AlreadyCast(Position),
+    /// The poll takes no ballots.
+    NotOpen(PollState),
+    /// There is no such poll.
+    UnknownPoll,
+}
+
+/// The log's answer to a change of a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Done, and on the log's disk; this is the poll now.
+    Done(Poll),
+    /// A new poll was not created: there is one with this id.
+    Exists,
+    /// There is no such poll.
+    UnknownPoll,
+    /// The rules of polls forbid it.
+    Refused(ChangeRefused),
+}
+
+/// Where `vote` puts ballots, and asks what polls there are.
+///
+/// Each call answers within about two seconds, with [`Unavailable`] if need be.
+#[async_trait]
+pub trait BallotBox: Send + Sync {
+    /// Casts one ballot. Whether the poll is open is decided in the same atomic step that appends.
+    ///
+    /// The choices must have been checked against the poll ([`Poll::check`]).
+    async fn cast(&self, ballot: Ballot) -> Result<Cast, Unavailable>;
+
+    /// The poll as it is now.
+    async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable>;
+
+    /// All polls, by id.
+    async fn polls(&self) -> Result<Vec<Poll>, Unavailable>;
+
+    /// Creates a poll; [`Change::Exists`] if the id is taken.
+    async fn create(&self, poll: Poll) -> Result<Change, Unavailable>;
+
+    /// Changes a poll.
+    async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable>;
+
+    /// How many ballots of this poll the log has accepted, over all rounds; 0 for an unknown poll.
+    async fn accepted(&self, id: PollId) -> Result<u64, Unavailable>;
+
+    /// Whether ballots can be taken now.
+    async fn ready(&self) -> Result<(), Unavailable>;
+}
+
+/// Whether a receipt's ballot is counted. Never what it chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inclusion {
+    /// It is the voter's ballot that counts.
+    Counted,
+    /// It is in the ledger, and a later ballot of the same voter counts instead.
+    Replaced,
+    /// It is in the ledger, and the poll was reset after it.
+    PastRound,
+    /// The ledger has not come to its place in the log yet.
+    Waiting,
+    /// The ledger is past its place and does not hold it. For a receipt that was issued this is a loss,
+    /// and the ledger's gaps say of what.
+    Missing,
+}
+
+/// A ballot that counts at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrentBallot {
+    /// Whose.
+    pub voter: VoterId,
+    /// Its place in the log.
+    pub position: Position,
+    /// What it chooses.
+    pub choices: Choices,
+}
+
+/// Which tallies may have moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Movement {
+    /// These.
+    Polls(Vec<PollId>),
+    /// Any of them: notifications were missed, or can't be had at present.
+    Any,
+}
+
+/// Where `result` reads.
+#[async_trait]
+pub trait Scoreboard: Send + Sync {
+    /// The tallies of these polls, read at one moment; unknown polls are left out.
+    /// The cost grows with the options of the polls asked for, never with the ballots.
+    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable>;
+
+    /// The ids of the polls in the public list that are open, by id; at most 1,000.
+    async fn listed(&self) -> Result<Vec<PollId>, Unavailable>;
+
+    /// Whether the receipt's ballot is counted.
+    async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable>;
+
+    /// The ballots that count at present, at most `limit`, in order of voters, those after `after` only.
+    async fn ballots(
+        &self,
+        poll: PollId,
+        after: Option<VoterId>,
+        limit: u32,
+    ) -> Result<Vec<CurrentBallot>, Unavailable>;
+
+    /// Counts every poll again from its ballots, at one moment.
+    async fn audit(&self) -> Result<Audit, Unavailable>;
+
+    /// Waits until tallies may have moved since the last call. One caller at a time.
+    ///
+    /// While notifications can't be had it returns [`Movement::Any`] every second, so it never fails.
+    async fn moved(&self) -> Movement;
+
+    /// Whether the ledger answers.
+    async fn ready(&self) -> Result<(), Unavailable>;
+}
+
+/// The random id of one incarnation of a partition's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogId(String);
+
+impl LogId {
+    /// From the text that the log and the ledger store.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The stored text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A log that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Which incarnation it is.
+    pub id: LogId,
+    /// Nothing at or below this position can be read from it any more.
+    pub trimmed: Position,
+    /// The last position it has given out; the next is later.
+    pub last: Position,
+}
+
+/// How far a ledger is with one partition of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogState {
+    /// Which incarnation it read last; `None` before the very first.
+    pub log: Option<LogId>,
+    /// Everything up to here is counted.
+    pub position: Position,
+    /// How many ballots the ledger holds of all polls of this partition.
+    pub counted: u64,
+}
+
+/// A part of the log that the ledger could not count: after `after`, up to and including `through`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// In which partition.
+    pub partition: Partition,
+    /// The last position before it that is counted.
+    pub after: Position,
+    /// The last position that is missing.
+    pub through: Position,
+}
+
+/// What a ledger knows of a poll, and a new log must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollSeed {
+    /// The poll.
+    pub poll: Poll,
+    /// How many ballots of it the ledger holds.
+    pub counted: u64,
+    /// Who has a ballot in the present round, where the poll allows no change; else empty.
+    pub voters: Vec<(VoterId, Position)>,
+}
+
+/// What a new log begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSeed {
+    /// Every position of the new log is later than this one.
+    pub after: Position,
+    /// All polls of the partition.
+    pub polls: Vec<PollSeed>,
+}
+
+/// Some entries of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The incarnation they were read from; `None` if the log is gone.
+    pub log: Option<LogId>,
+    /// In order of positions.
+    pub entries: Vec<Entry>,
+}
+
+/// One partition of the log, as the worker that leads it sees it.
+#[async_trait]
+pub trait Log: Send {
+    /// The log that is there, if one has begun.
+    async fn look(&mut self) -> Result<Option<Attachment>, Unavailable>;
+
+    /// Begins a log where none is. If another one begins it meanwhile, that one stands and is returned.
+    async fn begin(&mut self, seed: LogSeed) -> Result<Attachment, Unavailable>;
+
+    /// Makes the log give out only positions after `above` from now on.
+    async fn raise(&mut self, above: Position) -> Result<(), Unavailable>;
+
+    /// Up to `limit` entries after `after`; waits up to `wait` if there are none.
+    async fn read(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable>;
+
+    /// Forgets entries accepted before `before_millis` (since 1970), but none after `counted`.
+    async fn trim(&mut self, counted: Position, before_millis: u64) -> Result<(), Unavailable>;
+
+    /// All polls that the log knows, as they are now.
+    async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable>;
+
+    /// How many ballots this partition's log has accepted, over all polls.
+    async fn accepted(&mut self) -> Result<u64, Unavailable>;
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The ledger's position now.
+    pub position: Position,
+    /// Ballots counted.
+    pub ballots: u64,
+    /// Entries set aside.
+    pub rejected: u64,
+}
+
+/// The ledger of one partition, for its only writer. It is held by whoever has this value: the lock
+/// lives on the connection that writes, so a writer that lost the one has lost the other.
+///
+/// After any error the value is spent; get a new one from [`Ledgers::lead`].
+#[async_trait]
+pub trait Ledger: Send {
+    /// How far it is.
+    async fn state(&mut self) -> Result<LogState, Unavailable>;
+
+    /// Makes sure that a first poll exists: writes `poll` if the ledger holds no poll with its id.
+    async fn found(&mut self, poll: &Poll) -> Result<(), Unavailable>;
+
+    /// What a new log must know.
+    async fn seed(&mut self) -> Result<LogSeed, Unavailable>;
+
+    /// Notes which log is read from now on. With a gap, notes the gap, moves the position behind it, and
+    /// takes in `polls` (as the log has them) where the ledger does not know them.
+    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable>;
+
+    /// Counts a batch and moves the position, in one transaction. Entries at or below the ledger's
+    /// position are passed over, so a batch may be offered again after an error.
+    async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable>;
+}
+
+/// Where a worker applies to be a partition's only writer.
+#[async_trait]
+pub trait Ledgers: Send + Sync {
+    /// Takes the lead of the partition; `None` while another has it.
+    async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable>;
+}

@@ -1,0 +1,92 @@
+//! What a voter can later look up.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{PollId, Position, Secret, VoterId};
+
+const MAC_BYTES: usize = 8;
+const RECEIPT_BYTES: usize = 8 + 16 + MAC_BYTES;
+
+/// A voter's receipt for one acknowledged ballot: where it stands in the log, and whose it is.
+///
+/// With it the ledger says whether the ballot is counted, never what it chose, so it can't be sold.
+/// It is signed, so that an invented one is told from one that is not counted yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The ballot's place in the log.
+    pub position: Position,
+    /// The voter's pseudonym in that poll.
+    pub voter: VoterId,
+}
+
+/// The text is no receipt of this poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no receipt of this poll")]
+pub struct ReceiptError;
+
+impl Receipt {
+    /// The 43 URL-safe characters that the voter gets.
+    pub fn encode(&self, secret: &Secret, poll: PollId) -> String {
+        let mut bytes = [0; RECEIPT_BYTES];
+        bytes[..8].copy_from_slice(&self.position.as_i64().to_be_bytes());
+        bytes[8..24].copy_from_slice(self.voter.as_bytes());
+        bytes[24..].copy_from_slice(&self.mac(secret, poll));
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads a receipt that this installation issued for `poll`.
+    pub fn decode(text: &str, secret: &Secret, poll: PollId) -> Result<Self, ReceiptError> {
+        let mut bytes = [0; RECEIPT_BYTES];
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(RECEIPT_BYTES) => {}
+            _ => return Err(ReceiptError),
+        }
+        let (position, rest) = bytes.split_first_chunk::<8>().expect("32 bytes");
+        let (voter, mac) = rest.split_first_chunk::<16>().expect("24 bytes");
+        let position = Position::from_i64(i64::from_be_bytes(*position)).ok_or(ReceiptError)?;
+        let receipt = Self { position, voter: VoterId::from_bytes(*voter) };
+        // Not in constant time: 64 bits can't be guessed over the network byte by byte when each guess
+        // costs a request and reveals only that a ballot at a known place is counted.
+        if mac == receipt.mac(secret, poll) { Ok(receipt) } else { Err(ReceiptError) }
+    }
+
+    fn mac(&self, secret: &Secret, poll: PollId) -> [u8; MAC_BYTES] {
+        let position = self.position.as_i64().to_be_bytes();
+        let signed = secret.sign("receipt", &[poll.as_str().as_bytes(), &position, self.voter.as_bytes()]);
+        *signed.first_chunk().expect("32 bytes")
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Receipt({})", self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_receipts_of_this_poll_and_installation_are_read() {
+        let secret = Secret::parse(&"x".repeat(32)).unwrap();
+        let voter = VoterId::of_cookie(&secret, PollId::MAIN, b"token");
+        let receipt = Receipt { position: Position::new(1_700_000_000_000, 3).unwrap(), voter };
+        let text = receipt.encode(&secret, PollId::MAIN);
+        assert_eq!(text.len(), 43);
+        assert_eq!(Receipt::decode(&text, &secret, PollId::MAIN), Ok(receipt));
+
+        let other_poll = PollId::parse("other").unwrap();
+        let other_secret = Secret::parse(&"y".repeat(32)).unwrap();
+        assert_eq!(Receipt::decode(&text, &secret, other_poll), Err(ReceiptError));
+        assert_eq!(Receipt::decode(&text, &other_secret, PollId::MAIN), Err(ReceiptError));
+        let mut forged = text.clone().into_bytes();
+        forged[5] = if forged[5] == b'A' { b'B' } else { b'A' };
+        assert_eq!(Receipt::decode(str::from_utf8(&forged).unwrap(), &secret, PollId::MAIN), Err(ReceiptError));
+        for bad in ["", "x", &text[..42], &format!("{text}A"), "é"] {
+            assert_eq!(Receipt::decode(bad, &secret, PollId::MAIN), Err(ReceiptError), "{bad:?}");
+        }
+    }
+}

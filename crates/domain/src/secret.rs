@@ -1,0 +1,78 @@
+//! The key of an installation, and what is derived from it.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The shortest `SECRET_KEY`, in bytes.
+pub const MIN_SECRET_BYTES: usize = 32;
+
+/// The secret of an installation (`SECRET_KEY`). All services of one installation share it.
+///
+/// Pseudonyms, receipts, cookies and links each use a key of their own derived from it, so that
+/// what is made for one purpose is worth nothing for another.
+#[derive(Clone)]
+pub struct Secret([u8; 32]);
+
+/// The given key is too short to be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at least {MIN_SECRET_BYTES} bytes of randomness are needed, not {0}")]
+pub struct SecretError(usize);
+
+impl Secret {
+    /// Takes the configured key, of at least [`MIN_SECRET_BYTES`].
+    pub fn parse(key: &str) -> Result<Self, SecretError> {
+        if key.len() < MIN_SECRET_BYTES {
+            return Err(SecretError(key.len()));
+        }
+        Ok(Self(mac(key.as_bytes(), &[b"scrutin"])))
+    }
+
+    /// The key for one purpose (RFC 5869's expand step with a single block).
+    pub fn key(&self, purpose: &str) -> [u8; 32] {
+        self.sign(purpose, &[])
+    }
+
+    /// HMAC-SHA-256 over the parts, under the key for `purpose`.
+    ///
+    /// Each part goes in with its length, so no two lists of parts are the same message.
+    pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        mac(&mac(&self.0, &[purpose.as_bytes()]), parts)
+    }
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    for part in parts {
+        mac.update(&u64::try_from(part.len()).expect("a length fits").to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// Shows nothing of the key.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_key_is_refused() {
+        assert_eq!(Secret::parse("short").unwrap_err(), SecretError(5));
+        assert!(Secret::parse(&"x".repeat(32)).is_ok());
+    }
+
+    #[test]
+    fn purposes_and_parts_do_not_mix() {
+        let secret = Secret::parse(&"x".repeat(32)).unwrap();
+        assert_ne!(secret.key("voter"), secret.key("receipt"));
+        assert_ne!(secret.sign("voter", &[b"ab", b"c"]), secret.sign("voter", &[b"a", b"bc"]));
+        assert!(!format!("{secret:?}").contains('x'));
+    }
+}

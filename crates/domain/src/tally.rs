@@ -1,0 +1,54 @@
+//! The present score of a poll, and its proof by recount.
+
+use crate::{Gap, Poll, PollId, Position};
+
+/// The numbers of one poll.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Votes by option, as many as the poll has options.
+    pub votes: Vec<u64>,
+    /// Turnout: how many voters have a ballot that counts.
+    pub voters: u64,
+    /// Ballots of this poll in the ledger, over all rounds and changed votes.
+    pub counted: u64,
+}
+
+/// What the ledger holds of one poll at one moment: the poll and its figures belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The poll, as of the last counted change.
+    pub poll: Poll,
+    /// Its figures.
+    pub figures: Figures,
+    /// How far the poll's partition is counted.
+    pub position: Position,
+}
+
+/// One poll's figures as kept and as counted again from the ballots, of the same moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recount {
+    /// Which poll.
+    pub poll: PollId,
+    /// The figures that were kept up with each batch; what the screens show.
+    pub kept: Figures,
+    /// The figures counted again from all ballots.
+    pub recounted: Figures,
+}
+
+impl Recount {
+    /// Whether both are the same.
+    pub fn agrees(&self) -> bool {
+        self.kept == self.recounted
+    }
+}
+
+/// The whole ledger counted again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Every poll, by id.
+    pub polls: Vec<Recount>,
+    /// What the ledger knows it could not count.
+    pub gaps: Vec<Gap>,
+    /// Entries that were set aside because they could not be counted.
+    pub rejected: u64,
+}

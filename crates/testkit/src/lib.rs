@@ -1,0 +1,13 @@
+//! What the tests of this workspace share: private servers on free ports, the contract that both
+//! ledgers keep, the naive count, the real programs as processes, and a real browser.
+//!
+//! Everything started here is killed, and everything written is removed, when its value is dropped.
+//! Where a server is not installed, starting it panics and says which package is missing: a test
+//! that can't run has failed.
+
+pub mod browser;
+pub mod ledger_contract;
+pub mod naive_count;
+pub mod postgres_server;
+pub mod programs;
+pub mod redis_server;
