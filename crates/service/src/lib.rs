@@ -1,1 +1,42 @@
-//! Placeholder.
+//! What every service of Scrutin has: settings, telemetry, health, shutdown, HTTP, languages, pages.
+//!
+//! Nothing here knows what a ballot is counted with; it must not name a log or a ledger.
+
+pub mod admin;
+pub mod assets;
+pub mod headers;
+pub mod http_metrics;
+pub mod http_server;
+pub mod language;
+pub mod language_switch;
+pub mod pages;
+pub mod problem;
+pub mod settings;
+pub mod telemetry;
+
+/// The name of the machine or container that answers, as shown in the pages' footer.
+pub fn instance() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+/// Random bytes from the operating system.
+///
+/// # Panics
+/// If the operating system has none to give; nothing secret can be made then, and it must not be guessable.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// Random bytes as URL-safe text: 22 characters for 16 bytes.
+pub fn random_text<const N: usize>() -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    URL_SAFE_NO_PAD.encode(random_bytes::<N>())
+}
+
+/// The time now, in milliseconds since 1970.
+pub fn now_millis() -> u64 {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+}

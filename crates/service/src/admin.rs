@@ -1,0 +1,107 @@
+//! What a service tells its operator and its platform: `/livez`, `/readyz`, `/metrics`.
+//!
+//! It has an address of its own, which is never published.
+
+use std::{
+    future::Future,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::Pin,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The longest a health check may take before it counts as failed.
+const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Asks a service's own dependencies whether they answer; the error says which does not, and why.
+pub type Readiness = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// Makes a [`Readiness`] of an async function.
+pub fn readiness<F, Fut>(check: F) -> Readiness
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), String>> + Send + 'static,
+{
+    Arc::new(move || Box::pin(check()))
+}
+
+#[derive(Clone)]
+struct Admin {
+    readiness: Readiness,
+    metrics: PrometheusHandle,
+    shutdown: CancellationToken,
+}
+
+/// Serves the operator's address until the program ends. From the moment `shutdown` is cancelled
+/// `/readyz` says no, so that a balancer sends nobody here any more.
+pub fn spawn(listener: TcpListener, readiness: Readiness, metrics: PrometheusHandle, shutdown: CancellationToken) {
+    let router = Router::new()
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(|State(admin): State<Admin>| async move { admin.metrics.render() }))
+        .with_state(Admin { readiness, metrics, shutdown });
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the admin address is not served any more");
+        }
+    });
+}
+
+async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
+    if admin.shutdown.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n".to_owned());
+    }
+    match (admin.readiness)().await {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
+    }
+}
+
+/// The `healthcheck` command of every service: asks `/readyz` at the admin address of this machine, for
+/// containers that have no shell. Success if the service is ready; else it prints what it was told.
+#[expect(clippy::print_stderr, reason = "the output of a command")]
+pub async fn healthcheck(admin_addr: SocketAddr) -> ExitCode {
+    let answer = tokio::time::timeout(HEALTHCHECK_TIMEOUT, ask(here(admin_addr))).await;
+    match answer {
+        Ok(Ok(text)) if text.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
+        Ok(Ok(text)) => {
+            eprintln!("{}", text.lines().last().unwrap_or("no answer"));
+            ExitCode::FAILURE
+        }
+        Ok(Err(error)) => {
+            eprintln!("{admin_addr}: {error}");
+            ExitCode::FAILURE
+        }
+        Err(_) => {
+            eprintln!("{admin_addr}: no answer within {} s", HEALTHCHECK_TIMEOUT.as_secs());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Where to reach, on this machine, what listens on `addr`.
+fn here(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
+}
+
+async fn ask(addr: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(addr).await?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    let mut answer = Vec::new();
+    stream.take(4096).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}

@@ -1,0 +1,84 @@
+//! Pages from templates: embedded in release builds, read anew at each request in debug builds.
+
+use axum::response::{Html, IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use minijinja::{
+    Environment, Error, ErrorKind, State,
+    value::{Kwargs, Value},
+};
+use rust_embed::RustEmbed;
+
+use crate::{
+    assets::{self, SharedTemplates},
+    language::{Language, Messages},
+};
+
+/// The templates and texts of one service, ready to render.
+///
+/// Everything that a template prints is escaped for HTML. Templates have three functions: `t("key", name=value)`
+/// for a text in the page's language, `asset("file.css")` for the address of a static file, and the filter
+/// `number` for a whole number in the page's language. The context always holds `lang`, the language's tag.
+pub struct Pages {
+    environment: Environment<'static>,
+}
+
+impl Pages {
+    /// Pages from the templates of `T` (and the shared ones), with static files of `S`.
+    pub fn new<T: RustEmbed, S: RustEmbed + 'static>(messages: Messages) -> Self {
+        let mut environment = Environment::new();
+        environment.set_auto_reload(cfg!(debug_assertions));
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        environment.set_loader(|name| {
+            let file = T::get(name).or_else(|| SharedTemplates::get(name));
+            file.map(|file| String::from_utf8(file.data.into_owned()))
+                .transpose()
+                .map_err(|error| Error::new(ErrorKind::SyntaxError, error.to_string()))
+        });
+        environment.add_function("t", move |state: &State, key: &str, values: Kwargs| {
+            let mut texts = Vec::new();
+            for name in values.args() {
+                texts.push((name, values.get::<Value>(name)?.to_string()));
+            }
+            if messages.get(Language::English, key).is_none() {
+                return Err(Error::new(ErrorKind::InvalidOperation, format!("there is no text {key:?}")));
+            }
+            let texts: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            Ok(messages.format(language(state), key, &texts))
+        });
+        environment.add_function("asset", |path: &str| {
+            assets::address::<S>(path)
+                .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no static file {path:?}")))
+        });
+        environment.add_filter("number", |state: &State, value: u64| language(state).number(value));
+        Self { environment }
+    }
+
+    /// Renders a template. `context` must be a map; `lang` is added.
+    pub fn render(&self, language: Language, template: &str, context: Value) -> Result<String, Error> {
+        let context = minijinja::context! { lang => language.tag(), ..context };
+        self.environment.get_template(template)?.render(context)
+    }
+
+    /// Renders a page as the answer to a person. It is not to be cached, as it is made for them.
+    ///
+    /// A template that fails is logged and answered with 500.
+    pub fn respond(&self, status: StatusCode, language: Language, template: &str, context: Value) -> Response {
+        match self.render(language, template, context) {
+            Ok(html) => {
+                let mut response = (status, Html(html)).into_response();
+                let headers = response.headers_mut();
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                headers.insert(header::VARY, HeaderValue::from_static("Accept-Language, Cookie"));
+                response
+            }
+            Err(error) => {
+                tracing::error!(page.template = template, error = format!("{error:#}"), "a page could not be made");
+                (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be made. Please try again.\n").into_response()
+            }
+        }
+    }
+}
+
+fn language(state: &State) -> Language {
+    state.lookup("lang").and_then(|lang| lang.as_str().and_then(Language::from_tag)).unwrap_or_default()
+}

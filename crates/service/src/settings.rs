@@ -1,0 +1,244 @@
+//! Reading settings: once, from flags and the environment, with one clear line where a value is wrong.
+
+use std::{fmt, net::SocketAddr, process, str::FromStr, time::Duration};
+
+use clap::{
+    CommandFactory, Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use domain::{Secret, SecretError};
+
+/// Exit code of a program that was called or configured wrongly.
+pub const EXIT_USAGE: i32 = 2;
+
+/// Reads the settings of this program. `--help` and `--version` print and exit with 0; a wrong value
+/// prints one line that names its key and exits with [`EXIT_USAGE`].
+pub fn parse<T: Parser>() -> T {
+    match T::try_parse() {
+        Ok(settings) => settings,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),
+        Err(error) => fail(T::command().get_name(), &one_line::<T>(&error)),
+    }
+}
+
+/// Ends the program because a setting is wrong, with one line on standard error.
+#[expect(clippy::print_stderr, reason = "telemetry has not begun when settings are read")]
+pub fn fail(program: &str, line: &str) -> ! {
+    eprintln!("{program}: {line}");
+    process::exit(EXIT_USAGE)
+}
+
+/// The error as `KEY: what is wrong`, where KEY is the environment's name of the setting.
+fn one_line<T: CommandFactory>(error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let key = text(ContextKind::InvalidArg).map(|arg| environment_name::<T>(&arg));
+    match (error.kind(), key) {
+        (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(key)) => {
+            let value = text(ContextKind::InvalidValue).unwrap_or_default();
+            let reason = std::error::Error::source(error).map(ToString::to_string);
+            let allowed = text(ContextKind::ValidValue).map(|values| format!("one of {values}"));
+            let reason = reason.or(allowed).unwrap_or_else(|| "a value is needed".into());
+            if is_secret(&key) { format!("{key}: {reason}") } else { format!("{key}: {value:?}: {reason}") }
+        }
+        (ErrorKind::MissingRequiredArgument, Some(key)) => format!("{key}: must be set (see --help)"),
+        _ => {
+            let text = error.render().to_string();
+            let line = text.lines().next().unwrap_or_default();
+            format!("{} (see --help)", line.trim_start_matches("error: "))
+        }
+    }
+}
+
+/// `SECRET_KEY` for `--secret-key <SECRET_KEY>`; the flag itself where it has no such name.
+fn environment_name<T: CommandFactory>(arg: &str) -> String {
+    let flag = arg.trim_start_matches("--").split([' ', '=']).next().unwrap_or_default();
+    let command = T::command();
+    let known = command.get_arguments().find(|known| known.get_long() == Some(flag));
+    known.and_then(|known| known.get_env()).map_or_else(|| arg.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Values that must not be printed back: they may hold a password or a key.
+fn is_secret(key: &str) -> bool {
+    ["SECRET", "TOKEN", "_URL", "PASSWORD"].iter().any(|part| key.contains(part))
+}
+
+/// Where every service answers its operator. Never published.
+#[derive(Clone, Debug, clap::Args)]
+pub struct AdminSettings {
+    /// Address of `/livez`, `/readyz` and `/metrics`
+    #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9090")]
+    pub admin_addr: SocketAddr,
+    /// What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,scrutin_vote=debug`
+    #[arg(long, env = "LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// A text that is needed to start and must not be shown: `Debug` hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// The text.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Hidden {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Reads `SECRET_KEY`; for `value_parser`.
+pub fn secret(text: &str) -> Result<Secret, SecretError> {
+    Secret::parse(text)
+}
+
+/// The organiser's token is too short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at least 16 characters are needed, not {0}")]
+pub struct TokenError(usize);
+
+/// Reads `ORGANISER_TOKEN`; for `value_parser`.
+pub fn token(text: &str) -> Result<Hidden, TokenError> {
+    match text.chars().count() {
+        16.. => Ok(Hidden(text.to_owned())),
+        chars => Err(TokenError(chars)),
+    }
+}
+
+/// The address at which browsers reach a service: `http` or `https`, a host, perhaps a port; no path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+/// Not an address that browsers can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an address such as https://vote.example.org is needed: http or https, a host, perhaps a port, and no path")]
+pub struct PublicUrlError;
+
+impl PublicUrl {
+    /// Without a slash at the end; this is also the origin that browsers send.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether browsers reach it over TLS.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = PublicUrlError;
+    fn from_str(text: &str) -> Result<Self, PublicUrlError> {
+        let uri: http::Uri = text.parse().map_err(|_| PublicUrlError)?;
+        let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https")).ok_or(PublicUrlError)?;
+        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or(PublicUrlError)?;
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return Err(PublicUrlError);
+        }
+        Ok(Self(format!("{scheme}://{}", authority.as_str().to_ascii_lowercase())))
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Not a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a duration such as 500ms, 30s, 10m, 1h or 7d is needed")]
+pub struct DurationError;
+
+/// Reads a duration with its unit: `500ms`, `30s`, `10m`, `1h`, `7d`; for `value_parser`.
+pub fn duration(text: &str) -> Result<Duration, DurationError> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or(DurationError)?;
+    let (number, unit) = text.split_at(digits);
+    let millis_each = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(DurationError),
+    };
+    let number: u64 = number.parse().map_err(|_| DurationError)?;
+    number.checked_mul(millis_each).map(Duration::from_millis).ok_or(DurationError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    #[command(name = "vote")]
+    struct Example {
+        #[arg(long, env = "TEST_LISTEN_ADDR", default_value = "0.0.0.0:80")]
+        listen_addr: SocketAddr,
+        #[arg(long, env = "TEST_SECRET_KEY", value_parser = secret)]
+        secret_key: Secret,
+    }
+
+    fn complaint(arguments: &[&str]) -> String {
+        let arguments = std::iter::once("vote").chain(arguments.iter().copied());
+        one_line::<Example>(&Example::try_parse_from(arguments).unwrap_err())
+    }
+
+    #[test]
+    fn a_wrong_value_is_one_line_that_names_the_key() {
+        let key = "x".repeat(32);
+        assert_eq!(
+            complaint(&["--secret-key", &key, "--listen-addr", "nowhere"]),
+            "TEST_LISTEN_ADDR: \"nowhere\": invalid socket address syntax"
+        );
+        assert_eq!(complaint(&[]), "TEST_SECRET_KEY: must be set (see --help)");
+    }
+
+    #[test]
+    fn a_wrong_secret_is_not_printed() {
+        assert_eq!(
+            complaint(&["--secret-key", "hunter2"]),
+            "TEST_SECRET_KEY: at least 32 bytes of randomness are needed, not 7"
+        );
+        assert_eq!(format!("{:?}", Hidden::from("hunter2".to_owned())), "…");
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1h"), Ok(Duration::from_hours(1)));
+        for bad in ["", "1", "h", "1 h", "-1s", "1w", "99999999999999999999d"] {
+            assert_eq!(duration(bad), Err(DurationError), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn public_addresses_are_origins() {
+        let url: PublicUrl = "https://Vote.example.org/".parse().unwrap();
+        assert_eq!(url.as_str(), "https://vote.example.org");
+        assert!(url.is_https());
+        for bad in ["vote.example.org", "ftp://x", "http://x/path", "http://x?y", "http://u@x", ""] {
+            assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");
+        }
+    }
+}
