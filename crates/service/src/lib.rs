@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod assets;
+pub mod counterpart;
 pub mod headers;
 pub mod http_metrics;
 pub mod http_server;
