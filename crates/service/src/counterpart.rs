@@ -29,7 +29,7 @@ impl Counterpart {
 /// It goes into pages and headers, so nothing else may pass.
 pub fn host(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::HOST)?.to_str().ok()?;
-    let authority: http::uri::Authority = value.parse().ok()?;
+    let authority: http::uri::Authority = value.parse().ok().filter(|_| !value.contains('@'))?;
     let host = authority.host();
     let inner = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':');
