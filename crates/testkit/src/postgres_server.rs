@@ -1,1 +1,266 @@
-//! Placeholder.
+//! PostgreSQL for tests: one cluster for a whole test run, one database for each test.
+//!
+//! Each test is a process of its own under nextest, so the cluster of a run is started outside, by
+//! `scripts/test-postgres`, and found through `SCRUTIN_TEST_PG`. Where that is not set, a test starts a cluster
+//! of its own with the same script. The script watches a pipe: when the test's process ends, in whatever
+//! way, the pipe closes, and the cluster is stopped and removed.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio_postgres::{Client, NoTls};
+
+/// Where the run's cluster is: the URL of a superuser.
+const SHARED_URL: &str = "SCRUTIN_TEST_PG";
+/// How long a server may take to start, to stop or to die.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A PostgreSQL cluster on this machine. It is gone when the value is dropped, unless it is the run's.
+pub struct PostgresServer {
+    url: String,
+    own: Option<OwnCluster>,
+}
+
+/// A cluster of this process.
+struct OwnCluster {
+    directory: PathBuf,
+    script: Child,
+    /// Closing it tells the script to stop the server and clean up.
+    pipe: Option<ChildStdin>,
+}
+
+impl PostgresServer {
+    /// The cluster of this test run; where there is none, one that all tests of this process share.
+    /// It does not wait for the disk, so it can't be used to test what a crash leaves.
+    pub async fn shared() -> Arc<Self> {
+        if let Ok(url) = env::var(SHARED_URL) {
+            return Arc::new(Self { url, own: None });
+        }
+        tokio::task::spawn_blocking(Self::of_this_process).await.expect("PostgreSQL starts")
+    }
+
+    fn of_this_process() -> Arc<Self> {
+        // Weak, since nothing in a static is ever dropped.
+        static SERVER: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
+        let mut known = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+        known.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Self::start("off"));
+            *known = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    /// A cluster for one test alone, which writes to disk as a real one does: to be killed and restarted.
+    pub async fn private() -> Self {
+        tokio::task::spawn_blocking(|| Self::start("on")).await.expect("PostgreSQL starts")
+    }
+
+    fn start(fsync: &str) -> Self {
+        // Made and removed by the script, which outlives this process.
+        let directory = env::temp_dir().join(unique("scrutin_pg"));
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/test-postgres");
+        let mut script = Command::new(script)
+            .arg(&directory)
+            .args(["sh", "-c", &format!("echo \"${SHARED_URL}\"; exec cat >/dev/null")])
+            .env("SCRUTIN_TEST_PG_FSYNC", fsync)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0) // a Ctrl-C or a test runner's kill meets the test; the script lives to clean up
+            .spawn()
+            .expect("scripts/test-postgres runs");
+        let pipe = script.stdin.take();
+        let mut url = String::new();
+        let output = script.stdout.take().expect("it is piped");
+        BufReader::new(output).read_line(&mut url).expect("the script's output is text");
+        assert!(!url.is_empty(), "no PostgreSQL (Debian package: postgresql); see the script's message above");
+        Self { url: url.trim_end().to_owned(), own: Some(OwnCluster { directory, script, pipe }) }
+    }
+
+    /// The URL of a superuser in the database `postgres`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL of a superuser in another database.
+    pub fn database_url(&self, name: &str) -> String {
+        let (server, _) = self.url.rsplit_once('/').expect("the URL ends with a database");
+        format!("{server}/{name}")
+    }
+
+    /// Kills the whole server as a power cut does (SIGKILL), and waits until nothing of it is left that would
+    /// keep it from being started again.
+    pub async fn kill(&mut self) {
+        let postmaster = self.own().postmaster();
+        let processes = children_of(postmaster);
+        signal("KILL", &[postmaster]);
+        // The others notice that their parent is gone; those that are busy would take their time.
+        signal("KILL", &processes);
+        let deadline = Instant::now() + PATIENCE;
+        for process in processes.into_iter().chain([postmaster]) {
+            while is_running(process) {
+                assert!(Instant::now() < deadline, "process {process} of PostgreSQL survives a kill");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        self.own().remove_locks();
+    }
+
+    /// Stops the server in order, ending all sessions.
+    pub async fn stop(&mut self) {
+        self.own().control(&["stop", "-m", "fast"]).await;
+    }
+
+    /// Starts a killed or stopped server again, on the same port, and waits until it takes connections.
+    pub async fn restart(&mut self) {
+        self.own().control(&["start"]).await;
+    }
+
+    fn own(&self) -> &OwnCluster {
+        self.own.as_ref().expect("only a private server is stopped, killed and restarted")
+    }
+}
+
+impl OwnCluster {
+    fn postmaster(&self) -> u32 {
+        let file = fs::read_to_string(self.directory.join("data/postmaster.pid")).expect("the server runs");
+        file.lines().next().and_then(|line| line.trim().parse().ok()).expect("the first line is the process id")
+    }
+
+    /// In a container nobody may collect the dead postmaster, and the next one would take it for alive.
+    fn remove_locks(&self) {
+        fs::remove_file(self.directory.join("data/postmaster.pid")).expect("it was running");
+        for entry in fs::read_dir(&self.directory).expect("it is there").flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "lock") {
+                fs::remove_file(entry.path()).expect("the socket's lock is ours to remove");
+            }
+        }
+    }
+
+    async fn control(&self, arguments: &[&str]) {
+        let output = tokio::process::Command::new(self.directory.join("ctl"))
+            .args(arguments)
+            .current_dir("/")
+            .stdout(Stdio::null()) // inherited pipes would stay open as long as the server runs
+            .stderr(Stdio::null())
+            .status();
+        let status = tokio::time::timeout(PATIENCE, output).await.expect("pg_ctl has a limit of its own");
+        let log = || fs::read_to_string(self.directory.join("server.log")).unwrap_or_default();
+        assert!(status.expect("pg_ctl runs").success(), "pg_ctl {arguments:?} failed:\n{}", log());
+    }
+}
+
+impl Drop for OwnCluster {
+    fn drop(&mut self) {
+        drop(self.pipe.take());
+        let _ = self.script.wait();
+    }
+}
+
+/// A database of one test's own. It is dropped with the value, also under the feet of those who use it.
+pub struct TestDatabase {
+    server: Arc<PostgresServer>,
+    name: String,
+}
+
+impl TestDatabase {
+    /// An empty database in the run's cluster.
+    pub async fn create() -> Self {
+        Self::create_in(PostgresServer::shared().await).await
+    }
+
+    /// An empty database in this cluster.
+    pub async fn create_in(server: Arc<PostgresServer>) -> Self {
+        let name = unique("test");
+        let client = connect(server.url()).await;
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("creating a database");
+        Self { server, name }
+    }
+
+    /// Its URL, as a superuser.
+    pub fn url(&self) -> String {
+        self.server.database_url(&self.name)
+    }
+
+    /// A connection of the test's own, for looking and for meddling.
+    pub async fn client(&self) -> Client {
+        connect(&self.url()).await
+    }
+}
+
+impl Drop for TestDatabase {
+    /// Best effort: what is left goes with the cluster at the end of the run.
+    fn drop(&mut self) {
+        let (url, name) = (self.server.url().to_owned(), self.name.clone());
+        // A thread, since a runtime can't be blocked from within.
+        let dropping = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), drop_database(&url, &name)).await? })
+        });
+        let _ignored: Result<anyhow::Result<()>, _> = dropping.join();
+    }
+}
+
+/// `DROP DATABASE … WITH (FORCE)` in words that every release understands.
+async fn drop_database(url: &str, name: &str) -> anyhow::Result<()> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    loop {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+        client.execute(end, &[&name]).await?;
+        if client.batch_execute(&format!("DROP DATABASE {name}")).await.is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A name that no other process and no other call makes.
+fn unique(prefix: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the clock is past 1970");
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{prefix}_{}_{}_{number}", std::process::id(), now.as_micros())
+}
+
+/// Connects, or fails the test.
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("connecting to the test's PostgreSQL");
+    tokio::spawn(connection);
+    client
+}
+
+fn signal(name: &str, processes: &[u32]) {
+    for process in processes {
+        // A process that is gone already needs no signal.
+        let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
+    }
+}
+
+/// Whether the process exists and is no zombie (nobody may collect those in a container).
+fn is_running(process: u32) -> bool {
+    state_and_parent(process).is_some_and(|(state, _)| state != "Z")
+}
+
+fn children_of(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("tests that kill servers need Linux");
+    let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    ids.filter(|&id| state_and_parent(id).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+fn state_and_parent(process: u32) -> Option<(String, u32)> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // `pid (name) state parent …`, and the name may hold anything.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}

@@ -1,0 +1,255 @@
+//! Counting a batch: one transaction, two round trips. The arithmetic is [`domain::count`]'s; here it is turned into
+//! one statement for each table. Statements of one trip are sent without waiting for each other's answers, and
+//! the server runs them in order.
+
+use std::collections::HashMap;
+
+use domain::{
+    Applied, Batch, Changes, CountedBallot, Entry, KnownPoll, PollId, PollUpdate, Position, Previous, Rejected,
+    TallyChange, count,
+};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use crate::{
+    failure::Failure,
+    listen, rows,
+    statements::{FIND_POLLS, WRITE_POLLS},
+    writer::{Leader, LedgerPoll, to_json},
+};
+
+/// The most polls kept in memory; beyond it they are forgotten, and looked up again as they come.
+const MAX_KNOWN_POLLS: usize = 100_000;
+/// The longest reason and the longest entry kept of what was set aside, in bytes.
+const MAX_REASON_BYTES: usize = 500;
+const MAX_ENTRY_BYTES: usize = 4_000;
+
+impl Leader {
+    /// Counts what of `entries` is not counted yet.
+    pub(crate) async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Failure> {
+        let batch = Batch::new(self.position, entries);
+        if batch.is_empty() {
+            return Ok(Applied { position: self.position, ..Applied::default() });
+        }
+        self.learn(&batch.polls).await?;
+        let known: Vec<Option<LedgerPoll>> = batch.polls.iter().map(|id| self.polls.get(id).copied()).collect();
+        let previous = self.open_batch(&batch, &known).await?;
+
+        let polls = batch.polls.clone();
+        let known_to_count: Vec<Option<KnownPoll>> = known.iter().map(|poll| poll.map(|poll| poll.known)).collect();
+        let changes = count(&known_to_count, &previous, batch);
+
+        let numbers = self.write_polls(&changes.polls, &known).await?;
+        self.write_rest(&changes, &polls, &numbers).await?;
+        Ok(self.remember(&changes, &polls, &numbers))
+    }
+
+    /// Looks up those of `polls` that this leader does not know yet.
+    async fn learn(&mut self, polls: &[PollId]) -> Result<(), Failure> {
+        if self.polls.len() > MAX_KNOWN_POLLS {
+            self.polls.clear();
+        }
+        let unknown: Vec<&str> = polls.iter().filter(|id| !self.polls.contains_key(id)).map(PollId::as_str).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        for row in self.client.query(FIND_POLLS, &[&unknown]).await? {
+            let mut known = KnownPoll::new(&rows::poll(&row, "poll")?, rows::position(&row, "since")?);
+            known.round = u32::try_from(row.try_get::<_, i64>("round")?).map_err(|_| Failure::Unreadable("a round"))?;
+            self.polls.insert(rows::poll_id(&row, "id")?, LedgerPoll { number: row.try_get("number")?, known });
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction, and makes sure that this is still the partition's only writer.
+    pub(crate) async fn begin_transaction(&self) -> Result<(), Failure> {
+        let parameters: [&(dyn ToSql + Sync); 1] = [&self.partition];
+        let lock = self.client.query_one(&self.statements.lock_position, &parameters);
+        let ((), row) = tokio::try_join!(biased; self.client.batch_execute("BEGIN"), lock)?;
+        if rows::position(&row, 0)? == self.position { Ok(()) } else { Err(Failure::Overtaken) }
+    }
+
+    /// Begins the transaction, and finds each voter's newest ballot.
+    async fn open_batch(&self, batch: &Batch, known: &[Option<LedgerPoll>]) -> Result<Vec<Option<Previous>>, Failure> {
+        let mut asked = Vec::with_capacity(batch.voters.len());
+        let (mut polls, mut voters) = (Vec::with_capacity(asked.capacity()), Vec::with_capacity(asked.capacity()));
+        for (index, &(poll, voter)) in batch.voters.iter().enumerate() {
+            if let Some(poll) = known[poll] {
+                asked.push(index);
+                polls.push(poll.number);
+                voters.push(rows::voter(voter));
+            }
+        }
+        let newest = async {
+            let statement = &self.statements.newest_ballots;
+            Ok(self.client.query_one(statement, &[&polls, &voters]).await?)
+        };
+        let ((), row) = tokio::try_join!(biased; self.begin_transaction(), newest)?;
+
+        let mut previous = vec![None; batch.voters.len()];
+        let places: Option<Vec<i32>> = row.try_get(0)?;
+        let (Some(places), positions, choices) =
+            (places, row.try_get::<_, Option<Vec<i64>>>(1)?, row.try_get::<_, Option<Vec<i32>>>(2)?)
+        else {
+            return Ok(previous); // no voter has a ballot yet
+        };
+        let ballots = positions.into_iter().flatten().zip(choices.into_iter().flatten());
+        for (place, (position, choices)) in places.into_iter().zip(ballots) {
+            let index = usize::try_from(place - 1).ok().and_then(|place| asked.get(place));
+            let &index = index.ok_or(Failure::Unreadable("an ordinality"))?;
+            let (position, choices) = (rows::to_position(position)?, rows::choices(choices)?);
+            previous[index] = Some(Previous { position, choices });
+        }
+        Ok(previous)
+    }
+
+    /// Writes new and changed polls, and returns the number of each poll of the batch that has one.
+    async fn write_polls(
+        &self,
+        updates: &[PollUpdate],
+        known: &[Option<LedgerPoll>],
+    ) -> Result<Vec<Option<i32>>, Failure> {
+        let mut numbers: Vec<Option<i32>> = known.iter().map(|poll| poll.map(|poll| poll.number)).collect();
+        if updates.is_empty() {
+            return Ok(numbers);
+        }
+        let ids: Vec<PollId> = updates.iter().map(|update| update.now.id()).collect();
+        let ids: Vec<&str> = ids.iter().map(PollId::as_str).collect();
+        let polls: Vec<String> = updates.iter().map(|update| to_json(&update.now)).collect();
+        let states: Vec<&str> = updates.iter().map(|update| rows::state(update.now.state())).collect();
+        let listed: Vec<bool> = updates.iter().map(|update| update.now.listed()).collect();
+        let rounds: Vec<i64> = updates.iter().map(|update| i64::from(update.now.round())).collect();
+        let since: Vec<i64> = updates.iter().map(|update| update.since.as_i64()).collect();
+        let positions: Vec<i64> = updates.iter().map(|update| update.position.as_i64()).collect();
+        let rows = self
+            .client
+            .query(WRITE_POLLS, &[&self.partition, &ids, &polls, &states, &listed, &rounds, &since, &positions])
+            .await?;
+        let mut written = HashMap::with_capacity(rows.len());
+        for row in rows {
+            written.insert(rows::poll_id(&row, "id")?, row.try_get("number")?);
+        }
+        for update in updates {
+            numbers[update.poll] = written.get(&update.now.id()).copied();
+        }
+        Ok(numbers)
+    }
+
+    /// Everything else that changes, and the end of the transaction, in one trip. When it returns, it is on disk.
+    async fn write_rest(&self, changes: &Changes, polls: &[PollId], numbers: &[Option<i32>]) -> Result<(), Failure> {
+        let mut moved: Vec<usize> = changes.polls.iter().map(|update| update.poll).collect();
+        moved.extend(changes.tallies.iter().map(|tally| tally.poll));
+        moved.sort_unstable();
+        moved.dedup();
+        let moved: Vec<PollId> = moved.into_iter().map(|poll| polls[poll]).collect();
+        // Were one of the statements to fail, the server would take COMMIT for ROLLBACK, and its error is returned.
+        tokio::try_join!(biased;
+            self.add_ballots(&changes.ballots, numbers),
+            self.clear_tallies(&changes.tallies, numbers),
+            self.add_votes(&changes.tallies, numbers),
+            self.add_turnout(&changes.tallies, numbers),
+            self.add_rejected(&changes.rejected),
+            self.move_position(changes.position),
+            self.notify(&moved),
+            async { Ok(self.client.batch_execute("COMMIT").await?) },
+        )?;
+        Ok(())
+    }
+
+    async fn add_ballots(&self, ballots: &[CountedBallot], numbers: &[Option<i32>]) -> Result<(), Failure> {
+        if ballots.is_empty() {
+            return Ok(());
+        }
+        let polls: Vec<i32> = ballots.iter().map(|ballot| number_of(numbers, ballot.poll)).collect();
+        let voters: Vec<Uuid> = ballots.iter().map(|ballot| rows::voter(ballot.voter)).collect();
+        let positions: Vec<i64> = ballots.iter().map(|ballot| ballot.position.as_i64()).collect();
+        let choices: Vec<i32> = ballots.iter().map(|ballot| rows::bits(ballot.choices)).collect();
+        self.client.execute(&self.statements.add_ballots, &[&polls, &voters, &positions, &choices]).await?;
+        Ok(())
+    }
+
+    /// A new round begins with no row, and no row means no votes.
+    async fn clear_tallies(&self, tallies: &[TallyChange], numbers: &[Option<i32>]) -> Result<(), Failure> {
+        let restarted = tallies.iter().filter(|tally| tally.restart);
+        let polls: Vec<i32> = restarted.map(|tally| number_of(numbers, tally.poll)).collect();
+        if !polls.is_empty() {
+            self.client.execute(&self.statements.clear_tallies, &[&polls]).await?;
+        }
+        Ok(())
+    }
+
+    async fn add_votes(&self, tallies: &[TallyChange], numbers: &[Option<i32>]) -> Result<(), Failure> {
+        let (mut polls, mut options, mut votes) = (Vec::<i32>::new(), Vec::<i16>::new(), Vec::<i64>::new());
+        for tally in tallies {
+            for (option, &more) in (0..).zip(&tally.votes).filter(|&(_, &more)| more != 0) {
+                polls.push(number_of(numbers, tally.poll));
+                options.push(option);
+                votes.push(more);
+            }
+        }
+        if !polls.is_empty() {
+            self.client.execute(&self.statements.add_votes, &[&polls, &options, &votes]).await?;
+        }
+        Ok(())
+    }
+
+    async fn add_turnout(&self, tallies: &[TallyChange], numbers: &[Option<i32>]) -> Result<(), Failure> {
+        if tallies.is_empty() {
+            return Ok(());
+        }
+        let polls: Vec<i32> = tallies.iter().map(|tally| number_of(numbers, tally.poll)).collect();
+        let restarts: Vec<bool> = tallies.iter().map(|tally| tally.restart).collect();
+        let voters: Vec<i64> = tallies.iter().map(|tally| tally.voters).collect();
+        let counted: Vec<i64> = tallies.iter().map(|tally| tally.counted.cast_signed()).collect();
+        self.client.execute(&self.statements.add_turnout, &[&polls, &restarts, &voters, &counted]).await?;
+        Ok(())
+    }
+
+    async fn add_rejected(&self, rejected: &[Rejected]) -> Result<(), Failure> {
+        if rejected.is_empty() {
+            return Ok(());
+        }
+        let positions: Vec<i64> = rejected.iter().map(|rejected| rejected.position.as_i64()).collect();
+        let reasons: Vec<String> =
+            rejected.iter().map(|rejected| storable(&rejected.entry.reason, MAX_REASON_BYTES)).collect();
+        let entries: Vec<String> =
+            rejected.iter().map(|rejected| storable(&rejected.entry.entry, MAX_ENTRY_BYTES)).collect();
+        let parameters: [&(dyn ToSql + Sync); 4] = [&self.partition, &positions, &reasons, &entries];
+        self.client.execute(&self.statements.add_rejected, &parameters).await?;
+        Ok(())
+    }
+
+    async fn move_position(&self, position: Position) -> Result<(), Failure> {
+        self.client.execute(&self.statements.move_position, &[&self.partition, &position.as_i64()]).await?;
+        Ok(())
+    }
+
+    async fn notify(&self, polls: &[PollId]) -> Result<(), Failure> {
+        self.client.execute(&self.statements.notify, &[&listen::CHANNEL, &listen::payload(polls)]).await?;
+        Ok(())
+    }
+
+    /// Takes over what was committed.
+    fn remember(&mut self, changes: &Changes, polls: &[PollId], numbers: &[Option<i32>]) -> Applied {
+        for update in &changes.polls {
+            let known = KnownPoll::new(&update.now, update.since);
+            let number = number_of(numbers, update.poll);
+            self.polls.insert(polls[update.poll], LedgerPoll { number, known });
+        }
+        self.position = changes.position;
+        Applied {
+            position: changes.position,
+            ballots: changes.ballots.len() as u64,
+            rejected: changes.rejected.len() as u64,
+        }
+    }
+}
+
+fn number_of(numbers: &[Option<i32>], poll: usize) -> i32 {
+    numbers[poll].expect("the count adds ballots only to polls that it was told of, or that it tells of")
+}
+
+/// The text without what PostgreSQL can't store (the character NUL), and cut.
+fn storable(text: &str, max_bytes: usize) -> String {
+    text[..text.floor_char_boundary(max_bytes)].replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,109 @@
+//! The recount: every poll's figures once more from its ballots alone, beside those that were kept. It reads one
+//! snapshot, so that a worker may go on counting meanwhile, and one pass over the ballots in the order of
+//! their key. It shares nothing with [`domain::count`] but the words.
+
+use std::{collections::HashMap, time::Duration};
+
+use domain::{Audit, Choices, Figures, Gap, Partition, Poll, Recount, Unavailable};
+use futures_util::TryStreamExt;
+use tokio_postgres::Client;
+
+use crate::{
+    connect::{DatabaseUrl, Purpose},
+    failure::{Failure, within},
+    rows,
+};
+
+/// The longest a recount may take: some hundred million ballots.
+const AUDIT_TIMEOUT: Duration = Duration::from_hours(1);
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const KEPT: &str = "
+    SELECT polls.number, polls.poll::text AS poll,
+        coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
+        by_option.options, by_option.votes
+    FROM polls
+    LEFT JOIN turnout ON turnout.poll = polls.number
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(tallies.option), '{}') AS options, coalesce(array_agg(tallies.votes), '{}') AS votes
+        FROM tallies WHERE tallies.poll = polls.number
+    ) AS by_option
+    ORDER BY polls.id";
+/// A ballot counts if it is the voter's newest and of the present round. Equal choices are added up here, so the
+/// answer has a row for each combination of options, not for each ballot.
+const RECOUNT: &str = "
+    SELECT polls.number, ballot.choices, count(*) AS counted,
+        count(*) FILTER (WHERE ballot.is_newest AND ballot.position > polls.since) AS current
+    FROM (
+        SELECT poll, choices, position,
+            lead(position) OVER (PARTITION BY poll, voter ORDER BY position) IS NULL AS is_newest
+        FROM ballots
+    ) AS ballot
+    JOIN polls ON polls.number = ballot.poll
+    GROUP BY polls.number, ballot.choices";
+const GAPS: &str = "SELECT partition, after, through FROM gaps ORDER BY partition, after";
+const REJECTED: &str = "SELECT count(*) FROM rejected";
+
+/// Counts everything again, on a connection of its own.
+pub(crate) async fn audit(database: &DatabaseUrl) -> Result<Audit, Unavailable> {
+    within("counting again", AUDIT_TIMEOUT, async {
+        let client = database.connect(Purpose::Read, AUDIT_TIMEOUT).await?;
+        client.batch_execute(BEGIN).await?;
+        let kept = kept(&client).await?;
+        let mut recounted = recount(&client, &kept).await?;
+        let polls = kept.into_iter().map(|(number, poll, kept)| {
+            let recounted = recounted.remove(&number).expect("it was counted for every poll");
+            Recount { poll: poll.id(), kept, recounted }
+        });
+        let audit = Audit { polls: polls.collect(), gaps: gaps(&client).await?, rejected: rejected(&client).await? };
+        client.batch_execute("COMMIT").await?;
+        Ok(audit)
+    })
+    .await
+}
+
+async fn kept(client: &Client) -> Result<Vec<(i32, Poll, Figures)>, Failure> {
+    let rows = client.query(KEPT, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            let poll = rows::poll(row, "poll")?;
+            let figures = rows::figures(row, &poll)?;
+            Ok((row.try_get("number")?, poll, figures))
+        })
+        .collect()
+}
+
+async fn recount(client: &Client, polls: &[(i32, Poll, Figures)]) -> Result<HashMap<i32, Figures>, Failure> {
+    let empty = |poll: &Poll| Figures { votes: vec![0; poll.options().len()], ..Figures::default() };
+    let mut recounted: HashMap<i32, Figures> = polls.iter().map(|(number, poll, _)| (*number, empty(poll))).collect();
+    let no_parameters: [&str; 0] = [];
+    let mut stream = std::pin::pin!(client.query_raw(RECOUNT, no_parameters).await?);
+    while let Some(row) = stream.try_next().await? {
+        let number: i32 = row.try_get("number")?;
+        let choices: Choices = rows::choices(row.try_get("choices")?)?;
+        let current = rows::amount(row.try_get("current")?)?;
+        let figures = recounted.get_mut(&number).ok_or(Failure::Unreadable("a ballot of no poll"))?;
+        figures.counted += rows::amount(row.try_get("counted")?)?;
+        figures.voters += current;
+        choices.indices().for_each(|option| rows::add(&mut figures.votes, option, current));
+    }
+    Ok(recounted)
+}
+
+async fn gaps(client: &Client) -> Result<Vec<Gap>, Failure> {
+    let rows = client.query(GAPS, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            let partition = u16::try_from(row.try_get::<_, i32>("partition")?);
+            Ok(Gap {
+                partition: Partition::new(partition.map_err(|_| Failure::Unreadable("a partition"))?),
+                after: rows::position(row, "after")?,
+                through: rows::position(row, "through")?,
+            })
+        })
+        .collect()
+}
+
+async fn rejected(client: &Client) -> Result<u64, Failure> {
+    rows::amount(client.query_one(REJECTED, &[]).await?.try_get(0)?)
+}

@@ -1,0 +1,55 @@
+//! What goes wrong inside, and how it is said at the port. Nothing of the driver leaves this crate, and no
+//! row's contents either: PostgreSQL's details of an error can hold a voter's pseudonym.
+
+use std::{error::Error, future::Future, time::Duration};
+
+use domain::Unavailable;
+
+/// Why an operation on the database failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The server or the connection.
+    #[error("{}", words(.0))]
+    Sql(#[from] tokio_postgres::Error),
+    /// No connection was to be had from the pool.
+    #[error("{0}")]
+    Pool(String),
+    /// The partition's position is not where this writer left it.
+    #[error("another writer has moved the ledger's position")]
+    Overtaken,
+    /// This writer failed before.
+    #[error("this writer is spent")]
+    Spent,
+    /// A row holds what this release can't read.
+    #[error("the ledger holds {0} that can't be read")]
+    Unreadable(&'static str),
+    /// Text of some languages could not be stored.
+    #[error("the database's encoding is {0}, not UTF8")]
+    Encoding(String),
+}
+
+/// Waits for `work` at most `limit`, and says failures in the port's words.
+pub(crate) async fn within<T>(
+    what: &'static str,
+    limit: Duration,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Unavailable> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done.map_err(|failure| Unavailable::failed(what, failure)),
+        Err(_) => Err(Unavailable::Timeout { what, after: limit }),
+    }
+}
+
+/// The driver's error in one line. Of the server's errors only code and message are taken.
+pub(crate) fn words(error: &tokio_postgres::Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        return format!("{} ({})", error.message(), error.code().code());
+    }
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    words
+}

@@ -1,0 +1,67 @@
+//! Brings the tables to this release's form.
+//!
+//! Migrations are numbered files and never change once released. Each is one transaction, and each leaves
+//! the tables so that the previous release goes on working: releases run side by side during an update.
+//! A database that is already ahead (a later release has been here) is left alone.
+
+use tokio_postgres::Client;
+use tracing::info;
+
+use crate::{failure::Failure, locks};
+
+const MIGRATIONS: [(i32, &str); 1] = [(1, include_str!("../migrations/0001_ledger.sql"))];
+
+const TABLE_EXISTS: &str = "SELECT to_regclass('migrations') IS NOT NULL";
+const CREATE_TABLE: &str = "
+    CREATE TABLE IF NOT EXISTS migrations (
+        number  integer     PRIMARY KEY,
+        applied timestamptz NOT NULL DEFAULT now()
+    )";
+const APPLIED: &str = "SELECT coalesce(max(number), 0) FROM migrations";
+const NOTE: &str = "INSERT INTO migrations (number) VALUES ($1)";
+const ENCODING: &str = "SELECT current_setting('server_encoding')";
+
+/// Applies what is missing. Callers at the same time wait for one another, up to the session's statement limit.
+pub(crate) async fn migrate(client: &Client) -> Result<(), Failure> {
+    let last = MIGRATIONS[MIGRATIONS.len() - 1].0;
+    if exists(client).await? && applied(client).await? >= last {
+        return Ok(());
+    }
+    let encoding: String = client.query_one(ENCODING, &[]).await?.try_get(0)?;
+    if encoding != "UTF8" {
+        return Err(Failure::Encoding(encoding));
+    }
+    // In a statement of its own: a lock taken inside another comes after that one's snapshot. On an error the
+    // caller drops the connection, and the lock with it.
+    client.execute(locks::LOCK, &[&locks::CLASS, &locks::MIGRATIONS]).await?;
+    client.batch_execute(CREATE_TABLE).await?;
+    let done = applied(client).await?;
+    for (number, sql) in MIGRATIONS.into_iter().filter(|&(number, _)| number > done) {
+        client.batch_execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
+        client.batch_execute(sql).await?;
+        client.execute(NOTE, &[&number]).await?;
+        client.batch_execute("COMMIT").await?;
+        info!(migration.number = number, "the ledger's tables were migrated");
+    }
+    client.execute(locks::UNLOCK, &[&locks::CLASS, &locks::MIGRATIONS]).await?;
+    Ok(())
+}
+
+async fn exists(client: &Client) -> Result<bool, Failure> {
+    Ok(client.query_one(TABLE_EXISTS, &[]).await?.try_get(0)?)
+}
+
+async fn applied(client: &Client) -> Result<i32, Failure> {
+    Ok(client.query_one(APPLIED, &[]).await?.try_get(0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MIGRATIONS;
+
+    #[test]
+    fn migrations_are_numbered_without_holes() {
+        let numbers: Vec<i32> = MIGRATIONS.iter().map(|&(number, _)| number).collect();
+        assert_eq!(numbers, (1..).take(MIGRATIONS.len()).collect::<Vec<_>>());
+    }
+}

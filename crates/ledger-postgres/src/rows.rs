@@ -1,0 +1,83 @@
+//! How the words of the domain stand in columns.
+
+use domain::{Choices, Figures, Poll, PollId, PollState, Position, VoterId};
+use tokio_postgres::{Row, row::RowIndex};
+use uuid::Uuid;
+
+use crate::failure::Failure;
+
+/// A position.
+pub(crate) fn position(row: &Row, column: impl RowIndex + std::fmt::Display) -> Result<Position, Failure> {
+    to_position(row.try_get(column)?)
+}
+
+/// A position from its number.
+pub(crate) fn to_position(number: i64) -> Result<Position, Failure> {
+    Position::from_i64(number).ok_or(Failure::Unreadable("a position"))
+}
+
+/// A poll from its JSON.
+pub(crate) fn poll(row: &Row, column: &str) -> Result<Poll, Failure> {
+    serde_json::from_str(row.try_get(column)?).map_err(|_| Failure::Unreadable("a poll"))
+}
+
+/// A poll's id.
+pub(crate) fn poll_id(row: &Row, column: &str) -> Result<PollId, Failure> {
+    PollId::parse(row.try_get(column)?).map_err(|_| Failure::Unreadable("a poll's id"))
+}
+
+/// A ballot's choices from their number.
+pub(crate) fn choices(number: i32) -> Result<Choices, Failure> {
+    let bits = u32::try_from(number).ok();
+    bits.and_then(|bits| Choices::from_bits(bits).ok()).ok_or(Failure::Unreadable("a ballot"))
+}
+
+/// A ballot's choices as a number.
+pub(crate) fn bits(choices: Choices) -> i32 {
+    i32::try_from(choices.bits()).expect("there are 26 options at most")
+}
+
+/// A voter.
+pub(crate) fn voter(voter: VoterId) -> Uuid {
+    Uuid::from_bytes(*voter.as_bytes())
+}
+
+/// A count that can't be negative.
+pub(crate) fn amount(number: i64) -> Result<u64, Failure> {
+    u64::try_from(number).map_err(|_| Failure::Unreadable("a negative count"))
+}
+
+/// The word that `polls.state` holds.
+pub(crate) fn state(state: PollState) -> &'static str {
+    match state {
+        PollState::Waiting => "waiting",
+        PollState::Open => "open",
+        PollState::Closed => "closed",
+    }
+}
+
+/// The kept figures of `poll`, from the columns that [`crate::scoreboard::TALLIES`] selects. Votes for options
+/// that the poll does not have are kept, so that an audit sees them.
+pub(crate) fn figures(row: &Row, poll: &Poll) -> Result<Figures, Failure> {
+    let (options, votes): (Vec<i16>, Vec<i64>) = (row.try_get("options")?, row.try_get("votes")?);
+    let mut figures = Figures {
+        votes: vec![0; poll.options().len()],
+        voters: amount(row.try_get("voters")?)?,
+        counted: amount(row.try_get("counted")?)?,
+    };
+    for (option, votes) in options.into_iter().zip(votes) {
+        let option = usize::try_from(option).map_err(|_| Failure::Unreadable("an option"))?;
+        add(&mut figures.votes, option, amount(votes)?);
+    }
+    Ok(figures)
+}
+
+/// Adds votes for an option, which may be one that the poll does not have.
+pub(crate) fn add(votes: &mut Vec<u64>, option: usize, more: u64) {
+    if more > 0 && option >= votes.len() {
+        votes.resize(option + 1, 0);
+    }
+    if let Some(votes) = votes.get_mut(option) {
+        *votes += more;
+    }
+}

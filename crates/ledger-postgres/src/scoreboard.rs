@@ -1,0 +1,220 @@
+//! The reading side: tallies, receipts, exports, through a small pool of connections. It never writes, and
+//! before a worker has made the tables every question is answered with [`Unavailable`].
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use domain::{Audit, CurrentBallot, Inclusion, Movement, PollId, Receipt, Scoreboard, Tally, Unavailable, VoterId};
+use tokio_postgres::{NoTls, Row, types::ToSql};
+use uuid::Uuid;
+
+use crate::{
+    audit,
+    connect::{DatabaseUrl, Purpose, set_session},
+    failure::{Failure, within},
+    listen::Listener,
+    rows,
+};
+
+/// Connections of one instance; a tally takes well below a millisecond.
+const POOL_SIZE: usize = 8;
+/// The longest a statement may run.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest wait for what a screen shows.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest wait for a page of an export.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(12);
+/// The longest wait for any answer at all.
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Polls and their kept figures.
+const TALLIES: &str = "
+    SELECT polls.poll::text AS poll, log.position,
+        coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
+        by_option.options, by_option.votes
+    FROM polls
+    JOIN log ON log.partition = polls.partition
+    LEFT JOIN turnout ON turnout.poll = polls.number
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(tallies.option), '{}') AS options, coalesce(array_agg(tallies.votes), '{}') AS votes
+        FROM tallies WHERE tallies.poll = polls.number
+    ) AS by_option
+    WHERE polls.id = ANY($1::text[])
+    ORDER BY polls.id";
+const LISTED: &str = "SELECT id FROM polls WHERE listed AND state = 'open' ORDER BY id LIMIT 1000";
+const INCLUSION: &str = "
+    SELECT polls.since, log.position AS counted,
+        EXISTS (SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $2::uuid AND position = $3::bigint) AS held,
+        EXISTS (SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $2::uuid AND position > $3::bigint) AS replaced
+    FROM polls JOIN log ON log.partition = polls.partition
+    WHERE polls.id = $1::text";
+/// The least position: a ballot of a poll that no ledger knows is lost only if all partitions are past it.
+const LEAST_POSITION: &str = "SELECT min(position) FROM log";
+/// In the order of the primary key, so that a page costs what is on it. A voter is looked for from the one before
+/// on, rather than with `OR`, so that a prepared plan keeps to the key.
+const BALLOTS: &str = "
+    SELECT page.voter, page.position, page.choices
+    FROM polls
+    CROSS JOIN LATERAL (
+        SELECT voter, max(position) AS position, (array_agg(choices ORDER BY position DESC))[1] AS choices
+        FROM ballots
+        WHERE poll = polls.number AND position > polls.since
+            AND voter >= coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') AND voter IS DISTINCT FROM $2::uuid
+        GROUP BY voter ORDER BY voter LIMIT $3::bigint
+    ) AS page
+    WHERE polls.id = $1::text
+    ORDER BY page.voter";
+const ANSWER: &str = "SELECT 1";
+
+/// Where `result` reads: a ledger on PostgreSQL. It connects when it is asked, and again when connections break.
+#[derive(Debug)]
+pub struct PostgresScoreboard {
+    database: DatabaseUrl,
+    pool: Pool,
+    listener: Listener,
+}
+
+impl PostgresScoreboard {
+    /// The ledger in this database, which need not be there yet. Listens in the background until it is dropped.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub fn new(database: DatabaseUrl) -> Self {
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(database.config(Purpose::Read), NoTls, config);
+        let pool = Pool::builder(manager)
+            .max_size(POOL_SIZE)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(READ_TIMEOUT))
+            .create_timeout(Some(READ_TIMEOUT))
+            .recycle_timeout(Some(READ_TIMEOUT))
+            .post_create(Hook::async_fn(|client, _| {
+                Box::pin(async move {
+                    let session = set_session(client, Purpose::Read, STATEMENT_TIMEOUT);
+                    session.await.map_err(HookError::Backend)
+                })
+            }))
+            .build()
+            .expect("a pool with a runtime may have timeouts");
+        let listener = Listener::start(database.clone());
+        Self { database, pool, listener }
+    }
+
+    /// The rows that answer one statement.
+    async fn rows(
+        &self,
+        what: &'static str,
+        limit: Duration,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Unavailable> {
+        let mut taken: Option<Object> = None;
+        let outcome = within(what, limit, async {
+            let client = self.pool.get().await.map_err(|error| Failure::Pool(pool_words(&error)))?;
+            let client = taken.insert(client);
+            let statement = client.prepare_cached(sql).await?;
+            Ok(client.query(&statement, parameters).await?)
+        })
+        .await;
+        if let (Err(Unavailable::Timeout { .. }), Some(client)) = (&outcome, taken) {
+            // It may never answer: whoever came next would wait behind this statement.
+            drop(Object::take(client));
+        }
+        outcome
+    }
+}
+
+#[async_trait]
+impl Scoreboard for PostgresScoreboard {
+    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
+        let what = "reading tallies";
+        let ids: Vec<&str> = polls.iter().map(PollId::as_str).collect();
+        let rows = self.rows(what, READ_TIMEOUT, TALLIES, &[&ids]).await?;
+        let tallies: Result<_, Failure> = rows.iter().map(tally).collect();
+        tallies.map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
+        let what = "reading the list of polls";
+        let rows = self.rows(what, READ_TIMEOUT, LISTED, &[]).await?;
+        let ids: Result<_, Failure> = rows.iter().map(|row| rows::poll_id(row, "id")).collect();
+        ids.map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
+        let what = "looking a receipt up";
+        let (voter, position) = (rows::voter(receipt.voter), receipt.position.as_i64());
+        let rows = self.rows(what, READ_TIMEOUT, INCLUSION, &[&poll.as_str(), &voter, &position]).await?;
+        let inclusion = if let Some(row) = rows.first() {
+            inclusion(row, position)
+        } else {
+            let rows = self.rows(what, READ_TIMEOUT, LEAST_POSITION, &[]).await?;
+            rows.first().map_or(Ok(None), |row| row.try_get(0)).map_err(Failure::from).map(|least: Option<i64>| {
+                if least.is_some_and(|least| position <= least) { Inclusion::Missing } else { Inclusion::Waiting }
+            })
+        };
+        inclusion.map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    async fn ballots(
+        &self,
+        poll: PollId,
+        after: Option<VoterId>,
+        limit: u32,
+    ) -> Result<Vec<CurrentBallot>, Unavailable> {
+        let what = "reading ballots";
+        let (after, limit) = (after.map(rows::voter), i64::from(limit));
+        let rows = self.rows(what, PAGE_TIMEOUT, BALLOTS, &[&poll.as_str(), &after, &limit]).await?;
+        let ballots: Result<_, Failure> = rows.iter().map(current_ballot).collect();
+        ballots.map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    async fn audit(&self) -> Result<Audit, Unavailable> {
+        audit::audit(&self.database).await
+    }
+
+    async fn moved(&self) -> Movement {
+        self.listener.moved().await
+    }
+
+    async fn ready(&self) -> Result<(), Unavailable> {
+        self.rows("asking the ledger for an answer", READY_TIMEOUT, ANSWER, &[]).await.map(drop)
+    }
+}
+
+fn tally(row: &Row) -> Result<Tally, Failure> {
+    let poll = rows::poll(row, "poll")?;
+    let mut figures = rows::figures(row, &poll)?;
+    figures.votes.truncate(poll.options().len());
+    Ok(Tally { position: rows::position(row, "position")?, poll, figures })
+}
+
+fn inclusion(row: &Row, position: i64) -> Result<Inclusion, Failure> {
+    let (since, counted): (i64, i64) = (row.try_get("since")?, row.try_get("counted")?);
+    let (held, replaced): (bool, bool) = (row.try_get("held")?, row.try_get("replaced")?);
+    Ok(match (held, replaced) {
+        (false, _) if position > counted => Inclusion::Waiting,
+        (false, _) => Inclusion::Missing,
+        (true, _) if position <= since => Inclusion::PastRound,
+        (true, true) => Inclusion::Replaced,
+        (true, false) => Inclusion::Counted,
+    })
+}
+
+fn current_ballot(row: &Row) -> Result<CurrentBallot, Failure> {
+    Ok(CurrentBallot {
+        voter: VoterId::from_bytes(row.try_get::<_, Uuid>("voter")?.into_bytes()),
+        position: rows::position(row, "position")?,
+        choices: rows::choices(row.try_get("choices")?)?,
+    })
+}
+
+/// The pool's error in one line.
+fn pool_words(error: &deadpool_postgres::PoolError) -> String {
+    match error {
+        deadpool_postgres::PoolError::Backend(error)
+        | deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)) => crate::failure::words(error),
+        other => other.to_string(),
+    }
+}

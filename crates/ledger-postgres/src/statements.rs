@@ -1,0 +1,111 @@
+//! The SQL that counts, and what of it a leader prepares once.
+//!
+//! Everything here must be understood by PostgreSQL 9.4 (`tests/sql_for_9_4.rs` holds the list). In place of
+//! `ON CONFLICT` a table is updated and then filled up with what was not there; that is safe because a partition
+//! has one writer. Statements that are sent without waiting for answers are prepared: preparing one in between
+//! would wait.
+
+use tokio_postgres::{Client, Statement};
+
+use crate::{failure::Failure, listen};
+
+const ADD_POLL: &str = "
+    INSERT INTO polls (id, partition, poll, state, listed, round, since, position)
+    SELECT $1, $2, $3::text::json, $4, $5, $6, $7, $7
+    WHERE NOT EXISTS (SELECT 1 FROM polls WHERE id = $1)";
+/// Of whichever partition: a poll whose partition changed (another `PARTITIONS`) stays one poll.
+pub(crate) const FIND_POLLS: &str = "
+    SELECT id, number, poll::text AS poll, round, since FROM polls WHERE id = ANY($1::text[])";
+/// Waits for a writer that was not told yet that it is one no more, if there should be one.
+const LOCK_POSITION: &str = "SELECT position FROM log WHERE partition = $1::integer FOR UPDATE";
+/// One descent of the primary key for each voter; the answer is three arrays in one row, which spares the
+/// driver ten thousand rows.
+const NEWEST_BALLOTS: &str = "
+    SELECT array_agg(asked.place::integer), array_agg(newest.position), array_agg(newest.choices)
+    FROM unnest($1::integer[], $2::uuid[]) WITH ORDINALITY AS asked (poll, voter, place)
+    CROSS JOIN LATERAL (
+        SELECT position, choices FROM ballots
+        WHERE ballots.poll = asked.poll AND ballots.voter = asked.voter
+        ORDER BY position DESC LIMIT 1
+    ) AS newest";
+pub(crate) const WRITE_POLLS: &str = "
+    WITH given AS (
+        SELECT * FROM unnest(
+            $2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[]
+        ) AS given (id, poll, state, listed, round, since, position)
+    ), changed AS (
+        UPDATE polls SET partition = $1, poll = given.poll::json, state = given.state, listed = given.listed,
+            round = given.round, since = given.since, position = given.position
+        FROM given WHERE polls.id = given.id
+        RETURNING polls.id, polls.number
+    ), added AS (
+        INSERT INTO polls (id, partition, poll, state, listed, round, since, position)
+        SELECT id, $1::integer, poll::json, state, listed, round, since, position FROM given
+        WHERE NOT EXISTS (SELECT 1 FROM changed WHERE changed.id = given.id)
+        RETURNING id, number
+    )
+    SELECT id, number FROM changed UNION ALL SELECT id, number FROM added";
+const ADD_BALLOTS: &str = "
+    INSERT INTO ballots (poll, voter, position, choices)
+    SELECT * FROM unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[])";
+const CLEAR_TALLIES: &str = "DELETE FROM tallies WHERE poll = ANY($1::integer[])";
+const ADD_VOTES: &str = "
+    WITH given AS (
+        SELECT * FROM unnest($1::integer[], $2::smallint[], $3::bigint[]) AS given (poll, option, votes)
+    ), changed AS (
+        UPDATE tallies SET votes = tallies.votes + given.votes
+        FROM given WHERE tallies.poll = given.poll AND tallies.option = given.option
+        RETURNING tallies.poll, tallies.option
+    )
+    INSERT INTO tallies (poll, option, votes)
+    SELECT poll, option, votes FROM given
+    WHERE NOT EXISTS (SELECT 1 FROM changed WHERE changed.poll = given.poll AND changed.option = given.option)";
+const ADD_TURNOUT: &str = "
+    WITH given AS (
+        SELECT * FROM unnest($1::integer[], $2::boolean[], $3::bigint[], $4::bigint[])
+            AS given (poll, restart, voters, counted)
+    ), changed AS (
+        UPDATE turnout SET
+            voters = CASE WHEN given.restart THEN 0 ELSE turnout.voters END + given.voters,
+            counted = turnout.counted + given.counted
+        FROM given WHERE turnout.poll = given.poll
+        RETURNING turnout.poll
+    )
+    INSERT INTO turnout (poll, voters, counted)
+    SELECT poll, voters, counted FROM given
+    WHERE NOT EXISTS (SELECT 1 FROM changed WHERE changed.poll = given.poll)";
+const ADD_REJECTED: &str = "
+    INSERT INTO rejected (partition, position, reason, entry)
+    SELECT $1::integer, * FROM unnest($2::bigint[], $3::text[], $4::text[])";
+const MOVE_POSITION: &str = "UPDATE log SET position = $2::bigint WHERE partition = $1::integer";
+
+/// What a leader prepares once.
+pub(crate) struct Statements {
+    pub(crate) add_poll: Statement,
+    pub(crate) lock_position: Statement,
+    pub(crate) newest_ballots: Statement,
+    pub(crate) add_ballots: Statement,
+    pub(crate) add_votes: Statement,
+    pub(crate) add_turnout: Statement,
+    pub(crate) move_position: Statement,
+    pub(crate) clear_tallies: Statement,
+    pub(crate) add_rejected: Statement,
+    pub(crate) notify: Statement,
+}
+
+impl Statements {
+    pub(crate) async fn prepare(client: &Client) -> Result<Self, Failure> {
+        Ok(Self {
+            add_poll: client.prepare(ADD_POLL).await?,
+            lock_position: client.prepare(LOCK_POSITION).await?,
+            newest_ballots: client.prepare(NEWEST_BALLOTS).await?,
+            add_ballots: client.prepare(ADD_BALLOTS).await?,
+            add_votes: client.prepare(ADD_VOTES).await?,
+            add_turnout: client.prepare(ADD_TURNOUT).await?,
+            move_position: client.prepare(MOVE_POSITION).await?,
+            clear_tallies: client.prepare(CLEAR_TALLIES).await?,
+            add_rejected: client.prepare(ADD_REJECTED).await?,
+            notify: client.prepare(listen::NOTIFY).await?,
+        })
+    }
+}

@@ -1,0 +1,268 @@
+//! The worker's side: leading a partition, and everything a leader writes but batches (those are in `apply.rs`).
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use domain::{
+    Applied, Entry, Gap, KnownPoll, Ledger, Ledgers, LogId, LogSeed, LogState, Partition, Poll, PollId, PollSeed,
+    Position, Unavailable, VoterId,
+};
+use futures_util::TryStreamExt;
+use tokio::sync::Mutex;
+use tokio_postgres::{Client, types::ToSql};
+use tracing::info;
+use uuid::Uuid;
+
+use crate::{
+    connect::{DatabaseUrl, Purpose},
+    failure::{Failure, within},
+    listen, locks, migrations, rows,
+    statements::Statements,
+};
+
+/// The longest a statement may run.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest wait for anything a leader asks, but for a seed.
+const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
+/// The longest wait for a seed, which can hold every voter of a large poll.
+const SEED_TIMEOUT: Duration = Duration::from_mins(10);
+
+const POSITION: &str = "SELECT position FROM log WHERE partition = $1";
+const FIRST_POSITION: &str = "INSERT INTO log (partition, position) VALUES ($1, 0)";
+const STATE: &str = "
+    SELECT log_id, position, (
+        SELECT coalesce(sum(turnout.counted), 0)::bigint
+        FROM polls JOIN turnout ON turnout.poll = polls.number
+        WHERE polls.partition = $1
+    ) AS counted
+    FROM log WHERE partition = $1";
+const SEED: &str = "
+    SELECT polls.number, polls.poll::text AS poll, polls.since, coalesce(turnout.counted, 0) AS counted
+    FROM polls LEFT JOIN turnout ON turnout.poll = polls.number
+    WHERE polls.partition = $1 ORDER BY polls.id";
+const VOTERS: &str = "
+    SELECT voter, max(position) FROM ballots
+    WHERE poll = $1::integer AND position > $2::bigint
+    GROUP BY voter";
+const NOTE_LOG: &str = "UPDATE log SET log_id = $2, position = $3 WHERE partition = $1";
+const NOTE_GAP: &str = "INSERT INTO gaps (partition, after, through) VALUES ($1, $2, $3)";
+
+/// Where a worker applies to be a partition's only writer in a PostgreSQL ledger.
+#[derive(Debug)]
+pub struct PostgresLedgers {
+    database: DatabaseUrl,
+    /// A connection whose try for a lock was in vain, for the next try: a standby does not connect every second.
+    spare: Mutex<Option<Client>>,
+}
+
+impl PostgresLedgers {
+    /// The ledger in this database. Nothing is connected yet; each call of [`Ledgers::lead`] does.
+    pub fn new(database: DatabaseUrl) -> Self {
+        Self { database, spare: Mutex::new(None) }
+    }
+
+    async fn try_lead(&self, partition: Partition) -> Result<Option<Leader>, Failure> {
+        let spare = self.spare.lock().await.take().filter(|spare| !spare.is_closed());
+        let client = if let Some(client) = spare {
+            client
+        } else {
+            let client = self.database.connect(Purpose::Write, STATEMENT_TIMEOUT).await?;
+            migrations::migrate(&client).await?;
+            client
+        };
+        let number = i32::from(partition.number());
+        if client.query_one(locks::TRY_LOCK, &[&locks::CLASS, &number]).await?.try_get(0)? {
+            return Leader::begin(client, partition).await.map(Some);
+        }
+        *self.spare.lock().await = Some(client);
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Ledgers for PostgresLedgers {
+    async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable> {
+        let leader = within("leading a partition", WRITE_TIMEOUT, self.try_lead(partition)).await?;
+        Ok(leader.map(|leader| Box::new(PostgresLedger { leader: Some(leader) }) as Box<dyn Ledger>))
+    }
+}
+
+/// One partition's writer. Each operation takes the leader out and puts it back only when all went well: after an
+/// error, a timeout or a dropped future the connection is gone, and the lock with it.
+struct PostgresLedger {
+    leader: Option<Leader>,
+}
+
+impl PostgresLedger {
+    fn take(&mut self) -> Result<Leader, Unavailable> {
+        self.leader.take().ok_or_else(|| Unavailable::failed("writing to the ledger", Failure::Spent))
+    }
+}
+
+#[async_trait]
+impl Ledger for PostgresLedger {
+    async fn state(&mut self) -> Result<LogState, Unavailable> {
+        let leader = self.take()?;
+        let state = within("reading the ledger's position", WRITE_TIMEOUT, leader.state()).await?;
+        self.leader = Some(leader);
+        Ok(state)
+    }
+
+    async fn found(&mut self, poll: &Poll) -> Result<(), Unavailable> {
+        let leader = self.take()?;
+        within("founding the first poll", WRITE_TIMEOUT, leader.found(poll)).await?;
+        self.leader = Some(leader);
+        Ok(())
+    }
+
+    async fn seed(&mut self) -> Result<LogSeed, Unavailable> {
+        let leader = self.take()?;
+        let seed = within("reading what a new log must know", SEED_TIMEOUT, leader.seed()).await?;
+        self.leader = Some(leader);
+        Ok(seed)
+    }
+
+    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable> {
+        let mut leader = self.take()?;
+        within("noting which log is read", WRITE_TIMEOUT, leader.attach(log, gap, polls)).await?;
+        self.leader = Some(leader);
+        Ok(())
+    }
+
+    async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable> {
+        let mut leader = self.take()?;
+        let applied = within("counting a batch", WRITE_TIMEOUT, Box::pin(leader.apply(entries))).await?;
+        self.leader = Some(leader);
+        Ok(applied)
+    }
+}
+
+/// What the leader knows of a poll without asking: nobody else writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LedgerPoll {
+    /// Its number in this ledger.
+    pub(crate) number: i32,
+    /// What the count needs.
+    pub(crate) known: KnownPoll,
+}
+
+/// The holder of a partition's lock, on the connection that holds it.
+pub(crate) struct Leader {
+    pub(crate) client: Client,
+    pub(crate) statements: Statements,
+    /// The partition's number, as it stands in the tables.
+    pub(crate) partition: i32,
+    /// The ledger's position, as this leader committed it last.
+    pub(crate) position: Position,
+    /// Polls that were looked up.
+    pub(crate) polls: HashMap<PollId, LedgerPoll>,
+}
+
+impl Leader {
+    async fn begin(client: Client, partition: Partition) -> Result<Self, Failure> {
+        let partition = i32::from(partition.number());
+        let row = client.query_opt(POSITION, &[&partition]).await?;
+        let position = if let Some(row) = row {
+            rows::position(&row, 0)?
+        } else {
+            client.execute(FIRST_POSITION, &[&partition]).await?;
+            Position::ZERO
+        };
+        let statements = Statements::prepare(&client).await?;
+        Ok(Self { client, statements, partition, position, polls: HashMap::new() })
+    }
+
+    async fn state(&self) -> Result<LogState, Failure> {
+        let row = self.client.query_one(STATE, &[&self.partition]).await?;
+        Ok(LogState {
+            log: row.try_get::<_, Option<String>>("log_id")?.map(LogId::new),
+            position: rows::position(&row, "position")?,
+            counted: rows::amount(row.try_get("counted")?)?,
+        })
+    }
+
+    /// A poll that begins here begins behind all that is counted.
+    async fn found(&self, poll: &Poll) -> Result<(), Failure> {
+        self.begin_transaction().await?;
+        self.add_poll(poll, poll.round(), self.position).await?;
+        listen::notify(&self.client, &[poll.id()]).await?;
+        self.client.batch_execute("COMMIT").await?;
+        Ok(())
+    }
+
+    async fn seed(&self) -> Result<LogSeed, Failure> {
+        self.client.batch_execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
+        let mut polls = Vec::new();
+        for row in self.client.query(SEED, &[&self.partition]).await? {
+            let poll = rows::poll(&row, "poll")?;
+            let voters = if poll.changes() {
+                Vec::new()
+            } else {
+                self.voters(row.try_get("number")?, rows::position(&row, "since")?).await?
+            };
+            polls.push(PollSeed { poll, counted: rows::amount(row.try_get("counted")?)?, voters });
+        }
+        self.client.batch_execute("COMMIT").await?;
+        Ok(LogSeed { after: self.position, polls })
+    }
+
+    /// Who has a ballot after `since`, and where. Row by row: there can be millions.
+    async fn voters(&self, poll: i32, since: Position) -> Result<Vec<(VoterId, Position)>, Failure> {
+        let parameters: [&(dyn ToSql + Sync); 2] = [&poll, &since.as_i64()];
+        let mut stream = std::pin::pin!(self.client.query_raw(VOTERS, parameters).await?);
+        let mut voters = Vec::new();
+        while let Some(row) = stream.try_next().await? {
+            let voter = VoterId::from_bytes(row.try_get::<_, Uuid>(0)?.into_bytes());
+            voters.push((voter, rows::position(&row, 1)?));
+        }
+        Ok(voters)
+    }
+
+    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Failure> {
+        self.begin_transaction().await?;
+        let position = gap.map_or(self.position, |gap| gap.through.max(self.position));
+        if let Some(gap) = gap {
+            let (after, through) = (gap.after.as_i64(), gap.through.as_i64());
+            self.client.execute(NOTE_GAP, &[&self.partition, &after, &through]).await?;
+            for poll in polls {
+                self.add_poll(poll, adopted_round(poll), position).await?;
+            }
+            listen::notify(&self.client, &[]).await?;
+        }
+        self.client.execute(NOTE_LOG, &[&self.partition, &log.as_str(), &position.as_i64()]).await?;
+        self.client.batch_execute("COMMIT").await?;
+        self.position = position;
+        info!(log.id = log.as_str(), partition = self.partition, %position, "the ledger is attached to the log");
+        Ok(())
+    }
+
+    /// Writes a poll, unless the ledger has one with its id.
+    async fn add_poll(&self, poll: &Poll, round: u32, since: Position) -> Result<(), Failure> {
+        let id = poll.id();
+        let parameters: [&(dyn ToSql + Sync); 7] = [
+            &id.as_str(),
+            &self.partition,
+            &to_json(poll),
+            &rows::state(poll.state()),
+            &poll.listed(),
+            &i64::from(round),
+            &since.as_i64(),
+        ];
+        self.client.execute(&self.statements.add_poll, &parameters).await?;
+        Ok(())
+    }
+}
+
+/// The round to count for a poll that is taken in behind a gap, of which only its present round is known.
+///
+/// The log goes on somewhere before that present: the reset that began the present round may still be to come,
+/// and ballots before it are of a round before. So counting starts in the round before, and the first event that
+/// is read of the present round begins that. A poll in its first round was never reset.
+fn adopted_round(poll: &Poll) -> u32 {
+    poll.round().saturating_sub(1).max(1)
+}
+
+/// The poll as the ledger stores it.
+pub(crate) fn to_json(poll: &Poll) -> String {
+    serde_json::to_string(poll).expect("a poll is plain text and numbers")
+}

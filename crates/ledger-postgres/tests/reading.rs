@@ -1,0 +1,207 @@
+//! What `result` sees: notifications, missing tables, recounts, and a tally's cost.
+
+mod support;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use domain::{Entry, Ledgers, Movement, PollChange, Scoreboard, Unavailable, Undecodable};
+use support::{DEADLINE, FIRST, at, ballot, eventually, lead, ledgers, of, poll, poll_event, scoreboard, terminate};
+use testkit::postgres_server::TestDatabase;
+use tokio::time::timeout;
+
+#[tokio::test]
+async fn without_tables_the_scoreboard_is_unavailable_and_answers() {
+    let database = TestDatabase::create().await;
+    let scoreboard = scoreboard(&database);
+    let poll = poll("main");
+    scoreboard.ready().await.unwrap();
+    let unavailable = scoreboard.tallies(&[poll.id()]).await.unwrap_err();
+    assert!(matches!(&unavailable, Unavailable::Failed { reason, .. } if reason.contains("42P01")), "{unavailable}");
+    assert!(scoreboard.audit().await.is_err());
+    assert!(scoreboard.listed().await.is_err());
+
+    let mut writer = lead(&ledgers(&database), FIRST).await;
+    writer.apply(vec![poll_event(1, &poll)]).await.unwrap();
+    assert_eq!(scoreboard.tallies(&[poll.id()]).await.unwrap()[0].figures, of([0, 0], 0, 0));
+}
+
+#[tokio::test]
+async fn a_counted_batch_names_the_polls_that_moved_within_moments() {
+    let database = TestDatabase::create().await;
+    let (mut writer, scoreboard) = (lead(&ledgers(&database), FIRST).await, scoreboard(&database));
+    let (main, lunch) = (poll("main"), poll("lunch"));
+    writer.apply(vec![poll_event(1, &main), poll_event(2, &lunch)]).await.unwrap();
+    until_listening(&scoreboard, &main, &mut writer).await;
+
+    let moved = scoreboard.moved();
+    writer.apply(vec![ballot(1_000_000, &lunch, 1, "a"), ballot(1_000_001, &main, 1, "a")]).await.unwrap();
+    let moved = timeout(DEADLINE, moved).await.expect("a notification arrives");
+    assert_eq!(moved, Movement::Polls(vec![lunch.id(), main.id()]));
+}
+
+#[tokio::test]
+async fn a_lost_listener_says_any_and_listens_again() {
+    let database = TestDatabase::create().await;
+    let (mut writer, scoreboard) = (lead(&ledgers(&database), FIRST).await, scoreboard(&database));
+    let main = poll("main");
+    writer.apply(vec![poll_event(1, &main)]).await.unwrap();
+    until_listening(&scoreboard, &main, &mut writer).await;
+
+    assert!(terminate(&database.client().await, "scrutin-result").await >= 1);
+    assert_eq!(timeout(DEADLINE, scoreboard.moved()).await.expect("the loss is told"), Movement::Any);
+    until_listening(&scoreboard, &main, &mut writer).await;
+}
+
+#[tokio::test]
+async fn where_nothing_listens_any_may_have_moved_each_second() {
+    // Nobody listens on the discard port.
+    let scoreboard =
+        scrutin_ledger_postgres::PostgresScoreboard::new(support::url("postgres://nobody@127.0.0.1:9/none"));
+    let started = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(timeout(DEADLINE, scoreboard.moved()).await.expect("it never waits long"), Movement::Any);
+    }
+    assert!(started.elapsed().as_millis() >= 500, "it is not asked for in a busy loop");
+    assert!(scoreboard.ready().await.is_err());
+}
+
+/// Counts a poll's changes until a notification names it, which happens only while someone listens.
+async fn until_listening(
+    scoreboard: &scrutin_ledger_postgres::PostgresScoreboard,
+    poll: &domain::Poll,
+    writer: &mut Box<dyn domain::Ledger>,
+) {
+    static PLACE: AtomicU64 = AtomicU64::new(1_000);
+    let deadline = Instant::now() + DEADLINE;
+    while Instant::now() < deadline {
+        let place = PLACE.fetch_add(1, Ordering::Relaxed);
+        writer.apply(vec![poll_event(place, poll)]).await.expect("a batch");
+        let moved = timeout(Duration::from_secs(1), scoreboard.moved()).await;
+        if moved == Ok(Movement::Polls(vec![poll.id()])) {
+            return;
+        }
+    }
+    panic!("nobody listens");
+}
+
+#[tokio::test]
+async fn a_recount_finds_a_tally_that_was_tampered_with() {
+    let database = TestDatabase::create().await;
+    let (mut writer, scoreboard) = (lead(&ledgers(&database), FIRST).await, scoreboard(&database));
+    let (poll, client) = (poll("main"), database.client().await);
+    let first_round = vec![poll_event(1, &poll), ballot(2, &poll, 1, "a"), ballot(3, &poll, 2, "a")];
+    writer.apply(first_round).await.unwrap();
+    let again = poll.after(&PollChange::Reset, true).unwrap();
+    let second_round =
+        vec![poll_event(4, &again), ballot(5, &poll, 2, "b"), ballot(6, &poll, 2, "a"), ballot(7, &poll, 3, "b")];
+    writer.apply(second_round).await.unwrap();
+    let audit = scoreboard.audit().await.unwrap();
+    assert!(audit.polls[0].agrees());
+    assert_eq!(audit.polls[0].recounted, of([1, 1], 2, 5));
+
+    for tampering in [
+        "UPDATE tallies SET votes = votes + 1 WHERE option = 0",
+        "UPDATE tallies SET votes = votes - 1 WHERE option = 1",
+        "INSERT INTO tallies SELECT number, 5, 1 FROM polls",
+        "UPDATE turnout SET voters = voters + 1",
+        "UPDATE turnout SET counted = counted - 1",
+        "DELETE FROM ballots WHERE choices = 2",
+        "UPDATE ballots SET choices = 1 WHERE choices = 2",
+    ] {
+        client.batch_execute(&format!("BEGIN; {tampering}; COMMIT")).await.unwrap();
+        let audit = scoreboard.audit().await.unwrap();
+        assert!(!audit.polls[0].agrees(), "{tampering}: {audit:?}");
+        undo(&client).await;
+        assert!(scoreboard.audit().await.unwrap().polls[0].agrees(), "undone: {tampering}");
+    }
+}
+
+/// Puts the figures and ballots of the recount's test back.
+async fn undo(client: &tokio_postgres::Client) {
+    let ballots = [(2, 1, 1), (3, 2, 1), (5, 2, 2), (6, 2, 1), (7, 3, 2)];
+    let values: Vec<String> = ballots
+        .iter()
+        .map(|&(place, voter, choices)| {
+            format!("({}, (SELECT number FROM polls), {choices}, '{:032x}')", at(place).as_i64(), voter)
+        })
+        .collect();
+    let sql = format!(
+        "BEGIN; DELETE FROM ballots; INSERT INTO ballots (position, poll, choices, voter) VALUES {};
+         DELETE FROM tallies WHERE option > 1; UPDATE tallies SET votes = 1;
+         UPDATE turnout SET voters = 2, counted = 5; COMMIT",
+        values.join(", ")
+    );
+    client.batch_execute(&sql).await.expect("the figures as they were");
+}
+
+#[tokio::test]
+async fn what_postgresql_can_not_store_is_set_aside_all_the_same() {
+    let database = TestDatabase::create().await;
+    let mut writer = lead(&ledgers(&database), FIRST).await;
+    let entry = format!("nul \0 and {}", "é".repeat(100_000));
+    let garbage = Undecodable { reason: "a reason with \0".into(), entry };
+    writer.apply(vec![Entry { position: at(1), event: Err(garbage) }]).await.unwrap();
+    assert_eq!(writer.state().await.unwrap().position, at(1));
+    let kept = "SELECT reason, length(entry) FROM rejected";
+    let kept = database.client().await.query_one(kept, &[]).await.unwrap();
+    assert_eq!(kept.get::<_, &str>(0), "a reason with \u{fffd}");
+    assert!((1..4_001).contains(&kept.get::<_, i32>(1)));
+}
+
+#[tokio::test]
+async fn more_polls_than_fit_in_a_notification_move_any() {
+    let database = TestDatabase::create().await;
+    let (mut writer, scoreboard) = (lead(&ledgers(&database), FIRST).await, scoreboard(&database));
+    let main = poll("main");
+    until_listening(&scoreboard, &main, &mut writer).await;
+    let polls: Vec<_> = (0..300).map(|number| poll(&format!("a-poll-with-a-long-name-{number}"))).collect();
+    let events = (1_000_000..).zip(&polls).map(|(place, poll)| poll_event(place, poll)).collect();
+    writer.apply(events).await.unwrap();
+    assert_eq!(timeout(DEADLINE, scoreboard.moved()).await.expect("it is told"), Movement::Any);
+    assert_eq!(scoreboard.tallies(&polls.iter().map(domain::Poll::id).collect::<Vec<_>>()).await.unwrap().len(), 300);
+}
+
+/// The plan of the read that costs a batch most is made while the table is small, where reading all of it is
+/// cheapest, and is still in use when it is large.
+#[tokio::test]
+async fn each_voter_is_looked_up_by_key_however_the_table_grew() {
+    let database = TestDatabase::create().await;
+    let mut writer = lead(&ledgers(&database), FIRST).await;
+    let (poll, client) = (poll("main"), database.client().await);
+    writer.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
+    client.batch_execute("ANALYZE ballots").await.unwrap();
+
+    let mut looked_up = 0;
+    for (voters, start) in (0..10).map(|_| 2).chain([500, 500]).zip((1..).map(|batch| batch * 1_000)) {
+        let batch = (0..voters).map(|number| ballot(start + number, &poll, u128::from(number), "a")).collect();
+        writer.apply(batch).await.unwrap();
+        looked_up += i64::try_from(voters).unwrap();
+    }
+    drop(writer);
+    let by_scanning = eventually("statistics arrive", || async {
+        let sql = "SELECT idx_scan, seq_tup_read FROM pg_stat_user_tables WHERE relname = 'ballots'";
+        let row = client.query_one(sql, &[]).await.unwrap();
+        let (by_key, by_scanning): (i64, i64) = (row.get(0), row.get(1));
+        (by_key + by_scanning >= looked_up).then_some(by_scanning)
+    })
+    .await;
+    assert_eq!(by_scanning, 0, "rows read without the key");
+}
+
+#[tokio::test]
+async fn a_poll_that_comes_from_another_partition_stays_one_poll() {
+    let database = TestDatabase::create().await;
+    let ledgers = ledgers(&database);
+    let poll = poll("main");
+    let mut first = lead(&ledgers, FIRST).await;
+    first.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
+    let mut other = ledgers.lead(domain::Partition::new(1)).await.unwrap().expect("it is free");
+    let closed = poll.after(&PollChange::Close, true).unwrap();
+    let entries = vec![poll_event(5, &closed), ballot(6, &poll, 1, "b")];
+    other.apply(entries).await.unwrap();
+    let tallies = scoreboard(&database).tallies(&[poll.id()]).await.unwrap();
+    assert_eq!((tallies[0].position, tallies[0].figures.clone()), (at(6), of([0, 1], 1, 2)));
+}

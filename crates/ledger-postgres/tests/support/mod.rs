@@ -1,0 +1,94 @@
+//! Verbs of the tests on a real PostgreSQL.
+// Each test takes what it needs.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use domain::{Ballot, Choices, Entry, Event, Figures, Ledger, Ledgers, Partition, Poll, PollId, PollSpec, Position};
+use domain::{Scoreboard, VoterId};
+use scrutin_ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
+use testkit::postgres_server::TestDatabase;
+use tokio_postgres::Client;
+
+/// How long anything may take that must happen; a busy machine is given time.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const FIRST: Partition = Partition::new(0);
+
+pub fn url(text: &str) -> DatabaseUrl {
+    text.parse().unwrap()
+}
+
+pub fn ledgers(database: &TestDatabase) -> PostgresLedgers {
+    PostgresLedgers::new(url(&database.url()))
+}
+
+pub fn scoreboard(database: &TestDatabase) -> PostgresScoreboard {
+    PostgresScoreboard::new(url(&database.url()))
+}
+
+/// Asks again and again until there is an answer.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {DEADLINE:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub async fn lead(ledgers: &PostgresLedgers, partition: Partition) -> Box<dyn Ledger> {
+    eventually("leading", || async { ledgers.lead(partition).await.ok().flatten() }).await
+}
+
+pub fn poll(id: &str) -> Poll {
+    Poll::new(PollId::parse(id).unwrap(), PollSpec::simple("Which?", ["this", "that"])).unwrap()
+}
+
+pub fn at(number: u64) -> Position {
+    Position::new(1_700_000_000_000 + number, 0).unwrap()
+}
+
+pub fn voter(number: u128) -> VoterId {
+    VoterId::from_bytes(number.to_be_bytes())
+}
+
+pub fn poll_event(position: u64, poll: &Poll) -> Entry {
+    Entry { position: at(position), event: Ok(Event::Poll(Box::new(poll.clone()))) }
+}
+
+pub fn ballot(position: u64, poll: &Poll, number: u128, key: &str) -> Entry {
+    let choices = Choices::parse([key]).unwrap();
+    Entry {
+        position: at(position),
+        event: Ok(Event::Ballot(Ballot { poll: poll.id(), voter: voter(number), choices })),
+    }
+}
+
+pub async fn figures(database: &TestDatabase, poll: &Poll) -> Figures {
+    let tallies = scoreboard(database).tallies(&[poll.id()]).await.unwrap();
+    tallies.into_iter().next().expect("the poll is known").figures
+}
+
+pub fn of(votes: [u64; 2], voters: u64, counted: u64) -> Figures {
+    Figures { votes: votes.to_vec(), voters, counted }
+}
+
+/// Ends sessions of the database, as an administrator or a network can.
+pub async fn terminate(client: &Client, application: &str) -> u64 {
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name = $1";
+    client.execute(end, &[&application]).await.unwrap()
+}
+
+pub fn ledgers_at(text: &str) -> PostgresLedgers {
+    PostgresLedgers::new(url(text))
+}
+
+pub fn scoreboard_at(text: &str) -> PostgresScoreboard {
+    PostgresScoreboard::new(url(text))
+}
