@@ -1,1 +1,41 @@
-//! Placeholder.
+//! The log on Redis: every ballot that was accepted, in order, until it is counted and a while longer.
+//!
+//! # The model
+//!
+//! A log has partitions; each poll belongs to one. In a partition there is one stream, `{scrutin:p}:log`, and
+//! whatever happens is one entry of it: a ballot was cast, or a poll was created or changed. What an
+//! entry looks like is the affair of `wire`, the names of all keys are in `keys`. An entry's place, its
+//! [`Position`](domain::Position), is made of its stream id; ids only grow, over the end of a log too.
+//!
+//! **Who writes.** `vote`, through [`RedisBallotBox`], and only through scripts, each one atomic step. `cast`
+//! looks at the poll in `{scrutin:p}:polls`, adds the ballots if it is open, and counts them in
+//! `{scrutin:p}:accepted`. A change of a poll is prepared outside and written with its entry only if the
+//! poll still is what it was. Where a poll allows no change of a ballot, `{scrutin:p}:voters:POLL` knows who voted.
+//!
+//! **Who reads.** The one worker that leads the partition, through [`RedisLog`], from the position that its ledger
+//! holds. There is no consumer group: what was read is known where it was counted, and nowhere else.
+//! It also trims, never beyond what is counted, and notes in `{scrutin:p}:trimmed` up to where.
+//!
+//! **Beginning.** A log exists once `{scrutin:p}:id` does. Only the leading worker begins one, where none is: it
+//! writes the polls, the counts and the voters that the ledger holds, lifts the stream's last id above the ledger's
+//! position, and writes a fresh random id at the very end. Until then, and again after Redis has lost
+//! everything, all scripts answer "not begun" ([`Unavailable::NotBegun`](domain::Unavailable::NotBegun)).
+//! Whoever reads learns the id with each page, so a log that was lost and begun anew is noticed.
+//!
+//! **What is promised.** An answer from a script that wrote is given after its effects are on Redis' disk, if Redis
+//! runs with `appendonly yes` and `appendfsync always`, as ours does. No answer in time, or an error, means that
+//! the outcome is not known. Redis 6.2 or later is needed (`XTRIM MINID`, RESP3).
+
+mod ballot_box;
+mod beginning;
+mod casting;
+mod keys;
+mod link;
+mod reader;
+mod scripts;
+mod url;
+mod wire;
+
+pub use ballot_box::RedisBallotBox;
+pub use reader::RedisLog;
+pub use url::{RedisUrl, RedisUrlError};

@@ -1,1 +1,187 @@
-//! Placeholder.
+//! A private Redis for one test: a process of its own on a free port of 127.0.0.1, with its files in a
+//! temporary directory, and set up as Scrutin asks of any Redis (every write on disk before its answer).
+
+use std::{
+    fs,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
+use tempfile::TempDir;
+
+/// How long a server may take to start and load its data.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How often a starting server is asked whether it is there.
+const ASK_EVERY: Duration = Duration::from_millis(10);
+/// How many ports are tried for a new server: another test may take the port that was free a moment ago.
+const PORTS_TO_TRY: u32 = 20;
+/// How long a raw command of a test may take.
+const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running `redis-server`; killed, and its files removed, on drop.
+#[derive(Debug)]
+pub struct RedisServer {
+    port: u16,
+    directory: TempDir,
+    process: Child,
+}
+
+/// Why a process did not become a server.
+enum NotStarted {
+    /// It ended by itself, most likely because the port is taken.
+    Ended,
+    /// It does not answer.
+    Silent,
+}
+
+impl RedisServer {
+    /// Starts a server with an empty data set and waits until it answers.
+    ///
+    /// # Panics
+    /// If `redis-server` is not installed or does not start.
+    pub async fn start() -> Self {
+        let directory = TempDir::with_prefix("scrutin-redis-").expect("a temporary directory");
+        for _ in 0..PORTS_TO_TRY {
+            let port = free_port();
+            let mut process = spawn(port, &directory);
+            match answers(port, &mut process).await {
+                Ok(()) => return Self { port, directory, process },
+                Err(NotStarted::Ended) => {}
+                Err(NotStarted::Silent) => {
+                    end(&mut process);
+                    break;
+                }
+            }
+        }
+        panic!("redis-server does not start: {}", log_tail(&directory));
+    }
+
+    /// The port on 127.0.0.1. It stays the same over restarts.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address, as `REDIS_URL` takes it.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills the server at once (SIGKILL) and waits until it is gone.
+    pub fn kill(&mut self) {
+        end(&mut self.process);
+    }
+
+    /// Starts the server again on the same port and data, and waits until it has loaded them. It is killed first if it still runs.
+    ///
+    /// # Panics
+    /// If it does not come back.
+    pub async fn restart(&mut self) {
+        self.kill();
+        let deadline = Instant::now() + START_LIMIT;
+        while Instant::now() < deadline {
+            self.process = spawn(self.port, &self.directory);
+            match answers(self.port, &mut self.process).await {
+                Ok(()) => return,
+                // Somebody's outgoing connection may sit on the port for a moment.
+                Err(NotStarted::Ended) => tokio::time::sleep(ASK_EVERY).await,
+                Err(NotStarted::Silent) => break,
+            }
+        }
+        panic!("redis-server does not start again: {}", log_tail(&self.directory));
+    }
+
+    /// Stops the server in its tracks (SIGSTOP): connections stay open and nothing is answered.
+    pub fn pause(&self) {
+        signal(&self.process, "STOP");
+    }
+
+    /// Lets a paused server go on (SIGCONT).
+    pub fn resume(&self) {
+        signal(&self.process, "CONT");
+    }
+
+    /// A new connection for raw commands.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    pub async fn connection(&self) -> MultiplexedConnection {
+        connect(self.port).await.expect("a connection to the private redis-server")
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        end(&mut self.process);
+    }
+}
+
+/// A port that is free at this moment.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("a bound listener has an address").port()
+}
+
+fn spawn(port: u16, directory: &TempDir) -> Child {
+    let log = fs::File::options().create(true).append(true).open(directory.path().join("redis.log"));
+    let log = log.expect("a log file in the temporary directory");
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"])
+        .args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""])
+        .args(["--maxmemory-policy", "noeviction"])
+        .arg("--dir")
+        .arg(directory.path())
+        .stdin(Stdio::null())
+        .stderr(log.try_clone().expect("a second handle of the log file"))
+        .stdout(log)
+        .spawn()
+        .unwrap_or_else(|error| panic!("can't run redis-server ({error}): install the Debian package redis-server"))
+}
+
+/// Waits until this very process answers on the port, with its data loaded.
+async fn answers(port: u16, process: &mut Child) -> Result<(), NotStarted> {
+    let deadline = Instant::now() + START_LIMIT;
+    while Instant::now() < deadline {
+        if process.try_wait().expect("a child can be waited for").is_some() {
+            return Err(NotStarted::Ended);
+        }
+        if process_on(port).await == Some(process.id()) {
+            return Ok(());
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+    Err(NotStarted::Silent)
+}
+
+/// The process id of the server on the port, once it has loaded. Another test's server may be there:
+/// it took the port between our choice and our start.
+async fn process_on(port: u16) -> Option<u32> {
+    let mut connection = connect(port).await.ok()?;
+    redis::cmd("PING").exec_async(&mut connection).await.ok()?;
+    let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await.ok()?;
+    info.lines().find_map(|line| line.strip_prefix("process_id:"))?.trim().parse().ok()
+}
+
+async fn connect(port: u16) -> redis::RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(COMMAND_LIMIT));
+    let client = redis::Client::open(("127.0.0.1", port))?;
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+fn end(process: &mut Child) {
+    // Both fail only where the process is gone already, which is what is wanted.
+    let _ = process.kill();
+    let _ = process.wait();
+}
+
+fn signal(process: &Child, name: &str) {
+    let status = Command::new("/bin/kill").arg(format!("-{name}")).arg(process.id().to_string()).status();
+    assert!(status.is_ok_and(|status| status.success()), "/bin/kill (Debian package procps) can't send SIG{name}");
+}
+
+fn log_tail(directory: &TempDir) -> String {
+    let log = fs::read_to_string(directory.path().join("redis.log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}

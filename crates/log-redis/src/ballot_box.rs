@@ -1,0 +1,202 @@
+//! The ballot box that `vote` uses: ballots and changes of polls go into the log on Redis.
+//!
+//! It decides nothing about polls and ballots itself: the scripts do, in the same step that writes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Ballot, BallotBox, Cast, Change, Partitions, Poll, PollChange, PollId, Unavailable};
+use redis::Value;
+
+use crate::{
+    RedisUrl,
+    casting::Casting,
+    keys::Keys,
+    link::{Deadline, Link},
+    scripts::{self, PUT_POLL, READ_ALL, READ_POLL, unexpected, word},
+    wire,
+};
+
+/// How often a change is tried again because somebody else changed the poll between reading and writing.
+const CHANGE_ATTEMPTS: usize = 16;
+
+/// The log on Redis, as `vote` sees it. Any number of them, in any number of processes, work side by side.
+///
+/// Every call answers within 2 s. `Ok` is said of what is on Redis' disk (which must run with `appendonly yes`
+/// and `appendfsync always`), and of nothing else.
+pub struct RedisBallotBox {
+    link: Arc<Link>,
+    partitions: Partitions,
+    /// By number of the partition.
+    rooms: Vec<Room>,
+}
+
+/// What belongs to one partition.
+struct Room {
+    keys: Arc<Keys>,
+    casting: Casting,
+}
+
+/// A poll as the log has it, with the very bytes for comparing.
+struct Found {
+    json: Vec<u8>,
+    poll: Poll,
+    accepted: u64,
+}
+
+impl RedisBallotBox {
+    /// A ballot box on this Redis, which need not be there yet: it is connected when needed, and again
+    /// whenever it was lost. Must be called within a Tokio runtime.
+    pub fn new(url: &RedisUrl, partitions: Partitions) -> Arc<Self> {
+        let link = Arc::new(Link::new(url));
+        let room = |partition| {
+            let keys = Arc::new(Keys::new(partition));
+            Room { casting: Casting::start(Arc::clone(&link), Arc::clone(&keys)), keys }
+        };
+        let rooms = partitions.all().map(room).collect();
+        Arc::new(Self { link, partitions, rooms })
+    }
+
+    fn room(&self, poll: PollId) -> &Room {
+        &self.rooms[usize::from(self.partitions.of(poll).number())]
+    }
+
+    async fn find(&self, what: &'static str, deadline: Deadline, id: PollId) -> Result<Option<Found>, Unavailable> {
+        let keys = &self.room(id).keys;
+        let call = READ_POLL.call(&[&keys.id, &keys.polls, &keys.accepted]).arg(id.as_str());
+        let Value::Array(parts) = begun(scripts::run_until(&self.link, what, deadline, call).await?)? else {
+            return Err(unexpected(what));
+        };
+        match <[Value; 2]>::try_from(parts) {
+            Ok([Value::Nil, _]) => Ok(None),
+            Ok([Value::BulkString(json), accepted]) => {
+                let poll = wire::decode_poll(&json).map_err(|reason| Unavailable::failed(what, reason))?;
+                Ok(Some(Found { poll, json, accepted: number(what, &accepted)? }))
+            }
+            _ => Err(unexpected(what)),
+        }
+    }
+
+    /// Writes `next` in the place of `before` (`None`: where no such poll is). Says whether it did: not if the poll
+    /// is another by now, or has ballots where it must have none.
+    async fn put(
+        &self,
+        deadline: Deadline,
+        before: Option<&Found>,
+        next: &Poll,
+        without_ballots: bool,
+    ) -> Result<bool, Unavailable> {
+        const WHAT: &str = "writing a poll";
+        let keys = &self.room(next.id()).keys;
+        // Where the round is new or the rules are, nobody has voted; what a lost log left behind is not ours either.
+        let forget_voters = without_ballots || before.is_none_or(|found| found.poll.round() != next.round());
+        let call = PUT_POLL
+            .call(&[&keys.id, &keys.polls, &keys.log, &keys.accepted, &keys.voters(next.id())])
+            .arg(next.id().as_str())
+            .arg(before.map_or(&[][..], |found| &found.json))
+            .arg(wire::encode_poll(next))
+            .arg(wire::POLL_FIELD)
+            .arg(u8::from(without_ballots))
+            .arg(u8::from(forget_voters));
+        match word(WHAT, scripts::run_until(&self.link, WHAT, deadline, call).await?)?.as_str() {
+            "done" => Ok(true),
+            "differs" => Ok(false),
+            "not begun" => Err(Unavailable::NotBegun),
+            _ => Err(unexpected(WHAT)),
+        }
+    }
+}
+
+#[async_trait]
+impl BallotBox for RedisBallotBox {
+    async fn cast(&self, ballot: Ballot) -> Result<Cast, Unavailable> {
+        self.room(ballot.poll).casting.cast(ballot).await
+    }
+
+    async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
+        Ok(self.find("reading a poll", Deadline::usual(), id).await?.map(|found| found.poll))
+    }
+
+    async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
+        const WHAT: &str = "reading the polls";
+        let call = |room: &Room| READ_ALL.call(&[&room.keys.id, &room.keys.polls]);
+        let calls = self.rooms.iter().map(call).collect();
+        let mut polls = Vec::new();
+        for answer in scripts::run_together(&self.link, WHAT, Deadline::usual(), calls).await? {
+            polls.extend(read_polls(WHAT, answer?)?);
+        }
+        polls.sort_unstable_by_key(Poll::id);
+        Ok(polls)
+    }
+
+    async fn create(&self, poll: Poll) -> Result<Change, Unavailable> {
+        Ok(if self.put(Deadline::usual(), None, &poll, false).await? { Change::Done(poll) } else { Change::Exists })
+    }
+
+    async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
+        let deadline = Deadline::usual();
+        let without_ballots = matches!(change, PollChange::Rewrite(_));
+        for _ in 0..CHANGE_ATTEMPTS {
+            let Some(found) = self.find("reading a poll", deadline, id).await? else {
+                return Ok(Change::UnknownPoll);
+            };
+            let next = match found.poll.after(&change, found.accepted > 0) {
+                Ok(next) => next,
+                Err(refused) => return Ok(Change::Refused(refused)),
+            };
+            // Closing what is closed is done already, and says nothing new to the log.
+            if next == found.poll || self.put(deadline, Some(&found), &next, without_ballots).await? {
+                return Ok(Change::Done(next));
+            }
+        }
+        // The last attempt wrote nothing either, and we know it.
+        Err(Unavailable::Busy)
+    }
+
+    async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {
+        let found = self.find("reading how many ballots were accepted", Deadline::usual(), id).await?;
+        Ok(found.map_or(0, |found| found.accepted))
+    }
+
+    async fn ready(&self) -> Result<(), Unavailable> {
+        const WHAT: &str = "asking whether the log has begun";
+        let mut commands = redis::pipe();
+        for room in &self.rooms {
+            commands.cmd("EXISTS").arg(&room.keys.id);
+        }
+        for answer in self.link.send(WHAT, Deadline::usual(), &commands).await? {
+            match scripts::checked(WHAT, answer)? {
+                Value::Int(1) => {}
+                Value::Int(_) => return Err(Unavailable::NotBegun),
+                _ => return Err(unexpected(WHAT)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A script answers nil where the log has not begun.
+pub(crate) fn begun(answer: Value) -> Result<Value, Unavailable> {
+    if answer == Value::Nil { Err(Unavailable::NotBegun) } else { Ok(answer) }
+}
+
+/// Reads the values of the hash of polls.
+pub(crate) fn read_polls(what: &'static str, answer: Value) -> Result<Vec<Poll>, Unavailable> {
+    let Value::Array(values) = begun(answer)? else { return Err(unexpected(what)) };
+    let read = |value| match value {
+        Value::BulkString(json) => wire::decode_poll(&json).map_err(|reason| Unavailable::failed(what, reason)),
+        _ => Err(unexpected(what)),
+    };
+    values.into_iter().map(read).collect()
+}
+
+/// Reads a count that is kept as text; one that is not there is 0.
+pub(crate) fn number(what: &'static str, value: &Value) -> Result<u64, Unavailable> {
+    match value {
+        Value::Nil => Ok(0),
+        Value::BulkString(digits) => {
+            str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or_else(|| unexpected(what))
+        }
+        _ => Err(unexpected(what)),
+    }
+}

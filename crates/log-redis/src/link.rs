@@ -1,0 +1,210 @@
+//! One connection to Redis that is made when needed and made anew when lost.
+//!
+//! Built on the bare multiplexed connection rather than the driver's `ConnectionManager`, which waits for
+//! reconnection outside its timeout and keeps a connection on which nothing is answered any more. Here
+//! every wait has a deadline, and a connection is given up after an I/O error, a timeout, or an answer
+//! that shows it leads to the wrong server. Nothing is ever sent twice: whether a command that got no
+//! answer was carried out is not known, and only the caller can say what that means.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::Unavailable;
+use redis::{
+    AsyncConnectionConfig, Pipeline, PushInfo, PushKind, RedisError, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use crate::RedisUrl;
+
+/// How long a caller waits for an answer, including the time to connect. A blocking read waits longer
+/// by as much as it asked Redis to wait.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long connecting and greeting may take. Shorter than [`ANSWER_TIMEOUT`], so that the first caller
+/// sees the failure and those behind it need not wait for one of their own.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The pause between two attempts to connect: this much at first, doubled after each failure …
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// … up to this. Calls in between fail at once while Redis can't be reached. A Redis that comes back is noticed within this time.
+const LONGEST_PAUSE: Duration = Duration::from_millis(800);
+/// Commands that may wait in the driver for the socket.
+const DRIVER_QUEUE: usize = 64;
+
+/// Until when a caller waits, over all that it has to ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    at: Instant,
+    within: Duration,
+}
+
+impl Deadline {
+    /// This much from now.
+    pub(crate) fn within(within: Duration) -> Self {
+        Self { at: Instant::now() + within, within }
+    }
+
+    /// The usual one.
+    pub(crate) fn usual() -> Self {
+        Self::within(ANSWER_TIMEOUT)
+    }
+}
+
+/// See the module. Shared by reference; all calls may run at once.
+pub(crate) struct Link {
+    client: redis::Client,
+    state: Mutex<State>,
+}
+
+struct State {
+    connection: Option<Connection>,
+    /// Not before this moment is a new connection tried.
+    retry_at: Instant,
+    pause: Duration,
+    /// Why there is no connection; `None` while there is one.
+    outage: Option<String>,
+}
+
+#[derive(Clone)]
+struct Connection {
+    redis: MultiplexedConnection,
+    /// Set by the driver when the socket closes, and by us when we give the connection up.
+    lost: Arc<AtomicBool>,
+}
+
+impl Link {
+    /// A link to this Redis. Nothing is connected yet.
+    pub(crate) fn new(url: &RedisUrl) -> Self {
+        let client = redis::Client::open(url.connection_info()).expect("a RedisUrl holds a usable address");
+        let state = State { connection: None, retry_at: Instant::now(), pause: FIRST_PAUSE, outage: None };
+        Self { client, state: Mutex::new(state) }
+    }
+
+    /// Sends the commands together and returns the answer to each, in order; an answer may be a
+    /// [`Value::ServerError`]. Other callers' commands may come between them.
+    ///
+    /// An error says that **some, all or none** of the commands may have been carried out.
+    pub(crate) async fn send(
+        &self,
+        what: &'static str,
+        deadline: Deadline,
+        commands: &Pipeline,
+    ) -> Result<Vec<Value>, Unavailable> {
+        let timed_out = |_| Unavailable::Timeout { what, after: deadline.within };
+        let mut connection = timeout_at(deadline.at, self.connection(what)).await.map_err(timed_out)??;
+        let answer = timeout_at(deadline.at, connection.redis.req_packed_commands(commands, 0, commands.len())).await;
+        match answer {
+            Ok(Ok(values)) => {
+                if values.iter().any(leads_elsewhere) {
+                    connection.give_up();
+                }
+                Ok(values)
+            }
+            Ok(Err(error)) => {
+                connection.give_up();
+                Err(Unavailable::failed(what, error))
+            }
+            Err(elapsed) => {
+                connection.give_up();
+                Err(timed_out(elapsed))
+            }
+        }
+    }
+
+    /// Leaves the present connection to what still runs on it; the next call makes a new one.
+    pub(crate) async fn give_up(&self) {
+        if let Some(connection) = self.state.lock().await.connection.take() {
+            connection.give_up();
+        }
+    }
+
+    /// The present connection, or a new one. The lock is held while connecting, so there is one attempt
+    /// at a time, and those who waited for it share its outcome.
+    async fn connection(&self, what: &'static str) -> Result<Connection, Unavailable> {
+        let mut state = self.state.lock().await;
+        if let Some(connection) = state.connection.as_ref().filter(|connection| !connection.is_lost()) {
+            return Ok(connection.clone());
+        }
+        state.connection = None;
+        if let Some(reason) = state.outage.as_deref().filter(|_| Instant::now() < state.retry_at) {
+            return Err(Unavailable::failed(what, reason));
+        }
+        // A connection that was made and soon lost again is no outage yet; this wait is short.
+        sleep_until(state.retry_at).await;
+        let connected = connect(&self.client).await;
+        state.retry_at = Instant::now() + state.pause;
+        match connected {
+            Ok(connection) => {
+                state.connected(connection.clone());
+                Ok(connection)
+            }
+            Err(error) => {
+                state.failed(&error);
+                Err(Unavailable::failed(what, error))
+            }
+        }
+    }
+}
+
+impl State {
+    fn connected(&mut self, connection: Connection) {
+        self.connection = Some(connection);
+        self.pause = FIRST_PAUSE;
+        metrics::counter!("scrutin_log_connections_total").increment(1);
+        if self.outage.take().is_some() {
+            tracing::info!("Redis is back");
+        }
+    }
+
+    fn failed(&mut self, error: &RedisError) {
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        if self.outage.is_none() {
+            // Once for an outage, not for each attempt.
+            tracing::warn!(error = %error, "Redis can't be reached; trying until it is back");
+        }
+        self.outage = Some(error.to_string());
+    }
+}
+
+impl Connection {
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn give_up(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn connect(client: &redis::Client) -> Result<Connection, RedisError> {
+    let lost = Arc::new(AtomicBool::new(false));
+    let notice = Arc::clone(&lost);
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        // Ours has a deadline for each call instead; the driver's default of 500 ms would cut reads short.
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(DRIVER_QUEUE)
+        .set_push_sender(move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                notice.store(true, Ordering::Relaxed);
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+    let redis = client.get_multiplexed_async_connection_with_config(&config).await?;
+    Ok(Connection { redis, lost })
+}
+
+/// Whether the answer shows that the server behind the connection is no longer the one to talk to, while
+/// the address may lead to another by now: after a failover, or when a password was changed.
+fn leads_elsewhere(answer: &Value) -> bool {
+    let Value::ServerError(error) = answer else { return false };
+    matches!(error.code(), "READONLY" | "MASTERDOWN" | "NOAUTH" | "MOVED")
+}

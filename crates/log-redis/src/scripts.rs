@@ -1,0 +1,200 @@
+//! The Lua scripts that Redis runs, and how they are called.
+//!
+//! A script is atomic: nothing else runs meanwhile, and after a crash Redis has either all of its effects
+//! or none, since they go to the append-only file as one transaction. Two things follow for their authors:
+//!
+//! - **Out of memory**: Redis refuses a script's first write if it needs memory, and lets a script that has
+//!   written run to its end. So in scripts that must fail whole, the first write is one that needs memory.
+//! - **An error in the middle** does not undo what was written. So everything that can be refused is
+//!   checked before the first write.
+//!
+//! A script is called by its hash. A Redis that does not know it (after a restart) answers `NOSCRIPT` and
+//! has certainly done nothing, so it is taught the script and asked again.
+
+use std::sync::LazyLock;
+
+use domain::Unavailable;
+use redis::{Cmd, Pipeline, Value};
+
+use crate::link::{Deadline, Link};
+
+/// One script.
+pub(crate) struct Script {
+    source: &'static str,
+    hash: String,
+}
+
+macro_rules! script {
+    ($(#[$doc:meta])* $name:ident = $($file:literal),+) => {
+        $(#[$doc])*
+        pub(crate) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(concat!($(include_str!(concat!("scripts/", $file))),+)));
+    };
+}
+
+script! {
+    /// Casts ballots for one poll.
+    CAST = "leave_room.lua", "cast.lua"
+}
+script! {
+    /// Creates a poll, or puts a changed one in the place of the one that was read.
+    PUT_POLL = "leave_room.lua", "put_poll.lua"
+}
+script! {
+    /// Reads one poll and how many ballots of it were accepted.
+    READ_POLL = "read_poll.lua"
+}
+script! {
+    /// Reads all values of a hash of the log.
+    READ_ALL = "read_all.lua"
+}
+script! {
+    /// What there is of the log.
+    LOOK = "look.lua"
+}
+script! {
+    /// The first step of beginning a log: clears what is left of an older one.
+    BEGIN_FIRST = "begin_first.lua"
+}
+script! {
+    /// A step of beginning a log: some polls.
+    BEGIN_POLLS = "begin_guard.lua", "begin_polls.lua"
+}
+script! {
+    /// A step of beginning a log: some voters of one poll.
+    BEGIN_VOTERS = "begin_guard.lua", "begin_voters.lua"
+}
+script! {
+    /// The last step of beginning a log: from here on it takes ballots.
+    BEGIN_LAST = "begin_guard.lua", "begin_last.lua"
+}
+script! {
+    /// Moves the stream's last id up.
+    RAISE = "raise.lua"
+}
+script! {
+    /// Removes old entries.
+    TRIM = "trim.lua"
+}
+
+impl Script {
+    fn new(source: &'static str) -> Self {
+        Self { source, hash: redis::Script::new(source).get_hash().to_owned() }
+    }
+
+    /// A call with these keys; arguments are added to the command, then [`run`] takes it.
+    pub(crate) fn call(&'static self, keys: &[&str]) -> Call {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.hash).arg(keys.len()).arg(keys);
+        Call { script: self, command }
+    }
+}
+
+/// A script with its keys and arguments.
+pub(crate) struct Call {
+    script: &'static Script,
+    command: Cmd,
+}
+
+impl Call {
+    /// Adds an argument.
+    pub(crate) fn arg<T: redis::ToRedisArgs>(mut self, argument: T) -> Self {
+        self.command.arg(argument);
+        self
+    }
+}
+
+/// Runs one script, within the usual deadline.
+pub(crate) async fn run(link: &Link, what: &'static str, call: Call) -> Result<Value, Unavailable> {
+    run_until(link, what, Deadline::usual(), call).await
+}
+
+/// Runs one script within a deadline that other calls share.
+pub(crate) async fn run_until(
+    link: &Link,
+    what: &'static str,
+    deadline: Deadline,
+    call: Call,
+) -> Result<Value, Unavailable> {
+    let mut answers = run_together(link, what, deadline, vec![call]).await?;
+    answers.pop().expect("one answer for each call")
+}
+
+/// Runs several scripts in one go, independently of one another, and returns the answer to each, in order.
+///
+/// An outer error says that any of them may or may not have run, an inner one the same of that call.
+pub(crate) async fn run_together(
+    link: &Link,
+    what: &'static str,
+    deadline: Deadline,
+    calls: Vec<Call>,
+) -> Result<Vec<Result<Value, Unavailable>>, Unavailable> {
+    let mut commands = Pipeline::with_capacity(calls.len());
+    let mut scripts = Vec::with_capacity(calls.len());
+    for Call { script, command } in calls {
+        commands.add_command(command);
+        scripts.push(script);
+    }
+    let mut answers = link.send(what, deadline, &commands).await?;
+    let unknown: Vec<usize> = (0..answers.len()).filter(|&index| is_unknown_script(&answers[index])).collect();
+    if !unknown.is_empty() {
+        let again: Vec<Call> = scripts
+            .iter()
+            .zip(commands.cmd_iter())
+            .zip(&answers)
+            .filter(|(_, answer)| is_unknown_script(answer))
+            .map(|((&script, command), _)| Call { script, command: command.clone() })
+            .collect();
+        for (index, answer) in unknown.into_iter().zip(teach(link, what, deadline, again).await?) {
+            answers[index] = answer;
+        }
+    }
+    Ok(answers.into_iter().map(|answer| checked(what, answer)).collect())
+}
+
+/// Loads the scripts of these calls and calls them again.
+async fn teach(
+    link: &Link,
+    what: &'static str,
+    deadline: Deadline,
+    calls: Vec<Call>,
+) -> Result<Vec<Value>, Unavailable> {
+    let mut commands = Pipeline::new();
+    let mut taught: Vec<&str> = Vec::new();
+    for Call { script, .. } in &calls {
+        if !taught.contains(&script.hash.as_str()) {
+            taught.push(&script.hash);
+            commands.cmd("SCRIPT").arg("LOAD").arg(script.source);
+        }
+    }
+    for Call { command, .. } in calls {
+        commands.add_command(command);
+    }
+    let mut answers = link.send(what, deadline, &commands).await?;
+    Ok(answers.split_off(taught.len()))
+}
+
+fn is_unknown_script(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if error.code() == "NOSCRIPT")
+}
+
+/// An answer that is no error.
+pub(crate) fn checked(what: &'static str, answer: Value) -> Result<Value, Unavailable> {
+    match answer {
+        Value::ServerError(error) => Err(Unavailable::failed(what, error)),
+        answer => Ok(answer),
+    }
+}
+
+/// The answer has none of the forms it can have.
+pub(crate) fn unexpected(what: &'static str) -> Unavailable {
+    Unavailable::failed(what, "an answer of an unexpected form")
+}
+
+/// An answer that is one word.
+pub(crate) fn word(what: &'static str, answer: Value) -> Result<String, Unavailable> {
+    match answer {
+        Value::BulkString(word) => String::from_utf8(word).map_err(|_| unexpected(what)),
+        _ => Err(unexpected(what)),
+    }
+}

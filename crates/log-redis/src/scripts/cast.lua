@@ -1,0 +1,37 @@
+-- Casts ballots for one poll, one after another.
+-- KEYS: id, polls, log, accepted, voters of the poll
+-- ARGV: poll id, name of a ballot's field, bytes of a voter at the start of a ballot, then the ballots
+-- Returns: {'not begun'} | {'unknown poll'} | {'waiting'} | {'closed'} | {'cast', places}; the places of the
+-- ballots in one string, between spaces: a stream id, or '=' and the stream id of the ballot that already was there.
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return { 'not begun' }
+end
+local json = redis.call('HGET', KEYS[2], ARGV[1])
+if not json then
+  return { 'unknown poll' }
+end
+local poll = cjson.decode(json)
+if poll.state ~= 'open' then
+  return { poll.state }
+end
+
+local places, added, last = {}, 0, nil
+for i = 4, #ARGV do
+  local voter = not poll.changes and string.sub(ARGV[i], 1, ARGV[3])
+  local known = voter and redis.call('HGET', KEYS[5], voter)
+  if known then
+    places[#places + 1] = '=' .. known
+  else
+    last = redis.call('XADD', KEYS[3], '*', ARGV[2], ARGV[i])
+    if voter then
+      redis.call('HSET', KEYS[5], voter, last)
+    end
+    added = added + 1
+    places[#places + 1] = last
+  end
+end
+if added > 0 then
+  redis.call('HINCRBY', KEYS[4], ARGV[1], added)
+  leave_room(KEYS[3], last)
+end
+return { 'cast', table.concat(places, ' ') }

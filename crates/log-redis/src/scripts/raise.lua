@@ -1,0 +1,13 @@
+-- KEYS: id, log   ARGV: the stream id above which the log goes on
+-- Returns: 'not begun' | 'done'
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return 'not begun'
+end
+-- Refused by Redis where the last id is as high already, which is as good.
+local added = redis.pcall('XADD', KEYS[2], ARGV[1], 'm1', '')
+if type(added) ~= 'table' then
+  redis.call('XDEL', KEYS[2], ARGV[1])
+elseif not string.find(added.err, 'equal or smaller', 1, true) then
+  return added
+end
+return 'done'

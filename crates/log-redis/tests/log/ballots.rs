@@ -1,0 +1,162 @@
+//! Casting.
+
+use std::collections::HashSet;
+
+use domain::PollChange;
+use tokio::task::JoinSet;
+
+use super::*;
+
+/// Casts these ballots all at once, over the two ballot boxes in turn.
+async fn cast_at_once(boxes: [&Arc<RedisBallotBox>; 2], ballots: impl IntoIterator<Item = Ballot>) -> Vec<Cast> {
+    let mut casts = JoinSet::new();
+    for (index, ballot) in ballots.into_iter().enumerate() {
+        let ballot_box = Arc::clone(boxes[index % 2]);
+        casts.spawn(async move { ballot_box.cast(ballot).await.unwrap() });
+    }
+    casts.join_all().await
+}
+
+#[tokio::test]
+async fn an_acknowledged_ballot_is_there_after_kill_9() {
+    let mut scene = Scene::begun().await;
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a")).await);
+    let second = recorded(scene.ballots.cast(ballot("main", 2, "b")).await);
+    scene.redis.kill();
+    scene.redis.restart().await;
+
+    let page = scene.log.read(Position::ZERO, 10, Duration::ZERO).await.unwrap();
+    let expected = [(first, ballot("main", 1, "a")), (second, ballot("main", 2, "b"))];
+    let expected = expected.map(|(position, ballot)| Entry { position, event: Ok(Event::Ballot(ballot)) });
+    assert_eq!(page.entries, expected);
+    assert_eq!(eventually(|| scene.ballots.accepted(id("main"))).await, 2);
+}
+
+#[tokio::test]
+async fn polls_that_are_not_open_take_no_ballots() {
+    let polls = vec![in_state("waiting", PollState::Waiting), in_state("closed", PollState::Closed)];
+    let mut scene = Scene::begun_with(polls).await;
+    let cast = async |poll| scene.ballots.cast(ballot(poll, 1, "a")).await;
+    assert_eq!(cast("waiting").await, Ok(Cast::NotOpen(PollState::Waiting)));
+    assert_eq!(cast("closed").await, Ok(Cast::NotOpen(PollState::Closed)));
+    assert_eq!(cast("unknown").await, Ok(Cast::UnknownPoll));
+    assert_eq!(scene.entries().await, []);
+    assert_eq!(scene.ballots.accepted(id("closed")).await, Ok(0));
+    assert_eq!(scene.ballots.accepted(id("unknown")).await, Ok(0));
+}
+
+#[tokio::test]
+async fn after_a_close_was_acknowledged_no_ballot_is_taken() {
+    let scene = Scene::begun().await;
+    let other = ballot_box_on(&scene.redis);
+    recorded(other.cast(ballot("main", 1, "a")).await);
+    scene.ballots.change(id("main"), PollChange::Close).await.unwrap();
+    assert_eq!(other.cast(ballot("main", 2, "a")).await, Ok(Cast::NotOpen(PollState::Closed)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ballots_cast_at_once_in_two_ballot_boxes_each_have_a_place_of_their_own() {
+    let polls = ["main", "p-1", "p-2"];
+    let mut scene = Scene::begun_with(polls.map(poll).to_vec()).await;
+    let other = ballot_box_on(&scene.redis);
+    let ballots = (0..2_000).map(|voter| ballot(polls[voter as usize % 3], voter, "b"));
+    let casts = cast_at_once([&scene.ballots, &other], ballots).await;
+
+    let places: HashSet<Position> = casts.into_iter().map(|cast| recorded(Ok(cast))).collect();
+    assert_eq!(places.len(), 2_000);
+    let in_log = scene.ballots_in_log().await;
+    assert!(in_log.is_sorted_by(|(earlier, _), (later, _)| earlier < later));
+    assert_eq!(places, in_log.iter().map(|(position, _)| *position).collect());
+    assert_eq!(in_log.iter().map(|(_, ballot)| ballot.voter).collect::<HashSet<_>>().len(), 2_000);
+    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(667));
+    assert_eq!(other.accepted(id("p-2")).await, Ok(666));
+    assert_eq!(scene.log.accepted().await, Ok(2_000));
+}
+
+#[tokio::test]
+async fn the_answer_is_that_of_ones_own_ballot() {
+    let mut scene = Scene::begun_with(vec![poll("main"), in_state("closed", PollState::Closed)]).await;
+    let mut casts = JoinSet::new();
+    for number in 0..500 {
+        let ballots = Arc::clone(&scene.ballots);
+        let ballot = ballot(if number % 5 == 0 { "closed" } else { "main" }, number, "a");
+        casts.spawn(async move { (ballot, ballots.cast(ballot).await.unwrap()) });
+    }
+    let mut answers = casts.join_all().await;
+    answers.retain(|(ballot, cast)| match cast {
+        Cast::Recorded(_) => ballot.poll == id("main"),
+        other => {
+            assert_eq!((other, ballot.poll), (&Cast::NotOpen(PollState::Closed), id("closed")));
+            false
+        }
+    });
+    assert_eq!(answers.len(), 400);
+    let expected: HashSet<_> = scene.ballots_in_log().await.into_iter().map(|(at, b)| (at, b.voter)).collect();
+    assert_eq!(answers.into_iter().map(|(b, cast)| (recorded(Ok(cast)), b.voter)).collect::<HashSet<_>>(), expected);
+}
+
+#[tokio::test]
+async fn who_voted_once_is_told_where_that_ballot_stands() {
+    let mut scene = Scene::begun_with(vec![once_only("main")]).await;
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a")).await);
+    recorded(scene.ballots.cast(ballot("main", 2, "a")).await);
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "b")).await, Ok(Cast::AlreadyCast(first)));
+    assert_eq!(scene.ballots_in_log().await.len(), 2);
+    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_one_voters_ballots_cast_at_once_only_one_is_taken() {
+    let mut scene = Scene::begun_with(vec![once_only("main")]).await;
+    let other = ballot_box_on(&scene.redis);
+    let casts = cast_at_once([&scene.ballots, &other], (0..300).map(|n| ballot("main", n % 3, "a"))).await;
+
+    let in_log = scene.ballots_in_log().await;
+    assert_eq!(in_log.len(), 3);
+    let new = casts.iter().filter(|cast| matches!(cast, Cast::Recorded(_))).count();
+    assert_eq!(new, 3);
+    let places: HashSet<Position> = in_log.iter().map(|(position, _)| *position).collect();
+    for cast in casts {
+        let (Cast::Recorded(place) | Cast::AlreadyCast(place)) = cast else { panic!("{cast:?}") };
+        assert!(places.contains(&place));
+    }
+    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(3));
+}
+
+#[tokio::test]
+async fn out_of_memory_is_an_error_and_trimming_still_works() {
+    let mut scene = Scene::begun().await;
+    let mut last = Position::ZERO;
+    for number in 0..50 {
+        last = recorded(scene.ballots.cast(ballot("main", number, "a")).await);
+    }
+    scene.raw(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let refused = scene.ballots.cast(ballot("main", 51, "a")).await.unwrap_err();
+    assert!(matches!(&refused, Unavailable::Failed { reason, .. } if reason.contains("OOM")), "{refused}");
+    let refused = scene.ballots.change(id("main"), PollChange::Close).await.unwrap_err();
+    assert!(refused.to_string().contains("OOM"), "{refused}");
+    assert_eq!(scene.entries().await.len(), 50);
+    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(50));
+    assert!(scene.ballots.poll(id("main")).await.unwrap().unwrap().is_open());
+
+    scene.log.trim(last, Position::MAX_MILLIS).await.unwrap();
+    assert_eq!(scene.log.look().await.unwrap().unwrap().trimmed, last);
+    scene.raw(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    recorded(scene.ballots.cast(ballot("main", 51, "a")).await);
+}
+
+#[tokio::test]
+async fn positions_keep_growing_while_the_clock_is_behind() {
+    let mut scene = Scene::begun().await;
+    // An hour ahead of the clock, and almost half of the sequence used.
+    let now = recorded(scene.ballots.cast(ballot("main", 0, "a")).await);
+    let ahead = position(now.millis() + 3_600_000, (1 << 19) - 20);
+    scene.log.raise(ahead).await.unwrap();
+    let mut last = ahead;
+    for number in 1..100 {
+        let next = recorded(scene.ballots.cast(ballot("main", number, "a")).await);
+        assert!(next > last, "{next} after {last}");
+        last = next;
+    }
+    assert_eq!(last.millis(), ahead.millis() + 1, "the sequence is not used up: {last}");
+}

@@ -1,0 +1,143 @@
+//! The log on a real Redis: each test has a server of its own (`testkit::redis_server`).
+
+#![expect(clippy::unwrap_used, reason = "all of it is test code, also where clippy does not see that")]
+
+mod ballots;
+mod beginning;
+mod outages;
+mod polls;
+mod reading;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use domain::{
+    Ballot, BallotBox, Cast, Choices, Entry, Event, Log, LogSeed, Partition, Partitions, Poll, PollId, PollSeed,
+    PollSpec, PollState, Position, Unavailable, VoterId,
+};
+use scrutin_log_redis::{RedisBallotBox, RedisLog, RedisUrl};
+use testkit::redis_server::RedisServer;
+use tokio::time::Instant;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A Redis whose log has begun, with the poll `main`, and both sides of it.
+struct Scene {
+    redis: RedisServer,
+    log: RedisLog,
+    ballots: Arc<RedisBallotBox>,
+}
+
+impl Scene {
+    async fn begun() -> Self {
+        Self::begun_with(vec![poll("main")]).await
+    }
+
+    async fn begun_with(polls: Vec<Poll>) -> Self {
+        let mut scene = Self::new().await;
+        scene.log.begin(seed(Position::ZERO, polls)).await.unwrap();
+        scene
+    }
+
+    async fn new() -> Self {
+        let redis = RedisServer::start().await;
+        let (log, ballots) = (log_on(&redis), ballot_box_on(&redis));
+        Self { redis, log, ballots }
+    }
+
+    /// All entries of the log so far.
+    async fn entries(&mut self) -> Vec<Entry> {
+        self.log.read(Position::ZERO, 1_000_000, Duration::ZERO).await.unwrap().entries
+    }
+
+    /// All ballots of the log so far, with their positions.
+    async fn ballots_in_log(&mut self) -> Vec<(Position, Ballot)> {
+        let ballot = |entry: Entry| match entry.event.unwrap() {
+            Event::Ballot(ballot) => Some((entry.position, ballot)),
+            Event::Poll(_) => None,
+        };
+        self.entries().await.into_iter().filter_map(ballot).collect()
+    }
+
+    async fn raw(&self, command: &[&str]) -> redis::Value {
+        let mut connection = self.redis.connection().await;
+        redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await.unwrap()
+    }
+
+    async fn flush(&self) {
+        self.raw(&["FLUSHALL"]).await;
+    }
+}
+
+fn url(redis: &RedisServer) -> RedisUrl {
+    redis.url().parse().unwrap()
+}
+
+fn log_on(redis: &RedisServer) -> RedisLog {
+    RedisLog::new(&url(redis), Partition::new(0))
+}
+
+fn ballot_box_on(redis: &RedisServer) -> Arc<RedisBallotBox> {
+    RedisBallotBox::new(&url(redis), Partitions::ONE)
+}
+
+fn id(text: &str) -> PollId {
+    PollId::parse(text).unwrap()
+}
+
+/// An open poll in which votes can be changed.
+fn poll(text: &str) -> Poll {
+    poll_with(text, |_| {})
+}
+
+fn poll_with(text: &str, edit: impl FnOnce(&mut PollSpec)) -> Poll {
+    let mut spec = PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]);
+    edit(&mut spec);
+    Poll::new(id(text), spec).unwrap()
+}
+
+/// A poll in which every voter has one ballot.
+fn once_only(text: &str) -> Poll {
+    poll_with(text, |spec| spec.changes = false)
+}
+
+fn in_state(text: &str, state: PollState) -> Poll {
+    poll_with(text, |spec| spec.state = state)
+}
+
+fn seed(after: Position, polls: Vec<Poll>) -> LogSeed {
+    let seed = |poll| PollSeed { poll, counted: 0, voters: Vec::new() };
+    LogSeed { after, polls: polls.into_iter().map(seed).collect() }
+}
+
+fn voter(number: u32) -> VoterId {
+    VoterId::from_bytes(u128::from(number).to_be_bytes())
+}
+
+fn ballot(poll: &str, voter_number: u32, option: &str) -> Ballot {
+    Ballot { poll: id(poll), voter: voter(voter_number), choices: Choices::parse([option]).unwrap() }
+}
+
+fn position(millis: u64, sequence: u64) -> Position {
+    Position::new(millis, sequence).unwrap()
+}
+
+/// The position of a ballot that must have been recorded.
+fn recorded(cast: Result<Cast, Unavailable>) -> Position {
+    match cast {
+        Ok(Cast::Recorded(position)) => position,
+        other => panic!("not recorded: {other:?}"),
+    }
+}
+
+/// Tries until it succeeds.
+async fn eventually<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(mut attempt: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt().await {
+            Ok(value) => return value,
+            Err(error) => assert!(Instant::now() < deadline, "still failing: {error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,231 @@
+//! Redis is away, comes back, hangs, or forgets its scripts.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::PollChange;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use super::*;
+
+#[tokio::test]
+async fn a_redis_that_comes_late_or_comes_back_needs_no_restart_of_ours() {
+    let mut scene = Scene::begun().await;
+    scene.redis.kill();
+    let (late, mut late_log) = (ballot_box_on(&scene.redis), log_on(&scene.redis));
+    for ballots in [&scene.ballots, &late] {
+        let refused = ballots.cast(ballot("main", 1, "a")).await.unwrap_err();
+        assert!(!refused.nothing_happened(), "{refused}");
+        assert!(ballots.ready().await.is_err());
+        assert!(ballots.polls().await.is_err());
+    }
+    assert!(late_log.look().await.is_err());
+    assert!(late_log.read(Position::ZERO, 1, Duration::ZERO).await.is_err());
+
+    scene.redis.restart().await;
+    for ballots in [&scene.ballots, &late] {
+        eventually(|| ballots.ready()).await;
+        recorded(ballots.cast(ballot("main", 1, "a")).await);
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while late_log.look().await.is_err() {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(scene.entries_after_outage().await, 2);
+}
+
+impl Scene {
+    /// How many entries there are, as soon as they can be read.
+    async fn entries_after_outage(&mut self) -> usize {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.log.read(Position::ZERO, 1_000_000, Duration::ZERO).await {
+                Ok(page) => return page.entries.len(),
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_lost_while_nothing_went_over_it_costs_no_ballot() {
+    let mut scene = Scene::begun().await;
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a")).await);
+    scene.redis.restart().await;
+    assert!(recorded(scene.ballots.cast(ballot("main", 2, "a")).await) > first);
+    assert_eq!(scene.entries().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ballots_acknowledged_while_redis_is_killed_and_restarted_are_all_there() {
+    let mut scene = Scene::begun().await;
+    let back = Arc::new(AtomicBool::new(false));
+    let mut voters = JoinSet::new();
+    for first in 0..20_u32 {
+        let (ballots, back) = (Arc::clone(&scene.ballots), Arc::clone(&back));
+        voters.spawn(async move {
+            let mut acknowledged = Vec::new();
+            let mut after_outage = 0;
+            for number in (first..).step_by(20) {
+                let there = back.load(Ordering::Relaxed);
+                if let Ok(cast) = ballots.cast(ballot("main", number, "a")).await {
+                    acknowledged.push((recorded(Ok(cast)), voter(number)));
+                    after_outage += u32::from(there);
+                }
+                if after_outage == 10 {
+                    break;
+                }
+            }
+            acknowledged
+        });
+    }
+    eventually(async || match scene.ballots.accepted(id("main")).await {
+        Ok(accepted) if accepted > 200 => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    scene.redis.kill();
+    scene.redis.restart().await;
+    back.store(true, Ordering::Relaxed);
+    let acknowledged = voters.join_all().await.concat();
+    scene.entries_after_outage().await;
+    let in_log: std::collections::HashSet<_> =
+        scene.ballots_in_log().await.into_iter().map(|(position, ballot)| (position, ballot.voter)).collect();
+    assert!(acknowledged.iter().all(|ballot| in_log.contains(ballot)));
+    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(in_log.len() as u64), "counter and log go together");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_hangs_is_an_error_in_time_and_works_again_afterwards() {
+    let mut scene = Scene::begun().await;
+    recorded(scene.ballots.cast(ballot("main", 0, "a")).await);
+    scene.redis.pause();
+    let mut casts = JoinSet::new();
+    // More than can wait, so that some are refused at once.
+    for number in 0..20_000 {
+        let ballots = Arc::clone(&scene.ballots);
+        casts.spawn(async move { ballots.cast(ballot("main", number, "a")).await.unwrap_err() });
+    }
+    let all = async {
+        let asked = tokio::join!(
+            scene.ballots.poll(id("main")),
+            scene.ballots.change(id("main"), PollChange::Close),
+            scene.ballots.ready(),
+            scene.log.look(),
+        );
+        assert!(asked.0.is_err() && asked.1.is_err() && asked.2.is_err() && asked.3.is_err());
+        casts.join_all().await
+    };
+    let errors = tokio::time::timeout(PATIENCE, all).await.expect("everybody is answered");
+    assert!(errors.contains(&Unavailable::Busy));
+    assert!(errors.iter().any(|error| matches!(error, Unavailable::Timeout { .. })));
+
+    scene.redis.resume();
+    eventually(|| scene.ballots.ready()).await;
+    eventually(|| async {
+        let poll = scene.ballots.change(id("main"), PollChange::Open).await?;
+        scene.ballots.cast(ballot("main", 0, "b")).await.map(|cast| (poll, recorded(Ok(cast))))
+    })
+    .await;
+    let sent = scene.entries_after_outage().await;
+    assert!(sent < 5_000, "ballots whose callers had given up were sent all the same: {sent}");
+}
+
+#[tokio::test]
+async fn a_redis_that_forgot_its_scripts_is_taught_them_again() {
+    let mut scene = Scene::begun_with(vec![poll("main"), poll("lunch")]).await;
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a")).await);
+    scene.raw(&["SCRIPT", "FLUSH"]).await;
+    let (one, two) =
+        tokio::join!(scene.ballots.cast(ballot("main", 2, "a")), scene.ballots.cast(ballot("lunch", 2, "a")));
+    assert!(recorded(one) > first && recorded(two) > first);
+    assert_eq!(scene.entries().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_master_that_became_a_replica_is_left_for_the_new_one() {
+    let scene = Scene::begun().await;
+    recorded(scene.ballots.cast(ballot("main", 1, "a")).await);
+    scene.raw(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    assert!(scene.ballots.cast(ballot("main", 2, "a")).await.is_err());
+    let connection = scene.redis.connection().await;
+    let connections = || async {
+        let info: String = redis::cmd("INFO").arg("stats").query_async(&mut connection.clone()).await.unwrap();
+        let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.unwrap().parse::<u32>().unwrap()
+    };
+    let before = connections().await;
+    eventually(|| async {
+        let _ = scene.ballots.cast(ballot("main", 2, "a")).await;
+        if connections().await > before { Ok(()) } else { Err("no new connection") }
+    })
+    .await;
+    scene.raw(&["REPLICAOF", "NO", "ONE"]).await;
+    eventually(|| scene.ballots.cast(ballot("main", 2, "a"))).await;
+}
+
+/// A way to Redis on which connections that were made so far can be made to lead nowhere, without being closed: as when
+/// a host vanishes, or a firewall forgets. Returns its address and the switch.
+async fn a_way_that_can_be_lost(to: u16) -> (RedisUrl, Arc<AtomicBool>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let lose = Arc::new(AtomicBool::new(false));
+    let lost = Arc::clone(&lose);
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+            let lost = Arc::clone(&lost);
+            tokio::spawn(async move {
+                let switch = async {
+                    while !lost.load(Ordering::Relaxed) {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                };
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    () = switch => std::future::pending().await, // with both ends open
+                }
+            });
+        }
+    });
+    (url, lose)
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_is_answered_is_replaced() {
+    let scene = Scene::begun().await;
+    let (url, lose) = a_way_that_can_be_lost(scene.redis.port()).await;
+    let ballots = RedisBallotBox::new(&url, Partitions::ONE);
+    let mut log = RedisLog::new(&url, Partition::new(0));
+    recorded(ballots.cast(ballot("main", 1, "a")).await);
+    log.read(Position::ZERO, 1, Duration::ZERO).await.unwrap();
+
+    lose.store(true, Ordering::Relaxed);
+    // The switch works a moment later; until then all is well.
+    let cast = async {
+        loop {
+            if let Err(error) = ballots.cast(ballot("main", 2, "a")).await {
+                return error;
+            }
+        }
+    };
+    let read = async {
+        loop {
+            if let Err(error) = log.read(Position::ZERO, 1, Duration::ZERO).await {
+                return error;
+            }
+        }
+    };
+    let (cast, read) = tokio::join!(cast, read);
+    assert!(matches!(cast, Unavailable::Timeout { .. }), "{cast:?}");
+    assert!(matches!(read, Unavailable::Timeout { .. }), "{read:?}");
+    lose.store(false, Ordering::Relaxed);
+    let place = eventually(async || ballots.cast(ballot("main", 3, "a")).await.map(|cast| recorded(Ok(cast)))).await;
+    let before = Position::from_i64(place.as_i64() - 1).unwrap();
+    assert_eq!(log.read(before, 10, Duration::ZERO).await.unwrap().entries.len(), 1);
+}

@@ -1,0 +1,139 @@
+//! Creating, changing and listing polls.
+
+use domain::{Change, ChangeRefused, PollChange};
+use tokio::task::JoinSet;
+
+use super::*;
+
+fn done(change: Result<Change, Unavailable>) -> Poll {
+    match change {
+        Ok(Change::Done(poll)) => poll,
+        other => panic!("not done: {other:?}"),
+    }
+}
+
+fn poll_of(entry: &Entry) -> &Poll {
+    match &entry.event {
+        Ok(Event::Poll(poll)) => poll,
+        other => panic!("no poll: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_created_poll_is_known_everywhere_and_stands_in_the_log() {
+    let mut scene = Scene::begun().await;
+    let lunch = poll("lunch");
+    assert_eq!(scene.ballots.create(lunch.clone()).await, Ok(Change::Done(lunch.clone())));
+    assert_eq!(ballot_box_on(&scene.redis).poll(id("lunch")).await, Ok(Some(lunch.clone())));
+    assert_eq!(scene.ballots.polls().await, Ok(vec![lunch.clone(), poll("main")]));
+    assert_eq!(scene.log.polls().await, Ok(vec![lunch.clone(), poll("main")]));
+    assert_eq!(scene.entries().await.iter().map(poll_of).collect::<Vec<_>>(), [&lunch]);
+    assert_eq!(scene.ballots.poll(id("dinner")).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_poll_is_never_created_twice() {
+    let mut scene = Scene::begun().await;
+    let other = poll_with("main", |spec| spec.question = "Tea?".into());
+    assert_eq!(scene.ballots.create(other).await, Ok(Change::Exists));
+    assert_eq!(scene.ballots.poll(id("main")).await, Ok(Some(poll("main"))));
+    assert_eq!(scene.entries().await, []);
+}
+
+#[tokio::test]
+async fn a_change_stands_in_the_log_once_and_only_if_it_changes_something() {
+    let mut scene = Scene::begun().await;
+    let closed = done(scene.ballots.change(id("main"), PollChange::Close).await);
+    assert_eq!(closed.state(), PollState::Closed);
+    assert_eq!(done(scene.ballots.change(id("main"), PollChange::Close).await), closed);
+    assert_eq!(scene.ballots.poll(id("main")).await, Ok(Some(closed.clone())));
+    assert_eq!(scene.entries().await.iter().map(poll_of).collect::<Vec<_>>(), [&closed]);
+    assert_eq!(scene.ballots.change(id("unknown"), PollChange::Close).await, Ok(Change::UnknownPoll));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_change_is_lost_between_two_writers() {
+    let mut scene = Scene::begun().await;
+    let other = ballot_box_on(&scene.redis);
+    let mut resets = JoinSet::new();
+    for number in 0..8 {
+        let ballots = Arc::clone(if number % 2 == 0 { &scene.ballots } else { &other });
+        resets.spawn(async move { done(ballots.change(id("main"), PollChange::Reset).await) });
+    }
+    resets.join_all().await;
+    let rounds: Vec<u32> = scene.entries().await.iter().map(|entry| poll_of(entry).round()).collect();
+    assert_eq!(rounds, (2..=9).collect::<Vec<_>>());
+    assert_eq!(scene.ballots.poll(id("main")).await.unwrap().unwrap().round(), 9);
+}
+
+#[tokio::test]
+async fn the_question_is_fixed_once_there_are_ballots() {
+    let scene = Scene::begun().await;
+    let rewrite = |question| {
+        let spec = PollSpec::simple(question, ["Yes", "No"]);
+        scene.ballots.change(id("main"), PollChange::Rewrite(Box::new(spec)))
+    };
+    assert_eq!(done(rewrite("Tea?").await).question(), "Tea?");
+    recorded(scene.ballots.cast(ballot("main", 1, "a")).await);
+    assert_eq!(rewrite("Coffee?").await, Ok(Change::Refused(ChangeRefused::HasBallots)));
+    done(scene.ballots.change(id("main"), PollChange::Reset).await);
+    assert_eq!(rewrite("Coffee?").await, Ok(Change::Refused(ChangeRefused::HasBallots)), "older rounds count too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_ballot_comes_before_a_question_that_is_rewritten() {
+    let ids: Vec<String> = (0..60).map(|number| format!("p-{number}")).collect();
+    let mut scene = Scene::begun_with(ids.iter().map(|id| poll(id)).collect()).await;
+    let other = ballot_box_on(&scene.redis);
+    let mut both = JoinSet::new();
+    for text in ids {
+        let (ballots, other, ballot) = (Arc::clone(&scene.ballots), Arc::clone(&other), ballot(&text, 1, "a"));
+        both.spawn(async move { assert!(matches!(ballots.cast(ballot).await, Ok(Cast::Recorded(_)))) });
+        let rewrite = PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes", "No"])));
+        both.spawn(async move { assert!(other.change(ballot.poll, rewrite).await.is_ok()) });
+    }
+    both.join_all().await;
+    let mut voted = Vec::new();
+    for entry in scene.entries().await {
+        match entry.event.unwrap() {
+            Event::Ballot(ballot) => voted.push(ballot.poll),
+            Event::Poll(poll) => assert!(!voted.contains(&poll.id()), "{} was rewritten after a ballot", poll.id()),
+        }
+    }
+    assert_eq!(voted.len(), 60);
+}
+
+#[tokio::test]
+async fn a_new_round_lets_everybody_vote_again() {
+    let scene = Scene::begun_with(vec![once_only("main")]).await;
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a")).await);
+    done(scene.ballots.change(id("main"), PollChange::Hide).await);
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "b")).await, Ok(Cast::AlreadyCast(first)));
+    done(scene.ballots.change(id("main"), PollChange::Reset).await);
+    assert!(recorded(scene.ballots.cast(ballot("main", 1, "b")).await) > first);
+}
+
+#[tokio::test]
+async fn the_polls_of_all_partitions_are_listed_and_each_is_in_its_own() {
+    let redis = RedisServer::start().await;
+    let partitions = Partitions::new(4).unwrap();
+    let ballots = RedisBallotBox::new(&url(&redis), partitions);
+    for partition in partitions.all().skip(1) {
+        RedisLog::new(&url(&redis), partition).begin(seed(Position::ZERO, vec![])).await.unwrap();
+    }
+    assert_eq!(ballots.ready().await, Err(Unavailable::NotBegun), "partition 0 has not begun");
+    assert_eq!(ballots.polls().await, Err(Unavailable::NotBegun));
+    let mut first = RedisLog::new(&url(&redis), Partition::new(0));
+    first.begin(seed(Position::ZERO, vec![])).await.unwrap();
+    assert_eq!(ballots.ready().await, Ok(()));
+
+    for text in ["main", "lunch", "a", "2026-budget"] {
+        done(ballots.create(poll(text)).await);
+        recorded(ballots.cast(ballot(text, 1, "a")).await);
+    }
+    let listed: Vec<PollId> = ballots.polls().await.unwrap().iter().map(Poll::id).collect();
+    assert_eq!(listed, ["2026-budget", "a", "lunch", "main"].map(id));
+    // By domain's golden vectors: main and a are of partition 0, the others of 3.
+    assert_eq!(first.polls().await, Ok(vec![poll("a"), poll("main")]));
+    assert_eq!(first.accepted().await, Ok(2));
+}

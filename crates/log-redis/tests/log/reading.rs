@@ -1,0 +1,158 @@
+//! The worker's side: reading on, raising, trimming.
+
+use super::*;
+
+#[tokio::test]
+async fn entries_come_in_order_from_where_one_left_off() {
+    let mut scene = Scene::begun().await;
+    let mut places = Vec::new();
+    for number in 0..5 {
+        places.push(recorded(scene.ballots.cast(ballot("main", number, "a")).await));
+    }
+    let log = scene.log.look().await.unwrap().unwrap();
+    assert_eq!(log.last, places[4]);
+    let page = scene.log.read(Position::ZERO, 2, Duration::ZERO).await.unwrap();
+    assert_eq!(page.log, Some(log.id));
+    assert_eq!(page.entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), places[..2]);
+    let page = scene.log.read(places[1], 10, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(page.entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), places[2..]);
+    let page = scene.log.read(places[4], 10, Duration::from_millis(20)).await.unwrap();
+    assert_eq!((page.entries.len(), page.log.is_some()), (0, true));
+}
+
+#[tokio::test]
+async fn a_read_waits_for_the_next_entry() {
+    let mut scene = Scene::begun().await;
+    let ballots = Arc::clone(&scene.ballots);
+    // Longer than any timeout of ours, and much longer than the wait that the ballot ends.
+    let read = scene.log.read(Position::ZERO, 10, Duration::from_mins(10));
+    let (page, place) = tokio::join!(read, async { recorded(ballots.cast(ballot("main", 1, "b")).await) });
+    assert_eq!(page.unwrap().entries, [Entry { position: place, event: Ok(Event::Ballot(ballot("main", 1, "b"))) }]);
+}
+
+#[tokio::test]
+async fn a_read_may_wait_longer_than_an_answer() {
+    let mut scene = Scene::begun().await;
+    let page = scene.log.read(Position::ZERO, 10, Duration::from_millis(2_500)).await;
+    assert_eq!(page.unwrap().entries, []);
+}
+
+#[tokio::test]
+async fn a_read_that_was_given_up_keeps_nobody_waiting() {
+    let mut scene = Scene::begun().await;
+    recorded(scene.ballots.cast(ballot("main", 1, "b")).await);
+    let nothing_there = Position::from_i64(i64::MAX).unwrap();
+    for _ in 0..3 {
+        let read = scene.log.read(nothing_there, 10, Duration::from_mins(10));
+        assert!(tokio::time::timeout(Duration::from_millis(100), read).await.is_err());
+    }
+    let read = scene.log.read(Position::ZERO, 10, Duration::from_mins(10));
+    let page = tokio::time::timeout(PATIENCE, read).await.expect("the next read is not behind the one given up");
+    assert_eq!(page.unwrap().entries.len(), 1);
+    scene.log.look().await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_was_lost_or_begun_anew_is_noticed_with_the_page() {
+    let mut scene = Scene::begun().await;
+    let old = scene.log.look().await.unwrap().unwrap().id;
+    let last = recorded(scene.ballots.cast(ballot("main", 1, "b")).await);
+    let mut reader = log_on(&scene.redis);
+    assert_eq!(reader.read(Position::ZERO, 10, Duration::ZERO).await.unwrap().log, Some(old.clone()));
+    scene.flush().await;
+    assert_eq!(reader.read(last, 10, Duration::ZERO).await.unwrap().log, None);
+
+    // While a read waits, another worker begins the log anew and a ballot ends the wait.
+    let waiting = reader.read(last, 10, Duration::from_mins(10));
+    let (page, new) = tokio::join!(waiting, async {
+        let new = scene.log.begin(seed(last, vec![poll("main")])).await.unwrap().id;
+        recorded(scene.ballots.cast(ballot("main", 2, "b")).await);
+        new
+    });
+    assert_ne!(new, old);
+    assert_eq!(page.unwrap().log, Some(new));
+}
+
+#[tokio::test]
+async fn what_cannot_be_decoded_comes_with_its_place_and_the_rest_goes_on() {
+    let mut scene = Scene::begun().await;
+    recorded(scene.ballots.cast(ballot("main", 1, "b")).await);
+    scene.raw(&["XADD", "{scrutin:0}:log", "*", "vote", "b"]).await;
+    scene.raw(&["XADD", "{scrutin:0}:log", "*", "b1", "short", "more", "fields"]).await;
+    recorded(scene.ballots.cast(ballot("main", 2, "b")).await);
+
+    let entries = scene.entries().await;
+    assert!(entries.is_sorted_by(|earlier, later| earlier.position < later.position));
+    let [
+        Entry { event: Ok(_), .. },
+        Entry { event: Err(first), .. },
+        Entry { event: Err(second), .. },
+        Entry { event: Ok(_), .. },
+    ] = entries.as_slice()
+    else {
+        panic!("{entries:?}")
+    };
+    assert_eq!((first.reason.as_str(), first.entry.as_str()), ("unknown kind of entry", "vote b"));
+    assert_eq!((second.reason.as_str(), second.entry.as_str()), ("a ballot cut short", "b1 short more fields"));
+}
+
+#[tokio::test]
+async fn positions_go_on_above_where_the_log_was_raised_to() {
+    let mut scene = Scene::begun().await;
+    let before = recorded(scene.ballots.cast(ballot("main", 1, "b")).await);
+    let above = position(before.millis() + 1_000_000, 3);
+    scene.log.raise(above).await.unwrap();
+    assert_eq!(scene.log.look().await.unwrap().unwrap().last, above);
+    assert_eq!(scene.entries().await.len(), 1, "raising adds nothing");
+    scene.log.raise(before).await.unwrap();
+    scene.log.raise(above).await.unwrap();
+    assert_eq!(recorded(scene.ballots.cast(ballot("main", 1, "b")).await), position(above.millis(), 4));
+}
+
+#[tokio::test]
+async fn a_waiting_read_is_not_disturbed_when_the_log_is_raised() {
+    let mut scene = Scene::begun().await;
+    let mut reader = log_on(&scene.redis);
+    let read = async {
+        loop {
+            let mut page = reader.read(Position::ZERO, 10, Duration::from_mins(1)).await.unwrap();
+            if let Some(entry) = page.entries.pop() {
+                return entry;
+            }
+        }
+    };
+    let (entry, place) = tokio::join!(read, async {
+        scene.log.raise(position(4_000_000_000_000, 0)).await.unwrap();
+        recorded(scene.ballots.cast(ballot("main", 1, "b")).await)
+    });
+    assert_eq!(entry.position, place);
+}
+
+#[tokio::test]
+async fn only_what_is_counted_and_old_enough_is_trimmed() {
+    let mut scene = Scene::begun().await;
+    let fields = ["b1", "x"];
+    for id in ["100-0", "100-1", "200-0", "300-0"] {
+        scene.raw(&["XADD", "{scrutin:0}:log", id, fields[0], fields[1]]).await;
+    }
+    let left = async |scene: &mut Scene| {
+        let entries = scene.entries().await;
+        let left: Vec<String> = entries.iter().map(|entry| entry.position.to_string()).collect();
+        (left.join(" "), scene.log.look().await.unwrap().unwrap().trimmed.to_string())
+    };
+    let expect = |left: &str, trimmed: &str| (left.to_owned(), trimmed.to_owned());
+
+    scene.log.trim(Position::ZERO, 1_000).await.unwrap();
+    assert_eq!(left(&mut scene).await, expect("100-0 100-1 200-0 300-0", "0-0"), "nothing is counted");
+    scene.log.trim(position(300, 0), 100).await.unwrap();
+    assert_eq!(left(&mut scene).await, expect("100-0 100-1 200-0 300-0", "0-0"), "nothing is older than 100");
+    scene.log.trim(position(100, 0), 1_000).await.unwrap();
+    assert_eq!(left(&mut scene).await, expect("100-1 200-0 300-0", "100-0"), "one is counted");
+    scene.log.trim(position(300, 0), 250).await.unwrap();
+    assert_eq!(left(&mut scene).await, expect("300-0", "200-0"), "trimmed names the last that is gone");
+    scene.log.trim(position(250, 0), 1_000).await.unwrap();
+    assert_eq!(left(&mut scene).await, expect("300-0", "200-0"), "where nothing is gone nothing is noted");
+    scene.log.trim(position(300, 0), u64::MAX).await.unwrap();
+    assert_eq!(left(&mut scene).await, expect("", "300-0"));
+    assert_eq!(scene.log.look().await.unwrap().unwrap().last, position(300, 0));
+}
