@@ -1,2 +1,67 @@
-//! Placeholder.
-fn main() {}
+//! The program `worker`: wires the tellers to the log on Redis and the ledger on PostgreSQL. Nothing is decided here.
+
+use std::{fmt::Display, process::ExitCode, str::FromStr, sync::Arc};
+
+use anyhow::Context;
+use domain::Scoreboard;
+use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
+use log_redis::{RedisLog, RedisUrl};
+use scrutin_worker::{
+    Health, Rules, describe_metrics, recount,
+    settings::{Command, Settings},
+};
+use service::{
+    admin, http_server,
+    settings::{Hidden, fail, parse},
+    telemetry,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let settings: Settings = parse();
+    match settings.command {
+        None => count(settings).await,
+        Some(Command::Recount) => recount(&settings).await,
+        Some(Command::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
+    }
+}
+
+/// Counts until told to stop.
+async fn count(settings: Settings) -> anyhow::Result<ExitCode> {
+    let redis: RedisUrl = address("REDIS_URL", &settings.redis_url);
+    let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
+    let rules: Rules = settings.rules().unwrap_or_else(|line| fail("worker", &line));
+    telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
+    let metrics = telemetry::metrics()?;
+    describe_metrics();
+
+    let shutdown = http_server::shutdown_signal()?;
+    let listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
+    let health = Health::new();
+    let asked = health.clone();
+    let readiness = admin::readiness(move || std::future::ready(asked.ready()));
+    admin::spawn(listener, readiness, metrics, shutdown.clone());
+
+    tracing::info!(redis = ?redis, database = ?database, partitions = rules.partitions.count(), "worker.started");
+    let ledgers = Arc::new(PostgresLedgers::new(database));
+    let open_log = |partition| Box::new(RedisLog::new(&redis, partition)) as _;
+    scrutin_worker::run(rules, ledgers, open_log, health, shutdown).await;
+    tracing::info!("worker.stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Counts the ledger's ballots again; success if all figures agree.
+async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
+    let audit = PostgresScoreboard::new(database).audit().await?;
+    let agrees = recount::report(&audit, &mut std::io::stdout().lock())?;
+    Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads the address of a server, or ends the program with a line that names the key and not the address.
+fn address<T: FromStr<Err: Display>>(key: &str, text: &Hidden) -> T {
+    text.reveal().parse().unwrap_or_else(|error| fail("worker", &format!("{key}: {error}")))
+}

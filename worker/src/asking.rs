@@ -1,0 +1,60 @@
+//! Asking the log and the ledger: a limit on every wait, and what each failure means to a teller.
+
+use std::{future::Future, time::Duration};
+
+use domain::Unavailable;
+
+use crate::health::Duty;
+
+/// No answer is waited for longer. The adapters have limits of their own, which are shorter; this one makes sure
+/// that a teller never hangs, whatever an adapter does.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// The same for all that a new log must know, which may be about millions of voters.
+pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(15);
+
+/// Why a teller stopped counting.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The process ends.
+    Shutdown,
+    /// The ledger failed: its value is spent, and the lead with it.
+    Ledger(Unavailable),
+    /// The log failed. The lead is kept.
+    Log(Unavailable),
+    /// Log or ledger are not where they were when they were attached; attach them again. The lead is kept.
+    Moved(&'static str),
+}
+
+/// Asks the ledger, and notes that it answered. After an error its value is spent.
+pub(crate) async fn ask_ledger<T>(
+    duty: &Duty,
+    patience: Duration,
+    what: &'static str,
+    question: impl Future<Output = Result<T, Unavailable>>,
+) -> Result<T, Stop> {
+    let answer = within(patience, what, question).await.map_err(Stop::Ledger)?;
+    duty.ledger_answered();
+    Ok(answer)
+}
+
+/// Asks the log, and notes that it answered.
+pub(crate) async fn ask_log<T>(
+    duty: &Duty,
+    patience: Duration,
+    what: &'static str,
+    question: impl Future<Output = Result<T, Unavailable>>,
+) -> Result<T, Stop> {
+    let answer = within(patience, what, question).await.map_err(Stop::Log)?;
+    duty.log_answered();
+    Ok(answer)
+}
+
+/// The answer, if it comes in time.
+pub(crate) async fn within<T>(
+    patience: Duration,
+    what: &'static str,
+    question: impl Future<Output = Result<T, Unavailable>>,
+) -> Result<T, Unavailable> {
+    let timeout = Unavailable::Timeout { what, after: patience };
+    tokio::time::timeout(patience, question).await.unwrap_or(Err(timeout))
+}

@@ -1,0 +1,90 @@
+//! The metrics of the worker. Every series is labelled with its partition and is there, at zero, from the start.
+
+use std::time::Duration;
+
+use domain::{Applied, Partition};
+use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
+
+const LEADS: &str = "scrutin_worker_leads";
+const ENTRIES: &str = "scrutin_worker_entries_total";
+const BALLOTS: &str = "scrutin_worker_ballots_total";
+const REJECTED: &str = "scrutin_worker_rejected_total";
+const BATCH_ENTRIES: &str = "scrutin_worker_batch_entries";
+const BATCH_SECONDS: &str = "scrutin_worker_batch_seconds";
+const LAG_BALLOTS: &str = "scrutin_worker_lag_ballots";
+const LAG_SECONDS: &str = "scrutin_worker_lag_seconds";
+const LOGS_BEGUN: &str = "scrutin_worker_logs_begun_total";
+const LOGS_LOST: &str = "scrutin_worker_logs_lost_total";
+const BALLOTS_LOST: &str = "scrutin_worker_ballots_lost_total";
+const GAPS: &str = "scrutin_worker_gaps_total";
+const LEDGER_FAILURES: &str = "scrutin_worker_ledger_failures_total";
+const LOG_FAILURES: &str = "scrutin_worker_log_failures_total";
+
+/// Tells the recorder what each metric means. Call it once, after the recorder is installed.
+pub fn describe() {
+    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
+    gauge!(LEADS, "1 while this worker counts the partition, 0 while it stands by");
+    counter!(ENTRIES, "Entries of the log that were taken into the ledger, counted or set aside");
+    counter!(BALLOTS, "Ballots counted");
+    counter!(REJECTED, "Entries set aside because they could not be counted");
+    histogram!(BATCH_ENTRIES, "Entries in one transaction of the ledger");
+    histogram!(BATCH_SECONDS, Unit::Seconds, "Time that one transaction of the ledger took");
+    gauge!(LAG_BALLOTS, "Ballots accepted and not yet counted, where this worker leads");
+    gauge!(LAG_SECONDS, Unit::Seconds, "How long the oldest uncounted ballot has waited, where this worker leads");
+    counter!(LOGS_BEGUN, "Logs begun: once on the very first start, and after each loss of the log");
+    counter!(LOGS_LOST, "Times that the log was another one than the ledger had counted from");
+    counter!(BALLOTS_LOST, "Ballots known to have been accepted and not yet counted when a log was lost");
+    counter!(GAPS, "Parts of the log that were gone before they were counted");
+    counter!(LEDGER_FAILURES, "Errors of the ledger");
+    counter!(LOG_FAILURES, "Errors of the log");
+}
+
+/// The metrics of one partition.
+pub(crate) struct Figures {
+    pub(crate) leads: Gauge,
+    entries: Counter,
+    ballots: Counter,
+    rejected: Counter,
+    batch_entries: Histogram,
+    batch_seconds: Histogram,
+    pub(crate) lag_ballots: Gauge,
+    pub(crate) lag_seconds: Gauge,
+    pub(crate) logs_begun: Counter,
+    pub(crate) logs_lost: Counter,
+    pub(crate) ballots_lost: Counter,
+    pub(crate) gaps: Counter,
+    pub(crate) ledger_failures: Counter,
+    pub(crate) log_failures: Counter,
+}
+
+impl Figures {
+    pub(crate) fn new(partition: Partition) -> Self {
+        let of = [("partition", partition.to_string())];
+        Self {
+            leads: gauge!(LEADS, &of),
+            entries: counter!(ENTRIES, &of),
+            ballots: counter!(BALLOTS, &of),
+            rejected: counter!(REJECTED, &of),
+            batch_entries: histogram!(BATCH_ENTRIES, &of),
+            batch_seconds: histogram!(BATCH_SECONDS, &of),
+            lag_ballots: gauge!(LAG_BALLOTS, &of),
+            lag_seconds: gauge!(LAG_SECONDS, &of),
+            logs_begun: counter!(LOGS_BEGUN, &of),
+            logs_lost: counter!(LOGS_LOST, &of),
+            ballots_lost: counter!(BALLOTS_LOST, &of),
+            gaps: counter!(GAPS, &of),
+            ledger_failures: counter!(LEDGER_FAILURES, &of),
+            log_failures: counter!(LOG_FAILURES, &of),
+        }
+    }
+
+    /// A batch of `entries` was counted, and it took `time`.
+    pub(crate) fn batch(&self, entries: usize, applied: &Applied, time: Duration) {
+        let entries = u32::try_from(entries).unwrap_or(u32::MAX);
+        self.entries.increment(u64::from(entries));
+        self.ballots.increment(applied.ballots);
+        self.rejected.increment(applied.rejected);
+        self.batch_entries.record(f64::from(entries));
+        self.batch_seconds.record(time.as_secs_f64());
+    }
+}

@@ -1,0 +1,135 @@
+//! Whether the worker is fit for its work: what `/readyz` says.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use domain::Partition;
+use tokio::time::Instant;
+
+/// An answer is "lately" for so long. Well above the seconds between two questions, and below what an
+/// operator would call down.
+const LATELY: Duration = Duration::from_secs(10);
+
+/// When log and ledger last answered the tellers of this process.
+///
+/// A worker is ready if, for each partition, the ledger answered lately, and, where it leads, the log too. One
+/// that stands by is ready. It asks nobody: the tellers tell it.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<Mutex<BTreeMap<Partition, Answers>>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Answers {
+    leads: bool,
+    ledger: Option<Instant>,
+    log: Option<Instant>,
+}
+
+impl Health {
+    /// Nothing has answered yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the worker is ready; else which partition lacks what.
+    pub fn ready(&self) -> Result<(), String> {
+        let answers = self.lock();
+        if answers.is_empty() {
+            return Err("no teller has begun yet".into());
+        }
+        for (partition, answers) in answers.iter() {
+            lately(answers.ledger).map_err(|why| format!("partition {partition}: the ledger {why}"))?;
+            if answers.leads {
+                lately(answers.log).map_err(|why| format!("partition {partition}: the log {why}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the teller of `partition` tells what answered.
+    pub(crate) fn duty(&self, partition: Partition) -> Duty {
+        self.lock().insert(partition, Answers::default());
+        Duty { health: self.clone(), partition }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Partition, Answers>> {
+        // Each change is one assignment, so a panic elsewhere leaves nothing half-done here.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn lately(answered: Option<Instant>) -> Result<(), String> {
+    match answered.map(|at| at.elapsed()) {
+        None => Err("has not answered yet".into()),
+        Some(ago) if ago > LATELY => Err(format!("has not answered for {} s", ago.as_secs())),
+        Some(_) => Ok(()),
+    }
+}
+
+/// One teller's side of [`Health`].
+#[derive(Debug)]
+pub(crate) struct Duty {
+    health: Health,
+    partition: Partition,
+}
+
+impl Duty {
+    /// This teller leads from now on, or stands by.
+    pub(crate) fn leads(&self, leads: bool) {
+        self.update(|answers| {
+            answers.leads = leads;
+            // A new leader gets as much time to find the log as one whose log just answered.
+            answers.log = leads.then(Instant::now);
+        });
+    }
+
+    pub(crate) fn ledger_answered(&self) {
+        self.update(|answers| answers.ledger = Some(Instant::now()));
+    }
+
+    pub(crate) fn log_answered(&self) {
+        self.update(|answers| answers.log = Some(Instant::now()));
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Answers)) {
+        change(self.health.lock().entry(self.partition).or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standby_needs_the_ledger_and_a_leader_needs_both() {
+        let health = Health::new();
+        assert!(health.ready().is_err());
+        let duty = health.duty(Partition::new(3));
+        assert_eq!(health.ready().unwrap_err(), "partition 3: the ledger has not answered yet");
+        duty.ledger_answered();
+        assert_eq!(health.ready(), Ok(()));
+
+        duty.leads(true);
+        tokio::time::advance(Duration::from_secs(11)).await;
+        duty.ledger_answered();
+        assert_eq!(health.ready().unwrap_err(), "partition 3: the log has not answered for 11 s");
+        duty.log_answered();
+        assert_eq!(health.ready(), Ok(()));
+
+        duty.leads(false);
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert_eq!(health.ready().unwrap_err(), "partition 3: the ledger has not answered for 11 s");
+        duty.ledger_answered();
+        assert_eq!(health.ready(), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_partition_that_waits_makes_the_worker_not_ready() {
+        let health = Health::new();
+        let (first, _second) = (health.duty(Partition::new(0)), health.duty(Partition::new(1)));
+        first.ledger_answered();
+        assert_eq!(health.ready().unwrap_err(), "partition 1: the ledger has not answered yet");
+    }
+}

@@ -1,0 +1,112 @@
+//! How far the count is behind, and what would be lost if the log were lost now.
+
+use domain::LogId;
+
+/// What is known of the lag of one partition. No clock: the time is handed in.
+#[derive(Debug, Default)]
+pub(crate) struct Lag {
+    /// Ballots in the ledger; `None` while another worker counts, so that this one can't know.
+    counted: Option<u64>,
+    /// Ballots that the log had accepted when it was last asked.
+    accepted: u64,
+    /// Which log that was, if it was attached.
+    log: Option<LogId>,
+    /// When the oldest ballot known to be uncounted was accepted, in milliseconds since 1970.
+    waiting_since_millis: Option<u64>,
+}
+
+impl Lag {
+    /// The ledger holds so many ballots.
+    pub(crate) fn holds(&mut self, ballots: u64) {
+        self.counted = Some(ballots);
+    }
+
+    /// The ledger took in so many ballots more.
+    pub(crate) fn counted(&mut self, ballots: u64) {
+        self.counted = self.counted.map(|counted| counted.saturating_add(ballots));
+    }
+
+    /// The oldest entry that is read and not counted was accepted then; `None` if all that was read is counted.
+    pub(crate) fn waiting_since(&mut self, millis: Option<u64>) {
+        self.waiting_since_millis = millis;
+    }
+
+    /// The log has accepted so many ballots.
+    pub(crate) fn accepted(&mut self, log: &LogId, ballots: u64) {
+        self.accepted = ballots;
+        if self.log.as_ref() != Some(log) {
+            self.log = Some(log.clone());
+        }
+    }
+
+    /// The same, while the ledger is away, so that nothing is attached. From the first ballot that is seen waiting,
+    /// time runs.
+    pub(crate) fn accepted_meanwhile(&mut self, ballots: u64, now_millis: u64) {
+        self.accepted = ballots;
+        if self.ballots() > 0 {
+            self.waiting_since_millis.get_or_insert(now_millis);
+        }
+    }
+
+    /// Another worker counts: nothing is known any more.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether this worker knows what the ledger holds.
+    pub(crate) fn is_known(&self) -> bool {
+        self.counted.is_some()
+    }
+
+    /// Ballots accepted and not counted.
+    pub(crate) fn ballots(&self) -> u64 {
+        self.counted.map_or(0, |counted| self.accepted.saturating_sub(counted))
+    }
+
+    /// How long the oldest uncounted ballot has waited, in milliseconds; 0 if none waits.
+    pub(crate) fn millis(&self, now_millis: u64) -> u64 {
+        self.waiting_since_millis.map_or(0, |since| now_millis.saturating_sub(since))
+    }
+
+    /// How many ballots `log` had accepted that a ledger holding `counted` does not have; `None` if this log was
+    /// never asked.
+    pub(crate) fn lost_with(&self, log: &LogId, counted: u64) -> Option<u64> {
+        (self.log.as_ref() == Some(log)).then(|| self.accepted.saturating_sub(counted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_is_what_is_accepted_and_not_counted() {
+        let log = LogId::new("first");
+        let mut lag = Lag::default();
+        assert!(!lag.is_known());
+        lag.holds(10);
+        lag.accepted(&log, 25);
+        lag.waiting_since(Some(4_000));
+        assert_eq!((lag.ballots(), lag.millis(5_500)), (15, 1_500));
+        lag.counted(15);
+        lag.waiting_since(None);
+        assert_eq!((lag.ballots(), lag.millis(5_500)), (0, 0));
+
+        // The ledger went away with nothing waiting; a ballot seen after that waits from then on.
+        lag.accepted_meanwhile(25, 6_000);
+        assert_eq!((lag.ballots(), lag.millis(7_000)), (0, 0));
+        lag.accepted_meanwhile(27, 8_000);
+        lag.accepted_meanwhile(29, 9_000);
+        assert_eq!((lag.ballots(), lag.millis(9_500)), (4, 1_500));
+    }
+
+    #[test]
+    fn only_what_the_lost_log_itself_accepted_is_known_to_be_lost() {
+        let (first, second) = (LogId::new("first"), LogId::new("second"));
+        let mut lag = Lag::default();
+        assert_eq!(lag.lost_with(&first, 0), None);
+        lag.accepted(&first, 25);
+        assert_eq!(lag.lost_with(&first, 20), Some(5));
+        assert_eq!(lag.lost_with(&second, 20), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! Something that is away: when to try it again, and when to speak of it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The first pause before trying again.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+/// No pause is longer: what comes back is noticed soon enough for a take-over within five seconds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// After as many doublings a pause has reached the longest.
+const MOST_DOUBLINGS: u32 = 3;
+
+/// Counts the failures in a row of one thing.
+#[derive(Debug, Default)]
+pub(crate) struct Outage {
+    since: Option<Instant>,
+    failures: u32,
+}
+
+impl Outage {
+    /// It failed. True if it had not failed before: that is when an operator wants to be told.
+    pub(crate) fn failed(&mut self) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        let first = self.since.is_none();
+        self.since.get_or_insert_with(Instant::now);
+        first
+    }
+
+    /// How long to wait before it is tried again; twice as long after each failure, up to a limit.
+    pub(crate) fn pause(&self) -> Duration {
+        let doublings = self.failures.saturating_sub(1).min(MOST_DOUBLINGS);
+        (SHORTEST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
+    }
+
+    /// It works. If it had failed before, for how long it was away.
+    pub(crate) fn over(&mut self) -> Option<Duration> {
+        self.failures = 0;
+        self.since.take().map(|since| since.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_told_once_with_growing_pauses_and_its_length() {
+        let mut outage = Outage::default();
+        assert_eq!(outage.over(), None);
+        let mut pauses = Vec::new();
+        for failure in 0..6 {
+            assert_eq!(outage.failed(), failure == 0);
+            pauses.push(outage.pause().as_millis());
+            tokio::time::advance(outage.pause()).await;
+        }
+        assert_eq!(pauses, [250, 500, 1000, 2000, 2000, 2000]);
+        assert_eq!(outage.over(), Some(Duration::from_millis(7750)));
+        assert!(outage.failed());
+        assert_eq!(outage.pause(), SHORTEST_PAUSE);
+    }
+}

@@ -1,0 +1,152 @@
+//! The settings of the worker: flags and environment, read once.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use domain::{Partitions, Poll, PollError, PollId, PollSpec};
+use service::settings::{AdminSettings, Hidden, duration};
+
+use crate::Rules;
+
+/// Takes ballots from the log and counts them into the ledger.
+///
+/// Several workers may run side by side: of each partition of the log one counts, and the others stand by.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "worker", version)]
+pub struct Settings {
+    /// What to do; without a command: count
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The log: address of Redis, `redis://user:password@host:port/database`
+    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
+    pub redis_url: Hidden,
+    /// The ledger: address of PostgreSQL, `postgres://user:password@host:port/database`
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        default_value = "postgres://postgres:postgres@127.0.0.1:5432/postgres",
+        hide_env_values = true
+    )]
+    pub database_url: Hidden,
+    /// Number of partitions of the log, 1 to 1024; the same for all services, and never changed
+    #[arg(long, env = "PARTITIONS", default_value = "1")]
+    pub partitions: Partitions,
+    /// For how long the log keeps what is counted, so that an older dump of the ledger can be restored: 30s, 10m, 1h, 7d
+    #[arg(long, env = "LOG_RETENTION", default_value = "1h", value_parser = duration)]
+    pub log_retention: Duration,
+    /// Entries of the log counted in one transaction at most, 1 to 10000
+    #[arg(long, env = "BATCH_ENTRIES", default_value = "10000", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub batch_entries: u16,
+    /// The poll of the very first start
+    #[command(flatten)]
+    pub first_poll: FirstPollSettings,
+    /// Health, metrics and log
+    #[command(flatten)]
+    pub admin: AdminSettings,
+}
+
+/// What else the program does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Count all ballots in the ledger again and compare with the figures kept: exit code 0 if they agree, 1 if not
+    Recount,
+    /// Ask the worker on this machine whether it is ready: exit code 0 if it is, 1 if not
+    Healthcheck,
+}
+
+/// The poll that is made on the very first start, and never changed by these settings afterwards.
+#[derive(Clone, Debug, Args)]
+pub struct FirstPollSettings {
+    /// Question of the default poll, 1 to 500 characters; used on the very first start only
+    #[arg(long, env = "QUESTION", default_value = "Cats or Dogs?")]
+    pub question: String,
+    /// First option of the default poll, 1 to 200 characters; used on the very first start only
+    #[arg(long, env = "OPTION_A", default_value = "Cats")]
+    pub option_a: String,
+    /// Second option of the default poll, 1 to 200 characters; used on the very first start only
+    #[arg(long, env = "OPTION_B", default_value = "Dogs")]
+    pub option_b: String,
+}
+
+impl FirstPollSettings {
+    /// The poll, or one line that names the key whose value can't be.
+    pub fn poll(&self) -> Result<Poll, String> {
+        let spec = PollSpec::simple(&self.question, [&self.option_a, &self.option_b]);
+        Poll::new(PollId::MAIN, spec).map_err(|error| format!("{}: {error}", key(&error)))
+    }
+}
+
+/// The setting that is at fault.
+fn key(error: &PollError) -> &'static str {
+    match error {
+        PollError::NoQuestion | PollError::QuestionTooLong(_) | PollError::ControlCharacter("question") => "QUESTION",
+        PollError::EmptyOption('a') | PollError::OptionTooLong { key: 'a', .. } => "OPTION_A",
+        PollError::EmptyOption(_) | PollError::OptionTooLong { .. } | PollError::SameOption(..) => "OPTION_B",
+        _ => "OPTION_A, OPTION_B",
+    }
+}
+
+impl Settings {
+    /// What the tellers go by, or one line that names the key whose value can't be.
+    pub fn rules(&self) -> Result<Rules, String> {
+        Ok(Rules {
+            partitions: self.partitions,
+            first_poll: self.first_poll.poll()?,
+            log_retention: self.log_retention,
+            batch_entries: usize::from(self.batch_entries),
+            jitter: crate::jitter,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(arguments: &[&str]) -> Result<Settings, clap::Error> {
+        Settings::try_parse_from(std::iter::once("worker").chain(arguments.iter().copied()))
+    }
+
+    fn first_poll(question: &str, option_a: &str, option_b: &str) -> Result<Poll, String> {
+        let [question, option_a, option_b] = [question, option_a, option_b].map(str::to_owned);
+        FirstPollSettings { question, option_a, option_b }.poll()
+    }
+
+    #[test]
+    fn flags_are_read_with_their_units_and_limits() {
+        let read = settings(&["--partitions", "4", "--log-retention", "10m", "--batch-entries", "500"]).unwrap();
+        let rules = read.rules().unwrap();
+        assert_eq!(rules.partitions.count(), 4);
+        assert_eq!(rules.log_retention, Duration::from_mins(10));
+        assert_eq!(rules.batch_entries, 500);
+        assert_eq!(settings(&["recount"]).unwrap().command, Some(Command::Recount));
+        for bad in
+            [["--batch-entries", "0"], ["--batch-entries", "10001"], ["--partitions", "0"], ["--log-retention", "1"]]
+        {
+            assert!(settings(&bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_with_passwords_are_not_shown() {
+        let read =
+            settings(&["--redis-url", "redis://:hunter2@r", "--database-url", "postgres://u:hunter2@p/d"]).unwrap();
+        assert!(!format!("{read:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_first_poll_that_can_not_be_names_the_setting() {
+        let long = "x".repeat(501);
+        for (question, a, b, key) in [
+            (" ", "Cats", "Dogs", "QUESTION: "),
+            (&long, "Cats", "Dogs", "QUESTION: "),
+            ("Which?", "", "Dogs", "OPTION_A: "),
+            ("Which?", "Cats", &long, "OPTION_B: "),
+            ("Which?", "Cats", "Cats", "OPTION_B: "),
+        ] {
+            let line = first_poll(question, a, b).unwrap_err();
+            assert!(line.starts_with(key), "{line}");
+        }
+        assert!(first_poll("Which?", "Cats", "Dogs").is_ok());
+    }
+}

@@ -1,0 +1,215 @@
+//! A teller: counts one partition of the log, whenever it gets the lead.
+//!
+//! Here: getting the lead, keeping it through troubles of the log, giving it up with any trouble of the ledger,
+//! and telling the operator. [`crate::attach`] and [`crate::counting`] do the work in between.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Ledger, Ledgers, Log, Partition, Unavailable};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    Rules,
+    asking::{PATIENCE, Stop, within},
+    figures::Figures,
+    health::Duty,
+    lag::Lag,
+    outage::Outage,
+};
+
+/// How often a standby asks for the lead. A leader that is killed is replaced within a few seconds: this,
+/// and the time that the ledger's server takes to notice.
+const STANDBY_RETRY: Duration = Duration::from_secs(1);
+/// While the ledger is away, asking the log how much waits must not keep the teller from asking the ledger again.
+const SIDE_GLANCE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Teller {
+    pub(crate) partition: Partition,
+    pub(crate) rules: Arc<Rules>,
+    ledgers: Arc<dyn Ledgers>,
+    pub(crate) log: Box<dyn Log>,
+    pub(crate) duty: Duty,
+    pub(crate) figures: Figures,
+    pub(crate) lag: Lag,
+    ledger_outage: Outage,
+    log_outage: Outage,
+    /// Attachments that did not last.
+    unrest: Outage,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Teller {
+    pub(crate) fn new(
+        partition: Partition,
+        rules: Arc<Rules>,
+        ledgers: Arc<dyn Ledgers>,
+        log: Box<dyn Log>,
+        duty: Duty,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let figures = Figures::new(partition);
+        let (ledger_outage, log_outage, unrest) = Default::default();
+        let lag = Lag::default();
+        Self { partition, rules, ledgers, log, duty, figures, lag, ledger_outage, log_outage, unrest, shutdown }
+    }
+
+    /// Counts until shutdown.
+    pub(crate) async fn run(mut self) {
+        while let Some(mut ledger) = self.apply_for_lead().await {
+            self.duty.leads(true);
+            self.figures.leads.set(1);
+            let stop = self.lead(ledger.as_mut()).await;
+            // The lock lives on the ledger's connection: this gives the lead up.
+            drop(ledger);
+            self.duty.leads(false);
+            self.figures.leads.set(0);
+            if let Err(error) = stop {
+                self.ledger_failed(&error);
+            } else {
+                info!(partition = self.partition.number(), "lead.released: this worker stops; another may count");
+            }
+        }
+    }
+
+    /// Asks for the lead until it is there; `None` on shutdown.
+    async fn apply_for_lead(&mut self) -> Option<Box<dyn Ledger>> {
+        let shutdown = self.shutdown.clone();
+        let mut standing_by = false;
+        loop {
+            let asked = within(PATIENCE, "applying for the lead", self.ledgers.lead(self.partition));
+            let pause = match shutdown.run_until_cancelled(asked).await? {
+                Ok(Some(ledger)) => {
+                    self.duty.ledger_answered();
+                    info!(
+                        partition = self.partition.number(),
+                        "lead.taken: this worker counts the partition from now on"
+                    );
+                    return Some(ledger);
+                }
+                Ok(None) => {
+                    self.duty.ledger_answered();
+                    self.ledger_works();
+                    self.stand_by(&mut standing_by);
+                    STANDBY_RETRY
+                }
+                Err(error) => {
+                    self.ledger_failed(&error);
+                    shutdown.run_until_cancelled(self.watch_lag_grow()).await?;
+                    self.ledger_outage.pause()
+                }
+            };
+            self.pause(pause).await?;
+        }
+    }
+
+    fn stand_by(&mut self, standing_by: &mut bool) {
+        // What another worker has counted since is not known here; it tells its own figures.
+        self.lag.forget();
+        self.show_lag();
+        if !*standing_by {
+            *standing_by = true;
+            info!(
+                partition = self.partition.number(),
+                "lead.standby: another worker counts this partition; this one asks again every second"
+            );
+        }
+    }
+
+    /// Leads until shutdown, or until the ledger fails.
+    async fn lead(&mut self, ledger: &mut dyn Ledger) -> Result<(), Unavailable> {
+        let shutdown = self.shutdown.clone();
+        loop {
+            let attached = shutdown.run_until_cancelled(self.attach(ledger)).await.unwrap_or(Err(Stop::Shutdown));
+            let stop = match attached {
+                Ok(attached) => {
+                    let Err(stop) = self.count(ledger, attached).await;
+                    stop
+                }
+                Err(stop) => stop,
+            };
+            let pause = match stop {
+                Stop::Shutdown => return Ok(()),
+                Stop::Ledger(error) => return Err(error),
+                Stop::Log(error) => self.log_failed(&error),
+                Stop::Moved(reason) => self.attachment_ended(reason),
+            };
+            if self.pause(pause).await.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits, up to a quarter longer; `None` on shutdown.
+    async fn pause(&mut self, pause: Duration) -> Option<()> {
+        let pause = (self.rules.jitter)(pause);
+        self.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await
+    }
+
+    fn ledger_failed(&mut self, error: &Unavailable) {
+        self.figures.ledger_failures.increment(1);
+        if self.ledger_outage.failed() {
+            warn!(partition = self.partition.number(), %error, "ledger.away: counting stops; ballots are still taken and wait in the log; the lead is applied for again until the ledger answers");
+        }
+    }
+
+    /// The ledger did what it was asked.
+    pub(crate) fn ledger_works(&mut self) {
+        if let Some(away) = self.ledger_outage.over() {
+            info!(
+                partition = self.partition.number(),
+                away.ms = away.as_millis(),
+                "ledger.back: the ledger works again"
+            );
+        }
+    }
+
+    fn log_failed(&mut self, error: &Unavailable) -> Duration {
+        self.figures.log_failures.increment(1);
+        if self.log_outage.failed() {
+            warn!(partition = self.partition.number(), %error, "log.away: the log can't be read, and may take no ballots; the lead is kept, and the log looked at again until it answers");
+        }
+        self.log_outage.pause()
+    }
+
+    /// The log did what it was asked.
+    pub(crate) fn log_works(&mut self) {
+        if let Some(away) = self.log_outage.over() {
+            info!(partition = self.partition.number(), away.ms = away.as_millis(), "log.back: the log works again");
+        }
+    }
+
+    fn attachment_ended(&mut self, reason: &'static str) -> Duration {
+        warn!(
+            partition = self.partition.number(),
+            reason,
+            "log.detached: what was read ahead is thrown away; log and ledger are attached again from the ledger's position"
+        );
+        self.unrest.failed();
+        self.unrest.pause()
+    }
+
+    /// Log and ledger are still where they were when they were attached.
+    pub(crate) fn attachment_lasts(&mut self) {
+        self.unrest.over();
+    }
+
+    /// While the ledger is away nobody counts, but the log can still tell how much is waiting.
+    async fn watch_lag_grow(&mut self) {
+        if self.lag.is_known()
+            && let Ok(accepted) = within(SIDE_GLANCE, "reading how much is accepted", self.log.accepted()).await
+        {
+            self.lag.accepted_meanwhile(accepted, service::now_millis());
+            self.show_lag();
+        }
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge of more than 2^53 ballots or milliseconds may be off by one"
+    )]
+    pub(crate) fn show_lag(&self) {
+        self.figures.lag_ballots.set(self.lag.ballots() as f64);
+        self.figures.lag_seconds.set(self.lag.millis(service::now_millis()) as f64 / 1_000.0);
+    }
+}

@@ -1,0 +1,337 @@
+//! The worker on a real Redis and a real PostgreSQL: what is cast through the ballot box stands on the scoreboard.
+
+#![expect(clippy::unwrap_used, reason = "what a test can't have makes it fail, helpers included")]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use domain::{
+    Ballot, BallotBox, Cast, Change, Choices, Figures, Inclusion, Log, Partition, Partitions, Poll, PollChange, PollId,
+    PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
+};
+use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
+use log_redis::{RedisBallotBox, RedisLog, RedisUrl};
+use scrutin_worker::{Health, Rules, settings::FirstPollSettings};
+use testkit::{
+    postgres_server::{PostgresServer, TestDatabase},
+    redis_server::RedisServer,
+    wait::{until, until_true},
+};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+const PARTITION: Partition = Partition::new(0);
+
+/// A Redis, a database, and what `vote` and `result` have of them.
+struct Installation {
+    redis: RedisServer,
+    redis_url: RedisUrl,
+    database_url: String,
+    partitions: Partitions,
+    ballot_box: Arc<RedisBallotBox>,
+    scoreboard: PostgresScoreboard,
+    voters: u128,
+    acknowledged: Vec<(VoterId, Position)>,
+}
+
+/// A worker in this process. Dropping it is like killing it: nothing is finished, its connections break.
+struct Worker {
+    running: JoinHandle<()>,
+    health: Health,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+impl Installation {
+    async fn new(database_url: String, partitions: u16) -> Self {
+        let redis = RedisServer::start().await;
+        let redis_url: RedisUrl = redis.url().parse().unwrap();
+        let partitions = Partitions::new(partitions).unwrap();
+        let ballot_box = RedisBallotBox::new(&redis_url, partitions);
+        let scoreboard = PostgresScoreboard::new(database_url.parse().unwrap());
+        let (voters, acknowledged) = (0, Vec::new());
+        Self { redis, redis_url, database_url, partitions, ballot_box, scoreboard, voters, acknowledged }
+    }
+
+    fn start_worker(&self) -> Worker {
+        let [question, option_a, option_b] = ["Cats or Dogs?", "Cats", "Dogs"].map(str::to_owned);
+        let rules = Rules {
+            partitions: self.partitions,
+            first_poll: FirstPollSettings { question, option_a, option_b }.poll().unwrap(),
+            log_retention: Duration::from_hours(1),
+            batch_entries: 100,
+            jitter: scrutin_worker::jitter,
+        };
+        let ledgers = Arc::new(PostgresLedgers::new(self.database_url.parse().unwrap()));
+        let redis = self.redis_url.clone();
+        let open_log = move |partition| Box::new(RedisLog::new(&redis, partition)) as _;
+        let health = Health::new();
+        let running =
+            tokio::spawn(scrutin_worker::run(rules, ledgers, open_log, health.clone(), CancellationToken::new()));
+        Worker { running, health }
+    }
+
+    async fn open(&self) {
+        until_true("ballots are taken", || async { self.ballot_box.ready().await.is_ok() }).await;
+    }
+
+    /// A new voter votes for the option; where the outcome is unknown, they are not among the acknowledged.
+    async fn vote(&mut self, option: &str) -> Option<Position> {
+        self.voters += 1;
+        self.vote_as(self.voters, option).await
+    }
+
+    async fn vote_as(&mut self, voter: u128, option: &str) -> Option<Position> {
+        let voter = VoterId::from_bytes(voter.to_be_bytes());
+        let choices = Choices::parse([option]).unwrap();
+        let cast = self.ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }).await;
+        let Ok(Cast::Recorded(position)) = cast else { return None };
+        self.acknowledged.retain(|(known, _)| *known != voter);
+        self.acknowledged.push((voter, position));
+        Some(position)
+    }
+
+    /// So many new voters vote for the option, all at once.
+    async fn vote_many(&mut self, ballots: u32, option: &str) {
+        let choices = Choices::parse([option]).unwrap();
+        let mut casts = JoinSet::new();
+        for _ in 0..ballots {
+            self.voters += 1;
+            let voter = VoterId::from_bytes(self.voters.to_be_bytes());
+            let ballot_box = self.ballot_box.clone();
+            casts.spawn(async move { (voter, ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }).await) });
+        }
+        for (voter, cast) in casts.join_all().await {
+            let Ok(Cast::Recorded(position)) = cast else { panic!("the log is there, and says {cast:?}") };
+            self.acknowledged.push((voter, position));
+        }
+    }
+
+    async fn figures(&self) -> Option<Figures> {
+        let tallies = self.scoreboard.tallies(&[PollId::MAIN]).await.ok()?;
+        Some(tallies.into_iter().next()?.figures)
+    }
+
+    /// Waits for these votes on the scoreboard.
+    async fn shows(&self, votes: [u64; 2]) {
+        let what = format!("votes are {votes:?}");
+        until_true(&what, || async { self.figures().await.is_some_and(|figures| figures.votes == votes) }).await;
+    }
+
+    /// Waits until every acknowledged ballot counts, and counts again.
+    async fn holds_the_promise(&self) {
+        for &(voter, position) in &self.acknowledged {
+            let receipt = Receipt { position, voter };
+            until_true("an acknowledged ballot counts", || async {
+                let inclusion = self.scoreboard.inclusion(PollId::MAIN, &receipt).await;
+                assert_ne!(inclusion, Ok(Inclusion::Missing));
+                inclusion == Ok(Inclusion::Counted)
+            })
+            .await;
+        }
+        let audit = self.scoreboard.audit().await.unwrap();
+        assert!(audit.polls.iter().all(domain::Recount::agrees), "{audit:?}");
+    }
+
+    async fn redis(&self, command: &[&str]) {
+        let mut connection = self.redis.connection().await;
+        let mut sent = redis::cmd(command[0]);
+        command[1..].iter().for_each(|argument| {
+            sent.arg(argument);
+        });
+        sent.query_async::<()>(&mut connection).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn ballots_cast_are_counted_and_a_changed_one_once() {
+    let database = TestDatabase::create().await;
+    let mut at = Installation::new(database.url(), 1).await;
+    let worker = at.start_worker();
+    at.open().await;
+    at.vote_many(250, "a").await;
+    for voter in 1..=50 {
+        at.vote_as(voter, "b").await.unwrap();
+    }
+    at.shows([200, 50]).await;
+    at.holds_the_promise().await;
+    let figures = at.figures().await.unwrap();
+    assert_eq!((figures.voters, figures.counted), (250, 300));
+    assert_eq!(worker.health.ready(), Ok(()));
+}
+
+#[tokio::test]
+async fn two_workers_share_the_partitions_and_one_takes_over_all_of_them() {
+    let database = TestDatabase::create().await;
+    let mut at = Installation::new(database.url(), 4).await;
+    let (first, second) = (at.start_worker(), at.start_worker());
+    at.open().await;
+    let polls: Vec<_> = ["lunch", "2026-budget", "a", "tea", "walk"].map(|id| PollId::parse(id).unwrap()).into();
+    let homes: std::collections::BTreeSet<_> = polls.iter().map(|poll| at.partitions.of(*poll)).collect();
+    assert!(homes.len() > 1, "the polls are in several partitions: {homes:?}");
+    for &poll in &polls {
+        let created = at.ballot_box.create(Poll::new(poll, PollSpec::simple("?", ["x", "y"])).unwrap()).await;
+        assert!(matches!(created, Ok(Change::Done(_))));
+    }
+    until_true("both stand by or lead", || async { first.health.ready().is_ok() && second.health.ready().is_ok() })
+        .await;
+
+    drop(first);
+    let killed = Instant::now();
+    at.vote_many(20, "a").await;
+    for &poll in &polls {
+        let ballot = Ballot { poll, voter: VoterId::from_bytes([7; 16]), choices: Choices::parse(["b"]).unwrap() };
+        assert!(matches!(at.ballot_box.cast(ballot).await, Ok(Cast::Recorded(_))));
+    }
+    at.shows([20, 0]).await;
+    until_true("each poll has its vote", || async {
+        let tallies = at.scoreboard.tallies(&polls).await.unwrap();
+        tallies.len() == polls.len() && tallies.iter().all(|tally| tally.figures.votes == [0, 1])
+    })
+    .await;
+    assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
+}
+
+#[tokio::test]
+async fn after_flushall_the_polls_come_back_as_they_were_and_new_ballots_count() {
+    let database = TestDatabase::create().await;
+    let mut at = Installation::new(database.url(), 1).await;
+    let _worker = at.start_worker();
+    at.open().await;
+    let closed = PollId::parse("lunch").unwrap();
+    at.ballot_box.create(Poll::new(closed, PollSpec::simple("Lunch?", ["Yes", "No"])).unwrap()).await.unwrap();
+    at.ballot_box.change(closed, PollChange::Close).await.unwrap();
+    at.vote_many(10, "a").await;
+    at.shows([10, 0]).await;
+
+    at.redis(&["FLUSHALL"]).await;
+    let poll = until("the poll is back", || async { at.ballot_box.poll(closed).await.ok().flatten() }).await;
+    assert_eq!(poll.state(), PollState::Closed);
+    assert_eq!(at.ballot_box.accepted(PollId::MAIN).await, Ok(10), "the log knows what the ledger holds");
+    at.vote_many(5, "b").await;
+    // Somebody who voted before changes their mind: the new position is later than the one of the lost log.
+    at.vote_as(1, "b").await.unwrap();
+    at.shows([9, 6]).await;
+    at.holds_the_promise().await;
+    let audit = at.scoreboard.audit().await.unwrap();
+    assert_eq!((audit.gaps.len(), audit.rejected), (0, 0), "nothing was waiting, so nothing is missing");
+}
+
+/// The tables as they are now, kept in the same database.
+const DUMP: &str = "
+    CREATE SCHEMA dump;
+    CREATE TABLE dump.polls AS TABLE polls;
+    CREATE TABLE dump.ballots AS TABLE ballots;
+    CREATE TABLE dump.tallies AS TABLE tallies;
+    CREATE TABLE dump.turnout AS TABLE turnout;
+    CREATE TABLE dump.log AS TABLE log;";
+/// The tables as they were, under the feet of whoever is connected.
+const RESTORE: &str = "
+    BEGIN;
+    TRUNCATE polls, ballots, tallies, turnout, log, gaps, rejected;
+    INSERT INTO polls SELECT * FROM dump.polls;
+    INSERT INTO ballots SELECT * FROM dump.ballots;
+    INSERT INTO tallies SELECT * FROM dump.tallies;
+    INSERT INTO turnout SELECT * FROM dump.turnout;
+    INSERT INTO log SELECT * FROM dump.log;
+    COMMIT;";
+
+#[tokio::test]
+async fn a_database_restored_from_a_dump_catches_up_from_the_log_by_itself() {
+    let database = TestDatabase::create().await;
+    let mut at = Installation::new(database.url(), 1).await;
+    let _worker = at.start_worker();
+    at.open().await;
+    at.vote_many(30, "a").await;
+    at.shows([30, 0]).await;
+    let client = database.client().await;
+    client.batch_execute(DUMP).await.unwrap();
+    at.vote_many(250, "b").await;
+    at.vote_as(1, "b").await.unwrap();
+    at.shows([29, 251]).await;
+
+    client.batch_execute(RESTORE).await.unwrap();
+    at.vote_many(3, "a").await;
+    at.shows([32, 251]).await;
+    at.holds_the_promise().await;
+    assert_eq!(at.scoreboard.audit().await.unwrap().gaps, []);
+}
+
+#[tokio::test]
+async fn a_database_restored_from_before_the_retention_has_a_gap_that_everybody_can_see() {
+    let database = TestDatabase::create().await;
+    let mut at = Installation::new(database.url(), 1).await;
+    let _worker = at.start_worker();
+    at.open().await;
+    at.vote_many(9, "a").await;
+    let dumped = at.vote("a").await.unwrap();
+    at.shows([10, 0]).await;
+    let client = database.client().await;
+    client.batch_execute(DUMP).await.unwrap();
+    at.vote_many(9, "b").await;
+    let last = at.vote("b").await.unwrap();
+    at.shows([10, 10]).await;
+    // What a teller does when the retention is over.
+    let mut log = RedisLog::new(&at.redis_url, PARTITION);
+    log.trim(last, service::now_millis() + 1_000).await.unwrap();
+
+    client.batch_execute(RESTORE).await.unwrap();
+    let gap = until("the gap is noted", || async {
+        at.scoreboard.audit().await.ok().and_then(|audit| audit.gaps.first().copied())
+    })
+    .await;
+    assert_eq!((gap.after, gap.through), (dumped, last));
+    at.vote_many(5, "b").await;
+    at.shows([10, 5]).await;
+}
+
+#[tokio::test]
+async fn an_entry_that_can_not_be_read_is_set_aside_and_counting_goes_on() {
+    let database = TestDatabase::create().await;
+    let mut at = Installation::new(database.url(), 1).await;
+    let _worker = at.start_worker();
+    at.open().await;
+    at.vote_many(2, "a").await;
+    at.redis(&["XADD", "{scrutin:0}:log", "*", "what", "is this?"]).await;
+    at.vote_many(2, "b").await;
+    at.shows([2, 2]).await;
+    let audit = at.scoreboard.audit().await.unwrap();
+    assert_eq!((audit.rejected, audit.gaps), (1, vec![]));
+}
+
+#[tokio::test]
+async fn servers_may_come_late_and_be_killed_and_what_was_acknowledged_counts() {
+    let mut server = PostgresServer::private().await;
+    let mut at = Installation::new(server.url().to_owned(), 1).await;
+    at.redis.kill();
+    server.kill().await;
+    let worker = at.start_worker();
+    assert!(worker.health.ready().is_err());
+    server.restart().await;
+    at.redis.restart().await;
+    at.open().await;
+    at.vote_many(20, "a").await;
+
+    server.kill().await;
+    at.vote_many(20, "a").await;
+    at.redis.restart().await;
+    at.open().await;
+    at.vote_many(20, "b").await;
+    server.restart().await;
+    at.vote_many(20, "b").await;
+    at.redis.pause();
+    assert_eq!(at.vote("b").await, None, "a log that does not answer takes nothing");
+    at.redis.resume();
+    at.open().await;
+    at.vote_many(1, "a").await;
+
+    at.holds_the_promise().await;
+    assert_eq!(at.acknowledged.len(), 81);
+    until_true("the worker is ready again", || async { worker.health.ready().is_ok() }).await;
+}

@@ -1,0 +1,123 @@
+//! The ledger ports on a [`World`].
+
+use async_trait::async_trait;
+use domain::{Applied, Entry, Gap, Ledger, Ledgers, LogId, LogSeed, LogState, Partition, Poll, Unavailable};
+
+use crate::world::{LedgerDisk, World};
+
+pub(crate) struct FakeLedgers(pub(crate) Vec<World>);
+
+#[async_trait]
+impl Ledgers for FakeLedgers {
+    async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable> {
+        let world = self.0.iter().find(|world| world.partition == partition).unwrap();
+        let connection = world
+            .call("lead", |state| {
+                if state.ledger_away {
+                    return Err(Unavailable::failed("lead", "it is away"));
+                }
+                if state.holder.is_some() {
+                    return Ok(None);
+                }
+                state.connections += 1;
+                Ok(Some(state.connections))
+            })
+            .await?;
+        let Some(connection) = connection else { return Ok(None) };
+        world.state().holder = Some(connection);
+        Ok(Some(Box::new(FakeLedger { world: world.clone(), connection, spent: false })))
+    }
+}
+
+struct FakeLedger {
+    world: World,
+    connection: u32,
+    spent: bool,
+}
+
+impl FakeLedger {
+    async fn ask<T>(&mut self, what: &'static str, work: impl FnOnce(&mut LedgerDisk) -> T) -> Result<T, Unavailable> {
+        assert!(!self.spent, "{what}: a ledger's value is spent after an error");
+        // Until the answer is there the value counts as spent: the question may be given up at any moment.
+        self.spent = true;
+        let connection = self.connection;
+        let answer = self
+            .world
+            .call(what, |state| {
+                if state.ledger_away || state.holder != Some(connection) {
+                    return Err(Unavailable::failed(what, "the connection is broken"));
+                }
+                Ok(work(&mut state.ledger))
+            })
+            .await?;
+        self.spent = false;
+        Ok(answer)
+    }
+}
+
+/// The lock lives on the connection.
+impl Drop for FakeLedger {
+    fn drop(&mut self) {
+        let mut state = self.world.state();
+        if state.holder == Some(self.connection) {
+            state.holder = None;
+        }
+    }
+}
+
+fn learn(ledger: &mut LedgerDisk, polls: &[Poll]) {
+    for poll in polls {
+        if ledger.polls.iter().all(|known| known.id() != poll.id()) {
+            ledger.polls.push(poll.clone());
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for FakeLedger {
+    async fn state(&mut self) -> Result<LogState, Unavailable> {
+        self.ask("state", |ledger| LogState {
+            log: ledger.log.clone(),
+            position: ledger.position,
+            counted: u64::try_from(ledger.entries.len()).unwrap(),
+        })
+        .await
+    }
+
+    async fn found(&mut self, poll: &Poll) -> Result<(), Unavailable> {
+        self.ask("found", |ledger| learn(ledger, std::slice::from_ref(poll))).await
+    }
+
+    async fn seed(&mut self) -> Result<LogSeed, Unavailable> {
+        self.ask("seed", |ledger| ledger.seed()).await
+    }
+
+    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable> {
+        self.ask("attach", |ledger| {
+            ledger.log = Some(log.clone());
+            learn(ledger, polls);
+            if let Some(gap) = gap {
+                ledger.gaps.push(gap);
+                ledger.position = gap.through;
+            }
+        })
+        .await
+    }
+
+    async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable> {
+        let takes = self.world.state().apply_takes;
+        tokio::time::sleep(takes).await;
+        self.ask("apply", |ledger| {
+            let mut ballots = 0;
+            for entry in entries {
+                if entry.position > ledger.position {
+                    ledger.position = entry.position;
+                    ledger.entries.push((entry, ledger.log.clone()));
+                    ballots += 1;
+                }
+            }
+            Applied { position: ledger.position, ballots, rejected: 0 }
+        })
+        .await
+    }
+}

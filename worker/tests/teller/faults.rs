@@ -1,0 +1,79 @@
+//! The promise of the worker under any sequence of faults: what was acknowledged is counted exactly once, unless
+//! the log itself lost it or a gap tells of it; and nothing else is counted.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use crate::world::{Fault, State, World, rules, serial_of};
+
+/// Faults, half of the time none: a teller that never gets through a beginning would prove little.
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        8 => Just(Fault::Calm),
+        8 => (1_u8..12).prop_map(Fault::Cast),
+        2 => Just(Fault::FailBefore),
+        3 => Just(Fault::FailAfter),
+        1 => Just(Fault::Hang),
+        2 => any::<bool>().prop_map(|clock_back| Fault::LoseLog { clock_back }),
+        1 => Just(Fault::ReplaceLog),
+        1 => (1_u8..8).prop_map(Fault::SetLogBack),
+        1 => Just(Fault::Trim),
+        2 => Just(Fault::BreakLead),
+        2 => (0_u8..20).prop_map(Fault::RestoreLedger),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn acknowledged_is_counted_exactly_once_whatever_breaks_at_whatever_call(
+        faults in prop::collection::vec(fault(), 0..120),
+        workers in 1_usize..3,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(survive(faults, workers))?;
+    }
+}
+
+async fn survive(faults: Vec<Fault>, workers: usize) -> Result<(), TestCaseError> {
+    let world = World::new();
+    let restored = faults.iter().any(|fault| matches!(fault, Fault::RestoreLedger(_)));
+    world.state().faults = faults.into();
+    let running: Vec<_> = (0..workers).map(|_| world.start_worker(rules(1))).collect();
+
+    world.until("the faults are over", |state| state.faults.is_empty()).await;
+    world.caught_up().await;
+    world.cast_many(1);
+    world.caught_up().await;
+
+    for worker in &running {
+        prop_assert!(!worker.running.is_finished(), "a worker ended");
+    }
+    check(&world.state(), restored)
+}
+
+fn check(state: &State, restored: bool) -> Result<(), TestCaseError> {
+    let counted: Vec<_> = state.ledger.entries.iter().map(|(entry, _)| (entry.position, serial_of(entry))).collect();
+    prop_assert!(counted.is_sorted_by(|one, next| one.0 < next.0), "positions do not rise: {counted:?}");
+    let serials: BTreeSet<_> = counted.iter().map(|(_, serial)| *serial).collect();
+    prop_assert_eq!(serials.len(), counted.len(), "a ballot was counted twice");
+
+    for (entry, attached) in &state.ledger.entries {
+        let ballot = &state.acknowledged[usize::try_from(serial_of(entry)).unwrap()];
+        prop_assert_eq!(attached.as_ref(), Some(&ballot.log), "counted while another log was attached: {:?}", ballot);
+    }
+    for ballot in &state.acknowledged {
+        let in_gap = state.ledger.gaps.iter().any(|gap| gap.after < ballot.position && ballot.position <= gap.through);
+        prop_assert!(
+            serials.contains(&ballot.serial) || ballot.lost || in_gap,
+            "{ballot:?} was not counted, and nothing tells of it; gaps: {:?}",
+            state.ledger.gaps
+        );
+    }
+    prop_assert!(restored || state.ledger.gaps.is_empty(), "a gap without a reason: {:?}", state.ledger.gaps);
+    let last = state.acknowledged.last().expect("one was cast at the end");
+    prop_assert!(serials.contains(&last.serial), "what is cast in the end is counted");
+    Ok(())
+}

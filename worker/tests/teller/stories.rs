@@ -1,0 +1,270 @@
+//! One trouble each, and what the worker makes of it.
+
+use std::time::Duration;
+
+use domain::{LogId, Partition, PollId, PollState, Position};
+use tokio::time::{Instant, sleep};
+
+use crate::world::{Fault, World, main_poll, rules, start_worker};
+
+#[tokio::test(start_paused = true)]
+async fn the_very_first_start_makes_the_poll_and_begins_the_log() {
+    let world = World::new();
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    let state = world.state();
+    assert_eq!(state.ledger.polls, [main_poll()]);
+    assert_eq!(state.log.polls, [main_poll()]);
+    assert_eq!((state.log.begun, &state.ledger.log), (1, &Some(LogId::new("log 1"))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_partition_of_the_first_poll_gets_it_and_all_partitions_are_counted() {
+    let rules = rules(4);
+    let worlds: Vec<_> = rules.partitions.all().map(World::of).collect();
+    let home = usize::from(rules.partitions.of(PollId::MAIN).number());
+    let _worker = start_worker(&worlds, rules);
+    for (index, world) in worlds.iter().enumerate() {
+        world.caught_up().await;
+        assert_eq!(world.state().ledger.polls.len(), usize::from(index == home), "partition {index}");
+        let position = world.cast().unwrap();
+        world.until("the ballot is counted", |state| state.ledger.position == position).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_start_leaves_the_polls_alone() {
+    let world = World::new();
+    {
+        let mut state = world.state();
+        state.ledger.log = Some(LogId::new("an older log"));
+        state.ledger.position = Position::new(1_000, 0).unwrap();
+    }
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    let state = world.state();
+    assert_eq!(state.ledger.polls, []);
+    assert_eq!(state.log.trimmed, Position::new(1_000, 0).unwrap(), "the new log goes on after the ledger");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_page_is_read_while_the_ledger_commits() {
+    let world = World::new();
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    // Four batches of five. A commit takes a second; one of these is spent waiting for the first ballot.
+    world.state().apply_takes = Duration::from_secs(1);
+    let begun = Instant::now();
+    world.cast_many(20);
+    world.until("a batch is being counted", |state| state.ledger.entries.is_empty()).await;
+    world.state().calls.clear();
+    world.caught_up().await;
+    let calls: Vec<_> =
+        world.state().calls.iter().copied().filter(|call| ["read", "apply"].contains(call)).take(5).collect();
+    // The second page is read before the first is counted, and so on; never two pages ahead.
+    assert_eq!(calls, ["read", "read", "apply", "read", "apply"]);
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_log_is_begun_again_with_the_polls_that_the_ledger_knows() {
+    let world = World::new();
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    let closed = main_poll().after(&domain::PollChange::Close, false).unwrap();
+    world.state().ledger.polls = vec![closed];
+    let before = world.cast().unwrap();
+    world.caught_up().await;
+
+    world.state().lose_log();
+    world.caught_up().await;
+    assert_eq!(world.state().log.polls[0].state(), PollState::Closed, "what was closed stays closed");
+    let after = world.cast().unwrap();
+    assert!(after > before);
+    world.caught_up().await;
+    assert_eq!(world.state().ledger.entries.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_went_back_goes_on_after_what_is_counted() {
+    let world = World::new();
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    let (_, last) = (world.cast().unwrap(), world.cast().unwrap());
+    world.caught_up().await;
+    {
+        // A replica without the last entry took over, and its clock is behind.
+        let mut state = world.state();
+        let kept = state.log.entries[0].position;
+        state.log.entries.truncate(1);
+        state.log.last = kept;
+        state.clock -= 60_000;
+    }
+    world.until("it is noticed without any error", |state| state.log.raised == 1).await;
+    assert!(world.cast().unwrap() > last);
+    world.caught_up().await;
+    assert_eq!(world.state().ledger.entries.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_ledger_catches_up_from_what_the_log_keeps() {
+    let world = World::new();
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    world.cast_many(12);
+    world.caught_up().await;
+    // Under its feet: the connection lives on.
+    world.state().restore_ledger(7);
+    world.until("all are counted again", |state| state.ledger.entries.len() == 12).await;
+    assert_eq!(world.state().ledger.gaps, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_from_before_the_retention_notes_the_gap_and_goes_on() {
+    let world = World::new();
+    let mut rules = rules(1);
+    rules.log_retention = Duration::ZERO;
+    let _worker = world.start_worker(rules);
+    world.caught_up().await;
+    let positions: Vec<_> = (0..6).map(|_| world.cast().unwrap()).collect();
+    world.until("the log is trimmed", |state| state.log.trimmed == positions[5]).await;
+    {
+        let mut state = world.state();
+        state.restore_ledger(4);
+        state.ledger.polls.clear();
+    }
+    world.until("the gap is noted", |state| !state.ledger.gaps.is_empty()).await;
+    world.cast().unwrap();
+    world.caught_up().await;
+    let state = world.state();
+    let gap = state.ledger.gaps[0];
+    assert_eq!((state.ledger.gaps.len(), gap.after, gap.through), (1, positions[1], positions[5]));
+    assert_eq!(state.ledger.polls, [main_poll()], "what happened to polls in the gap is taken from the log");
+    assert_eq!(state.ledger.entries.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_counted_and_older_than_the_retention_is_trimmed() {
+    let world = World::new();
+    let mut rules = rules(1);
+    rules.log_retention = Duration::from_secs(30);
+    let _worker = world.start_worker(rules);
+    world.caught_up().await;
+    // The world's clock begins a minute ago; the machine's does not move while time is virtual.
+    let old = world.cast().unwrap();
+    world.state().clock += 45_000;
+    let young = world.cast().unwrap();
+    world
+        .until("the log is trimmed", |state| state.calls.contains(&"trim") && state.log.trimmed > Position::ZERO)
+        .await;
+    let state = world.state();
+    assert_eq!(state.log.trimmed, old);
+    assert_eq!(state.log.entries[0].position, young);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_takes_over_within_five_seconds_of_a_kill() {
+    let world = World::new();
+    let first = world.start_worker(rules(1));
+    world.caught_up().await;
+    let second = world.start_worker(rules(1));
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(second.health.ready(), Ok(()), "standing by is its work");
+    assert_eq!(world.state().connections, 1);
+
+    let position = world.cast().unwrap();
+    drop(first);
+    let killed = Instant::now();
+    world.until("the other one counts", |state| state.ledger.position == position && state.connections == 2).await;
+    assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_finishes_the_batch_in_hand_and_gives_up_the_lead() {
+    let world = World::new();
+    let worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    world.state().apply_takes = Duration::from_secs(3);
+    world.reading.notified().await;
+    world.cast_many(10);
+    // The first batch is being counted, the second read ahead.
+    sleep(Duration::from_secs(2)).await;
+    worker.stop().await;
+    let state = world.state();
+    assert_eq!(state.ledger.entries.len(), 5, "the batch in hand is counted, what was read ahead is left to the next");
+    assert_eq!(state.holder, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_does_not_wait_for_what_does_not_answer() {
+    // The call that hangs is each one in turn of a first start, of reading, of the first survey.
+    for calls_before in 0..14 {
+        let world = World::new();
+        world.state().faults = std::iter::repeat_n(Fault::Calm, calls_before).chain([Fault::Hang]).collect();
+        let worker = world.start_worker(rules(1));
+        world.until("a call hangs", |state| state.faults.is_empty()).await;
+        let asked = Instant::now();
+        worker.stop().await;
+        let hung = world.state().calls.last().copied();
+        assert!(asked.elapsed() < Duration::from_millis(100), "{hung:?}: {:?}", asked.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_lead_is_noticed_while_no_ballots_come() {
+    let world = World::new();
+    let worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    world.state().holder = None;
+    world.until("the lead is taken again", |state| state.connections == 2 && state.holder == Some(2)).await;
+    assert_eq!(worker.health.ready(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_log_the_lead_is_kept_and_the_worker_is_not_ready_until_it_is_back() {
+    let world = World::new();
+    let worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    assert_eq!(worker.health.ready(), Ok(()));
+    world.state().log_away = true;
+    sleep(Duration::from_secs(20)).await;
+    let reason = worker.health.ready().unwrap_err();
+    assert!(reason.starts_with("partition 0: the log has not answered for"), "{reason}");
+    assert_eq!(world.state().connections, 1, "the lead is kept");
+
+    world.state().log_away = false;
+    let position = world.cast().unwrap();
+    world.until("the ballot is counted", |state| state.ledger.position == position).await;
+    assert_eq!(worker.health.ready(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_ledger_the_worker_is_not_ready_and_counts_all_when_it_is_back() {
+    let world = World::new();
+    let worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    world.state().ledger_away = true;
+    world.cast_many(22);
+    let last = world.cast().unwrap();
+    sleep(Duration::from_secs(20)).await;
+    assert!(worker.health.ready().unwrap_err().starts_with("partition 0: the ledger has not answered for"));
+
+    world.state().ledger_away = false;
+    let back = Instant::now();
+    world.until("all are counted", |state| state.ledger.position == last).await;
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
+    assert_eq!(world.state().ledger.entries.len(), 23);
+    assert_eq!(worker.health.ready(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_in_trouble_does_not_hold_up_the_others() {
+    let rules = rules(2);
+    let worlds = [World::of(Partition::new(0)), World::of(Partition::new(1))];
+    worlds[0].state().ledger_away = true;
+    let worker = start_worker(&worlds, rules);
+    worlds[1].caught_up().await;
+    let position = worlds[1].cast().unwrap();
+    worlds[1].until("the ballot is counted", |state| state.ledger.position == position).await;
+    assert_eq!(worker.health.ready().unwrap_err(), "partition 0: the ledger has not answered yet");
+}

@@ -1,0 +1,350 @@
+//! A log and a ledger in memory, of one partition, that break on request.
+//!
+//! They keep exactly to what the ports promise and to nothing more: where a port leaves the outcome of a
+//! failed call open, both outcomes occur.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use domain::{
+    Ballot, Choices, Entry, Event, Gap, Log, LogId, LogSeed, Partition, Partitions, PartitionsError, Poll, PollId,
+    PollSeed, PollSpec, Position, Unavailable, VoterId,
+};
+use scrutin_worker::{Health, Rules};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{fake_ledger::FakeLedgers, fake_log::FakeLog};
+
+/// What goes wrong at one call of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing.
+    Calm,
+    /// Voters cast so many ballots just before it.
+    Cast(u8),
+    /// It fails, and nothing was done.
+    FailBefore,
+    /// It fails, and was done.
+    FailAfter,
+    /// It never answers, and nothing was done.
+    Hang,
+    /// Just before it the log loses everything, and its clock may go back.
+    LoseLog { clock_back: bool },
+    /// Just before it the log loses everything, and one who led once begins it anew with what the ledger holds.
+    ReplaceLog,
+    /// Just before it the log loses its last entries and goes on as the same log.
+    SetLogBack(u8),
+    /// Just before it the log forgets all that is counted.
+    Trim,
+    /// Just before it the connection that holds the lead breaks.
+    BreakLead,
+    /// Just before it the ledger is restored as it was so many entries ago. Its connections break.
+    RestoreLedger(u8),
+}
+
+/// The log as it stands on its disk.
+#[derive(Default)]
+pub(crate) struct LogDisk {
+    pub(crate) id: Option<LogId>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) trimmed: Position,
+    pub(crate) last: Position,
+    pub(crate) accepted: u64,
+    pub(crate) polls: Vec<Poll>,
+    pub(crate) begun: u32,
+    pub(crate) raised: u32,
+}
+
+/// The ledger as it stands on its disk.
+#[derive(Clone, Default)]
+pub(crate) struct LedgerDisk {
+    pub(crate) log: Option<LogId>,
+    pub(crate) position: Position,
+    /// What is counted, and to which log the ledger was attached then.
+    pub(crate) entries: Vec<(Entry, Option<LogId>)>,
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) polls: Vec<Poll>,
+}
+
+/// One ballot that was acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) struct Acknowledged {
+    pub(crate) serial: u128,
+    pub(crate) log: LogId,
+    pub(crate) position: Position,
+    /// The log lost it again.
+    pub(crate) lost: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) log: LogDisk,
+    pub(crate) ledger: LedgerDisk,
+    /// Which connection holds the lead, and how many there were.
+    pub(crate) holder: Option<u32>,
+    pub(crate) connections: u32,
+    pub(crate) faults: VecDeque<Fault>,
+    pub(crate) acknowledged: Vec<Acknowledged>,
+    /// Milliseconds since 1970, of the log's machine.
+    pub(crate) clock: u64,
+    /// Every call, in order.
+    pub(crate) calls: Vec<&'static str>,
+    /// How long the ledger takes to count a batch.
+    pub(crate) apply_takes: Duration,
+    /// Every call fails of whichever is away.
+    pub(crate) log_away: bool,
+    pub(crate) ledger_away: bool,
+}
+
+/// One partition's log and ledger.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) partition: Partition,
+    state: Arc<Mutex<State>>,
+    /// A read of the log began.
+    pub(crate) reading: Arc<Notify>,
+}
+
+pub(crate) fn main_poll() -> Poll {
+    Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap()
+}
+
+pub(crate) fn rules(partitions: u16) -> Rules {
+    let partitions: Result<_, PartitionsError> = Partitions::new(partitions);
+    Rules {
+        partitions: partitions.unwrap(),
+        first_poll: main_poll(),
+        log_retention: Duration::from_hours(1),
+        batch_entries: 5,
+        jitter: |pause| pause,
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::of(Partition::new(0))
+    }
+
+    pub(crate) fn of(partition: Partition) -> Self {
+        let state = State { clock: service::now_millis() - 60_000, ..State::default() };
+        Self { partition, state: Arc::new(Mutex::new(state)), reading: Arc::default() }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Starts a worker with one teller for this partition.
+    pub(crate) fn start_worker(&self, rules: Rules) -> Worker {
+        start_worker(std::slice::from_ref(self), rules)
+    }
+
+    /// Casts a ballot; the position if it was acknowledged.
+    pub(crate) fn cast(&self) -> Option<Position> {
+        self.state().cast()
+    }
+
+    /// Casts so many ballots.
+    pub(crate) fn cast_many(&self, ballots: usize) {
+        for _ in 0..ballots {
+            self.cast().expect("a log has begun");
+        }
+    }
+
+    /// Waits until all that is in the log is counted. Time is virtual, so patience costs nothing.
+    pub(crate) async fn caught_up(&self) {
+        self.until("the log is counted", |state| {
+            state.log.id.is_some()
+                && state.ledger.log == state.log.id
+                && state.log.entries.last().is_none_or(|last| state.ledger.position >= last.position)
+        })
+        .await;
+    }
+
+    pub(crate) async fn until(&self, what: &str, condition: impl Fn(&State) -> bool) {
+        let begun = tokio::time::Instant::now();
+        while !condition(&self.state()) {
+            let waited = begun.elapsed();
+            assert!(waited < Duration::from_hours(24), "not within a day: {what}");
+            tokio::time::sleep((waited / 10).clamp(Duration::from_millis(100), Duration::from_secs(10))).await;
+        }
+    }
+
+    /// One call of a port: faults first, then `work`.
+    pub(crate) async fn call<T>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce(&mut State) -> Result<T, Unavailable>,
+    ) -> Result<T, Unavailable> {
+        tokio::task::yield_now().await;
+        let fault = {
+            let mut state = self.state();
+            state.calls.push(what);
+            let fault = state.faults.pop_front().unwrap_or(Fault::Calm);
+            state.strike(fault);
+            fault
+        };
+        match fault {
+            Fault::Hang => std::future::pending().await,
+            Fault::FailBefore => Err(Unavailable::failed(what, "it broke before")),
+            Fault::FailAfter => {
+                let _ = work(&mut self.state());
+                Err(Unavailable::failed(what, "it broke after"))
+            }
+            _ => work(&mut self.state()),
+        }
+    }
+}
+
+impl LogDisk {
+    pub(crate) fn begin(&mut self, seed: LogSeed) {
+        let begun = self.begun + 1;
+        *self = Self {
+            id: Some(LogId::new(format!("log {begun}"))),
+            trimmed: seed.after,
+            last: seed.after,
+            accepted: seed.polls.iter().map(|poll| poll.counted).sum(),
+            polls: seed.polls.into_iter().map(|seed| seed.poll).collect(),
+            begun,
+            raised: self.raised,
+            entries: Vec::new(),
+        };
+    }
+
+    pub(crate) fn trim(&mut self, counted: Position, before_millis: u64) {
+        let keep = |position: Position| position > counted || position.millis() >= before_millis;
+        let forgotten = self.entries.iter().map(|entry| entry.position).filter(|position| !keep(*position)).max();
+        self.entries.retain(|entry| keep(entry.position));
+        self.trimmed = self.trimmed.max(forgotten.unwrap_or(Position::ZERO));
+    }
+}
+
+impl LedgerDisk {
+    pub(crate) fn seed(&self) -> LogSeed {
+        let counted = u64::try_from(self.entries.len()).unwrap();
+        // All ballots here are of the first poll.
+        let counts = std::iter::once(counted).chain(std::iter::repeat(0));
+        let polls = self.polls.iter().zip(counts);
+        let polls = polls.map(|(poll, counted)| PollSeed { poll: poll.clone(), counted, voters: Vec::new() });
+        LogSeed { after: self.position, polls: polls.collect() }
+    }
+}
+
+impl State {
+    pub(crate) fn cast(&mut self) -> Option<Position> {
+        let log = self.log.id.clone()?;
+        self.clock += 1;
+        let serial = u128::try_from(self.acknowledged.len()).unwrap();
+        let voter = VoterId::from_bytes(serial.to_be_bytes());
+        let ballot = Ballot { poll: PollId::MAIN, voter, choices: Choices::parse(["a"]).unwrap() };
+        let position = self.log.last.following(self.clock);
+        self.log.last = position;
+        self.log.accepted += 1;
+        self.log.entries.push(Entry { position, event: Ok(Event::Ballot(ballot)) });
+        self.acknowledged.push(Acknowledged { serial, log, position, lost: false });
+        Some(position)
+    }
+
+    /// The ledger's content as it was before its last `entries`.
+    pub(crate) fn restore_ledger(&mut self, entries: usize) {
+        let keep = self.ledger.entries.len().saturating_sub(entries);
+        self.ledger.entries.truncate(keep);
+        self.ledger.position = self.ledger.entries.last().map_or(Position::ZERO, |(last, _)| last.position);
+        let position = self.ledger.position;
+        // An older dump knows nothing of gaps behind it.
+        self.ledger.gaps.retain(|gap| gap.through <= position);
+    }
+
+    /// With its entries the log loses what it knew of those it had trimmed: a ledger restored after that can't tell.
+    pub(crate) fn lose_log(&mut self) {
+        let log = self.log.id.take();
+        self.acknowledged.iter_mut().filter(|ballot| Some(&ballot.log) == log.as_ref()).for_each(|it| it.lost = true);
+        self.log = LogDisk { begun: self.log.begun, raised: self.log.raised, ..LogDisk::default() };
+    }
+
+    fn set_log_back(&mut self, entries: usize) {
+        let keep = self.log.entries.len().saturating_sub(entries);
+        for entry in self.log.entries.drain(keep..) {
+            self.acknowledged[usize::try_from(serial_of(&entry)).unwrap()].lost = true;
+        }
+        self.log.last = self.log.entries.last().map_or(self.log.trimmed, |last| last.position);
+        self.set_clock_right();
+    }
+
+    /// Where a log goes on from an older place without asking who leads, and its clock is behind as well, it gives
+    /// positions out twice and nobody can tell. A story with a clock that is behind shows that such a log is raised
+    /// as soon as it is looked at.
+    fn set_clock_right(&mut self) {
+        self.clock = self.acknowledged.iter().map(|ballot| ballot.position.millis()).fold(self.clock, u64::max);
+    }
+
+    fn strike(&mut self, fault: Fault) {
+        match fault {
+            Fault::Calm | Fault::FailBefore | Fault::FailAfter | Fault::Hang => {}
+            Fault::Cast(ballots) => (0..ballots).for_each(|_| {
+                self.cast();
+            }),
+            Fault::LoseLog { clock_back } => {
+                self.lose_log();
+                if clock_back {
+                    self.clock -= 1_000;
+                }
+            }
+            Fault::ReplaceLog => {
+                self.lose_log();
+                self.log.begin(self.ledger.seed());
+                self.set_clock_right();
+            }
+            Fault::Trim => self.log.trim(self.ledger.position, u64::MAX),
+            Fault::SetLogBack(entries) => self.set_log_back(entries.into()),
+            Fault::BreakLead => self.holder = None,
+            Fault::RestoreLedger(entries) => {
+                self.holder = None;
+                self.restore_ledger(entries.into());
+            }
+        }
+    }
+}
+
+/// Which ballot an entry is.
+pub(crate) fn serial_of(entry: &Entry) -> u128 {
+    let Ok(Event::Ballot(ballot)) = &entry.event else { panic!("only ballots are cast here") };
+    u128::from_be_bytes(*ballot.voter.as_bytes())
+}
+
+/// A running worker. It stops when this is dropped.
+pub(crate) struct Worker {
+    pub(crate) health: Health,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) running: tokio::task::JoinHandle<()>,
+}
+
+/// Starts a worker with a teller for each of these partitions.
+pub(crate) fn start_worker(worlds: &[World], rules: Rules) -> Worker {
+    let (health, shutdown) = (Health::new(), CancellationToken::new());
+    let ledgers = Arc::new(FakeLedgers(worlds.to_vec()));
+    let logs = worlds.to_vec();
+    let open_log = move |partition: Partition| -> Box<dyn Log> {
+        Box::new(FakeLog(logs.iter().find(|world| world.partition == partition).unwrap().clone()))
+    };
+    let running = tokio::spawn(scrutin_worker::run(rules, ledgers, open_log, health.clone(), shutdown.clone()));
+    Worker { health, shutdown, running }
+}
+
+impl Worker {
+    /// Stops it in an orderly way.
+    pub(crate) async fn stop(mut self) {
+        self.shutdown.cancel();
+        (&mut self.running).await.unwrap();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
