@@ -27,7 +27,6 @@ mod figures;
 mod health;
 mod lag;
 mod outage;
-pub mod recount;
 pub mod settings;
 mod teller;
 

@@ -7,11 +7,11 @@ use domain::Scoreboard;
 use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisLog, RedisUrl};
 use scrutin_worker::{
-    Health, Rules, describe_metrics, recount,
+    Health, Rules, describe_metrics,
     settings::{Command, Settings},
 };
 use service::{
-    admin, http_server,
+    admin, http_server, recount,
     settings::{Hidden, fail, parse},
     telemetry,
 };

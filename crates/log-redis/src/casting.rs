@@ -9,7 +9,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use domain::{Ballot, Cast, PollId, PollState, Unavailable};
 use redis::Value;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::{
     keys::Keys,
@@ -25,8 +28,11 @@ const MAX_BALLOTS_SENT: usize = 512;
 /// Takes of one partition that may be under way. More than one, so that the next is on its way while Redis
 /// writes the last to disk; few, so that takes grow under load.
 const SENT_AT_ONCE: usize = 3;
-/// How long a caller waits, queue included.
+/// How long a caller waits, queue included. When it is over the caller is told that the outcome is not known,
+/// and from then on Redis does not cast the ballot any more, however late the call reaches it.
 const CAST_TIMEOUT: Duration = ANSWER_TIMEOUT;
+/// How long a ballot may wait to be sent. What is left of [`CAST_TIMEOUT`] is for Redis.
+const LONGEST_QUEUEING: Duration = Duration::from_millis(1_200);
 
 const WHAT: &str = "casting a ballot";
 
@@ -34,6 +40,7 @@ type Answer = Result<Cast, Unavailable>;
 
 struct Waiting {
     ballot: Ballot,
+    since: Instant,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -54,8 +61,9 @@ impl Casting {
     /// sent, whether it was cast is not known.
     pub(crate) async fn cast(&self, ballot: Ballot) -> Answer {
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { ballot, answer }).map_err(|_| Unavailable::Busy)?;
-        match tokio::time::timeout(CAST_TIMEOUT, answered).await {
+        let since = Instant::now();
+        self.queue.try_send(Waiting { ballot, since, answer }).map_err(|_| Unavailable::Busy)?;
+        match tokio::time::timeout_at(since + CAST_TIMEOUT, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Unavailable::failed(WHAT, "the call was abandoned")),
             Err(_) => Err(Unavailable::Timeout { what: WHAT, after: CAST_TIMEOUT }),
@@ -71,8 +79,7 @@ async fn send_as_they_come(mut queue: mpsc::Receiver<Waiting>, link: Arc<Link>, 
         if queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await == 0 {
             return;
         }
-        // Whoever gave up was told that the outcome is not known; not to cast the ballot is the better one.
-        taken.retain(|waiting| !waiting.answer.is_closed());
+        let taken = still_in_time(taken);
         let (link, keys) = (Arc::clone(&link), Arc::clone(&keys));
         tokio::spawn(async move {
             send(&link, &keys, taken).await;
@@ -81,16 +88,33 @@ async fn send_as_they_come(mut queue: mpsc::Receiver<Waiting>, link: Arc<Link>, 
     }
 }
 
+/// Those whose callers wait and will wait long enough. Whoever gave up was told that the outcome is not known; not to
+/// cast the ballot is the better one.
+fn still_in_time(taken: Vec<Waiting>) -> Vec<Waiting> {
+    let (sent, overdue): (Vec<_>, Vec<_>) = taken
+        .into_iter()
+        .filter(|waiting| !waiting.answer.is_closed())
+        .partition(|waiting| waiting.since.elapsed() < LONGEST_QUEUEING);
+    tell(overdue, Err(Unavailable::Busy));
+    sent
+}
+
 /// Sends the ballots and answers each of them.
 async fn send(link: &Link, keys: &Keys, taken: Vec<Waiting>) {
-    if taken.is_empty() {
-        return;
-    }
+    let Some(first) = taken.iter().map(|waiting| waiting.since).min() else { return };
     #[expect(clippy::cast_precision_loss, reason = "at most MAX_BALLOTS_SENT")]
     metrics::histogram!("scrutin_log_ballots_per_call").record(taken.len() as f64);
     let groups = by_poll(taken);
-    let calls: Vec<Call> = groups.iter().map(|(poll, ballots)| call(keys, *poll, ballots)).collect();
-    match scripts::run_together(link, WHAT, Deadline::usual(), calls).await {
+    // The first to give up decides for all: nobody's ballot is cast after they were told that nothing is known.
+    let deadline = Deadline::since(first);
+    let outcome = match link.clock_at(WHAT, deadline).await {
+        Ok(last) => {
+            let calls = groups.iter().map(|(poll, ballots)| call(keys, *poll, last, ballots)).collect();
+            scripts::run_together(link, WHAT, deadline, calls).await
+        }
+        Err(error) => Err(error),
+    };
+    match outcome {
         Ok(answers) => {
             for ((_, ballots), answer) in groups.into_iter().zip(answers) {
                 let casts = answer.and_then(|answer| read(answer, ballots.len()));
@@ -116,12 +140,13 @@ fn by_poll(taken: Vec<Waiting>) -> Vec<(PollId, Vec<Waiting>)> {
     groups
 }
 
-fn call(keys: &Keys, poll: PollId, ballots: &[Waiting]) -> Call {
+fn call(keys: &Keys, poll: PollId, last_millis: u64, ballots: &[Waiting]) -> Call {
     let call = CAST
         .call(&[&keys.id, &keys.polls, &keys.log, &keys.accepted, &keys.voters(poll)])
         .arg(poll.as_str())
         .arg(wire::BALLOT_FIELD)
-        .arg(wire::VOTER_BYTES);
+        .arg(wire::VOTER_BYTES)
+        .arg(last_millis);
     ballots.iter().fold(call, |call, waiting| call.arg(wire::encode_ballot(&waiting.ballot)))
 }
 
@@ -131,6 +156,7 @@ fn read(answer: Value, count: usize) -> Result<Vec<Cast>, Unavailable> {
     let one_for_all = |cast| Ok(vec![cast; count]);
     match parts.as_slice() {
         [Value::BulkString(word)] => match word.as_slice() {
+            b"too late" => Err(Unavailable::failed(WHAT, "Redis was too slow; the ballot was not cast")),
             b"not begun" => Err(Unavailable::NotBegun),
             b"unknown poll" => one_for_all(Cast::UnknownPoll),
             b"waiting" => one_for_all(Cast::NotOpen(PollState::Waiting)),

@@ -21,7 +21,7 @@ use redis::{
 };
 use tokio::{
     sync::Mutex,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 use crate::RedisUrl;
@@ -56,6 +56,11 @@ impl Deadline {
     pub(crate) fn usual() -> Self {
         Self::within(ANSWER_TIMEOUT)
     }
+
+    /// The usual one for somebody who has waited since `begun` already.
+    pub(crate) fn since(begun: Instant) -> Self {
+        Self { at: begun + ANSWER_TIMEOUT, within: ANSWER_TIMEOUT }
+    }
 }
 
 /// See the module. Shared by reference; all calls may run at once.
@@ -78,6 +83,9 @@ struct Connection {
     redis: MultiplexedConnection,
     /// Set by the driver when the socket closes, and by us when we give the connection up.
     lost: Arc<AtomicBool>,
+    /// Redis' clock, in milliseconds since 1970, as it was at the latest at `clock_read`.
+    clock: u64,
+    clock_read: Instant,
 }
 
 impl Link {
@@ -117,6 +125,15 @@ impl Link {
                 Err(timed_out(elapsed))
             }
         }
+    }
+
+    /// What Redis' clock will show at the deadline, in milliseconds since 1970: never more than it will, and less by
+    /// no more than a round trip took when the connection was made.
+    pub(crate) async fn clock_at(&self, what: &'static str, deadline: Deadline) -> Result<u64, Unavailable> {
+        let timed_out = |_| Unavailable::Timeout { what, after: deadline.within };
+        let connection = timeout_at(deadline.at, self.connection(what)).await.map_err(timed_out)??;
+        let ahead = deadline.at.saturating_duration_since(connection.clock_read);
+        Ok(connection.clock.saturating_add(u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// Leaves the present connection to what still runs on it; the next call makes a new one.
@@ -198,8 +215,13 @@ async fn connect(client: &redis::Client) -> Result<Connection, RedisError> {
             }
             Ok::<(), std::convert::Infallible>(())
         });
-    let redis = client.get_multiplexed_async_connection_with_config(&config).await?;
-    Ok(Connection { redis, lost })
+    let mut redis = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let asking = redis::cmd("TIME");
+    let (seconds, micros): (u64, u64) = timeout(CONNECT_TIMEOUT, asking.query_async(&mut redis))
+        .await
+        .map_err(|_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)))??;
+    let clock = seconds * 1_000 + micros / 1_000;
+    Ok(Connection { redis, lost, clock, clock_read: Instant::now() })
 }
 
 /// Whether the answer shows that the server behind the connection is no longer the one to talk to, while

@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod assets;
 pub mod counterpart;
+pub mod first_poll;
 pub mod headers;
 pub mod http_metrics;
 pub mod http_server;
@@ -12,6 +13,7 @@ pub mod language;
 pub mod language_switch;
 pub mod pages;
 pub mod problem;
+pub mod recount;
 pub mod settings;
 pub mod telemetry;
 

@@ -1,8 +1,15 @@
 -- Casts ballots for one poll, one after another.
 -- KEYS: id, polls, log, accepted, voters of the poll
--- ARGV: poll id, name of a ballot's field, bytes of a voter at the start of a ballot, then the ballots
--- Returns: {'not begun'} | {'unknown poll'} | {'waiting'} | {'closed'} | {'cast', places}; the places of the
+-- ARGV: poll id, name of a ballot's field, bytes of a voter at the start of a ballot, the last millisecond (of this
+-- Redis' clock) at which they may be cast, then the ballots
+-- Returns: {'too late'} | {'not begun'} | {'unknown poll'} | {'waiting'} | {'closed'} | {'cast', places}; the places of the
 -- ballots in one string, between spaces: a stream id, or '=' and the stream id of the ballot that already was there.
+-- A call that was held up (a stopped Redis, a slow network) and whose voters were told that the outcome is not known
+-- must not overtake the ballot that a voter has cast again since.
+local time = redis.call('TIME')
+if time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[4]) then
+  return { 'too late' }
+end
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return { 'not begun' }
 end
@@ -16,7 +23,7 @@ if poll.state ~= 'open' then
 end
 
 local places, added, last = {}, 0, nil
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local voter = not poll.changes and string.sub(ARGV[i], 1, ARGV[3])
   local known = voter and redis.call('HGET', KEYS[5], voter)
   if known then

@@ -229,3 +229,24 @@ async fn a_connection_on_which_nothing_is_answered_is_replaced() {
     let before = Position::from_i64(place.as_i64() - 1).unwrap();
     assert_eq!(log.read(before, 10, Duration::ZERO).await.unwrap().entries.len(), 1);
 }
+
+#[tokio::test]
+async fn a_ballot_given_up_by_its_voter_is_not_cast_by_a_redis_that_wakes_up_later() {
+    let mut scene = Scene::begun().await;
+    recorded(scene.ballots.cast(ballot("main", 0, "a")).await);
+    scene.redis.pause();
+    // It is on its way: the bytes are with Redis, which does not read them now.
+    let unknown = scene.ballots.cast(ballot("main", 1, "a")).await.unwrap_err();
+    assert!(matches!(unknown, Unavailable::Timeout { .. }), "{unknown}");
+    scene.redis.resume();
+    // The voter casts again, by way of another instance, and means b.
+    let another = ballot_box_on(&scene.redis);
+    eventually(|| another.cast(ballot("main", 1, "b"))).await;
+    // Whatever was with Redis before is dealt with by the time it has answered a few more.
+    for _ in 0..10 {
+        recorded(another.cast(ballot("main", 0, "a")).await);
+    }
+    let of_voter_1 =
+        scene.ballots_in_log().await.into_iter().map(|(_, cast)| cast).filter(|cast| cast.voter == voter(1));
+    assert_eq!(of_voter_1.collect::<Vec<_>>(), [ballot("main", 1, "b")]);
+}

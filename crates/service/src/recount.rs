@@ -1,4 +1,4 @@
-//! `worker recount`: shows what the screens show beside what the ballots say.
+//! The `recount` command, of the worker and of the all-in-one: shows what the screens show beside what the ballots say.
 
 use std::io::{self, Write};
 
