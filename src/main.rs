@@ -1,2 +1,120 @@
-//! Placeholder.
-fn main() {}
+//! The all-in-one: voting and results in one process, on one SQLite file that is log and ledger.
+//!
+//! It only wires; what a ballot is worth is decided elsewhere.
+
+mod data_dir;
+mod greeting;
+mod settings;
+
+use std::{io::Write, process::ExitCode, sync::Arc};
+
+use anyhow::{Context, Result};
+use domain::{BallotBox, Change, Poll, Scoreboard, Secret};
+use ledger_sqlite::{SqliteLedger, SqliteScoreboard};
+use result::Timing;
+use service::{
+    admin,
+    counterpart::Counterpart,
+    http_server, instance, random_text, recount,
+    settings::{Hidden, fail, parse},
+    telemetry,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    data_dir::DataDir,
+    greeting::{Places, greeting},
+    settings::{Command, Serving, Settings},
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let Settings { command, data_dir, serving } = parse();
+    match command {
+        Some(Command::Recount) => {
+            let ledger = data_dir.join("scrutin.db");
+            let audit = SqliteScoreboard::open(&ledger)?.audit().await?;
+            let agrees = recount::report(&audit, &mut std::io::stdout().lock())?;
+            Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        None => {
+            let first_poll = serving.first_poll.poll().unwrap_or_else(|line| fail("scrutin", &line));
+            telemetry::log(&serving.log).unwrap_or_else(|error| fail("scrutin", &error.to_string()));
+            serve(DataDir::open(&data_dir)?, serving, first_poll).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Serves both pages until told to stop, and then closes the ledger.
+async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()> {
+    let token = match &settings.organiser_token {
+        Some(token) => token.reveal().to_owned(),
+        None => data.secret("organiser-token", random_text::<16>)?,
+    };
+    let secret = match &settings.secret_key {
+        Some(secret) => secret.clone(),
+        None => Secret::parse(&data.secret("secret-key", random_text::<32>)?).context("the kept secret key")?,
+    };
+    let ledger = SqliteLedger::open(&data.ledger())?;
+    if let Change::Done(poll) = ledger.create(first_poll).await? {
+        tracing::info!(poll.id = %poll.id(), "the first poll was made");
+    }
+
+    let shutdown = http_server::shutdown_signal()?;
+    let vote_listener = http_server::bind(settings.vote_addr).await.context("VOTE_ADDR")?;
+    let result_listener = http_server::bind(settings.result_addr).await.context("RESULT_ADDR")?;
+    let (vote_addr, result_addr) = (vote_listener.local_addr()?, result_listener.local_addr()?);
+    serve_operator(&settings, &ledger, &shutdown).await?;
+
+    let beside = |url: &Option<_>, port| url.clone().map_or(Counterpart::Port(port), Counterpart::Fixed);
+    let vote = vote::router(
+        vote::Config {
+            secret: secret.clone(),
+            organiser_token: Some(Hidden::from(token.clone())),
+            result: beside(&settings.result_url, result_addr.port()),
+            vote_url: settings.vote_url.clone(),
+            instance: instance(),
+        },
+        Arc::clone(&ledger) as Arc<dyn BallotBox>,
+    );
+    let result = result::start(
+        result::Config {
+            secret,
+            organiser_token: Some(Hidden::from(token.clone())),
+            vote: beside(&settings.vote_url, vote_addr.port()),
+            result_url: settings.result_url.clone(),
+            allowed_origins: settings.allowed_origins.clone(),
+            instance: instance(),
+            max_viewers: result::DEFAULT_MAX_VIEWERS,
+            timing: Timing::default(),
+        },
+        Arc::clone(&ledger) as Arc<dyn Scoreboard>,
+        shutdown.clone(),
+    );
+
+    let (vote_url, result_url) = (settings.vote_url.as_ref(), settings.result_url.as_ref());
+    let places = Places { vote: vote_addr, result: result_addr, vote_url, result_url };
+    std::io::stdout().write_all(greeting(&places, &token).as_bytes())?;
+    let voting = http_server::serve(vote_listener, vote, shutdown.clone());
+    let showing = http_server::serve(result_listener, result.router.clone(), shutdown);
+    tokio::try_join!(voting, showing)?;
+    result.closed().await;
+    Ok(())
+}
+
+/// Serves the operator's address, if there is one.
+async fn serve_operator(settings: &Serving, ledger: &Arc<SqliteLedger>, shutdown: &CancellationToken) -> Result<()> {
+    let Some(addr) = settings.admin_addr else { return Ok(()) };
+    let listener = http_server::bind(addr).await.context("ADMIN_ADDR")?;
+    let ledger = Arc::clone(ledger);
+    let readiness = admin::readiness(move || {
+        let ledger = Arc::clone(&ledger);
+        async move { Scoreboard::ready(&*ledger).await.map_err(|error| error.to_string()) }
+    });
+    admin::spawn(listener, readiness, telemetry::metrics()?, shutdown.clone());
+    Ok(())
+}

@@ -1,1 +1,80 @@
-//! Placeholder.
+//! The contract that every ledger keeps, as stories that run against any of them.
+//!
+//! A ledger's test calls [`ledger_contract!`](crate::ledger_contract!) with an expression that sets up an empty one:
+//!
+//! ```ignore
+//! async fn an_empty_ledger() -> testkit::ledger_contract::Subject { /* … */ }
+//! testkit::ledger_contract!(an_empty_ledger().await);
+//! ```
+//!
+//! and gets one `#[tokio::test]` for each story. The stories know only the ports, never a database.
+
+mod counting;
+mod leading;
+mod reading;
+mod scene;
+
+use std::{any::Any, sync::Arc};
+
+use domain::{Ledgers, Scoreboard};
+
+pub use counting::*;
+pub use leading::*;
+pub use reading::*;
+
+/// An empty ledger, to be held against the contract.
+pub struct Subject {
+    /// Where its writers come from.
+    pub ledgers: Arc<dyn Ledgers>,
+    /// Where it is read.
+    pub scoreboard: Arc<dyn Scoreboard>,
+    /// Whatever must live as long as the story: a server, a directory. Dropped after the ledger.
+    pub guard: Box<dyn Any + Send + Sync>,
+}
+
+/// One `#[tokio::test]` for each story of the contract; `$setup` is evaluated in each, may `.await`,
+/// and gives a [`Subject`](crate::ledger_contract::Subject).
+#[macro_export]
+macro_rules! ledger_contract {
+    ($setup:expr) => {
+        $crate::ledger_contract! { @stories $setup;
+            the_first_ballot_counts,
+            second_vote_replaces_the_first,
+            a_change_of_mind_within_one_batch_counts_once,
+            a_ballot_with_several_options_counts_for_each_of_them,
+            a_batch_offered_twice_counts_once,
+            an_overlapping_batch_counts_only_what_is_new,
+            batches_cut_in_any_way_equal_the_naive_count,
+            a_reset_starts_a_new_round_and_the_old_ballots_stay,
+            a_poll_can_be_created_voted_in_and_reset_in_one_batch,
+            entries_that_cannot_be_counted_are_set_aside_and_the_position_moves_on,
+            a_rewritten_poll_has_as_many_figures_as_options,
+            a_receipt_is_waiting_then_counted_then_replaced,
+            a_receipt_that_the_ledger_passed_over_is_missing,
+            a_receipt_belongs_to_its_poll_and_voter,
+            ballots_come_in_pages_with_each_voter_once,
+            ballots_of_past_rounds_are_not_current,
+            hidden_and_closed_polls_have_tallies_and_unknown_ones_have_none,
+            only_open_listed_polls_are_listed,
+            watchers_wake_when_figures_move,
+            a_ledger_that_answers_is_ready,
+            a_fresh_ledger_has_read_nothing,
+            a_first_poll_is_founded_once,
+            a_seed_names_voters_only_where_no_change_is_allowed,
+            attaching_notes_which_log_is_read,
+            attaching_with_a_gap_notes_it_and_moves_behind_it,
+            a_reset_read_behind_a_gap_starts_its_round,
+            only_one_leads_a_partition_at_a_time,
+            partitions_do_not_disturb_one_another,
+        }
+    };
+    (@stories $setup:expr; $($story:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                let subject: $crate::ledger_contract::Subject = $setup;
+                $crate::ledger_contract::$story(&subject).await;
+            }
+        )*
+    };
+}

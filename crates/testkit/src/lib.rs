@@ -5,9 +5,14 @@
 //! Where a server is not installed, starting it panics and says which package is missing: a test
 //! that can't run has failed.
 
+#![expect(clippy::print_stdout, reason = "a failing test says what its programs said")]
+
+pub mod address;
 pub mod browser;
+pub mod crowd;
 pub mod ledger_contract;
 pub mod naive_count;
 pub mod postgres_server;
 pub mod programs;
 pub mod redis_server;
+pub mod wait;

@@ -1,1 +1,79 @@
-//! Placeholder.
+//! The naive count: what every ledger must arrive at, written so that a reader sees at a glance that it is right.
+//!
+//! It takes all events in order, keeps each voter's last ballot since the last reset, and adds up.
+//! It must share no code with `domain::count`, and must never be made faster.
+
+use std::collections::BTreeMap;
+
+use domain::{Choices, Entry, Event, Figures, Poll, PollId, Position, VoterId};
+
+/// Everything that a sequence of events amounts to.
+#[derive(Clone, Debug, Default)]
+pub struct NaiveCount {
+    /// The polls that were created.
+    pub polls: BTreeMap<PollId, NaivePoll>,
+    /// How many entries could not be counted.
+    pub rejected: u64,
+    /// The position of the last entry.
+    pub position: Position,
+}
+
+/// What a sequence of events amounts to for one poll.
+#[derive(Clone, Debug)]
+pub struct NaivePoll {
+    /// The poll as it last was.
+    pub poll: Poll,
+    /// Every ballot of every round, in order.
+    pub ballots: Vec<(VoterId, Position, Choices)>,
+    /// Each voter's last ballot since the last reset.
+    pub current: BTreeMap<VoterId, (Position, Choices)>,
+}
+
+impl NaivePoll {
+    /// Adds the voters' last ballots up.
+    pub fn figures(&self) -> Figures {
+        let mut votes = vec![0; self.poll.options().len()];
+        for (_, choices) in self.current.values() {
+            for option in choices.indices() {
+                votes[option] += 1;
+            }
+        }
+        Figures { votes, voters: self.current.len() as u64, counted: self.ballots.len() as u64 }
+    }
+}
+
+/// Counts all `entries`, which are every entry of one log, each once and in order.
+pub fn naive_count(entries: &[Entry]) -> NaiveCount {
+    let mut count = NaiveCount::default();
+    for entry in entries {
+        count.position = entry.position;
+        match &entry.event {
+            Ok(Event::Poll(now)) => change_poll(&mut count, now),
+            Ok(Event::Ballot(ballot)) => match count.polls.get_mut(&ballot.poll) {
+                Some(poll) if poll.poll.check(ballot.choices).is_ok() => {
+                    poll.ballots.push((ballot.voter, entry.position, ballot.choices));
+                    poll.current.insert(ballot.voter, (entry.position, ballot.choices));
+                }
+                _ => count.rejected += 1,
+            },
+            Err(_) => count.rejected += 1,
+        }
+    }
+    count
+}
+
+fn change_poll(count: &mut NaiveCount, now: &Poll) {
+    match count.polls.get_mut(&now.id()) {
+        None => {
+            let new = NaivePoll { poll: now.clone(), ballots: Vec::new(), current: BTreeMap::new() };
+            count.polls.insert(now.id(), new);
+        }
+        Some(poll) => {
+            let reset = now.round() > poll.poll.round();
+            if reset {
+                poll.current.clear();
+            }
+            poll.poll = now.clone();
+        }
+    }
+}

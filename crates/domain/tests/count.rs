@@ -1,0 +1,208 @@
+//! The count against the naive count: any events, cut into batches in any way, offered again after crashes.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use std::collections::{BTreeMap, HashMap};
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+use scrutin_domain::{
+    Ballot, Batch, Changes, Choices, Entry, Event, Figures, KnownPoll, Poll, PollChange, PollId, PollSpec, Position,
+    Previous, Undecodable, VoterId, count,
+};
+use testkit::naive_count::{NaiveCount, naive_count};
+
+/// One thing that happens, before it is given a poll's present state and a position.
+#[derive(Clone, Debug)]
+enum Happening {
+    /// The poll is created, or changed in this way if it was.
+    Change(usize, PollChange),
+    /// A ballot with these bits; often a bad one.
+    Vote(usize, u8, u32),
+    Garbage,
+}
+
+const POLLS: usize = 3;
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let change = prop_oneof![
+        Just(PollChange::Open),
+        Just(PollChange::Close),
+        Just(PollChange::Hide),
+        Just(PollChange::Reset),
+        rewrite(),
+    ];
+    prop_oneof![
+        3 => (0..POLLS, change).prop_map(|(poll, change)| Happening::Change(poll, change)),
+        10 => (0..POLLS, 0..4_u8, 1..32_u32).prop_map(|(poll, voter, bits)| Happening::Vote(poll, voter, bits)),
+        10 => (0..POLLS, 0..4_u8, 0..3_u32).prop_map(|(poll, voter, bit)| Happening::Vote(poll, voter, 1 << bit)),
+        1 => Just(Happening::Garbage),
+    ]
+}
+
+fn rewrite() -> impl Strategy<Value = PollChange> {
+    (2..=4_usize, 1..=2_u8).prop_map(|(options, max_choices)| {
+        let mut spec = PollSpec::simple("Which?", (0..options).map(|option| format!("option {option}")));
+        spec.max_choices = max_choices;
+        PollChange::Rewrite(Box::new(spec))
+    })
+}
+
+/// The log that these happenings make. Like the real one, it changes polls only as `Poll::after` allows.
+fn log_of(happenings: Vec<(Happening, u8)>) -> Vec<Entry> {
+    let mut polls: [Option<Poll>; POLLS] = [None, None, None];
+    let mut has_ballots = [false; POLLS];
+    let mut position = Position::new(1_700_000_000_000, 0).unwrap();
+    let mut entries = Vec::new();
+    for (happening, millis) in happenings {
+        let event = match happening {
+            Happening::Garbage => Err(Undecodable { reason: "garbage".into(), entry: "?".into() }),
+            Happening::Vote(poll, voter, bits) => {
+                has_ballots[poll] |= polls[poll].is_some();
+                let (voter, choices) = (VoterId::from_bytes([voter; 16]), Choices::from_bits(bits).unwrap());
+                Ok(Event::Ballot(Ballot { poll: id(poll), voter, choices }))
+            }
+            Happening::Change(poll, change) => {
+                let next = match &polls[poll] {
+                    None => Poll::new(id(poll), PollSpec::simple("Which?", ["x", "y", "z"])).unwrap(),
+                    Some(now) => match now.after(&change, has_ballots[poll]) {
+                        Ok(next) => next,
+                        Err(_) => continue,
+                    },
+                };
+                polls[poll] = Some(next.clone());
+                Ok(Event::Poll(Box::new(next)))
+            }
+        };
+        position = position.following(position.millis() + u64::from(millis));
+        entries.push(Entry { position, event });
+    }
+    entries
+}
+
+fn id(poll: usize) -> PollId {
+    PollId::parse(["one", "two", "three"][poll]).unwrap()
+}
+
+/// A ledger that keeps what it is told to in memory, row by row, and understands nothing of it.
+#[derive(Debug, Default)]
+struct MemoryLedger {
+    position: Position,
+    polls: HashMap<PollId, (Poll, Position)>,
+    ballots: BTreeMap<(PollId, VoterId, Position), Choices>,
+    figures: HashMap<PollId, ([i64; 26], i64, u64)>,
+    rejected: Vec<Position>,
+}
+
+impl MemoryLedger {
+    /// Counts a batch as a ledger must, and hands the changes back without writing them.
+    fn changes(&self, entries: &[Entry]) -> (Vec<PollId>, Changes) {
+        let batch = Batch::new(self.position, entries.iter().cloned());
+        let polls = batch.polls.clone();
+        let known: Vec<_> =
+            polls.iter().map(|poll| self.polls.get(poll).map(|(poll, since)| KnownPoll::new(poll, *since))).collect();
+        let newest = |&(poll, voter): &(usize, VoterId)| {
+            let all = (polls[poll], voter, Position::ZERO)..;
+            let own = self.ballots.range(all).take_while(|((of, who, _), _)| (*of, *who) == (polls[poll], voter));
+            own.last().map(|(&(_, _, position), &choices)| Previous { position, choices })
+        };
+        let previous: Vec<_> = batch.voters.iter().map(newest).collect();
+        (polls, count(&known, &previous, batch))
+    }
+
+    fn write(&mut self, (polls, changes): (Vec<PollId>, Changes)) {
+        for update in changes.polls {
+            self.polls.insert(polls[update.poll], (*update.now, update.since));
+        }
+        for ballot in changes.ballots {
+            let row = (polls[ballot.poll], ballot.voter, ballot.position);
+            assert_eq!(self.ballots.insert(row, ballot.choices), None, "a row is added once");
+        }
+        for tally in changes.tallies {
+            let figures = self.figures.entry(polls[tally.poll]).or_insert(([0; 26], 0, 0));
+            if tally.restart {
+                (figures.0, figures.1) = ([0; 26], 0);
+            }
+            figures.0.iter_mut().zip(tally.votes).for_each(|(kept, moved)| *kept += moved);
+            figures.1 += tally.voters;
+            figures.2 += tally.counted;
+            assert!(figures.0.iter().all(|&votes| votes >= 0) && figures.1 >= 0, "no figure is ever negative");
+        }
+        self.rejected.extend(changes.rejected.iter().map(|rejected| rejected.position));
+        self.position = changes.position;
+    }
+
+    fn figures(&self, poll: &Poll) -> Figures {
+        let (votes, voters, counted) = self.figures.get(&poll.id()).copied().unwrap_or(([0; 26], 0, 0));
+        assert!(votes[poll.options().len()..].iter().all(|&votes| votes == 0), "votes for options that are not there");
+        let votes = votes[..poll.options().len()].iter().map(|&votes| votes.cast_unsigned()).collect();
+        Figures { votes, voters: voters.cast_unsigned(), counted }
+    }
+
+    fn assert_holds(&self, naive: &NaiveCount) {
+        assert_eq!(self.position, naive.position);
+        assert_eq!(self.rejected.len() as u64, naive.rejected);
+        assert!(self.rejected.is_sorted_by(|a, b| a < b), "each entry is set aside once");
+        assert_eq!(self.polls.len(), naive.polls.len());
+        let mut ballots = BTreeMap::new();
+        for (id, naive) in &naive.polls {
+            assert_eq!(self.polls[id].0, naive.poll);
+            assert_eq!(self.figures(&naive.poll), naive.figures(), "{id}");
+            ballots.extend(naive.ballots.iter().map(|&(voter, position, choices)| ((*id, voter, position), choices)));
+        }
+        assert_eq!(self.ballots, ballots);
+    }
+}
+
+/// What befalls one batch: how long it is, how far back it reaches, and what happens at its end.
+#[derive(Clone, Debug)]
+struct Cut {
+    length: usize,
+    overlap: Index,
+    fate: Fate,
+}
+
+#[derive(Clone, Debug)]
+enum Fate {
+    Committed,
+    /// Committed, but the answer was lost: the batch is offered again.
+    Repeated,
+    /// The worker died before the commit: nothing of it was written.
+    Lost,
+}
+
+fn cut() -> impl Strategy<Value = Cut> {
+    let fate = prop_oneof![4 => Just(Fate::Committed), 1 => Just(Fate::Repeated), 1 => Just(Fate::Lost)];
+    (1..25_usize, any::<Index>(), fate).prop_map(|(length, overlap, fate)| Cut { length, overlap, fate })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_events_in_any_batches_amount_to_the_naive_count(
+        happenings in vec((happening(), 0..3_u8), 0..80),
+        cuts in vec(cut(), 1..20),
+    ) {
+        let entries = log_of(happenings);
+        let mut ledger = MemoryLedger::default();
+        let mut done = 0;
+        for cut in cuts.iter().cycle().take((entries.len() + 1) * cuts.len()) {
+            let until = (done + cut.length).min(entries.len());
+            let from = done - cut.overlap.index(done + 1);
+            let batch = &entries[from..until];
+            let changes = ledger.changes(batch);
+            if matches!(cut.fate, Fate::Lost) {
+                continue;
+            }
+            ledger.write(changes);
+            if matches!(cut.fate, Fate::Repeated) {
+                let again = ledger.changes(batch);
+                prop_assert_eq!(again.1.entries, 0);
+                ledger.write(again);
+            }
+            ledger.assert_holds(&naive_count(&entries[..until]));
+            done = until;
+        }
+        // Only a list of nothing but lost batches never comes to the end.
+        prop_assert!(done == entries.len() || cuts.iter().all(|cut| matches!(cut.fate, Fate::Lost)));
+    }
+}

@@ -1,0 +1,161 @@
+//! Counting a batch into the tables: look up what the count must know, count, write what it says.
+//!
+//! The one place that adds ballots and moves figures, for ballots that were just cast as well as for
+//! entries of another log. It works inside its caller's transaction, and neither begins nor commits one.
+
+use domain::{
+    Applied, Batch, Changes, CountedBallot, Entry, Partition, Poll, PollId, Position, Previous, TallyChange, VoterId,
+    count,
+};
+use rusqlite::Connection;
+
+use crate::store::{self, StoreError, StoredPoll, signed};
+
+/// What became of a batch, and which polls it touched.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) applied: Applied,
+    /// How many entries were new.
+    pub(crate) entries: u64,
+    /// Polls whose tallies moved.
+    pub(crate) moved: Vec<PollId>,
+}
+
+/// Counts the entries that are after the partition's position, and moves the position.
+pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>) -> Result<Outcome, StoreError> {
+    let counted = store::counted_through(conn, partition)?;
+    let batch = Batch::new(counted, entries);
+    if batch.is_empty() {
+        return Ok(Outcome { applied: Applied { position: counted, ..Applied::default() }, ..Outcome::default() });
+    }
+    let polls = batch.polls.clone();
+    let stored = polls.iter().map(|&id| store::poll(conn, id)).collect::<Result<Vec<_>, _>>()?;
+    let previous = previous(conn, &stored, &batch.voters)?;
+    let known: Vec<_> = stored.iter().map(|poll| poll.as_ref().map(StoredPoll::known)).collect();
+    let changes = count(&known, &previous, batch);
+    let numbers = stored.iter().map(|poll| poll.as_ref().map(|poll| poll.number)).collect();
+    write(conn, partition, numbers, &changes)?;
+
+    let touched = changes.polls.iter().map(|poll| poll.poll).chain(changes.tallies.iter().map(|tally| tally.poll));
+    let mut moved: Vec<_> = touched.map(|poll| polls[poll]).collect();
+    moved.sort_unstable();
+    moved.dedup();
+    let (ballots, rejected) = (changes.ballots.len() as u64, changes.rejected.len() as u64);
+    let applied = Applied { position: changes.position, ballots, rejected };
+    Ok(Outcome { applied, entries: changes.entries, moved })
+}
+
+fn previous(
+    conn: &Connection,
+    polls: &[Option<StoredPoll>],
+    voters: &[(usize, VoterId)],
+) -> Result<Vec<Option<Previous>>, StoreError> {
+    let newest = |&(poll, voter): &(usize, VoterId)| match &polls[poll] {
+        Some(poll) => store::newest(conn, poll.number, voter),
+        None => Ok(None),
+    };
+    voters.iter().map(newest).collect()
+}
+
+fn write(
+    conn: &Connection,
+    partition: Partition,
+    mut numbers: Vec<Option<i64>>,
+    changes: &Changes,
+) -> Result<(), StoreError> {
+    for update in &changes.polls {
+        let place = Place { partition, round: update.now.round(), since: update.since, position: update.position };
+        numbers[update.poll] = Some(write_poll(conn, &update.now, &place)?);
+    }
+    let number = |poll: usize| numbers[poll].expect("the count takes ballots only for polls that are known");
+    add_ballots(conn, &changes.ballots, number)?;
+    for tally in &changes.tallies {
+        move_figures(conn, number(tally.poll), tally)?;
+    }
+    let mut set_aside =
+        conn.prepare_cached("INSERT INTO rejected (partition, position, reason, entry) VALUES (?1, ?2, ?3, ?4)")?;
+    for rejected in &changes.rejected {
+        let (position, entry) = (rejected.position.as_i64(), &rejected.entry);
+        set_aside.execute((partition.number(), position, &entry.reason, &entry.entry))?;
+    }
+    let mut advance = conn.prepare_cached(
+        "INSERT INTO log (partition, position, counted) VALUES (?1, ?2, ?3) ON CONFLICT (partition)
+         DO UPDATE SET position = excluded.position, counted = counted + excluded.counted",
+    )?;
+    advance.execute((partition.number(), changes.position.as_i64(), signed(changes.ballots.len() as u64)))?;
+    Ok(())
+}
+
+fn add_ballots(conn: &Connection, ballots: &[CountedBallot], number: impl Fn(usize) -> i64) -> Result<(), StoreError> {
+    let mut insert =
+        conn.prepare_cached("INSERT INTO ballots (poll, voter, position, choices) VALUES (?1, ?2, ?3, ?4)")?;
+    for ballot in ballots {
+        let (position, choices) = (ballot.position.as_i64(), ballot.choices.bits());
+        insert.execute((number(ballot.poll), ballot.voter.as_bytes(), position, choices))?;
+    }
+    Ok(())
+}
+
+fn move_figures(conn: &Connection, poll: i64, tally: &TallyChange) -> Result<(), StoreError> {
+    if tally.restart {
+        conn.prepare_cached("UPDATE tallies SET votes = 0 WHERE poll = ?1")?.execute([poll])?;
+        conn.prepare_cached("UPDATE turnout SET voters = 0 WHERE poll = ?1")?.execute([poll])?;
+    }
+    let mut add = conn.prepare_cached("UPDATE tallies SET votes = votes + ?3 WHERE poll = ?1 AND option = ?2")?;
+    for (option, &votes) in (0_u32..).zip(&tally.votes).filter(|&(_, &votes)| votes != 0) {
+        if add.execute((poll, option, votes))? != 1 {
+            return Err(StoreError::Data(format!("option {option} of a poll has no tally")));
+        }
+    }
+    let mut add =
+        conn.prepare_cached("UPDATE turnout SET voters = voters + ?2, counted = counted + ?3 WHERE poll = ?1")?;
+    add.execute((poll, tally.voters, signed(tally.counted)))?;
+    Ok(())
+}
+
+/// Where a poll stands in the log.
+pub(crate) struct Place {
+    pub(crate) partition: Partition,
+    /// The round being counted.
+    pub(crate) round: u32,
+    /// Where that round began.
+    pub(crate) since: Position,
+    /// Where the poll last changed.
+    pub(crate) position: Position,
+}
+
+/// Writes a poll that is new or has changed, with a figure for each of its options; gives its number.
+pub(crate) fn write_poll(conn: &Connection, poll: &Poll, place: &Place) -> Result<i64, StoreError> {
+    let json = serde_json::to_value(poll).map_err(|error| StoreError::Data(error.to_string()))?;
+    let mut upsert = conn.prepare_cached(
+        "INSERT INTO polls (id, partition, poll, state, listed, round, since, position)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id)
+         DO UPDATE SET poll = excluded.poll, state = excluded.state, listed = excluded.listed,
+             round = excluded.round, since = excluded.since, position = excluded.position
+         RETURNING number",
+    )?;
+    let id = poll.id();
+    let number: i64 = upsert.query_row(
+        (
+            id.as_str(),
+            place.partition.number(),
+            json.to_string(),
+            json["state"].as_str(),
+            poll.listed(),
+            place.round,
+            place.since.as_i64(),
+            place.position.as_i64(),
+        ),
+        |row| row.get(0),
+    )?;
+    conn.prepare_cached("INSERT OR IGNORE INTO turnout (poll, voters, counted) VALUES (?1, 0, 0)")?
+        .execute([number])?;
+    let options = u32::try_from(poll.options().len()).expect("at most 26 options");
+    let mut insert = conn.prepare_cached("INSERT OR IGNORE INTO tallies (poll, option, votes) VALUES (?1, ?2, 0)")?;
+    for option in 0..options {
+        insert.execute((number, option))?;
+    }
+    // Options can only go away before the first ballot.
+    conn.prepare_cached("DELETE FROM tallies WHERE poll = ?1 AND option >= ?2")?.execute((number, options))?;
+    Ok(number)
+}

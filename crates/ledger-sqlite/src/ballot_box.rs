@@ -1,0 +1,48 @@
+//! The ballot box on SQLite: what `vote` asks of the all-in-one.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Unavailable};
+
+use crate::{SqliteLedger, store, writer::Request};
+
+/// How long a voter's request waits here at most.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+#[async_trait]
+impl BallotBox for SqliteLedger {
+    async fn cast(&self, ballot: Ballot) -> Result<Cast, Unavailable> {
+        self.writer.ask("casting a ballot", ANSWER_WITHIN, |to| Request::Cast(ballot, to)).await?
+    }
+
+    async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
+        let read = self.readers().read("reading a poll", ANSWER_WITHIN, move |conn| store::poll(conn, id)).await?;
+        Ok(read.map(|stored| stored.poll))
+    }
+
+    async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
+        let read = self.readers().read("reading the polls", ANSWER_WITHIN, |conn| store::polls(conn, None)).await?;
+        Ok(read.into_iter().map(|stored| stored.poll).collect())
+    }
+
+    async fn create(&self, poll: Poll) -> Result<Change, Unavailable> {
+        self.writer.ask("creating a poll", ANSWER_WITHIN, |to| Request::Create(Box::new(poll), to)).await
+    }
+
+    async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
+        self.writer.ask("changing a poll", ANSWER_WITHIN, |to| Request::Change(id, change, to)).await
+    }
+
+    /// What is accepted is counted at once here.
+    async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {
+        let read = self.readers().read("counting ballots", ANSWER_WITHIN, move |conn| store::poll(conn, id)).await?;
+        Ok(read.map_or(0, |stored| stored.counted))
+    }
+
+    /// The writer works and the file can be read.
+    async fn ready(&self) -> Result<(), Unavailable> {
+        let look = |conn: &mut rusqlite::Connection, _: &_| Ok(conn.query_row("SELECT 1", (), |_| Ok(()))?);
+        self.writer.work("asking the ledger", ANSWER_WITHIN, look).await
+    }
+}

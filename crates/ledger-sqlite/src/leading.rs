@@ -1,0 +1,176 @@
+//! The ledger as a worker sees it: batches of another log's entries, counted into this file.
+//!
+//! The all-in-one has no worker. This is how ballots come in from elsewhere, and how the contract of all
+//! ledgers is held against this one.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use domain::{
+    Applied, Entry, Gap, Ledger, Ledgers, LogId, LogSeed, LogState, Partition, Poll, PollId, PollSeed, Position,
+    Unavailable,
+};
+use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, Transaction, TransactionBehavior};
+
+use crate::{
+    SqliteLedger,
+    apply::{self, Place, write_poll},
+    movements::Movements,
+    store::{self, StoreError, position, unsigned, voter},
+    writer::Writer,
+};
+
+/// How long a batch waits for its transaction at most, with all that is queued before it.
+const APPLY_WITHIN: Duration = Duration::from_mins(1);
+
+/// Which partitions are led. One process has the file, so the lead is a matter of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Leads(Mutex<HashSet<u16>>);
+
+impl Leads {
+    fn held(&self) -> MutexGuard<'_, HashSet<u16>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The lead of one partition, until it is dropped.
+struct Lead {
+    partition: Partition,
+    leads: Arc<Leads>,
+    writer: Arc<Writer>,
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        self.leads.held().remove(&self.partition.number());
+    }
+}
+
+#[async_trait]
+impl Ledgers for SqliteLedger {
+    async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable> {
+        if !self.leads.held().insert(partition.number()) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(Lead { partition, leads: Arc::clone(&self.leads), writer: Arc::clone(&self.writer) })))
+    }
+}
+
+impl Lead {
+    /// One transaction; the polls that it gives back have moved.
+    async fn write<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        write: impl FnOnce(&Transaction<'_>, Partition) -> Result<(T, Vec<PollId>), StoreError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let partition = self.partition;
+        let work = move |conn: &mut Connection, movements: &Movements| {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let (result, moved) = write(&tx, partition)?;
+            tx.commit()?;
+            movements.tell(moved);
+            Ok(result)
+        };
+        self.writer.work(what, APPLY_WITHIN, work).await
+    }
+}
+
+#[async_trait]
+impl Ledger for Lead {
+    async fn state(&mut self) -> Result<LogState, Unavailable> {
+        self.write("reading the ledger's state", |tx, partition| Ok((state(tx, partition)?, Vec::new()))).await
+    }
+
+    async fn found(&mut self, poll: &Poll) -> Result<(), Unavailable> {
+        let poll = poll.clone();
+        self.write("founding the first poll", move |tx, partition| {
+            let since = store::counted_through(tx, partition)?;
+            let new = store::poll(tx, poll.id())?.is_none();
+            if new {
+                write_poll(tx, &poll, &Place { partition, round: poll.round(), since, position: since })?;
+            }
+            Ok(((), if new { vec![poll.id()] } else { Vec::new() }))
+        })
+        .await
+    }
+
+    async fn seed(&mut self) -> Result<LogSeed, Unavailable> {
+        self.write("reading what a new log must know", |tx, partition| Ok((seed(tx, partition)?, Vec::new()))).await
+    }
+
+    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable> {
+        let (log, polls) = (log.clone(), polls.to_vec());
+        self.write("attaching to a log", move |tx, partition| {
+            attach(tx, partition, &log, gap, &polls)?;
+            Ok(((), polls.iter().map(Poll::id).collect()))
+        })
+        .await
+    }
+
+    async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable> {
+        self.write("counting a batch", move |tx, partition| {
+            let outcome = apply::apply(tx, partition, entries)?;
+            Ok((outcome.applied, outcome.moved))
+        })
+        .await
+    }
+}
+
+fn state(tx: &Transaction<'_>, partition: Partition) -> Result<LogState, StoreError> {
+    let read = |row: &Row<'_>| {
+        let log: Option<String> = row.get(0)?;
+        Ok(LogState { log: log.map(LogId::new), position: position(row, 1)?, counted: unsigned(row, 2)? })
+    };
+    let sql = "SELECT log_id, position, counted FROM log WHERE partition = ?1";
+    let found = tx.query_row(sql, [partition.number()], read).optional()?;
+    Ok(found.unwrap_or(LogState { log: None, position: Position::ZERO, counted: 0 }))
+}
+
+fn seed(tx: &Transaction<'_>, partition: Partition) -> Result<LogSeed, StoreError> {
+    let mut polls = Vec::new();
+    for stored in store::polls(tx, Some(partition))? {
+        let mut voters = Vec::new();
+        if !stored.poll.changes() {
+            let mut select = tx.prepare_cached(
+                "SELECT voter, max(position) FROM ballots WHERE poll = ?1 AND position > ?2 GROUP BY voter",
+            )?;
+            let found = select
+                .query_map((stored.number, stored.since.as_i64()), |row| Ok((voter(row, 0)?, position(row, 1)?)))?;
+            voters = found.collect::<SqlResult<_>>()?;
+        }
+        polls.push(PollSeed { poll: stored.poll, counted: stored.counted, voters });
+    }
+    Ok(LogSeed { after: store::counted_through(tx, partition)?, polls })
+}
+
+fn attach(
+    tx: &Transaction<'_>,
+    partition: Partition,
+    log: &LogId,
+    gap: Option<Gap>,
+    polls: &[Poll],
+) -> Result<(), StoreError> {
+    let through = gap.map_or(Position::ZERO, |gap| gap.through);
+    tx.execute(
+        "INSERT INTO log (partition, log_id, position, counted) VALUES (?1, ?2, ?3, 0) ON CONFLICT (partition)
+         DO UPDATE SET log_id = excluded.log_id, position = max(position, excluded.position)",
+        (partition.number(), log.as_str(), through.as_i64()),
+    )?;
+    let Some(gap) = gap else { return Ok(()) };
+    tx.execute(
+        "INSERT OR IGNORE INTO gaps (partition, after, through) VALUES (?1, ?2, ?3)",
+        (gap.partition.number(), gap.after.as_i64(), gap.through.as_i64()),
+    )?;
+    for poll in polls {
+        if store::poll(tx, poll.id())?.is_none() {
+            // The poll is as the log has it now, so a reset of it may still have to be read. With round 0 the
+            // first event of the poll behind the gap begins its round.
+            write_poll(tx, poll, &Place { partition, round: 0, since: through, position: through })?;
+        }
+    }
+    Ok(())
+}

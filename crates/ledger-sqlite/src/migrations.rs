@@ -1,0 +1,37 @@
+//! The numbered files that make the tables, and which of them a database has had.
+//!
+//! A file that was released is never changed; what comes later is a new file.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use crate::store::StoreError;
+
+/// In order; the first is number 1.
+const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_tables.sql")];
+
+/// How many migrations this release knows.
+pub(crate) const KNOWN: usize = MIGRATIONS.len();
+
+/// How many migrations the database has had; 0 for an empty one.
+pub(crate) fn applied(conn: &Connection) -> Result<usize, StoreError> {
+    let there = conn
+        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'", (), |_| Ok(()))
+        .optional()?;
+    if there.is_none() {
+        return Ok(0);
+    }
+    let newest: i64 = conn.query_row("SELECT coalesce(max(number), 0) FROM migrations", (), |row| row.get(0))?;
+    usize::try_from(newest).map_err(|_| StoreError::Data(format!("migration {newest}")))
+}
+
+/// Applies what is missing, all or nothing.
+pub(crate) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY) STRICT")?;
+    for (number, sql) in (1_i64..).zip(MIGRATIONS).skip(applied(&tx)?) {
+        tx.execute_batch(sql)?;
+        tx.execute("INSERT INTO migrations (number) VALUES (?1)", [number])?;
+    }
+    tx.commit()?;
+    Ok(())
+}

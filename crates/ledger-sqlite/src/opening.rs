@@ -1,0 +1,123 @@
+//! Opening the file: who may write it, whether this release understands it, and how SQLite is set up.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::Connection;
+
+use crate::{migrations, readers, store::StoreError};
+
+/// How long SQLite waits for a lock that somebody else has, such as a backup tool.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// Why a ledger can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{} is in use by another process", path.display())]
+    InUse {
+        /// The ledger's file.
+        path: PathBuf,
+    },
+    /// A newer release has changed its tables.
+    #[error("{} was written by a newer release (its tables are version {found}, this release knows {known})", path.display())]
+    Newer {
+        /// The ledger's file.
+        path: PathBuf,
+        /// How many migrations it has had.
+        found: usize,
+        /// How many this release knows.
+        known: usize,
+    },
+    /// It was opened for reading, and its tables are not brought up to date by that.
+    #[error("{} has tables of version {found}, this release knows {known}: start the server once", path.display())]
+    Older {
+        /// The ledger's file.
+        path: PathBuf,
+        /// How many migrations it has had.
+        found: usize,
+        /// How many this release knows.
+        known: usize,
+    },
+    /// It can't be made, read or written.
+    #[error("{}: {source}", path.display())]
+    Failed {
+        /// The ledger's file, or its lock's.
+        path: PathBuf,
+        /// What the system or SQLite said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl OpenError {
+    /// For `map_err`.
+    pub(crate) fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(path: &Path) -> impl FnOnce(E) -> Self {
+        let path = path.to_owned();
+        |source| Self::Failed { path, source: source.into() }
+    }
+}
+
+/// The file, locked, set up and with all its tables; and the lock.
+pub(crate) fn open_for_writing(path: &Path) -> Result<(Connection, File), OpenError> {
+    let lock = lock(path)?;
+    let mut conn = Connection::open(path).map_err(OpenError::failed(path))?;
+    refuse_other_releases(path, &conn, 0)?;
+    set_up(&conn).map_err(OpenError::failed(path))?;
+    migrations::migrate(&mut conn).map_err(OpenError::failed(path))?;
+    Ok((conn, lock))
+}
+
+/// Makes sure that this release can read the file, and touches nothing.
+pub(crate) fn look_for_reading(path: &Path) -> Result<(), OpenError> {
+    let conn = readers::connect(path).map_err(OpenError::failed(path))?;
+    refuse_other_releases(path, &conn, migrations::KNOWN)
+}
+
+/// Refuses tables of a newer release, and those that have not had `needed` migrations.
+fn refuse_other_releases(path: &Path, conn: &Connection, needed: usize) -> Result<(), OpenError> {
+    let (path, known) = (path.to_owned(), migrations::KNOWN);
+    match migrations::applied(conn).map_err(OpenError::failed(&path))? {
+        found if found > known => Err(OpenError::Newer { path, found, known }),
+        found if found < needed => Err(OpenError::Older { path, found, known }),
+        _ => Ok(()),
+    }
+}
+
+/// The lock is on a file of its own: SQLite's own exclusive mode would shut our readers out as well. The system
+/// releases it when the process ends, however it ends.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(OpenError::failed(&name))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(OpenError::failed::<io::Error>(&name)(error)),
+    }
+}
+
+fn set_up(conn: &Connection) -> Result<(), StoreError> {
+    conn.busy_timeout(LOCK_WAIT)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(StoreError::Data(format!("no write-ahead log can be kept here (journal mode {mode})")));
+    }
+    // FULL: each COMMIT is on the disk before it returns; this is what "acknowledged" rests on.
+    // A checkpoint every 32 MiB rather than every 4 writes pages that many ballots touch less often.
+    conn.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA fullfsync = ON; -- what macOS calls fsync does not reach the disk
+         PRAGMA foreign_keys = ON;
+         PRAGMA wal_autocheckpoint = 8192;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -32768;",
+    )?;
+    Ok(())
+}

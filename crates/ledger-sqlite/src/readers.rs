@@ -1,0 +1,82 @@
+//! Connections that only read, on threads where waiting disturbs nobody.
+//!
+//! Each read is one transaction, so it sees one moment; the writer is never kept waiting by it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use domain::Unavailable;
+use rusqlite::{Connection, OpenFlags};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+
+use crate::store::StoreError;
+
+/// How many reads run at the same time; more wait.
+const MAX_READERS: usize = 4;
+/// How long SQLite waits for a lock; readers only meet one while the file is recovered or closed.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// The pool.
+pub(crate) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Readers {
+    /// Readers of this file. The first connection is opened at once, so that what is wrong shows now.
+    pub(crate) fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
+        let first = connect(path)?;
+        let idle = Mutex::new(vec![first]);
+        Ok(Arc::new(Self { path: path.to_owned(), idle, turns: Arc::new(Semaphore::new(MAX_READERS)) }))
+    }
+
+    /// Reads at one moment. After `limit` the caller is told so; the read itself still ends.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: &'static str,
+        limit: Duration,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let readers = Arc::clone(self);
+        let reading = async move {
+            let turn = Arc::clone(&readers.turns).acquire_owned().await.expect("the semaphore is never closed");
+            spawn_blocking(move || {
+                let result = readers.blocking_read(read);
+                drop(turn);
+                result
+            })
+            .await
+        };
+        match timeout(limit, reading).await {
+            Ok(Ok(read)) => read.map_err(|error| Unavailable::failed(what, error)),
+            Ok(Err(panic)) => Err(Unavailable::failed(what, panic)),
+            Err(_) => Err(Unavailable::Timeout { what, after: limit }),
+        }
+    }
+
+    /// A connection that failed is not used again.
+    fn blocking_read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut conn = match idle {
+            Some(conn) => conn,
+            None => connect(&self.path)?,
+        };
+        let tx = conn.transaction()?;
+        let result = read(&tx)?;
+        drop(tx);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+        Ok(result)
+    }
+}
+
+/// A connection that can't write.
+pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(LOCK_WAIT)?;
+    conn.set_prepared_statement_cache_capacity(32);
+    Ok(conn)
+}

@@ -1,0 +1,159 @@
+//! The scoreboard on SQLite: what `result` reads, and the recount.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use domain::{
+    Audit, CurrentBallot, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable, VoterId,
+};
+use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
+use tokio::{sync::Semaphore, time::sleep};
+
+use crate::{
+    OpenError,
+    movements::Movements,
+    opening,
+    readers::Readers,
+    recount,
+    store::{self, StoreError, choices, position, voter},
+};
+
+/// How long a reader waits at most.
+const READ_WITHIN: Duration = Duration::from_secs(5);
+/// How long a recount may take: about ten times what a hundred million ballots need.
+const AUDIT_WITHIN: Duration = Duration::from_mins(30);
+/// How often it is looked without anybody who tells what moved.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The longest public list.
+const MAX_LISTED: u32 = 1_000;
+
+/// A ledger's file, for reading only.
+pub struct SqliteScoreboard {
+    pub(crate) readers: Arc<Readers>,
+    /// Absent where another process writes.
+    movements: Option<Arc<Movements>>,
+    /// One recount at a time, so that the other readers keep their turns.
+    auditing: Semaphore,
+}
+
+impl SqliteScoreboard {
+    /// Opens the ledger at `path`, which another process may have open for writing. Nothing is made or changed.
+    /// As nobody tells it what moved, [`Scoreboard::moved`] says [`Movement::Any`] every second.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        opening::look_for_reading(path)?;
+        let readers = Readers::open(path).map_err(OpenError::failed(path))?;
+        Ok(Self::new(readers, None))
+    }
+
+    pub(crate) fn new(readers: Arc<Readers>, movements: Option<Arc<Movements>>) -> Self {
+        Self { readers, movements, auditing: Semaphore::new(1) }
+    }
+}
+
+#[async_trait]
+impl Scoreboard for SqliteScoreboard {
+    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
+        let polls = polls.to_vec();
+        let read = move |conn: &Connection| {
+            let read = polls.into_iter().map(|id| tally(conn, id)).collect::<Result<Vec<_>, _>>();
+            Ok(read?.into_iter().flatten().collect())
+        };
+        self.readers.read("reading tallies", READ_WITHIN, read).await
+    }
+
+    async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
+        self.readers.read("reading the public list", READ_WITHIN, listed).await
+    }
+
+    async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
+        let receipt = *receipt;
+        self.readers.read("looking a receipt up", READ_WITHIN, move |conn| inclusion(conn, poll, &receipt)).await
+    }
+
+    async fn ballots(
+        &self,
+        poll: PollId,
+        after: Option<VoterId>,
+        limit: u32,
+    ) -> Result<Vec<CurrentBallot>, Unavailable> {
+        self.readers.read("reading ballots", READ_WITHIN, move |conn| ballots(conn, poll, after, limit)).await
+    }
+
+    async fn audit(&self) -> Result<Audit, Unavailable> {
+        let _turn = self.auditing.acquire().await.expect("the semaphore is never closed");
+        self.readers.read("counting again", AUDIT_WITHIN, recount::audit).await
+    }
+
+    async fn moved(&self) -> Movement {
+        let Some(movements) = &self.movements else {
+            sleep(LOOK_EVERY).await;
+            return Movement::Any;
+        };
+        movements.moved().await
+    }
+
+    async fn ready(&self) -> Result<(), Unavailable> {
+        let look = |conn: &Connection| Ok(conn.query_row("SELECT 1 FROM polls LIMIT 1", (), |_| Ok(())).optional()?);
+        self.readers.read("asking the ledger", READ_WITHIN, look).await.map(|_| ())
+    }
+}
+
+fn tally(conn: &Connection, id: PollId) -> Result<Option<Tally>, StoreError> {
+    let Some(stored) = store::poll(conn, id)? else { return Ok(None) };
+    let (figures, position) = (stored.figures(conn)?, store::counted_through(conn, stored.partition)?);
+    Ok(Some(Tally { poll: stored.poll, figures, position }))
+}
+
+fn listed(conn: &Connection) -> Result<Vec<PollId>, StoreError> {
+    let mut select =
+        conn.prepare_cached("SELECT id FROM polls WHERE listed = 1 AND state = 'open' ORDER BY id LIMIT ?1")?;
+    let mut rows = select.query([MAX_LISTED])?;
+    let mut ids = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        ids.push(PollId::parse(&id).map_err(|error| StoreError::Data(format!("{id}: {error}")))?);
+    }
+    Ok(ids)
+}
+
+fn inclusion(conn: &Connection, poll: PollId, receipt: &Receipt) -> Result<Inclusion, StoreError> {
+    let Some(stored) = store::poll(conn, poll)? else {
+        // Without its partition it is only certain once all partitions are past the receipt's place.
+        let least: Option<i64> = conn.query_row("SELECT min(position) FROM log", (), |row| row.get(0))?;
+        return Ok(not_held(least.and_then(Position::from_i64).unwrap_or_default(), receipt));
+    };
+    let mut select = conn.prepare_cached("SELECT 1 FROM ballots WHERE poll = ?1 AND voter = ?2 AND position = ?3")?;
+    let key = (stored.number, receipt.voter.as_bytes(), receipt.position.as_i64());
+    if select.query_row(key, |_| Ok(())).optional()?.is_none() {
+        return Ok(not_held(store::counted_through(conn, stored.partition)?, receipt));
+    }
+    let newest = store::newest(conn, stored.number, receipt.voter)?;
+    Ok(match newest {
+        _ if receipt.position <= stored.since => Inclusion::PastRound,
+        Some(newest) if newest.position > receipt.position => Inclusion::Replaced,
+        _ => Inclusion::Counted,
+    })
+}
+
+fn not_held(counted: Position, receipt: &Receipt) -> Inclusion {
+    if receipt.position <= counted { Inclusion::Missing } else { Inclusion::Waiting }
+}
+
+fn ballots(
+    conn: &Connection,
+    poll: PollId,
+    after: Option<VoterId>,
+    limit: u32,
+) -> Result<Vec<CurrentBallot>, StoreError> {
+    let Some(stored) = store::poll(conn, poll)? else { return Ok(Vec::new()) };
+    // SQLite takes a bare column from the row that max() found. The empty blob sorts before every voter.
+    let mut select = conn.prepare_cached(
+        "SELECT voter, max(position), choices FROM ballots WHERE poll = ?1 AND position > ?2 AND voter > ?3
+         GROUP BY voter ORDER BY voter LIMIT ?4",
+    )?;
+    let after = after.as_ref().map_or(&[][..], |voter| voter.as_bytes());
+    let rows = select.query_map((stored.number, stored.since.as_i64(), after, limit), |row| {
+        Ok(CurrentBallot { voter: voter(row, 0)?, position: position(row, 1)?, choices: choices(row, 2)? })
+    })?;
+    Ok(rows.collect::<SqlResult<_>>()?)
+}

@@ -1,0 +1,136 @@
+//! Rows as the domain's types: what each column means, and the look-ups that several parts need.
+//!
+//! Everything here works inside a transaction of its caller.
+
+use domain::{Choices, Figures, KnownPoll, Partition, Poll, PollId, Position, Previous, VoterId};
+use rusqlite::{Connection, Error as SqlError, OptionalExtension, Result as SqlResult, Row, types::Type};
+
+/// What can go wrong in the file. It never crosses a port as such.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// SQLite's words.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    /// The file holds something that no release wrote, or misses something that each writes.
+    #[error("the ledger is damaged: {0}")]
+    Data(String),
+    /// A later position can't be given out: the clock stands beyond the year 2248.
+    #[error("the log has no positions left")]
+    NoPositionLeft,
+}
+
+/// A poll as the ledger holds it.
+pub(crate) struct StoredPoll {
+    /// What the other tables call it.
+    pub(crate) number: i64,
+    /// The poll.
+    pub(crate) poll: Poll,
+    /// The partition of the log that it belongs to.
+    pub(crate) partition: Partition,
+    /// The round being counted; 0 where a gap hides which it is.
+    pub(crate) round: u32,
+    /// Ballots after this position are of the present round.
+    pub(crate) since: Position,
+    /// How many voters have a ballot that counts.
+    pub(crate) voters: u64,
+    /// Ballots over all rounds.
+    pub(crate) counted: u64,
+}
+
+impl StoredPoll {
+    /// What the count has to know of it.
+    pub(crate) fn known(&self) -> KnownPoll {
+        KnownPoll { round: self.round, ..KnownPoll::new(&self.poll, self.since) }
+    }
+
+    /// Its figures as kept.
+    pub(crate) fn figures(&self, conn: &Connection) -> Result<Figures, StoreError> {
+        let mut votes = vec![0; self.poll.options().len()];
+        let mut select = conn.prepare_cached("SELECT option, votes FROM tallies WHERE poll = ?1")?;
+        let mut rows = select.query([self.number])?;
+        while let Some(row) = rows.next()? {
+            let option: usize = row.get::<_, u32>(0)? as usize;
+            let kept = votes.get_mut(option).ok_or_else(|| StoreError::Data(format!("votes for option {option}")))?;
+            *kept = unsigned(row, 1)?;
+        }
+        Ok(Figures { votes, voters: self.voters, counted: self.counted })
+    }
+}
+
+const SELECT_POLL: &str = "SELECT p.number, p.poll, p.partition, p.round, p.since, t.voters, t.counted
+    FROM polls p JOIN turnout t ON t.poll = p.number";
+
+/// The poll with this id.
+pub(crate) fn poll(conn: &Connection, id: PollId) -> Result<Option<StoredPoll>, StoreError> {
+    let mut select = conn.prepare_cached(&format!("{SELECT_POLL} WHERE p.id = ?1"))?;
+    Ok(select.query_row([id.as_str()], stored_poll).optional()?)
+}
+
+/// All polls, or those of one partition; by id.
+pub(crate) fn polls(conn: &Connection, partition: Option<Partition>) -> Result<Vec<StoredPoll>, StoreError> {
+    let sql = format!("{SELECT_POLL} WHERE p.partition = coalesce(?1, p.partition) ORDER BY p.id");
+    let mut select = conn.prepare_cached(&sql)?;
+    let polls = select.query_map([partition.map(Partition::number)], stored_poll)?;
+    Ok(polls.collect::<SqlResult<_>>()?)
+}
+
+fn stored_poll(row: &Row<'_>) -> SqlResult<StoredPoll> {
+    let json: String = row.get(1)?;
+    let poll = serde_json::from_str(&json).map_err(|error| unreadable(1, Type::Text, error))?;
+    Ok(StoredPoll {
+        number: row.get(0)?,
+        poll,
+        partition: Partition::new(row.get(2)?),
+        round: row.get(3)?,
+        since: position(row, 4)?,
+        voters: unsigned(row, 5)?,
+        counted: unsigned(row, 6)?,
+    })
+}
+
+/// The newest ballot of a voter in the poll with this number, of whichever round.
+pub(crate) fn newest(conn: &Connection, poll: i64, voter: VoterId) -> Result<Option<Previous>, StoreError> {
+    let mut select = conn.prepare_cached(
+        "SELECT position, choices FROM ballots WHERE poll = ?1 AND voter = ?2 ORDER BY position DESC LIMIT 1",
+    )?;
+    let previous = |row: &Row<'_>| Ok(Previous { position: position(row, 0)?, choices: choices(row, 1)? });
+    Ok(select.query_row((poll, voter.as_bytes()), previous).optional()?)
+}
+
+/// How far a partition is counted.
+pub(crate) fn counted_through(conn: &Connection, partition: Partition) -> Result<Position, StoreError> {
+    let mut select = conn.prepare_cached("SELECT position FROM log WHERE partition = ?1")?;
+    let found = select.query_row([partition.number()], |row| position(row, 0)).optional()?;
+    Ok(found.unwrap_or(Position::ZERO))
+}
+
+/// A column that holds a position.
+pub(crate) fn position(row: &Row<'_>, column: usize) -> SqlResult<Position> {
+    let number = row.get(column)?;
+    Position::from_i64(number).ok_or(SqlError::IntegralValueOutOfRange(column, number))
+}
+
+/// A column that holds choices.
+pub(crate) fn choices(row: &Row<'_>, column: usize) -> SqlResult<Choices> {
+    Choices::from_bits(row.get(column)?).map_err(|error| unreadable(column, Type::Integer, error))
+}
+
+/// A column that holds a voter.
+pub(crate) fn voter(row: &Row<'_>, column: usize) -> SqlResult<VoterId> {
+    Ok(VoterId::from_bytes(row.get(column)?))
+}
+
+/// A column that holds a number that is never negative.
+pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> SqlResult<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| SqlError::IntegralValueOutOfRange(column, number))
+}
+
+/// A number as SQLite stores it.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).expect("nobody counts beyond 2^63")
+}
+
+fn unreadable(column: usize, kind: Type, error: impl std::error::Error + Send + Sync + 'static) -> SqlError {
+    SqlError::FromSqlConversionFailure(column, kind, Box::new(error))
+}

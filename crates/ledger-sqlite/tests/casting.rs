@@ -1,0 +1,235 @@
+//! Casting into the SQLite ledger: what is taken, what is refused, and in which order.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::{
+    Ballot, BallotBox, Cast, Change, ChangeRefused, Choices, Figures, Inclusion, Poll, PollChange, PollId, PollSpec,
+    PollState, Position, Receipt, Scoreboard, Unavailable, VoterId,
+};
+use scrutin_ledger_sqlite::SqliteLedger;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+struct Booth {
+    ledger: Arc<SqliteLedger>,
+    _directory: TempDir,
+}
+
+fn booth() -> Booth {
+    let directory = tempfile::tempdir().unwrap();
+    Booth { ledger: SqliteLedger::open(&directory.path().join("ledger.db")).unwrap(), _directory: directory }
+}
+
+impl Booth {
+    async fn open_poll(&self, edit: impl FnOnce(&mut PollSpec)) -> Poll {
+        let mut spec = PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]);
+        edit(&mut spec);
+        let poll = Poll::new(PollId::MAIN, spec).unwrap();
+        assert_eq!(self.ledger.create(poll.clone()).await, Ok(Change::Done(poll.clone())));
+        poll
+    }
+
+    async fn cast(&self, number: u64, key: &str) -> Cast {
+        self.ledger.cast(ballot(number, key)).await.unwrap()
+    }
+
+    async fn recorded(&self, number: u64, key: &str) -> Position {
+        match self.cast(number, key).await {
+            Cast::Recorded(position) => position,
+            other => panic!("not recorded: {other:?}"),
+        }
+    }
+
+    async fn change(&self, change: PollChange) -> Poll {
+        match self.ledger.change(PollId::MAIN, change).await {
+            Ok(Change::Done(poll)) => poll,
+            other => panic!("not changed: {other:?}"),
+        }
+    }
+
+    async fn figures(&self) -> Figures {
+        let mut tallies = self.ledger.tallies(&[PollId::MAIN]).await.unwrap();
+        tallies.remove(0).figures
+    }
+
+    async fn assert_audit(&self) {
+        let audit = self.ledger.audit().await.unwrap();
+        assert!(audit.polls.iter().all(domain::Recount::agrees), "{audit:?}");
+        assert_eq!(audit.rejected, 0);
+    }
+}
+
+fn ballot(number: u64, key: &str) -> Ballot {
+    Ballot { poll: PollId::MAIN, voter: voter(number), choices: Choices::parse([key]).unwrap() }
+}
+
+fn voter(number: u64) -> VoterId {
+    VoterId::from_bytes(u128::from(number).to_be_bytes())
+}
+
+#[tokio::test]
+async fn a_recorded_ballot_is_counted_already() {
+    let booth = booth();
+    let poll = booth.open_poll(|_| {}).await;
+    let position = booth.recorded(1, "a").await;
+    assert_eq!(booth.figures().await, Figures { votes: vec![1, 0], voters: 1, counted: 1 });
+    assert_eq!(booth.ledger.accepted(poll.id()).await, Ok(1));
+    let receipt = Receipt { position, voter: voter(1) };
+    assert_eq!(booth.ledger.inclusion(poll.id(), &receipt).await, Ok(Inclusion::Counted));
+
+    booth.recorded(1, "b").await;
+    assert_eq!(booth.figures().await, Figures { votes: vec![0, 1], voters: 1, counted: 2 });
+    assert_eq!(booth.ledger.inclusion(poll.id(), &receipt).await, Ok(Inclusion::Replaced));
+    booth.assert_audit().await;
+}
+
+#[tokio::test]
+async fn only_an_open_poll_takes_ballots() {
+    let booth = booth();
+    assert_eq!(booth.cast(1, "a").await, Cast::UnknownPoll);
+    booth.open_poll(|spec| spec.state = PollState::Waiting).await;
+    assert_eq!(booth.cast(1, "a").await, Cast::NotOpen(PollState::Waiting));
+    booth.change(PollChange::Open).await;
+    booth.recorded(1, "a").await;
+    booth.change(PollChange::Close).await;
+    assert_eq!(booth.cast(2, "a").await, Cast::NotOpen(PollState::Closed));
+    booth.change(PollChange::Open).await;
+    booth.recorded(2, "a").await;
+    assert_eq!(booth.figures().await.voters, 2);
+}
+
+#[tokio::test]
+async fn where_no_change_is_allowed_the_first_ballot_of_each_round_stands() {
+    let booth = booth();
+    booth.open_poll(|spec| spec.changes = false).await;
+    let first = booth.recorded(1, "a").await;
+    assert_eq!(booth.cast(1, "b").await, Cast::AlreadyCast(first));
+    booth.recorded(2, "b").await;
+    booth.change(PollChange::Reset).await;
+    let second = booth.recorded(1, "b").await;
+    assert_eq!(booth.cast(1, "a").await, Cast::AlreadyCast(second));
+    assert_eq!(booth.figures().await, Figures { votes: vec![0, 1], voters: 1, counted: 3 });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_ballots_at_once_by_one_voter_one_is_taken_where_no_change_is_allowed() {
+    let booth = booth();
+    booth.open_poll(|spec| spec.changes = false).await;
+    let mut casting = JoinSet::new();
+    for _ in 0..200 {
+        let ledger = Arc::clone(&booth.ledger);
+        casting.spawn(async move { ledger.cast(ballot(7, "a")).await.unwrap() });
+    }
+    let (recorded, refused): (Vec<_>, Vec<_>) =
+        casting.join_all().await.into_iter().partition(|cast| matches!(cast, Cast::Recorded(_)));
+    let [Cast::Recorded(position)] = recorded[..] else { panic!("recorded: {recorded:?}") };
+    assert!(refused.iter().all(|cast| *cast == Cast::AlreadyCast(position)));
+    assert_eq!(booth.figures().await, Figures { votes: vec![1, 0], voters: 1, counted: 1 });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_ballots_at_once_are_each_recorded_at_a_position_of_their_own() {
+    let booth = booth();
+    booth.open_poll(|_| {}).await;
+    let mut casting = JoinSet::new();
+    for number in 0..2_000 {
+        let ledger = Arc::clone(&booth.ledger);
+        let key = if number % 4 == 0 { "a" } else { "b" };
+        casting.spawn(async move { (number, ledger.cast(ballot(number, key)).await.unwrap()) });
+    }
+    let mut positions = Vec::new();
+    for (number, cast) in casting.join_all().await {
+        let Cast::Recorded(position) = cast else { panic!("not recorded: {cast:?}") };
+        let inclusion = booth.ledger.inclusion(PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
+        assert_eq!(inclusion, Ok(Inclusion::Counted));
+        positions.push(position);
+    }
+    positions.sort_unstable();
+    positions.dedup();
+    assert_eq!(positions.len(), 2_000);
+    assert_eq!(booth.figures().await, Figures { votes: vec![500, 1_500], voters: 2_000, counted: 2_000 });
+    booth.assert_audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_ballot_is_taken_after_the_close() {
+    let booth = booth();
+    booth.open_poll(|_| {}).await;
+    let cast = Arc::new(AtomicU64::new(0));
+    let mut casting = JoinSet::new();
+    for caster in 0..8_u64 {
+        let (ledger, cast) = (Arc::clone(&booth.ledger), Arc::clone(&cast));
+        casting.spawn(async move {
+            let mut recorded = Vec::new();
+            for number in 0..100_000 {
+                match ledger.cast(ballot(caster << 32 | number, "a")).await.unwrap() {
+                    Cast::Recorded(position) => recorded.push(position),
+                    Cast::NotOpen(PollState::Closed) => return recorded,
+                    other => panic!("{other:?}"),
+                }
+                cast.fetch_add(1, Ordering::Relaxed);
+            }
+            panic!("the poll never closed");
+        });
+    }
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while cast.load(Ordering::Relaxed) < 200 {
+        assert!(tokio::time::Instant::now() < deadline, "ballots are cast");
+        tokio::task::yield_now().await;
+    }
+    booth.change(PollChange::Close).await;
+    let closed_at = booth.ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].position;
+
+    let recorded: Vec<Position> = casting.join_all().await.into_iter().flatten().collect();
+    assert!(recorded.iter().all(|&position| position < closed_at), "a ballot after the close");
+    assert_eq!(booth.figures().await.counted, recorded.len() as u64);
+    // Nothing was written after the close.
+    assert_eq!(booth.ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].position, closed_at);
+}
+
+#[tokio::test]
+async fn polls_are_created_once_listed_by_id_and_changed_as_their_rules_allow() {
+    let booth = booth();
+    let main = booth.open_poll(|_| {}).await;
+    assert_eq!(booth.ledger.create(main.clone()).await, Ok(Change::Exists));
+    let apple = Poll::new("apple".parse().unwrap(), PollSpec::simple("Apple?", ["Yes", "No"])).unwrap();
+    booth.ledger.create(apple.clone()).await.unwrap();
+    assert_eq!(booth.ledger.polls().await, Ok(vec![apple.clone(), main.clone()]));
+    assert_eq!(booth.ledger.poll(apple.id()).await, Ok(Some(apple)));
+    assert_eq!(booth.ledger.poll("pear".parse().unwrap()).await, Ok(None));
+    let unknown = booth.ledger.change("pear".parse().unwrap(), PollChange::Close).await;
+    assert_eq!(unknown, Ok(Change::UnknownPoll));
+
+    let rewrite = || PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes"; 1].into_iter().chain(["No"]))));
+    assert_eq!(booth.change(rewrite()).await.question(), "Tea?");
+    booth.recorded(1, "a").await;
+    booth.change(PollChange::Reset).await;
+    let refused = booth.ledger.change(PollId::MAIN, rewrite()).await;
+    assert_eq!(refused, Ok(Change::Refused(ChangeRefused::HasBallots)));
+    assert_eq!(booth.ledger.accepted(PollId::MAIN).await, Ok(1), "a reset forgets no ballot");
+}
+
+#[tokio::test]
+async fn a_ballot_that_no_longer_fits_the_poll_is_not_recorded() {
+    let booth = booth();
+    booth.open_poll(|spec| spec.options.push("Birds".into())).await;
+    booth.change(PollChange::Rewrite(Box::new(PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])))).await;
+    let cast = booth.ledger.cast(ballot(1, "c")).await;
+    assert!(matches!(cast, Err(Unavailable::Failed { .. })), "{cast:?}");
+    booth.recorded(1, "b").await;
+    assert_eq!(booth.figures().await, Figures { votes: vec![0, 1], voters: 1, counted: 1 });
+    booth.assert_audit().await;
+}
+
+#[tokio::test]
+async fn the_ballot_box_is_ready() {
+    let booth = booth();
+    assert_eq!(BallotBox::ready(&*booth.ledger).await, Ok(()));
+}

@@ -1,0 +1,202 @@
+//! A small crowd that votes steadily and remembers what was acknowledged, to hold the promise against.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use reqwest::{Client, Response, StatusCode, header};
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::wait;
+
+/// What a voter does after an error, before trying again. Not a wait for a condition: a person's patience.
+const PATIENCE: Duration = Duration::from_millis(30);
+
+/// Voters that vote over and over, each with its own cookie, until they are told to stop.
+pub struct Crowd {
+    voters: JoinSet<Voter>,
+    stop: CancellationToken,
+    acknowledged: Arc<AtomicU64>,
+    unknown: Arc<AtomicU64>,
+}
+
+/// What the crowd knows at the end.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Votes by option index that must be counted: each voter's last acknowledged choice.
+    pub votes: Vec<u64>,
+    /// How many voters there are.
+    pub voters: u64,
+    /// Ballots acknowledged.
+    pub acknowledged: u64,
+    /// Ballots whose outcome is not known: no answer, or an error.
+    pub unknown: u64,
+}
+
+struct Voter {
+    number: u64,
+    client: Client,
+    cookie: Option<String>,
+    turn: u64,
+    last: Option<usize>,
+}
+
+impl Crowd {
+    /// `voters` voters on poll `poll` with `options` options, spread over these addresses of `vote`.
+    pub fn start(vote_urls: &[String], poll: &str, voters: u64, options: usize) -> Self {
+        let stop = CancellationToken::new();
+        let (acknowledged, unknown) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let mut set = JoinSet::new();
+        for number in 0..voters {
+            let client = Client::builder()
+                .timeout(Duration::from_secs(10))
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .expect("a client is built");
+            let mut voter = Voter { number, client, cookie: None, turn: 0, last: None };
+            let urls: Vec<_> = vote_urls.iter().map(|url| format!("{url}/p/{poll}")).collect();
+            let (stop, acknowledged, unknown) = (stop.clone(), acknowledged.clone(), unknown.clone());
+            set.spawn(async move {
+                // Everybody votes until they are told to stop, and then until the last vote is acknowledged:
+                // voting again after an unknown outcome is harmless.
+                let mut settled = false;
+                while !settled || !stop.is_cancelled() {
+                    settled = voter.vote(&urls, options).await;
+                    let counter = if settled { &acknowledged } else { &unknown };
+                    counter.fetch_add(1, Ordering::Relaxed);
+                    if !settled {
+                        tokio::time::sleep(PATIENCE).await;
+                    }
+                }
+                voter
+            });
+        }
+        Self { voters: set, stop, acknowledged, unknown }
+    }
+
+    /// Waits until `more` further ballots were acknowledged.
+    pub async fn goes_on(&self, more: u64) {
+        let from = self.acknowledged.load(Ordering::Relaxed);
+        wait::until_true("ballots to be acknowledged", || async {
+            self.acknowledged.load(Ordering::Relaxed) >= from + more
+        })
+        .await;
+    }
+
+    /// Waits until `more` further ballots were not acknowledged.
+    pub async fn is_troubled(&self, more: u64) {
+        let from = self.unknown.load(Ordering::Relaxed);
+        wait::until_true("ballots not to be acknowledged", || async {
+            self.unknown.load(Ordering::Relaxed) >= from + more
+        })
+        .await;
+    }
+
+    /// Ends the voting: every voter votes until their last ballot is acknowledged, and stops.
+    ///
+    /// # Panics
+    /// If a voter panicked or was never acknowledged.
+    pub async fn stop(mut self, options: usize) -> Outcome {
+        self.stop.cancel();
+        let mut votes = vec![0; options];
+        let mut voters = 0;
+        while let Some(voter) = self.voters.join_next().await {
+            let voter = voter.expect("a voter ends well");
+            votes[voter.last.expect("each voter ends acknowledged")] += 1;
+            voters += 1;
+        }
+        Outcome {
+            votes,
+            voters,
+            acknowledged: self.acknowledged.load(Ordering::Relaxed),
+            unknown: self.unknown.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Voter {
+    /// Casts one ballot; whether it was acknowledged.
+    async fn vote(&mut self, urls: &[String], options: usize) -> bool {
+        self.turn += 1;
+        if self.cookie.is_none() {
+            // As a browser does: the page comes first, and with it the cookie, so that a ballot whose
+            // answer is lost and the one cast again are of the same voter.
+            let Ok(page) = self.client.get(&urls[0]).send().await else { return false };
+            self.keep_cookie(&page);
+        }
+        let choice = usize::try_from((self.number * 7 + self.turn * 3) % options as u64).expect("few options");
+        let url = &urls[usize::try_from(self.turn).expect("few turns") % urls.len()];
+        let key = char::from(b'a' + u8::try_from(choice).expect("at most 26 options"));
+        let Some(cookie) = &self.cookie else { return false };
+        let request = self.client.post(url).form(&[("vote", key.to_string())]).header(header::COOKIE, cookie);
+        let Ok(answer) = request.send().await else { return false };
+        self.keep_cookie(&answer);
+        if answer.status() == StatusCode::SEE_OTHER {
+            self.last = Some(choice);
+            return true;
+        }
+        assert!(answer.status().is_server_error(), "an honest voter got {}", answer.status());
+        false
+    }
+
+    fn keep_cookie(&mut self, answer: &Response) {
+        for cookie in answer.headers().get_all(header::SET_COOKIE) {
+            let pair = cookie.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            if pair.starts_with("voter=") {
+                self.cookie = Some(pair.to_owned());
+            }
+        }
+    }
+}
+
+/// The tally of a poll as the result host gives it; `None` while it can't be had.
+pub async fn tally(result_url: &str, poll: &str) -> Option<Value> {
+    let answer = reqwest::get(format!("{result_url}/api/polls/{poll}/tally")).await.ok()?;
+    if !answer.status().is_success() {
+        return None;
+    }
+    serde_json::from_str(&answer.text().await.ok()?).ok()
+}
+
+/// How many ballots of a poll the log has accepted, as the vote host gives it; `None` while it can't be had.
+pub async fn accepted(vote_url: &str, poll: &str) -> Option<u64> {
+    let answer = reqwest::get(format!("{vote_url}/api/polls/{poll}")).await.ok()?;
+    let poll: Value = serde_json::from_str(&answer.text().await.ok()?).ok()?;
+    poll["accepted"].as_u64()
+}
+
+/// The votes of a tally by option index.
+pub fn votes(tally: &Value, options: usize) -> Vec<u64> {
+    (0..u8::try_from(options).expect("at most 26 options"))
+        .map(|index| tally["votes"][char::from(b'a' + index).to_string()].as_u64().unwrap_or_default())
+        .collect()
+}
+
+impl Outcome {
+    /// Holds the promise against the result host: waits until everything accepted is counted, and then
+    /// each voter's last acknowledged choice must be the one counted, option by option.
+    ///
+    /// # Panics
+    /// If it is not so.
+    pub async fn is_counted(&self, vote_url: &str, result_url: &str, poll: &str) {
+        let tally = wait::until("everything accepted to be counted", || async {
+            let tally = tally(result_url, poll).await?;
+            let accepted = accepted(vote_url, poll).await?;
+            (tally["counted"].as_u64()? == accepted && tally["voters"].as_u64()? >= self.voters).then_some(tally)
+        })
+        .await;
+        assert_eq!(
+            votes(&tally, self.votes.len()),
+            self.votes,
+            "acknowledged = counted, option by option: {self:?} {tally}"
+        );
+        assert_eq!(tally["voters"].as_u64(), Some(self.voters), "one ballot counts for each voter: {self:?} {tally}");
+        assert!(tally["counted"].as_u64() >= Some(self.acknowledged), "every acknowledged ballot is in the ledger");
+    }
+}

@@ -1,0 +1,179 @@
+//! Stories about leading a partition: who writes, what a log begins with, and what is done about gaps.
+
+use domain::{Gap, Inclusion, LogId, LogState, Partition, PollChange, PollSeed, Position};
+
+use super::{
+    Subject,
+    scene::{FIRST, Script, after, figures, poll, poll_with, receipt, voter},
+};
+
+/// Before the very first start there is nothing.
+pub async fn a_fresh_ledger_has_read_nothing(subject: &Subject) {
+    let mut ledger = subject.lead(FIRST).await;
+    let state = ledger.state().await.expect("the state");
+    assert_eq!(state, LogState { log: None, position: Position::ZERO, counted: 0 });
+    let seed = ledger.seed().await.expect("a seed");
+    assert_eq!((seed.after, seed.polls), (Position::ZERO, Vec::new()));
+    assert_eq!(subject.scoreboard.audit().await, Ok(domain::Audit::default()));
+}
+
+/// Every start asks for the first poll; only the very first writes it, whatever became of it since.
+pub async fn a_first_poll_is_founded_once(subject: &Subject) {
+    let mut ledger = subject.lead(FIRST).await;
+    let (mut log, fruit) = (Script::default(), poll("fruit"));
+    ledger.found(&fruit).await.expect("founding");
+    assert_eq!(subject.figures(&fruit).await, figures([0, 0, 0], 0, 0));
+    log.vote(&fruit, voter(1), "a");
+    let closed = after(&fruit, &PollChange::Close);
+    log.poll(&closed);
+    ledger.apply(log.all()).await.expect("a batch");
+
+    ledger.found(&fruit).await.expect("founding again");
+    let tally = subject.tally(&fruit).await;
+    assert_eq!((tally.poll, tally.figures), (closed.clone(), figures([1, 0, 0], 1, 1)));
+    let seed = ledger.seed().await.expect("a seed");
+    assert_eq!(seed.polls, vec![PollSeed { poll: closed, counted: 1, voters: Vec::new() }]);
+}
+
+/// A new log must know who voted where nobody may vote twice, and nothing of voters elsewhere.
+pub async fn a_seed_names_voters_only_where_no_change_is_allowed(subject: &Subject) {
+    let mut ledger = subject.lead(FIRST).await;
+    let (fruit, once) = (poll("fruit"), poll_with("once", |spec| spec.changes = false));
+    let mut log = Script::default();
+    log.poll(&fruit);
+    log.poll(&once);
+    log.vote(&fruit, voter(1), "a");
+    log.vote(&fruit, voter(1), "b");
+    log.vote(&once, voter(1), "a");
+    let once = after(&once, &PollChange::Reset);
+    log.poll(&once);
+    let second = log.vote(&once, voter(2), "a");
+    let third = log.vote(&once, voter(3), "b");
+    ledger.apply(log.all()).await.expect("a batch");
+
+    let mut seed = ledger.seed().await.expect("a seed");
+    assert_eq!(seed.after, log.position());
+    seed.polls.sort_by_key(|seed| seed.poll.id());
+    seed.polls.iter_mut().for_each(|seed| seed.voters.sort());
+    let of_fruit = PollSeed { poll: fruit, counted: 2, voters: Vec::new() };
+    let of_once = PollSeed { poll: once, counted: 3, voters: vec![(voter(2), second), (voter(3), third)] };
+    assert_eq!(seed.polls, vec![of_fruit, of_once]);
+}
+
+/// The ledger remembers which incarnation of the log it reads, and adopts nothing without a gap.
+pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
+    let mut ledger = subject.lead(FIRST).await;
+    let (mut log, fruit) = (Script::default(), poll("fruit"));
+    let first = LogId::new("first");
+    ledger.attach(&first, None, &[]).await.expect("attaching");
+    let state = ledger.state().await.expect("the state");
+    assert_eq!(state, LogState { log: Some(first), position: Position::ZERO, counted: 0 });
+
+    log.poll(&fruit);
+    log.vote(&fruit, voter(1), "a");
+    ledger.apply(log.all()).await.expect("a batch");
+    drop(ledger);
+    let mut successor = subject.lead(FIRST).await;
+    let second = LogId::new("second");
+    successor.attach(&second, None, std::slice::from_ref(&fruit)).await.expect("attaching to another log");
+    let state = successor.state().await.expect("the state");
+    assert_eq!(state, LogState { log: Some(second), position: log.position(), counted: 1 });
+    assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
+    assert_eq!(subject.scoreboard.audit().await.expect("an audit").gaps, Vec::new());
+}
+
+/// What the log has forgotten is noted, never passed over in silence.
+pub async fn attaching_with_a_gap_notes_it_and_moves_behind_it(subject: &Subject) {
+    let (mut log, fruit, young) = (Script::default(), poll("fruit"), poll("young"));
+    log.poll(&fruit);
+    let before = log.vote(&fruit, voter(1), "a");
+    let mut ledger = subject.lead(FIRST).await;
+    ledger.apply(log.all()).await.expect("what was read before");
+    let closed = after(&fruit, &PollChange::Close);
+    log.poll(&closed);
+    log.poll(&young);
+    let lost = log.vote(&young, voter(1), "a");
+    let gap = Gap { partition: FIRST, after: before, through: lost };
+    log.vote(&young, voter(2), "b");
+
+    let id = LogId::new("restored");
+    ledger.attach(&id, Some(gap), &[closed, young.clone()]).await.expect("attaching");
+    let state = ledger.state().await.expect("the state");
+    assert_eq!(state, LogState { log: Some(id), position: lost, counted: 1 });
+    assert_eq!(subject.figures(&young).await, figures([0, 0, 0], 0, 0));
+    ledger.apply(log.all()).await.expect("all, of which only what is behind the gap is new");
+
+    assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
+    assert_eq!(subject.figures(&young).await, figures([0, 1, 0], 1, 1));
+    let inclusion = subject.scoreboard.inclusion(young.id(), &receipt(voter(1), lost)).await;
+    assert_eq!(inclusion, Ok(Inclusion::Missing));
+    assert_eq!(subject.scoreboard.audit().await.expect("an audit").gaps, vec![gap]);
+    subject.assert_audit(0).await;
+}
+
+/// The adopted poll is the newest one, with the round of a reset that is still to be read.
+pub async fn a_reset_read_behind_a_gap_starts_its_round(subject: &Subject) {
+    let (mut log, fruit) = (Script::default(), poll("fruit"));
+    let lost = log.poll(&fruit);
+    let first_round = log.vote(&fruit, voter(1), "a");
+    let entries = log.all();
+    let reset = after(&fruit, &PollChange::Reset);
+    log.poll(&reset);
+    log.vote(&reset, voter(2), "b");
+
+    let mut ledger = subject.lead(FIRST).await;
+    let gap = Gap { partition: FIRST, after: Position::ZERO, through: lost };
+    ledger.attach(&LogId::new("restored"), Some(gap), std::slice::from_ref(&reset)).await.expect("attaching");
+    ledger.apply(entries).await.expect("a ballot of the first round");
+    assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
+    ledger.apply(log.since(first_round)).await.expect("the reset");
+
+    let tally = subject.tally(&fruit).await;
+    assert_eq!((tally.poll, tally.figures), (reset, figures([0, 1, 0], 1, 2)));
+    let inclusion = subject.scoreboard.inclusion(fruit.id(), &receipt(voter(1), first_round)).await;
+    assert_eq!(inclusion, Ok(Inclusion::PastRound));
+    subject.assert_audit(0).await;
+}
+
+/// A second writer must wait until the first has let go.
+pub async fn only_one_leads_a_partition_at_a_time(subject: &Subject) {
+    let leader = subject.lead(FIRST).await;
+    assert!(subject.ledgers.lead(FIRST).await.expect("asking").is_none(), "two lead one partition");
+    assert!(subject.ledgers.lead(FIRST).await.expect("asking again").is_none(), "asking takes the lead away");
+    drop(leader);
+    let mut successor = subject.lead(FIRST).await;
+    successor.state().await.expect("the successor can work");
+}
+
+/// Two partitions have their own leaders, positions, polls and rejected entries, at the same positions.
+pub async fn partitions_do_not_disturb_one_another(subject: &Subject) {
+    let (fruit, tea) = (poll("fruit"), poll("tea"));
+    let (mut of_fruit, mut of_tea) = (Script::default(), Script::default());
+    of_fruit.poll(&fruit);
+    of_tea.poll(&tea);
+    of_fruit.garbage();
+    of_tea.garbage();
+    of_fruit.vote(&fruit, voter(1), "a");
+    of_tea.vote(&tea, voter(1), "b");
+    of_tea.vote(&tea, voter(2), "b");
+
+    let mut first = subject.lead(FIRST).await;
+    let mut second = subject.lead(Partition::new(1)).await;
+    let (one, other) = tokio::join!(first.apply(of_fruit.all()), second.apply(of_tea.all()));
+    assert_eq!((one.expect("a batch").ballots, other.expect("a batch").ballots), (1, 2));
+
+    let (of_first, of_second) = (first.state().await.expect("a state"), second.state().await.expect("a state"));
+    assert_eq!((of_first.position, of_first.counted), (of_fruit.position(), 1));
+    assert_eq!((of_second.position, of_second.counted), (of_tea.position(), 2));
+    let seed = first.seed().await.expect("a seed");
+    assert_eq!(seed.polls.iter().map(|seed| seed.poll.id()).collect::<Vec<_>>(), vec![fruit.id()]);
+
+    let mut tallies = subject.scoreboard.tallies(&[fruit.id(), tea.id()]).await.expect("tallies");
+    tallies.sort_by_key(|tally| tally.poll.id());
+    let tallies: Vec<_> = tallies.into_iter().map(|tally| (tally.position, tally.figures)).collect();
+    let expected = [(of_fruit.position(), figures([1, 0, 0], 1, 1)), (of_tea.position(), figures([0, 2, 0], 2, 2))];
+    assert_eq!(tallies, expected);
+    let inclusion = subject.scoreboard.inclusion(fruit.id(), &receipt(voter(9), of_tea.position())).await;
+    assert_eq!(inclusion, Ok(Inclusion::Waiting), "only the poll's own partition tells how far it is counted");
+    subject.assert_audit(2).await;
+}

@@ -1,0 +1,64 @@
+//! The settings of the all-in-one, read once.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use domain::Secret;
+use service::first_poll::FirstPollSettings;
+use service::settings::{Hidden, PublicUrl, secret, token};
+
+/// Live voting, all in one: people vote on one page, everybody watches the result move on another.
+///
+/// Everything is kept in one file below the data directory. Each setting is a flag or an environment variable.
+#[derive(Debug, Parser)]
+#[command(name = "scrutin", version)]
+pub(crate) struct Settings {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Directory of the ledger (`scrutin.db`), the secret and the organiser's token; made if it is not there
+    #[arg(long, env = "DATA_DIR", default_value = "data", global = true)]
+    pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) serving: Serving,
+}
+
+/// What the all-in-one can do besides serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Count all ballots again, compare with the tallies, and print both; exit code 1 on a difference
+    Recount,
+}
+
+/// How it serves.
+#[derive(Debug, Args)]
+pub(crate) struct Serving {
+    /// Address of the voting page
+    #[arg(long, env = "VOTE_ADDR", default_value = "0.0.0.0:8080")]
+    pub(crate) vote_addr: SocketAddr,
+    /// Address of the result page
+    #[arg(long, env = "RESULT_ADDR", default_value = "0.0.0.0:8081")]
+    pub(crate) result_addr: SocketAddr,
+    /// Address of `/livez`, `/readyz` and `/metrics`; none unless set
+    #[arg(long, env = "ADMIN_ADDR")]
+    pub(crate) admin_addr: Option<SocketAddr>,
+    /// Where browsers reach the voting page, if not at its own address: `https://vote.example.org`
+    #[arg(long, env = "VOTE_URL")]
+    pub(crate) vote_url: Option<PublicUrl>,
+    /// Where browsers reach the result page, if not at its own address
+    #[arg(long, env = "RESULT_URL")]
+    pub(crate) result_url: Option<PublicUrl>,
+    /// Other origins whose pages may show the live result, comma separated
+    #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub(crate) allowed_origins: Vec<PublicUrl>,
+    /// Key of cookies, pseudonyms and receipts, at least 32 bytes; made and kept in the data directory unless set
+    #[arg(long, env = "SECRET_KEY", value_parser = secret, hide_env_values = true)]
+    pub(crate) secret_key: Option<Secret>,
+    /// The organiser's token, at least 16 characters; made and kept in the data directory unless set
+    #[arg(long, env = "ORGANISER_TOKEN", value_parser = token, hide_env_values = true)]
+    pub(crate) organiser_token: Option<Hidden>,
+    #[command(flatten)]
+    pub(crate) first_poll: FirstPollSettings,
+    /// What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,scrutin_vote=debug`
+    #[arg(long, env = "LOG", default_value = "warn,scrutin=info")]
+    pub(crate) log: String,
+}

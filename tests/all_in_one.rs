@@ -1,0 +1,133 @@
+//! The one binary: starts with nothing, keeps every acknowledged ballot whatever happens to it, stops cleanly.
+
+use std::{fs, net::SocketAddr, path::Path, process::Command};
+
+use reqwest::StatusCode;
+use testkit::{
+    address,
+    crowd::{self, Crowd},
+    programs::{self, Program},
+    wait,
+};
+
+struct AllInOne {
+    program: Program,
+    vote: SocketAddr,
+    result: SocketAddr,
+}
+
+impl AllInOne {
+    async fn start(data: &Path) -> Self {
+        let (vote, result) = (address::free(), address::free());
+        let environment = [
+            ("VOTE_ADDR", vote.to_string()),
+            ("RESULT_ADDR", result.to_string()),
+            ("DATA_DIR", data.display().to_string()),
+        ];
+        let started = Self { program: Program::start("scrutin", &[], environment), vote, result };
+        started.serves().await;
+        started
+    }
+
+    async fn serves(&self) {
+        wait::until_true("the all-in-one to serve", || async {
+            let vote = reqwest::get(self.vote_url()).await.is_ok_and(|answer| answer.status() == StatusCode::OK);
+            vote && reqwest::get(self.result_url()).await.is_ok_and(|answer| answer.status() == StatusCode::OK)
+        })
+        .await;
+    }
+
+    fn vote_url(&self) -> String {
+        format!("http://{}", self.vote)
+    }
+
+    fn result_url(&self) -> String {
+        format!("http://{}", self.result)
+    }
+}
+
+#[tokio::test]
+async fn it_starts_with_nothing_and_says_where_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("not/there/yet");
+    let scrutin = AllInOne::start(&data).await;
+    let page = reqwest::get(scrutin.vote_url()).await.unwrap().text().await.unwrap();
+    assert!(page.contains("Cats") && page.contains("Dogs"), "{page}");
+    let token = fs::read_to_string(data.join("organiser-token")).unwrap();
+    let said = scrutin.program.output();
+    for wanted in [scrutin.vote_url(), scrutin.result_url(), format!("/organise/sign-in?token={}", token.trim())] {
+        assert!(said.contains(&wanted), "{wanted} is not in: {said}");
+    }
+}
+
+#[tokio::test]
+async fn killed_again_and_again_it_loses_no_acknowledged_ballot() {
+    let data = tempfile::tempdir().unwrap();
+    let mut scrutin = AllInOne::start(data.path()).await;
+    let voters = Crowd::start(&[scrutin.vote_url()], "main", 24, 2);
+    for _ in 0..4 {
+        voters.goes_on(200).await;
+        scrutin.program.kill();
+        voters.is_troubled(24).await;
+        scrutin.program.start_again();
+    }
+    voters.goes_on(200).await;
+    let outcome = voters.stop(2).await;
+    outcome.is_counted(&scrutin.vote_url(), &scrutin.result_url(), "main").await;
+
+    scrutin.program.signal("INT");
+    assert!(scrutin.program.exit().await.success(), "Ctrl-C ends it well");
+    let recount = recount(data.path());
+    assert_eq!(recount.status.code(), Some(0), "{recount:?}");
+}
+
+#[tokio::test]
+async fn a_poll_of_one_start_is_there_at_the_next() {
+    let data = tempfile::tempdir().unwrap();
+    let mut scrutin = AllInOne::start(data.path()).await;
+    let client = reqwest::Client::new();
+    let cast = client.post(scrutin.vote_url()).form(&[("vote", "b")]).send().await.unwrap();
+    assert!(cast.status().is_success());
+    assert!(scrutin.program.terminate().await.success(), "SIGTERM ends it well");
+    scrutin.program.start_again_with("QUESTION", "Another?");
+    scrutin.serves().await;
+    let tally = crowd::tally(&scrutin.result_url(), "main").await.unwrap();
+    assert_eq!(crowd::votes(&tally, 2), [0, 1]);
+    assert_eq!(tally["question"], "Cats or Dogs?", "the first poll is made only once");
+}
+
+#[tokio::test]
+async fn two_of_them_do_not_share_one_ledger() {
+    let data = tempfile::tempdir().unwrap();
+    let _first = AllInOne::start(data.path()).await;
+    let second = Command::new(programs::path("scrutin"))
+        .env_clear()
+        .env("DATA_DIR", data.path())
+        .env("VOTE_ADDR", address::free().to_string())
+        .env("RESULT_ADDR", address::free().to_string())
+        .output()
+        .unwrap();
+    assert!(!second.status.success());
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains("in use"), "{said}");
+}
+
+#[tokio::test]
+async fn a_recount_of_a_tampered_ledger_differs() {
+    let data = tempfile::tempdir().unwrap();
+    let mut scrutin = AllInOne::start(data.path()).await;
+    reqwest::Client::new().post(scrutin.vote_url()).form(&[("vote", "a")]).send().await.unwrap();
+    assert!(scrutin.program.terminate().await.success());
+    assert_eq!(recount(data.path()).status.code(), Some(0));
+    let ledger = rusqlite::Connection::open(data.path().join("scrutin.db")).unwrap();
+    ledger.execute("UPDATE tallies SET votes = votes + 1", []).unwrap();
+    drop(ledger);
+    let tampered = recount(data.path());
+    assert_eq!(tampered.status.code(), Some(1), "{tampered:?}");
+    assert!(String::from_utf8_lossy(&tampered.stdout).contains("DIFFERS"), "{tampered:?}");
+}
+
+fn recount(data: &Path) -> std::process::Output {
+    let mut command = Command::new(programs::path("scrutin"));
+    command.arg("recount").env_clear().env("DATA_DIR", data).output().unwrap()
+}

@@ -1,0 +1,108 @@
+//! Somebody else's Socket.IO client (python-socketio) against the real services, over both transports.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use testkit::{postgres_server::TestDatabase, programs::Services, redis_server::RedisServer};
+
+struct Client {
+    process: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Client {
+    fn connect(url: &str, transport: &str, poll: Option<&str>) -> Self {
+        let python = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/python/bin/python");
+        let mut process = Command::new(python)
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/foreign_client.py"))
+            .args([url, transport])
+            .args(poll)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("scripts/install-test-tools made the Python environment");
+        let lines = BufReader::new(process.stdout.take().expect("its output is piped"));
+        Self { process, lines }
+    }
+
+    /// The data of the next event of this name.
+    fn next(&mut self, event: &str) -> Value {
+        loop {
+            let mut line = String::new();
+            let read = self.lines.read_line(&mut line).expect("the client's output is text");
+            assert!(read > 0, "the client ended before {event}");
+            let said: Value = serde_json::from_str(&line).expect("the client prints JSON");
+            if said["event"] == event {
+                return said["data"].clone();
+            }
+        }
+    }
+
+    /// The scores of the next event that fulfils the condition. They come as a JSON string.
+    fn scores(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let data = self.next("scores");
+            let text = data.as_str().expect("scores carry a JSON string, not an object");
+            let scores = serde_json::from_str(text).expect("scores are JSON");
+            if wanted(&scores) {
+                return scores;
+            }
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+async fn receives_scores_after_a_vote(transport: &str) {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let http = reqwest::Client::new();
+    let lunch = json!({"id": "lunch", "question": "Lunch?", "options": ["Soup", "Salad", "Cake"]});
+    let created = http
+        .post(format!("{}/api/polls", services.vote.url()))
+        .bearer_auth(testkit::programs::ORGANISER_TOKEN)
+        .json(&lunch)
+        .send()
+        .await
+        .expect("vote answers");
+    assert_eq!(created.status(), 201);
+    testkit::wait::until("the new poll to be counted", || async {
+        testkit::crowd::tally(&services.result.url(), "lunch").await
+    })
+    .await;
+
+    let url = services.result.url();
+    let mut main = Client::connect(&url, transport, None);
+    assert_eq!(main.next("connect"), transport);
+    assert!(main.next("message")["text"].is_string());
+    let first = main.scores(|_| true);
+    assert_eq!((&first["a"], &first["b"]), (&json!(0), &json!(0)));
+    let mut lunch = Client::connect(&url, transport, Some("lunch"));
+    assert_eq!(lunch.scores(|scores| scores["poll"] == "lunch")["c"], 0);
+
+    for (poll, key) in [("main", "b"), ("lunch", "c")] {
+        let posted = http.post(format!("{}/p/{poll}", services.vote.url())).form(&[("vote", key)]).send().await;
+        assert!(posted.expect("vote answers").status().is_success());
+    }
+    let scores = main.scores(|scores| scores["b"] == 1);
+    assert_eq!((&scores["a"], &scores["voters"]), (&json!(0), &json!(1)));
+    assert_eq!(lunch.scores(|scores| scores["c"] == 1)["poll"], "lunch");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_a_websocket_it_receives_scores_after_a_vote() {
+    receives_scores_after_a_vote("websocket").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_polling_it_receives_scores_after_a_vote() {
+    receives_scores_after_a_vote("polling").await;
+}

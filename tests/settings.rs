@@ -1,0 +1,60 @@
+//! Every program says what it can be told, and says in one line what it was told wrongly.
+
+use std::process::{Command, Output};
+
+use testkit::programs::{self, SECRET_KEY};
+
+fn run(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(programs::path(program));
+    command.args(arguments).env_clear().envs(environment.iter().copied()).output().expect("it runs")
+}
+
+#[test]
+fn help_names_every_setting_with_its_default() {
+    let expected: [(&str, &[&str]); 4] = [
+        ("scrutin", &["VOTE_ADDR", "RESULT_ADDR", "DATA_DIR", "QUESTION", "OPTION_A", "OPTION_B", "SECRET_KEY"]),
+        (
+            "vote",
+            &["REDIS_URL", "LISTEN_ADDR", "ADMIN_ADDR", "SECRET_KEY", "ORGANISER_TOKEN", "RESULT_URL", "PARTITIONS"],
+        ),
+        ("worker", &["REDIS_URL", "DATABASE_URL", "ADMIN_ADDR", "PARTITIONS", "LOG_RETENTION", "QUESTION"]),
+        ("result", &["DATABASE_URL", "LISTEN_ADDR", "ADMIN_ADDR", "SECRET_KEY", "VOTE_URL", "ALLOWED_ORIGINS"]),
+    ];
+    for (program, keys) in expected {
+        let help = run(program, &["--help"], &[]);
+        assert_eq!(help.status.code(), Some(0));
+        let text = String::from_utf8(help.stdout).unwrap();
+        for key in keys {
+            assert!(text.contains(&format!("[env: {key}")), "{program} --help does not name {key}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_value_is_one_clear_line_that_names_the_key() {
+    let secret = ("SECRET_KEY", SECRET_KEY);
+    for (program, environment) in [
+        ("scrutin", &[("VOTE_ADDR", "here")][..]),
+        ("scrutin", &[("SECRET_KEY", "short")]),
+        ("vote", &[("PARTITIONS", "0"), secret]),
+        ("vote", &[("LISTEN_ADDR", "80"), secret]),
+        ("vote", &[("RESULT_URL", "results"), secret]),
+        ("vote", &[("REDIS_URL", "http://redis"), secret]),
+        ("vote", &[("ORGANISER_TOKEN", "short"), secret]),
+        ("vote", &[("SECRET_KEY", "short")]),
+        ("worker", &[("LOG_RETENTION", "1 hour")]),
+        ("worker", &[("DATABASE_URL", "mysql://db")]),
+        ("worker", &[("QUESTION", "")]),
+        ("result", &[("VOTE_URL", "vote"), secret]),
+        ("result", &[("ALLOWED_ORIGINS", "https://a.example,b"), secret]),
+    ] {
+        let output = run(program, &[], environment);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{program} {environment:?}: {said}");
+        assert_eq!(said.trim().lines().count(), 1, "{program} {environment:?}: {said}");
+        assert!(said.contains(environment[0].0), "{program} {environment:?}: {said}");
+    }
+    let missing = run("vote", &[], &[]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("SECRET_KEY"));
+}
