@@ -1,1 +1,157 @@
-//! Placeholder.
+//! The scoreboard: shows tallies live, on pages made for a projector and over Socket.IO.
+//!
+//! It only reads the ledger, through [`Scoreboard`], and never the log: what it shows is what is counted. Which
+//! ledger that is, `main.rs` decides.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `board` | keeps what was read, so that reads don't grow with viewers |
+//! | `pace` | decides when to read and to send |
+//! | `screens`, `admission`, `origins` | the Socket.IO endpoint, how many and who may connect |
+//! | `scores`, `share`, `time` | what is shown, and what is held back |
+//! | `live_page`, `receipts`, `error_page`, `join`, `texts` | pages |
+//! | `api`, `openapi` | the API and its description |
+
+use std::sync::Arc;
+
+use axum::{Router, middleware, routing::get};
+use domain::{Scoreboard, Secret};
+use rust_embed::RustEmbed;
+use service::{
+    assets,
+    counterpart::Counterpart,
+    headers::SecurityHeaders,
+    http_metrics, language_switch,
+    pages::Pages,
+    settings::{Hidden, PublicUrl},
+};
+use socketioxide::SocketIo;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+
+mod admission;
+mod api;
+mod board;
+mod error_page;
+mod join;
+mod live_page;
+mod openapi;
+mod origins;
+mod pace;
+mod receipts;
+mod scores;
+mod screens;
+mod share;
+mod texts;
+mod time;
+
+pub use pace::Timing;
+
+use crate::{admission::Places, board::Board, origins::Origins};
+
+/// The most viewers at once, unless configured otherwise.
+pub const DEFAULT_MAX_VIEWERS: usize = 20_000;
+
+/// How the scoreboard is to be.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Verifies receipts; the same as the voting service's.
+    pub secret: Secret,
+    /// What the organiser shows to fetch what is not public.
+    pub organiser_token: Option<Hidden>,
+    /// Where browsers find the voting page.
+    pub vote: Counterpart,
+    /// Where browsers find this service, if that is not simply where they came.
+    pub result_url: Option<PublicUrl>,
+    /// Further origins whose pages may connect.
+    pub allowed_origins: Vec<PublicUrl>,
+    /// Which instance this is, for the footer.
+    pub instance: String,
+    /// The most viewers at once; those beyond are told to come again later.
+    pub max_viewers: usize,
+    /// How often screens hear something.
+    pub timing: Timing,
+}
+
+/// The scoreboard at work.
+pub struct Running {
+    /// Everything that is to be served.
+    pub router: Router,
+    screens: JoinHandle<()>,
+}
+
+impl Running {
+    /// Waits until, after the shutdown, all viewers were told and their connections are closed. It takes a few
+    /// seconds at most. A program that ends earlier cuts them off.
+    pub async fn closed(self) {
+        if let Err(error) = self.screens.await {
+            tracing::error!(%error, "the screens were not closed in order");
+        }
+    }
+}
+
+/// What handlers share.
+struct App {
+    board: Arc<Board>,
+    secret: Secret,
+    vote: Counterpart,
+    instance: String,
+    pages: Pages,
+}
+
+#[derive(RustEmbed)]
+#[folder = "templates"]
+struct Templates;
+
+#[derive(RustEmbed)]
+#[folder = "static"]
+struct StaticFiles;
+
+/// Begins to keep screens up to date from `scoreboard`, until `shutdown` is cancelled. Must be called within a
+/// Tokio runtime.
+pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: CancellationToken) -> Running {
+    let Config { secret, organiser_token: _, vote, result_url, allowed_origins, instance, max_viewers, timing } =
+        config;
+    let board = Arc::new(Board::new(scoreboard, timing.pace));
+    let origins = Arc::new(Origins::new(result_url, vote.clone(), allowed_origins));
+    let places = Places::new(max_viewers, shutdown.clone());
+    let (socket_io, io) = screens::endpoint(&board, Arc::clone(&origins), places);
+    let screens = tokio::spawn(keep_screens(Arc::clone(&board), io, timing, shutdown));
+
+    let pages = Pages::new::<Templates, StaticFiles>(texts::MESSAGES);
+    let app = Arc::new(App { board, secret, vote, instance, pages });
+    Running { router: http(app, origins).merge(socket_io), screens }
+}
+
+async fn keep_screens(board: Arc<Board>, io: SocketIo, timing: Timing, shutdown: CancellationToken) {
+    let keeping = pace::keep(board, timing, |poll, present| screens::send(&io, poll, present));
+    tokio::select! {
+        () = keeping => {}
+        () = shutdown.cancelled() => {}
+    }
+    screens::close(&io).await;
+}
+
+/// Pages, files and the API: everything but Socket.IO.
+fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
+    let api = Router::new()
+        .route("/api/polls/{poll}/tally", get(api::tally))
+        .route("/api/polls/{poll}/receipts/{receipt}", get(receipts::for_programs))
+        .route("/api/openapi.json", get(openapi::description))
+        .layer(middleware::from_fn_with_state(origins, origins::share));
+    let headers = SecurityHeaders::new(&[]);
+    Router::new()
+        .route("/", get(live_page::default_poll))
+        .route("/p/{poll}", get(live_page::poll))
+        .route("/p/{poll}/receipts/{receipt}", get(receipts::for_people))
+        .route("/language/{tag}", get(language_switch::switch))
+        .route("/static/{*path}", get(assets::serve::<StaticFiles>))
+        .merge(api)
+        .fallback(error_page::no_such_page)
+        .layer(middleware::from_fn(move |request, next| headers.clone().apply(request, next)))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(http_metrics::observe))
+        .with_state(app)
+}

@@ -1,2 +1,59 @@
-//! Placeholder.
-fn main() {}
+//! The program `result`: wires the scoreboard to the ledger on PostgreSQL. Nothing is decided here.
+
+mod settings;
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use domain::Scoreboard;
+use ledger_postgres::{DatabaseUrl, PostgresScoreboard};
+use service::{
+    admin, http_server,
+    settings::{fail, parse},
+    telemetry,
+};
+
+use crate::settings::{Command, Settings};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let settings: Settings = parse();
+    match settings.command {
+        None => serve(&settings).await,
+        Some(Command::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
+    }
+}
+
+/// Serves until told to stop.
+async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let database: DatabaseUrl = settings
+        .database_url
+        .reveal()
+        .parse()
+        .unwrap_or_else(|error| fail("result", &format!("DATABASE_URL: {error}")));
+    telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("result", &error.to_string()));
+    let metrics = telemetry::metrics()?;
+
+    let shutdown = http_server::shutdown_signal()?;
+    let admin_listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
+    let listener = http_server::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
+
+    let scoreboard: Arc<dyn Scoreboard> = Arc::new(PostgresScoreboard::new(database.clone()));
+    let asked = Arc::clone(&scoreboard);
+    let readiness = admin::readiness(move || {
+        let scoreboard = Arc::clone(&asked);
+        async move { scoreboard.ready().await.map_err(|error| error.to_string()) }
+    });
+    admin::spawn(admin_listener, readiness, metrics, shutdown.clone());
+
+    let running = scrutin_result::start(settings.config(), scoreboard, shutdown.clone());
+    tracing::info!(listen.addr = %listener.local_addr()?, database = ?database, "result.started");
+    let router = running.router.clone();
+    http_server::serve(listener, router, shutdown).await?;
+    running.closed().await;
+    tracing::info!("result.stopped");
+    Ok(ExitCode::SUCCESS)
+}

@@ -252,6 +252,15 @@ impl Poll {
         self.round
     }
 
+    /// The round to count for a poll that a ledger takes in behind a gap, of which only the present round is known.
+    ///
+    /// The log goes on somewhere before that present: the reset that began the present round may still be to come,
+    /// and ballots before it are of a round before. So counting starts in the round before, and the first event that
+    /// is read of the present round begins that. A poll in its first round was never reset.
+    pub fn round_behind_gap(&self) -> u32 {
+        self.round.saturating_sub(1).max(1)
+    }
+
     /// Whether a ballot with these choices can be cast in this poll.
     pub fn check(&self, choices: Choices) -> Result<(), ChoicesError> {
         if let Some(unknown) = choices.indices().find(|&index| index >= self.options().len()) {

@@ -68,6 +68,8 @@ pub enum Cast {
     NotOpen(PollState),
     /// There is no such poll.
     UnknownPoll,
+    /// The choices don't fit the poll, which was rewritten since the caller looked at it.
+    Unfit,
 }
 
 /// The log's answer to a change of a poll.
@@ -90,7 +92,8 @@ pub enum Change {
 pub trait BallotBox: Send + Sync {
     /// Casts one ballot. Whether the poll is open is decided in the same atomic step that appends.
     ///
-    /// The choices must have been checked against the poll ([`Poll::check`]).
+    /// The choices are checked against the poll in that step too ([`Poll::check`]): what the caller saw of it may be
+    /// older than the log.
     async fn cast(&self, ballot: Ballot) -> Result<Cast, Unavailable>;
 
     /// The poll as it is now.

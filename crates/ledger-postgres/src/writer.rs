@@ -225,7 +225,7 @@ impl Leader {
             let (after, through) = (gap.after.as_i64(), gap.through.as_i64());
             self.client.execute(NOTE_GAP, &[&self.partition, &after, &through]).await?;
             for poll in polls {
-                self.add_poll(poll, adopted_round(poll), position).await?;
+                self.add_poll(poll, poll.round_behind_gap(), position).await?;
             }
             listen::notify(&self.client, &[]).await?;
         }
@@ -251,15 +251,6 @@ impl Leader {
         self.client.execute(&self.statements.add_poll, &parameters).await?;
         Ok(())
     }
-}
-
-/// The round to count for a poll that is taken in behind a gap, of which only its present round is known.
-///
-/// The log goes on somewhere before that present: the reset that began the present round may still be to come,
-/// and ballots before it are of a round before. So counting starts in the round before, and the first event that
-/// is read of the present round begins that. A poll in its first round was never reset.
-fn adopted_round(poll: &Poll) -> u32 {
-    poll.round().saturating_sub(1).max(1)
 }
 
 /// The poll as the ledger stores it.

@@ -13,7 +13,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 #[async_trait]
 impl BallotBox for SqliteLedger {
     async fn cast(&self, ballot: Ballot) -> Result<Cast, Unavailable> {
-        self.writer.ask("casting a ballot", ANSWER_WITHIN, |to| Request::Cast(ballot, to)).await?
+        self.writer.ask("casting a ballot", ANSWER_WITHIN, |to| Request::Cast(ballot, to)).await
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {

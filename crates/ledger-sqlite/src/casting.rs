@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, hash_map};
 
-use domain::{Ballot, Cast, Change, Entry, Event, Partition, Poll, PollChange, PollId, Position, Unavailable, VoterId};
+use domain::{Ballot, Cast, Change, Entry, Event, Partition, Poll, PollChange, PollId, Position, VoterId};
 use rusqlite::Connection;
 
 use crate::{
@@ -46,19 +46,19 @@ impl<'a> Sitting<'a> {
         Ok(Self { conn, now, last, polls: HashMap::new(), cast: HashMap::new(), entries: Vec::new() })
     }
 
-    /// Takes a ballot, or says why not. The inner error is for a ballot that does not fit the poll as it is now.
-    pub(crate) fn cast(&mut self, ballot: Ballot) -> Result<Result<Cast, Unavailable>, StoreError> {
-        let Some(standing) = self.standing(ballot.poll)? else { return Ok(Ok(Cast::UnknownPoll)) };
+    /// Takes a ballot, or says why not.
+    pub(crate) fn cast(&mut self, ballot: Ballot) -> Result<Cast, StoreError> {
+        let Some(standing) = self.standing(ballot.poll)? else { return Ok(Cast::UnknownPoll) };
         if !standing.poll.is_open() {
-            return Ok(Ok(Cast::NotOpen(standing.poll.state())));
+            return Ok(Cast::NotOpen(standing.poll.state()));
         }
         // The caller checked this against a poll that may have been rewritten since.
-        if let Err(error) = standing.poll.check(ballot.choices) {
-            return Ok(Err(Unavailable::failed("casting a ballot", error)));
+        if standing.poll.check(ballot.choices).is_err() {
+            return Ok(Cast::Unfit);
         }
         let once = !standing.poll.changes();
         if once && let Some(position) = self.already_cast(&ballot)? {
-            return Ok(Ok(Cast::AlreadyCast(position)));
+            return Ok(Cast::AlreadyCast(position));
         }
         let position = self.append(Event::Ballot(ballot))?;
         if once {
@@ -67,7 +67,7 @@ impl<'a> Sitting<'a> {
         if let Some(standing) = self.standing(ballot.poll)? {
             standing.has_ballots = true;
         }
-        Ok(Ok(Cast::Recorded(position)))
+        Ok(Cast::Recorded(position))
     }
 
     /// Where the voter's ballot of the present round stands.

@@ -167,9 +167,8 @@ fn attach(
     )?;
     for poll in polls {
         if store::poll(tx, poll.id())?.is_none() {
-            // The poll is as the log has it now, so a reset of it may still have to be read. With round 0 the
-            // first event of the poll behind the gap begins its round.
-            write_poll(tx, poll, &Place { partition, round: 0, since: through, position: through })?;
+            let round = poll.round_behind_gap();
+            write_poll(tx, poll, &Place { partition, round, since: through, position: through })?;
         }
     }
     Ok(())

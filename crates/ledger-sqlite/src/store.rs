@@ -27,7 +27,7 @@ pub(crate) struct StoredPoll {
     pub(crate) poll: Poll,
     /// The partition of the log that it belongs to.
     pub(crate) partition: Partition,
-    /// The round being counted; 0 where a gap hides which it is.
+    /// The round being counted.
     pub(crate) round: u32,
     /// Ballots after this position are of the present round.
     pub(crate) since: Position,

@@ -30,7 +30,7 @@ const MAX_GROUP: usize = 1_000;
 
 /// Something asked of the log; its answer is sent after the commit.
 pub(crate) enum Request {
-    Cast(Ballot, oneshot::Sender<Result<Cast, Unavailable>>),
+    Cast(Ballot, oneshot::Sender<Cast>),
     Create(Box<Poll>, oneshot::Sender<Change>),
     Change(PollId, PollChange, oneshot::Sender<Change>),
 }
@@ -123,7 +123,7 @@ impl Drop for Writer {
 
 /// An answer that is sent once the transaction is on the disk.
 enum Answer {
-    Cast(Result<Cast, Unavailable>, oneshot::Sender<Result<Cast, Unavailable>>),
+    Cast(Cast, oneshot::Sender<Cast>),
     Change(Change, oneshot::Sender<Change>),
 }
 

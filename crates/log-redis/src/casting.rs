@@ -172,9 +172,10 @@ fn read(answer: Value, count: usize) -> Result<Vec<Cast>, Unavailable> {
 }
 
 fn read_place(place: &[u8]) -> Option<Cast> {
-    match place.strip_prefix(b"=") {
-        Some(id) => wire::decode_position(id).map(Cast::AlreadyCast),
-        None => wire::decode_position(place).map(Cast::Recorded),
+    match place {
+        b"!" => Some(Cast::Unfit),
+        [b'=', id @ ..] => wire::decode_position(id).map(Cast::AlreadyCast),
+        id => wire::decode_position(id).map(Cast::Recorded),
     }
 }
 

@@ -3,11 +3,15 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{Router, serve::ListenerExt};
+use socket2::SockRef;
 use tokio::{net::TcpListener, signal};
 use tokio_util::sync::CancellationToken;
 
 /// How long requests in flight may take to finish once the service is told to stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a peer may leave what was sent to it unacknowledged before its connection is cut.
+const PEER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A token that is cancelled by Ctrl-C or SIGTERM. Must be called within a Tokio runtime.
 pub fn shutdown_signal() -> io::Result<CancellationToken> {
@@ -35,10 +39,12 @@ pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// WebSockets are not waited for: whoever opened them must close them on the same token.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
-    // Answers are small and people wait for them: never let Nagle's algorithm hold one back.
     let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
+        // Answers are small and people wait for them: never let Nagle's algorithm hold one back.
+        let set =
+            stream.set_nodelay(true).and_then(|()| SockRef::from(&*stream).set_tcp_user_timeout(Some(PEER_TIMEOUT)));
+        if let Err(error) = set {
+            tracing::debug!(%error, "an option of a connection was refused");
         }
     });
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

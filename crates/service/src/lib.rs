@@ -15,6 +15,7 @@ pub mod pages;
 pub mod problem;
 pub mod recount;
 pub mod settings;
+pub mod signed_link;
 pub mod telemetry;
 
 /// The name of the machine or container that answers, as shown in the pages' footer.

@@ -1,9 +1,11 @@
 //! Pages from templates: embedded in release builds, read anew at each request in debug builds.
 
+use std::string::FromUtf8Error;
+
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::{
-    Environment, Error, ErrorKind, State,
+    Environment, Error, ErrorKind, State, TemplateSource,
     value::{Kwargs, Value},
 };
 use rust_embed::RustEmbed;
@@ -30,9 +32,13 @@ impl Pages {
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         environment.set_loader(|name| {
             let file = T::get(name).or_else(|| SharedTemplates::get(name));
-            file.map(|file| String::from_utf8(file.data.into_owned()))
-                .transpose()
-                .map_err(|error| Error::new(ErrorKind::SyntaxError, error.to_string()))
+            // In debug builds no template is ever up to date, so an edit is seen at the next request.
+            file.map(|file| {
+                let source = TemplateSource::new(String::from_utf8(file.data.into_owned())?);
+                Ok(source.with_uptodate_check(|| !cfg!(debug_assertions)))
+            })
+            .transpose()
+            .map_err(|error: FromUtf8Error| Error::new(ErrorKind::SyntaxError, error.to_string()))
         });
         environment.add_function("t", move |state: &State, key: &str, values: Kwargs| {
             let mut texts = Vec::new();

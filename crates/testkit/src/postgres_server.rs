@@ -9,7 +9,7 @@ use std::{
     env, fs,
     io::{BufRead, BufReader},
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -55,7 +55,7 @@ impl PostgresServer {
         static SERVER: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
         let mut known = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
         known.upgrade().unwrap_or_else(|| {
-            let server = Arc::new(Self::start("off"));
+            let server = Arc::new(Self::start("off", &env::temp_dir()));
             *known = Arc::downgrade(&server);
             server
         })
@@ -63,12 +63,17 @@ impl PostgresServer {
 
     /// A cluster for one test alone, which writes to disk as a real one does: to be killed and restarted.
     pub async fn private() -> Self {
-        tokio::task::spawn_blocking(|| Self::start("on")).await.expect("PostgreSQL starts")
+        Self::private_in(env::temp_dir()).await
     }
 
-    fn start(fsync: &str) -> Self {
+    /// The same, with its files below `parent`: a disk that can be filled, for example.
+    pub async fn private_in(parent: PathBuf) -> Self {
+        tokio::task::spawn_blocking(move || Self::start("on", &parent)).await.expect("PostgreSQL starts")
+    }
+
+    fn start(fsync: &str, parent: &Path) -> Self {
         // Made and removed by the script, which outlives this process.
-        let directory = env::temp_dir().join(unique("scrutin_pg"));
+        let directory = parent.join(unique("scrutin_pg"));
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/test-postgres");
         let mut script = Command::new(script)
             .arg(&directory)

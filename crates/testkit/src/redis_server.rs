@@ -4,6 +4,7 @@
 use std::{
     fs,
     net::TcpListener,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -42,7 +43,15 @@ impl RedisServer {
     /// # Panics
     /// If `redis-server` is not installed or does not start.
     pub async fn start() -> Self {
-        let directory = TempDir::with_prefix("scrutin-redis-").expect("a temporary directory");
+        Self::start_in(&std::env::temp_dir()).await
+    }
+
+    /// The same, with its files below `parent`: a disk that can be filled, for example.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_in(parent: &Path) -> Self {
+        let directory = TempDir::with_prefix_in("scrutin-redis-", parent).expect("a temporary directory");
         for _ in 0..PORTS_TO_TRY {
             let port = free_port();
             let mut process = spawn(port, &directory);

@@ -27,7 +27,7 @@ fn rewrite() -> PollChange {
 
 fn recorded(sitting: &mut Sitting<'_>, ballot: Ballot) -> Position {
     match sitting.cast(ballot).unwrap() {
-        Ok(Cast::Recorded(position)) => position,
+        Cast::Recorded(position) => position,
         other => panic!("not recorded: {other:?}"),
     }
 }
@@ -49,10 +49,10 @@ fn a_reset_lets_everybody_vote_again_in_its_own_transaction() {
     let mut sitting = Sitting::new(&conn, 1).unwrap();
     sitting.create(poll(|spec| spec.changes = false)).unwrap();
     let first = recorded(&mut sitting, ballot(1, "a"));
-    assert_eq!(sitting.cast(ballot(1, "b")).unwrap(), Ok(Cast::AlreadyCast(first)));
+    assert_eq!(sitting.cast(ballot(1, "b")).unwrap(), Cast::AlreadyCast(first));
     sitting.change(PollId::MAIN, &PollChange::Reset).unwrap();
     let second = recorded(&mut sitting, ballot(1, "b"));
-    assert_eq!(sitting.cast(ballot(1, "c")).unwrap(), Ok(Cast::AlreadyCast(second)));
+    assert_eq!(sitting.cast(ballot(1, "c")).unwrap(), Cast::AlreadyCast(second));
     assert_eq!(sitting.count().unwrap().applied.ballots, 2);
 }
 
@@ -63,7 +63,7 @@ fn a_close_refuses_the_ballots_behind_it_in_its_transaction() {
     sitting.create(poll(|_| {})).unwrap();
     recorded(&mut sitting, ballot(1, "a"));
     sitting.change(PollId::MAIN, &PollChange::Close).unwrap();
-    assert_eq!(sitting.cast(ballot(2, "a")).unwrap(), Ok(Cast::NotOpen(domain::PollState::Closed)));
+    assert_eq!(sitting.cast(ballot(2, "a")).unwrap(), Cast::NotOpen(domain::PollState::Closed));
     assert_eq!(sitting.count().unwrap().applied.ballots, 1);
 }
 
@@ -73,7 +73,7 @@ fn a_ballot_that_does_not_fit_takes_no_other_with_it() {
     let mut sitting = Sitting::new(&conn, 1).unwrap();
     sitting.create(poll(|_| {})).unwrap();
     sitting.change(PollId::MAIN, &rewrite()).unwrap();
-    assert!(sitting.cast(ballot(1, "c")).unwrap().is_err());
+    assert_eq!(sitting.cast(ballot(1, "c")).unwrap(), Cast::Unfit);
     recorded(&mut sitting, ballot(2, "b"));
     assert_eq!(sitting.count().unwrap().applied.ballots, 1);
 }

@@ -3,7 +3,8 @@
 -- ARGV: poll id, name of a ballot's field, bytes of a voter at the start of a ballot, the last millisecond (of this
 -- Redis' clock) at which they may be cast, then the ballots
 -- Returns: {'too late'} | {'not begun'} | {'unknown poll'} | {'waiting'} | {'closed'} | {'cast', places}; the places of the
--- ballots in one string, between spaces: a stream id, or '=' and the stream id of the ballot that already was there.
+-- ballots in one string, between spaces: a stream id; '=' and the stream id of the ballot that already was there; or
+-- '!' where the choices don't fit the poll, which was rewritten since the voter's page was made.
 -- A call that was held up (a stopped Redis, a slow network) and whose voters were told that the outcome is not known
 -- must not overtake the ballot that a voter has cast again since.
 local time = redis.call('TIME')
@@ -22,11 +23,26 @@ if poll.state ~= 'open' then
   return { poll.state }
 end
 
+-- Whether the choices, a bit set, are of options that the poll has, and not too many.
+local none_of_ours, at_most = 2 ^ #poll.options, poll.max_choices
+local function fits(choices)
+  if choices == 0 or choices >= none_of_ours then
+    return false
+  end
+  local chosen = 0
+  while choices ~= 0 do
+    choices, chosen = bit.band(choices, choices - 1), chosen + 1
+  end
+  return chosen <= at_most
+end
+
 local places, added, last = {}, 0, nil
 for i = 5, #ARGV do
   local voter = not poll.changes and string.sub(ARGV[i], 1, ARGV[3])
   local known = voter and redis.call('HGET', KEYS[5], voter)
-  if known then
+  if not fits(struct.unpack('>I4', ARGV[i], ARGV[3] + 1)) then
+    places[#places + 1] = '!'
+  elseif known then
     places[#places + 1] = '=' .. known
   else
     last = redis.call('XADD', KEYS[3], '*', ARGV[2], ARGV[i])

@@ -160,3 +160,23 @@ async fn positions_keep_growing_while_the_clock_is_behind() {
     }
     assert_eq!(last.millis(), ahead.millis() + 1, "the sequence is not used up: {last}");
 }
+
+#[tokio::test]
+async fn a_ballot_that_does_not_fit_the_poll_as_it_is_now_is_not_recorded() {
+    let two_of_three = poll_with("main", |spec| {
+        spec.options.push("Birds".into());
+        spec.max_choices = 2;
+    });
+    let mut scene = Scene::begun_with(vec![two_of_three]).await;
+    let of = |options: &[&str]| Ballot {
+        choices: Choices::parse(options.iter().copied()).unwrap(),
+        ..ballot("main", 1, "a")
+    };
+    for unfit in [of(&["d"]), of(&["a", "z"]), of(&["a", "b", "c"])] {
+        assert_eq!(scene.ballots.cast(unfit).await, Ok(Cast::Unfit), "{unfit:?}");
+    }
+    recorded(scene.ballots.cast(of(&["a", "c"])).await);
+    recorded(scene.ballots.cast(of(&["c"])).await);
+    assert_eq!(scene.ballots_in_log().await.len(), 2);
+    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(2));
+}

@@ -150,6 +150,10 @@ pub(super) async fn all_ballots(scoreboard: &dyn Scoreboard, poll: PollId, limit
         let after = all.last().map(|ballot| ballot.voter);
         let page = scoreboard.ballots(poll, after, limit).await.expect("a page of ballots");
         assert!(page.len() <= limit as usize, "a page holds at most {limit}");
+        assert!(
+            page.iter().all(|ballot| after.is_none_or(|after| ballot.voter > after)),
+            "a page goes on behind the last"
+        );
         let last = page.len() < limit as usize;
         all.extend(page);
         if last {

@@ -1,0 +1,92 @@
+//! Links by which the organiser's page on the vote host lets its reader fetch, from the result host, what is only
+//! for the organiser: signed with the installation's secret for one poll, one purpose and five minutes.
+//!
+//! The organiser's token itself is never in such a link.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{PollId, Secret};
+use subtle::ConstantTimeEq;
+
+/// How long a link works, in milliseconds.
+pub const VALID_MILLIS: u64 = 5 * 60 * 1_000;
+
+const MAC_BYTES: usize = 16;
+const TICKET_BYTES: usize = 8 + MAC_BYTES;
+
+/// What a link is for. A link for one purpose is worth nothing for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The tally and the ballots, to download.
+    Export,
+    /// The votes of a poll whose results are hidden.
+    Figures,
+}
+
+impl Purpose {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Export => "link.export",
+            Self::Figures => "link.figures",
+        }
+    }
+}
+
+/// A ticket (32 URL-safe characters) that works until [`VALID_MILLIS`] from `now_millis`.
+pub fn ticket(secret: &Secret, poll: PollId, purpose: Purpose, now_millis: u64) -> String {
+    let until = now_millis.saturating_add(VALID_MILLIS);
+    let mut bytes = [0; TICKET_BYTES];
+    bytes[..8].copy_from_slice(&until.to_be_bytes());
+    bytes[8..].copy_from_slice(&mac(secret, poll, purpose, until));
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Whether the ticket is for this poll and purpose, and still works. The clocks of the services may differ by
+/// as much as one is willing to wait.
+pub fn is_valid(ticket: &str, secret: &Secret, poll: PollId, purpose: Purpose, now_millis: u64) -> bool {
+    let mut bytes = [0; TICKET_BYTES];
+    if URL_SAFE_NO_PAD.decode_slice(ticket, &mut bytes) != Ok(TICKET_BYTES) {
+        return false;
+    }
+    let (until, signature) = bytes.split_first_chunk::<8>().expect("a ticket is longer than its time");
+    let until = u64::from_be_bytes(*until);
+    let signed: bool = signature.ct_eq(&mac(secret, poll, purpose, until)).into();
+    signed && now_millis <= until
+}
+
+fn mac(secret: &Secret, poll: PollId, purpose: Purpose, until: u64) -> [u8; MAC_BYTES] {
+    let signed = secret.sign(purpose.word(), &[poll.as_str().as_bytes(), &until.to_be_bytes()]);
+    *signed.first_chunk().expect("a signature is longer than what is kept of it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_for_one_poll_one_purpose_and_five_minutes() {
+        let secret = Secret::parse(&"x".repeat(32)).unwrap();
+        let lunch = PollId::parse("lunch").unwrap();
+        let ticket = ticket(&secret, PollId::MAIN, Purpose::Export, 1_000);
+        let valid = |poll, purpose, now| is_valid(&ticket, &secret, poll, purpose, now);
+        assert!(valid(PollId::MAIN, Purpose::Export, 1_000));
+        assert!(valid(PollId::MAIN, Purpose::Export, 1_000 + VALID_MILLIS));
+        assert!(!valid(PollId::MAIN, Purpose::Export, 1_001 + VALID_MILLIS));
+        assert!(!valid(lunch, Purpose::Export, 1_000));
+        assert!(!valid(PollId::MAIN, Purpose::Figures, 1_000));
+        let other = Secret::parse(&"y".repeat(32)).unwrap();
+        assert!(!is_valid(&ticket, &other, PollId::MAIN, Purpose::Export, 1_000));
+    }
+
+    #[test]
+    fn what_is_no_ticket_or_was_changed_is_refused() {
+        let secret = Secret::parse(&"x".repeat(32)).unwrap();
+        let ticket = ticket(&secret, PollId::MAIN, Purpose::Export, 1_000);
+        // A later time under the same signature.
+        let mut bytes = URL_SAFE_NO_PAD.decode(&ticket).unwrap();
+        bytes[4] ^= 1;
+        let prolonged = URL_SAFE_NO_PAD.encode(bytes);
+        for bad in ["", "x", "é", &ticket[1..], &format!("{ticket}A"), &prolonged] {
+            assert!(!is_valid(bad, &secret, PollId::MAIN, Purpose::Export, 1_000), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The board: what is known of the polls that somebody looks at, and who looks at which.
+//!
+//! It reads the ledger so that the number of reads depends on the polls looked at, never on the number of
+//! viewers: whoever asks for a poll that was just read gets the same answer, and those who ask while it is being
+//! read wait for that one read. It sends nothing; `pace` does.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::{Inclusion, PollId, Receipt, Scoreboard, Tally, Unavailable};
+use tokio::{
+    sync::{Mutex as TurnMutex, Notify},
+    time::Instant,
+};
+
+use crate::scores::Present;
+
+/// The longest that one read of the ledger may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a failed read stands before the ledger is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+/// The most polls in one read.
+const MAX_POLLS_PER_READ: usize = 1_000;
+/// The most polls kept in memory that nobody watches. Those beyond are read each time.
+const MAX_IDLE_SLOTS: usize = 10_000;
+/// How long a poll that nobody watches is kept.
+const IDLE_KEPT: Duration = Duration::from_secs(30);
+
+/// What a read said of a poll: its figures, that there is no such poll, or that the ledger did not answer and
+/// there are no older figures either.
+pub(crate) type Answer = Result<Option<Arc<Present>>, Unavailable>;
+
+/// See the head of this file.
+pub(crate) struct Board {
+    scoreboard: Arc<dyn Scoreboard>,
+    /// For how long an answer is as good as a new one.
+    fresh_for: Duration,
+    slots: Mutex<HashMap<PollId, Arc<Slot>>>,
+    failing: AtomicBool,
+    /// Rung when a watched poll may have moved.
+    pub(crate) moved: Notify,
+}
+
+/// What is kept of one poll.
+pub(crate) struct Slot {
+    pub(crate) poll: PollId,
+    viewers: AtomicUsize,
+    /// Held by the one who reads this poll for all who ask.
+    turn: TurnMutex<()>,
+    memory: Mutex<Memory>,
+}
+
+/// Why a poll is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// It may have moved; it is sent if it did.
+    Moved,
+    /// It is time; it is sent in any case.
+    Beat,
+}
+
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// The last answer and when it came.
+    answer: Option<(Instant, Answer)>,
+    /// Why the viewers are to be sent something, if they are.
+    pub(crate) due: Option<Due>,
+    /// Not before this.
+    pub(crate) not_before: Option<Instant>,
+    /// What the viewers were sent last.
+    pub(crate) sent: Option<Arc<Present>>,
+}
+
+/// Somebody watches a poll, until this is dropped.
+pub(crate) struct Seat {
+    slot: Arc<Slot>,
+}
+
+impl Seat {
+    pub(crate) fn poll(&self) -> PollId {
+        self.slot.poll
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.slot.viewers.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Board {
+    /// A board on `scoreboard`, whose answers are good for `fresh_for`.
+    pub(crate) fn new(scoreboard: Arc<dyn Scoreboard>, fresh_for: Duration) -> Self {
+        Self { scoreboard, fresh_for, slots: Mutex::default(), failing: AtomicBool::new(false), moved: Notify::new() }
+    }
+
+    /// Where the board reads.
+    pub(crate) fn scoreboard(&self) -> &dyn Scoreboard {
+        &*self.scoreboard
+    }
+
+    /// Takes a seat before a poll, whether or not the ledger knows it (yet).
+    pub(crate) fn seat(&self, poll: PollId) -> Seat {
+        let mut slots = lock(&self.slots);
+        let slot = Arc::clone(slots.entry(poll).or_insert_with(|| Arc::new(Slot::new(poll))));
+        // Under the lock of the map, so that `forget_idle` never drops a slot that is being taken.
+        slot.viewers.fetch_add(1, Ordering::AcqRel);
+        if slot.memory().due.is_some() {
+            // It moved while nobody watched it.
+            self.moved.notify_one();
+        }
+        Seat { slot }
+    }
+
+    /// The present score of a poll. While the ledger does not answer, the last known score, marked as stale.
+    pub(crate) async fn present(&self, poll: PollId) -> Answer {
+        let slot = self.slot(poll);
+        if let Some(answer) = slot.fresh_answer(self.fresh_for) {
+            return answer;
+        }
+        let _turn = slot.turn.lock().await;
+        if let Some(answer) = slot.fresh_answer(self.fresh_for) {
+            return answer;
+        }
+        if !slot.is_watched() {
+            // What moved so far is in what is read now; what moves from here on marks it again.
+            slot.memory().due = None;
+        }
+        let read = self.read(&[poll]).await.map(|mut tallies| tallies.pop());
+        let failed = read.is_err();
+        let answer = slot.learn(read);
+        if failed {
+            // The pace must come to know that this poll is to be tried again.
+            self.moved.notify_one();
+        }
+        answer
+    }
+
+    /// Whether the ballot of a receipt is counted.
+    pub(crate) async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
+        let asking = tokio::time::timeout(READ_TIMEOUT, self.scoreboard.inclusion(poll, receipt));
+        asking.await.unwrap_or(Err(Unavailable::Timeout { what: "looking up a receipt", after: READ_TIMEOUT }))
+    }
+
+    /// What is in memory of the poll of a seat, without reading.
+    pub(crate) fn remembered(&self, poll: PollId) -> Option<Arc<Present>> {
+        let slot = lock(&self.slots).get(&poll).map(Arc::clone)?;
+        slot.last_answer()?.ok()?
+    }
+
+    /// Reads polls in as few reads as can be and remembers them.
+    pub(crate) async fn refresh(&self, slots: &[Arc<Slot>]) {
+        for slots in slots.chunks(MAX_POLLS_PER_READ) {
+            let polls: Vec<PollId> = slots.iter().map(|slot| slot.poll).collect();
+            match self.read(&polls).await {
+                Ok(tallies) => {
+                    let mut tallies: HashMap<PollId, Tally> =
+                        tallies.into_iter().map(|tally| (tally.poll.id(), tally)).collect();
+                    for slot in slots {
+                        slot.learn(Ok(tallies.remove(&slot.poll))).ok();
+                    }
+                }
+                Err(error) => {
+                    for slot in slots {
+                        slot.learn(Err(error.clone())).ok();
+                    }
+                }
+            }
+        }
+    }
+
+    /// The polls that somebody watches.
+    pub(crate) fn watched(&self) -> Vec<Arc<Slot>> {
+        lock(&self.slots).values().filter(|slot| slot.is_watched()).cloned().collect()
+    }
+
+    /// Marks polls for sending: these, or all of them. One that nobody watches keeps its mark until it is read.
+    pub(crate) fn mark(&self, polls: Option<&[PollId]>, due: Due) {
+        let slots = lock(&self.slots);
+        let mut watched = false;
+        let mut mark = |slot: &Arc<Slot>| {
+            let mut memory = slot.memory();
+            memory.due = memory.due.max(Some(due));
+            watched |= slot.is_watched();
+        };
+        match polls {
+            Some(polls) => polls.iter().filter_map(|poll| slots.get(poll)).for_each(&mut mark),
+            None => slots.values().for_each(&mut mark),
+        }
+        if watched {
+            self.moved.notify_one();
+        }
+    }
+
+    /// Drops what nobody watches and nobody asked for lately.
+    pub(crate) fn forget_idle(&self) {
+        lock(&self.slots).retain(|_, slot| slot.is_watched() || slot.fresh_answer(IDLE_KEPT).is_some());
+    }
+
+    /// The slot of a poll; one that is not kept if there are too many already.
+    fn slot(&self, poll: PollId) -> Arc<Slot> {
+        let mut slots = lock(&self.slots);
+        if let Some(slot) = slots.get(&poll) {
+            return Arc::clone(slot);
+        }
+        let slot = Arc::new(Slot::new(poll));
+        if slots.len() < MAX_IDLE_SLOTS {
+            slots.insert(poll, Arc::clone(&slot));
+        }
+        slot
+    }
+
+    async fn read(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
+        let begun = Instant::now();
+        let reading = tokio::time::timeout(READ_TIMEOUT, self.scoreboard.tallies(polls));
+        let read = reading.await.unwrap_or(Err(Unavailable::Timeout { what: "reading tallies", after: READ_TIMEOUT }));
+        let outcome = if read.is_ok() { "ok" } else { "failed" };
+        metrics::counter!("result_reads_total", "outcome" => outcome).increment(1);
+        metrics::histogram!("result_read_seconds").record(begun.elapsed().as_secs_f64());
+        self.tell_operator(&read);
+        read
+    }
+
+    /// Logs when the ledger begins to fail and when it is back, not each time.
+    fn tell_operator(&self, read: &Result<Vec<Tally>, Unavailable>) {
+        match read {
+            Ok(_) if self.failing.swap(false, Ordering::AcqRel) => tracing::info!("the ledger answers again"),
+            Err(error) if !self.failing.swap(true, Ordering::AcqRel) => {
+                tracing::warn!(%error, "the ledger can't be read; screens show the last known scores and say so");
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Slot {
+    fn new(poll: PollId) -> Self {
+        Self { poll, viewers: AtomicUsize::new(0), turn: TurnMutex::new(()), memory: Mutex::default() }
+    }
+
+    fn is_watched(&self) -> bool {
+        self.viewers.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
+        lock(&self.memory)
+    }
+
+    /// The last answer, however old.
+    pub(crate) fn last_answer(&self) -> Option<Answer> {
+        self.memory().answer.as_ref().map(|(_, answer)| answer.clone())
+    }
+
+    /// The last answer if it is younger than `fresh_for` and the poll did not move since; whoever watches it gets
+    /// later moves anyway. What is not from the ledger is good for [`RETRY`].
+    fn fresh_answer(&self, fresh_for: Duration) -> Option<Answer> {
+        let memory = self.memory();
+        let (at, answer) = memory.answer.as_ref()?;
+        let from_the_ledger = match answer {
+            Ok(present) => present.as_ref().is_none_or(|present| present.stale_since_ms().is_none()),
+            Err(_) => false,
+        };
+        let good_for = if from_the_ledger { fresh_for } else { fresh_for.max(RETRY) };
+        let moved = from_the_ledger && memory.due.is_some() && !self.is_watched();
+        (!moved && at.elapsed() < good_for).then(|| answer.clone())
+    }
+
+    /// Remembers what a read said. After a failure the last known figures stand, marked as stale, and the poll is
+    /// due to be read again a little later.
+    fn learn(&self, read: Result<Option<Tally>, Unavailable>) -> Answer {
+        let mut memory = self.memory();
+        if read.is_err() {
+            memory.due = memory.due.max(Some(Due::Moved));
+            memory.not_before = Some(Instant::now() + RETRY);
+        }
+        let known = memory.answer.take().and_then(|(_, answer)| answer.ok().flatten());
+        let answer = match (read, known) {
+            (Ok(tally), _) => Ok(tally.map(|tally| Arc::new(Present::new(tally, service::now_millis())))),
+            (Err(_), Some(known)) if known.stale_since_ms().is_some() => Ok(Some(known)),
+            (Err(_), Some(known)) => Ok(Some(Arc::new(known.stale()))),
+            (Err(error), None) => Err(error),
+        };
+        memory.answer = Some((Instant::now(), answer.clone()));
+        answer
+    }
+}
+
+/// Locks; a panic elsewhere while the lock was held leaves nothing half done in here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,56 @@
+//! Pages that say to people why there is nothing to see.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use minijinja::context;
+use service::{language::Language, problem::Problem};
+
+use crate::App;
+
+/// After how many seconds a page that could not be made loads itself again.
+pub(crate) const RELOAD_SECONDS: u32 = 5;
+
+/// There is no poll at this address.
+pub(crate) fn unknown_poll(app: &App, language: Language, path: &str) -> Response {
+    page(app, StatusCode::NOT_FOUND, language, path, "unknown.title", "unknown.text", false)
+}
+
+/// This is no receipt of this poll.
+pub(crate) fn unknown_receipt(app: &App, language: Language, path: &str) -> Response {
+    page(app, StatusCode::NOT_FOUND, language, path, "receipt.unknown", "receipt.unknown.text", false)
+}
+
+/// The ledger does not answer. The page loads itself again.
+pub(crate) fn unavailable(app: &App, language: Language, path: &str) -> Response {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = page(app, status, language, path, "unavailable.title", "unavailable.text", true);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RELOAD_SECONDS));
+    response
+}
+
+/// What is at no route: a problem below `/api`, a page elsewhere.
+pub(crate) async fn no_such_page(State(app): State<Arc<App>>, language: Language, request: Request) -> Response {
+    if request.uri().path().starts_with("/api/") {
+        return Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address").into_response();
+    }
+    page(&app, StatusCode::NOT_FOUND, language, "/", "page.title", "unknown.text", false)
+}
+
+fn page(
+    app: &App,
+    status: StatusCode,
+    language: Language,
+    path: &str,
+    title: &str,
+    text: &str,
+    reload: bool,
+) -> Response {
+    let reload_seconds = reload.then_some(RELOAD_SECONDS);
+    let context = context! { instance => app.instance.as_str(), path, title, text, reload_seconds };
+    app.pages.respond(status, language, "error.html", context)
+}

@@ -1,0 +1,125 @@
+//! The live page of a poll, made for a projector: the present score by the server, then kept up by its script.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use domain::{PollId, option_key};
+use http::{HeaderMap, StatusCode};
+use minijinja::{context, value::Serde};
+use serde::Serialize;
+use service::language::Language;
+
+use crate::{App, error_page, join::Join, scores, scores::Present, share, texts::MESSAGES, time};
+
+/// How many colours and patterns the styles have; then they repeat.
+const HUES: usize = 6;
+
+/// One bar.
+#[derive(Serialize)]
+struct Bar<'a> {
+    key: char,
+    text: &'a str,
+    /// Which of the colours and patterns it has.
+    hue: usize,
+    votes: u64,
+    percent: String,
+    shift: String,
+}
+
+impl<'a> Bar<'a> {
+    fn new(language: Language, index: usize, text: &'a str, votes: u64, voters: u64) -> Self {
+        Self {
+            key: option_key(index),
+            text,
+            hue: index % HUES,
+            votes,
+            percent: share::percent(language, votes, voters),
+            shift: share::shift(votes, voters),
+        }
+    }
+}
+
+/// `GET /`: the default poll.
+pub(crate) async fn default_poll(State(app): State<Arc<App>>, language: Language, headers: HeaderMap) -> Response {
+    page(&app, language, &headers, PollId::MAIN, "/").await
+}
+
+/// `GET /p/{poll}`.
+pub(crate) async fn poll(
+    State(app): State<Arc<App>>,
+    Path(poll): Path<String>,
+    language: Language,
+    headers: HeaderMap,
+) -> Response {
+    match PollId::parse(&poll) {
+        Ok(poll) => page(&app, language, &headers, poll, &format!("/p/{poll}")).await,
+        Err(_) => error_page::unknown_poll(&app, language, "/"),
+    }
+}
+
+async fn page(app: &App, language: Language, headers: &HeaderMap, poll: PollId, path: &str) -> Response {
+    match app.board.present(poll).await {
+        Ok(Some(present)) => live(app, language, headers, &present, path),
+        Ok(None) => error_page::unknown_poll(app, language, path),
+        Err(_) => error_page::unavailable(app, language, path),
+    }
+}
+
+fn live(app: &App, language: Language, headers: &HeaderMap, present: &Present, path: &str) -> Response {
+    let poll = present.poll();
+    let voters = present.voters();
+    let votes = present.votes();
+    let bars: Option<Vec<Bar>> = votes.as_ref().map(|votes| {
+        let bars = poll.options().iter().zip(votes).enumerate();
+        bars.map(|(index, (text, &votes))| Bar::new(language, index, text, votes, voters)).collect()
+    });
+    let context = context! {
+        instance => app.instance.as_str(),
+        path => path,
+        poll => poll.id().as_str(),
+        question => poll.question(),
+        question_size => question_size(poll.question()),
+        state => scores::state_name(poll.state()),
+        edition => scores::edition(poll),
+        bars => bars.map(Serde),
+        bars_size => bars_size(poll.options().len()),
+        // In two columns.
+        rows => poll.options().len().div_ceil(2),
+        voters => voters,
+        turnout => turnout(language, voters),
+        stale_time => present.stale_since_ms().map(time::time_of_day),
+        now => time::time_of_day(service::now_millis()),
+        join => Join::new(&app.vote, headers, poll.id()).map(Serde),
+    };
+    app.pages.respond(StatusCode::OK, language, "live.html", context)
+}
+
+fn turnout(language: Language, voters: u64) -> String {
+    match voters {
+        0 => MESSAGES.format(language, "turnout.none", &[]),
+        1 => MESSAGES.format(language, "turnout.one", &[]),
+        _ => MESSAGES.format(language, "turnout.many", &[("count", &language.number(voters))]),
+    }
+}
+
+/// How large a question can be written: a long one must leave room for the bars.
+fn question_size(question: &str) -> &'static str {
+    match question.chars().count() {
+        0..=60 => "short",
+        61..=180 => "medium",
+        _ => "long",
+    }
+}
+
+/// How large the bars can be: the largest that fit on one screen.
+fn bars_size(options: usize) -> &'static str {
+    match options {
+        0..=3 => "few",
+        4..=6 => "some",
+        7..=12 => "many",
+        _ => "crowd",
+    }
+}

@@ -1,0 +1,47 @@
+//! The description of the result host's API, at `/api/openapi.json`.
+
+use axum::Json;
+use utoipa::{OpenApi, ToSchema};
+
+use crate::{api, receipts, scores::TallyBody};
+
+/// An RFC 9457 problem, as `service::problem` writes it. Only for the description.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what another crate writes")]
+pub(crate) struct ProblemBody {
+    /// Always `about:blank`.
+    #[schema(example = "about:blank")]
+    r#type: String,
+    /// The reason phrase of the status.
+    #[schema(example = "Not Found")]
+    title: String,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    status: u16,
+    /// What went wrong, for programs.
+    #[schema(example = "unknown-poll")]
+    code: String,
+    /// What went wrong, for people.
+    #[schema(example = "there is no poll lunch")]
+    detail: String,
+    /// Seconds after which trying again makes sense.
+    retry_after_seconds: Option<u32>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Scrutin: results",
+        description = "Tallies and receipts. Live scores come over Socket.IO at `/socket.io/`: the event `scores` carries \
+                       the tally as a JSON string, with the votes by option key on its top level; `subscribe` \
+                       `{\"channel\": POLL}` moves to another poll."
+    ),
+    paths(api::tally, receipts::for_programs),
+    components(schemas(TallyBody, receipts::ReceiptBody, ProblemBody))
+)]
+struct Description;
+
+/// `GET /api/openapi.json`.
+pub(crate) async fn description() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}

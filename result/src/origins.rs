@@ -1,0 +1,121 @@
+//! From which pages browsers may read the scores: ours, the voting page's, and those that the operator allows.
+//!
+//! A client that sends no `Origin` is no browser page and is welcome; nothing here is secret, but a foreign page
+//! must not make thousands of browsers hang on a poll.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use service::{counterpart::Counterpart, problem::Problem, settings::PublicUrl};
+
+/// The pages that may connect.
+#[derive(Debug)]
+pub(crate) struct Origins {
+    result: Option<PublicUrl>,
+    vote: Counterpart,
+    others: Vec<PublicUrl>,
+}
+
+impl Origins {
+    /// This service's own public address, the voting page's, and others.
+    pub(crate) fn new(result: Option<PublicUrl>, vote: Counterpart, others: Vec<PublicUrl>) -> Self {
+        Self { result, vote, others }
+    }
+
+    /// Whether a page of `origin` may read, for a request with these headers.
+    fn allows(&self, origin: &str, headers: &HeaderMap) -> bool {
+        let configured = self.others.iter().chain(&self.result).any(|url| url.as_str() == origin);
+        configured || is_own_host(origin, headers) || self.vote.origin(headers).as_deref() == Some(origin)
+    }
+}
+
+/// Whether the page came from the host and port that it now asks, over http or, before a proxy, https.
+fn is_own_host(origin: &str, headers: &HeaderMap) -> bool {
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    matches!((authority, host), (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(host))
+}
+
+/// Middleware that refuses browsers on foreign pages, and lets those on allowed ones read the answer.
+pub(crate) async fn only_allowed(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
+    match allowed_origin(&origins, request.headers()) {
+        Some(Err(())) => {
+            metrics::counter!("result_refused_total", "reason" => "origin").increment(1);
+            let detail = "pages of this origin may not connect; the operator can allow it with ALLOWED_ORIGINS";
+            Problem::new(StatusCode::FORBIDDEN, "origin-not-allowed", detail).into_response()
+        }
+        origin => answer(origin, request, next).await,
+    }
+}
+
+/// Middleware that lets browsers on allowed pages read the answer; others get it too and keep it from the page.
+pub(crate) async fn share(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
+    let origin = allowed_origin(&origins, request.headers());
+    answer(origin, request, next).await
+}
+
+/// `None` without an `Origin`; the header if the page may read; an error if it may not.
+fn allowed_origin(origins: &Origins, headers: &HeaderMap) -> Option<Result<HeaderValue, ()>> {
+    let origin = headers.get(header::ORIGIN)?;
+    let allowed = origin.to_str().is_ok_and(|text| origins.allows(text, headers));
+    Some(if allowed { Ok(origin.clone()) } else { Err(()) })
+}
+
+async fn answer(origin: Option<Result<HeaderValue, ()>>, request: Request, next: Next) -> Response {
+    let mut response = match (&origin, request.method()) {
+        (Some(Ok(_)), &Method::OPTIONS) => preflight(),
+        _ => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if let Some(Ok(origin)) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    response
+}
+
+fn preflight() -> Response {
+    let headers = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked_at(host: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::HOST, host.parse().unwrap())])
+    }
+
+    #[test]
+    fn own_voting_and_allowed_pages_may_connect_and_no_others() {
+        let origins = Origins::new(
+            Some("https://result.example.org".parse().unwrap()),
+            Counterpart::Port(8080),
+            vec!["https://slides.example.com".parse().unwrap()],
+        );
+        let host = asked_at("10.0.0.7:8081");
+        for good in [
+            "http://10.0.0.7:8081",
+            "http://10.0.0.7:8080",
+            "https://10.0.0.7:8081",
+            "https://result.example.org",
+            "https://slides.example.com",
+        ] {
+            assert!(origins.allows(good, &host), "{good}");
+        }
+        for bad in ["null", "", "http://10.0.0.7", "http://10.0.0.7:8082", "https://slides.example.com.evil.example"] {
+            assert!(!origins.allows(bad, &host), "{bad}");
+        }
+        assert!(!origins.allows("http://", &HeaderMap::new()));
+    }
+}

@@ -1,0 +1,148 @@
+//! Receipts: whether a ballot is counted, for people and for programs. Never what it chose.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use domain::{Inclusion, PollId, Receipt, Unavailable};
+use http::{HeaderValue, StatusCode, header};
+use minijinja::context;
+use serde::Serialize;
+use service::{language::Language, problem::Problem};
+use utoipa::ToSchema;
+
+use crate::{
+    App, api,
+    error_page::{self, RELOAD_SECONDS},
+    openapi::ProblemBody,
+    time,
+};
+
+/// Whether a receipt's ballot is counted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReceiptBody {
+    /// `counted`: it is the voter's ballot that counts. `replaced`: a later ballot of the same voter counts instead.
+    /// `past_round`: the poll was reset after it. `waiting`: it is recorded and the count has not come to it yet.
+    /// `missing`: the count is past its place and does not hold it.
+    #[schema(example = "counted")]
+    status: &'static str,
+    /// When the ballot was accepted (RFC 3339).
+    #[schema(example = "2026-11-23T08:45:00.123Z")]
+    cast_at: String,
+}
+
+/// Why a receipt says nothing.
+enum NoAnswer {
+    /// The text is no receipt of this poll.
+    NoReceipt,
+    /// The ledger does not answer.
+    Unavailable,
+}
+
+impl From<Unavailable> for NoAnswer {
+    fn from(error: Unavailable) -> Self {
+        tracing::warn!(%error, "a receipt could not be looked up");
+        Self::Unavailable
+    }
+}
+
+/// Whether the ballot of a receipt is counted. Whoever has the receipt may ask; it never says what was chosen.
+#[utoipa::path(
+    get,
+    path = "/api/polls/{poll}/receipts/{receipt}",
+    tag = "result",
+    params(
+        ("poll" = String, Path, description = "The poll's id"),
+        ("receipt" = String, Path, description = "The 43 characters that the voter got"),
+    ),
+    responses(
+        (status = 200, description = "What became of the ballot", body = ReceiptBody),
+        (status = 404, description = "`receipt-unknown`: no receipt of this poll", body = ProblemBody,
+         content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`: the ledger does not answer", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn for_programs(
+    State(app): State<Arc<App>>,
+    Path((poll, receipt)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    match look_up(&app, &poll, &receipt).await {
+        Ok((receipt, inclusion)) => {
+            let body = ReceiptBody { status: status(inclusion), cast_at: time::rfc3339(receipt.position.millis()) };
+            Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+        }
+        Err(NoAnswer::NoReceipt) => {
+            Err(Problem::new(StatusCode::NOT_FOUND, "receipt-unknown", "this is no receipt of this poll"))
+        }
+        Err(NoAnswer::Unavailable) => Err(api::unavailable()),
+    }
+}
+
+/// `GET /p/{poll}/receipts/{receipt}`: the same for people.
+pub(crate) async fn for_people(
+    State(app): State<Arc<App>>,
+    Path((poll, receipt)): Path<(String, String)>,
+    language: Language,
+) -> Response {
+    let path = format!("/p/{poll}/receipts/{receipt}");
+    let mut response = match look_up(&app, &poll, &receipt).await {
+        Ok((receipt, inclusion)) => page(&app, language, &path, &poll, receipt, inclusion).await,
+        Err(NoAnswer::NoReceipt) => error_page::unknown_receipt(&app, language, "/"),
+        Err(NoAnswer::Unavailable) => error_page::unavailable(&app, language, &path),
+    };
+    // The address is the receipt: it is nobody else's business, neither another host's nor a search engine's.
+    let headers = response.headers_mut();
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
+    response
+}
+
+async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<(Receipt, Inclusion), NoAnswer> {
+    let poll = PollId::parse(poll).map_err(|_| NoAnswer::NoReceipt)?;
+    let receipt = Receipt::decode(receipt, &app.secret, poll).map_err(|_| NoAnswer::NoReceipt)?;
+    let inclusion = app.board.inclusion(poll, &receipt).await?;
+    Ok((receipt, inclusion))
+}
+
+async fn page(
+    app: &App,
+    language: Language,
+    path: &str,
+    poll: &str,
+    receipt: Receipt,
+    inclusion: Inclusion,
+) -> Response {
+    // The question is a courtesy: the page does without if it can't be had.
+    let present = match PollId::parse(poll) {
+        Ok(poll) => app.board.present(poll).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let cast_at = receipt.position.millis();
+    let context = context! {
+        instance => app.instance.as_str(),
+        path,
+        poll,
+        status => status(inclusion),
+        title => format!("receipt.{}", status(inclusion)),
+        text => format!("receipt.{}.text", status(inclusion)),
+        question => present.as_ref().map(|present| present.poll().question()),
+        cast_at => time::rfc3339(cast_at),
+        cast_at_text => time::date_and_time(language, cast_at),
+        reload_seconds => (inclusion == Inclusion::Waiting).then_some(RELOAD_SECONDS),
+    };
+    app.pages.respond(StatusCode::OK, language, "receipt.html", context)
+}
+
+fn status(inclusion: Inclusion) -> &'static str {
+    match inclusion {
+        Inclusion::Counted => "counted",
+        Inclusion::Replaced => "replaced",
+        Inclusion::PastRound => "past_round",
+        Inclusion::Waiting => "waiting",
+        Inclusion::Missing => "missing",
+    }
+}

@@ -1,0 +1,249 @@
+//! What may be shown of a tally, and how it is written for screens and programs.
+//!
+//! Everything that leaves this service with votes in it is made here, so that hidden votes are held back in
+//! one place. It reads nothing and sends nothing.
+
+use std::collections::BTreeMap;
+
+use domain::{Poll, PollState, Tally, Visibility, option_key};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A tally as it was read, ready to be shown to anybody.
+#[derive(Debug)]
+pub(crate) struct Present {
+    tally: Tally,
+    read_at_ms: u64,
+    stale_since_ms: Option<u64>,
+    scores: String,
+}
+
+impl Present {
+    /// A tally read at `read_at_ms` (milliseconds since 1970).
+    pub(crate) fn new(tally: Tally, read_at_ms: u64) -> Self {
+        Self::with(tally, read_at_ms, None)
+    }
+
+    /// The same figures, once they can't be read any more: they stand still since they were last read.
+    pub(crate) fn stale(&self) -> Self {
+        Self::with(self.tally.clone(), self.read_at_ms, Some(self.stale_since_ms.unwrap_or(self.read_at_ms)))
+    }
+
+    fn with(tally: Tally, read_at_ms: u64, stale_since_ms: Option<u64>) -> Self {
+        let standing = Standing::of(&tally, read_at_ms, stale_since_ms);
+        let scores = Scores { votes: shown_votes(&tally).unwrap_or_default(), standing };
+        let scores = serde_json::to_string(&scores).expect("scores are plain text and numbers");
+        Self { tally, read_at_ms, stale_since_ms, scores }
+    }
+
+    /// The poll.
+    pub(crate) fn poll(&self) -> &Poll {
+        &self.tally.poll
+    }
+
+    /// Turnout; never hidden.
+    pub(crate) fn voters(&self) -> u64 {
+        self.tally.figures.voters
+    }
+
+    /// The votes, as many as the poll has options; `None` while they are hidden.
+    pub(crate) fn votes(&self) -> Option<Vec<u64>> {
+        shown_votes(&self.tally).map(|votes| votes.into_values().collect())
+    }
+
+    /// Since when the scores stand still because the ledger can't be read, in milliseconds since 1970.
+    pub(crate) fn stale_since_ms(&self) -> Option<u64> {
+        self.stale_since_ms
+    }
+
+    /// What the event `scores` carries: JSON, as a string, with the votes by option key on its top level.
+    pub(crate) fn scores(&self) -> &str {
+        &self.scores
+    }
+
+    /// The answer of `/api/polls/{poll}/tally`.
+    pub(crate) fn body(&self) -> TallyBody {
+        TallyBody {
+            votes: shown_votes(&self.tally),
+            standing: Standing::of(&self.tally, self.read_at_ms, self.stale_since_ms),
+        }
+    }
+
+    /// Whether a screen that shows `other` would show the same.
+    pub(crate) fn shows_the_same_as(&self, other: &Self) -> bool {
+        self.tally == other.tally && self.stale_since_ms == other.stale_since_ms
+    }
+}
+
+/// Votes by option key; `None` while they are hidden.
+type Votes = BTreeMap<char, u64>;
+
+fn shown_votes(tally: &Tally) -> Option<Votes> {
+    if tally.poll.is_hidden() {
+        return None;
+    }
+    let votes = |index| tally.figures.votes.get(index).copied().unwrap_or_default();
+    Some((0..tally.poll.options().len()).map(|index| (option_key(index), votes(index))).collect())
+}
+
+/// What the event `scores` carries. Option keys are one letter and the other fields longer, so they never meet.
+#[derive(Serialize)]
+struct Scores {
+    #[serde(flatten)]
+    votes: Votes,
+    #[serde(flatten)]
+    standing: Standing,
+}
+
+/// The present score of a poll.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TallyBody {
+    /// Votes by option key; `null` while the results are hidden.
+    #[schema(value_type = Option<BTreeMap<String, u64>>, example = json!({"a": 12, "b": 3}))]
+    votes: Option<Votes>,
+    #[serde(flatten)]
+    standing: Standing,
+}
+
+/// Everything about a tally but the votes.
+#[derive(Debug, Serialize, ToSchema)]
+struct Standing {
+    /// The poll's id.
+    #[schema(example = "main")]
+    poll: String,
+    /// What is asked.
+    #[schema(example = "Cats or Dogs?")]
+    question: String,
+    /// `waiting` (not opened yet), `open` or `closed`.
+    #[schema(example = "open")]
+    state: &'static str,
+    /// Whether ballots are taken.
+    open: bool,
+    /// `live`, or `hidden`: only the turnout is shown.
+    #[schema(example = "live")]
+    results: &'static str,
+    /// Turnout: how many voters have a ballot that counts.
+    #[schema(example = 15)]
+    voters: u64,
+    /// Ballots of this poll in the ledger, over all rounds and changed votes.
+    #[schema(example = 17)]
+    counted: u64,
+    /// How far the log is counted.
+    #[schema(example = "1700000000000-0")]
+    position: String,
+    /// Which round of the poll this is; a reset begins the next.
+    #[schema(example = 1)]
+    round: u32,
+    /// Changes when the question, the options or the visibility of the votes do: a page made for another edition
+    /// is to be made anew.
+    #[schema(example = "9f3c5a1e07b2d846")]
+    edition: String,
+    /// When these figures were read from the ledger, in milliseconds since 1970.
+    at: u64,
+    /// Since when the figures stand still because the ledger can't be read; absent while it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_since: Option<u64>,
+}
+
+impl Standing {
+    fn of(Tally { poll, figures, position }: &Tally, read_at_ms: u64, stale_since_ms: Option<u64>) -> Self {
+        Self {
+            poll: poll.id().to_string(),
+            question: poll.question().to_owned(),
+            state: state_name(poll.state()),
+            open: poll.is_open(),
+            results: match poll.results() {
+                Visibility::Live => "live",
+                Visibility::Hidden => "hidden",
+            },
+            voters: figures.voters,
+            counted: figures.counted,
+            position: position.to_string(),
+            round: poll.round(),
+            edition: edition(poll),
+            at: read_at_ms,
+            stale_since: stale_since_ms,
+        }
+    }
+}
+
+/// `waiting`, `open` or `closed`.
+pub(crate) fn state_name(state: PollState) -> &'static str {
+    match state {
+        PollState::Waiting => "waiting",
+        PollState::Open => "open",
+        PollState::Closed => "closed",
+    }
+}
+
+/// A fingerprint of what a page is made of, apart from the figures: question, options, and whether votes are
+/// shown. FNV-1a rather than the standard hasher, so that replicas of two releases agree on it.
+pub(crate) fn edition(poll: &Poll) -> String {
+    let parts = std::iter::once(poll.question()).chain(poll.options().iter().map(String::as_str));
+    // 0xff ends a part; it never occurs in UTF-8.
+    let bytes = parts.flat_map(|part| part.bytes().chain([0xff])).chain([u8::from(poll.is_hidden())]);
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Figures, PollChange, PollId, PollSpec, Position};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn tally(votes: &[u64]) -> Tally {
+        let options = (0..votes.len()).map(|index| format!("Option {index}"));
+        let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap();
+        let figures = Figures { votes: votes.to_vec(), voters: votes.iter().sum(), counted: 40 };
+        Tally { poll, figures, position: Position::new(1_700_000_000_000, 3).unwrap() }
+    }
+
+    #[test]
+    fn scores_are_what_the_example_app_reads_and_more_beside() {
+        let present = Present::new(tally(&[12, 3]), 1_700_000_000_500);
+        let scores: Value = serde_json::from_str(present.scores()).unwrap();
+        assert_eq!(
+            scores,
+            json!({
+                "a": 12, "b": 3, "voters": 15, "counted": 40, "open": true, "state": "open", "results": "live",
+                "poll": "main", "question": "Which?", "position": "1700000000000-3", "round": 1,
+                "edition": edition(present.poll()), "at": 1_700_000_000_500_u64,
+            })
+        );
+    }
+
+    #[test]
+    fn hidden_votes_are_in_nothing_that_leaves() {
+        let mut tally = tally(&[12_345, 67_890]);
+        tally.poll = tally.poll.after(&PollChange::Hide, true).unwrap();
+        let present = Present::new(tally, 0);
+        assert_eq!(present.votes(), None);
+        let body = serde_json::to_string(&present.body()).unwrap();
+        for text in [present.scores(), &body] {
+            assert!(!text.contains("12345") && !text.contains("67890") && !text.contains("\"a\""), "{text}");
+            assert!(text.contains("\"voters\":80235"), "{text}");
+        }
+    }
+
+    #[test]
+    fn stale_scores_say_since_when_and_stay_at_the_first_time() {
+        let stale = Present::new(tally(&[1, 0]), 1_000).stale();
+        assert_eq!(stale.stale_since_ms(), Some(1_000));
+        assert_eq!(stale.stale().stale_since_ms(), Some(1_000));
+        assert!(stale.scores().contains("\"stale_since\":1000"));
+        assert!(!stale.shows_the_same_as(&Present::new(tally(&[1, 0]), 1_000)));
+    }
+
+    #[test]
+    fn the_edition_tells_apart_what_a_page_shows() {
+        let poll =
+            |question: &str, options: [&str; 2]| Poll::new(PollId::MAIN, PollSpec::simple(question, options)).unwrap();
+        let first = poll("Which?", ["ab", "c"]);
+        assert_eq!(edition(&first), edition(&first.after(&PollChange::Close, true).unwrap()));
+        assert_ne!(edition(&first), edition(&poll("Which?", ["a", "bc"])));
+        assert_ne!(edition(&first), edition(&first.after(&PollChange::Hide, true).unwrap()));
+    }
+}

@@ -1,0 +1,113 @@
+//! The settings of the program `result`: flags and environment, read once.
+
+use std::net::SocketAddr;
+
+use clap::{Parser, Subcommand};
+use domain::Secret;
+use scrutin_result::{Config, DEFAULT_MAX_VIEWERS, Timing};
+use service::{
+    counterpart::Counterpart,
+    settings::{AdminSettings, Hidden, PublicUrl, secret, token},
+};
+
+/// The port of the voting pages where `VOTE_URL` is not set.
+const VOTE_PORT: u16 = 8080;
+
+/// Shows the tallies of the PostgreSQL ledger live, on pages and over Socket.IO.
+///
+/// Any number of these may run side by side; each reads the ledger for itself.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "result", version)]
+pub(crate) struct Settings {
+    /// What to do; without a command: serve
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Address of the pages, of Socket.IO and of the API
+    #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8081")]
+    pub(crate) listen_addr: SocketAddr,
+    /// Secret of this installation, at least 32 bytes; the same for all services, and never changed
+    #[arg(long, env = "SECRET_KEY", value_parser = secret, hide_env_values = true)]
+    pub(crate) secret_key: Secret,
+    /// What the organiser must know, at least 16 characters; without it nobody can fetch what is not public
+    #[arg(long, env = "ORGANISER_TOKEN", value_parser = token, hide_env_values = true)]
+    pub(crate) organiser_token: Option<Hidden>,
+    /// The ledger: address of PostgreSQL, `postgres://user:password@host[:port]/database`
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        default_value = "postgres://postgres:postgres@127.0.0.1:5432/postgres",
+        hide_env_values = true
+    )]
+    pub(crate) database_url: Hidden,
+    /// Where browsers find the voting pages, such as `https://vote.example.org`; without it: the same host, port 8080
+    #[arg(long, env = "VOTE_URL")]
+    pub(crate) vote_url: Option<PublicUrl>,
+    /// Where browsers find this service; without it: wherever they come by
+    #[arg(long, env = "RESULT_URL")]
+    pub(crate) result_url: Option<PublicUrl>,
+    /// Origins of further pages that may connect to the live scores, separated by commas
+    #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub(crate) allowed_origins: Vec<PublicUrl>,
+    /// Viewers of the live scores at once, at most; those beyond are told to come again later
+    #[arg(long, env = "MAX_VIEWERS", default_value_t = DEFAULT_MAX_VIEWERS)]
+    pub(crate) max_viewers: usize,
+    /// Health, metrics and log
+    #[command(flatten)]
+    pub(crate) admin: AdminSettings,
+}
+
+/// What else the program does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Ask the service on this machine whether it is ready: exit code 0 if it is, 1 if not
+    Healthcheck,
+}
+
+impl Settings {
+    /// What the service itself must be told.
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            secret: self.secret_key.clone(),
+            organiser_token: self.organiser_token.clone(),
+            vote: self.vote_url.clone().map_or(Counterpart::Port(VOTE_PORT), Counterpart::Fixed),
+            result_url: self.result_url.clone(),
+            allowed_origins: self.allowed_origins.clone(),
+            instance: service::instance(),
+            max_viewers: self.max_viewers,
+            timing: Timing::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(arguments: &[&str]) -> Result<Settings, clap::Error> {
+        let key = "k".repeat(32);
+        let always = ["result", "--secret-key", &key];
+        Settings::try_parse_from(always.iter().chain(arguments))
+    }
+
+    #[test]
+    fn little_must_be_set_and_the_rest_has_defaults() {
+        let read = settings(&[]).unwrap();
+        assert_eq!(read.listen_addr.port(), 8081);
+        assert_eq!(read.config().vote, Counterpart::Port(VOTE_PORT));
+        assert!(read.config().allowed_origins.is_empty());
+        let read = settings(&["--allowed-origins", "https://a.example,http://b.example:8000"]).unwrap();
+        let origins: Vec<_> = read.allowed_origins.iter().map(PublicUrl::as_str).collect();
+        assert_eq!(origins, ["https://a.example", "http://b.example:8000"]);
+    }
+
+    #[test]
+    fn wrong_values_are_refused_and_secrets_are_not_shown() {
+        for bad in [["--organiser-token", "short"], ["--allowed-origins", "*"], ["--max-viewers", "-1"]] {
+            assert!(settings(&bad).is_err(), "{bad:?}");
+        }
+        let read =
+            settings(&["--database-url", "postgres://u:hunter2@db", "--organiser-token", "hunter2-hunter2-hunter2"]);
+        let shown = format!("{:?}", read.unwrap());
+        assert!(!shown.contains("hunter2") && !shown.contains("kkkk"), "{shown}");
+    }
+}

@@ -1,0 +1,156 @@
+// Keeps the live page up: writes the scores that come over the socket into the page that the server made.
+// Without this script the page shows the same figures and loads itself again every few seconds.
+
+import { Socket } from "./socket.js";
+
+// The server sends scores at least every 10 s; without any for this long, something on the way is stuck.
+const SILENCE_MS = 30_000;
+// Where WebSockets don't get through, the scores are fetched this often.
+const FETCH_EVERY_MS = 5_000;
+// A page of another edition is made anew, at most this often, and not by all screens at once.
+const RENEW_EVERY_MS = 5_000;
+const RENEW_JITTER_MS = 500;
+
+const lang = document.documentElement.lang;
+const numbers = new Intl.NumberFormat(lang);
+const times = new Intl.DateTimeFormat(navigator.languages.find((own) => own.startsWith(lang)) ?? lang, { timeStyle: "medium" });
+
+let page = document.getElementById("poll");
+const poll = page.dataset.poll;
+let connected = false;
+let everConnected = false;
+let staleSince = null;
+let position = 0;
+let heardAt = performance.now();
+let renewedAt = -Infinity;
+let renewing = false;
+
+// 62% in English, 62 % in French; 0 % and 100 % only for none and all, as `share.rs` has it.
+function percent(votes, voters) {
+  const sign = lang === "fr" ? "\u202f%" : "%";
+  const rounded = voters === 0 ? 0 : Math.round((votes * 100) / voters);
+  if (rounded === 0 && votes > 0) return `<1${sign}`;
+  if (rounded >= 100 && votes < voters) return `>99${sign}`;
+  return `${rounded}${sign}`;
+}
+
+function write(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+function setLevel(row, votes, voters) {
+  const level = row.querySelector(".level");
+  const placed = level.firstElementChild.getAttribute("x");
+  if (placed !== "0") {
+    // The server placed the bar with attributes, which don't move smoothly. From now on it is moved by styles,
+    // from where it is: hence no transition before the layout is known.
+    level.style.transition = "none";
+    level.style.transform = `translateX(${placed})`;
+    for (const rect of level.children) rect.setAttribute("x", "0");
+    level.getBoundingClientRect();
+    level.style.transition = "";
+  }
+  level.style.transform = `translateX(${voters === 0 ? -100 : Math.min(0, (votes / voters) * 100 - 100)}%)`;
+}
+
+function show(scores) {
+  if (scores.poll !== poll || !isNewer(scores)) return;
+  heardAt = performance.now();
+  staleSince = scores.stale_since ?? null;
+  if (scores.edition !== page.dataset.edition) {
+    renew();
+    return showConnection();
+  }
+  for (const row of page.querySelectorAll("tr[data-key]")) {
+    const votes = Number(scores[row.dataset.key] ?? 0);
+    write(row.querySelector(".share"), percent(votes, scores.voters));
+    write(row.querySelector(".count"), numbers.format(votes));
+    setLevel(row, votes, scores.voters);
+  }
+  write(document.getElementById("turnout"), turnout(scores.voters));
+  write(document.getElementById("state"), page.dataset[`state${scores.state[0].toUpperCase()}${scores.state.slice(1)}`]);
+  page.dataset.state = scores.state;
+  showConnection();
+}
+
+// Replicas read the ledger each for itself: after a reconnection scores may be older than what is shown.
+// Figures that lag behind for good (a restored ledger) are taken as soon as they stand still.
+function isNewer(scores) {
+  const [millis, sequence] = scores.position.split("-").map(Number);
+  const scorePosition = millis + sequence / 2 ** 20;
+  const newer = scorePosition >= position || performance.now() - heardAt > SILENCE_MS / 2;
+  if (newer) position = scorePosition;
+  return newer;
+}
+
+function turnout(voters) {
+  const { turnoutNone, turnoutOne, turnoutMany } = page.dataset;
+  if (voters === 0) return turnoutNone;
+  return voters === 1 ? turnoutOne : turnoutMany.replace("{count}", numbers.format(voters));
+}
+
+function showConnection() {
+  const { connectionLive, connectionConnecting, connectionReconnecting, connectionStale } = page.dataset;
+  const element = document.getElementById("connection");
+  const kind = staleSince !== null ? "stale" : connected ? "live" : "reconnecting";
+  element.dataset.kind = kind;
+  const texts = {
+    live: connectionLive,
+    reconnecting: everConnected ? connectionReconnecting : connectionConnecting,
+    stale: connectionStale.replace("{time}", staleSince === null ? "" : times.format(staleSince)),
+  };
+  write(element, texts[kind]);
+}
+
+// Question, options or visibility changed: takes the whole page from the server again.
+function renew() {
+  if (renewing) return;
+  renewing = true;
+  const early = Math.max(0, renewedAt + RENEW_EVERY_MS - performance.now());
+  setTimeout(async () => {
+    renewedAt = performance.now();
+    try {
+      const response = await fetch(location.href, { cache: "no-store" });
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+      const replacement = fresh.getElementById("poll");
+      if (!response.ok || !replacement) return;
+      page.replaceWith(replacement);
+      page = replacement;
+      document.title = fresh.title;
+      showConnection();
+    } catch {
+      // The next scores bring us here again.
+    } finally {
+      renewing = false;
+    }
+  }, early + Math.random() * RENEW_JITTER_MS);
+}
+
+async function fetchScores() {
+  if (connected) return;
+  try {
+    const response = await fetch(`/api/polls/${poll}/tally`, { cache: "no-store" });
+    if (!response.ok) return;
+    const { votes, ...rest } = await response.json();
+    show({ ...votes, ...rest });
+  } catch {
+    // The server is away; the socket goes on trying.
+  }
+}
+
+const socket = new Socket("/socket.io/", { poll }, {
+  event(name, argument) {
+    if (name === "scores") show(JSON.parse(argument));
+  },
+  state(now) {
+    connected = now;
+    everConnected ||= now;
+    heardAt = performance.now();
+    showConnection();
+  },
+});
+
+setInterval(() => {
+  fetchScores();
+  if (connected && performance.now() - heardAt > SILENCE_MS) socket.restart();
+}, FETCH_EVERY_MS + Math.random() * 500);

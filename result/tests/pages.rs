@@ -1,0 +1,228 @@
+//! Pages and the API: what people and programs read without a socket.
+
+#![allow(clippy::unwrap_used, reason = "clippy does not see that helpers beside #[test] functions are tests")]
+
+mod support;
+
+use domain::{Inclusion, PollChange, PollId, PollSpec, Position, Receipt, VoterId};
+use http::{StatusCode, header};
+use serde_json::json;
+use support::{App, secret, spawn_app};
+
+fn receipt_of(poll: PollId) -> String {
+    let voter = VoterId::of_cookie(&secret(), poll, b"somebody");
+    Receipt { position: Position::new(1_795_423_500_123, 4).unwrap(), voter }.encode(&secret(), poll)
+}
+
+async fn in_french(app: &App, path: &str) -> String {
+    let request = app.http.get(app.url(path)).header(header::ACCEPT_LANGUAGE, "fr");
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn the_page_shows_the_present_figures_without_any_script() {
+    let app = spawn_app().await;
+    app.ledger.vote_many("main", 0, 1_234);
+    app.ledger.vote_many("main", 1, 411);
+    let page = app.page("/").await;
+    for expected in ["Cats or Dogs?", "1,234", "75%", "411", "25%", "1,645 voters", "Voting is open", "instance-1"] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    assert!(page.contains(r#"<noscript><meta http-equiv="refresh""#));
+    let page = in_french(&app, "/p/main").await;
+    for expected in ["lang=\"fr\"", "1\u{202f}234", "75\u{202f}%", "1\u{202f}645 votants"] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+}
+
+#[tokio::test]
+async fn no_votes_look_like_no_votes() {
+    let app = spawn_app().await;
+    let page = app.page("/").await;
+    assert!(page.contains("No votes yet"));
+    assert_eq!(page.matches("x=\"-100.0%\"").count(), 3, "both bars, one with a pattern, are out of sight: {page}");
+    assert!(!page.contains("50%"));
+}
+
+#[tokio::test]
+async fn options_keep_their_order_whoever_leads() {
+    let app = spawn_app().await;
+    app.ledger.vote_many("main", 1, 100);
+    let page = app.page("/").await;
+    assert!(page.find("Cats</th>").unwrap() < page.find("Dogs</th>").unwrap());
+}
+
+#[tokio::test]
+async fn a_hidden_result_shows_the_turnout_and_neither_votes_nor_bars() {
+    let app = spawn_app().await;
+    app.ledger.vote_many("main", 0, 77);
+    app.ledger.vote_many("main", 1, 11);
+    app.ledger.change("main", &PollChange::Hide);
+    let page = app.page("/").await;
+    assert!(page.contains("88 voters") && page.contains("The organiser will reveal the result."));
+    assert!(!page.contains("77") && !page.contains("<table") && !page.contains("data-key"), "{page}");
+    let tally = app.json("/api/polls/main/tally").await;
+    assert_eq!((&tally["votes"], &tally["voters"]), (&json!(null), &json!(88)));
+}
+
+#[tokio::test]
+async fn states_are_said() {
+    let app = spawn_app().await;
+    app.ledger.change("main", &PollChange::Close);
+    assert!(app.page("/").await.contains("id=\"state\">Voting is closed"));
+}
+
+#[tokio::test]
+async fn markup_in_a_poll_is_shown_and_never_run() {
+    let app = spawn_app().await;
+    let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}";
+    app.ledger.create("evil", PollSpec::simple(evil, [evil, "</table>"]));
+    for path in ["/p/evil", &format!("/p/evil/receipts/{}", receipt_of(PollId::parse("evil").unwrap()))] {
+        let page = app.page(path).await;
+        assert!(!page.contains("<script>") && !page.contains("<img") && page.matches("</table>").count() < 2, "{page}");
+        assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("{{ 7*7 }}"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_says_where_to_vote() {
+    let app = spawn_app().await;
+    app.ledger.create("lunch", PollSpec::simple("Lunch?", ["Yes", "No"]));
+    let page = app.page("/p/lunch").await;
+    assert!(page.contains("href=\"https://vote.example.org/p/lunch\">vote.example.org/p/lunch</a>"), "{page}");
+    assert!(page.contains("class=\"qr\""));
+    assert!(app.page("/").await.contains("href=\"https://vote.example.org\">vote.example.org</a>"));
+}
+
+#[tokio::test]
+async fn unknown_addresses_are_a_page_for_people_and_a_problem_for_programs() {
+    let app = spawn_app().await;
+    for path in ["/p/nowhere", "/p/NO%20ID", "/p/main/receipts/nonsense", "/nothing"] {
+        let answer = app.get(path).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text().await.unwrap().contains("<h1>"), "{path}");
+    }
+    for (path, code) in [
+        ("/api/polls/nowhere/tally", "unknown-poll"),
+        ("/api/polls/NO%20ID/tally", "unknown-poll"),
+        ("/api/polls/main/receipts/nonsense", "receipt-unknown"),
+        ("/api/nothing", "not-found"),
+    ] {
+        let answer = app.get(path).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(answer.json::<serde_json::Value>().await.unwrap()["code"], code);
+    }
+}
+
+#[tokio::test]
+async fn the_tally_is_what_the_ledger_holds() {
+    let app = spawn_app().await;
+    app.ledger.vote_many("main", 0, 12);
+    app.ledger.vote_many("main", 1, 3);
+    let tally = app.json("/api/polls/main/tally").await;
+    assert_eq!(tally["votes"], json!({"a": 12, "b": 3}));
+    assert_eq!((&tally["poll"], &tally["question"]), (&json!("main"), &json!("Cats or Dogs?")));
+    assert_eq!((&tally["voters"], &tally["counted"], &tally["open"]), (&json!(15), &json!(15), &json!(true)));
+    assert_eq!(tally["position"], "1795423500123-2");
+}
+
+#[tokio::test]
+async fn receipts_say_whether_a_ballot_is_counted() {
+    let app = spawn_app().await;
+    app.ledger.vote_many("main", 0, 9);
+    let receipt = receipt_of(PollId::MAIN);
+    for (inclusion, status, headline) in [
+        (Inclusion::Counted, "counted", "Your ballot is counted"),
+        (Inclusion::Replaced, "replaced", "A later ballot replaced this one"),
+        (Inclusion::PastRound, "past_round", "This ballot is of a past round"),
+        (Inclusion::Waiting, "waiting", "Your ballot waits to be counted"),
+        (Inclusion::Missing, "missing", "This ballot is not in the ledger"),
+    ] {
+        *app.ledger.inclusion.lock().unwrap() = inclusion;
+        let body = app.json(&format!("/api/polls/main/receipts/{receipt}")).await;
+        assert_eq!(body, json!({"status": status, "cast_at": "2026-11-23T08:45:00.123Z"}));
+        let page = app.page(&format!("/p/main/receipts/{receipt}")).await;
+        assert!(page.contains(headline) && page.contains("23 November 2026, 08:45:00 UTC"), "{page}");
+        assert!(!page.contains("Cats</"), "never the choice: {page}");
+        assert_eq!(page.contains("http-equiv=\"refresh\""), inclusion == Inclusion::Waiting);
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_of_another_poll_or_installation_is_none() {
+    let app = spawn_app().await;
+    app.ledger.create("lunch", PollSpec::simple("Lunch?", ["Yes", "No"]));
+    let elsewhere = domain::Secret::parse(&"z".repeat(32)).unwrap();
+    let voter = VoterId::from_bytes([7; 16]);
+    let forged = Receipt { position: Position::ZERO, voter }.encode(&elsewhere, PollId::MAIN);
+    for path in [format!("/p/lunch/receipts/{}", receipt_of(PollId::MAIN)), format!("/p/main/receipts/{forged}")] {
+        assert_eq!(app.get(&path).await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(app.get(&path.replace("/p/", "/api/polls/")).await.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn while_nothing_can_be_read_pages_say_so_and_try_again() {
+    let app = spawn_app().await;
+    app.ledger.set_down(true);
+    for path in ["/".to_owned(), format!("/p/main/receipts/{}", receipt_of(PollId::MAIN))] {
+        let answer = app.get(&path).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key(header::RETRY_AFTER));
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("be read at present") && page.contains("http-equiv=\"refresh\""), "{page}");
+        let answer = app.get(&path.replace("/p/main/", "/api/polls/main/")).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!(app.json("/api/polls/main/tally").await["code"], "unavailable");
+}
+
+#[tokio::test]
+async fn every_page_keeps_to_itself() {
+    let app = spawn_app().await;
+    let receipt = format!("/p/main/receipts/{}", receipt_of(PollId::MAIN));
+    for path in ["/", "/p/main", "/p/nowhere", &receipt, "/nothing", "/api/polls/main/tally", "/static/result.css"] {
+        let answer = app.get(path).await;
+        let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        let body = answer.text().await.unwrap();
+        assert!(
+            path.starts_with("/static") || !body.contains(" style=") && !body.contains("<script>"),
+            "{path}: {body}"
+        );
+    }
+    let answer = app.get(&receipt).await;
+    assert_eq!(answer.headers()[header::REFERRER_POLICY], "no-referrer");
+}
+
+#[tokio::test]
+async fn scripts_and_styles_are_served_and_may_be_kept() {
+    let app = spawn_app().await;
+    let page = app.page("/").await;
+    for file in ["result.js", "result.css", "base.css", "icon.svg"] {
+        let address = page.split('"').find(|text| text.starts_with(&format!("/static/{file}?v="))).expect(file);
+        let answer = app.get(address).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{address}");
+        assert!(answer.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"), "{address}");
+    }
+    let module = app.get("/static/socket.js").await;
+    assert!(module.headers()[header::CONTENT_TYPE].to_str().unwrap().contains("javascript"));
+}
+
+#[tokio::test]
+async fn the_api_is_described() {
+    let app = spawn_app().await;
+    let description = app.json("/api/openapi.json").await;
+    for path in ["/api/polls/{poll}/tally", "/api/polls/{poll}/receipts/{receipt}"] {
+        assert!(description["paths"][path]["get"].is_object(), "{path}");
+    }
+    let tally = app.json("/api/polls/main/tally").await;
+    let schema = description["components"]["schemas"]["TallyBody"].to_string();
+    let standing = description["components"]["schemas"]["Standing"].to_string();
+    for field in tally.as_object().unwrap().keys() {
+        let quoted = format!("\"{field}\"");
+        assert!(schema.contains(&quoted) || standing.contains(&quoted), "{field} is not described: {schema}");
+    }
+}
