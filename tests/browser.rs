@@ -11,8 +11,10 @@ use testkit::{
 /// The share of the width that the bar of an option takes, as drawn.
 async fn bar(browser: &Browser, key: &str) -> f64 {
     let script = format!(
-        "const fill = document.querySelector('[data-option=\"{key}\"] .fill'); \
-         return fill.getBoundingClientRect().width / fill.parentElement.getBoundingClientRect().width;"
+        "const row = document.querySelector('tr[data-key=\"{key}\"]'); \
+         const bar = row.querySelector('.bar').getBoundingClientRect(); \
+         const fill = row.querySelector('.level').getBoundingClientRect(); \
+         return (Math.min(fill.right, bar.right) - bar.left) / bar.width;"
     );
     browser.run(&script).await.as_f64().unwrap_or_default()
 }
@@ -72,12 +74,12 @@ async fn a_screen_says_when_it_is_cut_off_and_comes_back_by_itself() {
     let driver = Driver::start().await;
     let screen = driver.open(Setup { size: PROJECTOR, ..Setup::default() }).await;
     screen.goto(&services.result.url()).await;
-    screen.find("[data-state=live]").await;
+    screen.find("[data-kind=live]").await;
     services.result.program.kill();
-    screen.find("[data-state=reconnecting]").await;
+    screen.find("[data-kind=reconnecting]").await;
     let posted = reqwest::Client::new().post(services.vote.url()).form(&[("vote", "a")]).send().await;
     assert!(posted.unwrap().status().as_u16() < 500, "voting goes on without the result service");
     services.result.program.start_again();
-    screen.find("[data-state=live]").await;
+    screen.find("[data-kind=live]").await;
     wait::until_true("the present scores", || async { bar(&screen, "a").await > 0.95 }).await;
 }

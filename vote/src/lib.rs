@@ -1,1 +1,89 @@
-//! Placeholder.
+//! The ballot box: takes ballots over HTTP and puts them on the log. Knows no ledger and no result.
+//!
+//! [`router`] is all there is; the program `vote` serves it before the Redis log, the all-in-one before SQLite.
+//!
+//! | path | |
+//! |---|---|
+//! | `/`, `/p/{poll}` | the voting page and its form |
+//! | `/api/…` | the same for programs, and the organiser's requests |
+//! | `/static/…`, `/language/{tag}` | files; the switch in the footer |
+
+mod api;
+mod app;
+mod body;
+mod booth;
+mod cookies;
+mod explain;
+mod form;
+mod messages;
+mod outage_log;
+mod poll_cache;
+mod refusal;
+#[cfg(test)]
+mod testing;
+mod voting_page;
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{MethodRouter, get, post},
+};
+use domain::{BallotBox, Secret};
+use service::{
+    assets,
+    counterpart::Counterpart,
+    http_metrics, language_switch,
+    settings::{Hidden, PublicUrl},
+};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+
+use crate::app::{App, StaticFiles};
+
+/// What the service must be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The installation's secret: pseudonyms, cookies and receipts come from it.
+    pub secret: Secret,
+    /// What the organiser must know; without it nobody can manage polls.
+    pub organiser_token: Option<Hidden>,
+    /// Where browsers find the results.
+    pub result: Counterpart,
+    /// Where browsers find this service, if that is known: posts from there are let in whatever the `Host`, and
+    /// cookies are `Secure` if it is https.
+    pub vote_url: Option<PublicUrl>,
+    /// The name of this instance, for the pages' footer.
+    pub instance: String,
+}
+
+/// The whole service before a ballot box.
+pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
+    if config.organiser_token.is_none() {
+        tracing::warn!("ORGANISER_TOKEN is not set: nobody can create, open or close polls here");
+    }
+    let app = Arc::new(App::new(config, ballots));
+    Router::new()
+        .route("/", voting())
+        .route("/p/{poll}", voting())
+        .merge(api::router().layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
+        .merge(files())
+        .fallback(explain::no_such_page)
+        .method_not_allowed_fallback(explain::method_not_allowed)
+        .layer(CatchPanicLayer::custom(explain::caught))
+        .layer(explain::same_site_only(&app))
+        .layer(middleware::from_fn_with_state(app.clone(), explain::explain))
+        .layer(middleware::from_fn(http_metrics::observe))
+        .with_state(app)
+}
+
+/// Pages are compressed; the answer to a ballot has no body to compress.
+fn voting() -> MethodRouter<Arc<App>> {
+    get(voting_page::show).layer(CompressionLayer::new()).merge(post(voting_page::cast))
+}
+
+fn files() -> Router<Arc<App>> {
+    Router::new()
+        .route("/static/{*path}", get(assets::serve::<StaticFiles>))
+        .route("/language/{tag}", get(language_switch::switch))
+        .layer(CompressionLayer::new())
+}

@@ -1,2 +1,54 @@
-//! Placeholder.
-fn main() {}
+//! The program `vote`: wires the voting service to the log on Redis. Nothing is decided here.
+
+mod settings;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use domain::BallotBox;
+use log_redis::{RedisBallotBox, RedisUrl};
+use service::{
+    admin, http_server,
+    settings::{fail, parse},
+    telemetry,
+};
+
+use crate::settings::{Command, Settings};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let settings: Settings = parse();
+    match settings.command {
+        None => serve(&settings).await,
+        Some(Command::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
+    }
+}
+
+/// Serves until told to stop.
+async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let redis: RedisUrl =
+        settings.redis_url.reveal().parse().unwrap_or_else(|error| fail("vote", &format!("REDIS_URL: {error}")));
+    telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("vote", &error.to_string()));
+    let metrics = telemetry::metrics()?;
+
+    let shutdown = http_server::shutdown_signal()?;
+    let admin_listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
+    let listener = http_server::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
+
+    let ballots = RedisBallotBox::new(&redis, settings.partitions);
+    let asked = ballots.clone();
+    let readiness = admin::readiness(move || {
+        let ballots = asked.clone();
+        async move { ballots.ready().await.map_err(|error| error.to_string()) }
+    });
+    admin::spawn(admin_listener, readiness, metrics, shutdown.clone());
+
+    let router = scrutin_vote::router(settings.config(), ballots);
+    tracing::info!(listen.addr = %listener.local_addr()?, redis = ?redis, partitions = settings.partitions.count(), "vote.started");
+    http_server::serve(listener, router, shutdown).await?;
+    tracing::info!("vote.stopped");
+    Ok(ExitCode::SUCCESS)
+}

@@ -182,7 +182,7 @@ pub enum PollChange {
     Reset,
     /// Put the poll in the public list, or take it out.
     List(bool),
-    /// Another question, other options or rules. Refused once there are ballots.
+    /// Another question, other options or rules; state, visibility and listing stay. Refused once there are ballots.
     Rewrite(Box<PollSpec>),
 }
 
@@ -284,7 +284,11 @@ impl Poll {
             PollChange::Reset => next.round = self.round.saturating_add(1),
             PollChange::List(listed) => next.spec.listed = *listed,
             PollChange::Rewrite(_) if has_ballots => return Err(ChangeRefused::HasBallots),
-            PollChange::Rewrite(spec) => next.spec = checked((**spec).clone())?,
+            // Opening, closing, hiding and listing are changes of their own, and may have come in between.
+            PollChange::Rewrite(spec) => {
+                let PollSpec { state, results, listed, .. } = self.spec;
+                next.spec = checked(PollSpec { state, results, listed, ..(**spec).clone() })?;
+            }
         }
         Ok(next)
     }
@@ -415,6 +419,8 @@ mod tests {
         assert_eq!(poll.after(&PollChange::Reset, true).unwrap().round(), 2);
         let other = PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes", "No"])));
         assert_eq!(poll.after(&other, true), Err(ChangeRefused::HasBallots));
-        assert_eq!(poll.after(&other, false).unwrap().question(), "Tea?");
+        let closed = poll.after(&PollChange::Close, false).unwrap();
+        let rewritten = closed.after(&other, false).unwrap();
+        assert_eq!((rewritten.question(), rewritten.state()), ("Tea?", PollState::Closed));
     }
 }

@@ -1,0 +1,78 @@
+//! Casting a ballot over the API.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use domain::{Choices, PollId, Receipt};
+use http::{HeaderMap, StatusCode};
+
+use super::{
+    PathText,
+    model::{NewBallot, ProblemBody, RecordedBallot},
+    path_poll,
+};
+use crate::{app::App, body, booth, cookies::Browser, refusal::Refusal};
+
+/// Cast a ballot
+///
+/// The voter is whoever the `voter` cookie names; without a valid one it is a new voter, and the answer sets the cookie.
+/// After 503 with the code `outcome-unknown` the ballot may be recorded or not: casting it again **with the cookie
+/// that the answer set** is harmless.
+#[utoipa::path(
+    post, path = "/api/polls/{poll}/ballots", tag = "voting",
+    params(("poll" = String, Path, description = "The poll's id")),
+    request_body = NewBallot,
+    responses(
+        (status = 201, description = "Recorded", body = RecordedBallot),
+        (status = 400, description = "Not JSON", body = ProblemBody),
+        (status = 403, description = "From another site's page, or a voting code is needed", body = ProblemBody),
+        (status = 404, description = "Unknown poll", body = ProblemBody),
+        (status = 409, description = "The poll is not open, or allows no change", body = ProblemBody),
+        (status = 413, description = "Over 16 KiB", body = ProblemBody),
+        (status = 415, description = "Not application/json", body = ProblemBody),
+        (status = 422, description = "Choices that don't fit the poll", body = ProblemBody),
+        (status = 503, description = "Not recorded, or not known; try again", body = ProblemBody),
+    )
+)]
+pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let read = async {
+        let ballot: NewBallot = body::json(&parts.headers, body, body::MAX_BALLOT_BYTES).await?;
+        let choices = Choices::parse(ballot.choices.iter().map(String::as_str)).map_err(Refusal::Choices)?;
+        Ok((choices, path_poll(path)?))
+    };
+    match read.await {
+        Ok((choices, id)) => put(&app, id, choices, &parts.headers).await,
+        Err(refusal) => {
+            let refusal: Refusal = refusal;
+            metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
+            refusal.problem().into_response()
+        }
+    }
+}
+
+async fn put(app: &App, id: PollId, choices: Choices, headers: &HeaderMap) -> Response {
+    let poll = match booth::poll(app, id).await {
+        Ok(poll) => poll,
+        Err(refusal) => return refusal.problem().into_response(),
+    };
+    let mut browser = Browser::of(headers, &app.config.secret);
+    let mut response = match booth::cast(app, &poll, &mut browser, choices).await {
+        Ok(recorded) => {
+            let receipt = Receipt { position: recorded.position, voter: recorded.voter };
+            let body = RecordedBallot {
+                receipt: receipt.encode(&app.config.secret, id),
+                position: recorded.position.to_string(),
+                replaces: recorded.replaces.map(|position| position.to_string()),
+            };
+            (StatusCode::CREATED, Json(body)).into_response()
+        }
+        Err(refusal) => refusal.problem().into_response(),
+    };
+    booth::set_cookies(app, &browser, &poll, response.headers_mut());
+    response
+}

@@ -1,0 +1,79 @@
+//! The same for programs: `/api/…`, JSON in and out, errors as problem details (RFC 9457).
+
+mod ballots;
+mod model;
+mod openapi;
+mod organiser;
+mod polls;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Path,
+    routing::{MethodRouter, get, post},
+};
+use domain::PollId;
+
+use crate::{app::App, refusal::Refusal};
+
+/// Every address of the API, as it stands in the OpenAPI document.
+fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 5] {
+    [
+        ("/api/polls", get(polls::list).post(polls::create)),
+        ("/api/polls/{poll}", get(polls::read).patch(polls::rewrite)),
+        ("/api/polls/{poll}/ballots", post(ballots::cast)),
+        ("/api/polls/{poll}/{change}", post(polls::change)),
+        ("/api/openapi.json", get(openapi::document)),
+    ]
+}
+
+/// The API's part of the router.
+pub(crate) fn router() -> Router<Arc<App>> {
+    routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+}
+
+/// The poll that an address names; a text that is no id names no poll.
+fn poll_id(text: &str) -> Result<PollId, Refusal> {
+    PollId::parse(text).map_err(|_| Refusal::UnknownPoll)
+}
+
+/// A path's only parameter; what is not UTF-8 once decoded names nothing.
+type PathText = Result<Path<String>, axum::extract::rejection::PathRejection>;
+
+fn path_poll(path: PathText) -> Result<PollId, Refusal> {
+    poll_id(&path.map_err(|_| Refusal::UnknownPoll)?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use axum::body::Body;
+    use http::{Method, Request, StatusCode};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_document_describes_each_route_and_method_and_no_other() {
+        let document = openapi::value();
+        let described: BTreeSet<_> = document["paths"].as_object().unwrap().keys().cloned().collect();
+        let routed: BTreeSet<_> = routes().iter().map(|(path, _)| (*path).to_owned()).collect();
+        assert_eq!(described, routed);
+
+        for (path, methods) in routes() {
+            // Everything but "not allowed" means that the method is routed; no handler gets as far as its state.
+            let app = Arc::new(App::new(crate::testing::config(), Arc::new(crate::testing::NoBallotBox)));
+            let router = Router::new().route(path, methods).with_state(app);
+            for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+                let address = path.replace("{poll}", "main").replace("{change}", "open");
+                let request = Request::builder().method(method.clone()).uri(address).body(Body::empty()).unwrap();
+                let answer = router.clone().oneshot(request).await.unwrap().status();
+                let word = method.as_str().to_lowercase();
+                let is_described = !document["paths"][path][word].is_null();
+                assert_eq!(answer != StatusCode::METHOD_NOT_ALLOWED, is_described, "{method} {path}");
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The description of the API, made from the handlers: `/api/openapi.json`.
+
+use std::sync::LazyLock;
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+
+use super::{ballots, polls};
+
+/// The whole document.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Scrutin: voting", description = "Polls and ballots. Results are another service's."),
+    paths(ballots::cast, polls::read, polls::list, polls::create, polls::change, polls::rewrite, document),
+    modifiers(&OrganiserToken),
+    tags(
+        (name = "voting", description = "For everybody"),
+        (name = "organising", description = "With the organiser's token"),
+    )
+)]
+struct Document;
+
+/// How the organiser says who they are.
+struct OrganiserToken;
+
+impl Modify for OrganiserToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("organiser", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+static JSON: LazyLock<String> =
+    LazyLock::new(|| Document::openapi().to_json().expect("a document of plain types is JSON"));
+
+/// Describe this API
+#[utoipa::path(
+    get, path = "/api/openapi.json", tag = "voting",
+    responses((status = 200, description = "This document", content_type = "application/json"))
+)]
+pub(crate) async fn document() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], JSON.as_str()).into_response()
+}
+
+/// The document, for tests.
+#[cfg(test)]
+pub(crate) fn value() -> serde_json::Value {
+    serde_json::from_str(&JSON).unwrap()
+}

@@ -1,0 +1,65 @@
+//! Reading what was posted: its type, its length, and the time it may take.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::refusal::Refusal;
+
+/// The longest ballot, in bytes.
+pub(crate) const MAX_BALLOT_BYTES: usize = 16 * 1024;
+/// The longest description of a poll, in bytes. The largest poll there can be, with every character escaped, is
+/// about 70 KB; beyond that a text that is too long is still told from a body that is too long.
+pub(crate) const MAX_POLL_BYTES: usize = 128 * 1024;
+/// How long the body of a request may take to come in.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a form is sent as.
+const FORM: &str = "application/x-www-form-urlencoded";
+/// What the API takes.
+const JSON: &str = "application/json";
+
+/// A posted form, as bytes.
+pub(crate) async fn form(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    read(headers, body, FORM, MAX_BALLOT_BYTES).await
+}
+
+/// A posted JSON value.
+pub(crate) async fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+    limit_bytes: usize,
+) -> Result<T, Refusal> {
+    let bytes = read(headers, body, JSON, limit_bytes).await?;
+    serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+        Category::Data => Refusal::JsonShape(error.to_string()),
+        Category::Syntax | Category::Eof | Category::Io => Refusal::Json(error.to_string()),
+    })
+}
+
+async fn read(headers: &HeaderMap, body: Body, expected: &'static str, limit_bytes: usize) -> Result<Bytes, Refusal> {
+    if !is_type(headers, expected) {
+        return Err(Refusal::ContentType(expected));
+    }
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|announced| announced > limit_bytes) {
+        return Err(Refusal::TooLarge(limit_bytes));
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit_bytes)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_over_limit(&error) => Err(Refusal::TooLarge(limit_bytes)),
+        Ok(Err(_)) | Err(_) => Err(Refusal::Interrupted),
+    }
+}
+
+/// Whether the media type is this one, whatever its parameters.
+fn is_type(headers: &HeaderMap, expected: &str) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(expected))
+}
+
+fn is_over_limit(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
+}

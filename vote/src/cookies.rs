@@ -1,0 +1,263 @@
+//! What a browser's cookies say: which voter it is, and what was recorded for it lately.
+//!
+//! Both cookies are signed; whatever does not verify is as good as absent, so a forged or truncated
+//! cookie makes a new voter. They decide nothing: the log decides what is recorded. The second cookie only
+//! spares the log the question "what did I vote?" when a page is shown.
+//!
+//! | cookie | holds, in URL-safe base64 |
+//! |---|---|
+//! | `voter` | token (16 random bytes) ‖ MAC (16) |
+//! | `ballots` | MAC (16) ‖ for each of the 30 polls voted in last, the newest first: length of the id (1) ‖ id ‖ round (4) ‖ choices (4; 0: not known) ‖ position (8) |
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{Choices, Poll, PollId, Position, Secret, VoterId};
+use http::{HeaderMap, HeaderValue, header};
+use subtle::ConstantTimeEq;
+
+/// The cookie that tells one voter from another.
+const VOTER_COOKIE: &str = "voter";
+/// The cookie that remembers what was recorded.
+const BALLOTS_COOKIE: &str = "ballots";
+const TOKEN_BYTES: usize = 16;
+const MAC_BYTES: usize = 16;
+/// For how many polls a browser remembers its ballot.
+const MAX_REMEMBERED: usize = 30;
+/// Bytes of one remembered ballot beside the poll's id and its length.
+const FIXED_BYTES: usize = 4 + 4 + 8;
+/// The longest `ballots` cookie there can be, in bytes before base64.
+const MAX_BALLOTS_BYTES: usize = MAC_BYTES + MAX_REMEMBERED * (1 + domain::MAX_POLL_ID_BYTES + FIXED_BYTES);
+/// One year.
+const MAX_AGE_SECONDS: u32 = 31_536_000;
+
+/// What was recorded for this browser in one poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    /// Which poll.
+    pub(crate) poll: PollId,
+    /// In which round of it; a ballot of an earlier round no longer counts.
+    pub(crate) round: u32,
+    /// What was chosen; `None` if only the fact is known.
+    pub(crate) choices: Option<Choices>,
+    /// Where the ballot stands in the log.
+    pub(crate) position: Position,
+}
+
+/// A browser, as far as its cookies tell.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    token: [u8; TOKEN_BYTES],
+    known: bool,
+    ballots: Vec<Remembered>,
+}
+
+impl Browser {
+    /// Reads the cookies; without a valid `voter` it is a new voter.
+    pub(crate) fn of(headers: &HeaderMap, secret: &Secret) -> Self {
+        let Some(token) = cookies(headers, VOTER_COOKIE).find_map(|value| voter_token(value, secret)) else {
+            return Self { token: service::random_bytes(), known: false, ballots: Vec::new() };
+        };
+        let ballots = cookies(headers, BALLOTS_COOKIE).find_map(|value| remembered(value, &token, secret));
+        Self { token, known: true, ballots: ballots.unwrap_or_default() }
+    }
+
+    /// The voter's pseudonym in a poll.
+    pub(crate) fn voter(&self, secret: &Secret, poll: PollId) -> VoterId {
+        VoterId::of_cookie(secret, poll, &self.token)
+    }
+
+    /// What was recorded for it in the present round of `poll`.
+    pub(crate) fn recorded(&self, poll: &Poll) -> Option<Remembered> {
+        self.ballots.iter().find(|ballot| ballot.poll == poll.id() && ballot.round == poll.round()).copied()
+    }
+
+    /// Whether it voted in an earlier round of `poll`, and not in the present one.
+    pub(crate) fn voted_before_reset(&self, poll: &Poll) -> bool {
+        self.ballots.iter().any(|ballot| ballot.poll == poll.id() && ballot.round < poll.round())
+    }
+
+    /// Remembers a ballot in place of an earlier one of the same poll; the oldest poll beyond the limit is forgotten.
+    pub(crate) fn remember(&mut self, ballot: Remembered) {
+        self.ballots.retain(|earlier| earlier.poll != ballot.poll);
+        self.ballots.insert(0, ballot);
+        self.ballots.truncate(MAX_REMEMBERED);
+    }
+
+    /// Sets `voter`, if the browser came without.
+    pub(crate) fn set_voter_cookie(&self, headers: &mut HeaderMap, secret: &Secret, secure: bool) {
+        if self.known {
+            return;
+        }
+        let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
+        bytes[..TOKEN_BYTES].copy_from_slice(&self.token);
+        bytes[TOKEN_BYTES..].copy_from_slice(&voter_mac(secret, &self.token));
+        set_cookie(headers, VOTER_COOKIE, &bytes, secure);
+    }
+
+    /// Sets `ballots` to what is remembered.
+    pub(crate) fn set_ballots_cookie(&self, headers: &mut HeaderMap, secret: &Secret, secure: bool) {
+        let mut bytes = Vec::with_capacity(MAC_BYTES + self.ballots.len() * (8 + FIXED_BYTES));
+        bytes.extend_from_slice(&[0; MAC_BYTES]);
+        for ballot in &self.ballots {
+            let id = ballot.poll.as_str().as_bytes();
+            bytes.push(u8::try_from(id.len()).expect("an id has at most 32 bytes"));
+            bytes.extend_from_slice(id);
+            bytes.extend_from_slice(&ballot.round.to_be_bytes());
+            bytes.extend_from_slice(&ballot.choices.map_or(0, Choices::bits).to_be_bytes());
+            bytes.extend_from_slice(&ballot.position.as_i64().to_be_bytes());
+        }
+        let mac = ballots_mac(secret, &self.token, &bytes[MAC_BYTES..]);
+        bytes[..MAC_BYTES].copy_from_slice(&mac);
+        set_cookie(headers, BALLOTS_COOKIE, &bytes, secure);
+    }
+}
+
+/// The values of all cookies of this name: a browser may send several, set for different paths or domains.
+fn cookies<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(known, _)| *known == name).map(|(_, value)| value)
+}
+
+fn voter_token(value: &str, secret: &Secret) -> Option<[u8; TOKEN_BYTES]> {
+    let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
+    let length = URL_SAFE_NO_PAD.decode_slice(value, &mut bytes).ok()?;
+    let (token, mac) = bytes[..length].split_first_chunk::<TOKEN_BYTES>()?;
+    bool::from(voter_mac(secret, token).ct_eq(mac)).then_some(*token)
+}
+
+fn remembered(value: &str, token: &[u8], secret: &Secret) -> Option<Vec<Remembered>> {
+    if value.len() > MAX_BALLOTS_BYTES.div_ceil(3) * 4 {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
+    let (mac, mut rest) = bytes.split_first_chunk::<MAC_BYTES>()?;
+    if !bool::from(ballots_mac(secret, token, rest).ct_eq(mac)) {
+        return None;
+    }
+    let mut ballots = Vec::new();
+    while !rest.is_empty() {
+        let (ballot, behind) = read_ballot(rest)?;
+        ballots.push(ballot);
+        rest = behind;
+    }
+    Some(ballots)
+}
+
+fn read_ballot(bytes: &[u8]) -> Option<(Remembered, &[u8])> {
+    let (&length, rest) = bytes.split_first()?;
+    let (id, rest) = rest.split_at_checked(usize::from(length))?;
+    let (round, rest) = rest.split_first_chunk::<4>()?;
+    let (choices, rest) = rest.split_first_chunk::<4>()?;
+    let (position, rest) = rest.split_first_chunk::<8>()?;
+    let ballot = Remembered {
+        poll: PollId::parse(str::from_utf8(id).ok()?).ok()?,
+        round: u32::from_be_bytes(*round),
+        choices: Choices::from_bits(u32::from_be_bytes(*choices)).ok(),
+        position: Position::from_i64(i64::from_be_bytes(*position))?,
+    };
+    Some((ballot, rest))
+}
+
+fn voter_mac(secret: &Secret, token: &[u8]) -> [u8; MAC_BYTES] {
+    shortened(secret.sign("cookie.voter", &[token]))
+}
+
+/// Over the voter's token as well: one voter's `ballots` is worth nothing beside another's `voter`.
+fn ballots_mac(secret: &Secret, token: &[u8], ballots: &[u8]) -> [u8; MAC_BYTES] {
+    shortened(secret.sign("cookie.ballots", &[token, ballots]))
+}
+
+fn shortened(mac: [u8; 32]) -> [u8; MAC_BYTES] {
+    *mac.first_chunk().expect("32 bytes")
+}
+
+fn set_cookie(headers: &mut HeaderMap, name: &str, bytes: &[u8], secure: bool) {
+    let secure = if secure { "; Secure" } else { "" };
+    let mut line = String::with_capacity(name.len() + bytes.len().div_ceil(3) * 4 + 80);
+    line.push_str(name);
+    line.push('=');
+    URL_SAFE_NO_PAD.encode_string(bytes, &mut line);
+    line.push_str("; Path=/; Max-Age=");
+    line.push_str(&MAX_AGE_SECONDS.to_string());
+    line.push_str("; HttpOnly; SameSite=Lax");
+    line.push_str(secure);
+    let value = HeaderValue::try_from(line).expect("base64 and attributes are header text");
+    headers.append(header::SET_COOKIE, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::PollSpec;
+
+    fn secret() -> Secret {
+        Secret::parse(&"x".repeat(32)).unwrap()
+    }
+
+    fn ballot(poll: &str, choices: u32) -> Remembered {
+        let position = Position::new(1_700_000_000_000, 7).unwrap();
+        Remembered { poll: PollId::parse(poll).unwrap(), round: 1, choices: Choices::from_bits(choices).ok(), position }
+    }
+
+    /// Sends back what was set, as a browser does.
+    fn returning(browser: &Browser) -> HeaderMap {
+        let mut set = HeaderMap::new();
+        browser.set_voter_cookie(&mut set, &secret(), false);
+        browser.set_ballots_cookie(&mut set, &secret(), false);
+        let pairs =
+            set.get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap().split(';').next().unwrap());
+        let line = pairs.collect::<Vec<_>>().join("; ");
+        HeaderMap::from_iter([(header::COOKIE, line.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_browser_is_the_same_voter_when_it_returns_and_remembers_its_ballots() {
+        let mut browser = Browser::of(&HeaderMap::new(), &secret());
+        browser.remember(ballot("lunch", 0b101));
+        browser.remember(ballot("budget", 0));
+        let back = Browser::of(&returning(&browser), &secret());
+        assert!(back.known && !browser.known);
+        assert_eq!(back.voter(&secret(), PollId::MAIN), browser.voter(&secret(), PollId::MAIN));
+        assert_eq!(back.ballots, [ballot("budget", 0), ballot("lunch", 0b101)]);
+    }
+
+    #[test]
+    fn another_voters_ballots_are_not_believed() {
+        let mut mine = Browser::of(&HeaderMap::new(), &secret());
+        mine.remember(ballot("lunch", 1));
+        let theirs = Browser::of(&HeaderMap::new(), &secret());
+        let mixed = {
+            let text = |headers: HeaderMap| headers[header::COOKIE].to_str().unwrap().to_owned();
+            let (mine, theirs) = (text(returning(&mine)), text(returning(&theirs)));
+            let voter = theirs.split("; ").next().unwrap();
+            let ballots = mine.split("; ").nth(1).unwrap();
+            HeaderMap::from_iter([(header::COOKIE, format!("{voter}; {ballots}").parse().unwrap())])
+        };
+        let browser = Browser::of(&mixed, &secret());
+        assert!(browser.known);
+        assert_eq!(browser.ballots, []);
+    }
+
+    #[test]
+    fn only_the_latest_polls_are_remembered_and_a_browser_can_hold_the_cookie() {
+        let mut browser = Browser::of(&HeaderMap::new(), &secret());
+        for poll in 0..40 {
+            browser.remember(ballot(&format!("a-poll-with-a-long-name-of-32-{poll:02}"), 1));
+        }
+        let back = Browser::of(&returning(&browser), &secret());
+        assert_eq!(back.ballots.len(), MAX_REMEMBERED);
+        assert_eq!(back.ballots[0].poll.as_str(), "a-poll-with-a-long-name-of-32-39");
+        assert!(returning(&browser)[header::COOKIE].len() < 3_000, "browsers hold 4,096 bytes a cookie");
+    }
+
+    #[test]
+    fn a_ballot_of_an_earlier_round_is_not_shown_as_recorded() {
+        let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"])).unwrap();
+        let mut browser = Browser::of(&HeaderMap::new(), &secret());
+        browser.remember(ballot("main", 1));
+        assert!(browser.recorded(&poll).is_some());
+        let reset = poll.after(&domain::PollChange::Reset, true).unwrap();
+        assert_eq!(browser.recorded(&reset), None);
+        assert!(browser.voted_before_reset(&reset));
+    }
+}

@@ -1,0 +1,152 @@
+//! The texts of the voting pages, in both languages. French has a no-break space before `?`, `!`, `:` and `;`.
+
+use service::language::{Message, Messages, SHARED_MESSAGES};
+
+/// All texts of this service.
+pub(crate) const MESSAGES: Messages = Messages(&[SHARED_MESSAGES, VOTING, REFUSALS]);
+
+/// The voting page.
+const VOTING: &[Message] = &[
+    ("description", "Vote now: {options}", "Votez\u{a0}: {options}"),
+    ("vote", "Vote", "Voter"),
+    ("vote.change", "Change my vote", "Changer mon vote"),
+    ("choose.one", "Choose one option.", "Choisissez une option."),
+    ("choose.tap", "Tap an answer to vote.", "Touchez une réponse pour voter."),
+    ("choose.many", "Choose up to {max} options.", "Choisissez jusqu’à {max} options."),
+    ("chosen.count", "{chosen} of {max} chosen", "{chosen} sur {max} choisies"),
+    ("recorded", "Your vote is recorded", "Votre vote est enregistré"),
+    ("recorded.choice", "You chose", "Votre choix\u{a0}:"),
+    ("recorded.unknown", "This voter has voted in this poll.", "Vous avez déjà voté à ce scrutin."),
+    (
+        "recorded.change",
+        "You can change it as long as the poll is open.",
+        "Vous pouvez le changer tant que le scrutin est ouvert.",
+    ),
+    ("recorded.final", "It can’t be changed in this poll.", "Dans ce scrutin, il ne peut pas être changé."),
+    ("your.vote", "Your vote", "Votre vote"),
+    ("receipt", "Check that my ballot is counted", "Vérifier que mon bulletin est compté"),
+    (
+        "reset",
+        "The poll has begun anew. Votes cast before no longer count: please vote again.",
+        "Le scrutin a été recommencé. Les votes précédents ne comptent plus\u{a0}: veuillez voter à nouveau.",
+    ),
+    ("waiting", "This poll is not open yet", "Ce scrutin n’est pas encore ouvert"),
+    (
+        "waiting.text",
+        "Keep this page open; you can vote as soon as the organiser opens the poll.",
+        "Gardez cette page ouverte\u{a0}: vous pourrez voter dès que l’organisateur ouvrira le scrutin.",
+    ),
+    ("closed", "This poll is closed", "Ce scrutin est clos"),
+    ("closed.text", "No more votes are taken.", "Il n’est plus possible de voter."),
+    ("code", "A voting code is needed", "Un code de vote est nécessaire"),
+    (
+        "code.text",
+        "Only people who were given a code by the organiser can vote in this poll.",
+        "Seules les personnes ayant reçu un code de l’organisateur peuvent voter à ce scrutin.",
+    ),
+    ("options", "The options", "Les options"),
+    ("reload", "Look again", "Actualiser"),
+    ("result", "See the live result", "Voir le résultat en direct"),
+    ("result.hidden", "See the turnout", "Voir la participation"),
+    ("result.closed", "See the result", "Voir le résultat"),
+    ("hidden.text", "The organiser reveals the result later.", "L’organisateur dévoilera le résultat plus tard."),
+    ("sending", "Sending…", "Envoi…"),
+    ("home", "Go to the first page", "Aller à la page d’accueil"),
+    ("back", "Go to the poll", "Aller au scrutin"),
+    ("retry", "Try again", "Réessayer"),
+];
+
+/// What is refused, by the codes of [`crate::refusal::Refusal`].
+const REFUSALS: &[Message] = &[
+    ("title.unavailable", "Please try again", "Veuillez réessayer"),
+    ("title.unknown-poll", "There is no such poll", "Ce scrutin n’existe pas"),
+    ("title.no-such-page", "There is no such page", "Cette page n’existe pas"),
+    ("title.internal", "Something went wrong here", "Une erreur s’est produite chez nous"),
+    ("title.refused", "That did not work", "Cela n’a pas fonctionné"),
+    (
+        "not-recorded",
+        "Your vote was not recorded. Please try again.",
+        "Votre vote n’a pas été enregistré. Veuillez réessayer.",
+    ),
+    (
+        "outcome-unknown",
+        "We could not make sure that your vote was recorded. Please try again: voting twice is harmless, you are counted once.",
+        "Nous n’avons pas pu nous assurer que votre vote est enregistré. Veuillez réessayer\u{a0}: voter deux fois est sans risque, vous ne comptez qu’une fois.",
+    ),
+    (
+        "polls-unavailable",
+        "The poll can’t be shown at the moment. Please try again in a few seconds.",
+        "Le scrutin ne peut pas être affiché pour le moment. Veuillez réessayer dans quelques secondes.",
+    ),
+    (
+        "no-choice",
+        "Nothing was chosen. Choose an option, then vote.",
+        "Rien n’a été choisi. Choisissez une option, puis votez.",
+    ),
+    ("no-option-key", "An option is one letter from a to z.", "Une option est une lettre de a à z."),
+    ("unknown-option", "This poll has no option “{key}”.", "Ce scrutin n’a pas d’option «\u{a0}{key}\u{a0}»."),
+    ("option-twice", "Option “{key}” was chosen twice.", "L’option «\u{a0}{key}\u{a0}» a été choisie deux fois."),
+    (
+        "only-one-choice",
+        "Only one option may be chosen, not {chosen}.",
+        "Une seule option peut être choisie, et non {chosen}.",
+    ),
+    (
+        "too-many-choices",
+        "At most {allowed} options may be chosen, not {chosen}.",
+        "{allowed} options au plus peuvent être choisies, et non {chosen}.",
+    ),
+    (
+        "poll-not-open-yet",
+        "Your vote was not recorded: this poll is not open yet.",
+        "Votre vote n’a pas été enregistré\u{a0}: ce scrutin n’est pas encore ouvert.",
+    ),
+    (
+        "poll-closed",
+        "Your vote was not recorded: this poll is closed.",
+        "Votre vote n’a pas été enregistré\u{a0}: ce scrutin est clos.",
+    ),
+    (
+        "already-voted",
+        "You have voted already, and votes can’t be changed in this poll: your earlier ballot stands.",
+        "Vous avez déjà voté, et les votes ne peuvent pas être changés dans ce scrutin\u{a0}: votre premier bulletin reste valable.",
+    ),
+    (
+        "poll-rewritten",
+        "Your vote was not recorded: the poll has been rewritten meanwhile. Please look again and vote.",
+        "Votre vote n’a pas été enregistré\u{a0}: le scrutin a été modifié entre-temps. Veuillez le relire et voter.",
+    ),
+    (
+        "code-needed",
+        "Your vote was not recorded: a voting code is needed.",
+        "Votre vote n’a pas été enregistré\u{a0}: un code de vote est nécessaire.",
+    ),
+    (
+        "unknown-poll",
+        "Check the address: there is no poll with this name.",
+        "Vérifiez l’adresse\u{a0}: aucun scrutin ne porte ce nom.",
+    ),
+    ("no-such-page", "Check the address.", "Vérifiez l’adresse."),
+    ("method-not-allowed", "This address does not take that method.", "Cette adresse n’accepte pas cette méthode."),
+    ("not-utf8", "The form is not UTF-8 text.", "Le formulaire n’est pas du texte UTF-8."),
+    (
+        "bad-percent-encoding",
+        "The form has a “%” without two hexadecimal digits behind it.",
+        "Le formulaire contient un «\u{a0}%\u{a0}» qui n’est pas suivi de deux chiffres hexadécimaux.",
+    ),
+    ("bad-json", "The JSON can’t be read: {reason}.", "Le JSON est illisible\u{a0}: {reason}."),
+    ("unexpected-json", "The JSON is not as expected: {reason}.", "Le JSON n’est pas celui attendu\u{a0}: {reason}."),
+    ("body-too-large", "At most {limit} bytes are taken.", "{limit} octets au plus sont acceptés."),
+    ("body-interrupted", "The request did not come to its end.", "La requête n’est pas arrivée en entier."),
+    ("content-type", "The content type must be {expected}.", "Le type de contenu doit être {expected}."),
+    (
+        "cross-site",
+        "Votes are only taken from this site’s own pages. Open the poll and vote there.",
+        "Les votes ne sont acceptés que depuis les pages de ce site. Ouvrez le scrutin pour y voter.",
+    ),
+    (
+        "internal",
+        "The request was not done. Please try again; voting twice is harmless, you are counted once.",
+        "La requête n’a pas abouti. Veuillez réessayer\u{a0}: voter deux fois est sans risque, vous ne comptez qu’une fois.",
+    ),
+];

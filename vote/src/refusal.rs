@@ -1,0 +1,165 @@
+//! Everything that a request can be refused for: one status, one stable code and one text for each, for
+//! people as a page in their language, for programs as problem details.
+
+use domain::{ChoicesError, PollState, Unavailable};
+use http::StatusCode;
+use service::{language::Language, problem::Problem};
+
+use crate::{form::FormError, messages::MESSAGES};
+
+/// After how many seconds trying again makes sense when the log does not answer.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
+/// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The log did not answer as it should; whether the ballot was recorded may not be known.
+    Unavailable(Unavailable),
+    /// The choices don't fit the poll.
+    Choices(ChoicesError),
+    /// The poll takes no ballots.
+    NotOpen(PollState),
+    /// The poll allows no change, and this voter has a ballot.
+    AlreadyCast,
+    /// The poll was rewritten since it was shown, and the choices don't fit it any more.
+    PollRewritten,
+    /// Only holders of a voting code may vote.
+    CodeNeeded,
+    /// There is no such poll.
+    UnknownPoll,
+    /// There is no such page.
+    NoSuchPage,
+    /// The page is there and does not do this.
+    MethodNotAllowed,
+    /// The form is not UTF-8 text.
+    NotUtf8,
+    /// The form has a `%` without two hexadecimal digits behind it.
+    PercentEncoding,
+    /// The JSON can't be read.
+    Json(String),
+    /// The JSON is well-formed and not what is described.
+    JsonShape(String),
+    /// The body is longer than this.
+    TooLarge(usize),
+    /// The body did not come to its end in time, or the connection broke.
+    Interrupted,
+    /// Not the content type that is taken here, which this is.
+    ContentType(&'static str),
+    /// A page of another site sent it.
+    CrossSite,
+    /// A mistake of ours.
+    Panicked,
+}
+
+impl Refusal {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Choices(_) | Self::JsonShape(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotOpen(_) | Self::AlreadyCast | Self::PollRewritten => StatusCode::CONFLICT,
+            Self::CodeNeeded | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::UnknownPoll | Self::NoSuchPage => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotUtf8 | Self::PercentEncoding | Self::Json(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Interrupted => StatusCode::REQUEST_TIMEOUT,
+            Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable word for programs and metrics. The texts for people have the same keys.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable(unavailable) if unavailable.nothing_happened() => "not-recorded",
+            Self::Unavailable(_) => "outcome-unknown",
+            Self::Choices(choices) => match choices {
+                ChoicesError::Empty => "no-choice",
+                ChoicesError::NotAKey => "no-option-key",
+                ChoicesError::UnknownOption(_) => "unknown-option",
+                ChoicesError::Twice(_) => "option-twice",
+                ChoicesError::TooMany { .. } => "too-many-choices",
+            },
+            Self::NotOpen(PollState::Waiting) => "poll-not-open-yet",
+            Self::NotOpen(_) => "poll-closed",
+            Self::AlreadyCast => "already-voted",
+            Self::PollRewritten => "poll-rewritten",
+            Self::CodeNeeded => "code-needed",
+            Self::UnknownPoll => "unknown-poll",
+            Self::NoSuchPage => "no-such-page",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::NotUtf8 => "not-utf8",
+            Self::PercentEncoding => "bad-percent-encoding",
+            Self::Json(_) => "bad-json",
+            Self::JsonShape(_) => "unexpected-json",
+            Self::TooLarge(_) => "body-too-large",
+            Self::Interrupted => "body-interrupted",
+            Self::ContentType(_) => "content-type",
+            Self::CrossSite => "cross-site",
+            Self::Panicked => "internal",
+        }
+    }
+
+    /// What went wrong, for people.
+    pub(crate) fn text(&self, language: Language) -> String {
+        let values: &[(&str, &str)] = match self {
+            Self::Choices(choices) => match choices {
+                ChoicesError::UnknownOption(key) | ChoicesError::Twice(key) => &[("key", &key.to_string())],
+                ChoicesError::TooMany { allowed, chosen } => {
+                    &[("allowed", &allowed.to_string()), ("chosen", &chosen.to_string())]
+                }
+                ChoicesError::Empty | ChoicesError::NotAKey => &[],
+            },
+            Self::Json(reason) | Self::JsonShape(reason) => &[("reason", reason)],
+            Self::TooLarge(limit_bytes) => &[("limit", &language.number(*limit_bytes as u64))],
+            Self::ContentType(expected) => &[("expected", expected)],
+            _ => &[],
+        };
+        let key = match self {
+            Self::Choices(ChoicesError::TooMany { allowed: 1, .. }) => "only-one-choice",
+            _ => self.code(),
+        };
+        MESSAGES.format(language, key, values)
+    }
+
+    /// The key of the heading of a page that shows nothing but this.
+    pub(crate) fn title_key(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "title.unavailable",
+            Self::UnknownPoll => "title.unknown-poll",
+            Self::NoSuchPage => "title.no-such-page",
+            Self::Panicked => "title.internal",
+            _ => "title.refused",
+        }
+    }
+
+    /// Seconds after which trying again makes sense.
+    pub(crate) fn retry_after_seconds(&self) -> Option<u32> {
+        matches!(self, Self::Unavailable(_)).then_some(RETRY_AFTER_SECONDS)
+    }
+
+    /// The answer for programs.
+    pub(crate) fn problem(&self) -> Problem {
+        let problem = Problem::new(self.status(), self.code(), self.text(Language::English));
+        match self.retry_after_seconds() {
+            Some(seconds) => problem.retry_after(seconds),
+            None => problem,
+        }
+    }
+}
+
+impl From<FormError> for Refusal {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::NotUtf8 => Self::NotUtf8,
+            FormError::PercentEncoding => Self::PercentEncoding,
+            FormError::Choices(error) => Self::Choices(error),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        refusal.problem()
+    }
+}

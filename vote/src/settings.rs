@@ -1,0 +1,102 @@
+//! The settings of the program `vote`: flags and environment, read once.
+
+use std::net::SocketAddr;
+
+use clap::{Parser, Subcommand};
+use domain::{Partitions, Secret};
+use service::{
+    counterpart::Counterpart,
+    settings::{AdminSettings, Hidden, PublicUrl, secret, token},
+};
+
+/// The port of the results where `RESULT_URL` is not set.
+const RESULT_PORT: u16 = 8081;
+
+/// Takes ballots over HTTP and puts them on the log, on Redis.
+///
+/// Any number of these may run side by side; none keeps anything.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "vote", version)]
+pub(crate) struct Settings {
+    /// What to do; without a command: serve
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Address of the voting pages and of the API
+    #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8080")]
+    pub(crate) listen_addr: SocketAddr,
+    /// Secret of this installation, at least 32 bytes; the same for all services, and never changed
+    #[arg(long, env = "SECRET_KEY", value_parser = secret, hide_env_values = true)]
+    pub(crate) secret_key: Secret,
+    /// What the organiser must know, at least 16 characters; without it nobody can manage polls
+    #[arg(long, env = "ORGANISER_TOKEN", value_parser = token, hide_env_values = true)]
+    pub(crate) organiser_token: Option<Hidden>,
+    /// The log: address of Redis, `redis://[user:password@]host[:port]`
+    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
+    pub(crate) redis_url: Hidden,
+    /// Number of partitions of the log, 1 to 1024; the same for all services, and never changed
+    #[arg(long, env = "PARTITIONS", default_value = "1")]
+    pub(crate) partitions: Partitions,
+    /// Where browsers find this service, such as `https://vote.example.org`; without it: wherever they come by
+    #[arg(long, env = "VOTE_URL")]
+    pub(crate) vote_url: Option<PublicUrl>,
+    /// Where browsers find the results; without it: the same host, port 8081
+    #[arg(long, env = "RESULT_URL")]
+    pub(crate) result_url: Option<PublicUrl>,
+    /// Health, metrics and log
+    #[command(flatten)]
+    pub(crate) admin: AdminSettings,
+}
+
+/// What else the program does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Ask the service on this machine whether it is ready: exit code 0 if it is, 1 if not
+    Healthcheck,
+}
+
+impl Settings {
+    /// What the service itself must be told.
+    pub(crate) fn config(&self) -> scrutin_vote::Config {
+        scrutin_vote::Config {
+            secret: self.secret_key.clone(),
+            organiser_token: self.organiser_token.clone(),
+            result: self.result_url.clone().map_or(Counterpart::Port(RESULT_PORT), Counterpart::Fixed),
+            vote_url: self.vote_url.clone(),
+            instance: service::instance(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(arguments: &[&str]) -> Result<Settings, clap::Error> {
+        let key = "k".repeat(32);
+        let always = ["vote", "--secret-key", &key];
+        Settings::try_parse_from(always.iter().chain(arguments))
+    }
+
+    #[test]
+    fn little_must_be_set_and_the_rest_has_defaults() {
+        let read = settings(&[]).unwrap();
+        assert_eq!(read.listen_addr.port(), 8080);
+        assert_eq!(read.config().result, Counterpart::Port(RESULT_PORT));
+        assert!(read.config().organiser_token.is_none());
+        let read = settings(&["--result-url", "https://result.example.org", "healthcheck"]).unwrap();
+        assert!(
+            matches!(read.config().result, Counterpart::Fixed(url) if url.as_str() == "https://result.example.org")
+        );
+        assert_eq!(read.command, Some(Command::Healthcheck));
+    }
+
+    #[test]
+    fn wrong_values_are_refused_and_secrets_are_not_shown() {
+        for bad in [["--organiser-token", "short"], ["--vote-url", "vote.example.org"], ["--partitions", "0"]] {
+            assert!(settings(&bad).is_err(), "{bad:?}");
+        }
+        let read = settings(&["--redis-url", "redis://:hunter2@r", "--organiser-token", "hunter2-hunter2-hunter2"]);
+        let shown = format!("{:?}", read.unwrap());
+        assert!(!shown.contains("hunter2") && !shown.contains("kkkk"), "{shown}");
+    }
+}

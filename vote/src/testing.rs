@@ -1,0 +1,46 @@
+//! What the unit tests of this crate share.
+
+use async_trait::async_trait;
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Secret, Unavailable};
+use service::counterpart::Counterpart;
+
+use crate::Config;
+
+/// A configuration without an organiser.
+pub(crate) fn config() -> Config {
+    Config {
+        secret: Secret::parse(&"x".repeat(32)).unwrap(),
+        organiser_token: None,
+        result: Counterpart::Port(8081),
+        vote_url: None,
+        instance: "test".into(),
+    }
+}
+
+/// A ballot box that never answers.
+pub(crate) struct NoBallotBox;
+
+#[async_trait]
+impl BallotBox for NoBallotBox {
+    async fn cast(&self, _: Ballot) -> Result<Cast, Unavailable> {
+        Err(Unavailable::NotBegun)
+    }
+    async fn poll(&self, _: PollId) -> Result<Option<Poll>, Unavailable> {
+        Err(Unavailable::NotBegun)
+    }
+    async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
+        Err(Unavailable::NotBegun)
+    }
+    async fn create(&self, _: Poll) -> Result<Change, Unavailable> {
+        Err(Unavailable::NotBegun)
+    }
+    async fn change(&self, _: PollId, _: PollChange) -> Result<Change, Unavailable> {
+        Err(Unavailable::NotBegun)
+    }
+    async fn accepted(&self, _: PollId) -> Result<u64, Unavailable> {
+        Err(Unavailable::NotBegun)
+    }
+    async fn ready(&self) -> Result<(), Unavailable> {
+        Err(Unavailable::NotBegun)
+    }
+}

@@ -1,0 +1,122 @@
+//! Voting over the API.
+
+use domain::{PollId, PollSpec, PollState, Receipt};
+use http::StatusCode;
+
+use crate::support::spawn_app;
+
+#[tokio::test]
+async fn a_ballot_is_answered_with_its_receipt_its_place_and_what_it_replaces() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    let first = ada.post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{}", first.text);
+    let first = first.json();
+    let position = app.ballots.positions()[0];
+    assert_eq!(first["position"], position.to_string());
+    assert!(first["replaces"].is_null());
+    let receipt = Receipt::decode(first["receipt"].as_str().unwrap(), &app.config.secret, PollId::MAIN).unwrap();
+    assert_eq!((receipt.position, receipt.voter), (position, app.ballots.voters()[0]));
+
+    let second = ada.post_json("/api/polls/main/ballots", r#"{"choices":["b"]}"#).await.json();
+    assert_eq!(second["replaces"], first["position"]);
+    ada.get("/").await.says("You chose Dogs");
+    assert_eq!(app.ballots.voters()[0], app.ballots.voters()[1]);
+
+    let other = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["b"]}"#).await;
+    assert!(other.json()["replaces"].is_null());
+    assert_ne!(app.ballots.voters()[2], app.ballots.voters()[0]);
+}
+
+#[tokio::test]
+async fn a_poll_is_read_with_the_ballots_accepted_so_far() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    for form in ["vote=a", "vote=b"] {
+        ada.vote("/", form).await;
+    }
+    let poll = app.program().get("/api/polls/main").await;
+    assert_eq!(poll.status, StatusCode::OK);
+    let expected = serde_json::json!({
+        "id": "main", "question": "Cats or Dogs?", "options": ["Cats", "Dogs"], "max_choices": 1, "state": "open",
+        "results": "live", "changes": true, "access": "anyone", "listed": false, "round": 1, "accepted": 2,
+    });
+    assert_eq!(poll.json(), expected);
+    app.program().get("/api/polls/nowhere").await.is_problem(404, "unknown-poll");
+    app.program().get("/api/polls/%ff").await.is_problem(404, "unknown-poll");
+}
+
+#[tokio::test]
+async fn what_is_no_ballot_is_refused_with_a_stable_code() {
+    let app = spawn_app().await;
+    let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
+    spec.state = PollState::Closed;
+    app.poll("closed", spec.clone());
+    spec.state = PollState::Waiting;
+    app.poll("waiting", spec.clone());
+    spec.state = PollState::Open;
+    spec.access = domain::Access::Codes;
+    app.poll("codes", spec);
+    let a = r#"{"choices":["a"]}"#;
+    for (poll, body, status, code) in [
+        ("main", r#"{"choices":[]}"#, 422, "no-choice"),
+        ("main", r#"{"choices":["c"]}"#, 422, "unknown-option"),
+        ("main", r#"{"choices":["a","b"]}"#, 422, "too-many-choices"),
+        ("main", r#"{"choices":["a","a"]}"#, 422, "option-twice"),
+        ("main", r#"{"choices":["Cats"]}"#, 422, "no-option-key"),
+        ("main", r#"{"choices":"a"}"#, 422, "unexpected-json"),
+        ("main", r#"{"choices":["a"],"voter":"me"}"#, 422, "unexpected-json"),
+        ("main", "{}", 422, "unexpected-json"),
+        ("main", r#"{"choices":["a"]"#, 400, "bad-json"),
+        ("main", "vote=a", 400, "bad-json"),
+        ("main", "", 400, "bad-json"),
+        ("closed", a, 409, "poll-closed"),
+        ("waiting", a, 409, "poll-not-open-yet"),
+        ("codes", a, 403, "code-needed"),
+        ("nowhere", a, 404, "unknown-poll"),
+        ("No id", a, 404, "unknown-poll"),
+    ] {
+        app.program().post_json(&format!("/api/polls/{poll}/ballots"), body).await.is_problem(status, code);
+    }
+    let long = format!(r#"{{"choices":["{}"]}}"#, "a".repeat(16 * 1024));
+    app.program().post_json("/api/polls/main/ballots", &long).await.is_problem(413, "body-too-large");
+    let form = app.program().form("/api/polls/main/ballots", "vote=a");
+    crate::support::answer(form).await.is_problem(415, "content-type");
+    assert_eq!(app.ballots.choices(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_ballot_that_can_not_be_changed_is_a_conflict() {
+    let app = spawn_app().await;
+    let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
+    spec.changes = false;
+    app.poll("final", spec);
+    let ada = app.browser();
+    assert_eq!(ada.post_json("/api/polls/final/ballots", r#"{"choices":["a"]}"#).await.status, StatusCode::CREATED);
+    ada.post_json("/api/polls/final/ballots", r#"{"choices":["b"]}"#).await.is_problem(409, "already-voted");
+}
+
+#[tokio::test]
+async fn the_api_describes_itself_and_answers_are_as_described() {
+    let app = spawn_app().await;
+    let document = app.program().get("/api/openapi.json").await;
+    assert_eq!(document.header("content-type"), "application/json");
+    let document = document.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    let properties = |schema: &str| {
+        let properties = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
+        properties.keys().cloned().collect::<Vec<_>>()
+    };
+    let fields = |value: serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let sorted = |mut names: Vec<String>| {
+        names.sort_unstable();
+        names
+    };
+    let ballot = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await.json();
+    assert_eq!(sorted(fields(ballot)), sorted(properties("RecordedBallot")));
+    let poll = app.program().get("/api/polls/main").await.json();
+    assert_eq!(sorted(fields(poll)), sorted(properties("PollBody")));
+    app.ballots.break_down(crate::support::Mishap::NotBegun);
+    let problem = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await.json();
+    assert_eq!(sorted(fields(problem)), sorted(properties("ProblemBody")));
+}

@@ -1,0 +1,14 @@
+//! The voting service over HTTP, as voters, organisers, load tools and mischief-makers meet it.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod api;
+mod arbitrary;
+mod cookies;
+mod organiser;
+mod outages;
+mod pages;
+mod refusals;
+mod states;
+mod support;
+mod voting;

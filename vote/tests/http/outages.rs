@@ -1,0 +1,103 @@
+//! When the log does not answer as it should: nothing is pretended, and voting again is harmless.
+
+use domain::PollSpec;
+use http::StatusCode;
+
+use crate::support::{Mishap, answer, spawn_app};
+
+#[tokio::test]
+async fn a_vote_that_was_not_recorded_is_said_to_be_and_can_be_sent_again() {
+    let app = spawn_app().await;
+    app.poll("which", PollSpec::simple("Which?", ["x", "y", "z"]));
+    let ada = app.browser();
+    ada.get("/p/which").await;
+    app.ballots.break_down(Mishap::NotBegun);
+    let refused = ada.post_form("/p/which", "vote=b").await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.header("retry-after"), "2");
+    refused.says("Your vote was not recorded. Please try again.").does_not_say("is recorded");
+    assert!(refused.text.contains(r#"value="b" checked"#), "what was chosen is not lost: {}", refused.text);
+    app.browser_in("fr").post_form("/p/which", "vote=b").await.says("Votre vote n’a pas été enregistré.");
+
+    app.ballots.recover();
+    ada.vote("/p/which", "vote=b").await.says("You chose y");
+}
+
+#[tokio::test]
+async fn after_an_unknown_outcome_voting_again_is_the_same_voter_even_without_a_cookie_before() {
+    let app = spawn_app().await;
+    app.browser().get("/").await;
+    app.ballots.break_down(Mishap::AnswerLost);
+    let lost = answer(app.program().form("/", "vote=a")).await;
+    assert_eq!(lost.status, StatusCode::SERVICE_UNAVAILABLE);
+    lost.says("voting twice is harmless").does_not_say("was not recorded");
+    assert!(lost.set_cookie("ballots").is_none(), "nothing is claimed to be recorded");
+
+    app.ballots.recover();
+    let cookie = format!("voter={}", lost.cookie("voter"));
+    let again = answer(app.program().form("/", "vote=a").header("cookie", cookie)).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER);
+    let voters = app.ballots.voters();
+    assert_eq!(voters.len(), 2);
+    assert_eq!(voters[0], voters[1], "counted once");
+}
+
+#[tokio::test]
+async fn programs_are_told_whether_the_outcome_is_known() {
+    let app = spawn_app().await;
+    app.browser().get("/").await;
+    for (mishap, code) in [(Mishap::NotBegun, "not-recorded"), (Mishap::AnswerLost, "outcome-unknown")] {
+        app.ballots.break_down(mishap);
+        let refused = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await;
+        refused.is_problem(503, code);
+        assert_eq!(refused.header("retry-after"), "2");
+        assert_eq!(refused.json()["retry_after_seconds"], 2);
+        assert!(refused.set_cookie("voter").is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_poll_that_was_closed_elsewhere_takes_no_ballot_although_its_page_is_still_kept() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    ada.get("/").await.says("Tap an answer");
+    let mut spec = PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]);
+    spec.state = domain::PollState::Closed;
+    app.poll("main", spec);
+    let refused = ada.post_form("/", "vote=a").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    refused.says("Your vote was not recorded: this poll is closed.");
+    assert!(!refused.text.contains("<form"), "{}", refused.text);
+
+    app.ballots.remove(domain::PollId::MAIN);
+    let gone = ada.post_form("/", "vote=a").await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_vote_for_an_option_that_was_rewritten_away_is_refused_on_the_new_page() {
+    let app = spawn_app().await;
+    app.poll("main", PollSpec::simple("Which?", ["x", "y", "z"]));
+    let ada = app.browser();
+    ada.get("/").await.says("z");
+    app.poll("main", PollSpec::simple("Tea?", ["Yes", "No"]));
+    let refused = ada.post_form("/", "vote=c").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    refused.says("the poll has been rewritten meanwhile").says("Tea?");
+    ada.vote("/", "vote=b").await.says("You chose No");
+}
+
+#[tokio::test]
+async fn a_panic_is_a_page_or_a_problem_and_the_service_goes_on() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    ada.get("/").await;
+    app.ballots.break_down(Mishap::Panic);
+    let page = ada.post_form("/", "vote=a").await;
+    assert_eq!(page.status, StatusCode::INTERNAL_SERVER_ERROR);
+    page.says("Something went wrong here");
+    app.browser_in("fr").post_form("/", "vote=a").await.says("Une erreur s’est produite chez nous");
+    ada.post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await.is_problem(500, "internal");
+    app.ballots.recover();
+    ada.vote("/", "vote=a").await.says("You chose Cats");
+}

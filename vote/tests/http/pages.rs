@@ -1,0 +1,91 @@
+//! What all pages have in common: headers, escaping, previews, size.
+
+use domain::PollSpec;
+use http::StatusCode;
+
+use crate::support::{answer, spawn_app};
+
+#[tokio::test]
+async fn every_answer_with_words_keeps_to_itself() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    let posted = ada.post_form("/", "vote=zz").await;
+    let pages = [ada.get("/").await, ada.get("/nowhere").await, ada.get("/p/nowhere").await, posted];
+    for page in &pages {
+        let policy = page.header("content-security-policy");
+        for part in
+            ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
+        {
+            assert!(policy.contains(part), "{policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(page.header("x-frame-options"), "DENY");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        assert_eq!(page.header("referrer-policy"), "same-origin");
+        assert_eq!(page.header("cache-control"), "no-store");
+        assert!(!page.text.contains("style=") && !page.text.contains("<style"), "{}", page.text);
+    }
+    assert_eq!(app.program().get("/api/polls/main").await.header("x-content-type-options"), "nosniff");
+    assert_eq!(app.program().get("/api/nowhere").await.header("x-content-type-options"), "nosniff");
+}
+
+#[tokio::test]
+async fn html_in_question_and_options_is_shown_and_not_run() {
+    let app = spawn_app().await;
+    let evil = r#"<script>alert("x")</script>"#;
+    let quote = r#"" autofocus onfocus="alert(1)"#;
+    app.poll("evil", PollSpec::simple(format!("{evil} {quote}"), [evil, quote, "<b>"]));
+    let ada = app.browser();
+    for page in
+        [ada.get("/p/evil").await, ada.vote("/p/evil", "vote=b").await, ada.post_form("/p/evil", "vote=<b>").await]
+    {
+        assert!(!page.text.contains("<script>alert"), "{}", page.text);
+        assert!(!page.text.contains(r#"" autofocus"#), "{}", page.text);
+        assert!(!page.text.contains("<b>"), "{}", page.text);
+        assert!(page.text.contains("&lt;script&gt;"), "{}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn what_a_request_says_of_itself_is_escaped_too() {
+    let app = spawn_app().await;
+    let odd_host = answer(app.program().request("GET", "/").header("host", "x\"><script>")).await;
+    assert!(!odd_host.text.contains("<script>"), "{}", odd_host.text);
+    let odd_path = app.program().get("/%22%3E%3Cscript%3E").await;
+    assert!(!odd_path.text.contains("<script>"), "{}", odd_path.text);
+}
+
+#[tokio::test]
+async fn links_to_a_poll_have_a_preview() {
+    let app = spawn_app().await;
+    let page = app.browser().get("/").await;
+    assert!(page.text.contains("<title>Cats or Dogs? · Scrutin</title>"), "{}", page.text);
+    assert!(page.text.contains(r#"<meta name="description" content="Vote now: Cats · Dogs">"#), "{}", page.text);
+    assert!(page.text.contains(r#"<meta property="og:title" content="Cats or Dogs?">"#), "{}", page.text);
+}
+
+#[tokio::test]
+async fn the_footer_says_which_instance_answered() {
+    let app = spawn_app().await;
+    app.browser().get("/").await.says("Answered by instance-7");
+    app.browser_in("fr").get("/nowhere").await.says("Réponse de instance-7");
+}
+
+#[tokio::test]
+async fn a_page_with_all_that_it_needs_is_small_compressed_and_kept_by_the_browser() {
+    let app = spawn_app().await;
+    app.poll("many", PollSpec::simple("é".repeat(500), ('a'..='z').map(|key| format!("{}{key}", "é".repeat(199)))));
+    let ada = app.browser();
+    let page = ada.get("/p/many").await;
+    let mut bytes = page.text.len();
+    for file in page.text.split(['"']).filter(|part| part.starts_with("&#x2f;static")) {
+        let path = file.replace("&#x2f;", "/");
+        let file = ada.get(&path).await;
+        assert_eq!(file.status, StatusCode::OK, "{path}");
+        assert!(file.header("cache-control").contains("immutable"), "{path}");
+        bytes += file.text.len();
+    }
+    assert!((20_000..50_000).contains(&bytes), "{bytes} bytes even for the largest poll, uncompressed");
+    let request = ada.request("GET", "/p/many").header("accept-encoding", "gzip");
+    assert_eq!(answer(request).await.header("content-encoding"), "gzip");
+}

@@ -1,0 +1,161 @@
+//! A log in memory that keeps the promises of the port, and can be made to break down.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Position, Unavailable, VoterId};
+
+/// How the log breaks down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// It refuses everything, and nothing happened.
+    NotBegun,
+    /// It does what is asked, and its answer is lost.
+    AnswerLost,
+    /// It panics.
+    Panic,
+}
+
+#[derive(Default)]
+pub(crate) struct MemoryBallotBox {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    polls: HashMap<PollId, Poll>,
+    ballots: Vec<(Position, Ballot)>,
+    mishap: Option<Mishap>,
+}
+
+impl MemoryBallotBox {
+    /// Puts a poll in place, as if another instance had.
+    pub(crate) fn put(&self, poll: Poll) {
+        self.state().polls.insert(poll.id(), poll);
+    }
+
+    pub(crate) fn remove(&self, id: PollId) {
+        self.state().polls.remove(&id);
+    }
+
+    pub(crate) fn break_down(&self, mishap: Mishap) {
+        self.state().mishap = Some(mishap);
+    }
+
+    pub(crate) fn recover(&self) {
+        self.state().mishap = None;
+    }
+
+    /// What each ballot on the log chose, in order.
+    pub(crate) fn choices(&self) -> Vec<String> {
+        self.state().ballots.iter().map(|(_, ballot)| ballot.choices.to_string()).collect()
+    }
+
+    /// Whose ballot each is, in order.
+    pub(crate) fn voters(&self) -> Vec<VoterId> {
+        self.state().ballots.iter().map(|(_, ballot)| ballot.voter).collect()
+    }
+
+    pub(crate) fn positions(&self) -> Vec<Position> {
+        self.state().ballots.iter().map(|(position, _)| *position).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn after_mishap<T>(&self, act: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
+        let mut state = self.state();
+        match state.mishap {
+            None => Ok(act(&mut state)),
+            Some(Mishap::NotBegun) => Err(Unavailable::NotBegun),
+            Some(Mishap::AnswerLost) => {
+                act(&mut state);
+                Err(Unavailable::Timeout { what: "casting", after: Duration::from_secs(2) })
+            }
+            Some(Mishap::Panic) => panic!("the ballot box fell off the table"),
+        }
+    }
+}
+
+impl State {
+    fn cast(&mut self, ballot: Ballot) -> Cast {
+        let Some(poll) = self.polls.get(&ballot.poll) else { return Cast::UnknownPoll };
+        if poll.check(ballot.choices).is_err() {
+            return Cast::Unfit;
+        }
+        if !poll.is_open() {
+            return Cast::NotOpen(poll.state());
+        }
+        let same = |earlier: &Ballot| (earlier.poll, earlier.voter) == (ballot.poll, ballot.voter);
+        if !poll.changes()
+            && let Some((position, _)) = self.ballots.iter().find(|(_, earlier)| same(earlier))
+        {
+            return Cast::AlreadyCast(*position);
+        }
+        let position =
+            self.ballots.last().map_or(Position::ZERO, |(position, _)| *position).following(1_795_424_400_000);
+        self.ballots.push((position, ballot));
+        Cast::Recorded(position)
+    }
+
+    fn change(&mut self, id: PollId, change: &PollChange) -> Change {
+        let Some(poll) = self.polls.get(&id) else { return Change::UnknownPoll };
+        let has_ballots = self.ballots.iter().any(|(_, ballot)| ballot.poll == id);
+        match poll.after(change, has_ballots) {
+            Ok(next) => {
+                self.polls.insert(id, next.clone());
+                Change::Done(next)
+            }
+            Err(refused) => Change::Refused(refused),
+        }
+    }
+}
+
+#[async_trait]
+impl BallotBox for MemoryBallotBox {
+    async fn cast(&self, ballot: Ballot) -> Result<Cast, Unavailable> {
+        self.after_mishap(|state| state.cast(ballot))
+    }
+
+    async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
+        self.after_mishap(|state| state.polls.get(&id).cloned())
+    }
+
+    async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
+        self.after_mishap(|state| {
+            let mut polls: Vec<_> = state.polls.values().cloned().collect();
+            polls.sort_by_key(Poll::id);
+            polls
+        })
+    }
+
+    async fn create(&self, poll: Poll) -> Result<Change, Unavailable> {
+        self.after_mishap(|state| {
+            if state.polls.contains_key(&poll.id()) {
+                return Change::Exists;
+            }
+            state.polls.insert(poll.id(), poll.clone());
+            Change::Done(poll)
+        })
+    }
+
+    async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
+        self.after_mishap(|state| state.change(id, &change))
+    }
+
+    async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {
+        self.after_mishap(|state| {
+            let of_poll = state.ballots.iter().filter(|(_, ballot)| ballot.poll == id);
+            u64::try_from(of_poll.count()).unwrap()
+        })
+    }
+
+    async fn ready(&self) -> Result<(), Unavailable> {
+        self.after_mishap(|_| ())
+    }
+}

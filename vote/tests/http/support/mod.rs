@@ -1,0 +1,209 @@
+//! A voting service on a free port before a ballot box in memory, and the verbs of voters and organisers.
+
+mod memory_ballot_box;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use domain::{Poll, PollId, PollSpec, Secret};
+use http::{HeaderMap, StatusCode};
+pub(crate) use memory_ballot_box::{MemoryBallotBox, Mishap};
+use reqwest::{Client, RequestBuilder, redirect};
+use scrutin_vote::Config;
+use serde_json::Value;
+use service::counterpart::Counterpart;
+
+pub(crate) const TOKEN: &str = "the-organisers-token";
+
+/// The configuration of most tests.
+pub(crate) fn config() -> Config {
+    Config {
+        secret: Secret::parse("0123456789abcdef0123456789abcdef").unwrap(),
+        organiser_token: Some(TOKEN.to_owned().into()),
+        result: Counterpart::Port(8081),
+        vote_url: None,
+        instance: "instance-7".into(),
+    }
+}
+
+/// A running service. It ends with the test.
+pub(crate) struct TestApp {
+    pub(crate) addr: SocketAddr,
+    pub(crate) ballots: Arc<MemoryBallotBox>,
+    pub(crate) config: Config,
+}
+
+pub(crate) async fn spawn_app() -> TestApp {
+    spawn_with(config()).await
+}
+
+/// Serves the default poll "Cats or Dogs?".
+pub(crate) async fn spawn_with(config: Config) -> TestApp {
+    let ballots = Arc::new(MemoryBallotBox::default());
+    let listener = service::http_server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let router = scrutin_vote::router(config.clone(), ballots.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let app = TestApp { addr, ballots, config };
+    app.poll("main", PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]));
+    app
+}
+
+impl TestApp {
+    /// Puts a poll into the ballot box.
+    pub(crate) fn poll(&self, id: &str, spec: PollSpec) -> Poll {
+        let poll = Poll::new(PollId::parse(id).unwrap(), spec).unwrap();
+        self.ballots.put(poll.clone());
+        poll
+    }
+
+    /// A browser that speaks this language, keeps cookies and follows nothing by itself.
+    pub(crate) fn browser_in(&self, language: &str) -> Browser {
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", "text/html,application/xhtml+xml".parse().unwrap());
+        headers.insert("accept-language", language.parse().unwrap());
+        let client = Client::builder().cookie_store(true).redirect(redirect::Policy::none()).default_headers(headers);
+        Browser { client: client.build().unwrap(), base: format!("http://{}", self.addr) }
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        self.browser_in("en")
+    }
+
+    /// A program without cookies.
+    pub(crate) fn program(&self) -> Browser {
+        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
+        Browser { client, base: format!("http://{}", self.addr) }
+    }
+
+    /// One request with the organiser's token.
+    pub(crate) async fn organiser(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let request = self.program().request(method, path).bearer_auth(TOKEN);
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        answer(request).await
+    }
+}
+
+/// Someone at the other end.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    pub(crate) client: Client,
+    base: String,
+}
+
+impl Browser {
+    pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        self.client.request(method.parse().unwrap(), format!("{}{path}", self.base))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        answer(self.request("GET", path)).await
+    }
+
+    /// Posts a form, as a browser sends it from a page of this site.
+    pub(crate) async fn post_form(&self, path: &str, form: &str) -> Answer {
+        answer(self.form(path, form).header("origin", &self.base)).await
+    }
+
+    pub(crate) fn form(&self, path: &str, form: &str) -> RequestBuilder {
+        let request = self.request("POST", path).header("content-type", "application/x-www-form-urlencoded");
+        request.body(form.to_owned())
+    }
+
+    /// Votes with the form, goes where the answer leads, and gives the page there.
+    pub(crate) async fn vote(&self, path: &str, form: &str) -> Answer {
+        let posted = self.post_form(path, form).await;
+        assert_eq!(posted.status, StatusCode::SEE_OTHER, "{}", posted.text);
+        self.get(posted.header("location")).await
+    }
+
+    pub(crate) async fn post_json(&self, path: &str, body: &str) -> Answer {
+        answer(self.request("POST", path).header("content-type", "application/json").body(body.to_owned())).await
+    }
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name}: {:?}", self.headers)).to_str().unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The `Set-Cookie` line for this cookie.
+    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
+        let lines = self.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+        lines.into_iter().find(|line| line.starts_with(&format!("{name}=")))
+    }
+
+    /// The value of this cookie, as it is set.
+    pub(crate) fn cookie(&self, name: &str) -> String {
+        let line = self.set_cookie(name).unwrap_or_else(|| panic!("{name} is not set: {:?}", self.headers));
+        line.split(';').next().unwrap().split_once('=').unwrap().1.to_owned()
+    }
+
+    /// Asserts that a page says this, whatever the white space and the marks between the words.
+    pub(crate) fn says(&self, words: &str) -> &Self {
+        assert!(self.words().contains(words), "{words:?} is not in: {}", self.words());
+        self
+    }
+
+    pub(crate) fn does_not_say(&self, words: &str) -> &Self {
+        assert!(!self.words().contains(words), "{words:?} is in: {}", self.words());
+        self
+    }
+
+    /// The text of the page without its tags.
+    fn words(&self) -> String {
+        let mut words = String::new();
+        let mut in_tag = false;
+        for letter in self.text.replace("&#x2f;", "/").chars() {
+            match letter {
+                '<' => in_tag = true,
+                '>' => {
+                    in_tag = false;
+                    words.push(' ');
+                }
+                letter if !in_tag => words.push(letter),
+                _ => {}
+            }
+        }
+        words.split([' ', '\n']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The address of the first link that holds this text.
+    pub(crate) fn link_with(&self, part: &str) -> String {
+        let page = self.text.replace("&#x2f;", "/");
+        let mut links = page.split("<a href=\"").skip(1);
+        let link = links.find(|link| link.split('>').next().is_some_and(|tag| tag.contains(part)));
+        link.unwrap_or_else(|| panic!("no link with {part}: {page}")).split('"').next().unwrap().to_owned()
+    }
+
+    /// Asserts an RFC 9457 problem with this status and code.
+    pub(crate) fn is_problem(&self, status: u16, code: &str) -> &Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["code"], code);
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], "about:blank");
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+        self
+    }
+}

@@ -1,0 +1,148 @@
+//! Voting with the form: what is recorded, for whom, and what the page then shows.
+
+use domain::{PollId, PollSpec, Visibility};
+use http::StatusCode;
+
+use crate::support::{answer, spawn_app};
+
+#[tokio::test]
+async fn a_vote_is_recorded_and_the_page_shows_it() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    let posted = ada.post_form("/", "vote=b").await;
+    assert_eq!((posted.status, posted.header("location")), (StatusCode::SEE_OTHER, "/"));
+    assert_eq!(posted.text, "");
+    assert_eq!(app.ballots.choices(), ["b"]);
+    ada.get("/").await.says("Your vote is recorded You chose Dogs").says("You can change it");
+}
+
+#[tokio::test]
+async fn a_second_vote_of_the_same_browser_replaces_the_first() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    ada.vote("/", "vote=a").await.says("You chose Cats");
+    ada.vote("/", "vote=b").await.says("You chose Dogs");
+    let voters = app.ballots.voters();
+    assert_eq!(app.ballots.choices(), ["a", "b"]);
+    assert_eq!(voters[0], voters[1]);
+}
+
+#[tokio::test]
+async fn two_taps_before_the_first_answer_are_one_voter() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    ada.get("/").await;
+    let (first, second) = tokio::join!(ada.post_form("/", "vote=a"), ada.post_form("/", "vote=a"));
+    assert_eq!((first.status, second.status), (StatusCode::SEE_OTHER, StatusCode::SEE_OTHER));
+    let voters = app.ballots.voters();
+    assert_eq!(voters[0], voters[1]);
+}
+
+#[tokio::test]
+async fn each_post_of_a_load_tool_is_a_new_voter() {
+    let app = spawn_app().await;
+    let ab = app.program();
+    for _ in 0..3 {
+        let posted = answer(ab.form("/", "vote=a")).await;
+        assert_eq!(posted.status, StatusCode::SEE_OTHER);
+    }
+    let mut voters = app.ballots.voters();
+    voters.sort_unstable();
+    voters.dedup();
+    assert_eq!(voters.len(), 3);
+}
+
+#[tokio::test]
+async fn several_options_may_be_chosen_where_the_poll_allows_it() {
+    let app = spawn_app().await;
+    let mut spec = PollSpec::simple("Which?", ["Tea", "Coffee", "Water"]);
+    spec.max_choices = 2;
+    app.poll("drinks", spec);
+    let ada = app.browser();
+    ada.vote("/p/drinks", "vote=c&vote=a").await.says("You chose Tea , Water");
+    assert_eq!(app.ballots.choices(), ["ac"]);
+}
+
+#[tokio::test]
+async fn polls_do_not_mix() {
+    let app = spawn_app().await;
+    app.poll("tea", PollSpec::simple("Tea?", ["Yes", "No"]));
+    let ada = app.browser();
+    ada.vote("/", "vote=a").await;
+    ada.get("/p/tea").await.says("Tea?").does_not_say("recorded");
+    ada.vote("/p/tea", "vote=b").await.says("You chose No");
+    ada.get("/").await.says("You chose Cats");
+    ada.get("/p/main").await.says("You chose Cats");
+    let voters = app.ballots.voters();
+    assert_ne!(voters[0], voters[1], "one person's ballots in two polls can't be joined");
+}
+
+#[tokio::test]
+async fn after_a_reset_the_vote_is_not_shown_as_recorded_any_more() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    ada.vote("/", "vote=a").await;
+    app.organiser("POST", "/api/polls/main/reset", None).await;
+    ada.get("/").await.says("The poll has begun anew").does_not_say("You chose");
+    ada.vote("/", "vote=a").await.says("You chose Cats").does_not_say("begun anew");
+}
+
+#[tokio::test]
+async fn a_vote_that_can_not_be_changed_stands_and_the_page_says_so() {
+    let app = spawn_app().await;
+    let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
+    spec.changes = false;
+    app.poll("final", spec);
+    let ada = app.browser();
+    let page = ada.vote("/p/final", "vote=a").await;
+    page.says("You chose Yes").says("It can’t be changed");
+    assert!(!page.text.contains("<form"), "nothing to change: {}", page.text);
+
+    let again = ada.post_form("/p/final", "vote=b").await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    again.says("your earlier ballot stands").says("You chose Yes");
+    assert_eq!(app.ballots.choices(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_browser_that_lost_its_memory_learns_that_its_ballot_stands() {
+    let app = spawn_app().await;
+    let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
+    spec.changes = false;
+    app.poll("final", spec);
+    let first = app.browser().post_form("/p/final", "vote=a").await;
+    let voter = format!("voter={}", first.cookie("voter"));
+
+    let again = answer(app.program().form("/p/final", "vote=b").header("cookie", &voter)).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    again.says("your earlier ballot stands").does_not_say("You chose");
+    let both = format!("{voter}; ballots={}", again.cookie("ballots"));
+    let page = answer(app.program().request("GET", "/p/final").header("cookie", both)).await;
+    page.says("Your vote is recorded").does_not_say("You chose");
+}
+
+#[tokio::test]
+async fn the_recorded_page_leads_to_the_receipt_and_to_the_result() {
+    let app = spawn_app().await;
+    app.poll("tea", PollSpec::simple("Tea?", ["Yes", "No"]));
+    let ada = app.browser();
+    let page = ada.vote("/p/tea", "vote=a").await;
+    page.says("Check that my ballot is counted");
+    let address = page.link_with("/receipts/");
+    let (before, receipt) = address.rsplit_once('/').unwrap();
+    assert_eq!(before, "http://127.0.0.1:8081/p/tea/receipts");
+    let receipt = domain::Receipt::decode(receipt, &app.config.secret, PollId::parse("tea").unwrap()).unwrap();
+    assert_eq!((receipt.position, receipt.voter), (app.ballots.positions()[0], app.ballots.voters()[0]));
+    assert_eq!(page.link_with("/p/tea\""), "http://127.0.0.1:8081/p/tea");
+    assert_eq!(ada.get("/").await.link_with(":8081"), "http://127.0.0.1:8081/");
+}
+
+#[tokio::test]
+async fn where_results_are_hidden_the_page_promises_only_the_turnout() {
+    let app = spawn_app().await;
+    let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
+    spec.results = Visibility::Hidden;
+    app.poll("tea", spec);
+    let page = app.browser().vote("/p/tea", "vote=a").await;
+    page.says("See the turnout").does_not_say("result →");
+}
