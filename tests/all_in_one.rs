@@ -129,5 +129,5 @@ async fn a_recount_of_a_tampered_ledger_differs() {
 
 fn recount(data: &Path) -> std::process::Output {
     let mut command = Command::new(programs::path("scrutin"));
-    command.arg("recount").env_clear().env("DATA_DIR", data).output().unwrap()
+    command.arg("recount").env_clear().env("DATA_DIR", data).output().expect("scrutin recount runs")
 }

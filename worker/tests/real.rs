@@ -13,7 +13,8 @@ use domain::{
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisBallotBox, RedisLog, RedisUrl};
-use scrutin_worker::{Health, Rules, settings::FirstPollSettings};
+use scrutin_worker::{Health, Rules};
+use service::first_poll::FirstPollSettings;
 use testkit::{
     postgres_server::{PostgresServer, TestDatabase},
     redis_server::RedisServer,

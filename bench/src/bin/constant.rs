@@ -1,0 +1,28 @@
+//! The reference for everything that answers requests: the server of all services, with nothing behind it.
+//!
+//! Whatever is asked, the answer is 200 and two letters.
+
+use std::net::SocketAddr;
+
+use axum::{Router, routing::any};
+use clap::Parser;
+use service::{http_server, settings::parse};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+struct Settings {
+    /// Address to listen on
+    #[arg(long)]
+    listen_addr: SocketAddr,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let settings: Settings = parse();
+    let shutdown = http_server::shutdown_signal()?;
+    let listener = http_server::bind(settings.listen_addr).await?;
+    let router = Router::new().fallback(any(async || "ok"));
+    Ok(http_server::serve(listener, router, shutdown).await?)
+}

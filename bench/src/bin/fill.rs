@@ -1,0 +1,62 @@
+//! Puts ballots on the log as `vote` does, through the same door, and prints how many a second went through it.
+
+#![expect(clippy::print_stdout, reason = "a script reads the figure")]
+
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use bench::{ballot, per_second};
+use clap::Parser;
+use domain::{Ballot, BallotBox, Cast, Partitions, PollId};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use log_redis::{RedisBallotBox, RedisUrl};
+use service::settings::parse;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Ballots under way at a time; fewer than the door's own queue holds.
+const AT_ONCE: usize = 4_096;
+
+#[derive(Parser)]
+struct Settings {
+    /// Address of Redis
+    #[arg(long)]
+    redis_url: RedisUrl,
+    /// Poll to vote in
+    #[arg(long, default_value = "main")]
+    poll: String,
+    /// How many voters vote, once each
+    #[arg(long)]
+    voters: u64,
+    /// Number of the first voter
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// In each round every voter chooses another option than in the last
+    #[arg(long, default_value_t = 0)]
+    round: u64,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let settings: Settings = parse();
+    let poll = PollId::parse(&settings.poll).context("--poll")?;
+    let ballot_box = RedisBallotBox::new(&settings.redis_url, Partitions::ONE);
+    let start = Instant::now();
+    let voters = settings.from..settings.from + settings.voters;
+    stream::iter(voters)
+        .map(|number| {
+            let (voter, choices) = ballot(number, settings.round);
+            let cast = ballot_box.cast(Ballot { poll, voter, choices });
+            async move {
+                let cast = cast.await?;
+                ensure!(matches!(cast, Cast::Recorded(_)), "not recorded: {cast:?}");
+                Ok(())
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
+    println!("{}", per_second(settings.voters, start.elapsed()));
+    Ok(())
+}

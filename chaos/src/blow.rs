@@ -1,0 +1,130 @@
+//! The blows that may fall, and how they are drawn.
+
+use std::{fmt, time::Duration};
+
+/// What a blow falls on. Nothing is hit again before it has recovered from the last blow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// One of our programs, by its place on the stage.
+    Program(usize),
+    /// The connections of one of our programs to its servers.
+    Link(usize),
+    Redis,
+    Postgres,
+}
+
+/// What falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blow {
+    /// `kill -9`; it is started again when the time is over, as a supervisor would.
+    Kill,
+    /// SIGSTOP until the time is over.
+    Stop,
+    /// Connections are cut, and new ones too, until the time is over.
+    Cut,
+    /// Connections are cut once.
+    CutOnce,
+    /// Everything takes so many milliseconds longer on its way.
+    Slow(u64),
+    /// Nothing arrives until the time is over.
+    Freeze,
+    /// The disk is full until the time is over.
+    FillDisk,
+}
+
+/// A blow, on something, for a while.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strike {
+    pub(crate) target: Target,
+    pub(crate) blow: Blow,
+    pub(crate) lasts: Duration,
+}
+
+/// What can be hit.
+pub(crate) struct Stage<'a> {
+    /// Our programs, by name; each has a link.
+    pub(crate) programs: &'a [String],
+    /// Which of them lead a partition.
+    pub(crate) leading: &'a [usize],
+    /// Whether the servers' disks can be filled.
+    pub(crate) disks: bool,
+    /// What has not recovered yet.
+    pub(crate) struck: &'a [Target],
+}
+
+impl Stage<'_> {
+    /// Draws the next blow; `None` if it would fall on something that has not recovered.
+    pub(crate) fn draw(&self, random: &mut fastrand::Rng) -> Option<Strike> {
+        let program = random.usize(0..self.programs.len());
+        let link = if let (true, Some(&leader)) = (random.u8(0..4) == 0, self.leading.first()) {
+            leader // so that a standby takes over
+        } else {
+            random.usize(0..self.programs.len())
+        };
+        let blows = [Blow::Cut, Blow::CutOnce, Blow::Slow(random.u64(5..400)), Blow::Freeze];
+        let (target, blow) = match random.u8(0..20) {
+            0..=4 => (Target::Program(program), Blow::Kill),
+            5..=7 => (Target::Program(program), Blow::Stop),
+            8..=13 => (Target::Link(link), blows[random.usize(0..blows.len())]),
+            14 => (Target::Redis, Blow::Kill),
+            15 => (Target::Redis, Blow::Stop),
+            16 | 17 => (Target::Postgres, Blow::Kill),
+            18 if self.disks => (Target::Redis, Blow::FillDisk),
+            19 if self.disks => (Target::Postgres, Blow::FillDisk),
+            _ => return None,
+        };
+        let lasts = Duration::from_millis(match blow {
+            Blow::CutOnce => 0,
+            Blow::Kill => random.u64(0..3_000),
+            _ => random.u64(500..8_000),
+        });
+        (!self.struck.contains(&target)).then_some(Strike { target, blow, lasts })
+    }
+
+    /// The name of what a blow falls on.
+    pub(crate) fn name(&self, target: Target) -> String {
+        match target {
+            Target::Program(number) => self.programs[number].clone(),
+            Target::Link(number) => format!("the connections of {}", self.programs[number]),
+            Target::Redis => "Redis".to_owned(),
+            Target::Postgres => "PostgreSQL".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Blow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill => f.write_str("kill -9"),
+            Self::Stop => f.write_str("stop"),
+            Self::Cut => f.write_str("cut and keep cut"),
+            Self::CutOnce => f.write_str("cut"),
+            Self::Slow(ms) => write!(f, "slow down by {ms} ms"),
+            Self::Freeze => f.write_str("freeze"),
+            Self::FillDisk => f.write_str("fill the disk of"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_draws_the_same_blows_and_none_on_what_is_struck() {
+        let programs = ["vote 1".to_owned(), "worker 1".to_owned()];
+        let struck = [Target::Redis, Target::Program(0)];
+        let stage = Stage { programs: &programs, leading: &[1], disks: true, struck: &struck };
+        let draw = |seed| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            (0..500).map(|_| stage.draw(&mut random)).collect::<Vec<_>>()
+        };
+        let (drawn, again) = (draw(1), draw(1));
+        assert_eq!(format!("{drawn:?}"), format!("{again:?}"));
+        let targets: Vec<_> = drawn.iter().flatten().map(|strike| strike.target).collect();
+        assert!(targets.iter().all(|target| !struck.contains(target)));
+        for target in [Target::Program(1), Target::Link(0), Target::Link(1), Target::Postgres] {
+            assert!(targets.contains(&target), "{target:?}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Who is on the stage: the real programs, two of each, every one behind a proxy of its own to its servers, and
+//! the real Redis and PostgreSQL. Here blows fall, and here what they broke is put right again.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use testkit::{
+    postgres_server::PostgresServer,
+    programs::{self, Service},
+    redis_server::RedisServer,
+    wait,
+};
+use tokio::net::TcpStream;
+use tokio_postgres::NoTls;
+
+use crate::{
+    blow::{Blow, Strike, Target},
+    disk::Disk,
+    proxy::{Mode, Proxy},
+};
+
+/// How long a worker may take to say whether it leads.
+const METRICS_LIMIT: Duration = Duration::from_millis(300);
+
+/// A disk for each server, if they are to be filled.
+pub(crate) struct Disks {
+    pub(crate) redis: PathBuf,
+    pub(crate) postgres: PathBuf,
+}
+
+/// Everybody on the stage.
+pub(crate) struct Cast {
+    pub(crate) names: Vec<String>,
+    services: Vec<Service>,
+    /// The proxies of each service.
+    links: Vec<Vec<Proxy>>,
+    redis: RedisServer,
+    postgres: PostgresServer,
+    disks: Option<(Disk, Disk)>,
+}
+
+impl Cast {
+    /// Starts everything, and waits until all are ready.
+    pub(crate) async fn gather(disks: Option<Disks>) -> Self {
+        let parent = |disk: Option<&PathBuf>| disk.cloned().unwrap_or_else(std::env::temp_dir);
+        let redis = RedisServer::start_in(&parent(disks.as_ref().map(|disks| &disks.redis))).await;
+        let postgres = PostgresServer::private_in(parent(disks.as_ref().map(|disks| &disks.postgres))).await;
+        let disks = disks.map(|disks| (Disk::new(disks.redis), Disk::new(disks.postgres)));
+        let mut cast = Self { names: Vec::new(), services: Vec::new(), links: Vec::new(), redis, postgres, disks };
+        for number in 1..=2 {
+            cast.enter(format!("worker {number}"), true, true, programs::worker).await;
+        }
+        for number in 1..=2 {
+            cast.enter(format!("vote {number}"), true, false, |redis, _| programs::vote(redis, None)).await;
+            cast.enter(format!("result {number}"), false, true, |_, database| programs::result(database, None)).await;
+        }
+        cast.all_ready().await;
+        cast
+    }
+
+    async fn enter(&mut self, name: String, log: bool, ledger: bool, start: impl FnOnce(&str, &str) -> Service) {
+        let mut links = Vec::new();
+        let (mut redis_url, mut database_url) = (String::new(), String::new());
+        if log {
+            let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], self.redis.port()))).await;
+            redis_url = format!("redis://{}", proxy.address());
+            links.push(proxy);
+        }
+        if ledger {
+            let proxy = Proxy::start(self.postgres_address()).await;
+            database_url = format!("postgres://postgres@{}/postgres", proxy.address());
+            links.push(proxy);
+        }
+        self.services.push(start(&redis_url, &database_url));
+        self.links.push(links);
+        self.names.push(name);
+    }
+
+    fn postgres_address(&self) -> SocketAddr {
+        let (_, rest) = self.postgres.url().split_once('@').expect("the URL names a user");
+        rest.split('/').next().and_then(|address| address.parse().ok()).expect("the URL has an address")
+    }
+
+    /// The addresses of all `vote` or all `result`, separated by commas.
+    pub(crate) fn urls(&self, of: &str) -> String {
+        let named = self.names.iter().zip(&self.services).filter(|(name, _)| name.starts_with(of));
+        named.map(|(_, service)| service.url()).collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether disks can be filled.
+    pub(crate) fn has_disks(&self) -> bool {
+        self.disks.is_some()
+    }
+
+    /// The URL of the database, past all proxies.
+    pub(crate) fn database_url(&self) -> &str {
+        self.postgres.url()
+    }
+
+    /// Which programs lead a partition now, as far as they answer.
+    pub(crate) async fn leading(&self) -> Vec<usize> {
+        let client = reqwest::Client::builder().timeout(METRICS_LIMIT).build().expect("a client is built");
+        let mut leading = Vec::new();
+        for (number, service) in self.services.iter().enumerate() {
+            if !self.names[number].starts_with("worker") {
+                continue;
+            }
+            let Ok(answer) = client.get(format!("http://{}/metrics", service.admin)).send().await else { continue };
+            let text = answer.text().await.unwrap_or_default();
+            if text.lines().any(|line| line.starts_with("scrutin_worker_leads") && line.ends_with(" 1")) {
+                leading.push(number);
+            }
+        }
+        leading
+    }
+
+    /// Lets a blow fall.
+    pub(crate) async fn strike(&mut self, strike: Strike) {
+        match (strike.target, strike.blow) {
+            (Target::Program(number), Blow::Kill) => self.services[number].program.kill(),
+            (Target::Program(number), _) => self.services[number].program.signal("STOP"),
+            (Target::Link(number), blow) => self.link(number, mode(blow)),
+            (Target::Redis, Blow::Kill) => self.redis.kill(),
+            (Target::Redis, Blow::FillDisk) => self.disks().0.fill(),
+            (Target::Redis, _) => self.redis.pause(),
+            (Target::Postgres, Blow::FillDisk) => self.disks().1.fill(),
+            (Target::Postgres, _) => self.postgres.kill().await,
+        }
+    }
+
+    /// Puts right what a blow broke, as an operator or a supervisor would.
+    pub(crate) async fn recover(&mut self, strike: Strike) {
+        match (strike.target, strike.blow) {
+            (Target::Program(number), Blow::Kill) => self.services[number].program.start_again(),
+            (Target::Program(number), _) => self.services[number].program.signal("CONT"),
+            (Target::Link(number), _) => self.link(number, Mode::Pass),
+            (Target::Redis, Blow::Kill) => self.redis.restart().await,
+            (Target::Redis, Blow::FillDisk) => {
+                self.disks().0.free();
+                // Redis ends by itself when it can't write its file and was told to always do so.
+                self.redis.restart().await;
+            }
+            (Target::Redis, _) => self.redis.resume(),
+            (Target::Postgres, Blow::FillDisk) => {
+                self.disks().1.free();
+                self.postgres_back().await;
+            }
+            (Target::Postgres, _) => self.postgres.restart().await,
+        }
+    }
+
+    fn link(&self, number: usize, mode: Mode) {
+        self.links[number].iter().for_each(|proxy| proxy.set(mode));
+    }
+
+    fn disks(&self) -> &(Disk, Disk) {
+        self.disks.as_ref().expect("a disk is only filled where there is one")
+    }
+
+    /// After a full disk PostgreSQL may go on, may be recovering, or may have ended.
+    async fn postgres_back(&mut self) {
+        let address = self.postgres_address();
+        if TcpStream::connect(address).await.is_err() {
+            self.postgres.restart().await;
+        }
+        let url = self.postgres.url().to_owned();
+        wait::until_true("PostgreSQL to answer again", || async { tokio_postgres::connect(&url, NoTls).await.is_ok() })
+            .await;
+    }
+
+    /// Waits until all programs are ready.
+    pub(crate) async fn all_ready(&self) {
+        for service in &self.services {
+            service.ready().await;
+        }
+    }
+
+    /// Empties Redis: what is not counted yet would be lost, so nothing may be on its way.
+    pub(crate) async fn empty_the_log(&self) {
+        let mut connection = self.redis.connection().await;
+        redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("FLUSHALL is done");
+    }
+
+    /// Everything that each program has said.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = (&str, String)> {
+        self.names.iter().map(String::as_str).zip(self.services.iter().map(|service| service.program.output()))
+    }
+}
+
+fn mode(blow: Blow) -> Mode {
+    match blow {
+        Blow::Slow(ms) => Mode::Slow(Duration::from_millis(ms)),
+        Blow::Freeze => Mode::Frozen,
+        _ => Mode::Cut,
+    }
+}

@@ -1,0 +1,112 @@
+//! Holds the promise against what the server says in the end.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    host::{Hosts, Settled},
+    promise::{Bounds, Expected},
+    report::Check,
+    voter::{Standing, Voter},
+};
+
+/// How many receipts are looked up at the same time.
+const LOOK_UPS_AT_ONCE: usize = 32;
+/// The most voters whose ballots of unknown outcome are looked into by receipt.
+const MAX_TELLING: usize = 100_000;
+
+/// The ballots of this poll that the log took, against those that the voters know of.
+pub(crate) fn accepted(before: &Settled, after: &Settled, acknowledged: u64, unknown: u64) -> Check {
+    let found = after.accepted.cast_signed() - before.accepted.cast_signed();
+    let bounds = Bounds { least: acknowledged, most: acknowledged + unknown };
+    Check::new("every acknowledged ballot is in the log, none twice", shown(bounds), found, bounds.hold(found))
+}
+
+/// Whether the ledger has counted what the log took.
+pub(crate) fn counted(after: &Settled) -> Check {
+    let (accepted, counted) = (after.accepted, after.tally.counted);
+    Check::new("everything accepted is counted", accepted, counted, accepted == counted)
+}
+
+/// Votes and turnout, option by option and all together.
+pub(crate) fn tally(before: &Settled, after: &Settled, expected: &Expected) -> Vec<Check> {
+    let counted = after.since(before);
+    let mut checks: Vec<_> = (0_u8..)
+        .zip(&counted.votes)
+        .map(|(option, votes)| {
+            let bounds = expected.option(option);
+            let what = format!("votes for {}", char::from(b'a' + option));
+            Check::new(what, shown(bounds), votes, bounds.hold(*votes))
+        })
+        .collect();
+    let turnout = expected.turnout();
+    checks.push(Check::new("turnout", shown(turnout), counted.voters, turnout.hold(counted.voters)));
+    let unexplained = expected.unexplained(&counted);
+    let what = match expected.uncertain() {
+        0 => "voters whose vote is not explained".to_owned(),
+        uncertain => format!("voters whose vote is not explained ({uncertain} may count for one of several)"),
+    };
+    checks.push(Check::new(what, 0, unexplained, unexplained == 0));
+    if before.tally.round != after.tally.round {
+        checks.push(Check::new("the poll was not reset meanwhile", before.tally.round, after.tally.round, false));
+    }
+    checks
+}
+
+/// What the voters may count for. The receipts of those with a ballot of unknown outcome tell which of their
+/// ballots it is.
+pub(crate) async fn expected(hosts: &Arc<Hosts>, voters: &[Voter]) -> Expected {
+    let telling = voters.iter().filter(|voter| voter.telling_receipt().is_some()).take(MAX_TELLING);
+    let told: Vec<_> = stream::iter(telling)
+        .map(|voter| async move {
+            let receipt = voter.telling_receipt().expect("these were chosen for their receipt");
+            match hosts.receipt(receipt).await.as_deref() {
+                Some("counted") => voter.outcomes_knowing(true),
+                Some("replaced") => voter.outcomes_knowing(false),
+                // What else it may say is for the check of the receipts.
+                _ => voter.outcomes(),
+            }
+        })
+        .buffer_unordered(LOOK_UPS_AT_ONCE)
+        .collect()
+        .await;
+    let mut seen = 0;
+    let others = voters.iter().filter(move |voter| {
+        let told = voter.telling_receipt().is_some() && seen < MAX_TELLING;
+        seen += usize::from(told);
+        !told
+    });
+    others.map(Voter::outcomes).chain(told).collect()
+}
+
+/// Receipts of voters chosen at random: each must be found, and say what its voter knows.
+pub(crate) async fn receipts(hosts: &Arc<Hosts>, voters: &[Voter], sample: usize, mut random: fastrand::Rng) -> Check {
+    let mut receipts: Vec<_> = voters.iter().flat_map(Voter::receipts).collect();
+    random.shuffle(&mut receipts);
+    receipts.truncate(sample);
+    let asked = receipts.len();
+    let wrong: Vec<String> = stream::iter(receipts)
+        .map(|(receipt, standing)| async move {
+            let said = hosts.receipt(receipt).await.unwrap_or_else(|| "no answer".to_owned());
+            let kept = match standing {
+                Standing::Counted => said == "counted",
+                Standing::Replaced => said == "replaced",
+                Standing::Either => said == "counted" || said == "replaced",
+            };
+            (!kept).then(|| format!("{said} instead of {standing:?}"))
+        })
+        .buffer_unordered(LOOK_UPS_AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let found = match wrong.first() {
+        None => asked.to_string(),
+        Some(example) => format!("{} ({example})", asked - wrong.len()),
+    };
+    Check::new("receipts that say what their voter knows", asked, found, wrong.is_empty())
+}
+
+fn shown(Bounds { least, most }: Bounds) -> String {
+    if least == most { least.to_string() } else { format!("{least} to {most}") }
+}

@@ -1,0 +1,148 @@
+//! Requests of many voters over few lines of code: HTTP/1.1 connections that are kept and used again.
+//!
+//! The one thing it is careful about: whether a request that failed may have reached the server. If it may
+//! have, its outcome is unknown and it is never sent again by itself.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::{sync::Semaphore, time::timeout};
+
+use crate::address::Address;
+
+/// The longest answer that is read.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+
+type Connection = SendRequest<Full<Bytes>>;
+
+/// A client of several servers that are alike.
+pub(crate) struct Client {
+    servers: Vec<Server>,
+    places: Semaphore,
+    patience: Duration,
+}
+
+struct Server {
+    address: Address,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// What is asked.
+pub(crate) struct Ask<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) cookie: Option<&'a str>,
+    /// Content type and body.
+    pub(crate) body: Option<(&'static str, Bytes)>,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why nothing came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// No connection: the request was never sent.
+    NotSent,
+    /// No answer in time. The request may have been done.
+    TimedOut,
+    /// The connection broke, or the answer can't be read. The request may have been done.
+    Broken,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn get(path: &'a str) -> Self {
+        Self { method: Method::GET, path, cookie: None, body: None }
+    }
+
+    fn request(&self, address: &Address) -> Request<Full<Bytes>> {
+        let mut request = Request::builder()
+            .method(self.method.clone())
+            .uri(self.path)
+            .header(header::HOST, &address.authority)
+            .header(header::USER_AGENT, "scrutin-crowd");
+        if let Some(cookie) = self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let mut bytes = Bytes::new();
+        if let Some((kind, body)) = &self.body {
+            request = request.header(header::CONTENT_TYPE, *kind);
+            bytes = body.clone();
+        }
+        request.body(Full::new(bytes)).expect("paths and cookies were checked when they were read")
+    }
+}
+
+impl Client {
+    /// A client of these servers with at most `connections` connections at once, which waits `patience` for an answer.
+    pub(crate) fn new(addresses: Vec<Address>, connections: usize, patience: Duration) -> Self {
+        let servers = addresses.into_iter().map(|address| Server { address, idle: Mutex::default() }).collect();
+        Self { servers, places: Semaphore::new(connections), patience }
+    }
+
+    /// How many servers there are.
+    pub(crate) fn servers(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// Sends a request to one of the servers. The wait for a free connection is part of its patience.
+    pub(crate) async fn send(&self, server: usize, ask: &Ask<'_>) -> Result<Answer, Failure> {
+        let Ok(place) = timeout(self.patience, self.places.acquire()).await else { return Err(Failure::NotSent) };
+        let _place = place.expect("the semaphore is never closed");
+        let server = &self.servers[server % self.servers.len()];
+        let Ok(connected) = timeout(self.patience, server.begin(ask)).await else { return Err(Failure::NotSent) };
+        let (mut connection, request) = connected?;
+        let exchanged = timeout(self.patience, exchange(&mut connection, request)).await;
+        let answer = exchanged.map_err(|_| Failure::TimedOut)??;
+        if connection.ready().await.is_ok() {
+            server.lock().push(connection);
+        }
+        Ok(answer)
+    }
+}
+
+impl Server {
+    /// A connection that can take a request, kept from before or new.
+    async fn begin(&self, ask: &Ask<'_>) -> Result<(Connection, Request<Full<Bytes>>), Failure> {
+        let request = ask.request(&self.address);
+        while let Some(connection) = self.take() {
+            if connection.is_ready() {
+                return Ok((connection, request));
+            }
+        }
+        let stream = self.address.connect().await.map_err(|_| Failure::NotSent)?;
+        let (connection, driving) = handshake(TokioIo::new(stream)).await.map_err(|_| Failure::NotSent)?;
+        // Its end is seen by the request on it, or by the next one that would use it.
+        tokio::spawn(driving);
+        Ok((connection, request))
+    }
+
+    fn take(&self) -> Option<Connection> {
+        self.lock().pop()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn exchange(connection: &mut Connection, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+    let answer = connection.try_send_request(request).await.map_err(|mut error| {
+        // hyper gives the request back only if nothing of it was written: a kept connection was closed meanwhile.
+        if error.take_message().is_some() { Failure::NotSent } else { Failure::Broken }
+    })?;
+    let (parts, body) = answer.into_parts();
+    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|_| Failure::Broken)?;
+    Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+}

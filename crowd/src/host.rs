@@ -1,0 +1,175 @@
+//! What the crowd asks of the two hosts beside voting and watching: the poll, its tally, its receipts.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    client::{Ask, Client},
+    promise::Counted,
+};
+
+/// How often the hosts are asked again while something is waited for.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// The two hosts of a poll.
+pub(crate) struct Hosts {
+    pub(crate) vote: Client,
+    pub(crate) result: Client,
+    pub(crate) poll: String,
+}
+
+/// A poll, as the vote host describes it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Poll {
+    pub(crate) options: Vec<String>,
+    pub(crate) state: String,
+    pub(crate) results: String,
+    pub(crate) access: String,
+    pub(crate) changes: bool,
+    accepted: u64,
+}
+
+/// A tally, as the result host gives it, or as a screen shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) votes: Vec<u64>,
+    pub(crate) voters: u64,
+    pub(crate) counted: u64,
+    pub(crate) round: u32,
+}
+
+#[derive(Deserialize)]
+struct TallyBody {
+    votes: Option<BTreeMap<char, u64>>,
+    voters: u64,
+    counted: u64,
+    round: u32,
+}
+
+#[derive(Deserialize)]
+struct ReceiptBody {
+    status: String,
+}
+
+impl Hosts {
+    /// The poll; `None` while it can't be had.
+    pub(crate) async fn poll(&self) -> Option<Poll> {
+        self.get(&self.vote, &format!("/api/polls/{}", self.poll)).await
+    }
+
+    /// The present tally; `None` while it can't be had, or is hidden.
+    pub(crate) async fn tally(&self) -> Option<Tally> {
+        let body: TallyBody = self.get(&self.result, &format!("/api/polls/{}/tally", self.poll)).await?;
+        Some(Tally { votes: in_order(&body.votes?), voters: body.voters, counted: body.counted, round: body.round })
+    }
+
+    /// What a receipt says: `counted`, `replaced` and so on; `None` if there is no answer, or none that makes sense.
+    pub(crate) async fn receipt(&self, receipt: &str) -> Option<String> {
+        let path = format!("/api/polls/{}/receipts/{receipt}", self.poll);
+        let body: ReceiptBody = self.get(&self.result, &path).await?;
+        Some(body.status)
+    }
+
+    /// Ballots accepted and not yet counted; `None` while it can't be had.
+    pub(crate) async fn lag(&self) -> Option<i64> {
+        let (tally, poll) = tokio::join!(self.tally(), self.poll());
+        let lag = i64::try_from(poll?.accepted).ok()? - i64::try_from(tally?.counted).ok()?;
+        // The tally may be the newer of both answers.
+        Some(lag.max(0))
+    }
+
+    /// Waits until everything accepted is counted and two looks in a row show the same; `Err` with the last look
+    /// if that does not come in time.
+    pub(crate) async fn settled(&self, limit: Duration) -> Result<Settled, Option<Settled>> {
+        let deadline = Instant::now() + limit;
+        let mut last: Option<Settled> = None;
+        loop {
+            let (poll, tally) = (self.poll().await, self.tally().await);
+            if let (Some(poll), Some(tally)) = (poll, tally) {
+                let now = Settled { accepted: poll.accepted, tally };
+                let quiet = last.as_ref() == Some(&now) && now.accepted == now.tally.counted;
+                last = Some(now);
+                if quiet && let Some(settled) = last {
+                    return Ok(settled);
+                }
+            }
+            if Instant::now() > deadline {
+                return Err(last);
+            }
+            sleep(ASK_EVERY).await;
+        }
+    }
+
+    async fn get<T: for<'a> Deserialize<'a>>(&self, client: &Client, path: &str) -> Option<T> {
+        for server in 0..client.servers() {
+            // Any of them may be down at this moment.
+            if let Ok(answer) = client.send(server, &Ask::get(path)).await
+                && answer.status.is_success()
+            {
+                return serde_json::from_slice(&answer.body).ok();
+            }
+        }
+        None
+    }
+}
+
+/// What both hosts say when nothing moves any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) accepted: u64,
+    pub(crate) tally: Tally,
+}
+
+impl Settled {
+    /// What was added since `before`.
+    pub(crate) fn since(&self, before: &Self) -> Counted {
+        let less = |now: u64, then: u64| now.cast_signed() - then.cast_signed();
+        let votes = self.tally.votes.iter().zip(&before.tally.votes).map(|(now, then)| less(*now, *then)).collect();
+        Counted { votes, voters: less(self.tally.voters, before.tally.voters) }
+    }
+}
+
+impl Tally {
+    /// Reads what the event `scores` carries; `None` if it is something else, or hides the votes.
+    pub(crate) fn of_scores(scores: &serde_json::Value) -> Option<Self> {
+        let number = |key: &str| scores.get(key)?.as_u64();
+        let keys = scores.as_object()?.iter();
+        let votes: BTreeMap<char, u64> = keys
+            .filter_map(|(key, value)| {
+                let mut letters = key.chars();
+                Some((letters.next().filter(|_| letters.next().is_none())?, value.as_u64()?))
+            })
+            .collect();
+        if votes.is_empty() {
+            return None;
+        }
+        Some(Self {
+            votes: in_order(&votes),
+            voters: number("voters")?,
+            counted: number("counted")?,
+            round: u32::try_from(number("round")?).ok()?,
+        })
+    }
+}
+
+fn in_order(votes: &BTreeMap<char, u64>) -> Vec<u64> {
+    votes.values().copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_read_as_the_result_host_writes_them() {
+        let scores = serde_json::json!({
+            "a": 12, "b": 3, "voters": 15, "counted": 40, "open": true, "state": "open", "poll": "main",
+            "position": "1700000000000-3", "round": 1, "at": 1_700_000_000_500_u64,
+        });
+        let tally = Tally { votes: vec![12, 3], voters: 15, counted: 40, round: 1 };
+        assert_eq!(Tally::of_scores(&scores), Some(tally));
+        assert_eq!(Tally::of_scores(&serde_json::json!({"voters": 15, "counted": 40, "round": 1})), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! Voters who look at a screen: how long it takes from sending a ballot to a screen that shows it.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    casting::{Booth, Visit},
+    voter::{Outcome, Position, Voter},
+};
+
+/// How long the screen is watched for a ballot.
+const SCREEN_LIMIT: Duration = Duration::from_secs(30);
+/// The shortest and the longest time between two ballots, in milliseconds: at no beat, since screens have one.
+const PAUSE_MS: std::ops::Range<u64> = 200..500;
+
+/// Votes again and again until `stop`, each time measuring, and returns the voter.
+pub(crate) async fn run(
+    booth: Arc<Booth>,
+    mut shown: watch::Receiver<Position>,
+    options: u8,
+    mut random: fastrand::Rng,
+    stop: CancellationToken,
+) -> Voter {
+    let mut voter = Voter::default();
+    let now = Instant::now();
+    let first = Visit { due: now, page_due: now, option: random.u8(0..options), over_api: true };
+    booth.receive(&mut voter, first, &mut random).await;
+    while !stop.is_cancelled() && voter.is_satisfied() {
+        let sent = Instant::now();
+        let option = random.u8(0..options);
+        let outcome = booth.cast(&mut voter, option, true, random.usize(..)).await;
+        if let Outcome::Recorded(Some(recorded)) = &outcome {
+            let seen = shown.wait_for(|position| *position >= recorded.position);
+            match timeout(SCREEN_LIMIT, seen).await {
+                Ok(_) => booth.figures.to_screen.add(sent.elapsed()),
+                Err(_) => _ = booth.figures.never_on_screen.fetch_add(1, Relaxed),
+            }
+        }
+        sleep(Duration::from_millis(random.u64(PAUSE_MS))).await;
+        if !matches!(outcome, Outcome::Recorded(_)) {
+            // Tries the same again until it is acknowledged, so that the next choice stands alone.
+            let now = Instant::now();
+            booth.receive(&mut voter, Visit { due: now, page_due: now, option, over_api: true }, &mut random).await;
+        }
+    }
+    voter
+}

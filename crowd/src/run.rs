@@ -1,0 +1,190 @@
+//! One run of the crowd from beginning to end.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use service::settings::PublicUrl;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    address::{Address, AddressError},
+    casting::Booth,
+    check,
+    client::Client,
+    host::{Hosts, Poll, Settled},
+    probe,
+    progress::{Progress, rate},
+    promise::Expected,
+    report::{Ballots, Check, Report, Viewers},
+    screen::{Screen, Watching},
+    screens::Screens,
+    settings::Settings,
+    voter::Voter,
+    voting::Voting,
+};
+
+/// How many connections are kept for questions beside the voting.
+const QUESTION_CONNECTIONS: usize = 64;
+/// How long the screens may take to go home.
+const CLOSING_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why the crowd could not do its work. This says nothing about the promise.
+#[derive(Debug, thiserror::Error)]
+pub enum Unable {
+    /// An address is no good.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// Nobody answers, or there is no such poll.
+    #[error(
+        "the hosts don't both answer for poll {0}, or it keeps moving: is it there, and does nobody else vote in it?"
+    )]
+    NoPoll(String),
+    /// The poll is not one that a crowd can vote in and check.
+    #[error("poll {0} must {1}")]
+    Poll(String, &'static str),
+}
+
+/// Votes and watches until the time is over or `stop` is cancelled, waits until all is counted, and checks the promise.
+pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report, Unable> {
+    let seed = settings.seed.unwrap_or_else(|| fastrand::u64(..));
+    let mut random = fastrand::Rng::with_seed(seed);
+    let hosts = Arc::new(hosts(settings)?);
+    let (poll, before) = begin(&hosts, settings).await?;
+    let options = u8::try_from(poll.options.len()).unwrap_or(26);
+    let booth = Arc::new(booth(settings)?);
+
+    let watching = Watching::new(addresses(&settings.result_url)?, &settings.poll);
+    let mut screens = Screens::new(watching, &booth);
+    (0..settings.viewers).for_each(|_| screens.add(Screen::default()));
+    let watched: Vec<_> = (0..if poll.changes { settings.probes } else { 0 })
+        .map(|_| {
+            let (screen, shown) = Screen::telling_position();
+            screens.add(screen);
+            shown
+        })
+        .collect();
+    let blank = screens.all_show_something(settings.settle).await;
+
+    let progress = Progress::start(&booth, &hosts, settings.duration);
+    let over = CancellationToken::new();
+    let probes: Vec<_> = watched
+        .into_iter()
+        .map(|shown| tokio::spawn(probe::run(Arc::clone(&booth), shown, options, random.fork(), over.clone())))
+        .collect();
+    let mut voting = Voting::new(Arc::clone(&booth), options, poll.changes, settings, random.u64(..));
+    let voting_time = voting.go_on(&stop).await;
+    over.cancel();
+    let mut voters = voting.everybody_back().await;
+    for probe in probes {
+        voters.push(probe.await.expect("a probe does not panic"));
+    }
+
+    let mut end = End { hosts, booth, screens, voters, before, settings };
+    let (promise, all_final_after) = end.check(random).await;
+    drop(progress);
+    let mut report = end.report(seed, voting_time, all_final_after, promise);
+    if blank > 0 {
+        let (all, shown) = (end.screens.count(), end.screens.count() - blank);
+        report.promise.push(Check::new("screens that showed scores before the voting", all, shown, false));
+    }
+    report.kept = report.promise.iter().all(|check| check.kept);
+    end.screens.close(CLOSING_LIMIT).await;
+    Ok(report)
+}
+
+/// A poll that a crowd can vote in and check, with nothing of it waiting to be counted.
+async fn begin(hosts: &Hosts, settings: &Settings) -> Result<(Poll, Settled), Unable> {
+    let named = || settings.poll.clone();
+    let before = hosts.settled(settings.settle).await.map_err(|_| Unable::NoPoll(named()))?;
+    let poll = hosts.poll().await.ok_or_else(|| Unable::NoPoll(named()))?;
+    let must = |what| Err(Unable::Poll(named(), what));
+    match () {
+        () if poll.state != "open" => must("be open"),
+        () if poll.results != "live" => must("have live results: the crowd can't check what it is not shown"),
+        () if poll.access != "anyone" => must("take ballots without voting codes"),
+        () => Ok((poll, before)),
+    }
+}
+
+fn addresses(urls: &[PublicUrl]) -> Result<Vec<Address>, AddressError> {
+    urls.iter().map(Address::of).collect()
+}
+
+fn hosts(settings: &Settings) -> Result<Hosts, AddressError> {
+    let client = |urls| Ok::<_, AddressError>(Client::new(addresses(urls)?, QUESTION_CONNECTIONS, settings.timeout));
+    let (vote, result) = (client(&settings.vote_url)?, client(&settings.result_url)?);
+    Ok(Hosts { vote, result, poll: settings.poll.clone() })
+}
+
+fn booth(settings: &Settings) -> Result<Booth, AddressError> {
+    let connections = usize::try_from(settings.connections).expect("32 bits fit");
+    let client = Client::new(addresses(&settings.vote_url)?, connections, settings.timeout);
+    Ok(Booth::new(client, &settings.poll, settings.retries))
+}
+
+/// What there is when the voting is over.
+struct End<'a> {
+    hosts: Arc<Hosts>,
+    booth: Arc<Booth>,
+    screens: Screens,
+    voters: Vec<Voter>,
+    before: Settled,
+    settings: &'a Settings,
+}
+
+impl End<'_> {
+    /// Waits until everything is counted and shown, and checks the promise; also how long the screens took.
+    async fn check(&mut self, random: fastrand::Rng) -> (Vec<Check>, Duration) {
+        let figures = &self.booth.figures;
+        let limit = self.settings.settle;
+        let (Ok(after) | Err(Some(after))) = self.hosts.settled(limit).await else {
+            let nothing = Check::new("both hosts answer in the end", "a tally", "no answer", false);
+            return (vec![nothing], Duration::ZERO);
+        };
+        let (acknowledged, unknown) = (figures.acknowledged.load(Relaxed), figures.unknown.load(Relaxed));
+        let mut checks = vec![check::counted(&after), check::accepted(&self.before, &after, acknowledged, unknown)];
+        // The screens first: those who look up receipts next would only make them wait.
+        let (others, took) = self.screens.all_show(&after.tally, limit).await;
+        let expected: Expected = check::expected(&self.hosts, &self.voters).await;
+        checks.extend(check::tally(&self.before, &after, &expected));
+        checks.push(check::receipts(&self.hosts, &self.voters, self.settings.receipts, random).await);
+        let all = self.screens.count();
+        let example = self.screens.other_than(&after.tally).filter(|_| others > 0);
+        let found = format!("{}{}", all - others, example.map(|one| format!(" ({one})")).unwrap_or_default());
+        checks.push(Check::new("screens that show this tally", all, found, others == 0));
+        (checks, took)
+    }
+
+    fn report(&self, seed: u64, voting: Duration, all_final_after: Duration, promise: Vec<Check>) -> Report {
+        let figures = &self.booth.figures;
+        let acknowledged = figures.acknowledged.load(Relaxed);
+        Report {
+            poll: self.settings.poll.clone(),
+            seed,
+            voting_seconds: voting.as_secs_f64(),
+            voters: self.voters.len() as u64,
+            ballots: Ballots {
+                acknowledged,
+                acknowledged_per_second: rate(acknowledged, voting.as_secs_f64()),
+                unknown: figures.unknown.load(Relaxed),
+                nobody_free: figures.nobody_free.load(Relaxed),
+                latency: figures.ballots.latency(),
+            },
+            page: figures.pages.latency(),
+            cast_to_screen: figures.to_screen.latency(),
+            never_on_screen: figures.never_on_screen.load(Relaxed),
+            viewers: Viewers {
+                count: self.screens.count(),
+                frames: figures.frames.load(Relaxed),
+                lost: figures.lost_screens.load(Relaxed),
+                all_final_after_ms: all_final_after.as_secs_f64() * 1_000.0,
+            },
+            most_lag: figures.most_lag.load(Relaxed),
+            errors: figures.errors(),
+            promise,
+            kept: false,
+        }
+    }
+}

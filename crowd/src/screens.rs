@@ -1,0 +1,95 @@
+//! All the screens: whether they are there, and whether they show the same in the end.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{
+    casting::Booth,
+    host::Tally,
+    screen::{self, Screen, Watching},
+};
+
+/// How often the screens are looked at while something is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// All screens of the crowd.
+pub(crate) struct Screens {
+    watching: Arc<Watching>,
+    booth: Arc<Booth>,
+    all: Vec<Arc<Screen>>,
+}
+
+impl Screens {
+    pub(crate) fn new(watching: Watching, booth: &Arc<Booth>) -> Self {
+        Self { watching: Arc::new(watching), booth: Arc::clone(booth), all: Vec::new() }
+    }
+
+    /// Adds a screen, which connects in the background.
+    pub(crate) fn add(&mut self, screen: Screen) {
+        self.all.push(screen::spawn(screen, self.all.len(), &self.watching, &self.booth));
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Waits until each shows something of the poll; how many do not in time.
+    pub(crate) async fn all_show_something(&self, limit: Duration) -> usize {
+        self.wait(limit, |shown| shown.is_some()).await.0
+    }
+
+    /// Waits until each shows this tally; how many do not in time, and how long it took.
+    pub(crate) async fn all_show(&self, wanted: &Tally, limit: Duration) -> (usize, Duration) {
+        self.wait(limit, |shown| shown.is_some_and(|shown| shown == wanted)).await
+    }
+
+    /// What the screens show that don't show this tally: one example.
+    pub(crate) fn other_than(&self, wanted: &Tally) -> Option<String> {
+        let others = self.all.iter().map(|screen| match screen.frame() {
+            None => Some("nothing".to_owned()),
+            Some(frame) => match screen::tally(&frame, &self.watching.poll) {
+                None => Some(frame.to_string()),
+                Some(tally) => (tally != *wanted).then(|| format!("votes {:?}, voters {}", tally.votes, tally.voters)),
+            },
+        });
+        others.flatten().next()
+    }
+
+    async fn wait(&self, limit: Duration, good: impl Fn(Option<&Tally>) -> bool) -> (usize, Duration) {
+        let start = Instant::now();
+        loop {
+            let others = self.all.len() - self.showing(&good);
+            if others == 0 || start.elapsed() > limit {
+                return (others, start.elapsed());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// How many screens show something good. Ten thousand screens show few different things: each is read once.
+    fn showing(&self, good: &impl Fn(Option<&Tally>) -> bool) -> usize {
+        let mut known: HashMap<Option<Utf8Bytes>, bool> = HashMap::new();
+        let mut is_good = |screen: &Arc<Screen>| {
+            *known.entry(screen.frame()).or_insert_with_key(|frame| {
+                good(frame.as_ref().and_then(|frame| screen::tally(frame, &self.watching.poll)).as_ref())
+            })
+        };
+        self.all.iter().filter(|screen| is_good(screen)).count()
+    }
+
+    /// Sends everybody home.
+    pub(crate) async fn close(&self, limit: Duration) {
+        self.watching.closed.cancel();
+        let deadline = Instant::now() + limit;
+        while self.booth.figures.connected.load(Relaxed) > 0 && Instant::now() < deadline {
+            sleep(LOOK_EVERY).await;
+        }
+    }
+}

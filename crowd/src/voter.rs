@@ -1,0 +1,218 @@
+//! One voter: what they hold (cookies, receipts) and what they know (what was acknowledged, what was not answered).
+
+use http::{HeaderMap, header};
+
+use crate::promise::Outcomes;
+
+/// The longest cookie that is taken, in bytes.
+const MAX_COOKIE_BYTES: usize = 4_096;
+
+/// One voter.
+#[derive(Debug, Default)]
+pub(crate) struct Voter {
+    /// The cookie that tells this voter from others, and the one that remembers their ballots.
+    identity: Option<Box<str>>,
+    memory: Option<Box<str>>,
+    acknowledged: Option<u8>,
+    satisfied: bool,
+    /// The options of ballots without an answer, as a bit set.
+    unknown: u32,
+    /// The receipt of the last acknowledged ballot, if it came with one.
+    receipt: Option<Box<str>>,
+    /// The receipt of some ballot before it.
+    earlier_receipt: Option<Box<str>>,
+}
+
+/// What became of one ballot that was sent, or was to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Acknowledged: it counts, and nothing may lose it.
+    Recorded(Option<Recorded>),
+    /// Refused, with this status: it can't count, and trying again is of no use.
+    Refused(u16),
+    /// It is certain that it was not recorded.
+    NotRecorded(Trouble),
+    /// It may be recorded or not.
+    Unknown(Trouble),
+}
+
+/// What the API says of a recorded ballot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    pub(crate) receipt: Box<str>,
+    pub(crate) position: Position,
+}
+
+/// A place in the log: milliseconds and sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position(u64, u64);
+
+/// What a voter met instead of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trouble {
+    NoConnection,
+    NoAnswer,
+    Broken,
+    Status(u16),
+}
+
+/// What a receipt must say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The ballot is the one that counts.
+    Counted,
+    /// A later ballot of the same voter counts.
+    Replaced,
+    /// One or the other: a ballot of unknown outcome may have come after it.
+    Either,
+}
+
+impl Position {
+    /// Reads `milliseconds-sequence`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (millis, sequence) = text.split_once('-')?;
+        Some(Self(millis.parse().ok()?, sequence.parse().ok()?))
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoConnection => f.write_str("no connection"),
+            Self::NoAnswer => f.write_str("no answer in time"),
+            Self::Broken => f.write_str("connection broken"),
+            Self::Status(status) => write!(f, "HTTP {status}"),
+        }
+    }
+}
+
+impl Voter {
+    /// Whether the server has told this voter from others. Before that, a ballot that is cast again would be
+    /// another voter's.
+    pub(crate) fn is_known(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    /// Whether some ballot's outcome is not known.
+    pub(crate) fn has_unknown(&self) -> bool {
+        self.unknown != 0
+    }
+
+    /// Whether their last visit ended with an acknowledged ballot.
+    pub(crate) fn is_satisfied(&self) -> bool {
+        self.satisfied
+    }
+
+    /// The cookies to send.
+    pub(crate) fn cookies(&self) -> Option<String> {
+        match (self.identity.as_deref(), self.memory.as_deref()) {
+            (Some(voter), Some(ballots)) => Some(format!("{voter}; {ballots}")),
+            (one, other) => one.or(other).map(str::to_owned),
+        }
+    }
+
+    /// Keeps the cookies of an answer.
+    pub(crate) fn keep_cookies(&mut self, headers: &HeaderMap) {
+        for line in headers.get_all(header::SET_COOKIE) {
+            let pair = line.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            if pair.len() > MAX_COOKIE_BYTES {
+                continue;
+            }
+            match pair.split_once('=') {
+                Some(("voter", _)) => self.identity = Some(pair.into()),
+                Some(("ballots", _)) => self.memory = Some(pair.into()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Notes what became of a ballot for `option`.
+    pub(crate) fn note(&mut self, option: u8, outcome: &Outcome) {
+        self.satisfied = matches!(outcome, Outcome::Recorded(_));
+        match outcome {
+            Outcome::Recorded(recorded) => {
+                self.acknowledged = Some(option);
+                let receipt = recorded.as_ref().map(|recorded| recorded.receipt.clone());
+                if let Some(earlier) = std::mem::replace(&mut self.receipt, receipt) {
+                    self.earlier_receipt = Some(earlier);
+                }
+            }
+            Outcome::Unknown(_) => self.unknown |= 1 << option,
+            Outcome::Refused(_) | Outcome::NotRecorded(_) => {}
+        }
+    }
+
+    /// For what this voter may count.
+    pub(crate) fn outcomes(&self) -> Outcomes {
+        Outcomes::of(self.acknowledged, self.unknown)
+    }
+
+    /// For what they may count, once the receipt of the last acknowledged ballot has said whether it is the one.
+    pub(crate) fn outcomes_knowing(&self, counted: bool) -> Outcomes {
+        match self.acknowledged {
+            Some(option) if counted => Outcomes::of(Some(option), 0),
+            Some(_) if self.unknown != 0 => Outcomes::without_none(self.unknown),
+            _ => self.outcomes(),
+        }
+    }
+
+    /// The receipts held, the last ballot's first, each with what it must say.
+    pub(crate) fn receipts(&self) -> impl Iterator<Item = (&str, Standing)> {
+        let last = if self.has_unknown() { Standing::Either } else { Standing::Counted };
+        let last = self.receipt.as_deref().map(|receipt| (receipt, last));
+        last.into_iter().chain(self.earlier_receipt.as_deref().map(|receipt| (receipt, Standing::Replaced)))
+    }
+
+    /// The receipt that can tell which ballot of this voter counts, if that is not certain.
+    pub(crate) fn telling_receipt(&self) -> Option<&str> {
+        if self.outcomes().is_certain() { None } else { self.receipt.as_deref() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn recorded(receipt: &str) -> Outcome {
+        Outcome::Recorded(Some(Recorded { receipt: receipt.into(), position: Position::default() }))
+    }
+
+    #[test]
+    fn cookies_are_kept_and_renewed() {
+        let mut voter = Voter::default();
+        let mut headers = HeaderMap::new();
+        headers.append(header::SET_COOKIE, HeaderValue::from_static("voter=one; Path=/; HttpOnly"));
+        voter.keep_cookies(&headers);
+        assert_eq!(voter.cookies().as_deref(), Some("voter=one"));
+        headers.clear();
+        headers.append(header::SET_COOKIE, HeaderValue::from_static("ballots=two; Path=/"));
+        headers.append(header::SET_COOKIE, HeaderValue::from_static("other=three"));
+        voter.keep_cookies(&headers);
+        assert_eq!(voter.cookies().as_deref(), Some("voter=one; ballots=two"));
+    }
+
+    #[test]
+    fn a_receipt_says_replaced_once_a_later_ballot_was_acknowledged() {
+        let mut voter = Voter::default();
+        voter.note(0, &recorded("first"));
+        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("first", Standing::Counted)]);
+        voter.note(1, &Outcome::Recorded(None));
+        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("first", Standing::Replaced)]);
+        voter.note(2, &recorded("third"));
+        voter.note(0, &Outcome::Unknown(Trouble::NoAnswer));
+        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("third", Standing::Either), ("first", Standing::Replaced)]);
+    }
+
+    #[test]
+    fn a_receipt_settles_which_of_two_ballots_counts() {
+        let mut voter = Voter::default();
+        voter.note(1, &Outcome::Unknown(Trouble::Broken));
+        voter.note(0, &recorded("acknowledged"));
+        assert_eq!(voter.outcomes(), Outcomes::of(Some(0), 0b10));
+        assert_eq!(voter.telling_receipt(), Some("acknowledged"));
+        assert_eq!(voter.outcomes_knowing(true), Outcomes::of(Some(0), 0));
+        assert_eq!(voter.outcomes_knowing(false), Outcomes::of(Some(1), 0));
+    }
+}

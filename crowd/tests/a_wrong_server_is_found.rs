@@ -1,0 +1,105 @@
+//! The crowd against servers that keep the promise, and servers that break it in one small way each.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod fake;
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use fake::Lie;
+use scrutin_crowd::{Report, Settings, run};
+use tokio_util::sync::CancellationToken;
+
+/// Sixty voters, who change their minds a lot.
+const SIXTY: &str = "--voters 60 --probes 1";
+/// Voters who all vote once, so that none of their ballots can be explained by a later one.
+const NO_CHANGES: &str = "--voters 1000 --probes 0 --changes 0";
+
+async fn crowd_at(lie: Lie, crowd: &str) -> Report {
+    let arguments = arguments(fake::start(lie).await, crowd);
+    let settings = Settings::parse_from(std::iter::once("crowd").chain(arguments.split(' ')));
+    run(&settings, CancellationToken::new()).await.unwrap()
+}
+
+fn arguments(fake: SocketAddr, crowd: &str) -> String {
+    let url = format!("--vote-url http://{fake} --result-url http://{fake}");
+    format!("{url} --viewers 5 --rate 100 --duration 2s --settle 2s --seed 1 {crowd}")
+}
+
+fn broken(report: &Report) -> Vec<&str> {
+    report.promise.iter().filter(|check| !check.kept).map(|check| check.what.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_the_promise_passes() {
+    let report = crowd_at(Lie::None, SIXTY).await;
+    assert!(report.kept, "{report}");
+    assert!(report.ballots.acknowledged > 120 && report.errors.is_empty(), "{report}");
+    assert!(report.voters == 61 && report.ballots.latency.count > 100 && report.cast_to_screen.count > 2, "{report}");
+}
+
+#[tokio::test]
+async fn errors_alone_break_nothing() {
+    for lie in [Lie::ErrorButRecorded, Lie::ErrorNotRecorded] {
+        let report = crowd_at(lie, SIXTY).await;
+        assert!(report.kept && report.ballots.unknown > 10, "{lie:?} {report}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_ballot_is_found() {
+    let report = crowd_at(Lie::LoseOne, NO_CHANGES).await;
+    assert!(!report.kept && broken(&report).contains(&"voters whose vote is not explained"), "{report}");
+}
+
+#[tokio::test]
+async fn a_ballot_counted_twice_is_found() {
+    let report = crowd_at(Lie::CountTwice, NO_CHANGES).await;
+    assert!(broken(&report).contains(&"turnout"), "{report}");
+}
+
+#[tokio::test]
+async fn a_ballot_counted_for_another_option_is_found() {
+    let report = crowd_at(Lie::WrongOption, NO_CHANGES).await;
+    assert!(broken(&report).contains(&"voters whose vote is not explained"), "{report}");
+}
+
+#[tokio::test]
+async fn a_change_of_mind_that_was_not_counted_is_found() {
+    let report = crowd_at(Lie::KeepTheFirst, SIXTY).await;
+    assert!(broken(&report).contains(&"voters whose vote is not explained"), "{report}");
+}
+
+#[tokio::test]
+async fn one_screen_with_old_scores_is_found() {
+    let report = crowd_at(Lie::StaleScreen, SIXTY).await;
+    assert_eq!(broken(&report), ["screens that show this tally"], "{report}");
+}
+
+#[tokio::test]
+async fn a_receipt_that_is_not_found_is_told() {
+    let report = crowd_at(Lie::ForgetReceipt, SIXTY).await;
+    assert_eq!(broken(&report), ["receipts that say what their voter knows"], "{report}");
+}
+
+#[tokio::test]
+async fn a_count_that_never_comes_to_its_end_is_told() {
+    let report = crowd_at(Lie::NeverFinish, SIXTY).await;
+    assert_eq!(broken(&report), ["everything accepted is counted"], "{report}");
+}
+
+#[tokio::test]
+async fn the_exit_code_tells_kept_from_broken_from_not_tried() {
+    let nobody = "127.0.0.1:1".parse().unwrap();
+    let servers = [(fake::start(Lie::None).await, 0), (fake::start(Lie::LoseOne).await, 1), (nobody, 2)];
+    for (server, code) in servers {
+        let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_crowd"));
+        let output = program.args(arguments(server, NO_CHANGES).split(' ')).arg("--json").output().await.unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+        if code < 2 {
+            let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(report["kept"], code == 0);
+        }
+    }
+}

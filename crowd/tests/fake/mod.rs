@@ -1,0 +1,193 @@
+//! A vote host and a result host in memory, which keep the promise, or break it in one chosen way.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use socketioxide::{SocketIo, extract::SocketRef};
+
+/// How a server may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lie {
+    /// It is right.
+    None,
+    /// It acknowledges one ballot and never counts it.
+    LoseOne,
+    /// It counts one ballot twice.
+    CountTwice,
+    /// It counts one ballot for another option.
+    WrongOption,
+    /// It counts the first of a voter's two ballots, once.
+    KeepTheFirst,
+    /// One screen is never told the news.
+    StaleScreen,
+    /// One receipt is not found.
+    ForgetReceipt,
+    /// It says that fewer are counted than were accepted.
+    NeverFinish,
+    /// It records every tenth ballot and answers with an error: no lie, but the voter can't know.
+    ErrorButRecorded,
+    /// It answers every tenth ballot with an error and does not record it: no lie either.
+    ErrorNotRecorded,
+}
+
+/// The ballot with this number is the one that a lie is about.
+const THE_ONE: u64 = 20;
+
+pub(crate) struct Fake {
+    lie: Lie,
+    voters: AtomicU64,
+    asked: AtomicU64,
+    state: Mutex<Books>,
+}
+
+#[derive(Default)]
+struct Books {
+    /// Ballots in order: voter and option.
+    log: Vec<(String, char)>,
+    votes: HashMap<String, char>,
+    extra: Vec<char>,
+}
+
+pub(crate) async fn start(lie: Lie) -> SocketAddr {
+    let fake = Arc::new(Fake { lie, voters: AtomicU64::new(0), asked: AtomicU64::new(0), state: Mutex::default() });
+    let (layer, io) = SocketIo::builder().build_layer();
+    io.ns("/", async |socket: SocketRef| socket.on("subscribe", async || {}));
+    let router = Router::new()
+        .route("/p/main", get(page).post(form))
+        .route("/api/polls/main", get(poll))
+        .route("/api/polls/main/ballots", post(api))
+        .route("/api/polls/main/tally", get(async |fake: State<Arc<Fake>>| Json(fake.tally())))
+        .route("/api/polls/main/receipts/{receipt}", get(receipt))
+        .layer(layer)
+        .with_state(Arc::clone(&fake));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    tokio::spawn(send_scores(fake, io));
+    address
+}
+
+async fn send_scores(fake: Arc<Fake>, io: SocketIo) {
+    let mut beat = tokio::time::interval(Duration::from_millis(50));
+    let mut stale = None;
+    loop {
+        beat.tick().await;
+        let mut tally = fake.tally();
+        let votes = tally["votes"].take();
+        tally.as_object_mut().unwrap().extend(votes.as_object().unwrap().clone());
+        for socket in io.sockets() {
+            let late = fake.lie == Lie::StaleScreen && fake.state.lock().unwrap().log.len() as u64 > THE_ONE;
+            if late && *stale.get_or_insert(socket.id) == socket.id {
+                continue;
+            }
+            socket.emit("scores", &tally.to_string()).ok();
+        }
+    }
+}
+
+impl Fake {
+    fn tally(&self) -> Value {
+        let books = self.state.lock().unwrap();
+        let votes = |option| books.votes.values().chain(&books.extra).filter(|vote| **vote == option).count();
+        let counted = books.log.len() as u64 - u64::from(self.lie == Lie::NeverFinish && !books.log.is_empty());
+        json!({
+            "poll": "main", "votes": {"a": votes('a'), "b": votes('b'), "c": votes('c')}, "round": 1,
+            "voters": books.votes.len() + books.extra.len(), "counted": counted, "position": format!("{}-0", books.log.len()),
+        })
+    }
+
+    /// Records a ballot as a server with this lie does; its place in the log.
+    fn record(&self, voter: &str, option: char) -> usize {
+        let mut books = self.state.lock().unwrap();
+        books.log.push((voter.to_owned(), option));
+        let number = books.log.len();
+        let the_one = number as u64 == THE_ONE;
+        match self.lie {
+            Lie::LoseOne if the_one => {}
+            Lie::WrongOption if the_one => _ = books.votes.insert(voter.into(), if option == 'a' { 'b' } else { 'a' }),
+            Lie::KeepTheFirst => _ = books.votes.entry(voter.into()).or_insert(option),
+            _ => _ = books.votes.insert(voter.into(), option),
+        }
+        if self.lie == Lie::CountTwice && the_one {
+            books.extra.push(option);
+        }
+        number
+    }
+
+    /// Takes a ballot: its place, or an error.
+    fn take(&self, headers: &HeaderMap, option: char) -> Result<usize, StatusCode> {
+        let cookie =
+            headers.get(header::COOKIE).and_then(|cookie| cookie.to_str().ok()).ok_or(StatusCode::BAD_REQUEST)?;
+        let failing = self.asked.fetch_add(1, Relaxed) % 10 == 9;
+        match self.lie {
+            Lie::ErrorNotRecorded if failing => Err(StatusCode::SERVICE_UNAVAILABLE),
+            Lie::ErrorButRecorded if failing => {
+                self.record(cookie, option);
+                Err(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            _ => Ok(self.record(cookie, option)),
+        }
+    }
+}
+
+async fn page(fake: State<Arc<Fake>>) -> Response {
+    let number = fake.voters.fetch_add(1, Relaxed);
+    ([(header::SET_COOKIE, format!("voter={number}; Path=/"))], "a page").into_response()
+}
+
+async fn poll(fake: State<Arc<Fake>>) -> Json<Value> {
+    let accepted = fake.state.lock().unwrap().log.len();
+    Json(json!({
+        "id": "main", "options": ["Ants", "Bees", "Cats"], "state": "open", "results": "live", "access": "anyone",
+        "changes": true, "round": 1, "accepted": accepted,
+    }))
+}
+
+async fn form(fake: State<Arc<Fake>>, headers: HeaderMap, body: String) -> Response {
+    match fake.take(&headers, body.strip_prefix("vote=").unwrap().chars().next().unwrap()) {
+        Ok(_) => (StatusCode::SEE_OTHER, [(header::LOCATION, "/p/main")]).into_response(),
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn api(fake: State<Arc<Fake>>, headers: HeaderMap, body: Json<Value>) -> Response {
+    match fake.take(&headers, body["choices"][0].as_str().unwrap().chars().next().unwrap()) {
+        Ok(place) => {
+            let body = json!({"receipt": place.to_string(), "position": format!("{place}-0"), "replaces": null});
+            (StatusCode::CREATED, Json(body)).into_response()
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn receipt(fake: State<Arc<Fake>>, Path(place): Path<usize>) -> Json<Value> {
+    let books = fake.state.lock().unwrap();
+    let voter = &books.log[place - 1].0;
+    let newest = books.log.iter().rposition(|(other, _)| other == voter).unwrap() + 1;
+    let forgotten = fake.lie == Lie::ForgetReceipt && place.is_multiple_of(10);
+    let status = if forgotten {
+        "missing"
+    } else if newest == place {
+        "counted"
+    } else {
+        "replaced"
+    };
+    Json(json!({ "status": status, "cast_at": "" }))
+}

@@ -1,0 +1,46 @@
+//! The crowd at the real programs, on a real Redis and PostgreSQL.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+use clap::Parser;
+use scrutin_crowd::{Report, Settings, run};
+use testkit::{postgres_server::TestDatabase, programs::Services, redis_server::RedisServer};
+use tokio_util::sync::CancellationToken;
+
+async fn crowd_at(services: &Services, seconds: u32) -> Report {
+    let settings = Settings::parse_from(
+        format!(
+            "crowd --vote-url {} --result-url {} --voters 300 --viewers 20 --probes 2 --rate 100 --duration {seconds}s",
+            services.vote.url(),
+            services.result.url()
+        )
+        .split(' '),
+    );
+    run(&settings, CancellationToken::new()).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_promise_is_kept_also_where_others_voted_before() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let first = crowd_at(&services, 3).await;
+    assert!(first.kept && first.errors.is_empty() && first.cast_to_screen.count > 0, "{first}");
+    let second = crowd_at(&services, 1).await;
+    assert!(second.kept && second.viewers.lost == 0, "{second}");
+}
+
+#[tokio::test]
+async fn a_tally_that_was_tampered_with_is_found() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let meddling = async {
+        let client = database.client().await;
+        testkit::wait::until_true("a vote to meddle with", || async {
+            client.execute("UPDATE tallies SET votes = votes + 1 WHERE option = 1 AND votes > 3", &[]).await.unwrap() == 1
+        })
+        .await;
+    };
+    let (report, ()) = tokio::join!(crowd_at(&services, 3), meddling);
+    let broken: Vec<_> = report.promise.iter().filter(|check| !check.kept).map(|check| check.what.as_str()).collect();
+    assert_eq!(broken, ["votes for b", "voters whose vote is not explained"], "{report}");
+}
