@@ -1,0 +1,67 @@
+//! What a poll may be, and what can be done to it.
+
+use super::*;
+
+fn cats_or_dogs() -> Poll {
+    Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap()
+}
+
+#[test]
+fn the_stored_form_is_what_it_always_was() {
+    let golden = r#"{"id":"main","state":"open","changes":true,"round":1,"question":"Cats or Dogs?","options":["Cats","Dogs"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#;
+    assert_eq!(serde_json::to_string(&cats_or_dogs()).unwrap(), golden);
+    assert_eq!(serde_json::from_str::<Poll>(golden).unwrap(), cats_or_dogs());
+}
+
+#[test]
+fn fields_of_a_later_release_are_ignored_and_bad_ones_refused() {
+    let json = serde_json::to_value(cats_or_dogs()).unwrap();
+    let mut later = json.clone();
+    later["colour"] = "blue".into();
+    assert_eq!(serde_json::from_value::<Poll>(later).unwrap(), cats_or_dogs());
+    let mut broken = json;
+    broken["max_choices"] = 3.into();
+    assert!(serde_json::from_value::<Poll>(broken).is_err());
+}
+
+#[test]
+fn each_limit_is_named_when_broken() {
+    let with = |edit: fn(&mut PollSpec)| {
+        let mut spec = PollSpec::simple("Which?", ["x", "y", "z"]);
+        edit(&mut spec);
+        Poll::new(PollId::MAIN, spec).unwrap_err()
+    };
+    assert_eq!(with(|spec| spec.question = "  ".into()), PollError::NoQuestion);
+    assert_eq!(with(|spec| spec.question = "é".repeat(501)), PollError::QuestionTooLong(501));
+    assert_eq!(with(|spec| spec.question = "a\0b".into()), PollError::ControlCharacter("question"));
+    assert_eq!(with(|spec| spec.options.truncate(1)), PollError::OptionCount(1));
+    assert_eq!(with(|spec| spec.options = vec!["x".into(); 27]), PollError::OptionCount(27));
+    assert_eq!(with(|spec| spec.options[1] = String::new()), PollError::EmptyOption('b'));
+    assert_eq!(with(|spec| spec.options[2] = "é".repeat(201)), PollError::OptionTooLong { key: 'c', chars: 201 });
+    assert_eq!(with(|spec| spec.options[2] = " x ".into()), PollError::SameOption('a', 'c'));
+    assert_eq!(with(|spec| spec.max_choices = 0), PollError::MaxChoices { options: 3, max_choices: 0 });
+    assert_eq!(with(|spec| spec.max_choices = 4), PollError::MaxChoices { options: 3, max_choices: 4 });
+    assert!(Poll::new(PollId::MAIN, PollSpec::simple("é".repeat(500), ["x", &"é".repeat(200)])).is_ok());
+}
+
+#[test]
+fn a_ballot_must_fit_the_poll() {
+    let poll = cats_or_dogs();
+    assert_eq!(poll.check(Choices::parse(["b"]).unwrap()), Ok(()));
+    assert_eq!(poll.check(Choices::parse(["c"]).unwrap()), Err(ChoicesError::UnknownOption('c')));
+    let both = Choices::parse(["a", "b"]).unwrap();
+    assert_eq!(poll.check(both), Err(ChoicesError::TooMany { allowed: 1, chosen: 2 }));
+}
+
+#[test]
+fn changes_do_one_thing_each_and_ballots_fix_the_question() {
+    let poll = cats_or_dogs();
+    assert_eq!(poll.after(&PollChange::Close, true).unwrap().state(), PollState::Closed);
+    assert!(poll.after(&PollChange::Hide, true).unwrap().is_hidden());
+    assert_eq!(poll.after(&PollChange::Reset, true).unwrap().round(), 2);
+    let other = PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes", "No"])));
+    assert_eq!(poll.after(&other, true), Err(ChangeRefused::HasBallots));
+    let closed = poll.after(&PollChange::Close, false).unwrap();
+    let rewritten = closed.after(&other, false).unwrap();
+    assert_eq!((rewritten.question(), rewritten.state()), ("Tea?", PollState::Closed));
+}
