@@ -54,7 +54,7 @@ impl Receipt {
 
     fn mac(&self, secret: &Secret, poll: PollId) -> [u8; MAC_BYTES] {
         let position = self.position.as_i64().to_be_bytes();
-        let signed = secret.sign("receipt", &[poll.as_str().as_bytes(), &position, self.voter.as_bytes()]);
+        let signed = secret.receipts().sign(&[poll.as_str().as_bytes(), &position, self.voter.as_bytes()]);
         *signed.first_chunk().expect("32 bytes")
     }
 }

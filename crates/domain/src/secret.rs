@@ -13,7 +13,17 @@ pub const MIN_SECRET_BYTES: usize = 32;
 /// Pseudonyms, receipts, cookies and links each use a key of their own derived from it, so that
 /// what is made for one purpose is worth nothing for another.
 #[derive(Clone)]
-pub struct Secret([u8; 32]);
+pub struct Secret {
+    root: Signer,
+    // Kept ready, because every ballot needs them.
+    cookie_voters: Signer,
+    code_voters: Signer,
+    receipts: Signer,
+}
+
+/// HMAC-SHA-256 under one key, which is worked into the hash once, not at each signature.
+#[derive(Clone)]
+pub struct Signer(Hmac<Sha256>);
 
 /// The given key is too short to be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,29 +36,65 @@ impl Secret {
         if key.len() < MIN_SECRET_BYTES {
             return Err(SecretError(key.len()));
         }
-        Ok(Self(mac(key.as_bytes(), &[b"scrutin"])))
+        let root = Signer::new(&Signer::new(key.as_bytes()).sign(&[b"scrutin"]));
+        let signer = |purpose| root.signer(purpose);
+        let (cookie_voters, code_voters) = (signer("voter.cookie"), signer("voter.code"));
+        Ok(Self { cookie_voters, code_voters, receipts: signer("receipt"), root })
     }
 
     /// The key for one purpose (RFC 5869's expand step with a single block).
     pub fn key(&self, purpose: &str) -> [u8; 32] {
-        self.sign(purpose, &[])
+        self.signer(purpose).sign(&[])
     }
 
-    /// HMAC-SHA-256 over the parts, under the key for `purpose`.
-    ///
-    /// Each part goes in with its length, so no two lists of parts are the same message.
+    /// Signs for one purpose. Keep it where many signatures are made.
+    pub fn signer(&self, purpose: &str) -> Signer {
+        self.root.signer(purpose)
+    }
+
+    /// One signature for `purpose`; see [`Signer::sign`].
     pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        mac(&mac(&self.0, &[purpose.as_bytes()]), parts)
+        self.signer(purpose).sign(parts)
+    }
+
+    pub(crate) fn cookie_voters(&self) -> &Signer {
+        &self.cookie_voters
+    }
+
+    pub(crate) fn code_voters(&self) -> &Signer {
+        &self.code_voters
+    }
+
+    pub(crate) fn receipts(&self) -> &Signer {
+        &self.receipts
     }
 }
 
-fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    for part in parts {
-        mac.update(&u64::try_from(part.len()).expect("a length fits").to_be_bytes());
-        mac.update(part);
+impl Signer {
+    fn new(key: &[u8]) -> Self {
+        Self(Hmac::new_from_slice(key).expect("HMAC takes a key of any length"))
     }
-    mac.finalize().into_bytes().into()
+
+    fn signer(&self, purpose: &str) -> Self {
+        Self::new(&self.sign(&[purpose.as_bytes()]))
+    }
+
+    /// HMAC-SHA-256 over the parts. Each goes in with its length, so no two lists of parts are the same message.
+    pub fn sign(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(&u64::try_from(part.len()).expect("a length fits").to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// Shows nothing of the key.
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signer(…)")
+    }
 }
 
 /// Shows nothing of the key.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{PollId, Secret};
+use crate::{PollId, Secret, Signer};
 
 /// A voter's pseudonym in one poll: the first 16 bytes of HMAC-SHA-256(secret; poll, token).
 ///
@@ -14,16 +14,16 @@ pub struct VoterId([u8; 16]);
 impl VoterId {
     /// The pseudonym in `poll` of whoever holds this cookie token.
     pub fn of_cookie(secret: &Secret, poll: PollId, token: &[u8]) -> Self {
-        Self::derive(secret, "voter.cookie", poll, token)
+        Self::derive(secret.cookie_voters(), poll, token)
     }
 
     /// The pseudonym in `poll` of whoever holds this voting code.
     pub fn of_code(secret: &Secret, poll: PollId, code: &[u8]) -> Self {
-        Self::derive(secret, "voter.code", poll, code)
+        Self::derive(secret.code_voters(), poll, code)
     }
 
-    fn derive(secret: &Secret, purpose: &str, poll: PollId, token: &[u8]) -> Self {
-        let signed = secret.sign(purpose, &[poll.as_str().as_bytes(), token]);
+    fn derive(signer: &Signer, poll: PollId, token: &[u8]) -> Self {
+        let signed = signer.sign(&[poll.as_str().as_bytes(), token]);
         let mut id = [0; 16];
         id.copy_from_slice(&signed[..16]);
         Self(id)
