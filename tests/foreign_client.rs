@@ -11,6 +11,8 @@ use testkit::{postgres_server::TestDatabase, programs::Services, redis_server::R
 struct Client {
     process: Child,
     lines: BufReader<ChildStdout>,
+    /// What it said and nobody asked for yet: its handlers run side by side, so events come in any order.
+    heard: Vec<Value>,
 }
 
 impl Client {
@@ -25,11 +27,14 @@ impl Client {
             .spawn()
             .expect("scripts/install-test-tools made the Python environment");
         let lines = BufReader::new(process.stdout.take().expect("its output is piped"));
-        Self { process, lines }
+        Self { process, lines, heard: Vec::new() }
     }
 
     /// The data of the next event of this name.
     fn next(&mut self, event: &str) -> Value {
+        if let Some(index) = self.heard.iter().position(|said| said["event"] == event) {
+            return self.heard.remove(index)["data"].take();
+        }
         loop {
             let mut line = String::new();
             let read = self.lines.read_line(&mut line).expect("the client's output is text");
@@ -38,6 +43,7 @@ impl Client {
             if said["event"] == event {
                 return said["data"].clone();
             }
+            self.heard.push(said);
         }
     }
 

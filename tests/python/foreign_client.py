@@ -8,6 +8,7 @@ It connects, subscribes to POLL if one is given, and prints each event as one li
 
 import json
 import sys
+import threading
 
 import socketio
 
@@ -15,8 +16,11 @@ import socketio
 def main(url, transport, poll=None):
     client = socketio.Client(reconnection=False)
 
+    speaking = threading.Lock()  # the library calls its handlers from threads of their own
+
     def say(event, data=None):
-        print(json.dumps({"event": event, "data": data}), flush=True)
+        with speaking:
+            print(json.dumps({"event": event, "data": data}), flush=True)
 
     @client.event
     def connect():
