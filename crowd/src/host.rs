@@ -80,26 +80,33 @@ impl Hosts {
         Some(lag.max(0))
     }
 
-    /// Waits until everything accepted is counted and two looks in a row show the same; `Err` with the last look
-    /// if that does not come in time.
-    pub(crate) async fn settled(&self, limit: Duration) -> Result<Settled, Option<Settled>> {
-        let deadline = Instant::now() + limit;
-        let mut last: Option<Settled> = None;
+    /// Waits until everything accepted is counted; `Err` with the last look if that does not come in time.
+    pub(crate) async fn all_counted(&self, deadline: Instant) -> Result<Settled, Option<Settled>> {
+        let mut last = None;
         loop {
-            let (poll, tally) = (self.poll().await, self.tally().await);
-            if let (Some(poll), Some(tally)) = (poll, tally) {
-                let now = Settled { accepted: poll.accepted, tally };
-                let quiet = last.as_ref() == Some(&now) && now.accepted == now.tally.counted;
-                last = Some(now);
-                if quiet && let Some(settled) = last {
-                    return Ok(settled);
+            if let Some(now) = self.look().await {
+                if now.accepted == now.tally.counted {
+                    return Ok(now);
                 }
+                last = Some(now);
             }
             if Instant::now() > deadline {
                 return Err(last);
             }
             sleep(ASK_EVERY).await;
         }
+    }
+
+    /// Whether nothing has moved since this look, after a little while.
+    pub(crate) async fn is_quiet_since(&self, look: &Settled) -> bool {
+        sleep(ASK_EVERY).await;
+        self.look().await.as_ref() == Some(look)
+    }
+
+    async fn look(&self) -> Option<Settled> {
+        // In this order: what is counted was accepted before.
+        let tally = self.tally().await?;
+        Some(Settled { accepted: self.poll().await?.accepted, tally })
     }
 
     async fn get<T: for<'a> Deserialize<'a>>(&self, client: &Client, path: &str) -> Option<T> {

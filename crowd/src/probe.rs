@@ -35,7 +35,7 @@ pub(crate) async fn run(
     booth.receive(&mut voter, first, &mut random).await;
     while !stop.is_cancelled() && voter.is_satisfied() {
         let sent = Instant::now();
-        let option = random.u8(0..options);
+        let option = voter.other_choice(options).unwrap_or_default();
         let outcome = booth.cast(&mut voter, option, true, random.usize(..)).await;
         if let Outcome::Recorded(Some(recorded)) = &outcome {
             let seen = shown.wait_for(|position| *position >= recorded.position);

@@ -6,6 +6,7 @@ use std::{
 };
 
 use service::settings::PublicUrl;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -65,7 +66,7 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report,
             shown
         })
         .collect();
-    let blank = screens.all_show_something(settings.settle).await;
+    let blank = screens.all_show_something(Instant::now() + settings.settle).await;
 
     let progress = Progress::start(&booth, &hosts, settings.duration);
     let over = CancellationToken::new();
@@ -97,7 +98,14 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report,
 /// A poll that a crowd can vote in and check, with nothing of it waiting to be counted.
 async fn begin(hosts: &Hosts, settings: &Settings) -> Result<(Poll, Settled), Unable> {
     let named = || settings.poll.clone();
-    let before = hosts.settled(settings.settle).await.map_err(|_| Unable::NoPoll(named()))?;
+    let deadline = Instant::now() + settings.settle;
+    let mut before = hosts.all_counted(deadline).await.map_err(|_| Unable::NoPoll(named()))?;
+    while !hosts.is_quiet_since(&before).await {
+        before = hosts.all_counted(deadline).await.map_err(|_| Unable::NoPoll(named()))?;
+        if Instant::now() > deadline {
+            return Err(Unable::NoPoll(named()));
+        }
+    }
     let poll = hosts.poll().await.ok_or_else(|| Unable::NoPoll(named()))?;
     let must = |what| Err(Unable::Poll(named(), what));
     match () {
@@ -138,15 +146,12 @@ impl End<'_> {
     /// Waits until everything is counted and shown, and checks the promise; also how long the screens took.
     async fn check(&mut self, random: fastrand::Rng) -> (Vec<Check>, Duration) {
         let figures = &self.booth.figures;
-        let limit = self.settings.settle;
-        let (Ok(after) | Err(Some(after))) = self.hosts.settled(limit).await else {
+        let Some((after, others, took)) = self.settled().await else {
             let nothing = Check::new("both hosts answer in the end", "a tally", "no answer", false);
             return (vec![nothing], Duration::ZERO);
         };
         let (acknowledged, unknown) = (figures.acknowledged.load(Relaxed), figures.unknown.load(Relaxed));
         let mut checks = vec![check::counted(&after), check::accepted(&self.before, &after, acknowledged, unknown)];
-        // The screens first: those who look up receipts next would only make them wait.
-        let (others, took) = self.screens.all_show(&after.tally, limit).await;
         let expected: Expected = check::expected(&self.hosts, &self.voters).await;
         checks.extend(check::tally(&self.before, &after, &expected));
         checks.push(check::receipts(&self.hosts, &self.voters, self.settings.receipts, random).await);
@@ -155,6 +160,22 @@ impl End<'_> {
         let found = format!("{}{}", all - others, example.map(|one| format!(" ({one})")).unwrap_or_default());
         checks.push(Check::new("screens that show this tally", all, found, others == 0));
         (checks, took)
+    }
+
+    /// Waits until everything is counted and shown on every screen, and nothing moves any more. Returns what both
+    /// hosts say then, how many screens show something else, and how long the others took once all was counted.
+    async fn settled(&self) -> Option<(Settled, usize, Duration)> {
+        let deadline = Instant::now() + self.settings.settle;
+        loop {
+            let counted = self.hosts.all_counted(deadline).await;
+            let in_time = counted.is_ok();
+            let (Ok(after) | Err(Some(after))) = counted else { return None };
+            let (others, took) = self.screens.all_show(&after.tally, deadline).await;
+            // A ballot of unknown outcome may still have arrived meanwhile.
+            if !in_time || self.hosts.is_quiet_since(&after).await || Instant::now() > deadline {
+                return Some((after, others, took));
+            }
+        }
     }
 
     fn report(&self, seed: u64, voting: Duration, all_final_after: Duration, promise: Vec<Check>) -> Report {

@@ -41,13 +41,13 @@ impl Screens {
     }
 
     /// Waits until each shows something of the poll; how many do not in time.
-    pub(crate) async fn all_show_something(&self, limit: Duration) -> usize {
-        self.wait(limit, |shown| shown.is_some()).await.0
+    pub(crate) async fn all_show_something(&self, deadline: Instant) -> usize {
+        self.wait(deadline, |shown| shown.is_some()).await.0
     }
 
     /// Waits until each shows this tally; how many do not in time, and how long it took.
-    pub(crate) async fn all_show(&self, wanted: &Tally, limit: Duration) -> (usize, Duration) {
-        self.wait(limit, |shown| shown.is_some_and(|shown| shown == wanted)).await
+    pub(crate) async fn all_show(&self, wanted: &Tally, deadline: Instant) -> (usize, Duration) {
+        self.wait(deadline, |shown| shown.is_some_and(|shown| shown == wanted)).await
     }
 
     /// What the screens show that don't show this tally: one example.
@@ -62,11 +62,11 @@ impl Screens {
         others.flatten().next()
     }
 
-    async fn wait(&self, limit: Duration, good: impl Fn(Option<&Tally>) -> bool) -> (usize, Duration) {
+    async fn wait(&self, deadline: Instant, good: impl Fn(Option<&Tally>) -> bool) -> (usize, Duration) {
         let start = Instant::now();
         loop {
             let others = self.all.len() - self.showing(&good);
-            if others == 0 || start.elapsed() > limit {
+            if others == 0 || Instant::now() > deadline {
                 return (others, start.elapsed());
             }
             sleep(LOOK_EVERY).await;

@@ -103,6 +103,12 @@ impl Voter {
         self.satisfied
     }
 
+    /// What they choose when they change their mind: the option after the last one. Were it drawn anew, a server
+    /// that loses changes would often show the same sums as one that does not.
+    pub(crate) fn other_choice(&self, options: u8) -> Option<u8> {
+        self.acknowledged.map(|option| (option + 1) % options)
+    }
+
     /// The cookies to send.
     pub(crate) fn cookies(&self) -> Option<String> {
         match (self.identity.as_deref(), self.memory.as_deref()) {

@@ -96,7 +96,7 @@ impl Voting {
         let visit = Visit {
             due: due + thinking,
             page_due: due,
-            option: self.choose(),
+            option: voter.other_choice(self.options).unwrap_or_else(|| self.first_choice()),
             over_api: self.random.u8(0..100) < self.settings.api,
         };
         self.visiting += 1;
@@ -110,7 +110,7 @@ impl Voting {
     }
 
     /// The first options are more popular, so that votes put to the wrong option can't even out.
-    fn choose(&mut self) -> u8 {
+    fn first_choice(&mut self) -> u8 {
         self.random.u8(0..self.options).min(self.random.u8(0..self.options))
     }
 
