@@ -1,17 +1,47 @@
 //! Serving HTTP until it is time to stop, and stopping without dropping a request.
+//!
+//! Built on hyper-util's connections rather than `axum::serve`, which puts no limit on how many connections there
+//! are, nor on how long one may take to say what it wants.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, serve::ListenerExt};
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
-use tokio::{net::TcpListener, signal};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    signal,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
 
-/// How long requests in flight may take to finish once the service is told to stop.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// What one server takes upon itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once, idle ones and WebSockets included. Those beyond wait in the system's queue.
+    pub connections: usize,
+    /// How long a client may take for the head of a request, and how long a connection may be idle between two.
+    pub head: Duration,
+    /// How long requests in flight may take to finish once the service is told to stop.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 32_768, head: Duration::from_secs(30), drain: Duration::from_secs(10) }
+    }
+}
 
 /// How long a peer may leave what was sent to it unacknowledged before its connection is cut.
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause after the system refused a connection, as it does when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A token that is cancelled by Ctrl-C or SIGTERM. Must be called within a Tokio runtime.
 pub fn shutdown_signal() -> io::Result<CancellationToken> {
@@ -35,29 +65,87 @@ pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(addr).await.map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))
 }
 
-/// Serves until `shutdown` is cancelled and the requests in flight are finished, or [`DRAIN_TIMEOUT`] is over.
-///
-/// WebSockets are not waited for: whoever opened them must close them on the same token.
+/// Serves within the usual limits; see [`serve_within`].
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        // Answers are small and people wait for them: never let Nagle's algorithm hold one back.
-        let set =
-            stream.set_nodelay(true).and_then(|()| SockRef::from(&*stream).set_tcp_user_timeout(Some(PEER_TIMEOUT)));
-        if let Err(error) = set {
-            tracing::debug!(%error, "an option of a connection was refused");
+    serve_within(Limits::default(), listener, router, shutdown).await
+}
+
+/// Serves until `shutdown` is cancelled and the requests in flight are finished, or the time for that is over.
+///
+/// Handlers find the client's address as [`ConnectInfo`]. WebSockets are waited for like requests: whoever opened
+/// them must close them on the same token.
+pub async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let connections = TaskTracker::new();
+    while let Some((stream, peer, place)) = next(&listener, &places, &shutdown).await {
+        let (router, shutdown) = (router.clone(), shutdown.clone());
+        connections.spawn(async move {
+            converse(limits, stream, peer, router, shutdown).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "some connections were still open and are cut");
+    }
+    Ok(())
+}
+
+/// The next connection, as soon as there is a place for one; `None` when it is time to stop.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    shutdown: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let accepted = async {
+        let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return (stream, peer, place),
+                Err(error) => {
+                    tracing::warn!(%error, pause.ms = ACCEPT_PAUSE.as_millis(), "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
         }
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let overdue = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
-        served = serving => served,
-        () = overdue => {
-            tracing::warn!(drain.timeout.ms = DRAIN_TIMEOUT.as_millis(), "some connections were still open and are cut");
-            Ok(())
+        () = shutdown.cancelled() => None,
+        accepted = accepted => Some(accepted),
+    }
+}
+
+/// Serves one connection to its end. When it is time to stop, the request in flight is the last.
+async fn converse(limits: Limits, stream: TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
+    // Answers are small and people wait for them: never let Nagle's algorithm hold one back.
+    let set = stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_user_timeout(Some(PEER_TIMEOUT)));
+    if let Err(error) = set {
+        tracing::debug!(%error, "an option of a connection was refused");
+    }
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = router.clone().oneshot(request);
+        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head);
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
+    };
+    if let Err(error) = served {
+        // A client that goes away in the middle is nothing that an operator could mend.
+        tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod assets;
+pub mod client_address;
 pub mod counterpart;
 pub mod first_poll;
 pub mod headers;
@@ -13,6 +14,7 @@ pub mod language;
 pub mod language_switch;
 pub mod pages;
 pub mod problem;
+pub mod qr;
 pub mod recount;
 pub mod settings;
 pub mod signed_link;

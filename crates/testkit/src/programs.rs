@@ -203,7 +203,11 @@ impl Service {
 
 /// Starts `vote` on this Redis.
 pub fn vote(redis_url: &str, result_url: Option<&str>) -> Service {
-    let (listen, admin) = (address::free(), address::free());
+    vote_at(address::free(), redis_url, result_url)
+}
+
+fn vote_at(listen: SocketAddr, redis_url: &str, result_url: Option<&str>) -> Service {
+    let admin = address::free();
     let mut environment = common(listen, admin);
     environment.push(("REDIS_URL".into(), redis_url.into()));
     environment.push(("ORGANISER_TOKEN".into(), ORGANISER_TOKEN.into()));
@@ -243,9 +247,10 @@ fn common(listen: SocketAddr, admin: SocketAddr) -> Vec<(String, String)> {
 impl Services {
     /// Starts one of each, and waits until all are ready.
     pub async fn start(redis_url: &str, database_url: &str) -> Self {
+        let vote_listen = address::free();
         let worker = worker(redis_url, database_url);
-        let result = result(database_url, None);
-        let vote = vote(redis_url, Some(&result.url()));
+        let result = result(database_url, Some(&format!("http://{vote_listen}")));
+        let vote = vote_at(vote_listen, redis_url, Some(&result.url()));
         let services = Self { vote, worker, result };
         services.ready().await;
         services

@@ -1,0 +1,132 @@
+//! The server's limits, over real connections.
+
+#![expect(clippy::unwrap_used, reason = "all of it is test code, also where clippy does not see that")]
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, extract::ConnectInfo, routing::get};
+use scrutin_service::http_server::{Limits, bind, serve_within};
+use testkit::wait;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Notify,
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Longer than a test takes, where a limit is not what is tried.
+const NEVER: Duration = Duration::from_hours(1);
+
+struct Server {
+    addr: SocketAddr,
+    shutdown: CancellationToken,
+    served: JoinHandle<()>,
+    /// Lets the slow handler answer.
+    go_on: Arc<Notify>,
+    /// Told when the slow handler has begun.
+    begun: Arc<Notify>,
+}
+
+async fn start(limits: Limits) -> Server {
+    let (go_on, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (wait_for, tell) = (Arc::clone(&go_on), Arc::clone(&begun));
+    let slow = move || async move {
+        tell.notify_one();
+        wait_for.notified().await;
+        "done"
+    };
+    let router = Router::new()
+        .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }))
+        .route("/slow", get(slow));
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let served = tokio::spawn(async move { serve_within(limits, listener, router, stop).await.unwrap() });
+    Server { addr, shutdown, served, go_on, begun }
+}
+
+impl Server {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.addr).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> reqwest::Result<String> {
+        reqwest::get(format!("http://{}{path}", self.addr)).await?.text().await
+    }
+}
+
+fn limits() -> Limits {
+    Limits { connections: 100, head: NEVER, drain: NEVER }
+}
+
+/// Reads until the server closes the connection.
+async fn closed(stream: &mut TcpStream) -> String {
+    let mut said = Vec::new();
+    let read = tokio::time::timeout(wait::DEADLINE, stream.read_to_end(&mut said)).await;
+    read.expect("the connection is closed").ok();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn handlers_learn_the_address_of_the_client() {
+    let server = start(limits()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let own = stream.local_addr().unwrap().to_string();
+    assert!(closed(&mut stream).await.ends_with(&own));
+}
+
+#[tokio::test]
+async fn who_never_finishes_a_head_or_says_nothing_is_cut_off() {
+    let server = start(Limits { head: Duration::from_millis(100), ..limits() }).await;
+    let (mut slow, mut silent) = (server.connect().await, server.connect().await);
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
+    closed(&mut slow).await;
+    closed(&mut silent).await;
+    assert!(server.get("/").await.is_ok(), "others are served");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_until_there_is_a_place() {
+    let server = start(Limits { connections: 2, ..limits() }).await;
+    let first = server.connect().await;
+    let _second = server.connect().await;
+    let mut third = server.connect().await;
+    third.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(200), third.read_u8()).await;
+    assert!(early.is_err(), "no place is free yet");
+    drop(first);
+    assert!(closed(&mut third).await.contains("TTP/1.1 200"), "its turn has come");
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_in_flight_takes_nothing_new_and_closes_what_is_idle() {
+    let server = start(limits()).await;
+    let mut idle = server.connect().await;
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    idle.read_u8().await.unwrap();
+    let mut in_flight = server.connect().await;
+    in_flight.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    server.begun.notified().await;
+
+    server.shutdown.cancel();
+    closed(&mut idle).await;
+    wait::until_true("new connections to be refused", || async { TcpStream::connect(server.addr).await.is_err() })
+        .await;
+    assert!(!server.served.is_finished(), "somebody still waits for an answer");
+    server.go_on.notify_one();
+    assert!(closed(&mut in_flight).await.ends_with("done"));
+    server.served.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_does_not_finish_in_time_is_cut_off_by_a_stop() {
+    let server = start(Limits { drain: Duration::from_millis(100), ..limits() }).await;
+    let mut in_flight = server.connect().await;
+    in_flight.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    server.begun.notified().await;
+    server.shutdown.cancel();
+    tokio::time::timeout(wait::DEADLINE, server.served).await.expect("the server stops").unwrap();
+}
