@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use domain::Secret;
+use result::EmbedOrigin;
+use service::client_address::Network;
 use service::first_poll::FirstPollSettings;
 use service::settings::{Hidden, PublicUrl, secret, token};
 
@@ -50,12 +52,19 @@ pub(crate) struct Serving {
     /// Other origins whose pages may show the live result, comma separated
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
     pub(crate) allowed_origins: Vec<PublicUrl>,
+    /// Origins whose pages may show `/p/POLL/embed` of the result page in a frame, comma separated, or `*`
+    #[arg(long, env = "EMBED_ORIGINS", value_delimiter = ',')]
+    pub(crate) embed_origins: Vec<EmbedOrigin>,
     /// Key of cookies, pseudonyms and receipts, at least 32 bytes; made and kept in the data directory unless set
     #[arg(long, env = "SECRET_KEY", value_parser = secret, hide_env_values = true)]
     pub(crate) secret_key: Option<Secret>,
     /// The organiser's token, at least 16 characters; made and kept in the data directory unless set
     #[arg(long, env = "ORGANISER_TOKEN", value_parser = token, hide_env_values = true)]
     pub(crate) organiser_token: Option<Hidden>,
+    /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks such as `10.0.0.0/8`, comma separated;
+    /// only for the limits on guessing voting codes and the organiser's token
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    pub(crate) trusted_proxies: Vec<Network>,
     #[command(flatten)]
     pub(crate) first_poll: FirstPollSettings,
     /// What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,scrutin_vote=debug`

@@ -9,8 +9,10 @@
 //! | `pace` | decides when to read and to send |
 //! | `screens`, `admission`, `origins` | the Socket.IO endpoint, how many and who may connect |
 //! | `scores`, `share`, `time` | what is shown, and what is held back |
-//! | `live_page`, `receipts`, `error_page`, `join`, `texts` | pages |
+//! | `live_page`, `embedding`, `open_polls`, `receipts`, `error_page`, `join`, `texts` | pages |
 //! | `api`, `openapi` | the API and its description |
+//! | `organiser` | who may fetch what is not public |
+//! | `export`, `ballot_export`, `spreadsheet`, `archive` | what the organiser can take home |
 
 use std::sync::Arc;
 
@@ -26,29 +28,37 @@ use service::{
     settings::{Hidden, PublicUrl},
 };
 use socketioxide::SocketIo;
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 mod admission;
 mod api;
+mod archive;
+mod ballot_export;
 mod board;
+mod embedding;
 mod error_page;
+mod export;
 mod join;
 mod live_page;
+mod open_polls;
 mod openapi;
+mod organiser;
 mod origins;
 mod pace;
 mod receipts;
 mod scores;
 mod screens;
 mod share;
+mod spreadsheet;
 mod texts;
 mod time;
 
+pub use embedding::EmbedOrigin;
 pub use pace::Timing;
 
-use crate::{admission::Places, board::Board, origins::Origins};
+use crate::{admission::Places, board::Board, open_polls::OpenPolls, origins::Origins};
 
 /// The most viewers at once, unless configured otherwise.
 pub const DEFAULT_MAX_VIEWERS: usize = 20_000;
@@ -66,6 +76,8 @@ pub struct Config {
     pub result_url: Option<PublicUrl>,
     /// Further origins whose pages may connect.
     pub allowed_origins: Vec<PublicUrl>,
+    /// Whose pages may show the live result in a frame.
+    pub embed_origins: Vec<EmbedOrigin>,
     /// Which instance this is, for the footer.
     pub instance: String,
     /// The most viewers at once; those beyond are told to come again later.
@@ -94,8 +106,15 @@ impl Running {
 /// What handlers share.
 struct App {
     board: Arc<Board>,
+    scoreboard: Arc<dyn Scoreboard>,
+    open_polls: OpenPolls,
+    /// A permit for each export of ballots that may run at once.
+    exports: Arc<Semaphore>,
     secret: Secret,
+    organiser_token: Option<Hidden>,
     vote: Counterpart,
+    result_url: Option<PublicUrl>,
+    embed_headers: SecurityHeaders,
     instance: String,
     pages: Pages,
 }
@@ -111,16 +130,26 @@ struct StaticFiles;
 /// Begins to keep screens up to date from `scoreboard`, until `shutdown` is cancelled. Must be called within a
 /// Tokio runtime.
 pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: CancellationToken) -> Running {
-    let Config { secret, organiser_token: _, vote, result_url, allowed_origins, instance, max_viewers, timing } =
-        config;
-    let board = Arc::new(Board::new(scoreboard, timing.pace));
-    let origins = Arc::new(Origins::new(result_url, vote.clone(), allowed_origins));
-    let places = Places::new(max_viewers, shutdown.clone());
+    let timing = config.timing;
+    let board = Arc::new(Board::new(Arc::clone(&scoreboard), timing.pace));
+    let origins = Arc::new(Origins::new(config.result_url.clone(), config.vote.clone(), config.allowed_origins));
+    let places = Places::new(config.max_viewers, shutdown.clone());
     let (socket_io, io) = screens::endpoint(&board, Arc::clone(&origins), places);
     let screens = tokio::spawn(keep_screens(Arc::clone(&board), io, timing, shutdown));
 
-    let pages = Pages::new::<Templates, StaticFiles>(texts::MESSAGES);
-    let app = Arc::new(App { board, secret, vote, instance, pages });
+    let app = Arc::new(App {
+        board,
+        scoreboard,
+        open_polls: OpenPolls::default(),
+        exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
+        secret: config.secret,
+        organiser_token: config.organiser_token,
+        vote: config.vote,
+        result_url: config.result_url,
+        embed_headers: embedding::headers(&config.embed_origins),
+        instance: config.instance,
+        pages: Pages::new::<Templates, StaticFiles>(texts::MESSAGES),
+    });
     Running { router: http(app, origins).merge(socket_io), screens }
 }
 
@@ -137,6 +166,10 @@ async fn keep_screens(board: Arc<Board>, io: SocketIo, timing: Timing, shutdown:
 fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
     let api = Router::new()
         .route("/api/polls/{poll}/tally", get(api::tally))
+        .route("/api/polls/{poll}/tally.csv", get(export::tally_csv))
+        .route("/api/polls/{poll}/tally.json", get(export::tally_json))
+        .route("/api/polls/{poll}/ballots.csv", get(export::ballots_csv))
+        .route("/api/polls/{poll}/ballots.json", get(export::ballots_json))
         .route("/api/polls/{poll}/receipts/{receipt}", get(receipts::for_programs))
         .route("/api/openapi.json", get(openapi::description))
         .layer(middleware::from_fn_with_state(origins, origins::share));
@@ -144,6 +177,8 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
     Router::new()
         .route("/", get(live_page::default_poll))
         .route("/p/{poll}", get(live_page::poll))
+        .route("/p/{poll}/embed", get(live_page::embed))
+        .route("/polls", get(open_polls::list))
         .route("/p/{poll}/receipts/{receipt}", get(receipts::for_people))
         .route("/language/{tag}", get(language_switch::switch))
         .route("/static/{*path}", get(assets::serve::<StaticFiles>))

@@ -1,4 +1,5 @@
-//! The live page of a poll, made for a projector: the present score by the server, then kept up by its script.
+//! The live page of a poll, made for a projector, and the same for a frame in another page: the present score by the
+//! server, then kept up by its script.
 
 use std::sync::Arc;
 
@@ -8,7 +9,10 @@ use axum::{
 };
 use domain::{PollId, option_key};
 use http::{HeaderMap, StatusCode};
-use minijinja::{context, value::Serde};
+use minijinja::{
+    context,
+    value::{Serde, Value},
+};
 use serde::Serialize;
 use service::language::Language;
 
@@ -44,7 +48,7 @@ impl<'a> Bar<'a> {
 
 /// `GET /`: the default poll.
 pub(crate) async fn default_poll(State(app): State<Arc<App>>, language: Language, headers: HeaderMap) -> Response {
-    page(&app, language, &headers, PollId::MAIN, "/").await
+    whole(&app, language, &headers, PollId::MAIN).await
 }
 
 /// `GET /p/{poll}`.
@@ -55,20 +59,47 @@ pub(crate) async fn poll(
     headers: HeaderMap,
 ) -> Response {
     match PollId::parse(&poll) {
-        Ok(poll) => page(&app, language, &headers, poll, &format!("/p/{poll}")).await,
+        Ok(poll) => whole(&app, language, &headers, poll).await,
         Err(_) => error_page::unknown_poll(&app, language, "/"),
     }
 }
 
-async fn page(app: &App, language: Language, headers: &HeaderMap, poll: PollId, path: &str) -> Response {
+/// `GET /p/{poll}/embed`: the live bars for a frame. Whatever the answer, it may be framed by whom the operator allows.
+pub(crate) async fn embed(State(app): State<Arc<App>>, Path(poll): Path<String>, language: Language) -> Response {
+    let mut response = match PollId::parse(&poll) {
+        Ok(poll) => page(&app, language, poll, &format!("/p/{poll}/embed"), "embed.html", context! {}).await,
+        Err(_) => error_page::unknown_poll(&app, language, "/"),
+    };
+    app.embed_headers.set(&mut response);
+    response
+}
+
+/// The address of a poll's live page.
+pub(crate) fn path(poll: PollId) -> String {
+    if poll == PollId::MAIN { "/".to_owned() } else { format!("/p/{poll}") }
+}
+
+async fn whole(app: &App, language: Language, headers: &HeaderMap, poll: PollId) -> Response {
+    let more = context! {
+        join => Join::new(&app.vote, headers, poll).map(Serde),
+        result_url => app.result_url.as_ref().map(|url| format!("{url}{}", path(poll))),
+    };
+    page(app, language, poll, &path(poll), "live.html", more).await
+}
+
+async fn page(app: &App, language: Language, poll: PollId, path: &str, template: &str, more: Value) -> Response {
     match app.board.present(poll).await {
-        Ok(Some(present)) => live(app, language, headers, &present, path),
+        Ok(Some(present)) => {
+            let context = context! { ..live(app, language, &present, path), ..more };
+            app.pages.respond(StatusCode::OK, language, template, context)
+        }
         Ok(None) => error_page::unknown_poll(app, language, path),
         Err(_) => error_page::unavailable(app, language, path),
     }
 }
 
-fn live(app: &App, language: Language, headers: &HeaderMap, present: &Present, path: &str) -> Response {
+/// What is shown of the score.
+fn live(app: &App, language: Language, present: &Present, path: &str) -> Value {
     let poll = present.poll();
     let voters = present.voters();
     let votes = present.votes();
@@ -76,9 +107,9 @@ fn live(app: &App, language: Language, headers: &HeaderMap, present: &Present, p
         let bars = poll.options().iter().zip(votes).enumerate();
         bars.map(|(index, (text, &votes))| Bar::new(language, index, text, votes, voters)).collect()
     });
-    let context = context! {
+    context! {
         instance => app.instance.as_str(),
-        path => path,
+        path,
         poll => poll.id().as_str(),
         question => poll.question(),
         question_size => question_size(poll.question()),
@@ -92,12 +123,11 @@ fn live(app: &App, language: Language, headers: &HeaderMap, present: &Present, p
         turnout => turnout(language, voters),
         stale_time => present.stale_since_ms().map(time::time_of_day),
         now => time::time_of_day(service::now_millis()),
-        join => Join::new(&app.vote, headers, poll.id()).map(Serde),
-    };
-    app.pages.respond(StatusCode::OK, language, "live.html", context)
+    }
 }
 
-fn turnout(language: Language, voters: u64) -> String {
+/// How many voted, in words.
+pub(crate) fn turnout(language: Language, voters: u64) -> String {
     match voters {
         0 => MESSAGES.format(language, "turnout.none", &[]),
         1 => MESSAGES.format(language, "turnout.one", &[]),

@@ -1,9 +1,12 @@
 //! The description of the result host's API, at `/api/openapi.json`.
 
 use axum::Json;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::{
+    Modify, OpenApi, ToSchema,
+    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+};
 
-use crate::{api, receipts, scores::TallyBody};
+use crate::{api, export, receipts, scores::TallyBody};
 
 /// An RFC 9457 problem, as `service::problem` writes it. Only for the description.
 #[derive(ToSchema)]
@@ -36,10 +39,40 @@ pub(crate) struct ProblemBody {
                        the tally as a JSON string, with the votes by option key on its top level; `subscribe` \
                        `{\"channel\": POLL}` moves to another poll."
     ),
-    paths(api::tally, receipts::for_programs),
-    components(schemas(TallyBody, receipts::ReceiptBody, ProblemBody))
+    paths(
+        api::tally,
+        receipts::for_programs,
+        export::tally_csv,
+        export::tally_json,
+        export::ballots_csv,
+        export::ballots_json,
+    ),
+    components(schemas(
+        TallyBody,
+        receipts::ReceiptBody,
+        export::ExportedTally,
+        export::ExportedBallots,
+        ProblemBody,
+    )),
+    modifiers(&Permits),
+    tags(
+        (name = "result", description = "For everybody"),
+        (name = "organiser", description = "With the organiser's token, or with a ticket that the organiser's page made"),
+    )
 )]
 struct Description;
+
+/// How the organiser says who they are.
+struct Permits;
+
+impl Modify for Permits {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("organiser", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let ticket = ApiKeyValue::with_description("ticket", "For one poll, and for five minutes");
+        components.add_security_scheme("ticket", SecurityScheme::ApiKey(ApiKey::Query(ticket)));
+    }
+}
 
 /// `GET /api/openapi.json`.
 pub(crate) async fn description() -> Json<utoipa::openapi::OpenApi> {

@@ -18,6 +18,7 @@ use crate::{
     App, api,
     error_page::{self, RELOAD_SECONDS},
     openapi::ProblemBody,
+    scores::Present,
     time,
 };
 
@@ -32,6 +33,9 @@ pub(crate) struct ReceiptBody {
     /// When the ballot was accepted (RFC 3339).
     #[schema(example = "2026-11-23T08:45:00.123Z")]
     cast_at: String,
+    /// While it waits: the count has come to what was accepted until then (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted_through: Option<String>,
 }
 
 /// Why a receipt says nothing.
@@ -72,7 +76,15 @@ pub(crate) async fn for_programs(
 ) -> Result<Response, Problem> {
     match look_up(&app, &poll, &receipt).await {
         Ok((receipt, inclusion)) => {
-            let body = ReceiptBody { status: status(inclusion), cast_at: time::rfc3339(receipt.position.millis()) };
+            let counted_through = match (inclusion, PollId::parse(&poll)) {
+                (Inclusion::Waiting, Ok(poll)) => present(&app, poll).await.map(|now| now.counted_through_ms()),
+                _ => None,
+            };
+            let body = ReceiptBody {
+                status: status(inclusion),
+                cast_at: time::rfc3339(receipt.position.millis()),
+                counted_through: counted_through.map(time::rfc3339),
+            };
             Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
         }
         Err(NoAnswer::NoReceipt) => {
@@ -116,11 +128,12 @@ async fn page(
     receipt: Receipt,
     inclusion: Inclusion,
 ) -> Response {
-    // The question is a courtesy: the page does without if it can't be had.
     let present = match PollId::parse(poll) {
-        Ok(poll) => app.board.present(poll).await.ok().flatten(),
+        Ok(poll) => present(app, poll).await,
         Err(_) => None,
     };
+    let waiting = inclusion == Inclusion::Waiting;
+    let counted_through = present.as_ref().filter(|_| waiting).map(|present| present.counted_through_ms());
     let cast_at = receipt.position.millis();
     let context = context! {
         instance => app.instance.as_str(),
@@ -132,9 +145,16 @@ async fn page(
         question => present.as_ref().map(|present| present.poll().question()),
         cast_at => time::rfc3339(cast_at),
         cast_at_text => time::date_and_time(language, cast_at),
-        reload_seconds => (inclusion == Inclusion::Waiting).then_some(RELOAD_SECONDS),
+        counted_through => counted_through.map(time::rfc3339),
+        counted_through_text => counted_through.map(|millis| time::date_and_time(language, millis)),
+        reload_seconds => waiting.then_some(RELOAD_SECONDS),
     };
     app.pages.respond(StatusCode::OK, language, "receipt.html", context)
+}
+
+/// The poll's present score. It is a courtesy here: a receipt is answered without it if it can't be had.
+async fn present(app: &App, poll: PollId) -> Option<Arc<Present>> {
+    app.board.present(poll).await.ok().flatten()
 }
 
 fn status(inclusion: Inclusion) -> &'static str {

@@ -9,6 +9,8 @@ use domain::{Poll, PollState, Tally, Visibility, option_key};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::organiser::Organiser;
+
 /// A tally as it was read, ready to be shown to anybody.
 #[derive(Debug)]
 pub(crate) struct Present {
@@ -69,6 +71,21 @@ impl Present {
         }
     }
 
+    /// The same with the votes, also while they are hidden from everybody else.
+    pub(crate) fn body_for(&self, organiser: &Organiser) -> TallyBody {
+        TallyBody { votes: Some(self.all_votes(organiser)), ..self.body() }
+    }
+
+    /// Votes by option key, also while they are hidden from everybody else.
+    pub(crate) fn all_votes(&self, _: &Organiser) -> Votes {
+        votes(&self.tally)
+    }
+
+    /// How far the log is counted, in milliseconds since 1970.
+    pub(crate) fn counted_through_ms(&self) -> u64 {
+        self.tally.position.millis()
+    }
+
     /// Whether a screen that shows `other` would show the same.
     pub(crate) fn shows_the_same_as(&self, other: &Self) -> bool {
         self.tally == other.tally && self.stale_since_ms == other.stale_since_ms
@@ -76,14 +93,15 @@ impl Present {
 }
 
 /// Votes by option key; `None` while they are hidden.
-type Votes = BTreeMap<char, u64>;
+pub(crate) type Votes = BTreeMap<char, u64>;
 
 fn shown_votes(tally: &Tally) -> Option<Votes> {
-    if tally.poll.is_hidden() {
-        return None;
-    }
+    (!tally.poll.is_hidden()).then(|| votes(tally))
+}
+
+fn votes(tally: &Tally) -> Votes {
     let votes = |index| tally.figures.votes.get(index).copied().unwrap_or_default();
-    Some((0..tally.poll.options().len()).map(|index| (option_key(index), votes(index))).collect())
+    (0..tally.poll.options().len()).map(|index| (option_key(index), votes(index))).collect()
 }
 
 /// What the event `scores` carries. Option keys are one letter and the other fields longer, so they never meet.
@@ -98,7 +116,7 @@ struct Scores {
 /// The present score of a poll.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TallyBody {
-    /// Votes by option key; `null` while the results are hidden.
+    /// Votes by option key; `null` while the results are hidden, except for the organiser.
     #[schema(value_type = Option<BTreeMap<String, u64>>, example = json!({"a": 12, "b": 3}))]
     votes: Option<Votes>,
     #[serde(flatten)]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 use domain::Secret;
-use scrutin_result::{Config, DEFAULT_MAX_VIEWERS, Timing};
+use scrutin_result::{Config, DEFAULT_MAX_VIEWERS, EmbedOrigin, Timing};
 use service::{
     counterpart::Counterpart,
     settings::{AdminSettings, Hidden, PublicUrl, secret, token},
@@ -48,6 +48,9 @@ pub(crate) struct Settings {
     /// Origins of further pages that may connect to the live scores, separated by commas
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
     pub(crate) allowed_origins: Vec<PublicUrl>,
+    /// Origins whose pages may show `/p/POLL/embed` in a frame, separated by commas, or `*`; without it: none
+    #[arg(long, env = "EMBED_ORIGINS", value_delimiter = ',')]
+    pub(crate) embed_origins: Vec<EmbedOrigin>,
     /// Viewers of the live scores at once, at most; those beyond are told to come again later
     #[arg(long, env = "MAX_VIEWERS", default_value_t = DEFAULT_MAX_VIEWERS)]
     pub(crate) max_viewers: usize,
@@ -72,6 +75,7 @@ impl Settings {
             vote: self.vote_url.clone().map_or(Counterpart::Port(VOTE_PORT), Counterpart::Fixed),
             result_url: self.result_url.clone(),
             allowed_origins: self.allowed_origins.clone(),
+            embed_origins: self.embed_origins.clone(),
             instance: service::instance(),
             max_viewers: self.max_viewers,
             timing: Timing::default(),
@@ -98,11 +102,18 @@ mod tests {
         let read = settings(&["--allowed-origins", "https://a.example,http://b.example:8000"]).unwrap();
         let origins: Vec<_> = read.allowed_origins.iter().map(PublicUrl::as_str).collect();
         assert_eq!(origins, ["https://a.example", "http://b.example:8000"]);
+        let read = settings(&["--embed-origins", "https://a.example,*"]).unwrap();
+        assert_eq!(read.embed_origins, [EmbedOrigin::Of("https://a.example".parse().unwrap()), EmbedOrigin::Any]);
     }
 
     #[test]
     fn wrong_values_are_refused_and_secrets_are_not_shown() {
-        for bad in [["--organiser-token", "short"], ["--allowed-origins", "*"], ["--max-viewers", "-1"]] {
+        for bad in [
+            ["--embed-origins", "example.org"],
+            ["--organiser-token", "short"],
+            ["--allowed-origins", "*"],
+            ["--max-viewers", "-1"],
+        ] {
             assert!(settings(&bad).is_err(), "{bad:?}");
         }
         let read =

@@ -19,6 +19,13 @@ pub(crate) fn percent(language: Language, votes: u64, voters: u64) -> String {
     }
 }
 
+/// The part of the voters as a decimal number from 0 to 1 with four places, for programs; `None` without voters.
+pub(crate) fn fraction(votes: u64, voters: u64) -> Option<String> {
+    let (votes, voters) = (u128::from(votes), u128::from(voters));
+    let rounded = (20_000 * votes + voters).checked_div(2 * voters)?;
+    Some(format!("{}.{:04}", rounded / 10_000, rounded % 10_000))
+}
+
 /// How far the full bar is shifted out of sight to the left, as SVG writes it: `-100%` for no votes, `-0.0%` for all.
 pub(crate) fn shift(votes: u64, voters: u64) -> String {
     let out = 1_000 - per_thousand(votes, voters);
@@ -47,6 +54,14 @@ mod tests {
         assert_eq!(english(199, 200), ">99%");
         assert_eq!(english(u64::MAX, u64::MAX), "100%");
         assert_eq!(percent(Language::French, 1, 3), "33\u{202f}%");
+    }
+
+    #[test]
+    fn fractions_are_numbers_that_programs_read() {
+        assert_eq!(fraction(0, 0), None);
+        assert_eq!(fraction(0, 3).as_deref(), Some("0.0000"));
+        assert_eq!(fraction(2, 3).as_deref(), Some("0.6667"));
+        assert_eq!(fraction(3, 3).as_deref(), Some("1.0000"));
     }
 
     #[test]

@@ -8,6 +8,16 @@ pub(crate) const MESSAGES: Messages = Messages(&[SHARED_MESSAGES, TEXTS]);
 const TEXTS: &[Message] = &[
     ("title", "{question} · Live result", "{question} · Résultat en direct"),
     ("description", "The result of this vote, as it comes in.", "Le résultat de ce scrutin, en direct."),
+    ("locale", "en_GB", "fr_FR"),
+    ("news.shown", "The votes are shown.", "Les voix sont affichées."),
+    ("full_screen", "Full screen", "Plein écran"),
+    ("full_screen.key", "with the key F", "avec la touche F"),
+    ("polls.title", "Open polls", "Scrutins ouverts"),
+    ("polls.description", "Polls that anybody can take part in now.", "Les scrutins auxquels chacun peut participer."),
+    ("polls.none", "No poll is open to everybody at present.", "Aucun scrutin public n’est ouvert pour l’instant."),
+    ("polls.vote", "Vote", "Voter"),
+    ("polls.vote.on", "Vote: {question}", "Voter\u{a0}: {question}"),
+    ("polls.more", "More polls", "Autres scrutins"),
     ("state.open", "Voting is open", "Le vote est ouvert"),
     ("state.closed", "Voting is closed", "Le vote est clos"),
     ("state.waiting", "Voting has not begun yet", "Le vote n’a pas encore commencé"),
@@ -79,6 +89,11 @@ const TEXTS: &[Message] = &[
         "receipt.unknown.text",
         "Please check that the whole address was copied.",
         "Vérifiez que l’adresse a été copiée en entier.",
+    ),
+    (
+        "receipt.counted_through",
+        "The count has come to the ballots of {time}",
+        "Le décompte en est aux bulletins du {time}",
     ),
     ("receipt.cast_at", "Cast on {time}", "Déposé le {time}"),
     (

@@ -91,7 +91,7 @@ function turnout(voters) {
 
 function showConnection() {
   const { connectionLive, connectionConnecting, connectionReconnecting, connectionStale } = page.dataset;
-  const element = document.getElementById("connection");
+  const element = page.querySelector("#connection");
   const kind = staleSince !== null ? "stale" : connected ? "live" : "reconnecting";
   element.dataset.kind = kind;
   const texts = {
@@ -114,10 +114,14 @@ function renew() {
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
       const replacement = fresh.getElementById("poll");
       if (!response.ok || !replacement) return;
-      page.replaceWith(replacement);
+      const replaced = page;
       page = replacement;
-      document.title = fresh.title;
+      // Before it is on the page, so that nothing in it is told as if it were new.
       showConnection();
+      replaced.replaceWith(replacement);
+      document.title = fresh.title;
+      // For screen readers, which don't tell that a part of the page was exchanged.
+      write(document.getElementById("news"), page.dataset.news);
     } catch {
       // The next scores bring us here again.
     } finally {

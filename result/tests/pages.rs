@@ -6,8 +6,9 @@ mod support;
 
 use domain::{Inclusion, PollChange, PollId, PollSpec, Position, Receipt, VoterId};
 use http::{StatusCode, header};
+use scrutin_result::Config;
 use serde_json::json;
-use support::{App, secret, spawn_app};
+use support::{App, config, secret, spawn_app, spawn_app_with};
 
 fn receipt_of(poll: PollId) -> String {
     let voter = VoterId::of_cookie(&secret(), poll, b"somebody");
@@ -69,7 +70,7 @@ async fn a_hidden_result_shows_the_turnout_and_neither_votes_nor_bars() {
 async fn states_are_said() {
     let app = spawn_app().await;
     app.ledger.change("main", &PollChange::Close);
-    assert!(app.page("/").await.contains("id=\"state\">Voting is closed"));
+    assert!(app.page("/").await.contains("id=\"state\" role=\"status\">Voting is closed"));
 }
 
 #[tokio::test]
@@ -92,6 +93,113 @@ async fn the_page_says_where_to_vote() {
     assert!(page.contains("href=\"https://vote.example.org/p/lunch\">vote.example.org/p/lunch</a>"), "{page}");
     assert!(page.contains("class=\"qr\""));
     assert!(app.page("/").await.contains("href=\"https://vote.example.org\">vote.example.org</a>"));
+}
+
+#[tokio::test]
+async fn only_the_page_made_for_it_may_be_framed_and_only_by_whom_the_operator_allows() {
+    for (origins, ancestors) in [
+        (vec!["https://slides.example.com"], "frame-ancestors https://slides.example.com"),
+        (vec!["https://a.example", "http://b.example:8000"], "frame-ancestors https://a.example http://b.example:8000"),
+        (vec!["*"], "frame-ancestors *"),
+    ] {
+        let embed_origins = origins.iter().map(|origin| origin.parse().unwrap()).collect();
+        let app = spawn_app_with(Config { embed_origins, ..config() }).await;
+        for path in ["/p/main/embed", "/p/nowhere/embed"] {
+            let headers = app.get(path).await.headers().clone();
+            let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            assert!(policy.ends_with(ancestors) && policy.starts_with("default-src 'none'"), "{path}: {policy}");
+            assert!(!headers.contains_key(header::X_FRAME_OPTIONS), "{path}");
+        }
+        for path in ["/", "/p/main", "/polls", "/nothing"] {
+            let policy = app.get(path).await.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+            assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_frame_shows_the_score_alone() {
+    let app = spawn_app().await;
+    app.ledger.vote_many("main", 0, 3);
+    let page = app.page("/p/main/embed").await;
+    for expected in ["Cats or Dogs?", "<table", "100%", "3 voters", "result.js", "noindex"] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    for unexpected in ["vote.example.org", "class=\"qr\"", "/language/", "instance-1", "full-screen"] {
+        assert!(!page.contains(unexpected), "{unexpected} in {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_previewed_with_the_question() {
+    let result_url = Some("https://result.example.org".parse().unwrap());
+    let app = spawn_app_with(Config { result_url, ..config() }).await;
+    app.ledger.create("lunch", PollSpec::simple("Soup & \"bread\"?", ["Yes", "No"]));
+    let page = app.page("/p/lunch").await;
+    for expected in [
+        "<title>Soup &amp; &quot;bread&quot;? · Live result</title>",
+        "<meta name=\"description\" content=\"The result of this vote, as it comes in.\">",
+        "<meta property=\"og:title\" content=\"Soup &amp; &quot;bread&quot;?\">",
+        "<meta property=\"og:description\" content=\"The result of this vote, as it comes in.\">",
+        "<meta property=\"og:url\" content=\"https://result.example.org/p/lunch\">",
+        "<meta property=\"og:locale\" content=\"en_GB\">",
+    ] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    app.ledger.change("lunch", &PollChange::Hide);
+    let page = app.page("/p/lunch").await;
+    assert!(page.contains("<meta property=\"og:description\" content=\"The organiser will reveal the result.\">"));
+}
+
+#[tokio::test]
+async fn the_public_list_shows_open_polls_that_the_organiser_put_there_and_no_others() {
+    let app = spawn_app().await;
+    let page = app.page("/polls").await;
+    assert!(page.contains("No poll is open to everybody at present.") && !page.contains("Cats"), "{page}");
+    assert!(!app.page("/").await.contains("/polls"), "nothing links to it");
+
+    let app = spawn_app().await;
+    let listed = |question: &str| PollSpec { listed: true, ..PollSpec::simple(question, ["Yes", "No"]) };
+    app.ledger.create("lunch", listed("Lunch?"));
+    app.ledger.create("over", listed("Over?"));
+    app.ledger.change("over", &PollChange::Close);
+    app.ledger.create("later", PollSpec { state: domain::PollState::Waiting, ..listed("Later?") });
+    app.ledger.vote_many("lunch", 0, 1_234);
+    let page = app.page("/polls").await;
+    for expected in ["href=\"/p/lunch\">Lunch?</a>", "1,234 voters", "href=\"https://vote.example.org/p/lunch\""] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    for unexpected in ["Cats", "Over?", "Later?"] {
+        assert!(!page.contains(unexpected), "{unexpected} in {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_public_list_is_read_page_by_page() {
+    let app = spawn_app().await;
+    for number in 0..120 {
+        let question = format!("Question {number:03}?");
+        let spec = PollSpec { listed: true, ..PollSpec::simple(question, ["Yes", "No"]) };
+        app.ledger.create(&format!("poll-{number:03}"), spec);
+    }
+    let (mut path, mut questions) = ("/polls".to_owned(), Vec::new());
+    for pages in 1.. {
+        let page = app.page(&path).await;
+        questions.extend(page.split(">Question ").skip(1).map(|rest| rest[..3].parse::<u32>().unwrap()));
+        let Some((_, next)) = page.split_once("href=\"/polls?after=") else {
+            assert_eq!(pages, 3);
+            break;
+        };
+        path = format!("/polls?after={}", next.split('"').next().unwrap());
+    }
+    assert_eq!(questions, (0..120).collect::<Vec<_>>());
+    let reads = app.ledger.reads();
+    assert!(reads <= 2, "read once for all who ask at the same time, not {reads} times");
+    app.ledger.set_down(true);
+    support::eventually_async("a page that says so", async || {
+        app.get("/polls").await.status() == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -141,11 +249,19 @@ async fn receipts_say_whether_a_ballot_is_counted() {
     ] {
         *app.ledger.inclusion.lock().unwrap() = inclusion;
         let body = app.json(&format!("/api/polls/main/receipts/{receipt}")).await;
-        assert_eq!(body, json!({"status": status, "cast_at": "2026-11-23T08:45:00.123Z"}));
+        let mut expected = json!({"status": status, "cast_at": "2026-11-23T08:45:00.123Z"});
+        if inclusion == Inclusion::Waiting {
+            // How far behind the count is; the ledger of the tests stands just before.
+            expected["counted_through"] = json!("2026-11-23T08:45:00.123Z");
+        }
+        assert_eq!(body, expected);
         let page = app.page(&format!("/p/main/receipts/{receipt}")).await;
         assert!(page.contains(headline) && page.contains("23 November 2026, 08:45:00 UTC"), "{page}");
         assert!(!page.contains("Cats</"), "never the choice: {page}");
         assert_eq!(page.contains("http-equiv=\"refresh\""), inclusion == Inclusion::Waiting);
+        assert_eq!(page.contains("The count has come to"), inclusion == Inclusion::Waiting);
+        let page = in_french(&app, &format!("/p/main/receipts/{receipt}")).await;
+        assert!(page.contains("Déposé le 23 novembre 2026 à 08:45:00 UTC"), "{page}");
     }
 }
 
@@ -182,11 +298,24 @@ async fn while_nothing_can_be_read_pages_say_so_and_try_again() {
 async fn every_page_keeps_to_itself() {
     let app = spawn_app().await;
     let receipt = format!("/p/main/receipts/{}", receipt_of(PollId::MAIN));
-    for path in ["/", "/p/main", "/p/nowhere", &receipt, "/nothing", "/api/polls/main/tally", "/static/result.css"] {
+    for path in [
+        "/",
+        "/p/main",
+        "/p/main/embed",
+        "/p/nowhere",
+        "/p/nowhere/embed",
+        "/polls",
+        &receipt,
+        "/nothing",
+        "/api/polls/main/tally",
+        "/api/polls/main/ballots.csv",
+        "/static/result.css",
+    ] {
         let answer = app.get(path).await;
         let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
         assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert_eq!(answer.headers()[header::X_FRAME_OPTIONS], "DENY", "{path}");
         let body = answer.text().await.unwrap();
         assert!(
             path.starts_with("/static") || !body.contains(" style=") && !body.contains("<script>"),
@@ -207,6 +336,13 @@ async fn scripts_and_styles_are_served_and_may_be_kept() {
         assert_eq!(answer.status(), StatusCode::OK, "{address}");
         assert!(answer.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"), "{address}");
     }
+    // Each page is below 50 KB in all.
+    let files = ["result.js", "socket.js", "full-screen.js", "result.css", "base.css", "icon.svg"];
+    let mut bytes = page.len();
+    for file in files {
+        bytes += app.page(&format!("/static/{file}")).await.len();
+    }
+    assert!(bytes < 50_000, "{bytes} bytes");
     let module = app.get("/static/socket.js").await;
     assert!(module.headers()[header::CONTENT_TYPE].to_str().unwrap().contains("javascript"));
 }
@@ -215,8 +351,11 @@ async fn scripts_and_styles_are_served_and_may_be_kept() {
 async fn the_api_is_described() {
     let app = spawn_app().await;
     let description = app.json("/api/openapi.json").await;
-    for path in ["/api/polls/{poll}/tally", "/api/polls/{poll}/receipts/{receipt}"] {
-        assert!(description["paths"][path]["get"].is_object(), "{path}");
+    for path in ["tally", "receipts/{receipt}", "tally.csv", "tally.json", "ballots.csv", "ballots.json"] {
+        let operation = &description["paths"][format!("/api/polls/{{poll}}/{path}")]["get"];
+        assert!(operation.is_object(), "{path}");
+        let secured = operation["security"].as_array().map_or(0, Vec::len);
+        assert_eq!(secured, if path.starts_with("receipts") { 0 } else { 2 + usize::from(path == "tally") }, "{path}");
     }
     let tally = app.json("/api/polls/main/tally").await;
     let schema = description["components"]["schemas"]["TallyBody"].to_string();

@@ -11,10 +11,10 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Figures, Inclusion, Movement, Poll, PollChange, PollId, PollSpec, Position, Receipt,
+    Audit, Choices, CurrentBallot, Figures, Inclusion, Movement, Poll, PollChange, PollId, PollSpec, Position, Receipt,
     Scoreboard, Tally, Unavailable, VoterId,
 };
-use tokio::sync::{Mutex as AsyncMutex, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 
 pub(crate) struct MemoryLedger {
     tallies: Mutex<BTreeMap<PollId, Tally>>,
@@ -23,6 +23,11 @@ pub(crate) struct MemoryLedger {
     read_millis: AtomicUsize,
     pub(crate) reads: AtomicUsize,
     pub(crate) inclusion: Mutex<Inclusion>,
+    ballots: Mutex<BTreeMap<PollId, BTreeMap<VoterId, CurrentBallot>>>,
+    ballot_pages: AtomicUsize,
+    /// A poll is reset once so many pages of ballots were read.
+    reset: Mutex<Option<(PollId, usize)>>,
+    ballots_held: watch::Sender<bool>,
 }
 
 impl MemoryLedger {
@@ -35,6 +40,10 @@ impl MemoryLedger {
             read_millis: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
             inclusion: Mutex::new(Inclusion::Counted),
+            ballots: Mutex::default(),
+            ballot_pages: AtomicUsize::new(0),
+            reset: Mutex::default(),
+            ballots_held: watch::Sender::new(false),
         };
         ledger.create("main", PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]));
         ledger
@@ -64,6 +73,34 @@ impl MemoryLedger {
             tally.figures.voters += voters;
             tally.figures.counted += voters;
         });
+    }
+
+    /// Counts one ballot of a new voter, and keeps it.
+    pub(crate) fn cast(&self, poll: &str, voter: VoterId, choices: Choices) {
+        let id = PollId::parse(poll).unwrap();
+        self.edit_silently(poll, |tally| {
+            choices.indices().for_each(|option| tally.figures.votes[option] += 1);
+            tally.figures.voters += 1;
+            tally.figures.counted += 1;
+            let ballot = CurrentBallot { voter, position: tally.position, choices };
+            let known = self.ballots.lock().unwrap().entry(id).or_default().insert(voter, ballot);
+            assert!(known.is_none(), "a new voter");
+        });
+    }
+
+    /// How many pages of ballots were read.
+    pub(crate) fn ballot_pages(&self) -> usize {
+        self.ballot_pages.load(Ordering::SeqCst)
+    }
+
+    /// Resets a poll as soon as `pages` pages of ballots were read.
+    pub(crate) fn reset_after_ballot_page(&self, poll: &str, pages: usize) {
+        *self.reset.lock().unwrap() = Some((PollId::parse(poll).unwrap(), pages));
+    }
+
+    /// From now on no page of ballots comes, until they are let go.
+    pub(crate) fn hold_ballots(&self, held: bool) {
+        self.ballots_held.send_replace(held);
     }
 
     pub(crate) fn change(&self, poll: &str, change: &PollChange) {
@@ -126,7 +163,10 @@ impl Scoreboard for MemoryLedger {
     }
 
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
-        unimplemented!("not asked for")
+        self.check()?;
+        let tallies = self.tallies.lock().unwrap();
+        let public = tallies.values().filter(|tally| tally.poll.listed() && tally.poll.is_open());
+        Ok(public.map(|tally| tally.poll.id()).collect())
     }
 
     async fn inclusion(&self, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {
@@ -134,8 +174,23 @@ impl Scoreboard for MemoryLedger {
         Ok(*self.inclusion.lock().unwrap())
     }
 
-    async fn ballots(&self, _: PollId, _: Option<VoterId>, _: u32) -> Result<Vec<CurrentBallot>, Unavailable> {
-        unimplemented!("not asked for")
+    async fn ballots(
+        &self,
+        poll: PollId,
+        after: Option<VoterId>,
+        limit: u32,
+    ) -> Result<Vec<CurrentBallot>, Unavailable> {
+        self.check()?;
+        let pages = self.ballot_pages.fetch_add(1, Ordering::SeqCst);
+        self.ballots_held.subscribe().wait_for(|held| !held).await.expect("the sender is in the same struct");
+        if *self.reset.lock().unwrap() == Some((poll, pages)) {
+            self.ballots.lock().unwrap().remove(&poll);
+            self.change(poll.as_str(), &PollChange::Reset);
+        }
+        let ballots = self.ballots.lock().unwrap();
+        let of_poll = ballots.get(&poll).into_iter().flat_map(BTreeMap::values);
+        let rest = of_poll.filter(|ballot| after.is_none_or(|after| ballot.voter > after));
+        Ok(rest.take(limit as usize).copied().collect())
     }
 
     async fn audit(&self) -> Result<Audit, Unavailable> {

@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 use ledger::MemoryLedger;
 use viewers::Viewer;
 
+/// The organiser's token of every test.
+pub(crate) const ORGANISER_TOKEN: &str = "organiser-token-for-tests";
+
 /// The longest a test waits for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -43,10 +46,11 @@ pub(crate) fn secret() -> Secret {
 pub(crate) fn config() -> Config {
     Config {
         secret: secret(),
-        organiser_token: None,
+        organiser_token: Some(ORGANISER_TOKEN.to_owned().into()),
         vote: Counterpart::Fixed("https://vote.example.org".parse().unwrap()),
         result_url: None,
         allowed_origins: vec!["https://slides.example.com".parse().unwrap()],
+        embed_origins: Vec::new(),
         instance: "instance-1".to_owned(),
         max_viewers: 1_000,
         timing: Timing { pace: Duration::from_millis(100), beat: Duration::from_mins(10) },
@@ -107,5 +111,14 @@ pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
     while !condition() {
         assert!(begun.elapsed() < DEADLINE, "not in time: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until `condition`, which asks something itself, holds.
+pub(crate) async fn eventually_async(what: &str, condition: impl AsyncFn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < DEADLINE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

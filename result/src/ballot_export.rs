@@ -1,0 +1,160 @@
+//! The ballots of a poll as one long file, made page by page, so that a million of them need the memory of one page.
+//!
+//! A ballot is written as a running number and what it chooses: neither whose it is nor when it was cast. They come
+//! in the order of the voters' pseudonyms, which says nothing about either.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use domain::{CurrentBallot, Poll, Scoreboard, Unavailable, VoterId, option_key};
+use futures_util::stream;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    archive::{self, BALLOTS_PER_PAGE},
+    spreadsheet::Table,
+};
+
+/// How the file is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Format {
+    /// A table: `ballot`, `choices`, then one column of 0 and 1 for each option.
+    Csv,
+    /// One object: the poll, and `ballots`.
+    Json,
+}
+
+/// Why a file breaks off. The connection is cut then, so nobody takes a part for the whole.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// Ballots of two rounds would stand in one file.
+    #[error("the poll was reset meanwhile")]
+    Reset,
+}
+
+/// A file that is being made.
+pub(crate) struct BallotExport {
+    scoreboard: Arc<dyn Scoreboard>,
+    poll: Poll,
+    format: Format,
+    /// Written and not handed out yet.
+    pending: Vec<u8>,
+    /// Read and not written yet; `None` at the end.
+    page: Option<Vec<CurrentBallot>>,
+    written: u64,
+    /// One of the exports that may run at once.
+    _turn: OwnedSemaphorePermit,
+}
+
+impl BallotExport {
+    /// Begins with the first page, so that a ledger that does not answer is known before anything is sent.
+    pub(crate) async fn begin(
+        scoreboard: Arc<dyn Scoreboard>,
+        poll: Poll,
+        format: Format,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Self, Unavailable> {
+        let page = Some(archive::ballots(&*scoreboard, poll.id(), None).await?);
+        let pending = format.head(&poll);
+        Ok(Self { scoreboard, poll, format, pending, page, written: 0, _turn: turn })
+    }
+
+    /// The whole file.
+    pub(crate) fn into_body(self) -> Body {
+        Body::from_stream(stream::try_unfold(self, async |export| {
+            let poll = export.poll.id();
+            let next = export.next().await;
+            next.inspect_err(|error| tracing::warn!(poll.id = %poll, %error, "an export of ballots broke off"))
+        }))
+    }
+
+    async fn next(mut self) -> Result<Option<(Vec<u8>, Self)>, Interrupted> {
+        let Some(page) = self.page.take() else { return Ok(None) };
+        let mut bytes = std::mem::take(&mut self.pending);
+        bytes.extend(self.format.ballots(&self.poll, self.written, &page));
+        self.written += page.len() as u64;
+        match page.last() {
+            Some(last) if page.len() >= BALLOTS_PER_PAGE as usize => self.page = Some(self.read(last.voter).await?),
+            _ => {
+                self.check_round().await?;
+                bytes.extend(self.format.tail());
+            }
+        }
+        Ok(Some((bytes, self)))
+    }
+
+    async fn read(&self, after: VoterId) -> Result<Vec<CurrentBallot>, Unavailable> {
+        archive::ballots(&*self.scoreboard, self.poll.id(), Some(after)).await
+    }
+
+    /// Rounds only grow: if the last is the first, all pages are of one.
+    async fn check_round(&self) -> Result<(), Interrupted> {
+        let now = archive::tally(&*self.scoreboard, self.poll.id()).await?;
+        let same = now.is_some_and(|now| now.poll.round() == self.poll.round());
+        if same { Ok(()) } else { Err(Interrupted::Reset) }
+    }
+}
+
+impl Format {
+    fn head(self, poll: &Poll) -> Vec<u8> {
+        let options = poll.options().iter().enumerate().map(|(index, text)| (option_key(index), text));
+        match self {
+            Self::Csv => {
+                let mut table = Table::new();
+                let names = options.map(|(key, text)| format!("{key}: {text}").into());
+                table.row(["ballot".into(), "choices".into()].into_iter().chain(names));
+                table.into_bytes()
+            }
+            Self::Json => {
+                let options: serde_json::Map<_, _> =
+                    options.map(|(key, text)| (key.to_string(), text.as_str().into())).collect();
+                let about = json!({
+                    "poll": poll.id(), "question": poll.question(), "options": options,
+                    "max_choices": poll.max_choices(), "round": poll.round(),
+                });
+                // The object is left open for the ballots.
+                let mut text = about.to_string();
+                text.pop();
+                text.push_str(",\"ballots\":[");
+                text.into_bytes()
+            }
+        }
+    }
+
+    /// `before` ballots stand before these.
+    fn ballots(self, poll: &Poll, before: u64, ballots: &[CurrentBallot]) -> Vec<u8> {
+        let numbered = (before + 1..).zip(ballots.iter().map(|ballot| ballot.choices));
+        match self {
+            Self::Csv => {
+                let mut table = Table::continued();
+                for (number, choices) in numbered {
+                    let marks = (0..poll.options().len()).map(|index| if choices.contains(index) { "1" } else { "0" });
+                    let first = [number.to_string().into(), choices.to_string().into()];
+                    table.row(first.into_iter().chain(marks.map(Into::into)));
+                }
+                table.into_bytes()
+            }
+            Self::Json => {
+                let mut text = String::new();
+                for (number, choices) in numbered {
+                    let keys: Vec<char> = choices.indices().map(option_key).collect();
+                    let comma = if number > 1 { "," } else { "" };
+                    text.push_str(comma);
+                    text.push_str(&json!({"ballot": number, "choices": keys}).to_string());
+                    text.push('\n');
+                }
+                text.into_bytes()
+            }
+        }
+    }
+
+    fn tail(self) -> &'static [u8] {
+        match self {
+            Self::Csv => b"",
+            Self::Json => b"]}\n",
+        }
+    }
+}
