@@ -1,9 +1,13 @@
 //! What the handlers share.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
-    extract::{FromRequestParts, RawPathParams, Request, State},
+    extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -11,9 +15,30 @@ use domain::{BallotBox, PollId};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use minijinja::{Value, context};
 use rust_embed::RustEmbed;
-use service::{headers::SecurityHeaders, language::Language, pages::Pages};
+use service::{
+    client_address::{self, NO_PEER},
+    headers::SecurityHeaders,
+    language::Language,
+    pages::Pages,
+};
 
-use crate::{Config, messages::MESSAGES, outage_log::OutageLog, poll_cache::PollCache, refusal::Refusal};
+use crate::{
+    Config,
+    attempts::{Attempts, Budget},
+    messages::MESSAGES,
+    outage_log::OutageLog,
+    poll_cache::PollCache,
+    refusal::Refusal,
+};
+
+/// Wrong voting codes of one poll from one address. Several hundred people may be behind it, and some mistype.
+const WRONG_CODES: Budget = Budget { burst: 60, each: Duration::from_secs(2) };
+/// Wrong voting codes of one poll in all: at this pace one of 2^44 is not met in anybody's lifetime.
+const WRONG_CODES_IN_ALL: Budget = Budget { burst: 600, each: Duration::from_millis(200) };
+/// Wrong organiser's tokens from one address.
+const WRONG_TOKENS: Budget = Budget { burst: 8, each: Duration::from_secs(10) };
+/// Wrong organiser's tokens in all.
+const WRONG_TOKENS_IN_ALL: Budget = Budget { burst: 100, each: Duration::from_secs(1) };
 
 #[derive(RustEmbed)]
 #[folder = "templates"]
@@ -30,6 +55,10 @@ pub(crate) struct App {
     pub(crate) ballots: Arc<dyn BallotBox>,
     pub(crate) polls: PollCache,
     pub(crate) outages: OutageLog,
+    /// Wrong voting codes, by poll.
+    pub(crate) code_attempts: Attempts<PollId>,
+    /// Wrong organiser's tokens.
+    pub(crate) token_attempts: Attempts<()>,
     pages: Pages,
     headers: SecurityHeaders,
 }
@@ -41,6 +70,8 @@ impl App {
             pages: Pages::new::<Templates, StaticFiles>(MESSAGES),
             headers: SecurityHeaders::new(&[]),
             outages: OutageLog::default(),
+            code_attempts: Attempts::new(WRONG_CODES, WRONG_CODES_IN_ALL),
+            token_attempts: Attempts::new(WRONG_TOKENS, WRONG_TOKENS_IN_ALL),
             config,
             ballots,
         }
@@ -51,12 +82,39 @@ impl App {
         self.config.vote_url.as_ref().is_some_and(service::settings::PublicUrl::is_https)
     }
 
+    /// The address that a request comes from, for limits.
+    pub(crate) fn client(&self, parts: &Parts) -> IpAddr {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(NO_PEER, |ConnectInfo(peer)| peer.ip());
+        client_address::client_address(peer, &parts.headers, &self.config.trusted_proxies)
+    }
+
     /// A page, with the headers that every page has.
     pub(crate) fn page(&self, asked: &Asked, status: StatusCode, template: &str, context: Value) -> Response {
-        let context = context! { instance => &self.config.instance, path => &asked.path, ..context };
-        let mut response = self.pages.respond(status, asked.language, template, context);
+        let mut response = self.bare_page(asked, status, template, context);
         self.headers.set(&mut response);
         response
+    }
+
+    /// A page whose script may ask the result host at this origin.
+    pub(crate) fn page_with_result(
+        &self,
+        asked: &Asked,
+        result: Option<&str>,
+        status: StatusCode,
+        template: &str,
+        context: Value,
+    ) -> Response {
+        let mut response = self.bare_page(asked, status, template, context);
+        match result {
+            Some(origin) => SecurityHeaders::new(&[origin]).set(&mut response),
+            None => self.headers.set(&mut response),
+        }
+        response
+    }
+
+    fn bare_page(&self, asked: &Asked, status: StatusCode, template: &str, context: Value) -> Response {
+        let context = context! { instance => &self.config.instance, path => &asked.path, ..context };
+        self.pages.respond(status, asked.language, template, context)
     }
 
     /// The page that says why a request was not done, and nothing else.
@@ -71,10 +129,22 @@ impl App {
         self.message(asked, refusal, &text)
     }
 
+    /// The page after a change of a poll to which the log gave no answer.
+    pub(crate) fn cannot_tell(&self, asked: &Asked, refusal: &Refusal) -> Response {
+        let key = match refusal {
+            Refusal::Unavailable(unavailable) if unavailable.nothing_happened() => "change-not-done",
+            _ => "change-unknown",
+        };
+        self.message(asked, refusal, &MESSAGES.format(asked.language, key, &[]))
+    }
+
     fn message(&self, asked: &Asked, refusal: &Refusal, text: &str) -> Response {
         let retry = refusal.retry_after_seconds();
         let (back, back_text) = match refusal {
-            Refusal::UnknownPoll | Refusal::NoSuchPage => ("/", "home"),
+            Refusal::SignInNeeded => ("/organise/sign-in", "sign-in"),
+            Refusal::UnknownPoll | Refusal::NoSuchPage | Refusal::NoOrganiser => {
+                if asked.path.starts_with("/organise/") { ("/organise", "polls") } else { ("/", "home") }
+            }
             Refusal::Unavailable(_) | Refusal::Panicked => (asked.path.as_str(), "retry"),
             _ => (asked.path.as_str(), "back"),
         };

@@ -22,8 +22,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// A posted form, as bytes.
-pub(crate) async fn form(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
-    read(headers, body, FORM, MAX_BALLOT_BYTES).await
+pub(crate) async fn form(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Refusal> {
+    read(headers, body, FORM, limit_bytes).await
 }
 
 /// A posted JSON value.

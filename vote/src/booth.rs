@@ -1,15 +1,27 @@
 //! Casting one ballot, however it came in: check it against the poll, put it on the log, remember it.
 
-use std::sync::Arc;
+use std::{net::IpAddr, num::NonZeroU16, sync::Arc, time::Instant};
 
 use domain::{Access, Ballot, Cast, Choices, Poll, PollId, Position, VoterId};
 use http::HeaderMap;
 
 use crate::{
     app::App,
+    codes::Code,
     cookies::{Browser, Remembered},
     refusal::Refusal,
 };
+
+/// What somebody tries to cast.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt<'a> {
+    /// What is chosen.
+    pub(crate) choices: Choices,
+    /// The voting code as it was typed, if one was.
+    pub(crate) code: Option<&'a str>,
+    /// From which address, for the limit on wrong codes.
+    pub(crate) from: IpAddr,
+}
 
 /// A ballot that is on the log's disk.
 pub(crate) struct Recorded {
@@ -34,8 +46,13 @@ pub(crate) async fn poll(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> {
 }
 
 /// Casts `choices` for `browser`, and remembers in it what became of them. Every ballot comes by here.
-pub(crate) async fn cast(app: &App, poll: &Poll, browser: &mut Browser, choices: Choices) -> Result<Recorded, Refusal> {
-    let outcome = try_cast(app, poll, browser, choices).await;
+pub(crate) async fn cast(
+    app: &App,
+    poll: &Poll,
+    browser: &mut Browser,
+    attempt: Attempt<'_>,
+) -> Result<Recorded, Refusal> {
+    let outcome = try_cast(app, poll, browser, attempt).await;
     match &outcome {
         Ok(_) => metrics::counter!("ballots_cast_total", "outcome" => "recorded").increment(1),
         Err(refusal) => metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1),
@@ -43,14 +60,16 @@ pub(crate) async fn cast(app: &App, poll: &Poll, browser: &mut Browser, choices:
     outcome
 }
 
-async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, choices: Choices) -> Result<Recorded, Refusal> {
-    if poll.access() == Access::Codes {
-        return Err(Refusal::CodeNeeded);
-    }
+async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attempt<'_>) -> Result<Recorded, Refusal> {
+    let code = match poll.access() {
+        Access::Anyone => None,
+        Access::Codes => Some(code(app, poll.id(), browser, attempt)?),
+    };
+    let choices = attempt.choices;
     poll.check(choices).map_err(Refusal::Choices)?;
-    let voter = browser.voter(&app.config.secret, poll.id());
-    let earlier = browser.recorded(poll);
-    let remember = |choices, position| Remembered { poll: poll.id(), round: poll.round(), choices, position };
+    let voter = browser.voter(&app.config.secret, poll.id(), code);
+    let earlier = browser.recorded(poll).filter(|ballot| ballot.code == code);
+    let remember = |choices, position| Remembered { poll: poll.id(), round: poll.round(), choices, position, code };
     // Also where the poll was closed a moment ago: whether it is open is for the log to say.
     match app.ballots.cast(Ballot { poll: poll.id(), voter, choices }).await {
         Ok(Cast::Recorded(position)) => {
@@ -60,7 +79,7 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, choices: Choice
         Ok(Cast::AlreadyCast(position)) => {
             let choices = earlier.filter(|ballot| ballot.position == position).and_then(|ballot| ballot.choices);
             browser.remember(remember(choices, position));
-            Err(Refusal::AlreadyCast)
+            Err(if code.is_some() { Refusal::CodeUsed } else { Refusal::AlreadyCast })
         }
         Ok(Cast::NotOpen(state)) => Err(Refusal::NotOpen(state)),
         Ok(Cast::UnknownPoll) => Err(Refusal::UnknownPoll),
@@ -73,6 +92,26 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, choices: Choice
             Err(Refusal::Unavailable(unavailable))
         }
     }
+}
+
+/// The number of the code by which this ballot is cast: the one that was typed, else the one used here last.
+fn code(app: &App, poll: PollId, browser: &Browser, attempt: Attempt<'_>) -> Result<NonZeroU16, Refusal> {
+    let known = browser.code_number(poll);
+    let Some(typed) = attempt.code else { return known.ok_or(Refusal::CodeNeeded) };
+    let secret = &app.config.secret;
+    // A code that is known to be right tells its holder nothing new, so it goes by the limit.
+    let number = Code::read(typed, secret, poll).map(Code::number);
+    if let (Ok(number), Some(known)) = (number, known)
+        && number == known
+    {
+        return Ok(number);
+    }
+    let now = Instant::now();
+    app.code_attempts.admit(poll, attempt.from, now).map_err(|wait| Refusal::TooManyTries(wait.seconds()))?;
+    number.map_err(|_| {
+        app.code_attempts.wrong(poll, attempt.from, now);
+        Refusal::WrongCode
+    })
 }
 
 /// Sets the cookies that belong to the answer, whether or not the ballot was recorded: a voter who tries

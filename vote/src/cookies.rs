@@ -7,12 +7,16 @@
 //! | cookie | holds, in URL-safe base64 |
 //! |---|---|
 //! | `voter` | token (16 random bytes) ‖ MAC (16) |
-//! | `ballots` | MAC (16) ‖ for each of the 30 polls voted in last, the newest first: length of the id (1) ‖ id ‖ round (4) ‖ choices (4; 0: not known) ‖ position (8) |
+//! | `ballots` | MAC (16) ‖ for each of the 30 polls voted in last, the newest first: length of the id (1) ‖ id ‖ round (4) ‖ choices (4; 0: not known) ‖ position (8) ‖ number of the voting code (2; 0: none) |
+
+use std::num::NonZeroU16;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Choices, Poll, PollId, Position, Secret, VoterId};
 use http::{HeaderMap, HeaderValue, header};
 use subtle::ConstantTimeEq;
+
+use crate::codes::Code;
 
 /// The cookie that tells one voter from another.
 const VOTER_COOKIE: &str = "voter";
@@ -23,7 +27,7 @@ const MAC_BYTES: usize = 16;
 /// For how many polls a browser remembers its ballot.
 const MAX_REMEMBERED: usize = 30;
 /// Bytes of one remembered ballot beside the poll's id and its length.
-const FIXED_BYTES: usize = 4 + 4 + 8;
+const FIXED_BYTES: usize = 4 + 4 + 8 + 2;
 /// The longest `ballots` cookie there can be, in bytes before base64.
 const MAX_BALLOTS_BYTES: usize = MAC_BYTES + MAX_REMEMBERED * (1 + domain::MAX_POLL_ID_BYTES + FIXED_BYTES);
 /// One year.
@@ -40,6 +44,8 @@ pub(crate) struct Remembered {
     pub(crate) choices: Option<Choices>,
     /// Where the ballot stands in the log.
     pub(crate) position: Position,
+    /// The number of the voting code that it was cast with, if it was.
+    pub(crate) code: Option<NonZeroU16>,
 }
 
 /// A browser, as far as its cookies tell.
@@ -60,14 +66,22 @@ impl Browser {
         Self { token, known: true, ballots: ballots.unwrap_or_default() }
     }
 
-    /// The voter's pseudonym in a poll.
-    pub(crate) fn voter(&self, secret: &Secret, poll: PollId) -> VoterId {
-        VoterId::of_cookie(secret, poll, &self.token)
+    /// The voter's pseudonym in a poll: that of the voting code with this number, else that of the browser.
+    pub(crate) fn voter(&self, secret: &Secret, poll: PollId, code: Option<NonZeroU16>) -> VoterId {
+        match code {
+            Some(number) => Code::issue(secret, poll, number).voter(secret, poll),
+            None => VoterId::of_cookie(secret, poll, &self.token),
+        }
     }
 
     /// What was recorded for it in the present round of `poll`.
     pub(crate) fn recorded(&self, poll: &Poll) -> Option<Remembered> {
         self.ballots.iter().find(|ballot| ballot.poll == poll.id() && ballot.round == poll.round()).copied()
+    }
+
+    /// The number of the voting code that was used here last in `poll`, in whichever round.
+    pub(crate) fn code_number(&self, poll: PollId) -> Option<NonZeroU16> {
+        self.ballots.iter().find(|ballot| ballot.poll == poll).and_then(|ballot| ballot.code)
     }
 
     /// Whether it voted in an earlier round of `poll`, and not in the present one.
@@ -104,6 +118,7 @@ impl Browser {
             bytes.extend_from_slice(&ballot.round.to_be_bytes());
             bytes.extend_from_slice(&ballot.choices.map_or(0, Choices::bits).to_be_bytes());
             bytes.extend_from_slice(&ballot.position.as_i64().to_be_bytes());
+            bytes.extend_from_slice(&ballot.code.map_or(0, NonZeroU16::get).to_be_bytes());
         }
         let mac = ballots_mac(secret, &self.token, &bytes[MAC_BYTES..]);
         bytes[..MAC_BYTES].copy_from_slice(&mac);
@@ -112,7 +127,7 @@ impl Browser {
 }
 
 /// The values of all cookies of this name: a browser may send several, set for different paths or domains.
-fn cookies<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(move |(known, _)| *known == name).map(|(_, value)| value)
@@ -149,11 +164,13 @@ fn read_ballot(bytes: &[u8]) -> Option<(Remembered, &[u8])> {
     let (round, rest) = rest.split_first_chunk::<4>()?;
     let (choices, rest) = rest.split_first_chunk::<4>()?;
     let (position, rest) = rest.split_first_chunk::<8>()?;
+    let (code, rest) = rest.split_first_chunk::<2>()?;
     let ballot = Remembered {
         poll: PollId::parse(str::from_utf8(id).ok()?).ok()?,
         round: u32::from_be_bytes(*round),
         choices: Choices::from_bits(u32::from_be_bytes(*choices)).ok(),
         position: Position::from_i64(i64::from_be_bytes(*position))?,
+        code: NonZeroU16::new(u16::from_be_bytes(*code)),
     };
     Some((ballot, rest))
 }
@@ -196,7 +213,8 @@ mod tests {
 
     fn ballot(poll: &str, choices: u32) -> Remembered {
         let position = Position::new(1_700_000_000_000, 7).unwrap();
-        Remembered { poll: PollId::parse(poll).unwrap(), round: 1, choices: Choices::from_bits(choices).ok(), position }
+        let (poll, code) = (PollId::parse(poll).unwrap(), NonZeroU16::new(u16::try_from(choices / 2).unwrap()));
+        Remembered { poll, round: 1, choices: Choices::from_bits(choices).ok(), position, code }
     }
 
     /// Sends back what was set, as a browser does.
@@ -217,7 +235,7 @@ mod tests {
         browser.remember(ballot("budget", 0));
         let back = Browser::of(&returning(&browser), &secret());
         assert!(back.known && !browser.known);
-        assert_eq!(back.voter(&secret(), PollId::MAIN), browser.voter(&secret(), PollId::MAIN));
+        assert_eq!(back.voter(&secret(), PollId::MAIN, None), browser.voter(&secret(), PollId::MAIN, None));
         assert_eq!(back.ballots, [ballot("budget", 0), ballot("lunch", 0b101)]);
     }
 

@@ -1,4 +1,5 @@
-//! Reading a posted form: `vote=a`, with `vote` repeated for several choices. Other fields are passed over.
+//! Reading posted forms. A ballot's: `vote=a`, with `vote` repeated for several choices, perhaps `code=…`. Other
+//! fields are passed over.
 //!
 //! Stricter than browsers need: what is not well-formed is refused rather than guessed at.
 
@@ -6,29 +7,66 @@ use std::borrow::Cow;
 
 use domain::{Choices, ChoicesError};
 
-/// Why a form is no ballot.
+/// Why a form can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FormError {
     /// Bytes that are not UTF-8.
     NotUtf8,
     /// A `%` without two hexadecimal digits behind it.
     PercentEncoding,
-    /// Well-formed, and no ballot.
-    Choices(ChoicesError),
 }
 
-/// The choices in the form's `vote` fields.
-pub(crate) fn choices(form: &[u8]) -> Result<Choices, FormError> {
-    let form = str::from_utf8(form).map_err(|_| FormError::NotUtf8)?;
+/// A ballot as it was posted.
+pub(crate) struct BallotForm<'a> {
+    /// What its `vote` fields choose.
+    pub(crate) choices: Result<Choices, ChoicesError>,
+    /// Its first `code` field that is not blank.
+    pub(crate) code: Option<Cow<'a, str>>,
+}
+
+/// Reads a ballot; an error is only what can't be read at all.
+pub(crate) fn ballot(form: &[u8]) -> Result<BallotForm<'_>, FormError> {
     let mut keys = Vec::with_capacity(1);
-    for pair in form.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decode(name)?, decode(value)?);
-        if name == "vote" {
-            keys.push(value);
+    let mut code = None;
+    for pair in pairs(form)? {
+        match pair? {
+            (name, value) if name == "vote" => keys.push(value),
+            (name, value) if name == "code" && code.is_none() && !value.trim().is_empty() => code = Some(value),
+            _ => {}
         }
     }
-    Choices::parse(keys.iter().map(AsRef::as_ref)).map_err(FormError::Choices)
+    Ok(BallotForm { choices: Choices::parse(keys.iter().map(AsRef::as_ref)), code })
+}
+
+type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// Names and values in order, decoded.
+fn pairs(form: &[u8]) -> Result<impl Iterator<Item = Result<Pair<'_>, FormError>>, FormError> {
+    let form = str::from_utf8(form).map_err(|_| FormError::NotUtf8)?;
+    Ok(form.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decode(name)?, decode(value)?))
+    }))
+}
+
+/// A form of which each field has one value; the first counts.
+pub(crate) struct Fields<'a>(Vec<Pair<'a>>);
+
+impl<'a> Fields<'a> {
+    /// Reads a form, or the query of an address.
+    pub(crate) fn read(form: &'a [u8]) -> Result<Self, FormError> {
+        pairs(form)?.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The field's value, empty if it is not there.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_ref())
+    }
+
+    /// Whether the field is there: a box that is ticked.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
 }
 
 /// Takes out `+` and percent-encoding (WHATWG URL, section 5.1).
@@ -59,8 +97,8 @@ fn hex_digit(byte: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
-    fn read(form: &str) -> Result<String, FormError> {
-        choices(form.as_bytes()).map(|choices| choices.to_string())
+    fn read(form: &str) -> Result<Result<String, ChoicesError>, FormError> {
+        ballot(form.as_bytes()).map(|ballot| ballot.choices.map(|choices| choices.to_string()))
     }
 
     #[test]
@@ -72,8 +110,17 @@ mod tests {
             ("%76ote=a", "a"),
             ("q=%C3%A9+%26&vote=z", "z"),
         ] {
-            assert_eq!(read(form).as_deref(), Ok(expected), "{form}");
+            assert_eq!(read(form), Ok(Ok(expected.to_owned())), "{form}");
         }
+    }
+
+    #[test]
+    fn a_code_comes_with_the_choices_or_is_left_blank() {
+        let code = |form: &'static str| ballot(form.as_bytes()).unwrap().code;
+        assert_eq!(code("vote=a&code=K7QM-2XPD+9W1B").as_deref(), Some("K7QM-2XPD 9W1B"));
+        assert_eq!(code("code=&vote=a&code=x").as_deref(), Some("x"));
+        assert_eq!(code("vote=a&code=+"), None);
+        assert_eq!(code("vote=a"), None);
     }
 
     #[test]
@@ -82,17 +129,26 @@ mod tests {
             assert_eq!(read(form), Err(FormError::PercentEncoding), "{form}");
         }
         assert_eq!(read("vote=a&x=%ff"), Err(FormError::NotUtf8));
-        assert_eq!(choices(b"vote=\xff"), Err(FormError::NotUtf8));
+        assert!(matches!(ballot(b"vote=\xff"), Err(FormError::NotUtf8)));
+        assert!(Fields::read(b"question=%").is_err());
     }
 
     #[test]
     fn a_form_without_a_choice_is_no_ballot() {
         for form in ["", "&&", "x=a", "VOTE=a"] {
-            assert_eq!(read(form), Err(FormError::Choices(ChoicesError::Empty)), "{form}");
+            assert_eq!(read(form), Ok(Err(ChoicesError::Empty)), "{form}");
         }
         for form in ["vote=", "vote", "vote=ab", "vote=A", "vote=+a"] {
-            assert_eq!(read(form), Err(FormError::Choices(ChoicesError::NotAKey)), "{form}");
+            assert_eq!(read(form), Ok(Err(ChoicesError::NotAKey)), "{form}");
         }
-        assert_eq!(read("vote=a&vote=a"), Err(FormError::Choices(ChoicesError::Twice('a'))));
+        assert_eq!(read("vote=a&vote=a"), Ok(Err(ChoicesError::Twice('a'))));
+    }
+
+    #[test]
+    fn fields_are_found_by_name() {
+        let fields = Fields::read(b"question=Tea%3F%0D%0AMilk%3F&changes=on&question=x").unwrap();
+        assert_eq!(fields.get("question"), "Tea?\r\nMilk?");
+        assert_eq!(fields.get("options"), "");
+        assert!(fields.has("changes") && !fields.has("listed"));
     }
 }

@@ -5,17 +5,22 @@
 //! | path | |
 //! |---|---|
 //! | `/`, `/p/{poll}` | the voting page and its form |
-//! | `/api/…` | the same for programs, and the organiser's requests |
+//! | `/organise…` | the organiser's pages |
+//! | `/api/…` | the same for programs, and the organiser's requests; `/api` a page to try it |
 //! | `/static/…`, `/language/{tag}` | files; the switch in the footer |
 
 mod api;
 mod app;
+mod attempts;
 mod body;
 mod booth;
+mod codes;
 mod cookies;
 mod explain;
 mod form;
+mod made_up_id;
 mod messages;
+mod organise;
 mod outage_log;
 mod poll_cache;
 mod refusal;
@@ -32,6 +37,7 @@ use axum::{
 use domain::{BallotBox, Secret};
 use service::{
     assets,
+    client_address::Network,
     counterpart::Counterpart,
     http_metrics, language_switch,
     settings::{Hidden, PublicUrl},
@@ -52,6 +58,9 @@ pub struct Config {
     /// Where browsers find this service, if that is known: posts from there are let in whatever the `Host`, and
     /// cookies are `Secure` if it is https.
     pub vote_url: Option<PublicUrl>,
+    /// Proxies that are believed when they say, in `X-Forwarded-For`, from which address a request came. Without them
+    /// everybody behind a proxy counts as one where guessing is limited.
+    pub trusted_proxies: Vec<Network>,
     /// The name of this instance, for the pages' footer.
     pub instance: String,
 }
@@ -66,6 +75,8 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         .route("/", voting())
         .route("/p/{poll}", voting())
         .merge(api::router().layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
+        .route("/api", get(api::page))
+        .merge(organise::router(&app))
         .merge(files())
         .fallback(explain::no_such_page)
         .method_not_allowed_fallback(explain::method_not_allowed)

@@ -2,8 +2,10 @@
 
 use service::language::{Message, Messages, SHARED_MESSAGES};
 
+use crate::organise::texts::ORGANISING;
+
 /// All texts of this service.
-pub(crate) const MESSAGES: Messages = Messages(&[SHARED_MESSAGES, VOTING, REFUSALS]);
+pub(crate) const MESSAGES: Messages = Messages(&[SHARED_MESSAGES, VOTING, REFUSALS, ORGANISING]);
 
 /// The voting page.
 const VOTING: &[Message] = &[
@@ -44,7 +46,16 @@ const VOTING: &[Message] = &[
         "Only people who were given a code by the organiser can vote in this poll.",
         "Seules les personnes ayant reçu un code de l’organisateur peuvent voter à ce scrutin.",
     ),
+    ("code.label", "Your voting code", "Votre code de vote"),
+    ("code.other", "Vote with another code", "Voter avec un autre code"),
     ("options", "The options", "Les options"),
+    ("live", "The result so far", "Le résultat pour l’instant"),
+    ("live.option", "Option", "Option"),
+    ("live.votes", "Votes", "Voix"),
+    ("live.share", "Share", "Part"),
+    ("voters.none", "Nobody has voted yet.", "Personne n’a encore voté."),
+    ("voters.one", "One person has voted.", "Une personne a voté."),
+    ("voters.many", "{count} people have voted.", "{count} personnes ont voté."),
     ("reload", "Look again", "Actualiser"),
     ("result", "See the live result", "Voir le résultat en direct"),
     ("result.hidden", "See the turnout", "Voir la participation"),
@@ -62,6 +73,8 @@ const REFUSALS: &[Message] = &[
     ("title.unknown-poll", "There is no such poll", "Ce scrutin n’existe pas"),
     ("title.no-such-page", "There is no such page", "Cette page n’existe pas"),
     ("title.internal", "Something went wrong here", "Une erreur s’est produite chez nous"),
+    ("title.no-organiser", "There is no organiser here", "Il n’y a pas d’organisateur ici"),
+    ("title.sign-in", "Please sign in", "Veuillez vous connecter"),
     ("title.refused", "That did not work", "Cela n’a pas fonctionné"),
     (
         "not-recorded",
@@ -120,6 +133,21 @@ const REFUSALS: &[Message] = &[
         "code-needed",
         "Your vote was not recorded: a voting code is needed.",
         "Votre vote n’a pas été enregistré\u{a0}: un code de vote est nécessaire.",
+    ),
+    (
+        "wrong-code",
+        "Your vote was not recorded: this is not a voting code of this poll. Compare it with your sheet, letter by letter.",
+        "Votre vote n’a pas été enregistré\u{a0}: ce code n’est pas un code de vote de ce scrutin. Comparez-le à votre feuille, lettre par lettre.",
+    ),
+    (
+        "code-used",
+        "This code has been used already, and votes can’t be changed in this poll: the ballot cast with it stands.",
+        "Ce code a déjà été utilisé, et les votes ne peuvent pas être changés dans ce scrutin\u{a0}: le bulletin déposé avec lui reste valable.",
+    ),
+    (
+        "too-many-tries",
+        "Too much was wrong in too short a time. Please try again in {seconds} s.",
+        "Trop d’erreurs en trop peu de temps. Veuillez réessayer dans {seconds}\u{a0}s.",
     ),
     (
         "unknown-poll",

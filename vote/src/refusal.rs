@@ -25,6 +25,20 @@ pub(crate) enum Refusal {
     PollRewritten,
     /// Only holders of a voting code may vote.
     CodeNeeded,
+    /// This is no voting code of the poll.
+    WrongCode,
+    /// The poll allows no change, and a ballot was cast with this voting code.
+    CodeUsed,
+    /// Too many codes or tokens were wrong; so many seconds to wait.
+    TooManyTries(u32),
+    /// This installation has no organiser.
+    NoOrganiser,
+    /// Only the organiser may do this, and who asks is not signed in.
+    SignInNeeded,
+    /// Voting codes of a poll in which anyone may vote.
+    OpenToAnyone,
+    /// Voting codes with numbers that there are not, or too many at once.
+    CodeRange,
     /// There is no such poll.
     UnknownPoll,
     /// There is no such page.
@@ -55,10 +69,15 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Choices(_) | Self::JsonShape(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotOpen(_) | Self::AlreadyCast | Self::PollRewritten => StatusCode::CONFLICT,
-            Self::CodeNeeded | Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::UnknownPoll | Self::NoSuchPage => StatusCode::NOT_FOUND,
+            Self::Choices(_) | Self::WrongCode | Self::CodeRange | Self::JsonShape(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::TooManyTries(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotOpen(_) | Self::AlreadyCast | Self::CodeUsed | Self::PollRewritten | Self::OpenToAnyone => {
+                StatusCode::CONFLICT
+            }
+            Self::CodeNeeded | Self::SignInNeeded | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::UnknownPoll | Self::NoOrganiser | Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotUtf8 | Self::PercentEncoding | Self::Json(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -82,9 +101,15 @@ impl Refusal {
             },
             Self::NotOpen(PollState::Waiting) => "poll-not-open-yet",
             Self::NotOpen(_) => "poll-closed",
-            Self::AlreadyCast => "already-voted",
+            Self::AlreadyCast | Self::CodeUsed => "already-voted",
             Self::PollRewritten => "poll-rewritten",
             Self::CodeNeeded => "code-needed",
+            Self::WrongCode => "wrong-code",
+            Self::TooManyTries(_) => "too-many-tries",
+            Self::NoOrganiser => "no-organiser",
+            Self::SignInNeeded => "sign-in-needed",
+            Self::OpenToAnyone => "open-to-anyone",
+            Self::CodeRange => "code-range",
             Self::UnknownPoll => "unknown-poll",
             Self::NoSuchPage => "no-such-page",
             Self::MethodNotAllowed => "method-not-allowed",
@@ -113,10 +138,12 @@ impl Refusal {
             Self::Json(reason) | Self::JsonShape(reason) => &[("reason", reason)],
             Self::TooLarge(limit_bytes) => &[("limit", &language.number(*limit_bytes as u64))],
             Self::ContentType(expected) => &[("expected", expected)],
+            Self::TooManyTries(seconds) => &[("seconds", &language.number(u64::from(*seconds)))],
             _ => &[],
         };
         let key = match self {
             Self::Choices(ChoicesError::TooMany { allowed: 1, .. }) => "only-one-choice",
+            Self::CodeUsed => "code-used",
             _ => self.code(),
         };
         MESSAGES.format(language, key, values)
@@ -128,6 +155,8 @@ impl Refusal {
             Self::Unavailable(_) => "title.unavailable",
             Self::UnknownPoll => "title.unknown-poll",
             Self::NoSuchPage => "title.no-such-page",
+            Self::NoOrganiser => "title.no-organiser",
+            Self::SignInNeeded => "title.sign-in",
             Self::Panicked => "title.internal",
             _ => "title.refused",
         }
@@ -135,7 +164,11 @@ impl Refusal {
 
     /// Seconds after which trying again makes sense.
     pub(crate) fn retry_after_seconds(&self) -> Option<u32> {
-        matches!(self, Self::Unavailable(_)).then_some(RETRY_AFTER_SECONDS)
+        match self {
+            Self::Unavailable(_) => Some(RETRY_AFTER_SECONDS),
+            Self::TooManyTries(seconds) => Some(*seconds),
+            _ => None,
+        }
     }
 
     /// The answer for programs.
@@ -153,7 +186,6 @@ impl From<FormError> for Refusal {
         match error {
             FormError::NotUtf8 => Self::NotUtf8,
             FormError::PercentEncoding => Self::PercentEncoding,
-            FormError::Choices(error) => Self::Choices(error),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::{Parser, Subcommand};
 use domain::{Partitions, Secret};
 use service::{
+    client_address::Network,
     counterpart::Counterpart,
     settings::{AdminSettings, Hidden, PublicUrl, secret, token},
 };
@@ -42,6 +43,10 @@ pub(crate) struct Settings {
     /// Where browsers find the results; without it: the same host, port 8081
     #[arg(long, env = "RESULT_URL")]
     pub(crate) result_url: Option<PublicUrl>,
+    /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks such as `10.0.0.0/8`, separated by
+    /// commas; only for the limits on guessing voting codes and the organiser's token
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    pub(crate) trusted_proxies: Vec<Network>,
     /// Health, metrics and log
     #[command(flatten)]
     pub(crate) admin: AdminSettings,
@@ -62,6 +67,7 @@ impl Settings {
             organiser_token: self.organiser_token.clone(),
             result: self.result_url.clone().map_or(Counterpart::Port(RESULT_PORT), Counterpart::Fixed),
             vote_url: self.vote_url.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
             instance: service::instance(),
         }
     }
@@ -88,11 +94,18 @@ mod tests {
             matches!(read.config().result, Counterpart::Fixed(url) if url.as_str() == "https://result.example.org")
         );
         assert_eq!(read.command, Some(Command::Healthcheck));
+        let read = settings(&["--trusted-proxies", "10.0.0.0/8,192.168.1.7"]).unwrap();
+        assert_eq!(read.config().trusted_proxies.len(), 2);
     }
 
     #[test]
     fn wrong_values_are_refused_and_secrets_are_not_shown() {
-        for bad in [["--organiser-token", "short"], ["--vote-url", "vote.example.org"], ["--partitions", "0"]] {
+        for bad in [
+            ["--organiser-token", "short"],
+            ["--vote-url", "vote.example.org"],
+            ["--partitions", "0"],
+            ["--trusted-proxies", "proxy"],
+        ] {
             assert!(settings(&bad).is_err(), "{bad:?}");
         }
         let read = settings(&["--redis-url", "redis://:hunter2@r", "--organiser-token", "hunter2-hunter2-hunter2"]);

@@ -3,10 +3,10 @@
 //! The form works without JavaScript: a recorded ballot is answered with 303 back to the page, which shows
 //! from the cookie what was recorded. What is refused is answered with the page itself, saying why.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
-    extract::{Request, State},
+    extract::{RawQuery, Request, State},
     response::{IntoResponse, Response},
 };
 use domain::{Access, Choices, Poll, PollId, PollState, Receipt, option_key};
@@ -15,9 +15,11 @@ use minijinja::{Value, context};
 
 use crate::{
     app::{App, Asked, PollPath},
-    body, booth,
+    body,
+    booth::{self, Attempt},
+    codes::{self, Code},
     cookies::{Browser, Remembered},
-    form::{self, FormError},
+    form::{self, Fields},
     messages::MESSAGES,
     refusal::Refusal,
 };
@@ -28,15 +30,23 @@ const HUES: usize = 6;
 /// From how many characters on a question is set smaller, so that the options stay in sight.
 const LONG_QUESTION_CHARS: usize = 120;
 
-/// Shows the poll.
-pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, asked: Asked, headers: HeaderMap) -> Response {
+/// Shows the poll. `?code=…`, as it stands in QR codes, fills in the voting code; `?code=` asks for another one.
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    path: PollPath,
+    RawQuery(query): RawQuery,
+    asked: Asked,
+    headers: HeaderMap,
+) -> Response {
     let poll = match find(&app, &path).await {
         Ok(poll) => poll,
         Err(refusal @ Refusal::Unavailable(_)) => return app.cannot_show(&asked, &refusal),
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
     let browser = Browser::of(&headers, &app.config.secret);
-    let view = View { app: &app, asked: &asked, poll: &poll, browser: &browser, headers: &headers };
+    let typed = query.as_deref().and_then(typed_code);
+    let code = typed.as_deref();
+    let view = View { app: &app, asked: &asked, poll: &poll, browser: &browser, headers: &headers, code };
     let mut response = view.page(None, None);
     // Known before it votes, a browser can post twice (an answer lost on the way, two taps) and stay one voter.
     browser.set_voter_cookie(response.headers_mut(), &app.config.secret, app.is_https());
@@ -47,7 +57,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, asked: Ask
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let asked = || Asked::of(&parts.uri, &parts.headers);
-    let (chosen, poll) = match read(&app, &path, &parts.headers, body).await {
+    let Posted { chosen, code, poll } = match read(&app, &path, &parts.headers, body).await {
         Ok(read) => read,
         Err(refusal) => {
             metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
@@ -56,7 +66,10 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     };
     let mut browser = Browser::of(&parts.headers, &app.config.secret);
     let outcome = match &chosen {
-        Ok(choices) => booth::cast(&app, &poll, &mut browser, *choices).await,
+        Ok(choices) => {
+            let attempt = Attempt { choices: *choices, code: code.as_deref(), from: app.client(&parts) };
+            booth::cast(&app, &poll, &mut browser, attempt).await
+        }
         Err(refusal) => {
             metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
             Err(refusal.clone())
@@ -68,7 +81,8 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
         Err(refusal) => {
             let asked = asked();
             let now = poll_to_show(&app, &poll, &refusal).await;
-            let view = View { app: &app, asked: &asked, poll: &now, browser: &browser, headers: &parts.headers };
+            let (headers, code) = (&parts.headers, code.as_deref());
+            let view = View { app: &app, asked: &asked, poll: &now, browser: &browser, headers, code };
             view.page(Some(&refusal), chosen.ok())
         }
     };
@@ -84,20 +98,26 @@ async fn poll_to_show(app: &App, poll: &Arc<Poll>, refusal: &Refusal) -> Arc<Pol
     }
 }
 
-/// The form's choices, and the poll they are for. Choices that can't be a ballot are told on the poll's own
+/// What was posted, and the poll it is for.
+struct Posted {
+    chosen: Result<Choices, Refusal>,
+    code: Option<String>,
+    poll: Arc<Poll>,
+}
+
+/// The form's choices and code, and the poll they are for. Choices that can't be a ballot are told on the poll's own
 /// page; what can't be read at all is refused before the poll is looked for.
-async fn read(
-    app: &App,
-    path: &PollPath,
-    headers: &HeaderMap,
-    body: axum::body::Body,
-) -> Result<(Result<Choices, Refusal>, Arc<Poll>), Refusal> {
-    let form = body::form(headers, body).await?;
-    let chosen = match form::choices(&form) {
-        Err(error @ (FormError::NotUtf8 | FormError::PercentEncoding)) => return Err(error.into()),
-        chosen => chosen.map_err(Refusal::from),
-    };
-    Ok((chosen, find(app, path).await?))
+async fn read(app: &App, path: &PollPath, headers: &HeaderMap, body: axum::body::Body) -> Result<Posted, Refusal> {
+    let form = body::form(headers, body, body::MAX_BALLOT_BYTES).await?;
+    let ballot = form::ballot(&form)?;
+    let (chosen, code) = (ballot.choices.map_err(Refusal::Choices), ballot.code.map(Cow::into_owned));
+    Ok(Posted { chosen, code, poll: find(app, path).await? })
+}
+
+/// The code in an address, if there is one; perhaps empty.
+fn typed_code(query: &str) -> Option<String> {
+    let fields = Fields::read(query.as_bytes()).ok()?;
+    fields.has("code").then(|| codes::tidied(fields.get("code")))
 }
 
 async fn find(app: &App, path: &PollPath) -> Result<Arc<Poll>, Refusal> {
@@ -118,18 +138,20 @@ struct View<'a> {
     poll: &'a Poll,
     browser: &'a Browser,
     headers: &'a HeaderMap,
+    /// The voting code as it stands in the address or was typed.
+    code: Option<&'a str>,
 }
 
 impl View<'_> {
     /// The page in its present state; after a refused attempt it says why, and offers the same choices again.
     fn page(&self, refusal: Option<&Refusal>, attempted: Option<Choices>) -> Response {
-        let recorded = self.browser.recorded(self.poll);
+        let recorded = self.recorded();
         // The log knows better than a poll that is kept for a second.
         let state = match refusal {
             Some(Refusal::NotOpen(state)) => *state,
             _ => self.poll.state(),
         };
-        let by_code = self.poll.access() == Access::Codes;
+        let result = self.app.config.result.origin(self.headers);
         let settled = recorded.is_some() && !self.poll.changes();
         let context = context! {
             question => self.poll.question(),
@@ -137,23 +159,29 @@ impl View<'_> {
             description => self.description(),
             options => self.options(recorded, attempted),
             max_choices => self.poll.max_choices(),
-            buttons => self.poll.options().len() == 2 && self.poll.max_choices() == 1,
+            // Where a code is typed, Enter must not vote for the first option.
+            buttons => self.poll.options().len() == 2 && self.poll.max_choices() == 1 && !self.by_code(),
+            action => &self.asked.path,
             state => state_word(state),
-            by_code => by_code,
-            can_vote => state == PollState::Open && !by_code && !settled,
+            by_code => self.by_code(),
+            code => self.code_to_show(),
+            code_at_fault => refusal.is_some_and(is_about_code),
+            can_vote => state == PollState::Open && !settled,
             changes => self.poll.changes(),
             recorded => recorded.is_some(),
             recorded_known => recorded.is_some_and(|ballot| ballot.choices.is_some()),
             reset => recorded.is_none() && self.browser.voted_before_reset(self.poll),
-            refused => refusal.filter(|refusal| !told_by_state(refusal)).map(|refusal| refusal.text(self.asked.language)),
+            refused => refusal.map(|refusal| refusal.text(self.asked.language)),
             try_again => matches!(refusal, Some(Refusal::Unavailable(_))),
             hidden => self.poll.is_hidden(),
-            result_url => self.result_url(),
-            receipt_url => recorded.and_then(|ballot| self.receipt_url(ballot)),
+            result_url => result.as_ref().map(|origin| self.result_url(origin)),
+            tally_url => result.as_ref().map(|origin| format!("{origin}/api/polls/{}/tally", self.poll.id())),
+            receipt_url => recorded.zip(result.as_ref()).map(|(ballot, origin)| self.receipt_url(origin, ballot)),
             ..self.script_texts()
         };
         let status = refusal.map_or(StatusCode::OK, Refusal::status);
-        let mut response = self.app.page(self.asked, status, "vote.html", context);
+        let asked = self.asked_again();
+        let mut response = self.app.page_with_result(&asked, result.as_deref(), status, "vote.html", context);
         if let Some(seconds) = refusal.and_then(Refusal::retry_after_seconds) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -186,29 +214,54 @@ impl View<'_> {
         context! { text_failed => text("outcome-unknown"), text_sending => text("sending") }
     }
 
+    fn by_code(&self) -> bool {
+        self.poll.access() == Access::Codes
+    }
+
+    /// What was recorded for this browser, unless the page is about another voting code than that was cast with.
+    fn recorded(&self) -> Option<Remembered> {
+        let typed = self.code.filter(|_| self.by_code()).map(|typed| {
+            let code = Code::read(typed, &self.app.config.secret, self.poll.id());
+            code.ok().map(Code::number)
+        });
+        self.browser.recorded(self.poll).filter(|ballot| typed.is_none_or(|number| number == ballot.code))
+    }
+
+    /// What stands in the field for the voting code: what was typed, else the code that was used here last.
+    fn code_to_show(&self) -> Option<String> {
+        let (secret, id) = (&self.app.config.secret, self.poll.id());
+        let used = || self.browser.code_number(id).map(|number| Code::issue(secret, id, number).to_string());
+        self.code.map(codes::tidied).or_else(used).filter(|code| self.by_code() && !code.is_empty())
+    }
+
+    /// The request as the switch of languages asks it again: with the code that stands in the address.
+    fn asked_again(&self) -> Asked {
+        let code = self.code.map(codes::tidied).filter(|code| self.by_code() && !code.is_empty());
+        let path = code.map_or_else(|| self.asked.path.clone(), |code| format!("{}?code={code}", self.asked.path));
+        Asked { language: self.asked.language, path }
+    }
+
     /// The live result of this poll on the other host.
-    fn result_url(&self) -> Option<String> {
-        let origin = self.app.config.result.origin(self.headers)?;
+    fn result_url(&self, origin: &str) -> String {
         let id = self.poll.id();
-        Some(if id == PollId::MAIN { format!("{origin}/") } else { format!("{origin}/p/{id}") })
+        if id == PollId::MAIN { format!("{origin}/") } else { format!("{origin}/p/{id}") }
     }
 
     /// Where the voter can look up whether the ballot is counted.
-    fn receipt_url(&self, ballot: Remembered) -> Option<String> {
-        let origin = self.app.config.result.origin(self.headers)?;
+    fn receipt_url(&self, origin: &str, ballot: Remembered) -> String {
         let secret = &self.app.config.secret;
         let id = self.poll.id();
-        let receipt = Receipt { position: ballot.position, voter: self.browser.voter(secret, id) };
-        Some(format!("{origin}/p/{id}/receipts/{}", receipt.encode(secret, id)))
+        let receipt = Receipt { position: ballot.position, voter: self.browser.voter(secret, id, ballot.code) };
+        format!("{origin}/p/{id}/receipts/{}", receipt.encode(secret, id))
     }
 }
 
-/// Refusals that the state of the page says already, in its own words.
-fn told_by_state(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::CodeNeeded)
+/// Whether the field for the voting code is what to look at.
+fn is_about_code(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::CodeNeeded | Refusal::WrongCode | Refusal::CodeUsed | Refusal::TooManyTries(_))
 }
 
-fn state_word(state: PollState) -> &'static str {
+pub(crate) fn state_word(state: PollState) -> &'static str {
     match state {
         PollState::Waiting => "waiting",
         PollState::Open => "open",

@@ -1,6 +1,8 @@
 // Makes the voting page calmer where JavaScript runs: votes without a reload, never sends twice, and says
 // "please try again" without losing the page. The page works without it.
 
+import { watch } from "./live.js";
+
 const TIMEOUT_MS = 8000;
 const LOOK_AGAIN_MS = 5000;
 
@@ -51,6 +53,7 @@ function show(html) {
 
 function prepare() {
   count(document.querySelector("form.ballot"));
+  watch(document.querySelector("[data-live]"));
   // A little apart from each other, so that a full room does not ask at the same moment.
   if (document.querySelector("[data-waiting]")) setTimeout(lookAgain, LOOK_AGAIN_MS * (1 + Math.random()));
 }

@@ -15,11 +15,18 @@ use super::{
     model::{NewBallot, ProblemBody, RecordedBallot},
     path_poll,
 };
-use crate::{app::App, body, booth, cookies::Browser, refusal::Refusal};
+use crate::{
+    app::App,
+    body,
+    booth::{self, Attempt},
+    cookies::Browser,
+    refusal::Refusal,
+};
 
 /// Cast a ballot
 ///
 /// The voter is whoever the `voter` cookie names; without a valid one it is a new voter, and the answer sets the cookie.
+/// In polls with voting codes the voter is whoever holds the code.
 /// After 503 with the code `outcome-unknown` the ballot may be recorded or not: casting it again **with the cookie
 /// that the answer set** is harmless.
 #[utoipa::path(
@@ -34,7 +41,8 @@ use crate::{app::App, body, booth, cookies::Browser, refusal::Refusal};
         (status = 409, description = "The poll is not open, or allows no change", body = ProblemBody),
         (status = 413, description = "Over 16 KiB", body = ProblemBody),
         (status = 415, description = "Not application/json", body = ProblemBody),
-        (status = 422, description = "Choices that don't fit the poll", body = ProblemBody),
+        (status = 422, description = "Choices that don't fit the poll, or a wrong voting code", body = ProblemBody),
+        (status = 429, description = "Too many wrong voting codes; try again after `Retry-After`", body = ProblemBody),
         (status = 503, description = "Not recorded, or not known; try again", body = ProblemBody),
     )
 )]
@@ -43,10 +51,13 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: R
     let read = async {
         let ballot: NewBallot = body::json(&parts.headers, body, body::MAX_BALLOT_BYTES).await?;
         let choices = Choices::parse(ballot.choices.iter().map(String::as_str)).map_err(Refusal::Choices)?;
-        Ok((choices, path_poll(path)?))
+        Ok((choices, ballot.code, path_poll(path)?))
     };
     match read.await {
-        Ok((choices, id)) => put(&app, id, choices, &parts.headers).await,
+        Ok((choices, code, id)) => {
+            let code = code.as_deref().filter(|code| !code.trim().is_empty());
+            put(&app, id, Attempt { choices, code, from: app.client(&parts) }, &parts.headers).await
+        }
         Err(refusal) => {
             let refusal: Refusal = refusal;
             metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
@@ -55,13 +66,13 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: R
     }
 }
 
-async fn put(app: &App, id: PollId, choices: Choices, headers: &HeaderMap) -> Response {
+async fn put(app: &App, id: PollId, attempt: Attempt<'_>, headers: &HeaderMap) -> Response {
     let poll = match booth::poll(app, id).await {
         Ok(poll) => poll,
         Err(refusal) => return refusal.problem().into_response(),
     };
     let mut browser = Browser::of(headers, &app.config.secret);
-    let mut response = match booth::cast(app, &poll, &mut browser, choices).await {
+    let mut response = match booth::cast(app, &poll, &mut browser, attempt).await {
         Ok(recorded) => {
             let receipt = Receipt { position: recorded.position, voter: recorded.voter };
             let body = RecordedBallot {

@@ -1,9 +1,11 @@
 //! The same for programs: `/api/…`, JSON in and out, errors as problem details (RFC 9457).
 
 mod ballots;
+mod codes;
 mod model;
 mod openapi;
 mod organiser;
+mod page;
 mod polls;
 
 use std::sync::Arc;
@@ -15,14 +17,17 @@ use axum::{
 };
 use domain::PollId;
 
+pub(crate) use page::page;
+
 use crate::{app::App, refusal::Refusal};
 
 /// Every address of the API, as it stands in the OpenAPI document.
-fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 5] {
+fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 6] {
     [
         ("/api/polls", get(polls::list).post(polls::create)),
         ("/api/polls/{poll}", get(polls::read).patch(polls::rewrite)),
         ("/api/polls/{poll}/ballots", post(ballots::cast)),
+        ("/api/polls/{poll}/codes", get(codes::list)),
         ("/api/polls/{poll}/{change}", post(polls::change)),
         ("/api/openapi.json", get(openapi::document)),
     ]

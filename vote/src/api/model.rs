@@ -180,6 +180,11 @@ pub(crate) struct NewBallot {
     /// Keys of options: `a`, `b`, `c` … `z`, each once, at most `max_choices` of them.
     #[schema(example = json!(["a"]), min_items = 1, max_items = 26)]
     pub(crate) choices: Vec<String>,
+    /// The voting code, in polls whose `access` is `codes`; upper or lower case, with or without dashes. Elsewhere it
+    /// is passed over. With the cookie of an earlier ballot it may be left out.
+    #[serde(default)]
+    #[schema(example = json!(null), max_length = 100)]
+    pub(crate) code: Option<String>,
 }
 
 /// A ballot that is on the log's disk and will be counted exactly once.
@@ -195,6 +200,24 @@ pub(crate) struct RecordedBallot {
     /// The place of the same voter's ballot that this one replaces, as far as the voter's cookie knows.
     #[schema(example = json!(null))]
     pub(crate) replaces: Option<String>,
+}
+
+/// A voting code.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CodeBody {
+    /// Its number, from 1.
+    #[schema(minimum = 1)]
+    pub(crate) number: u16,
+    /// What its holder types.
+    #[schema(example = "K7QM-2XPD-9W1B", pattern = "^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}$")]
+    pub(crate) code: String,
+}
+
+/// Voting codes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CodesBody {
+    /// By number.
+    pub(crate) codes: Vec<CodeBody>,
 }
 
 /// What went wrong (RFC 9457); `application/problem+json`.

@@ -9,13 +9,13 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{ballots, polls};
+use super::{ballots, codes, polls};
 
 /// The whole document.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Scrutin: voting", description = "Polls and ballots. Results are another service's."),
-    paths(ballots::cast, polls::read, polls::list, polls::create, polls::change, polls::rewrite, document),
+    paths(ballots::cast, polls::read, polls::list, polls::create, polls::change, polls::rewrite, codes::list, document),
     modifiers(&OrganiserToken),
     tags(
         (name = "voting", description = "For everybody"),

@@ -8,9 +8,12 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use service::problem::Problem;
-use subtle::ConstantTimeEq;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    organise::token::{self, TokenRefused},
+    refusal::Refusal,
+};
 
 /// Proof that the request comes from the organiser.
 pub(crate) struct Organiser;
@@ -24,17 +27,22 @@ pub(crate) enum NotOrganiser {
     NoToken,
     /// Another token was sent.
     WrongToken,
+    /// Too many wrong tokens were; so many seconds to wait.
+    TooMany(u32),
 }
 
 impl FromRequestParts<Arc<App>> for Organiser {
     type Rejection = NotOrganiser;
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, NotOrganiser> {
-        let token = app.config.organiser_token.as_ref().ok_or(NotOrganiser::NoOrganiser)?;
+        if app.config.organiser_token.is_none() {
+            return Err(NotOrganiser::NoOrganiser);
+        }
         let sent = bearer_token(&parts.headers).ok_or(NotOrganiser::NoToken)?;
-        // Compared as signatures, so that the time tells neither the token nor its length.
-        let signed = |text: &str| app.config.secret.sign("organiser.token", &[text.as_bytes()]);
-        let same = signed(token.reveal()).ct_eq(&signed(sent));
-        if bool::from(same) { Ok(Self) } else { Err(NotOrganiser::WrongToken) }
+        token::check(app, sent, app.client(parts)).map(|()| Self).map_err(|refused| match refused {
+            TokenRefused::NoOrganiser => NotOrganiser::NoOrganiser,
+            TokenRefused::Wrong => NotOrganiser::WrongToken,
+            TokenRefused::TooMany(seconds) => NotOrganiser::TooMany(seconds),
+        })
     }
 }
 
@@ -50,6 +58,7 @@ impl IntoResponse for NotOrganiser {
                 let detail = "this installation has no organiser: ORGANISER_TOKEN is not set";
                 return Problem::new(StatusCode::FORBIDDEN, "no-organiser", detail).into_response();
             }
+            Self::TooMany(seconds) => return Refusal::TooManyTries(seconds).problem().into_response(),
             Self::NoToken => ("the organiser's bearer token is needed", "Bearer realm=\"scrutin\""),
             Self::WrongToken => {
                 ("this is not the organiser's token", "Bearer realm=\"scrutin\", error=\"invalid_token\"")

@@ -17,11 +17,8 @@ use super::{
     organiser::Organiser,
     path_poll, poll_id,
 };
-use crate::{app::App, body, refusal::Refusal};
+use crate::{app::App, body, made_up_id::made_up_id, organise::RESERVED_IDS, refusal::Refusal};
 
-/// What a made-up id consists of: no letters or digits that are mistaken for others when read aloud or copied.
-const ID_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-const ID_LENGTH: usize = 8;
 /// How often an id is made up before giving up; one in 2^40 is taken.
 const ID_ATTEMPTS: usize = 3;
 
@@ -70,6 +67,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, _: Organiser) -> Result<Re
         (status = 413, description = "Over 128 KiB", body = ProblemBody),
         (status = 415, description = "Not application/json", body = ProblemBody),
         (status = 422, description = "It breaks a limit, which the detail names", body = ProblemBody),
+        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
         (status = 503, description = "The log does not answer; look whether it was created", body = ProblemBody),
     )
 )]
@@ -78,6 +76,9 @@ pub(crate) async fn create(State(app): State<Arc<App>>, _: Organiser, request: R
     let mut new: NewPoll = body::json(&parts.headers, body, body::MAX_POLL_BYTES).await?;
     let wanted = new.id.take().map(|id| PollId::parse(&id)).transpose();
     let wanted = wanted.map_err(|error| invalid("invalid-id", format!("id: {error}")))?;
+    if wanted.is_some_and(|id| RESERVED_IDS.contains(&id.as_str())) {
+        return Err(invalid("invalid-id", "id: the organiser's pages have this name already".into()));
+    }
     let spec = domain::PollSpec::from(new);
     for _ in 0..ID_ATTEMPTS {
         let id = wanted.unwrap_or_else(made_up_id);
@@ -104,6 +105,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, _: Organiser, request: R
         (status = 401, description = "Not the organiser", body = ProblemBody),
         (status = 403, description = "This installation has no organiser", body = ProblemBody),
         (status = 404, description = "Unknown poll, or no such change", body = ProblemBody),
+        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
         (status = 503, description = "The log does not answer; look at the poll, then try again", body = ProblemBody),
     )
 )]
@@ -151,6 +153,7 @@ enum ChangeWord {
         (status = 413, description = "Over 128 KiB", body = ProblemBody),
         (status = 415, description = "Not application/json", body = ProblemBody),
         (status = 422, description = "It breaks a limit, which the detail names", body = ProblemBody),
+        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
         (status = 503, description = "The log does not answer; look at the poll, then try again", body = ProblemBody),
     )
 )]
@@ -215,10 +218,4 @@ fn unavailable(app: &App, error: &Unavailable) -> Problem {
         ("outcome-unknown", "the log did not answer in time; whether it was done is not known")
     };
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(2)
-}
-
-fn made_up_id() -> PollId {
-    let letters = service::random_bytes::<ID_LENGTH>().map(|byte| ID_LETTERS[usize::from(byte) % ID_LETTERS.len()]);
-    let text = str::from_utf8(&letters).expect("ASCII letters and digits");
-    PollId::parse(text).expect("letters and digits are an id")
 }

@@ -4,11 +4,15 @@
 
 mod api;
 mod arbitrary;
+mod codes;
 mod cookies;
+mod organise;
 mod organiser;
 mod outages;
 mod pages;
 mod refusals;
+mod sessions;
+mod sheets;
 mod states;
 mod support;
 mod voting;

@@ -6,13 +6,18 @@ use serde_json::json;
 
 use crate::support::{TOKEN, TestApp, answer, config, spawn_app, spawn_with};
 
-const REQUESTS: [(&str, &str); 4] =
-    [("GET", "/api/polls"), ("POST", "/api/polls"), ("POST", "/api/polls/main/close"), ("PATCH", "/api/polls/main")];
+const REQUESTS: [(&str, &str); 5] = [
+    ("GET", "/api/polls"),
+    ("POST", "/api/polls"),
+    ("POST", "/api/polls/main/close"),
+    ("PATCH", "/api/polls/main"),
+    ("GET", "/api/polls/main/codes"),
+];
 
 #[tokio::test]
 async fn only_the_token_opens_the_door() {
-    let app = spawn_app().await;
     for (method, path) in REQUESTS {
+        let app = spawn_app().await;
         let request = || app.program().request(method, path).json(&json!({"listed": true}));
         let without = answer(request()).await;
         without.is_problem(401, "not-organiser");
@@ -23,11 +28,25 @@ async fn only_the_token_opens_the_door() {
             let refused = answer(request().header("authorization", wrong)).await;
             refused.is_problem(401, "not-organiser");
         }
+        let listed = app.organiser("GET", "/api/polls", None).await.json();
+        assert_eq!(listed["polls"][0]["state"], "open", "nothing was done");
     }
-    let listed = app.organiser("GET", "/api/polls", None).await.json();
-    assert_eq!(listed["polls"][0]["state"], "open", "nothing was done");
+    let app = spawn_app().await;
     let lower_case = app.program().request("GET", "/api/polls").header("authorization", format!("bearer {TOKEN}"));
     assert_eq!(answer(lower_case).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn guessing_the_token_is_slowed_down() {
+    let app = spawn_app().await;
+    let guess = async || answer(app.program().request("GET", "/api/polls").bearer_auth("a-guess")).await;
+    for _ in 0..8 {
+        guess().await.is_problem(401, "not-organiser");
+    }
+    let refused = guess().await;
+    refused.is_problem(429, "too-many-tries");
+    assert_eq!(refused.header("retry-after"), "10");
+    app.organiser("GET", "/api/polls", None).await.is_problem(429, "too-many-tries");
 }
 
 #[tokio::test]
@@ -90,6 +109,7 @@ async fn what_breaks_a_limit_is_refused_naming_it() {
         refused.is_problem(422, "invalid-poll");
         assert_eq!(refused.json()["detail"], detail);
     }
+    create(json!({"id": "sign-in", "question": "?", "options": ["a", "b"]})).await.is_problem(422, "invalid-id");
     create(json!({"id": "No!", "question": "?", "options": ["a", "b"]})).await.is_problem(422, "invalid-id");
     create(json!({"question": "?", "options": ["a", "b"], "colour": "red"})).await.is_problem(422, "unexpected-json");
     create(json!({"question": "?", "options": ["a", "b"], "state": "ajar"})).await.is_problem(422, "unexpected-json");

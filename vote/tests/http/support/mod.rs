@@ -21,6 +21,7 @@ pub(crate) fn config() -> Config {
         organiser_token: Some(TOKEN.to_owned().into()),
         result: Counterpart::Port(8081),
         vote_url: None,
+        trusted_proxies: Vec::new(),
         instance: "instance-7".into(),
     }
 }
@@ -42,7 +43,8 @@ pub(crate) async fn spawn_with(config: Config) -> TestApp {
     let listener = service::http_server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let router = scrutin_vote::router(config.clone(), ballots.clone());
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
     let app = TestApp { addr, ballots, config };
     app.poll("main", PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]));
     app
@@ -73,6 +75,25 @@ impl TestApp {
     pub(crate) fn program(&self) -> Browser {
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
         Browser { client, base: format!("http://{}", self.addr) }
+    }
+
+    /// A browser in which the organiser is signed in.
+    pub(crate) async fn organiser_browser(&self) -> Browser {
+        let browser = self.browser();
+        let signed_in = browser.post_form("/organise/sign-in", &format!("token={TOKEN}")).await;
+        assert_eq!(signed_in.status, StatusCode::SEE_OTHER, "{}", signed_in.text);
+        browser
+    }
+
+    /// A poll with voting codes, and its first `count` codes.
+    pub(crate) async fn poll_with_codes(&self, id: &str, changes: bool, count: u16) -> Vec<String> {
+        let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
+        spec.access = domain::Access::Codes;
+        spec.changes = changes;
+        self.poll(id, spec);
+        let listed = self.organiser("GET", &format!("/api/polls/{id}/codes?count={count}"), None).await.json();
+        let codes = listed["codes"].as_array().unwrap().iter();
+        codes.map(|code| code["code"].as_str().unwrap().to_owned()).collect()
     }
 
     /// One request with the organiser's token.

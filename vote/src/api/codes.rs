@@ -1,0 +1,60 @@
+//! Voting codes over the API, for programs that print or mail them.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+use service::problem::Problem;
+
+use super::{
+    PathText,
+    model::{CodeBody, CodesBody, ProblemBody},
+    organiser::Organiser,
+    path_poll,
+};
+use crate::{
+    app::App,
+    booth,
+    organise::sheet::{Range, only_by_code},
+};
+
+/// Voting codes of a poll
+///
+/// Codes are made from the installation's secret: the code with one number is always the same, and nothing is stored
+/// until it is used.
+#[utoipa::path(
+    get, path = "/api/polls/{poll}/codes", tag = "organising", security(("organiser" = [])),
+    params(
+        ("poll" = String, Path, description = "The poll's id"),
+        ("from" = Option<u16>, Query, minimum = 1, description = "The number of the first code; 1 without it"),
+        ("count" = Option<u16>, Query, minimum = 1, maximum = 2000, description = "How many codes; 100 without it"),
+    ),
+    responses(
+        (status = 200, description = "The codes, by number", body = CodesBody),
+        (status = 401, description = "Not the organiser", body = ProblemBody),
+        (status = 403, description = "This installation has no organiser", body = ProblemBody),
+        (status = 404, description = "Unknown poll", body = ProblemBody),
+        (status = 409, description = "In this poll anyone may vote", body = ProblemBody),
+        (status = 422, description = "Not 1 to 2,000 codes with numbers up to 65,535", body = ProblemBody),
+        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
+        (status = 503, description = "The log does not answer; try again", body = ProblemBody),
+    )
+)]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    _: Organiser,
+    path: PathText,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let poll = booth::poll(&app, path_poll(path)?).await?;
+    let poll = only_by_code(poll.as_ref().clone())?;
+    let codes = Range::read(query.as_deref())?.codes(&app, &poll);
+    let codes = codes.map(|code| CodeBody { number: code.number().get(), code: code.to_string() }).collect();
+    let mut response = Json(CodesBody { codes }).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}

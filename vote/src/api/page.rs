@@ -1,0 +1,14 @@
+//! A page to read the API's description and to try it: `/api`.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use http::StatusCode;
+use minijinja::context;
+
+use crate::app::{App, Asked};
+
+/// Shows the page; its script makes a form for each operation in `openapi.json`.
+pub(crate) async fn page(State(app): State<Arc<App>>, asked: Asked) -> Response {
+    app.page(&asked, StatusCode::OK, "api.html", context! {})
+}

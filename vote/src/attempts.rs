@@ -1,0 +1,163 @@
+//! Limits guessing: counts what was wrong, for each client address and in all, and forgets with time.
+//!
+//! What is right costs nothing, so a room full of people behind one address gets through. Whoever spent the budget of
+//! their address must wait. Once the budget of all is spent, only those who were never wrong lately are let in: an
+//! attack from many addresses does not keep out people who have the right code.
+//!
+//! It is kept in memory by each instance: several instances let so many times as many guesses through.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use service::client_address::limited_together;
+
+/// How many addresses, and how many things that are guessed at, are remembered at most.
+const MAX_REMEMBERED: usize = 8_192;
+
+/// How many wrong attempts are let pass.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// At once.
+    pub(crate) burst: u32,
+    /// And then one more each time this has passed.
+    pub(crate) each: Duration,
+}
+
+/// Wrong attempts at things named by `S`: the polls that codes are for, or the one way in for organisers.
+pub(crate) struct Attempts<S> {
+    address: Budget,
+    all: Budget,
+    debts: Mutex<Debts<S>>,
+}
+
+/// Until when each is in debt. An attempt adds [`Budget::each`]; time pays it back.
+struct Debts<S> {
+    addresses: HashMap<(S, IpAddr), Instant>,
+    all: HashMap<S, Instant>,
+}
+
+/// Too much was wrong; so long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany(pub(crate) Duration);
+
+impl TooMany {
+    /// In whole seconds, at least one.
+    pub(crate) fn seconds(self) -> u32 {
+        u32::try_from(self.0.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+impl<S: Copy + Eq + Hash> Attempts<S> {
+    /// Budgets for one address and for all together.
+    pub(crate) fn new(address: Budget, all: Budget) -> Self {
+        Self { address, all, debts: Mutex::new(Debts { addresses: HashMap::new(), all: HashMap::new() }) }
+    }
+
+    /// Whether an attempt from `address` is let in now.
+    pub(crate) fn admit(&self, subject: S, address: IpAddr, now: Instant) -> Result<(), TooMany> {
+        let debts = self.lock();
+        let own = debts.addresses.get(&(subject, limited_together(address))).copied().filter(|until| *until > now);
+        let Some(own) = own else { return Ok(()) };
+        let all = debts.all.get(&subject).copied().unwrap_or(now);
+        let wait = self.address.wait(own, now).max(self.all.wait(all, now));
+        if wait.is_zero() { Ok(()) } else { Err(TooMany(wait)) }
+    }
+
+    /// Notes a wrong attempt.
+    pub(crate) fn wrong(&self, subject: S, address: IpAddr, now: Instant) {
+        let mut debts = self.lock();
+        add(&mut debts.addresses, (subject, limited_together(address)), self.address, now);
+        add(&mut debts.all, subject, self.all, now);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Debts<S>> {
+        // What a panicking thread left is whole: entries are only ever replaced.
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Budget {
+    /// How long until another attempt fits, for who is in debt until `until`.
+    fn wait(self, until: Instant, now: Instant) -> Duration {
+        let allowed = self.each * self.burst.saturating_sub(1);
+        until.saturating_duration_since(now).saturating_sub(allowed)
+    }
+}
+
+fn add<K: Eq + Hash + Copy>(debts: &mut HashMap<K, Instant>, key: K, budget: Budget, now: Instant) {
+    if debts.len() >= MAX_REMEMBERED && !debts.contains_key(&key) {
+        debts.retain(|_, until| *until > now);
+        if debts.len() >= MAX_REMEMBERED
+            && let Some(least) = debts.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key)
+        {
+            debts.remove(&least);
+        }
+    }
+    let until = debts.get(&key).copied().unwrap_or(now).max(now) + budget.each;
+    // Nobody waits longer than the whole budget takes, however often they try.
+    debts.insert(key, until.min(now + budget.each * budget.burst));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: Budget = Budget { burst: 3, each: Duration::from_secs(10) };
+    const ALL: Budget = Budget { burst: 5, each: Duration::from_secs(1) };
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn a_burst_is_let_pass_and_then_one_each_interval() {
+        let (attempts, start) = (Attempts::new(ADDRESS, ALL), Instant::now());
+        for _ in 0..3 {
+            assert_eq!(attempts.admit("poll", ip(1), start), Ok(()));
+            attempts.wrong("poll", ip(1), start);
+        }
+        assert_eq!(attempts.admit("poll", ip(1), start), Err(TooMany(Duration::from_secs(10))));
+        assert_eq!(attempts.admit("poll", ip(2), start), Ok(()), "another address");
+        assert_eq!(attempts.admit("other", ip(1), start), Ok(()), "another poll");
+        let later = start + Duration::from_secs(10);
+        assert_eq!(attempts.admit("poll", ip(1), later), Ok(()));
+        attempts.wrong("poll", ip(1), later);
+        assert!(attempts.admit("poll", ip(1), later).is_err());
+        for _ in 0..100 {
+            attempts.wrong("poll", ip(1), later);
+        }
+        assert_eq!(attempts.admit("poll", ip(1), later + Duration::from_secs(30)), Ok(()), "it is forgotten");
+    }
+
+    #[test]
+    fn when_all_together_were_wrong_too_often_the_blameless_still_get_in() {
+        let (attempts, now) = (Attempts::new(ADDRESS, ALL), Instant::now());
+        for last in 0..5 {
+            attempts.wrong("poll", ip(last), now);
+        }
+        assert!(attempts.admit("poll", ip(1), now).is_err(), "one wrong code, and the budget of all is spent");
+        assert_eq!(attempts.admit("poll", ip(77), now), Ok(()));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (attempts, now) = (Attempts::new(ADDRESS, ALL), Instant::now());
+        for number in 0..2 * MAX_REMEMBERED {
+            let number = u32::try_from(number).unwrap();
+            attempts.wrong(number, IpAddr::from(number.to_be_bytes()), now);
+        }
+        let debts = attempts.lock();
+        assert_eq!((debts.addresses.len(), debts.all.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
+    }
+
+    #[test]
+    fn the_wait_is_told_in_whole_seconds() {
+        assert_eq!(TooMany(Duration::from_millis(1)).seconds(), 1);
+        assert_eq!(TooMany(Duration::from_millis(1_001)).seconds(), 2);
+    }
+}

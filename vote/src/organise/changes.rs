@@ -1,0 +1,92 @@
+//! What the organiser does to a poll by pressing a button: each is a form, answered with 303 back to the poll's page.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use domain::{Change, PollChange};
+use http::StatusCode;
+
+use super::{
+    poll_page::{find, of_poll},
+    unavailable,
+};
+use crate::{
+    app::{App, Asked, PollPath},
+    body,
+    form::Fields,
+    refusal::Refusal,
+};
+
+/// Does what the last word of the address says.
+pub(crate) async fn change(
+    State(app): State<Arc<App>>,
+    Path((_, word)): Path<(String, String)>,
+    path: PollPath,
+    asked: Asked,
+) -> Response {
+    let change = match word.as_str() {
+        "open" => PollChange::Open,
+        "close" => PollChange::Close,
+        "hide" => PollChange::Hide,
+        "reveal" => PollChange::Reveal,
+        "list" => PollChange::List(true),
+        "unlist" => PollChange::List(false),
+        _ => return app.refuse(&asked, &Refusal::NoSuchPage),
+    };
+    done(&app, &asked, &path, change).await
+}
+
+/// Somebody opened the address of a button.
+pub(crate) async fn back(State(app): State<Arc<App>>, path: PollPath, asked: Asked) -> Response {
+    match path.id() {
+        Ok(id) => Redirect::to(&format!("/organise/{id}")).into_response(),
+        Err(refusal) => app.refuse(&asked, &refusal),
+    }
+}
+
+/// Asks whether the poll is really to begin anew.
+pub(crate) async fn ask_before_reset(State(app): State<Arc<App>>, path: PollPath, asked: Asked) -> Response {
+    match find(&app, &path).await {
+        Ok(poll) => app.page(&asked, StatusCode::OK, "organise/reset.html", of_poll(&poll)),
+        Err(refusal @ Refusal::Unavailable(_)) => app.cannot_show(&asked, &refusal),
+        Err(refusal) => app.refuse(&asked, &refusal),
+    }
+}
+
+/// Resets the poll, if the organiser was asked: only that page sends `sure=yes`.
+pub(crate) async fn reset(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = Asked::of(&parts.uri, &parts.headers);
+    let form = match body::form(&parts.headers, body, body::MAX_BALLOT_BYTES).await {
+        Ok(form) => form,
+        Err(refusal) => return app.refuse(&asked, &refusal),
+    };
+    match Fields::read(&form) {
+        Ok(fields) if fields.get("sure") == "yes" => done(&app, &asked, &path, PollChange::Reset).await,
+        Ok(_) => Redirect::to(&asked.path).into_response(),
+        Err(error) => app.refuse(&asked, &error.into()),
+    }
+}
+
+async fn done(app: &App, asked: &Asked, path: &PollPath, change: PollChange) -> Response {
+    match try_change(app, path, change).await {
+        Ok(id) => Redirect::to(&format!("/organise/{id}")).into_response(),
+        Err(refusal @ Refusal::Unavailable(_)) => app.cannot_tell(asked, &refusal),
+        Err(refusal) => app.refuse(asked, &refusal),
+    }
+}
+
+async fn try_change(app: &App, path: &PollPath, change: PollChange) -> Result<domain::PollId, Refusal> {
+    let id = path.id()?;
+    match app.ballots.change(id, change).await.map_err(|error| unavailable(app, error))? {
+        Change::Done(poll) => {
+            app.polls.put(poll);
+            Ok(id)
+        }
+        // None of these changes can be refused by the rules of polls.
+        Change::UnknownPoll | Change::Exists | Change::Refused(_) => Err(Refusal::UnknownPoll),
+    }
+}

@@ -1,0 +1,61 @@
+//! The organiser's pages: `/organise`. Everything on them works without JavaScript; scripts only add liveness.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `token`, `session`, `sign_in` | who is let in, and for how long |
+//! | `polls_page`, `poll_form` | the list of polls, creating one, rewriting one |
+//! | `poll_page`, `changes` | running one poll |
+//! | `sheet`, `share` | voting codes to print; addresses to hand out |
+//! | `texts` | all words |
+
+mod changes;
+mod poll_form;
+mod poll_page;
+mod polls_page;
+mod rewriting;
+pub(crate) mod session;
+pub(crate) mod share;
+pub(crate) mod sheet;
+mod sign_in;
+pub(crate) mod texts;
+pub(crate) mod token;
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use domain::Unavailable;
+use tower_http::compression::CompressionLayer;
+
+use crate::{app::App, refusal::Refusal};
+
+/// Ids that no poll can have, because the addresses of its pages would be others already.
+pub(crate) const RESERVED_IDS: [&str; 2] = ["sign-in", "sign-out"];
+
+/// The pages, of which all but the way in are only for who is signed in.
+pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
+    let guarded = Router::new()
+        .route("/organise", get(polls_page::show).post(polls_page::create))
+        .route("/organise/{poll}", get(poll_page::show))
+        .route("/organise/{poll}/tickets", get(poll_page::tickets))
+        .route("/organise/{poll}/export/{file}", get(poll_page::export))
+        .route("/organise/{poll}/edit", get(rewriting::show).post(rewriting::rewrite))
+        .route("/organise/{poll}/codes", get(sheet::show))
+        .route("/organise/{poll}/codes.csv", get(sheet::csv))
+        .route("/organise/{poll}/reset", get(changes::ask_before_reset).post(changes::reset))
+        .route("/organise/{poll}/{change}", get(changes::back).post(changes::change))
+        .route_layer(middleware::from_fn_with_state(app.clone(), session::signed_in_only));
+    Router::new()
+        .route("/organise/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/organise/sign-out", post(sign_in::sign_out).get(sign_in::back))
+        .merge(guarded)
+        .layer(CompressionLayer::new())
+}
+
+/// Notes an outage of the log and gives the refusal that says so.
+fn unavailable(app: &App, error: Unavailable) -> Refusal {
+    app.outages.note(&error);
+    Refusal::Unavailable(error)
+}

@@ -1,0 +1,157 @@
+//! `/organise/{poll}`: one page to run a poll.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use domain::{Access, Poll, PollId, option_key};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use minijinja::{Value, context, value::Serde};
+use serde::Serialize;
+use service::{
+    qr::Qr,
+    signed_link::{self, Purpose},
+};
+
+use super::{share, sheet::MAX_CODES, unavailable};
+use crate::{
+    app::{App, Asked, PollPath},
+    refusal::Refusal,
+    voting_page::state_word,
+};
+
+/// How many colours options have before they repeat.
+const HUES: usize = 6;
+/// From how many characters on a question is set smaller.
+const LONG_QUESTION_CHARS: usize = 120;
+/// What can be exported, by its name at the result host.
+const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.json"];
+
+/// Shows the page.
+pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, asked: Asked, headers: HeaderMap) -> Response {
+    let (poll, accepted) = match read(&app, &path).await {
+        Ok(read) => read,
+        Err(refusal @ Refusal::Unavailable(_)) => return app.cannot_show(&asked, &refusal),
+        Err(refusal) => return app.refuse(&asked, &refusal),
+    };
+    let result = app.config.result.origin(&headers);
+    let numbers = context! { accepted => accepted, has_ballots => accepted > 0, max_codes => MAX_CODES };
+    let context = context! {
+        ..numbers,
+        ..handed_out(&app, &headers, &poll),
+        ..at_the_result_host(&app, result.as_deref(), &poll),
+        ..of_poll(&poll)
+    };
+    app.page_with_result(&asked, result.as_deref(), StatusCode::OK, "organise/poll.html", context)
+}
+
+/// The poll as the log has it this moment, and how many ballots it has accepted.
+async fn read(app: &App, path: &PollPath) -> Result<(Poll, u64), Refusal> {
+    let poll = find(app, path).await?;
+    let accepted = app.ballots.accepted(poll.id()).await.map_err(|error| unavailable(app, error))?;
+    Ok((poll, accepted))
+}
+
+/// The poll as the log has it this moment.
+pub(super) async fn find(app: &App, path: &PollPath) -> Result<Poll, Refusal> {
+    let poll = app.ballots.poll(path.id()?).await.map_err(|error| unavailable(app, error))?;
+    poll.ok_or(Refusal::UnknownPoll)
+}
+
+/// What the pages of one poll say of it.
+pub(super) fn of_poll(poll: &Poll) -> Value {
+    let option = |(index, text): (usize, &String)| {
+        context! { key => option_key(index).to_string(), text => text, hue => index % HUES }
+    };
+    context! {
+        id => poll.id().as_str(),
+        question => poll.question(),
+        long => poll.question().chars().count() > LONG_QUESTION_CHARS,
+        options => poll.options().iter().enumerate().map(option).collect::<Vec<_>>(),
+        state => state_word(poll.state()),
+        hidden => poll.is_hidden(),
+        changes => poll.changes(),
+        codes => poll.access() == Access::Codes,
+        listed => poll.listed(),
+        max_choices => poll.max_choices(),
+        round => poll.round(),
+    }
+}
+
+/// The link and the QR code for voters.
+fn handed_out(app: &App, headers: &HeaderMap, poll: &Poll) -> Value {
+    let origin = share::own_origin(app, headers);
+    let url = origin.as_deref().map(|origin| share::voting_url(origin, poll.id()));
+    context! {
+        only_here => origin.as_deref().is_some_and(share::is_local),
+        vote_text => url.as_deref().map(share::without_scheme),
+        qr => url.as_deref().and_then(Qr::new).map(Serde),
+        vote_url => url,
+    }
+}
+
+/// What the result host has of this poll.
+fn at_the_result_host(app: &App, origin: Option<&str>, poll: &Poll) -> Value {
+    let id = poll.id();
+    let at = |path: String| origin.map(|origin| format!("{origin}{path}"));
+    context! {
+        projector_url => at(if id == PollId::MAIN { "/".into() } else { format!("/p/{id}") }),
+        embed_code => at(format!("/p/{id}/embed")).map(|url| embed_code(&url, poll.question())),
+        tally_url => at(format!("/api/polls/{id}/tally")),
+        ticket => ticket(app, id, Purpose::Figures),
+        exports => EXPORTS,
+    }
+}
+
+/// HTML to copy into another page. The question goes into an attribute there.
+fn embed_code(url: &str, question: &str) -> String {
+    let title = question
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\n', " ");
+    format!(r#"<iframe src="{url}" title="{title}" width="100%" height="480"></iframe>"#)
+}
+
+fn ticket(app: &App, poll: PollId, purpose: Purpose) -> String {
+    signed_link::ticket(&app.config.secret, poll, purpose, service::now_millis())
+}
+
+/// What the page's script fetches before its ticket ends.
+#[derive(Debug, Serialize)]
+struct Tickets {
+    /// For the votes at the result host, also while they are hidden.
+    figures: String,
+    /// How long it works, in milliseconds.
+    valid_ms: u64,
+}
+
+/// `GET /organise/{poll}/tickets`.
+pub(crate) async fn tickets(State(app): State<Arc<App>>, path: PollPath) -> Response {
+    let Ok(id) = path.id() else { return Refusal::UnknownPoll.problem().into_response() };
+    let body = Tickets { figures: ticket(&app, id, Purpose::Figures), valid_ms: signed_link::VALID_MILLIS };
+    let mut response = Json(body).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `GET /organise/{poll}/export/{file}`: leads to the file at the result host, by a link that works for five minutes.
+/// So the links on the page itself never grow old.
+pub(crate) async fn export(
+    State(app): State<Arc<App>>,
+    Path((_, file)): Path<(String, String)>,
+    path: PollPath,
+    asked: Asked,
+    headers: HeaderMap,
+) -> Response {
+    let (Ok(id), true) = (path.id(), EXPORTS.contains(&file.as_str())) else {
+        return app.refuse(&asked, &Refusal::NoSuchPage);
+    };
+    let Some(origin) = app.config.result.origin(&headers) else { return app.refuse(&asked, &Refusal::NoSuchPage) };
+    let ticket = ticket(&app, id, Purpose::Export);
+    Redirect::to(&format!("{origin}/api/polls/{id}/{file}?ticket={ticket}")).into_response()
+}

@@ -1,0 +1,101 @@
+//! The way in: `/organise/sign-in`, typed or by the link that the all-in-one prints; and the way out.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{RawQuery, Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use minijinja::context;
+
+use super::{
+    session,
+    token::{self, TokenRefused},
+};
+use crate::{
+    app::{App, Asked},
+    body,
+    form::Fields,
+    messages::MESSAGES,
+    refusal::Refusal,
+};
+
+/// Shows the form. With `?token=…` it signs in at once, and the token leaves the address bar.
+pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let asked = Asked::of(&parts.uri, &parts.headers);
+    if app.config.organiser_token.is_none() {
+        return app.refuse(&asked, &Refusal::NoOrganiser);
+    }
+    let query = query.unwrap_or_default();
+    let Ok(fields) = Fields::read(query.as_bytes()) else { return page(&app, &asked, "", None) };
+    let to = session::local(fields.get("to"));
+    if fields.has("token") {
+        return try_token(&app, &asked, fields.get("token"), to, app.client(&parts));
+    }
+    if session::is_signed_in(&app, &parts.headers) {
+        return Redirect::to(to).into_response();
+    }
+    page(&app, &asked, to, None)
+}
+
+/// Takes the form.
+pub(crate) async fn sign_in(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = Asked::of(&parts.uri, &parts.headers);
+    let form = match body::form(&parts.headers, body, body::MAX_BALLOT_BYTES).await {
+        Ok(form) => form,
+        Err(refusal) => return app.refuse(&asked, &refusal),
+    };
+    match Fields::read(&form) {
+        Ok(fields) => {
+            let to = session::local(fields.get("to"));
+            try_token(&app, &asked, fields.get("token"), to, app.client(&parts))
+        }
+        Err(error) => app.refuse(&asked, &error.into()),
+    }
+}
+
+/// Ends the session in this browser.
+pub(crate) async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let mut response = Redirect::to("/organise/sign-in").into_response();
+    if session::is_signed_in(&app, &headers) {
+        tracing::info!("the organiser signed out");
+    }
+    session::end(&app, response.headers_mut());
+    response
+}
+
+/// Somebody opened the address of a form.
+pub(crate) async fn back() -> Redirect {
+    Redirect::to("/organise")
+}
+
+fn try_token(app: &App, asked: &Asked, sent: &str, to: &str, address: std::net::IpAddr) -> Response {
+    match token::check(app, sent.trim(), address) {
+        Ok(()) => {
+            tracing::info!("the organiser signed in");
+            let mut response = Redirect::to(to).into_response();
+            session::begin(app, response.headers_mut());
+            response
+        }
+        Err(TokenRefused::NoOrganiser) => app.refuse(asked, &Refusal::NoOrganiser),
+        Err(TokenRefused::Wrong) => page(app, asked, to, Some((StatusCode::FORBIDDEN, "sign-in.wrong", 0))),
+        Err(TokenRefused::TooMany(seconds)) => {
+            let mut response = page(app, asked, to, Some((StatusCode::TOO_MANY_REQUESTS, "too-many-tries", seconds)));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+        }
+    }
+}
+
+/// The form; after a refused attempt it says why.
+fn page(app: &App, asked: &Asked, to: &str, refused: Option<(StatusCode, &str, u32)>) -> Response {
+    let text = refused.map(|(_, key, seconds)| {
+        let seconds = asked.language.number(u64::from(seconds));
+        MESSAGES.format(asked.language, key, &[("seconds", &seconds)])
+    });
+    let status = refused.map_or(StatusCode::OK, |(status, ..)| status);
+    app.page(asked, status, "organise/sign_in.html", context! { to => to, refused => text })
+}

@@ -1,0 +1,93 @@
+// Makes a form for each operation that openapi.json describes, sends what was filled in and shows the answer.
+
+const root = document.getElementById("api");
+const { send, body: bodyLabel, answer: answerLabel, failed, needsToken } = root.dataset;
+const METHODS = ["get", "post", "patch", "put", "delete"];
+
+const description = await (await fetch("/api/openapi.json")).json();
+for (const [path, methods] of Object.entries(description.paths)) {
+  for (const method of METHODS.filter((name) => methods[name])) {
+    document.getElementById("operations").append(operation(path, method, methods[method]));
+  }
+}
+root.hidden = false;
+
+function operation(path, method, { summary, description: text, parameters = [], requestBody, security }) {
+  const details = make("details", { className: "operation" });
+  const title = make("summary", {}, make("code", {}, `${method.toUpperCase()} ${path}`), ` ${summary}`);
+  if (security) title.append(make("span", { className: "quiet small" }, ` · ${needsToken}`));
+  const form = make("form", { className: "stack" });
+  details.append(title, form);
+  if (text) form.append(make("p", { className: "quiet small" }, text));
+  for (const parameter of parameters) form.append(field(`${method} ${path}`, parameter));
+  const schema = requestBody?.content["application/json"].schema;
+  if (schema) form.append(labelled(`${method} ${path} body`, bodyLabel, make("textarea", { name: "body", rows: 6, spellcheck: false, value: JSON.stringify(example(schema), null, 2) })));
+  const output = make("pre", { className: "answer", hidden: true, tabIndex: 0, ariaLabel: answerLabel });
+  output.setAttribute("role", "region");
+  form.append(make("p", {}, make("button", { className: "plain" }, send)), output);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    call(path, method, parameters, Boolean(schema), Boolean(security), form, output);
+  });
+  return details;
+}
+
+function field(prefix, { name, schema, required, description: text }) {
+  const choices = schema.enum;
+  const input = choices
+    ? make("select", { name }, ...choices.map((choice) => make("option", {}, choice)))
+    : make("input", { name, required, value: name === "poll" ? "main" : "", autocomplete: "off" });
+  return labelled(`${prefix} ${name}`, `${name}: ${text ?? ""}`, input);
+}
+
+function labelled(id, text, input) {
+  input.id = id.replaceAll(/[^a-z]+/g, "-");
+  return make("p", { className: "field" }, make("label", { htmlFor: input.id }, text), input);
+}
+
+async function call(path, method, parameters, hasBody, secured, form, output) {
+  const value = (name) => form.elements[name].value.trim();
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(value(name)));
+  const query = parameters.filter((parameter) => parameter.in === "query" && value(parameter.name));
+  const search = new URLSearchParams(query.map(({ name }) => [name, value(name)]));
+  const headers = {};
+  if (hasBody) headers["Content-Type"] = "application/json";
+  const token = document.getElementById("token").value;
+  if (secured && token) headers.Authorization = `Bearer ${token}`;
+  output.hidden = false;
+  try {
+    const address = search.size ? `${filled}?${search}` : filled;
+    const answer = await fetch(address, { method: method.toUpperCase(), headers, body: hasBody ? value("body") : undefined });
+    const text = await answer.text();
+    output.textContent = `${answer.status} ${answer.statusText}\n\n${pretty(text)}`;
+  } catch {
+    output.textContent = failed;
+  }
+}
+
+function pretty(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+// A body to begin with: what is required, with the examples of the description.
+function example(schema) {
+  const { $ref } = schema;
+  if ($ref) return example(description.components.schemas[$ref.split("/").at(-1)]);
+  if (schema.example !== undefined) return schema.example;
+  if (schema.properties) {
+    const wanted = Object.entries(schema.properties).filter(([name]) => schema.required?.includes(name));
+    return Object.fromEntries(wanted.map(([name, property]) => [name, example(property)]));
+  }
+  if (schema.type === "array") return [0, 1].map((index) => `${example(schema.items)} ${index + 1}`);
+  return schema.type === "string" ? "text" : null;
+}
+
+function make(name, properties, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+}

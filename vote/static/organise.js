@@ -1,0 +1,91 @@
+// Keeps the numbers on the organiser's page moving: what the log has accepted is asked of this host, what is counted
+// of the result host, with a ticket that also shows votes while they are hidden. The page works without it.
+
+import { people, watch, write } from "./live.js";
+
+const ACCEPTED_MS = 2000;
+const SAY_EVERY_MS = 20_000;
+const RETRY_MS = 15_000;
+const TIMEOUT_MS = 5000;
+
+const numbers = new Intl.NumberFormat(document.documentElement.lang);
+const list = document.querySelector("dl.numbers");
+const table = document.querySelector("table[data-live]");
+const said = document.getElementById("said");
+const away = document.getElementById("away");
+
+let ticket = table?.dataset.ticket;
+let accepted = null;
+let counted = null;
+let saidAt = -Infinity;
+let refresh = 0;
+let refreshedAt = performance.now();
+
+watch(table, { address: () => `${table.dataset.live}?ticket=${encodeURIComponent(ticket)}`, told });
+askAccepted();
+if (table) refreshLater(60_000);
+
+function told(tally) {
+  if (tally === null) {
+    write(away, away.dataset.text);
+    // After a sleep of the computer the ticket may be too old.
+    if (performance.now() - refreshedAt > RETRY_MS) refreshTicket();
+    return;
+  }
+  write(away, "");
+  counted = tally.counted;
+  write(document.getElementById("voters"), numbers.format(tally.voters));
+  write(document.getElementById("counted"), numbers.format(counted));
+  showLag();
+  // Read aloud now and then, not at every vote.
+  if (performance.now() - saidAt < SAY_EVERY_MS) return;
+  saidAt = performance.now();
+  write(said, people(said.dataset, tally.voters));
+}
+
+// Both numbers come from different hosts at slightly different times: never less than nothing.
+function showLag() {
+  if (accepted === null || counted === null) return;
+  write(document.getElementById("lag"), numbers.format(Math.max(0, accepted - counted)));
+}
+
+async function askAccepted() {
+  if (!document.hidden) {
+    try {
+      const answer = await fetch(`/api/polls/${list.dataset.poll}`, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const poll = await answer.json();
+      if (answer.ok) {
+        accepted = poll.accepted;
+        write(document.getElementById("accepted"), numbers.format(accepted));
+        showLag();
+        const edition = `${poll.state} ${poll.results} ${poll.round}`;
+        if (edition !== list.dataset.edition) document.getElementById("changed").hidden = false;
+      }
+    } catch {
+      // The next answer will tell.
+    }
+  }
+  setTimeout(askAccepted, ACCEPTED_MS * (0.85 + Math.random() * 0.3));
+}
+
+function refreshLater(afterMs) {
+  clearTimeout(refresh);
+  refresh = setTimeout(refreshTicket, afterMs);
+}
+
+// Well before the ticket ends; sooner again where that failed.
+async function refreshTicket() {
+  refreshedAt = performance.now();
+  try {
+    const answer = await fetch(table.dataset.tickets, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const { figures, valid_ms } = await answer.json();
+    ticket = figures;
+    refreshLater(valid_ms / 2);
+  } catch {
+    refreshLater(RETRY_MS);
+  }
+}
+
+// A click into the code to embed selects all of it.
+document.getElementById("embed-code")?.addEventListener("focus", (event) => event.target.select());

@@ -1,0 +1,184 @@
+//! Voting codes: one code, one ballot; wrong ones are told from used ones, and guessing is limited.
+
+use domain::{PollId, PollSpec, Receipt, VoterId};
+use http::StatusCode;
+use serde_json::json;
+
+use crate::support::{Answer, Browser, TestApp, answer, config, spawn_app, spawn_with};
+
+const WRONG: &str = "0000-0000-0000";
+
+async fn cast(who: &Browser, poll: &str, choice: &str, code: &str) -> Answer {
+    let ballot = json!({"choices": [choice], "code": code});
+    who.post_json(&format!("/api/polls/{poll}/ballots"), &ballot.to_string()).await
+}
+
+#[tokio::test]
+async fn a_code_casts_one_ballot_however_it_is_typed_and_whoever_types_it() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", true, 2).await;
+    app.browser()
+        .vote("/p/tea", &format!("vote=a&code={}", codes[0]))
+        .await
+        .says("Your vote is recorded You chose Yes");
+    let typed = codes[0].to_lowercase().replace('-', "+");
+    app.browser().vote("/p/tea", &format!("vote=b&code={typed}")).await.says("You chose No");
+    app.browser().vote("/p/tea", &format!("vote=b&code={}", codes[1])).await;
+    let voters = app.ballots.voters();
+    assert_eq!(voters[0], voters[1], "the same code is the same voter, in any browser");
+    assert_ne!(voters[0], voters[2]);
+    let code = codes[0].replace('-', "");
+    assert_eq!(voters[0], VoterId::of_code(&app.config.secret, PollId::parse("tea").unwrap(), code.as_bytes()));
+}
+
+#[tokio::test]
+async fn a_browser_remembers_the_code_so_that_the_vote_can_be_changed() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", true, 1).await;
+    let ada = app.browser();
+    let page = ada.vote("/p/tea", &format!("vote=a&code={}", codes[0])).await;
+    assert!(page.text.contains(&format!("value=\"{}\"", codes[0])), "{}", page.text);
+    ada.vote("/p/tea", "vote=b").await.says("You chose No");
+    assert_eq!(app.ballots.choices(), ["a", "b"]);
+    assert_eq!(app.ballots.voters()[0], app.ballots.voters()[1]);
+
+    app.organiser("POST", "/api/polls/tea/reset", None).await;
+    ada.get("/p/tea").await.says("The poll has begun anew");
+    ada.vote("/p/tea", "vote=a").await.says("You chose Yes");
+    assert_eq!(app.ballots.voters()[2], app.ballots.voters()[0], "the code holds in the next round");
+}
+
+#[tokio::test]
+async fn the_receipt_is_of_the_ballot_that_the_code_cast() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", true, 1).await;
+    let page = app.browser().vote("/p/tea", &format!("vote=a&code={}", codes[0])).await;
+    let address = page.link_with("/receipts/");
+    let receipt = address.rsplit('/').next().unwrap();
+    let receipt = Receipt::decode(receipt, &app.config.secret, PollId::parse("tea").unwrap()).unwrap();
+    assert_eq!((receipt.position, receipt.voter), (app.ballots.positions()[0], app.ballots.voters()[0]));
+}
+
+#[tokio::test]
+async fn a_link_fills_the_code_in() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", true, 2).await;
+    let ada = app.browser();
+    let page = ada.get(&format!("/p/tea?code={}", codes[0].replace('-', ""))).await;
+    assert!(page.text.contains(&format!("value=\"{}\"", codes[0].replace('-', ""))), "{}", page.text);
+    assert!(page.link_with("/language/").contains("code%3D") || page.link_with("/language/").contains("code="));
+    let odd = ada.get("/p/tea?code=%22%3E%3Cscript%3E").await;
+    assert!(!odd.text.contains("<script>"), "{}", odd.text);
+
+    ada.vote("/p/tea", &format!("vote=a&code={}", codes[0])).await.says("recorded");
+    ada.get(&format!("/p/tea?code={}", codes[0])).await.says("recorded");
+    ada.get(&format!("/p/tea?code={}", codes[1])).await.does_not_say("recorded");
+    let blank = ada.get("/p/tea?code=").await;
+    blank.does_not_say("recorded");
+    assert!(!blank.text.contains(&codes[0]), "another person's turn: {}", blank.text);
+    ada.vote("/p/tea", &format!("vote=b&code={}", codes[1])).await.says("You chose No");
+    assert_ne!(app.ballots.voters()[0], app.ballots.voters()[1]);
+}
+
+#[tokio::test]
+async fn enter_in_the_field_for_the_code_votes_for_nothing() {
+    let app = spawn_app().await;
+    app.poll_with_codes("tea", true, 1).await;
+    let page = app.browser().get("/p/tea").await;
+    assert!(!page.text.contains("<button name=\"vote\""), "no button that votes is the form's first: {}", page.text);
+    assert_eq!(page.text.matches("type=\"radio\"").count(), 2);
+}
+
+#[tokio::test]
+async fn without_a_valid_code_nothing_is_recorded() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", true, 1).await;
+    let others = app.poll_with_codes("coffee", true, 1).await;
+    let foreign =
+        spawn_with(scrutin_vote::Config { secret: domain::Secret::parse(&"another".repeat(5)).unwrap(), ..config() });
+    let foreign = foreign.await.poll_with_codes("tea", true, 1).await;
+    for code in [WRONG, "x", &others[0], &foreign[0], &codes[0][1..], &format!("{}0", codes[0])] {
+        cast(&app.program(), "tea", "a", code).await.is_problem(422, "wrong-code");
+        let page = app.browser().post_form("/p/tea", &format!("vote=a&code={code}")).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+        page.says("this is not a voting code of this poll");
+        assert!(page.text.contains("aria-invalid=\"true\" aria-describedby=\"news\""), "{}", page.text);
+        assert!(page.text.contains("value=\"a\" checked"), "what was chosen is not lost: {}", page.text);
+    }
+    cast(&app.program(), "tea", "a", " ").await.is_problem(403, "code-needed");
+    let page = app.browser().post_form("/p/tea", "vote=a&code=").await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    page.says("a voting code is needed");
+    app.browser_in("fr").post_form("/p/tea", &format!("vote=a&code={WRONG}")).await.says("n’est pas un code de vote");
+    assert_eq!(app.ballots.choices(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_used_code_is_told_from_a_wrong_one_where_votes_are_final() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", false, 1).await;
+    let form = format!("vote=a&code={}", codes[0]);
+    app.browser().vote("/p/tea", &form).await.says("It can’t be changed");
+    let again = app.browser().post_form("/p/tea", &form).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    again.says("This code has been used already").does_not_say("You chose");
+    cast(&app.program(), "tea", "b", &codes[0]).await.is_problem(409, "already-voted");
+    assert_eq!(app.ballots.choices(), ["a"]);
+}
+
+#[tokio::test]
+async fn where_anyone_may_vote_a_code_means_nothing() {
+    let app = spawn_app().await;
+    assert_eq!(cast(&app.program(), "main", "a", WRONG).await.status, StatusCode::CREATED);
+    app.organiser("GET", "/api/polls/main/codes", None).await.is_problem(409, "open-to-anyone");
+    let page = app.browser().get("/?code=ABCD").await;
+    assert!(!page.text.contains("name=\"code\""), "{}", page.text);
+}
+
+#[tokio::test]
+async fn guessing_is_limited_and_300_honest_people_behind_one_address_get_through() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", true, 301).await;
+    let program = app.program();
+    for (index, code) in codes[..300].iter().enumerate() {
+        assert_eq!(cast(&program, "tea", "a", code).await.status, StatusCode::CREATED);
+        if index.is_multiple_of(6) {
+            cast(&program, "tea", "a", WRONG).await.is_problem(422, "wrong-code");
+        }
+    }
+    assert_eq!(app.ballots.choices().len(), 300);
+
+    let mut refused = cast(&program, "tea", "a", WRONG).await;
+    for _ in 0..60 {
+        refused = cast(&program, "tea", "a", WRONG).await;
+    }
+    refused.is_problem(429, "too-many-tries");
+    assert!(refused.header("retry-after").parse::<u32>().unwrap() <= 2);
+    cast(&program, "tea", "a", &codes[300]).await.is_problem(429, "too-many-tries");
+    let page = app.browser().post_form("/p/tea", &format!("vote=a&code={WRONG}")).await;
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    page.says("Please try again in");
+    app.poll("open", PollSpec::simple("Open?", ["Yes", "No"]));
+    app.browser().vote("/p/open", "vote=a").await.says("recorded");
+}
+
+async fn cast_from(app: &TestApp, forwarded: &str, code: &str) -> Answer {
+    let ballot = json!({"choices": ["a"], "code": code});
+    let request = app.program().request("POST", "/api/polls/tea/ballots").json(&ballot);
+    answer(request.header("x-forwarded-for", forwarded)).await
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_who_guesses_and_nobody_else_does() {
+    let proxied = scrutin_vote::Config { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], ..config() };
+    for (app, is_trusted) in [(spawn_with(proxied).await, true), (spawn_app().await, false)] {
+        let codes = app.poll_with_codes("tea", true, 1).await;
+        for number in 0..61 {
+            // The guesser writes what it likes before what the proxy adds.
+            cast_from(&app, &format!("10.0.0.{number}, 192.0.2.1"), WRONG).await;
+        }
+        cast_from(&app, "192.0.2.1", WRONG).await.is_problem(429, "too-many-tries");
+        let honest = cast_from(&app, "192.0.2.2", &codes[0]).await;
+        assert_eq!(honest.status == StatusCode::CREATED, is_trusted, "{}", honest.text);
+    }
+}

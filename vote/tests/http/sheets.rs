@@ -1,0 +1,106 @@
+//! Voting codes to hand out: the sheet, the CSV, the API.
+
+use domain::PollSpec;
+use http::StatusCode;
+use serde_json::json;
+
+use crate::support::{TestApp, spawn_app};
+
+/// Everything on a page that looks like a code.
+fn codes_in(text: &str) -> Vec<String> {
+    let looks = |word: &&str| word.len() == 14 && word.split('-').filter(|group| group.len() == 4).count() == 3;
+    text.split(['<', '>', ',']).filter(looks).map(str::to_owned).collect()
+}
+
+async fn are_all_valid(app: &TestApp, poll: &str, codes: &[String]) {
+    for code in codes {
+        let ballot = json!({"choices": ["a"], "code": code}).to_string();
+        let cast = app.program().post_json(&format!("/api/polls/{poll}/ballots"), &ballot).await;
+        assert_eq!(cast.status, StatusCode::CREATED, "{code}: {}", cast.text);
+    }
+    let mut voters = app.ballots.voters();
+    voters.sort_unstable();
+    voters.dedup();
+    assert_eq!(voters.len(), codes.len(), "each a voter of its own");
+}
+
+#[tokio::test]
+async fn a_sheet_of_300_has_300_codes_that_are_right_each_with_its_qr_code() {
+    let app = spawn_app().await;
+    app.poll_with_codes("tea", true, 1).await;
+    let ada = app.organiser_browser().await;
+    ada.get("/organise/tea").await.says("Voting codes").says("Sheet to print");
+    let sheet = ada.get("/organise/tea/codes?from=1&count=300").await;
+    assert_eq!(sheet.status, StatusCode::OK);
+    sheet.says("Voting codes 1 to 300").says("No. 300").does_not_say("No. 301");
+    let codes = codes_in(&sheet.text);
+    assert_eq!(codes.len(), 300);
+    assert_eq!(sheet.text.matches("<svg class=\"qr\"").count(), 300);
+    are_all_valid(&app, "tea", &codes).await;
+}
+
+#[tokio::test]
+async fn the_csv_holds_the_same_codes_and_nothing_that_a_spreadsheet_runs() {
+    let app = spawn_app().await;
+    let mut spec = PollSpec::simple("=cmd|' /C calc'!A0", ["+1", "@x"]);
+    spec.access = domain::Access::Codes;
+    app.poll("tea", spec);
+    let ada = app.organiser_browser().await;
+    let csv = ada.get("/organise/tea/codes.csv?from=101&count=50").await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(csv.header("content-disposition"), "attachment; filename=\"codes-tea.csv\"");
+    let lines: Vec<_> = csv.text.split_terminator("\r\n").collect();
+    assert_eq!((lines.len(), lines[0]), (51, "number,code,link"));
+    for line in &lines {
+        for field in line.split(',') {
+            assert!(field.starts_with(|first: char| first.is_ascii_alphanumeric()), "{line}");
+        }
+    }
+    let (first, code) = (lines[1], codes_in(&csv.text)[0].replace('-', ""));
+    assert!(first.starts_with("101,") && first.ends_with(&format!("http://{}/p/tea?code={code}", app.addr)), "{first}");
+    assert_eq!(codes_in(&csv.text), codes_in(&ada.get("/organise/tea/codes?from=101&count=50").await.text));
+    let listed = app.organiser("GET", "/api/polls/tea/codes?from=101&count=50", None).await.json();
+    assert_eq!(listed["codes"][0], json!({"number": 101, "code": codes_in(&csv.text)[0]}));
+    are_all_valid(&app, "tea", &codes_in(&csv.text)).await;
+}
+
+#[tokio::test]
+async fn the_link_in_a_qr_code_fills_the_code_in() {
+    let app = spawn_app().await;
+    app.poll_with_codes("tea", true, 1).await;
+    let ada = app.organiser_browser().await;
+    let csv = ada.get("/organise/tea/codes.csv?count=1").await.text;
+    let path = csv.rsplit(&format!("{}", app.addr)).next().unwrap().trim();
+    let page = app.browser().get(path).await;
+    assert!(page.text.contains(&format!("value=\"{}\"", path.rsplit('=').next().unwrap())), "{}", page.text);
+}
+
+#[tokio::test]
+async fn only_as_many_codes_as_there_are_can_be_had() {
+    let app = spawn_app().await;
+    app.poll_with_codes("tea", true, 1).await;
+    let ada = app.organiser_browser().await;
+    for query in ["count=0", "count=2001", "from=0", "from=65535&count=2", "count=x", "from=-1", "count=1e3"] {
+        for file in ["codes", "codes.csv"] {
+            let refused = ada.get(&format!("/organise/tea/{file}?{query}")).await;
+            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
+            refused.says("1 to 2,000 codes can be had at once");
+        }
+        app.organiser("GET", &format!("/api/polls/tea/codes?{query}"), None).await.is_problem(422, "code-range");
+    }
+    let last = ada.get("/organise/tea/codes.csv?from=65535&count=1").await;
+    assert_eq!(codes_in(&last.text).len(), 1);
+    let most = ada.get("/organise/tea/codes?count=2000").await;
+    assert_eq!(codes_in(&most.text).len(), 2_000);
+}
+
+#[tokio::test]
+async fn a_poll_open_to_anyone_has_no_codes() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    let refused = ada.get("/organise/main/codes").await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    refused.says("Anyone with the link may vote in this poll");
+    ada.get("/organise/main").await.does_not_say("Sheet to print");
+    assert_eq!(ada.get("/organise/nowhere/codes").await.status, StatusCode::NOT_FOUND);
+}
