@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
 
 use crate::{
     host::{Hosts, Settled},
@@ -56,12 +57,12 @@ pub(crate) fn tally(before: &Settled, after: &Settled, expected: &Expected) -> V
 
 /// What the voters may count for. The receipts of those with a ballot of unknown outcome tell which of their
 /// ballots it is.
-pub(crate) async fn expected(hosts: &Arc<Hosts>, voters: &[Voter]) -> Expected {
+pub(crate) async fn expected(hosts: &Arc<Hosts>, voters: &[Voter], deadline: Instant) -> Expected {
     let telling = voters.iter().filter(|voter| voter.telling_receipt().is_some()).take(MAX_TELLING);
     let told: Vec<_> = stream::iter(telling)
         .map(|voter| async move {
             let receipt = voter.telling_receipt().expect("these were chosen for their receipt");
-            match hosts.receipt(receipt).await.as_deref() {
+            match hosts.receipt(receipt, deadline).await.as_deref() {
                 Some("counted") => voter.outcomes_knowing(true),
                 Some("replaced") => voter.outcomes_knowing(false),
                 // What else it may say is for the check of the receipts.
@@ -81,14 +82,20 @@ pub(crate) async fn expected(hosts: &Arc<Hosts>, voters: &[Voter]) -> Expected {
 }
 
 /// Receipts of voters chosen at random: each must be found, and say what its voter knows.
-pub(crate) async fn receipts(hosts: &Arc<Hosts>, voters: &[Voter], sample: usize, mut random: fastrand::Rng) -> Check {
+pub(crate) async fn receipts(
+    hosts: &Arc<Hosts>,
+    voters: &[Voter],
+    sample: usize,
+    mut random: fastrand::Rng,
+    deadline: Instant,
+) -> Check {
     let mut receipts: Vec<_> = voters.iter().flat_map(Voter::receipts).collect();
     random.shuffle(&mut receipts);
     receipts.truncate(sample);
     let asked = receipts.len();
     let wrong: Vec<String> = stream::iter(receipts)
         .map(|(receipt, standing)| async move {
-            let said = hosts.receipt(receipt).await.unwrap_or_else(|| "no answer".to_owned());
+            let said = hosts.receipt(receipt, deadline).await.unwrap_or_else(|| "no answer".to_owned());
             let kept = match standing {
                 Standing::Counted => said == "counted",
                 Standing::Replaced => said == "replaced",

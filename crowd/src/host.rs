@@ -65,11 +65,19 @@ impl Hosts {
         Some(Tally { votes: in_order(&body.votes?), voters: body.voters, counted: body.counted, round: body.round })
     }
 
-    /// What a receipt says: `counted`, `replaced` and so on; `None` if there is no answer, or none that makes sense.
-    pub(crate) async fn receipt(&self, receipt: &str) -> Option<String> {
+    /// What a receipt says: `counted`, `replaced` and so on; `None` if there is no answer by then, or none that makes sense.
+    pub(crate) async fn receipt(&self, receipt: &str, deadline: Instant) -> Option<String> {
         let path = format!("/api/polls/{}/receipts/{receipt}", self.poll);
-        let body: ReceiptBody = self.get(&self.result, &path).await?;
-        Some(body.status)
+        loop {
+            // A host that is busy breaks no promise; one that never answers can't show that it keeps it.
+            if let Some(ReceiptBody { status }) = self.get(&self.result, &path).await {
+                return Some(status);
+            }
+            if Instant::now() > deadline {
+                return None;
+            }
+            sleep(ASK_EVERY).await;
+        }
     }
 
     /// Ballots accepted and not yet counted; `None` while it can't be had.

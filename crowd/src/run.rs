@@ -152,9 +152,10 @@ impl End<'_> {
         };
         let (acknowledged, unknown) = (figures.acknowledged.load(Relaxed), figures.unknown.load(Relaxed));
         let mut checks = vec![check::counted(&after), check::accepted(&self.before, &after, acknowledged, unknown)];
-        let expected: Expected = check::expected(&self.hosts, &self.voters).await;
+        let deadline = Instant::now() + self.settings.settle;
+        let expected: Expected = check::expected(&self.hosts, &self.voters, deadline).await;
         checks.extend(check::tally(&self.before, &after, &expected));
-        checks.push(check::receipts(&self.hosts, &self.voters, self.settings.receipts, random).await);
+        checks.push(check::receipts(&self.hosts, &self.voters, self.settings.receipts, random, deadline).await);
         let all = self.screens.count();
         let example = self.screens.other_than(&after.tally).filter(|_| others > 0);
         let found = format!("{}{}", all - others, example.map(|one| format!(" ({one})")).unwrap_or_default());

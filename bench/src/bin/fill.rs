@@ -1,14 +1,15 @@
-//! Puts ballots on the log as `vote` does, through the same door, and prints how many a second went through it.
+//! Puts ballots on the log as `vote` does, or into the SQLite ledger as the all-in-one does, through the same door, and prints how many a second went through it.
 
 #![expect(clippy::print_stdout, reason = "a script reads the figure")]
 
-use std::time::Instant;
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::{Context, ensure};
 use bench::{ballot, per_second};
 use clap::Parser;
 use domain::{Ballot, BallotBox, Cast, Partitions, PollId};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use ledger_sqlite::SqliteLedger;
 use log_redis::{RedisBallotBox, RedisUrl};
 use service::settings::parse;
 
@@ -21,8 +22,11 @@ const AT_ONCE: usize = 4_096;
 #[derive(Parser)]
 struct Settings {
     /// Address of Redis
-    #[arg(long)]
-    redis_url: RedisUrl,
+    #[arg(long, required_unless_present = "ledger")]
+    redis_url: Option<RedisUrl>,
+    /// SQLite file of an all-in-one that is not running
+    #[arg(long, conflicts_with = "redis_url")]
+    ledger: Option<PathBuf>,
     /// Poll to vote in
     #[arg(long, default_value = "main")]
     poll: String,
@@ -41,7 +45,11 @@ struct Settings {
 async fn main() -> anyhow::Result<()> {
     let settings: Settings = parse();
     let poll = PollId::parse(&settings.poll).context("--poll")?;
-    let ballot_box = RedisBallotBox::new(&settings.redis_url, Partitions::ONE);
+    let ballot_box: Arc<dyn BallotBox> = match (&settings.redis_url, &settings.ledger) {
+        (Some(url), _) => RedisBallotBox::new(url, Partitions::ONE),
+        (None, Some(file)) => SqliteLedger::open(file)?,
+        (None, None) => unreachable!("one of both is required"),
+    };
     let start = Instant::now();
     let voters = settings.from..settings.from + settings.voters;
     stream::iter(voters)

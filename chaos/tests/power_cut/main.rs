@@ -1,0 +1,161 @@
+//! The power is cut: what was written and not synced is gone. What was acknowledged must be there.
+//!
+//! This is what "acknowledged means on disk" says, and what `kill -9` can't show. It takes the disk at its word:
+//! what the kernel says it has synced is kept, and names of files are.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that can't go on has failed, and says what it saw"
+)]
+
+mod journal;
+
+use std::{
+    fs::File,
+    process::{Child, Command, Stdio},
+};
+
+use journal::PowerCut;
+use testkit::{
+    address,
+    crowd::Crowd,
+    postgres_server::TestDatabase,
+    programs::{self, Program},
+    wait,
+};
+
+/// A Redis that the power cut hits.
+struct Redis {
+    power: PowerCut,
+    fsync: &'static str,
+    port: u16,
+    process: Child,
+}
+
+impl Redis {
+    async fn start(fsync: &'static str) -> Self {
+        let power = PowerCut::prepare();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = spawn(&power, port, fsync);
+        let redis = Self { power, fsync, port, process };
+        redis.answers().await;
+        redis
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    async fn connection(&self) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
+        redis::Client::open(self.url())?.get_multiplexed_async_connection().await
+    }
+
+    async fn answers(&self) {
+        wait::until_true("Redis to answer", || async {
+            let Ok(mut connection) = self.connection().await else { return false };
+            redis::cmd("PING").exec_async(&mut connection).await.is_ok()
+        })
+        .await;
+    }
+
+    async fn entries(&self) -> u64 {
+        let mut connection = self.connection().await.unwrap();
+        redis::cmd("XLEN").arg("{scrutin:0}:log").query_async(&mut connection).await.unwrap()
+    }
+
+    /// Cuts the power; how many bytes that took away.
+    fn power_cut(&mut self) -> u64 {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.power.cut()
+    }
+
+    async fn start_again(&mut self) {
+        self.process = spawn(&self.power, self.port, self.fsync);
+        self.answers().await;
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(power: &PowerCut, port: u16, fsync: &str) -> Child {
+    let log = File::options().create(true).append(true).open(power.data().with_file_name("redis.log")).unwrap();
+    Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
+        .args(["--appendfsync", fsync, "--maxmemory-policy", "noeviction", "--dir"])
+        .arg(power.data())
+        .envs(power.environment())
+        .stdin(Stdio::null())
+        .stdout(log)
+        .spawn()
+        .expect("redis-server runs (Debian package: redis-server)")
+}
+
+#[tokio::test]
+async fn redis_that_syncs_always_loses_no_acknowledged_ballot() {
+    let (mut redis, database) = (Redis::start("always").await, TestDatabase::create().await);
+    let services = programs::Services::start(&redis.url(), &database.url()).await;
+    let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);
+    for _ in 0..5 {
+        voters.goes_on(200).await;
+        let taken = redis.power_cut();
+        println!("the power cut took {taken} bytes");
+        voters.is_troubled(24).await;
+        redis.start_again().await;
+    }
+    voters.goes_on(200).await;
+    voters.stop(2).await.is_counted(&services.vote.url(), &services.result.url(), "main").await;
+}
+
+// Were nothing lost here either, the test above would show nothing.
+#[tokio::test]
+async fn redis_that_syncs_every_second_loses_acknowledged_ballots() {
+    let (mut redis, database) = (Redis::start("everysec").await, TestDatabase::create().await);
+    let mut services = programs::Services::start(&redis.url(), &database.url()).await;
+    services.worker.program.kill(); // The log has begun, and nothing else is asked of it.
+    for _ in 0..10 {
+        let before = redis.entries().await;
+        let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);
+        voters.goes_on(200).await;
+        redis.power_cut();
+        redis.start_again().await;
+        let kept = redis.entries().await.saturating_sub(before);
+        let acknowledged = voters.stop(2).await.acknowledged;
+        println!("{kept} entries of at least 200 acknowledged ballots were kept");
+        if kept < 200 && acknowledged >= 200 {
+            return;
+        }
+    }
+    panic!("a sync each second kept everything, ten times");
+}
+
+#[tokio::test]
+async fn the_all_in_one_loses_no_acknowledged_ballot() {
+    let power = PowerCut::prepare();
+    let (vote, result) = (address::free(), address::free());
+    let environment = [
+        ("VOTE_ADDR", vote.to_string()),
+        ("RESULT_ADDR", result.to_string()),
+        ("DATA_DIR", power.data().display().to_string()),
+    ];
+    let mut scrutin = Program::start("scrutin", &[], environment.into_iter().chain(power.environment()));
+    let (vote, result) = (format!("http://{vote}"), format!("http://{result}"));
+    wait::until_true("the all-in-one to serve", || async { reqwest::get(&vote).await.is_ok() }).await;
+    let voters = Crowd::start(std::slice::from_ref(&vote), "main", 24, 2);
+    for _ in 0..5 {
+        voters.goes_on(200).await;
+        scrutin.kill();
+        let taken = power.cut();
+        println!("the power cut took {taken} bytes");
+        voters.is_troubled(24).await;
+        scrutin.start_again();
+    }
+    voters.goes_on(200).await;
+    voters.stop(2).await.is_counted(&vote, &result, "main").await;
+}
