@@ -15,10 +15,30 @@ fn help_names_every_setting_with_its_default() {
         ("scrutin", &["VOTE_ADDR", "RESULT_ADDR", "DATA_DIR", "QUESTION", "OPTION_A", "OPTION_B", "SECRET_KEY"]),
         (
             "vote",
-            &["REDIS_URL", "LISTEN_ADDR", "ADMIN_ADDR", "SECRET_KEY", "ORGANISER_TOKEN", "RESULT_URL", "PARTITIONS"],
+            &[
+                "REDIS_URL",
+                "LISTEN_ADDR",
+                "ADMIN_ADDR",
+                "SECRET_KEY",
+                "ORGANISER_TOKEN",
+                "RESULT_URL",
+                "PARTITIONS",
+                "TRUSTED_PROXIES",
+            ],
         ),
         ("worker", &["REDIS_URL", "DATABASE_URL", "ADMIN_ADDR", "PARTITIONS", "LOG_RETENTION", "QUESTION"]),
-        ("result", &["DATABASE_URL", "LISTEN_ADDR", "ADMIN_ADDR", "SECRET_KEY", "VOTE_URL", "ALLOWED_ORIGINS"]),
+        (
+            "result",
+            &[
+                "DATABASE_URL",
+                "LISTEN_ADDR",
+                "ADMIN_ADDR",
+                "SECRET_KEY",
+                "VOTE_URL",
+                "ALLOWED_ORIGINS",
+                "EMBED_ORIGINS",
+            ],
+        ),
     ];
     for (program, keys) in expected {
         let help = run(program, &["--help"], &[]);
