@@ -1,0 +1,166 @@
+"""nginx's configuration, tried by the real nginx: with traffic, and with services that come, go and move.
+
+The services are two more nginx that answer with what they were asked. Needs the engine, no Rust.
+"""
+
+import http.client
+import socket
+import unittest
+
+import engine
+import manifests
+from engine import address, ask, docker, wait
+
+IMAGE, NETWORK, PROXY, PORT = "scrutin-test/proxy", "scrutin-test-proxy", "scrutin-test-proxy", 18480
+VOTE_HOSTS = ["vote.votes.fr", "vote.localhost"]
+RESULT_HOSTS = ["results.votes.fr", "result.localhost", "results.localhost"]
+
+# Answers with the headers that a service would see.
+ECHO = r"""
+pid /tmp/nginx.pid; error_log /dev/stderr warn; events {{ }}
+http {{
+  access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p;
+  fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;
+  server {{ listen 80; default_type application/json; large_client_header_buffers 4 16k;
+    location /long {{ add_header X-Long "$http_x_long"; return 200 '{{"service":"{name}"}}'; }}
+    location / {{ return 200 '{{"service":"{name}","host":"$http_host","for":"$http_x_forwarded_for","forwarded":"$http_forwarded","upgrade":"$http_upgrade","connection":"$http_connection"}}'; }} }}
+}}
+"""
+
+
+def start_service(name):
+    """A container that is reached by this name, as Compose does it."""
+    container = f"scrutin-test-{name}"
+    docker("run", "--detach", "--rm", "--name", container, "--network", NETWORK, "--network-alias", name,
+           "--env", "CONFIG=" + ECHO.format(name=name), "--entrypoint", "sh", IMAGE,
+           "-c", 'printf %s "$CONFIG" >/tmp/echo.conf && exec nginx -c /tmp/echo.conf -g "daemon off;"')
+    return container
+
+
+def clean_up():
+    docker("rm", "--force", PROXY, "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False)
+    docker("network", "rm", NETWORK, check=False)
+
+
+def setUpModule():
+    clean_up()
+    unittest.addModuleCleanup(clean_up)
+    docker("build", "--quiet", "--tag", IMAGE, str(manifests.ROOT / "proxy"), timeout=600)
+    docker("network", "create", NETWORK)
+    # As compose.yaml runs it, and no service is there.
+    docker("run", "--detach", "--name", PROXY, "--network", NETWORK, "--publish", f"127.0.0.1:{PORT}:80",
+           "--read-only", "--tmpfs", "/tmp:mode=1777", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", IMAGE)
+    try:
+        wait("the proxy to listen", lambda: ask(PORT).status == 421, seconds=20)
+    except AssertionError as error:
+        said = docker("logs", PROXY)
+        raise AssertionError(f"the proxy did not start: {said.stdout}{said.stderr}") from error
+
+
+class Proxy(unittest.TestCase):
+    def setUp(self):
+        docker("rm", "--force", "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False)
+
+    def both(self):
+        start_service("vote")
+        start_service("result")
+        wait("both services", lambda: self.who("vote.localhost") == "vote" and self.who("result.localhost") == "result")
+
+    @staticmethod
+    def who(host, **more):
+        answer = ask(PORT, host=host, **more)
+        return answer.json()["service"] if answer.status == 200 else None
+
+    def test_the_configuration_is_sound(self):
+        docker("run", "--rm", "--read-only", "--tmpfs", "/tmp:mode=1777", IMAGE, "-t")
+
+    def test_it_starts_without_the_services_and_says_so_in_two_languages(self):
+        for host, words in [("vote.votes.fr", ["not available", "indisponible"]), ("results.votes.fr", ["not available", "indisponibles"])]:
+            answer = wait("the proxy", lambda: ask(PORT, host=host))
+            self.assertEqual(answer.status, 503)
+            self.assertEqual(answer.headers["Retry-After"], "2")
+            for word in words:
+                self.assertIn(word, answer.text)
+        self.assertEqual(ask(PORT, host="vote.votes.fr", method="POST", body="vote=a").status, 503)
+
+    def test_each_host_leads_to_its_service(self):
+        self.both()
+        for service, hosts in [("vote", VOTE_HOSTS), ("result", RESULT_HOSTS)]:
+            for host in hosts:
+                self.assertEqual(self.who(host), service, host)
+                self.assertEqual(self.who(f"{host}:{PORT}"), service, "with a port, as browsers send it")
+
+    def test_any_other_host_is_refused(self):
+        self.both()
+        for host in ["votes.fr", "www.votes.fr", "evil.example", "localhost", "127.0.0.1", "vote.votes.fr.evil.example", ""]:
+            answer = ask(PORT, host=host)
+            self.assertIn(answer.status, [400, 421], host)
+            self.assertNotIn("service", answer.text)
+
+    def test_a_request_without_a_host_is_refused(self):
+        self.both()
+        with socket.create_connection(("127.0.0.1", PORT), timeout=10) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            self.assertIn(b" 421 ", connection.makefile("rb").readline())
+
+    def test_a_service_is_found_again_at_another_address(self):
+        self.both()
+        before = address("scrutin-test-vote", NETWORK)
+        docker("rm", "--force", "scrutin-test-vote")
+        # Somebody else takes the address meanwhile, so that the service must come back at another.
+        docker("run", "--detach", "--rm", "--name", "scrutin-test-squatter", "--network", NETWORK,
+               "--entrypoint", "sleep", IMAGE, "600")
+        start_service("vote")
+        if address("scrutin-test-vote", NETWORK) == before:
+            self.fail("the service came back at the address it had; the test shows nothing")
+        wait("the proxy to find it", lambda: self.who("vote.localhost") == "vote", seconds=10)
+
+    def test_the_host_is_passed_on_as_it_came(self):
+        self.both()
+        self.assertEqual(ask(PORT, host=f"vote.localhost:{PORT}").json()["host"], f"vote.localhost:{PORT}")
+
+    def test_nobody_but_the_proxy_says_who_asked(self):
+        self.both()
+        forged = {"X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
+        seen = ask(PORT, host="vote.localhost", headers=forged).json()
+        self.assertRegex(seen["for"], r"^\d+\.\d+\.\d+\.\d+$")
+        self.assertNotEqual(seen["for"], "203.0.113.7")
+        self.assertEqual(seen["forwarded"], "")
+
+    def test_the_request_for_a_websocket_is_passed_on(self):
+        self.both()
+        asked = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        seen = ask(PORT, host="result.localhost", headers=asked).json()
+        self.assertEqual((seen["upgrade"], seen["connection"]), ("websocket", "upgrade"))
+        seen = ask(PORT, host="result.localhost").json()
+        self.assertEqual((seen["upgrade"], seen["connection"]), ("", ""))
+
+    def test_headers_may_be_as_long_as_the_cookies_of_thirty_polls(self):
+        self.both()
+        long = "x" * 6000
+        answer = ask(PORT, "/long", host="vote.localhost", headers={"X-Long": long})
+        self.assertEqual((answer.status, answer.headers["X-Long"]), (200, long))
+
+    def test_a_body_that_is_no_ballot_is_refused_before_it_is_sent_on(self):
+        self.both()
+        self.assertEqual(ask(PORT, host="vote.localhost", method="POST", body="x" * 65_537).status, 413)
+
+    def test_a_slow_sender_is_not_waited_for(self):
+        with socket.create_connection(("127.0.0.1", PORT), timeout=30) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: vote.lo")
+            self.assertIn(connection.recv(1), [b"", b"H"], "closed, or told, within the time-out")
+
+    def test_it_runs_as_a_user_that_is_not_root_and_is_healthy(self):
+        processes = docker("top", PROXY, "-eo", "pid,uid,comm").stdout.splitlines()[1:]
+        self.assertTrue(processes)
+        self.assertEqual({line.split()[1] for line in processes}, {"101"})
+        wait("health", lambda: engine.inspect("container", PROXY)["State"]["Health"]["Status"] == "healthy")
+
+    def test_the_port_for_its_health_is_not_reachable_from_outside(self):
+        connection = http.client.HTTPConnection(address(PROXY, NETWORK), 8079, timeout=3)
+        with self.assertRaises(OSError):
+            connection.request("GET", "/")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,105 @@
+"""Reads the manifests as kubectl does, and answers questions about them. Asserts nothing itself."""
+
+import copy
+import functools
+import json
+import pathlib
+import subprocess
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+K8S = ROOT / "k8s"
+OVERLAYS = ["production", "observability"]
+OURS = ["vote", "worker", "result"]
+
+
+def plain():
+    """What `kubectl apply -f k8s/` applies: the YAML files of that folder, in the order of their names."""
+    files = sorted(path for path in K8S.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
+    return [document for file in files for document in _read(file.read_text()) if document]
+
+
+def built(directory):
+    """What `kubectl kustomize` makes of a directory."""
+    return _read(_kustomize(directory))
+
+
+@functools.cache
+def _kustomize(directory):
+    return subprocess.run(["kubectl", "kustomize", str(directory)], check=True, capture_output=True, text=True).stdout
+
+
+def _read(text):
+    return copy.deepcopy(_parse(text))
+
+
+@functools.cache
+def _parse(text):
+    return list(yaml.safe_load_all(text))
+
+
+def overlay(name):
+    return built(K8S / "overlays" / name)
+
+
+def of_kind(documents, *kinds):
+    return [document for document in documents if document["kind"] in kinds]
+
+
+def named(documents, kind, name):
+    """The one document of this kind and name; None if there is none."""
+    found = [document for document in of_kind(documents, kind) if document["metadata"]["name"] == name]
+    assert len(found) <= 1, f"{kind}/{name} is there {len(found)} times"
+    return found[0] if found else None
+
+
+def workloads(documents):
+    return of_kind(documents, "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
+
+
+def labels(workload):
+    return workload["spec"]["template"]["metadata"]["labels"]
+
+
+def pod(workload):
+    return workload["spec"]["template"]["spec"]
+
+
+def containers(workload):
+    return pod(workload)["containers"] + pod(workload).get("initContainers", [])
+
+
+def title(document):
+    return f"{document['kind']}/{document['metadata']['name']}"
+
+
+def selects(selector, labels_of_pod):
+    """Whether a label selector, as API objects have it, selects something with these labels."""
+    for key, value in (selector.get("matchLabels") or {}).items():
+        if labels_of_pod.get(key) != value:
+            return False
+    for term in selector.get("matchExpressions") or []:
+        value, operator = labels_of_pod.get(term["key"]), term["operator"]
+        fits = {
+            "In": value in term.get("values", []),
+            "NotIn": value not in term.get("values", []),
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }[operator]
+        if not fits:
+            return False
+    return True
+
+
+def dashboard():
+    return json.loads((K8S / "overlays" / "observability" / "dashboard.json").read_text())
+
+
+def source(path):
+    return (ROOT / path).read_text()
+
+
+def rust_sources():
+    files = [file for place in ["crates", *OURS] for file in (ROOT / place).glob("**/*.rs")]
+    return "\n".join(file.read_text() for file in files if "tests" not in file.parts)

@@ -1,0 +1,213 @@
+"""The manifests are valid for the API, hold what the brief names, and refer to one another rightly."""
+
+import unittest
+import urllib.parse
+
+import kubernetes_validate
+
+import manifests
+from manifests import OURS, containers, labels, named, of_kind, overlay, plain, pod, rust_sources, title, workloads
+
+# The oldest release that has all we use (`preStop.sleep`), and two that are supported today.
+RELEASES = ["1.30", "1.35", "1.37"]
+# Kinds of the Prometheus Operator, for which there is no schema here; used in the overlay for it and nowhere else.
+CUSTOM = {"ServiceMonitor", "PrometheusRule"}
+# Secrets that an installation for real makes for itself (overlays/production/kustomization.yaml lists them).
+MADE_BY_OPERATORS = {
+    ("scrutin", "SECRET_KEY"),
+    ("scrutin", "ORGANISER_TOKEN"),
+    ("redis", "REDIS_URL"),
+    ("postgres", "DATABASE_URL"),
+}
+
+
+class Validity(unittest.TestCase):
+    def test_every_object_is_valid_in_three_releases_of_the_api(self):
+        sets = {"k8s/": plain(), **{name: overlay(name) for name in manifests.OVERLAYS}}
+        for where, documents in sets.items():
+            for document in documents:
+                for release in RELEASES:
+                    if document["kind"] in CUSTOM:
+                        self.assertEqual(where, "observability", f"{title(document)} is a custom resource")
+                        continue
+                    with self.subTest(where=where, object=title(document), release=release):
+                        kubernetes_validate.validate(document, release, strict=True)
+
+    def test_the_plain_folder_holds_no_kustomization(self):
+        names = {path.name for path in manifests.K8S.iterdir()}
+        self.assertFalse(names & {"kustomization.yaml", "kustomization.yml", "Kustomization"})
+
+    def test_the_plain_folder_and_the_base_of_the_overlays_are_the_same(self):
+        base = manifests.built(manifests.K8S / "base")
+        self.assertEqual(sorted(plain(), key=title), sorted(base, key=title))
+
+    def test_the_namespace_comes_first_and_everything_lives_in_it(self):
+        first, *others = plain()
+        self.assertEqual(title(first), "Namespace/scrutin")
+        for document in others:
+            self.assertEqual(document["metadata"].get("namespace"), "scrutin", title(document))
+            self.assertNotIn("generateName", document["metadata"])
+
+    def test_every_service_of_the_brief_is_there_under_its_name(self):
+        documents = plain()
+        for name in [*OURS, "redis", "postgres"]:
+            self.assertIsNotNone(named(documents, "Service", name), name)
+        self.assertEqual({workload["metadata"]["name"] for workload in workloads(documents)}, {*OURS, "redis", "postgres"})
+        for name in ["redis", "postgres"]:
+            stateful = named(documents, "StatefulSet", name)
+            claims = [claim["metadata"]["name"] for claim in stateful["spec"]["volumeClaimTemplates"]]
+            mounted = [mount["name"] for mount in containers(stateful)[0]["volumeMounts"]]
+            self.assertEqual(claims, ["data"])
+            self.assertIn("data", mounted)
+
+    def test_the_worker_has_no_port_but_its_admin_port(self):
+        documents = plain()
+        ports = containers(named(documents, "Deployment", "worker"))[0]["ports"]
+        self.assertEqual([port["containerPort"] for port in ports], [9090])
+        self.assertEqual([port["port"] for port in named(documents, "Service", "worker")["spec"]["ports"]], [9090])
+
+    def test_no_service_of_vote_or_result_offers_the_admin_port(self):
+        for documents in [plain(), overlay("production")]:
+            for name in ["vote", "result"]:
+                service = named(documents, "Service", name)
+                self.assertEqual([port["targetPort"] for port in service["spec"]["ports"]], ["http"])
+                self.assertEqual(service["spec"].get("type", "ClusterIP"), "ClusterIP")
+
+
+class References(unittest.TestCase):
+    """Everything that names something names what is there."""
+
+    def both(self):
+        yield "k8s/", plain()
+        yield "production", overlay("production")
+
+    def test_a_service_selects_the_pods_of_one_workload_at_a_port_they_have(self):
+        for _, documents in self.both():
+            for service in of_kind(documents, "Service"):
+                chosen = [w for w in workloads(documents) if manifests.selects({"matchLabels": service["spec"]["selector"]}, labels(w))]
+                self.assertEqual([w["metadata"]["name"] for w in chosen], [service["metadata"]["name"]])
+                offered = {port["name"] for container in containers(chosen[0]) for port in container["ports"]}
+                for port in service["spec"]["ports"]:
+                    self.assertIn(port["targetPort"], offered, title(service))
+
+    def test_a_workload_selects_its_own_pods_only(self):
+        for _, documents in self.both():
+            for workload in workloads(documents):
+                chosen = [w for w in workloads(documents) if manifests.selects(workload["spec"]["selector"], labels(w))]
+                self.assertEqual(chosen, [workload])
+                if workload["kind"] == "StatefulSet":
+                    self.assertIsNotNone(named(documents, "Service", workload["spec"]["serviceName"]))
+
+    def references(self, documents, kind):
+        field, found = {"Secret": "secretKeyRef", "ConfigMap": "configMapKeyRef"}[kind], set()
+        for workload in workloads(documents):
+            for container in containers(workload):
+                self.assertNotIn("envFrom", container, "a service gets what it needs, and not all there is")
+                for variable in container.get("env", []):
+                    reference = variable.get("valueFrom", {}).get(field)
+                    if reference:
+                        found.add((reference["name"], reference["key"]))
+        return found
+
+    def test_every_secret_and_setting_that_a_pod_takes_is_there(self):
+        for where, documents in self.both():
+            for kind in ["Secret", "ConfigMap"]:
+                there = {(d["metadata"]["name"], key) for d in of_kind(documents, kind)
+                         for key in {**d.get("data", {}), **d.get("stringData", {})}}
+                if kind == "Secret" and where == "production":
+                    there = MADE_BY_OPERATORS
+                self.assertLessEqual(self.references(documents, kind), there, where)
+
+    def test_every_secret_is_used(self):
+        for where, documents in self.both():
+            taken = self.references(documents, "Secret")
+            there = {(d["metadata"]["name"], key) for d in of_kind(documents, "Secret") for key in d["stringData"]}
+            self.assertEqual(there if where == "k8s/" else MADE_BY_OPERATORS, taken)
+
+    def test_a_volume_takes_a_config_map_that_is_there_and_every_mount_a_volume(self):
+        for _, documents in self.both():
+            for workload in workloads(documents):
+                volumes = {volume["name"] for volume in pod(workload).get("volumes", [])}
+                volumes |= {claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
+                mounts = {mount["name"] for container in containers(workload) for mount in container.get("volumeMounts", [])}
+                self.assertEqual(volumes, mounts, title(workload))
+                for volume in pod(workload).get("volumes", []):
+                    if "configMap" in volume:
+                        self.assertIsNotNone(named(documents, "ConfigMap", volume["configMap"]["name"]))
+
+    def test_the_demonstration_secrets_fit_together_and_say_what_they_are(self):
+        documents = plain()
+        secret = {d["metadata"]["name"]: d["stringData"] for d in of_kind(documents, "Secret")}
+        redis = urllib.parse.urlsplit(secret["redis"]["REDIS_URL"])
+        postgres = urllib.parse.urlsplit(secret["postgres"]["DATABASE_URL"])
+        self.assertEqual((redis.hostname, redis.port, redis.password), ("redis", 6379, secret["redis"]["REDIS_PASSWORD"]))
+        self.assertEqual((postgres.hostname, postgres.port, postgres.username, postgres.password),
+                         ("postgres", 5432, secret["postgres"]["POSTGRES_USER"], secret["postgres"]["POSTGRES_PASSWORD"]))
+        self.assertGreaterEqual(len(secret["scrutin"]["SECRET_KEY"]), 32)
+        self.assertGreaterEqual(len(secret["scrutin"]["ORGANISER_TOKEN"]), 16)
+        for document in of_kind(documents, "Secret"):
+            self.assertIn("scrutin/replace-me", document["metadata"]["annotations"])
+            self.assertTrue([v for v in document["stringData"].values() if "replace-me" in v])
+
+    def test_production_brings_no_secret_and_no_server_of_its_own(self):
+        documents = overlay("production")
+        self.assertFalse(of_kind(documents, "Secret", "StatefulSet", "PersistentVolumeClaim"))
+        self.assertNotIn("replace-me", str(documents))
+
+    def test_browsers_are_sent_to_the_hosts_that_the_ingress_serves(self):
+        hosts = {"k8s/": {"vote": "vote.localhost", "result": "result.localhost"}}
+        for where, documents in self.both():
+            ingress, settings = of_kind(documents, "Ingress")[0], named(documents, "ConfigMap", "scrutin")["data"]
+            served = {rule["http"]["paths"][0]["backend"]["service"]["name"]: rule["host"] for rule in ingress["spec"]["rules"]}
+            scheme = "https" if "tls" in ingress["spec"] else "http"
+            self.assertEqual(settings["VOTE_URL"], f"{scheme}://{served['vote']}")
+            self.assertEqual(settings["RESULT_URL"], f"{scheme}://{served['result']}")
+            self.assertEqual(served, hosts.get(where, served))
+            if where == "production":
+                self.assertEqual({host for tls in ingress["spec"]["tls"] for host in tls["hosts"]}, set(served.values()))
+            for rule in ingress["spec"]["rules"]:
+                for path in rule["http"]["paths"]:
+                    backend = path["backend"]["service"]
+                    ports = named(documents, "Service", backend["name"])["spec"]["ports"]
+                    self.assertIn(backend["port"]["name"], {port["name"] for port in ports})
+
+    def test_the_ingress_asks_no_particular_controller(self):
+        for _, documents in self.both():
+            for ingress in of_kind(documents, "Ingress"):
+                self.assertFalse(ingress["metadata"].get("annotations"))
+                self.assertNotIn("ingressClassName", ingress["spec"])
+
+    def test_vote_and_result_are_scaled_and_nobody_else_sets_their_replicas(self):
+        for where, documents in self.both():
+            scaled = {}
+            for scaler in of_kind(documents, "HorizontalPodAutoscaler"):
+                target = scaler["spec"]["scaleTargetRef"]
+                deployment = named(documents, target["kind"], target["name"])
+                self.assertNotIn("replicas", deployment["spec"])
+                self.assertLess(scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"])
+                scaled[target["name"]] = scaler["spec"]["minReplicas"]
+            self.assertEqual(scaled.keys(), {"vote", "result"}, where)
+            self.assertGreaterEqual(scaled["vote"], 2)
+            self.assertGreaterEqual(scaled["result"], 3)
+            self.assertGreaterEqual(named(documents, "Deployment", "worker")["spec"]["replicas"], 2)
+
+    def test_a_disruption_budget_stands_before_each_workload_and_never_blocks_a_drain(self):
+        for _, documents in self.both():
+            covered = []
+            for budget in of_kind(documents, "PodDisruptionBudget"):
+                self.assertNotIn("minAvailable", budget["spec"])
+                self.assertGreaterEqual(budget["spec"]["maxUnavailable"], 1)
+                self.assertEqual(budget["spec"]["unhealthyPodEvictionPolicy"], "AlwaysAllow")
+                covered += [w["metadata"]["name"] for w in workloads(documents) if manifests.selects(budget["spec"]["selector"], labels(w))]
+            self.assertEqual(sorted(covered), sorted(w["metadata"]["name"] for w in workloads(documents)))
+
+    def test_pods_are_given_settings_that_the_programs_have(self):
+        for name in OURS:
+            code = rust_sources()
+            container = containers(named(plain(), "Deployment", name))[0]
+            for variable in container["env"]:
+                self.assertRegex(code, rf'env = "{variable["name"]}"', name)
+
+
+if __name__ == "__main__":
+    unittest.main()
