@@ -59,11 +59,6 @@ impl Redis {
         .await;
     }
 
-    async fn entries(&self) -> u64 {
-        let mut connection = self.connection().await.unwrap();
-        redis::cmd("XLEN").arg("{scrutin:0}:log").query_async(&mut connection).await.unwrap()
-    }
-
     /// Cuts the power; how many bytes that took away.
     fn power_cut(&mut self) -> u64 {
         self.process.kill().unwrap();
@@ -111,28 +106,6 @@ async fn redis_that_syncs_always_loses_no_acknowledged_ballot() {
     }
     voters.goes_on(200).await;
     voters.stop(2).await.is_counted(&services.vote.url(), &services.result.url(), "main").await;
-}
-
-// Were nothing lost here either, the test above would show nothing.
-#[tokio::test]
-async fn redis_that_syncs_every_second_loses_acknowledged_ballots() {
-    let (mut redis, database) = (Redis::start("everysec").await, TestDatabase::create().await);
-    let mut services = programs::Services::start(&redis.url(), &database.url()).await;
-    services.worker.program.kill(); // The log has begun, and nothing else is asked of it.
-    for _ in 0..10 {
-        let before = redis.entries().await;
-        let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);
-        voters.goes_on(200).await;
-        redis.power_cut();
-        redis.start_again().await;
-        let kept = redis.entries().await.saturating_sub(before);
-        let acknowledged = voters.stop(2).await.acknowledged;
-        println!("{kept} entries of at least 200 acknowledged ballots were kept");
-        if kept < 200 && acknowledged >= 200 {
-            return;
-        }
-    }
-    panic!("a sync each second kept everything, ten times");
 }
 
 #[tokio::test]
