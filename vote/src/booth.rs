@@ -71,7 +71,7 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     let earlier = browser.recorded(poll).filter(|ballot| ballot.code == code);
     let remember = |choices, position| Remembered { poll: poll.id(), round: poll.round(), choices, position, code };
     // Also where the poll was closed a moment ago: whether it is open is for the log to say.
-    match app.ballots.cast(Ballot { poll: poll.id(), voter, choices }).await {
+    match app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.access()).await {
         Ok(Cast::Recorded(position)) => {
             browser.remember(remember(Some(choices), position));
             Ok(Recorded { position, voter, replaces: earlier.map(|ballot| ballot.position) })

@@ -146,7 +146,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use async_trait::async_trait;
-    use domain::{Ballot, Cast, Change, PollChange, PollSpec};
+    use domain::{Access, Ballot, Cast, Change, PollChange, PollSpec};
 
     use super::*;
 
@@ -168,7 +168,7 @@ mod tests {
             let spec = PollSpec::simple("Tea?", ["Yes", "No"]);
             Ok((!id.as_str().starts_with("no-")).then(|| Poll::new(id, spec).unwrap()))
         }
-        async fn cast(&self, _: Ballot) -> Result<Cast, Unavailable> {
+        async fn cast(&self, _: Ballot, _: Access) -> Result<Cast, Unavailable> {
             unreachable!("the cache never casts")
         }
         async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, Cast, Change, Choices, Figures, Inclusion, Log, Partition, Partitions, Poll, PollChange, PollId,
-    PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
+    Access, Ballot, BallotBox, Cast, Change, Choices, Figures, Inclusion, Log, Partition, Partitions, Poll, PollChange,
+    PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisBallotBox, RedisLog, RedisUrl};
@@ -91,7 +91,7 @@ impl Installation {
     async fn vote_as(&mut self, voter: u128, option: &str) -> Option<Position> {
         let voter = VoterId::from_bytes(voter.to_be_bytes());
         let choices = Choices::parse([option]).unwrap();
-        let cast = self.ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }).await;
+        let cast = self.ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }, Access::Anyone).await;
         let Ok(Cast::Recorded(position)) = cast else { return None };
         self.acknowledged.retain(|(known, _)| *known != voter);
         self.acknowledged.push((voter, position));
@@ -106,7 +106,9 @@ impl Installation {
             self.voters += 1;
             let voter = VoterId::from_bytes(self.voters.to_be_bytes());
             let ballot_box = self.ballot_box.clone();
-            casts.spawn(async move { (voter, ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }).await) });
+            casts.spawn(async move {
+                (voter, ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }, Access::Anyone).await)
+            });
         }
         for (voter, cast) in casts.join_all().await {
             let Ok(Cast::Recorded(position)) = cast else { panic!("the log is there, and says {cast:?}") };
@@ -188,7 +190,7 @@ async fn two_workers_share_the_partitions_and_one_takes_over_all_of_them() {
     at.vote_many(20, "a").await;
     for &poll in &polls {
         let ballot = Ballot { poll, voter: VoterId::from_bytes([7; 16]), choices: Choices::parse(["b"]).unwrap() };
-        assert!(matches!(at.ballot_box.cast(ballot).await, Ok(Cast::Recorded(_))));
+        assert!(matches!(at.ballot_box.cast(ballot, Access::Anyone).await, Ok(Cast::Recorded(_))));
     }
     at.shows([20, 0]).await;
     until_true("each poll has its vote", || async {

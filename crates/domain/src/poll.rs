@@ -32,7 +32,7 @@ pub enum Visibility {
 }
 
 /// Who may vote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
     /// Whoever has the link; one ballot for each browser.

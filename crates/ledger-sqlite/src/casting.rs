@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, hash_map};
 
-use domain::{Ballot, Cast, Change, Entry, Event, Partition, Poll, PollChange, PollId, Position, VoterId};
+use domain::{Access, Ballot, Cast, Change, Entry, Event, Partition, Poll, PollChange, PollId, Position, VoterId};
 use rusqlite::Connection;
 
 use crate::{
@@ -47,13 +47,13 @@ impl<'a> Sitting<'a> {
     }
 
     /// Takes a ballot, or says why not.
-    pub(crate) fn cast(&mut self, ballot: Ballot) -> Result<Cast, StoreError> {
+    pub(crate) fn cast(&mut self, ballot: Ballot, access: Access) -> Result<Cast, StoreError> {
         let Some(standing) = self.standing(ballot.poll)? else { return Ok(Cast::UnknownPoll) };
         if !standing.poll.is_open() {
             return Ok(Cast::NotOpen(standing.poll.state()));
         }
         // The caller checked this against a poll that may have been rewritten since.
-        if standing.poll.check(ballot.choices).is_err() {
+        if standing.poll.access() != access || standing.poll.check(ballot.choices).is_err() {
             return Ok(Cast::Unfit);
         }
         let once = !standing.poll.changes();

@@ -10,8 +10,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, Cast, Change, ChangeRefused, Choices, Figures, Inclusion, Poll, PollChange, PollId, PollSpec,
-    PollState, Position, Receipt, Scoreboard, VoterId,
+    Access, Ballot, BallotBox, Cast, Change, ChangeRefused, Choices, Figures, Inclusion, Poll, PollChange, PollId,
+    PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
 };
 use scrutin_ledger_sqlite::SqliteLedger;
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ impl Booth {
     }
 
     async fn cast(&self, number: u64, key: &str) -> Cast {
-        self.ledger.cast(ballot(number, key)).await.unwrap()
+        self.ledger.cast(ballot(number, key), Access::Anyone).await.unwrap()
     }
 
     async fn recorded(&self, number: u64, key: &str) -> Position {
@@ -125,7 +125,7 @@ async fn of_many_ballots_at_once_by_one_voter_one_is_taken_where_no_change_is_al
     let mut casting = JoinSet::new();
     for _ in 0..200 {
         let ledger = Arc::clone(&booth.ledger);
-        casting.spawn(async move { ledger.cast(ballot(7, "a")).await.unwrap() });
+        casting.spawn(async move { ledger.cast(ballot(7, "a"), Access::Anyone).await.unwrap() });
     }
     let (recorded, refused): (Vec<_>, Vec<_>) =
         casting.join_all().await.into_iter().partition(|cast| matches!(cast, Cast::Recorded(_)));
@@ -142,7 +142,7 @@ async fn two_thousand_ballots_at_once_are_each_recorded_at_a_position_of_their_o
     for number in 0..2_000 {
         let ledger = Arc::clone(&booth.ledger);
         let key = if number % 4 == 0 { "a" } else { "b" };
-        casting.spawn(async move { (number, ledger.cast(ballot(number, key)).await.unwrap()) });
+        casting.spawn(async move { (number, ledger.cast(ballot(number, key), Access::Anyone).await.unwrap()) });
     }
     let mut positions = Vec::new();
     for (number, cast) in casting.join_all().await {
@@ -169,7 +169,7 @@ async fn no_ballot_is_taken_after_the_close() {
         casting.spawn(async move {
             let mut recorded = Vec::new();
             for number in 0..100_000 {
-                match ledger.cast(ballot(caster << 32 | number, "a")).await.unwrap() {
+                match ledger.cast(ballot(caster << 32 | number, "a"), Access::Anyone).await.unwrap() {
                     Cast::Recorded(position) => recorded.push(position),
                     Cast::NotOpen(PollState::Closed) => return recorded,
                     other => panic!("{other:?}"),
@@ -221,7 +221,7 @@ async fn a_ballot_that_no_longer_fits_the_poll_is_not_recorded() {
     let booth = booth();
     booth.open_poll(|spec| spec.options.push("Birds".into())).await;
     booth.change(PollChange::Rewrite(Box::new(PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])))).await;
-    let cast = booth.ledger.cast(ballot(1, "c")).await;
+    let cast = booth.ledger.cast(ballot(1, "c"), Access::Anyone).await;
     assert_eq!(cast, Ok(Cast::Unfit));
     booth.recorded(1, "b").await;
     assert_eq!(booth.figures().await, Figures { votes: vec![0, 1], voters: 1, counted: 1 });

@@ -9,7 +9,9 @@ use std::{
     },
 };
 
-use domain::{Ballot, BallotBox, Cast, Choices, Movement, Poll, PollId, PollSpec, Position, Scoreboard, VoterId};
+use domain::{
+    Access, Ballot, BallotBox, Cast, Choices, Movement, Poll, PollId, PollSpec, Position, Scoreboard, VoterId,
+};
 use rusqlite::Connection;
 use scrutin_ledger_sqlite::{OpenError, SqliteLedger, SqliteScoreboard};
 
@@ -21,7 +23,7 @@ async fn create_main(ledger: &SqliteLedger) {
 async fn cast(ledger: &SqliteLedger, voter: u8) -> Position {
     let ballot =
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([voter; 16]), choices: Choices::parse(["a"]).unwrap() };
-    match ledger.cast(ballot).await.unwrap() {
+    match ledger.cast(ballot, Access::Anyone).await.unwrap() {
         Cast::Recorded(position) => position,
         other => panic!("not recorded: {other:?}"),
     }
@@ -67,7 +69,7 @@ async fn a_clock_beyond_the_last_position_loses_nothing() {
     conn.execute("UPDATE log SET position = ?1", [i64::MAX]).unwrap();
     let ballot =
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([2; 16]), choices: Choices::parse(["a"]).unwrap() };
-    assert!(ledger.cast(ballot).await.is_err(), "acknowledged without a position");
+    assert!(ledger.cast(ballot, Access::Anyone).await.is_err(), "acknowledged without a position");
     assert_eq!(votes(&*ledger).await, vec![1, 0]);
 }
 
@@ -78,11 +80,10 @@ async fn closing_leaves_one_file_that_holds_everything() {
     let ledger = SqliteLedger::open(&path).unwrap();
     create_main(&ledger).await;
     cast(&ledger, 1).await;
-    let unanswered = ledger.cast(Ballot {
-        poll: PollId::MAIN,
-        voter: VoterId::from_bytes([2; 16]),
-        choices: Choices::parse(["b"]).unwrap(),
-    });
+    let unanswered = ledger.cast(
+        Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([2; 16]), choices: Choices::parse(["b"]).unwrap() },
+        Access::Anyone,
+    );
     // Asked once and then dropped: the request is queued, and closing still finishes it.
     assert!(futures_once(unanswered).await);
     drop(ledger);

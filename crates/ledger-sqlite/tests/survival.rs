@@ -12,7 +12,7 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, Cast, Choices, Inclusion, Poll, PollId, PollSpec, Position, Receipt, Scoreboard, VoterId,
+    Access, Ballot, BallotBox, Cast, Choices, Inclusion, Poll, PollId, PollSpec, Position, Receipt, Scoreboard, VoterId,
 };
 use scrutin_ledger_sqlite::SqliteLedger;
 
@@ -92,7 +92,9 @@ async fn cast_until_killed(path: &Path) -> ! {
                 let number = (first << 32) + (caster << 24) + number;
                 let choices = Choices::parse(["a"]).unwrap();
                 let ballot = Ballot { poll: PollId::MAIN, voter: voter(number), choices };
-                let Cast::Recorded(position) = ledger.cast(ballot).await.unwrap() else { panic!("not recorded") };
+                let Cast::Recorded(position) = ledger.cast(ballot, Access::Anyone).await.unwrap() else {
+                    panic!("not recorded")
+                };
                 println!("recorded {number} {}.", position.as_i64());
             }
         });

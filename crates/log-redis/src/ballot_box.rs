@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Partitions, Poll, PollChange, PollId, Unavailable};
+use domain::{Access, Ballot, BallotBox, Cast, Change, Partitions, Poll, PollChange, PollId, Unavailable};
 use redis::Value;
 
 use crate::{
@@ -109,8 +109,8 @@ impl RedisBallotBox {
 
 #[async_trait]
 impl BallotBox for RedisBallotBox {
-    async fn cast(&self, ballot: Ballot) -> Result<Cast, Unavailable> {
-        self.room(ballot.poll).casting.cast(ballot).await
+    async fn cast(&self, ballot: Ballot, access: Access) -> Result<Cast, Unavailable> {
+        self.room(ballot.poll).casting.cast(ballot, access).await
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {

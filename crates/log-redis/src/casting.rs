@@ -7,7 +7,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use domain::{Ballot, Cast, PollId, PollState, Unavailable};
+use domain::{Access, Ballot, Cast, PollId, PollState, Unavailable};
 use redis::Value;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
@@ -40,6 +40,7 @@ type Answer = Result<Cast, Unavailable>;
 
 struct Waiting {
     ballot: Ballot,
+    access: Access,
     since: Instant,
     answer: oneshot::Sender<Answer>,
 }
@@ -59,10 +60,10 @@ impl Casting {
 
     /// Casts a ballot. If the caller gives up while it waits, the ballot is not sent any more; once it was
     /// sent, whether it was cast is not known.
-    pub(crate) async fn cast(&self, ballot: Ballot) -> Answer {
+    pub(crate) async fn cast(&self, ballot: Ballot, access: Access) -> Answer {
         let (answer, answered) = oneshot::channel();
         let since = Instant::now();
-        self.queue.try_send(Waiting { ballot, since, answer }).map_err(|_| Unavailable::Busy)?;
+        self.queue.try_send(Waiting { ballot, access, since, answer }).map_err(|_| Unavailable::Busy)?;
         match tokio::time::timeout_at(since + CAST_TIMEOUT, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Unavailable::failed(WHAT, "the call was abandoned")),
@@ -104,12 +105,12 @@ async fn send(link: &Link, keys: &Keys, taken: Vec<Waiting>) {
     let Some(first) = taken.iter().map(|waiting| waiting.since).min() else { return };
     #[expect(clippy::cast_precision_loss, reason = "at most MAX_BALLOTS_SENT")]
     metrics::histogram!("scrutin_log_ballots_per_call").record(taken.len() as f64);
-    let groups = by_poll(taken);
+    let groups = by_kind(taken);
     // The first to give up decides for all: nobody's ballot is cast after they were told that nothing is known.
     let deadline = Deadline::since(first);
     let outcome = match link.clock_at(WHAT, deadline).await {
         Ok(last) => {
-            let calls = groups.iter().map(|(poll, ballots)| call(keys, *poll, last, ballots)).collect();
+            let calls = groups.iter().map(|(kind, ballots)| call(keys, *kind, last, ballots)).collect();
             scripts::run_together(link, WHAT, deadline, calls).await
         }
         Err(error) => Err(error),
@@ -125,14 +126,17 @@ async fn send(link: &Link, keys: &Keys, taken: Vec<Waiting>) {
     }
 }
 
-/// The ballots of each poll, in the order in which they came.
-fn by_poll(taken: Vec<Waiting>) -> Vec<(PollId, Vec<Waiting>)> {
-    let mut groups: Vec<(PollId, Vec<Waiting>)> = Vec::new();
+/// What the ballots of one call have in common: the poll, and what its voters took its access to be.
+type Kind = (PollId, Access);
+
+/// The ballots of each kind, in the order in which they came.
+fn by_kind(taken: Vec<Waiting>) -> Vec<(Kind, Vec<Waiting>)> {
+    let mut groups: Vec<(Kind, Vec<Waiting>)> = Vec::new();
     let mut index = HashMap::new();
     for waiting in taken {
-        let poll = waiting.ballot.poll;
-        let group = *index.entry(poll).or_insert_with(|| {
-            groups.push((poll, Vec::new()));
+        let kind = (waiting.ballot.poll, waiting.access);
+        let group = *index.entry(kind).or_insert_with(|| {
+            groups.push((kind, Vec::new()));
             groups.len() - 1
         });
         groups[group].1.push(waiting);
@@ -140,13 +144,14 @@ fn by_poll(taken: Vec<Waiting>) -> Vec<(PollId, Vec<Waiting>)> {
     groups
 }
 
-fn call(keys: &Keys, poll: PollId, last_millis: u64, ballots: &[Waiting]) -> Call {
+fn call(keys: &Keys, (poll, access): Kind, last_millis: u64, ballots: &[Waiting]) -> Call {
     let call = CAST
         .call(&[&keys.id, &keys.polls, &keys.log, &keys.accepted, &keys.voters(poll)])
         .arg(poll.as_str())
         .arg(wire::BALLOT_FIELD)
         .arg(wire::VOTER_BYTES)
-        .arg(last_millis);
+        .arg(last_millis)
+        .arg(wire::access_word(access));
     ballots.iter().fold(call, |call, waiting| call.arg(wire::encode_ballot(&waiting.ballot)))
 }
 
@@ -161,6 +166,7 @@ fn read(answer: Value, count: usize) -> Result<Vec<Cast>, Unavailable> {
             b"unknown poll" => one_for_all(Cast::UnknownPoll),
             b"waiting" => one_for_all(Cast::NotOpen(PollState::Waiting)),
             b"closed" => one_for_all(Cast::NotOpen(PollState::Closed)),
+            b"rewritten" => one_for_all(Cast::Unfit),
             _ => Err(unexpected(WHAT)),
         },
         [Value::BulkString(_), Value::BulkString(places)] => {

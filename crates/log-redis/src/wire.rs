@@ -11,7 +11,7 @@
 //! and parsed. A change of meaning needs a new name (`b2`); fields after the first are passed over, so a
 //! later release may add some. What can't be read becomes an [`Undecodable`], never an error or a panic.
 
-use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, Undecodable, VoterId};
+use domain::{Access, Ballot, Choices, Entry, Event, Poll, PollId, Position, Undecodable, VoterId};
 use redis::Value;
 
 /// The field of a ballot, version 1.
@@ -38,6 +38,14 @@ pub(crate) fn encode_ballot(ballot: &Ballot) -> Vec<u8> {
 /// The value of a poll's field, and of the poll in the hash of polls.
 pub(crate) fn encode_poll(poll: &Poll) -> String {
     serde_json::to_string(poll).expect("a poll is plain data with text keys")
+}
+
+/// How a poll's access is written in its JSON.
+pub(crate) fn access_word(access: Access) -> &'static str {
+    match access {
+        Access::Anyone => "anyone",
+        Access::Codes => "codes",
+    }
 }
 
 /// Reads a poll, from either place.

@@ -1,8 +1,8 @@
 -- Casts ballots for one poll, one after another.
 -- KEYS: id, polls, log, accepted, voters of the poll
 -- ARGV: poll id, name of a ballot's field, bytes of a voter at the start of a ballot, the last millisecond (of this
--- Redis' clock) at which they may be cast, then the ballots
--- Returns: {'too late'} | {'not begun'} | {'unknown poll'} | {'waiting'} | {'closed'} | {'cast', places}; the places of the
+-- Redis' clock) at which they may be cast, the access by which their voters were told apart, then the ballots
+-- Returns: {'too late'} | {'not begun'} | {'unknown poll'} | {'waiting'} | {'closed'} | {'rewritten'} | {'cast', places}; the places of the
 -- ballots in one string, between spaces: a stream id; '=' and the stream id of the ballot that already was there; or
 -- '!' where the choices don't fit the poll, which was rewritten since the voter's page was made.
 -- A call that was held up (a stopped Redis, a slow network) and whose voters were told that the outcome is not known
@@ -22,6 +22,10 @@ local poll = cjson.decode(json)
 if poll.state ~= 'open' then
   return { poll.state }
 end
+-- A ballot of whoever came along has no place in a poll that asks for codes by now, nor the other way round.
+if poll.access ~= ARGV[5] then
+  return { 'rewritten' }
+end
 
 -- Whether the choices, a bit set, are of options that the poll has, and not too many.
 local none_of_ours, at_most = 2 ^ #poll.options, poll.max_choices
@@ -37,7 +41,7 @@ local function fits(choices)
 end
 
 local places, added, last = {}, 0, nil
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   local voter = not poll.changes and string.sub(ARGV[i], 1, ARGV[3])
   local known = voter and redis.call('HGET', KEYS[5], voter)
   if not fits(struct.unpack('>I4', ARGV[i], ARGV[3] + 1)) then

@@ -11,8 +11,8 @@ mod reading;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
-    Ballot, BallotBox, Cast, Choices, Entry, Event, Log, LogSeed, Partition, Partitions, Poll, PollId, PollSeed,
-    PollSpec, PollState, Position, Unavailable, VoterId,
+    Access, Ballot, BallotBox, Cast, Choices, Entry, Event, Log, LogSeed, Partition, Partitions, Poll, PollId,
+    PollSeed, PollSpec, PollState, Position, Unavailable, VoterId,
 };
 use scrutin_log_redis::{RedisBallotBox, RedisLog, RedisUrl};
 use testkit::redis_server::RedisServer;

@@ -74,7 +74,7 @@ async fn the_question_is_fixed_once_there_are_ballots() {
         scene.ballots.change(id("main"), PollChange::Rewrite(Box::new(spec)))
     };
     assert_eq!(done(rewrite("Tea?").await).question(), "Tea?");
-    recorded(scene.ballots.cast(ballot("main", 1, "a")).await);
+    recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
     assert_eq!(rewrite("Coffee?").await, Ok(Change::Refused(ChangeRefused::HasBallots)));
     done(scene.ballots.change(id("main"), PollChange::Reset).await);
     assert_eq!(rewrite("Coffee?").await, Ok(Change::Refused(ChangeRefused::HasBallots)), "older rounds count too");
@@ -88,7 +88,7 @@ async fn no_ballot_comes_before_a_question_that_is_rewritten() {
     let mut both = JoinSet::new();
     for text in ids {
         let (ballots, other, ballot) = (Arc::clone(&scene.ballots), Arc::clone(&other), ballot(&text, 1, "a"));
-        both.spawn(async move { assert!(matches!(ballots.cast(ballot).await, Ok(Cast::Recorded(_)))) });
+        both.spawn(async move { assert!(matches!(ballots.cast(ballot, Access::Anyone).await, Ok(Cast::Recorded(_)))) });
         let rewrite = PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes", "No"])));
         both.spawn(async move { assert!(other.change(ballot.poll, rewrite).await.is_ok()) });
     }
@@ -106,11 +106,11 @@ async fn no_ballot_comes_before_a_question_that_is_rewritten() {
 #[tokio::test]
 async fn a_new_round_lets_everybody_vote_again() {
     let scene = Scene::begun_with(vec![once_only("main")]).await;
-    let first = recorded(scene.ballots.cast(ballot("main", 1, "a")).await);
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
     done(scene.ballots.change(id("main"), PollChange::Hide).await);
-    assert_eq!(scene.ballots.cast(ballot("main", 1, "b")).await, Ok(Cast::AlreadyCast(first)));
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await, Ok(Cast::AlreadyCast(first)));
     done(scene.ballots.change(id("main"), PollChange::Reset).await);
-    assert!(recorded(scene.ballots.cast(ballot("main", 1, "b")).await) > first);
+    assert!(recorded(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await) > first);
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn the_polls_of_all_partitions_are_listed_and_each_is_in_its_own() {
 
     for text in ["main", "lunch", "a", "2026-budget"] {
         done(ballots.create(poll(text)).await);
-        recorded(ballots.cast(ballot(text, 1, "a")).await);
+        recorded(ballots.cast(ballot(text, 1, "a"), Access::Anyone).await);
     }
     let listed: Vec<PollId> = ballots.polls().await.unwrap().iter().map(Poll::id).collect();
     assert_eq!(listed, ["2026-budget", "a", "lunch", "main"].map(id));

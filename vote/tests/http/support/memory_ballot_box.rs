@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Position, Unavailable, VoterId};
+use domain::{Access, Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Position, Unavailable, VoterId};
 
 /// How the log breaks down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +83,9 @@ impl MemoryBallotBox {
 }
 
 impl State {
-    fn cast(&mut self, ballot: Ballot) -> Cast {
+    fn cast(&mut self, ballot: Ballot, access: Access) -> Cast {
         let Some(poll) = self.polls.get(&ballot.poll) else { return Cast::UnknownPoll };
-        if poll.check(ballot.choices).is_err() {
+        if poll.access() != access || poll.check(ballot.choices).is_err() {
             return Cast::Unfit;
         }
         if !poll.is_open() {
@@ -118,8 +118,8 @@ impl State {
 
 #[async_trait]
 impl BallotBox for MemoryBallotBox {
-    async fn cast(&self, ballot: Ballot) -> Result<Cast, Unavailable> {
-        self.after_mishap(|state| state.cast(ballot))
+    async fn cast(&self, ballot: Ballot, access: Access) -> Result<Cast, Unavailable> {
+        self.after_mishap(|state| state.cast(ballot, access))
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
