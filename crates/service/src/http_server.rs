@@ -40,6 +40,8 @@ impl Default for Limits {
 
 /// How long a peer may leave what was sent to it unacknowledged before its connection is cut.
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
+/// File descriptors beside those of the connections: databases, files, the admin address.
+const OTHER_FILES: u64 = 1_024;
 /// The pause after the system refused a connection, as it does when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -66,8 +68,20 @@ pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves within the usual limits; see [`serve_within`].
+///
+/// Each connection is a file descriptor, and many systems start a program with no more than 1,024 of them: the program
+/// takes as many as it will need, if it may have them.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
-    serve_within(Limits::default(), listener, router, shutdown).await
+    let limits = Limits::default();
+    let needed = limits.connections as u64 + OTHER_FILES;
+    match rlimit::increase_nofile_limit(needed) {
+        Ok(files) if files < needed => {
+            tracing::warn!(files.limit = files, files.needed = needed, "fewer connections than the server could hold");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the number of open files can not be raised"),
+    }
+    serve_within(limits, listener, router, shutdown).await
 }
 
 /// Serves until `shutdown` is cancelled and the requests in flight are finished, or the time for that is over.

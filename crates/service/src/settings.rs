@@ -1,6 +1,14 @@
 //! Reading settings: once, from flags and the environment, with one clear line where a value is wrong.
 
-use std::{fmt, net::SocketAddr, process, str::FromStr, time::Duration};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fmt,
+    net::SocketAddr,
+    process,
+    str::FromStr,
+    time::Duration,
+};
 
 use clap::{
     CommandFactory, Parser,
@@ -13,12 +21,24 @@ pub const EXIT_USAGE: i32 = 2;
 
 /// Reads the settings of this program. `--help` and `--version` print and exit with 0; a wrong value
 /// prints one line that names its key and exits with [`EXIT_USAGE`].
+///
+/// A variable that is there and empty counts as not set: that is what a line `KEY=` in a file of settings means, and
+/// what Compose passes on for a variable that nobody has set.
 pub fn parse<T: Parser>() -> T {
-    match T::try_parse() {
+    let command = without_empty(T::command(), |name| env::var_os(name));
+    match command.try_get_matches().and_then(|matches| T::from_arg_matches(&matches)) {
         Ok(settings) => settings,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),
         Err(error) => fail(T::command().get_name(), &one_line::<T>(&error)),
     }
+}
+
+/// The command without the variables that are empty.
+fn without_empty(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> clap::Command {
+    command.mut_args(|argument| match argument.get_env().and_then(&variable) {
+        Some(value) if value.is_empty() => argument.env(None::<&'static str>),
+        _ => argument,
+    })
 }
 
 /// Ends the program because a setting is wrong, with one line on standard error.
@@ -188,6 +208,8 @@ pub fn duration(text: &str) -> Result<Duration, DurationError> {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches;
+
     use super::*;
 
     #[derive(Debug, Parser)]
@@ -212,6 +234,26 @@ mod tests {
             "TEST_LISTEN_ADDR: \"nowhere\": invalid socket address syntax"
         );
         assert_eq!(complaint(&[]), "TEST_SECRET_KEY: must be set (see --help)");
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set() {
+        let asked = |value: &'static str| {
+            without_empty(Example::command(), move |name| (name == "TEST_LISTEN_ADDR").then(|| value.into()))
+        };
+        let listen_addr = |command: &clap::Command| {
+            command
+                .get_arguments()
+                .find(|argument| argument.get_id() == "listen_addr")
+                .and_then(clap::Arg::get_env)
+                .map(OsStr::to_owned)
+        };
+        assert_eq!(listen_addr(&asked("")), None);
+        assert_eq!(listen_addr(&asked("127.0.0.1:1")), Some("TEST_LISTEN_ADDR".into()));
+        let key = "x".repeat(32);
+        let read = asked("").try_get_matches_from(["vote", "--secret-key", &key]).unwrap();
+        let read = Example::from_arg_matches(&read).unwrap();
+        assert_eq!(read.listen_addr, "0.0.0.0:80".parse().unwrap(), "the default holds");
     }
 
     #[test]
