@@ -86,6 +86,7 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
         result::Config {
             secret,
             organiser_token: Some(Hidden::from(token.clone())),
+            trusted_proxies: settings.trusted_proxies.clone(),
             vote: beside(&settings.vote_url, vote_addr.port()),
             result_url: settings.result_url.clone(),
             allowed_origins: settings.allowed_origins.clone(),

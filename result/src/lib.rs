@@ -21,9 +21,11 @@ use domain::{Scoreboard, Secret};
 use rust_embed::RustEmbed;
 use service::{
     assets,
+    client_address::Network,
     counterpart::Counterpart,
     headers::SecurityHeaders,
     http_metrics, language_switch,
+    organiser::OrganiserToken,
     pages::Pages,
     settings::{Hidden, PublicUrl},
 };
@@ -70,6 +72,9 @@ pub struct Config {
     pub secret: Secret,
     /// What the organiser shows to fetch what is not public.
     pub organiser_token: Option<Hidden>,
+    /// Proxies that are believed when they say, in `X-Forwarded-For`, from which address a request came; for the limit
+    /// on wrong tokens.
+    pub trusted_proxies: Vec<Network>,
     /// Where browsers find the voting page.
     pub vote: Counterpart,
     /// Where browsers find this service, if that is not simply where they came.
@@ -111,7 +116,8 @@ struct App {
     /// A permit for each export of ballots that may run at once.
     exports: Arc<Semaphore>,
     secret: Secret,
-    organiser_token: Option<Hidden>,
+    organiser: OrganiserToken,
+    trusted_proxies: Vec<Network>,
     vote: Counterpart,
     result_url: Option<PublicUrl>,
     embed_headers: SecurityHeaders,
@@ -142,8 +148,9 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         scoreboard,
         open_polls: OpenPolls::default(),
         exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
+        organiser: OrganiserToken::new(config.organiser_token, &config.secret),
         secret: config.secret,
-        organiser_token: config.organiser_token,
+        trusted_proxies: config.trusted_proxies,
         vote: config.vote,
         result_url: config.result_url,
         embed_headers: embedding::headers(&config.embed_origins),

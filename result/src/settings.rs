@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use domain::Secret;
 use scrutin_result::{Config, DEFAULT_MAX_VIEWERS, EmbedOrigin, Timing};
 use service::{
+    client_address::Network,
     counterpart::Counterpart,
     settings::{AdminSettings, Hidden, PublicUrl, secret, token},
 };
@@ -51,6 +52,10 @@ pub(crate) struct Settings {
     /// Origins whose pages may show `/p/POLL/embed` in a frame, separated by commas, or `*`; without it: none
     #[arg(long, env = "EMBED_ORIGINS", value_delimiter = ',')]
     pub(crate) embed_origins: Vec<EmbedOrigin>,
+    /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks such as `10.0.0.0/8`, separated by
+    /// commas; only for the limit on guessing the organiser's token
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    pub(crate) trusted_proxies: Vec<Network>,
     /// Viewers of the live scores at once, at most; those beyond are told to come again later
     #[arg(long, env = "MAX_VIEWERS", default_value_t = DEFAULT_MAX_VIEWERS)]
     pub(crate) max_viewers: usize,
@@ -72,6 +77,7 @@ impl Settings {
         Config {
             secret: self.secret_key.clone(),
             organiser_token: self.organiser_token.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
             vote: self.vote_url.clone().map_or(Counterpart::Port(VOTE_PORT), Counterpart::Fixed),
             result_url: self.result_url.clone(),
             allowed_origins: self.allowed_origins.clone(),

@@ -1,13 +1,9 @@
 //! What the handlers share.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State},
+    extract::{FromRequestParts, RawPathParams, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,29 +12,22 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use minijinja::{Value, context};
 use rust_embed::RustEmbed;
 use service::{
-    client_address::{self, NO_PEER},
+    attempts::{Attempts, Budget},
+    client_address,
     headers::SecurityHeaders,
     language::Language,
+    organiser::OrganiserToken,
     pages::Pages,
 };
 
 use crate::{
-    Config,
-    attempts::{Attempts, Budget},
-    messages::MESSAGES,
-    outage_log::OutageLog,
-    poll_cache::PollCache,
-    refusal::Refusal,
+    Config, cookies::CookieKeys, messages::MESSAGES, outage_log::OutageLog, poll_cache::PollCache, refusal::Refusal,
 };
 
 /// Wrong voting codes of one poll from one address. Several hundred people may be behind it, and some mistype.
 const WRONG_CODES: Budget = Budget { burst: 60, each: Duration::from_secs(2) };
 /// Wrong voting codes of one poll in all: at this pace one of 2^44 is not met in anybody's lifetime.
 const WRONG_CODES_IN_ALL: Budget = Budget { burst: 600, each: Duration::from_millis(200) };
-/// Wrong organiser's tokens from one address.
-const WRONG_TOKENS: Budget = Budget { burst: 8, each: Duration::from_secs(10) };
-/// Wrong organiser's tokens in all.
-const WRONG_TOKENS_IN_ALL: Budget = Budget { burst: 100, each: Duration::from_secs(1) };
 
 #[derive(RustEmbed)]
 #[folder = "templates"]
@@ -55,10 +44,12 @@ pub(crate) struct App {
     pub(crate) ballots: Arc<dyn BallotBox>,
     pub(crate) polls: PollCache,
     pub(crate) outages: OutageLog,
+    /// What the voters' cookies are signed with.
+    pub(crate) cookies: CookieKeys,
     /// Wrong voting codes, by poll.
     pub(crate) code_attempts: Attempts<PollId>,
-    /// Wrong organiser's tokens.
-    pub(crate) token_attempts: Attempts<()>,
+    /// What the organiser must know.
+    pub(crate) organiser: OrganiserToken,
     pages: Pages,
     headers: SecurityHeaders,
 }
@@ -70,8 +61,9 @@ impl App {
             pages: Pages::new::<Templates, StaticFiles>(MESSAGES),
             headers: SecurityHeaders::new(&[]),
             outages: OutageLog::default(),
+            cookies: CookieKeys::of(&config.secret),
             code_attempts: Attempts::new(WRONG_CODES, WRONG_CODES_IN_ALL),
-            token_attempts: Attempts::new(WRONG_TOKENS, WRONG_TOKENS_IN_ALL),
+            organiser: OrganiserToken::new(config.organiser_token.clone(), &config.secret),
             config,
             ballots,
         }
@@ -84,8 +76,7 @@ impl App {
 
     /// The address that a request comes from, for limits.
     pub(crate) fn client(&self, parts: &Parts) -> IpAddr {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(NO_PEER, |ConnectInfo(peer)| peer.ip());
-        client_address::client_address(peer, &parts.headers, &self.config.trusted_proxies)
+        client_address::of_request(parts, &self.config.trusted_proxies)
     }
 
     /// A page, with the headers that every page has.

@@ -12,7 +12,7 @@
 use std::num::NonZeroU16;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{Choices, Poll, PollId, Position, Secret, VoterId};
+use domain::{Choices, Poll, PollId, Position, Secret, Signer, VoterId};
 use http::{HeaderMap, HeaderValue, header};
 use subtle::ConstantTimeEq;
 
@@ -32,6 +32,28 @@ const FIXED_BYTES: usize = 4 + 4 + 8 + 2;
 const MAX_BALLOTS_BYTES: usize = MAC_BYTES + MAX_REMEMBERED * (1 + domain::MAX_POLL_ID_BYTES + FIXED_BYTES);
 /// One year.
 const MAX_AGE_SECONDS: u32 = 31_536_000;
+
+/// The keys that the cookies are signed with, kept ready: every ballot needs them several times.
+pub(crate) struct CookieKeys {
+    voter: Signer,
+    ballots: Signer,
+}
+
+impl CookieKeys {
+    /// The keys of this installation.
+    pub(crate) fn of(secret: &Secret) -> Self {
+        Self { voter: secret.signer("cookie.voter"), ballots: secret.signer("cookie.ballots") }
+    }
+
+    fn voter_mac(&self, token: &[u8]) -> [u8; MAC_BYTES] {
+        shortened(self.voter.sign(&[token]))
+    }
+
+    /// Over the voter's token as well: one voter's `ballots` is worth nothing beside another's `voter`.
+    fn ballots_mac(&self, token: &[u8], ballots: &[u8]) -> [u8; MAC_BYTES] {
+        shortened(self.ballots.sign(&[token, ballots]))
+    }
+}
 
 /// What was recorded for this browser in one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +80,11 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// Reads the cookies; without a valid `voter` it is a new voter.
-    pub(crate) fn of(headers: &HeaderMap, secret: &Secret) -> Self {
-        let Some(token) = cookies(headers, VOTER_COOKIE).find_map(|value| voter_token(value, secret)) else {
+    pub(crate) fn of(headers: &HeaderMap, keys: &CookieKeys) -> Self {
+        let Some(token) = cookies(headers, VOTER_COOKIE).find_map(|value| voter_token(value, keys)) else {
             return Self { token: service::random_bytes(), known: false, ballots: Vec::new() };
         };
-        let ballots = cookies(headers, BALLOTS_COOKIE).find_map(|value| remembered(value, &token, secret));
+        let ballots = cookies(headers, BALLOTS_COOKIE).find_map(|value| remembered(value, &token, keys));
         Self { token, known: true, ballots: ballots.unwrap_or_default() }
     }
 
@@ -97,18 +119,18 @@ impl Browser {
     }
 
     /// Sets `voter`, if the browser came without.
-    pub(crate) fn set_voter_cookie(&self, headers: &mut HeaderMap, secret: &Secret, secure: bool) {
+    pub(crate) fn set_voter_cookie(&self, headers: &mut HeaderMap, keys: &CookieKeys, secure: bool) {
         if self.known {
             return;
         }
         let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
         bytes[..TOKEN_BYTES].copy_from_slice(&self.token);
-        bytes[TOKEN_BYTES..].copy_from_slice(&voter_mac(secret, &self.token));
+        bytes[TOKEN_BYTES..].copy_from_slice(&keys.voter_mac(&self.token));
         set_cookie(headers, VOTER_COOKIE, &bytes, secure);
     }
 
     /// Sets `ballots` to what is remembered.
-    pub(crate) fn set_ballots_cookie(&self, headers: &mut HeaderMap, secret: &Secret, secure: bool) {
+    pub(crate) fn set_ballots_cookie(&self, headers: &mut HeaderMap, keys: &CookieKeys, secure: bool) {
         let mut bytes = Vec::with_capacity(MAC_BYTES + self.ballots.len() * (8 + FIXED_BYTES));
         bytes.extend_from_slice(&[0; MAC_BYTES]);
         for ballot in &self.ballots {
@@ -120,7 +142,7 @@ impl Browser {
             bytes.extend_from_slice(&ballot.position.as_i64().to_be_bytes());
             bytes.extend_from_slice(&ballot.code.map_or(0, NonZeroU16::get).to_be_bytes());
         }
-        let mac = ballots_mac(secret, &self.token, &bytes[MAC_BYTES..]);
+        let mac = keys.ballots_mac(&self.token, &bytes[MAC_BYTES..]);
         bytes[..MAC_BYTES].copy_from_slice(&mac);
         set_cookie(headers, BALLOTS_COOKIE, &bytes, secure);
     }
@@ -133,20 +155,20 @@ pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &'static str) -> impl It
     pairs.filter(move |(known, _)| *known == name).map(|(_, value)| value)
 }
 
-fn voter_token(value: &str, secret: &Secret) -> Option<[u8; TOKEN_BYTES]> {
+fn voter_token(value: &str, keys: &CookieKeys) -> Option<[u8; TOKEN_BYTES]> {
     let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
     let length = URL_SAFE_NO_PAD.decode_slice(value, &mut bytes).ok()?;
     let (token, mac) = bytes[..length].split_first_chunk::<TOKEN_BYTES>()?;
-    bool::from(voter_mac(secret, token).ct_eq(mac)).then_some(*token)
+    bool::from(keys.voter_mac(token).ct_eq(mac)).then_some(*token)
 }
 
-fn remembered(value: &str, token: &[u8], secret: &Secret) -> Option<Vec<Remembered>> {
+fn remembered(value: &str, token: &[u8], keys: &CookieKeys) -> Option<Vec<Remembered>> {
     if value.len() > MAX_BALLOTS_BYTES.div_ceil(3) * 4 {
         return None;
     }
     let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
     let (mac, mut rest) = bytes.split_first_chunk::<MAC_BYTES>()?;
-    if !bool::from(ballots_mac(secret, token, rest).ct_eq(mac)) {
+    if !bool::from(keys.ballots_mac(token, rest).ct_eq(mac)) {
         return None;
     }
     let mut ballots = Vec::new();
@@ -173,15 +195,6 @@ fn read_ballot(bytes: &[u8]) -> Option<(Remembered, &[u8])> {
         code: NonZeroU16::new(u16::from_be_bytes(*code)),
     };
     Some((ballot, rest))
-}
-
-fn voter_mac(secret: &Secret, token: &[u8]) -> [u8; MAC_BYTES] {
-    shortened(secret.sign("cookie.voter", &[token]))
-}
-
-/// Over the voter's token as well: one voter's `ballots` is worth nothing beside another's `voter`.
-fn ballots_mac(secret: &Secret, token: &[u8], ballots: &[u8]) -> [u8; MAC_BYTES] {
-    shortened(secret.sign("cookie.ballots", &[token, ballots]))
 }
 
 fn shortened(mac: [u8; 32]) -> [u8; MAC_BYTES] {
@@ -211,6 +224,10 @@ mod tests {
         Secret::parse(&"x".repeat(32)).unwrap()
     }
 
+    fn keys() -> CookieKeys {
+        CookieKeys::of(&secret())
+    }
+
     fn ballot(poll: &str, choices: u32) -> Remembered {
         let position = Position::new(1_700_000_000_000, 7).unwrap();
         let (poll, code) = (PollId::parse(poll).unwrap(), NonZeroU16::new(u16::try_from(choices / 2).unwrap()));
@@ -220,8 +237,8 @@ mod tests {
     /// Sends back what was set, as a browser does.
     fn returning(browser: &Browser) -> HeaderMap {
         let mut set = HeaderMap::new();
-        browser.set_voter_cookie(&mut set, &secret(), false);
-        browser.set_ballots_cookie(&mut set, &secret(), false);
+        browser.set_voter_cookie(&mut set, &keys(), false);
+        browser.set_ballots_cookie(&mut set, &keys(), false);
         let pairs =
             set.get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap().split(';').next().unwrap());
         let line = pairs.collect::<Vec<_>>().join("; ");
@@ -230,10 +247,10 @@ mod tests {
 
     #[test]
     fn a_browser_is_the_same_voter_when_it_returns_and_remembers_its_ballots() {
-        let mut browser = Browser::of(&HeaderMap::new(), &secret());
+        let mut browser = Browser::of(&HeaderMap::new(), &keys());
         browser.remember(ballot("lunch", 0b101));
         browser.remember(ballot("budget", 0));
-        let back = Browser::of(&returning(&browser), &secret());
+        let back = Browser::of(&returning(&browser), &keys());
         assert!(back.known && !browser.known);
         assert_eq!(back.voter(&secret(), PollId::MAIN, None), browser.voter(&secret(), PollId::MAIN, None));
         assert_eq!(back.ballots, [ballot("budget", 0), ballot("lunch", 0b101)]);
@@ -241,9 +258,9 @@ mod tests {
 
     #[test]
     fn another_voters_ballots_are_not_believed() {
-        let mut mine = Browser::of(&HeaderMap::new(), &secret());
+        let mut mine = Browser::of(&HeaderMap::new(), &keys());
         mine.remember(ballot("lunch", 1));
-        let theirs = Browser::of(&HeaderMap::new(), &secret());
+        let theirs = Browser::of(&HeaderMap::new(), &keys());
         let mixed = {
             let text = |headers: HeaderMap| headers[header::COOKIE].to_str().unwrap().to_owned();
             let (mine, theirs) = (text(returning(&mine)), text(returning(&theirs)));
@@ -251,18 +268,18 @@ mod tests {
             let ballots = mine.split("; ").nth(1).unwrap();
             HeaderMap::from_iter([(header::COOKIE, format!("{voter}; {ballots}").parse().unwrap())])
         };
-        let browser = Browser::of(&mixed, &secret());
+        let browser = Browser::of(&mixed, &keys());
         assert!(browser.known);
         assert_eq!(browser.ballots, []);
     }
 
     #[test]
     fn only_the_latest_polls_are_remembered_and_a_browser_can_hold_the_cookie() {
-        let mut browser = Browser::of(&HeaderMap::new(), &secret());
+        let mut browser = Browser::of(&HeaderMap::new(), &keys());
         for poll in 0..40 {
             browser.remember(ballot(&format!("a-poll-with-a-long-name-of-32-{poll:02}"), 1));
         }
-        let back = Browser::of(&returning(&browser), &secret());
+        let back = Browser::of(&returning(&browser), &keys());
         assert_eq!(back.ballots.len(), MAX_REMEMBERED);
         assert_eq!(back.ballots[0].poll.as_str(), "a-poll-with-a-long-name-of-32-39");
         assert!(returning(&browser)[header::COOKIE].len() < 3_000, "browsers hold 4,096 bytes a cookie");
@@ -271,7 +288,7 @@ mod tests {
     #[test]
     fn a_ballot_of_an_earlier_round_is_not_shown_as_recorded() {
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"])).unwrap();
-        let mut browser = Browser::of(&HeaderMap::new(), &secret());
+        let mut browser = Browser::of(&HeaderMap::new(), &keys());
         browser.remember(ballot("main", 1));
         assert!(browser.recorded(&poll).is_some());
         let reset = poll.after(&domain::PollChange::Reset, true).unwrap();

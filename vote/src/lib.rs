@@ -11,7 +11,6 @@
 
 mod api;
 mod app;
-mod attempts;
 mod body;
 mod booth;
 mod codes;

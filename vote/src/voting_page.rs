@@ -43,13 +43,13 @@ pub(crate) async fn show(
         Err(refusal @ Refusal::Unavailable(_)) => return app.cannot_show(&asked, &refusal),
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
-    let browser = Browser::of(&headers, &app.config.secret);
+    let browser = Browser::of(&headers, &app.cookies);
     let typed = query.as_deref().and_then(typed_code);
     let code = typed.as_deref();
     let view = View { app: &app, asked: &asked, poll: &poll, browser: &browser, headers: &headers, code };
     let mut response = view.page(None, None);
     // Known before it votes, a browser can post twice (an answer lost on the way, two taps) and stay one voter.
-    browser.set_voter_cookie(response.headers_mut(), &app.config.secret, app.is_https());
+    browser.set_voter_cookie(response.headers_mut(), &app.cookies, app.is_https());
     response
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
             return app.refuse(&asked(), &refusal);
         }
     };
-    let mut browser = Browser::of(&parts.headers, &app.config.secret);
+    let mut browser = Browser::of(&parts.headers, &app.cookies);
     let outcome = match &chosen {
         Ok(choices) => {
             let attempt = Attempt { choices: *choices, code: code.as_deref(), from: app.client(&parts) };

@@ -3,11 +3,12 @@
 //! Only for limits. It says nothing about who somebody is, and is neither stored nor logged.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
 
-use http::HeaderMap;
+use axum::extract::ConnectInfo;
+use http::{HeaderMap, request::Parts};
 
 /// The header in which each proxy adds whom it heard from, at the end.
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -66,6 +67,12 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) ->
     client
 }
 
+/// The client's address of a request that came over [`crate::http_server`].
+pub fn of_request(parts: &Parts, trusted: &[Network]) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(NO_PEER, |ConnectInfo(peer)| peer.ip());
+    client_address(peer, &parts.headers, trusted)
+}
+
 /// What is limited together: one IPv4 address, or the network of 64 bits that one IPv6 subscriber has to themselves.
 pub fn limited_together(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -75,7 +82,7 @@ pub fn limited_together(address: IpAddr) -> IpAddr {
 }
 
 /// Stands for a peer that is not known: a request that came over no connection.
-pub const NO_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const NO_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod assets;
+pub mod attempts;
 pub mod client_address;
 pub mod counterpart;
 pub mod first_poll;
@@ -12,6 +13,7 @@ pub mod http_metrics;
 pub mod http_server;
 pub mod language;
 pub mod language_switch;
+pub mod organiser;
 pub mod pages;
 pub mod problem;
 pub mod qr;

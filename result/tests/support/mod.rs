@@ -47,6 +47,7 @@ pub(crate) fn config() -> Config {
     Config {
         secret: secret(),
         organiser_token: Some(ORGANISER_TOKEN.to_owned().into()),
+        trusted_proxies: Vec::new(),
         vote: Counterpart::Fixed("https://vote.example.org".parse().unwrap()),
         result_url: None,
         allowed_origins: vec!["https://slides.example.com".parse().unwrap()],

@@ -71,7 +71,7 @@ async fn put(app: &App, id: PollId, attempt: Attempt<'_>, headers: &HeaderMap) -
         Ok(poll) => poll,
         Err(refusal) => return refusal.problem().into_response(),
     };
-    let mut browser = Browser::of(headers, &app.config.secret);
+    let mut browser = Browser::of(headers, &app.cookies);
     let mut response = match booth::cast(app, &poll, &mut browser, attempt).await {
         Ok(recorded) => {
             let receipt = Receipt { position: recorded.position, voter: recorded.voter };

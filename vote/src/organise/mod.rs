@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `token`, `session`, `sign_in` | who is let in, and for how long |
+//! | `session`, `sign_in` | who is let in, and for how long |
 //! | `polls_page`, `poll_form` | the list of polls, creating one, rewriting one |
 //! | `poll_page`, `changes` | running one poll |
 //! | `sheet`, `share` | voting codes to print; addresses to hand out |
@@ -18,7 +18,6 @@ pub(crate) mod share;
 pub(crate) mod sheet;
 mod sign_in;
 pub(crate) mod texts;
-pub(crate) mod token;
 
 use std::sync::Arc;
 

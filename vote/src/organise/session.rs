@@ -33,7 +33,7 @@ const COOKIE_BYTES: usize = 8 + MAC_BYTES;
 /// Middleware: lets pass who is signed in. Others are led to the sign-in page, and what they posted is not done.
 pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let asked = Asked::of(request.uri(), request.headers());
-    if app.config.organiser_token.is_none() {
+    if app.organiser.reveal().is_none() {
         return app.refuse(&asked, &Refusal::NoOrganiser);
     }
     if is_signed_in(&app, request.headers()) {
@@ -50,15 +50,15 @@ pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request
 
 /// Whether the request comes with a session that still lasts.
 pub(crate) fn is_signed_in(app: &App, headers: &HeaderMap) -> bool {
-    let Some(token) = &app.config.organiser_token else { return false };
+    let Some(token) = app.organiser.reveal() else { return false };
     let now = service::now_millis();
-    cookies(headers, COOKIE).any(|value| is_valid(value, &app.config.secret, token.reveal(), now))
+    cookies(headers, COOKIE).any(|value| is_valid(value, &app.config.secret, token, now))
 }
 
 /// Begins a session.
 pub(crate) fn begin(app: &App, headers: &mut HeaderMap) {
-    let Some(token) = &app.config.organiser_token else { return };
-    let value = issue(&app.config.secret, token.reveal(), service::now_millis());
+    let Some(token) = app.organiser.reveal() else { return };
+    let value = issue(&app.config.secret, token, service::now_millis());
     set_cookie(app, headers, &value, VALID_SECONDS);
 }
 

@@ -8,11 +8,9 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::context;
+use service::organiser::NotOrganiser;
 
-use super::{
-    session,
-    token::{self, TokenRefused},
-};
+use super::session;
 use crate::{
     app::{App, Asked},
     body,
@@ -25,7 +23,7 @@ use crate::{
 pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let asked = Asked::of(&parts.uri, &parts.headers);
-    if app.config.organiser_token.is_none() {
+    if app.organiser.reveal().is_none() {
         return app.refuse(&asked, &Refusal::NoOrganiser);
     }
     let query = query.unwrap_or_default();
@@ -73,16 +71,18 @@ pub(crate) async fn back() -> Redirect {
 }
 
 fn try_token(app: &App, asked: &Asked, sent: &str, to: &str, address: std::net::IpAddr) -> Response {
-    match token::check(app, sent.trim(), address) {
+    match app.organiser.check(sent.trim(), address) {
         Ok(()) => {
             tracing::info!("the organiser signed in");
             let mut response = Redirect::to(to).into_response();
             session::begin(app, response.headers_mut());
             response
         }
-        Err(TokenRefused::NoOrganiser) => app.refuse(asked, &Refusal::NoOrganiser),
-        Err(TokenRefused::Wrong) => page(app, asked, to, Some((StatusCode::FORBIDDEN, "sign-in.wrong", 0))),
-        Err(TokenRefused::TooMany(seconds)) => {
+        Err(NotOrganiser::NoOrganiser) => app.refuse(asked, &Refusal::NoOrganiser),
+        Err(NotOrganiser::WrongToken | NotOrganiser::NoToken) => {
+            page(app, asked, to, Some((StatusCode::FORBIDDEN, "sign-in.wrong", 0)))
+        }
+        Err(NotOrganiser::TooMany(seconds)) => {
             let mut response = page(app, asked, to, Some((StatusCode::TOO_MANY_REQUESTS, "too-many-tries", seconds)));
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             response

@@ -14,22 +14,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use service::client_address::limited_together;
+use crate::client_address::limited_together;
 
 /// How many addresses, and how many things that are guessed at, are remembered at most.
 const MAX_REMEMBERED: usize = 8_192;
 
 /// How many wrong attempts are let pass.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
+pub struct Budget {
     /// At once.
-    pub(crate) burst: u32,
+    pub burst: u32,
     /// And then one more each time this has passed.
-    pub(crate) each: Duration,
+    pub each: Duration,
 }
 
 /// Wrong attempts at things named by `S`: the polls that codes are for, or the one way in for organisers.
-pub(crate) struct Attempts<S> {
+pub struct Attempts<S> {
     address: Budget,
     all: Budget,
     debts: Mutex<Debts<S>>,
@@ -43,23 +43,23 @@ struct Debts<S> {
 
 /// Too much was wrong; so long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooMany(pub(crate) Duration);
+pub struct TooMany(pub Duration);
 
 impl TooMany {
     /// In whole seconds, at least one.
-    pub(crate) fn seconds(self) -> u32 {
+    pub fn seconds(self) -> u32 {
         u32::try_from(self.0.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
     }
 }
 
 impl<S: Copy + Eq + Hash> Attempts<S> {
     /// Budgets for one address and for all together.
-    pub(crate) fn new(address: Budget, all: Budget) -> Self {
+    pub fn new(address: Budget, all: Budget) -> Self {
         Self { address, all, debts: Mutex::new(Debts { addresses: HashMap::new(), all: HashMap::new() }) }
     }
 
     /// Whether an attempt from `address` is let in now.
-    pub(crate) fn admit(&self, subject: S, address: IpAddr, now: Instant) -> Result<(), TooMany> {
+    pub fn admit(&self, subject: S, address: IpAddr, now: Instant) -> Result<(), TooMany> {
         let debts = self.lock();
         let own = debts.addresses.get(&(subject, limited_together(address))).copied().filter(|until| *until > now);
         let Some(own) = own else { return Ok(()) };
@@ -69,7 +69,7 @@ impl<S: Copy + Eq + Hash> Attempts<S> {
     }
 
     /// Notes a wrong attempt.
-    pub(crate) fn wrong(&self, subject: S, address: IpAddr, now: Instant) {
+    pub fn wrong(&self, subject: S, address: IpAddr, now: Instant) {
         let mut debts = self.lock();
         add(&mut debts.addresses, (subject, limited_together(address)), self.address, now);
         add(&mut debts.all, subject, self.all, now);

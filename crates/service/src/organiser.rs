@@ -1,0 +1,150 @@
+//! Who the organiser is: whoever knows the organiser's token. Both hosts ask for it, and limit guessing alike.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use axum::response::{IntoResponse, Response};
+use domain::{Secret, Signer};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    attempts::{Attempts, Budget},
+    problem::Problem,
+    settings::Hidden,
+};
+
+/// Wrong tokens from one address.
+const WRONG_TOKENS: Budget = Budget { burst: 8, each: Duration::from_secs(10) };
+/// Wrong tokens in all.
+const WRONG_TOKENS_IN_ALL: Budget = Budget { burst: 100, each: Duration::from_secs(1) };
+
+/// The organiser's token, and how many wrong ones were sent lately.
+pub struct OrganiserToken {
+    token: Option<Hidden>,
+    signer: Signer,
+    attempts: Attempts<()>,
+}
+
+/// Why a text does not open the organiser's door. As an answer it is a problem of the API (RFC 9457, RFC 6750).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotOrganiser {
+    /// This installation has no organiser.
+    NoOrganiser,
+    /// No token was sent.
+    NoToken,
+    /// It is another text.
+    WrongToken,
+    /// Too many were wrong; so many seconds to wait. Whether this one was right was not looked at.
+    TooMany(u32),
+}
+
+impl OrganiserToken {
+    /// The token of this installation; `None` if it has no organiser.
+    pub fn new(token: Option<Hidden>, secret: &Secret) -> Self {
+        let attempts = Attempts::new(WRONG_TOKENS, WRONG_TOKENS_IN_ALL);
+        Self { token, signer: secret.signer("organiser.token"), attempts }
+    }
+
+    /// The token itself, to derive sessions from; `None` if there is no organiser.
+    pub fn reveal(&self) -> Option<&str> {
+        self.token.as_ref().map(Hidden::reveal)
+    }
+
+    /// Whether `sent` from `address` is the token. A few wrong ones are let pass, then each takes its time.
+    pub fn check(&self, sent: &str, address: IpAddr) -> Result<(), NotOrganiser> {
+        let token = self.reveal().ok_or(NotOrganiser::NoOrganiser)?;
+        let now = Instant::now();
+        self.attempts.admit((), address, now).map_err(|wait| NotOrganiser::TooMany(wait.seconds()))?;
+        // Compared as signatures, so that the time tells neither the token nor its length.
+        let signed = |text: &str| self.signer.sign(&[text.as_bytes()]);
+        if bool::from(signed(token).ct_eq(&signed(sent))) {
+            return Ok(());
+        }
+        self.attempts.wrong((), address, now);
+        tracing::warn!("a wrong organiser's token was sent");
+        Err(NotOrganiser::WrongToken)
+    }
+}
+
+/// The bearer token of a request (RFC 6750). One that is empty or no text is a wrong one; other schemes are not ours
+/// to judge.
+pub fn bearer_token(headers: &HeaderMap) -> Option<String> {
+    let value = String::from_utf8_lossy(headers.get(header::AUTHORIZATION)?.as_bytes());
+    let (scheme, token) = value.split_once(' ').unwrap_or((&value, ""));
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim().to_owned())
+}
+
+impl IntoResponse for NotOrganiser {
+    fn into_response(self) -> Response {
+        let (detail, challenge) = match self {
+            Self::NoOrganiser => {
+                let detail = "this installation has no organiser: ORGANISER_TOKEN is not set";
+                return Problem::new(StatusCode::FORBIDDEN, "no-organiser", detail).into_response();
+            }
+            Self::TooMany(seconds) => {
+                let detail = format!("too many tries; wait {seconds} seconds");
+                let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", detail);
+                return problem.retry_after(seconds).into_response();
+            }
+            Self::NoToken => ("the organiser's bearer token is needed", "Bearer realm=\"scrutin\""),
+            Self::WrongToken => {
+                ("this is not the organiser's token", "Bearer realm=\"scrutin\", error=\"invalid_token\"")
+            }
+        };
+        let mut response = Problem::new(StatusCode::UNAUTHORIZED, "not-organiser", detail).into_response();
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "the-organisers-token";
+
+    fn door(token: Option<&str>) -> OrganiserToken {
+        OrganiserToken::new(token.map(|token| token.to_owned().into()), &Secret::parse(&"x".repeat(32)).unwrap())
+    }
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn only_the_token_itself_is_right_and_without_one_nothing_is() {
+        let closed = door(None);
+        assert_eq!(closed.check("", address(1)), Err(NotOrganiser::NoOrganiser));
+        let door = door(Some(TOKEN));
+        assert_eq!(door.check(TOKEN, address(1)), Ok(()));
+        for wrong in ["", "the-organisers-tokem", "the-organisers-token ", "the-organisers"] {
+            assert_eq!(door.check(wrong, address(1)), Err(NotOrganiser::WrongToken), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_guesses_waits_even_with_the_right_one_and_others_do_not() {
+        let door = door(Some(TOKEN));
+        for _ in 0..8 {
+            assert_eq!(door.check("guess", address(1)), Err(NotOrganiser::WrongToken));
+        }
+        assert!(matches!(door.check(TOKEN, address(1)), Err(NotOrganiser::TooMany(seconds)) if seconds > 0));
+        assert_eq!(door.check(TOKEN, address(2)), Ok(()));
+    }
+
+    #[test]
+    fn a_bearer_token_is_found_whatever_the_case_of_its_scheme() {
+        let sent = |value: &[u8]| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            bearer_token(&HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
+        };
+        assert_eq!(sent(b"bearer  abc ").as_deref(), Some("abc"));
+        assert_eq!(sent(b"Bearer").as_deref(), Some(""), "a wrong one, not none");
+        assert_eq!(sent(b"Bearer \xff\xfe").as_deref(), Some("\u{fffd}\u{fffd}"));
+        assert_eq!(sent(b"Basic abc"), None);
+        assert_eq!(bearer_token(&HeaderMap::new()), None);
+    }
+}
