@@ -3,6 +3,7 @@
 //! It only wires; what a ballot is worth is decided elsewhere.
 
 mod data_dir;
+mod export;
 mod greeting;
 mod settings;
 
@@ -40,6 +41,7 @@ async fn main() -> Result<ExitCode> {
             let agrees = recount::report(&audit, &mut std::io::stdout().lock())?;
             Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Some(Command::Export { file }) => export::export(&data_dir, &file).await,
         None => {
             let first_poll = serving.first_poll.poll().unwrap_or_else(|line| fail("scrutin", &line));
             telemetry::log(&serving.log).unwrap_or_else(|error| fail("scrutin", &error.to_string()));

@@ -29,6 +29,11 @@ pub(crate) struct Settings {
 pub(crate) enum Command {
     /// Count all ballots again, compare with the tallies, and print both; exit code 1 on a difference
     Recount,
+    /// Write everything that the ledger holds to a file, for `worker import` of the services on Redis and PostgreSQL
+    Export {
+        /// The file, which must not be there yet; `-` is standard output
+        file: PathBuf,
+    },
 }
 
 /// How it serves.

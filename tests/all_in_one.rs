@@ -1,50 +1,13 @@
 //! The one binary: starts with nothing, keeps every acknowledged ballot whatever happens to it, stops cleanly.
 
-use std::{fs, net::SocketAddr, path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
-use reqwest::StatusCode;
 use testkit::{
     address,
+    all_in_one::AllInOne,
     crowd::{self, Crowd},
-    programs::{self, Program},
-    wait,
+    programs,
 };
-
-struct AllInOne {
-    program: Program,
-    vote: SocketAddr,
-    result: SocketAddr,
-}
-
-impl AllInOne {
-    async fn start(data: &Path) -> Self {
-        let (vote, result) = (address::free(), address::free());
-        let environment = [
-            ("VOTE_ADDR", vote.to_string()),
-            ("RESULT_ADDR", result.to_string()),
-            ("DATA_DIR", data.display().to_string()),
-        ];
-        let started = Self { program: Program::start("scrutin", &[], environment), vote, result };
-        started.serves().await;
-        started
-    }
-
-    async fn serves(&self) {
-        wait::until_true("the all-in-one to serve", || async {
-            let vote = reqwest::get(self.vote_url()).await.is_ok_and(|answer| answer.status() == StatusCode::OK);
-            vote && reqwest::get(self.result_url()).await.is_ok_and(|answer| answer.status() == StatusCode::OK)
-        })
-        .await;
-    }
-
-    fn vote_url(&self) -> String {
-        format!("http://{}", self.vote)
-    }
-
-    fn result_url(&self) -> String {
-        format!("http://{}", self.result)
-    }
-}
 
 #[tokio::test]
 async fn it_starts_with_nothing_and_says_where_it_is() {

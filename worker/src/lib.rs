@@ -25,6 +25,7 @@ mod attach;
 mod counting;
 mod figures;
 mod health;
+mod import;
 mod lag;
 mod outage;
 pub mod settings;
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use figures::describe as describe_metrics;
 pub use health::Health;
+pub use import::{ImportError, import};
 
 /// What all tellers of a worker go by.
 #[derive(Clone, Debug)]

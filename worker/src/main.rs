@@ -1,6 +1,14 @@
 //! The program `worker`: wires the tellers to the log on Redis and the ledger on PostgreSQL. Nothing is decided here.
 
-use std::{fmt::Display, process::ExitCode, str::FromStr, sync::Arc};
+use std::{
+    fmt::Display,
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
+    process::ExitCode,
+    str::FromStr,
+    sync::Arc,
+};
 
 use anyhow::Context;
 use domain::Scoreboard;
@@ -22,15 +30,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let settings: Settings = parse();
-    match settings.command {
-        None => count(settings).await,
+    match &settings.command {
+        None => count(&settings).await,
         Some(Command::Recount) => recount(&settings).await,
+        Some(Command::Import { file }) => import(&settings, file).await,
         Some(Command::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
     }
 }
 
 /// Counts until told to stop.
-async fn count(settings: Settings) -> anyhow::Result<ExitCode> {
+async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let redis: RedisUrl = address("REDIS_URL", &settings.redis_url);
     let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
     let rules: Rules = settings.rules().unwrap_or_else(|line| fail("worker", &line));
@@ -57,8 +66,33 @@ async fn count(settings: Settings) -> anyhow::Result<ExitCode> {
 async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
     let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
     let audit = PostgresScoreboard::new(database).audit().await?;
-    let agrees = recount::report(&audit, &mut std::io::stdout().lock())?;
+    let agrees = recount::report(&audit, &mut io::stdout().lock())?;
     Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Counts a file into the empty ledger; success if the ledger then holds what the file says.
+async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
+    let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
+    telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
+    let input: Box<dyn BufRead> = if file == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(file).with_context(|| file.display().to_string())?))
+    };
+    let ledgers = PostgresLedgers::new(database.clone());
+    let batch_entries = usize::from(settings.batch_entries);
+    let (entries, figures) = scrutin_worker::import(input, &ledgers, settings.partitions, batch_entries).await?;
+    let audit = PostgresScoreboard::new(database).audit().await?;
+    let mut out = io::stdout().lock();
+    let agrees = recount::report(&audit, &mut out)?;
+    let missing = figures.iter().filter(|(poll, figures)| !audit.holds(*poll, figures)).map(|(poll, _)| poll.as_str());
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        writeln!(out, "{entries} entries: all that the file says is counted")?;
+    } else {
+        writeln!(out, "{entries} entries, and the ledger does not hold what the file says of {}", missing.join(", "))?;
+    }
+    Ok(if agrees && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Reads the address of a server, or ends the program with a line that names the key and not the address.

@@ -1,6 +1,6 @@
 //! The settings of the worker: flags and environment, read once.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
 use domain::Partitions;
@@ -49,10 +49,16 @@ pub struct Settings {
 }
 
 /// What else the program does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Count all ballots in the ledger again and compare with the figures kept: exit code 0 if they agree, 1 if not
     Recount,
+    /// Count a file that `scrutin export` wrote into an empty ledger, before the first worker starts: exit code 0 if the
+    /// ledger then holds what the file says
+    Import {
+        /// The file; `-` is standard input
+        file: PathBuf,
+    },
     /// Ask the worker on this machine whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck,
 }

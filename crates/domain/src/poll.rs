@@ -261,6 +261,13 @@ impl Poll {
         self.round.saturating_sub(1).max(1)
     }
 
+    /// The poll as it was before the reset that began its present round, as far as ballots are concerned; `None` in
+    /// the first round.
+    pub fn before_reset(&self) -> Option<Self> {
+        let round = self.round.checked_sub(1).filter(|round| *round > 0)?;
+        Some(Self { round, ..self.clone() })
+    }
+
     /// Whether a ballot with these choices can be cast in this poll.
     pub fn check(&self, choices: Choices) -> Result<(), ChoicesError> {
         if let Some(unknown) = choices.indices().find(|&index| index >= self.options().len()) {

@@ -52,3 +52,10 @@ pub struct Audit {
     /// Entries that were set aside because they could not be counted.
     pub rejected: u64,
 }
+
+impl Audit {
+    /// Whether the ballots of this poll, counted again, come to these figures.
+    pub fn holds(&self, poll: PollId, figures: &Figures) -> bool {
+        self.polls.iter().any(|recount| recount.poll == poll && recount.recounted == *figures)
+    }
+}

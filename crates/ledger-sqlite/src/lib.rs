@@ -11,6 +11,7 @@
 mod apply;
 mod ballot_box;
 mod casting;
+mod entries;
 mod leading;
 mod migrations;
 mod movements;

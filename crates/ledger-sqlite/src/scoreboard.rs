@@ -1,16 +1,17 @@
 //! The scoreboard on SQLite: what `result` reads, and the recount.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable, VoterId,
+    Audit, CurrentBallot, Entry, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable,
+    VoterId,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 use tokio::{sync::Semaphore, time::sleep};
 
 use crate::{
-    OpenError,
+    OpenError, entries,
     movements::Movements,
     opening,
     readers::Readers,
@@ -47,6 +48,25 @@ impl SqliteScoreboard {
 
     pub(crate) fn new(readers: Arc<Readers>, movements: Option<Arc<Movements>>) -> Self {
         Self { readers, movements, auditing: Semaphore::new(1) }
+    }
+}
+
+impl SqliteScoreboard {
+    /// Hands every entry of the log to `take`, in order, as a log that counts to what the ledger holds; and then tells
+    /// what that is, counted again from the ballots. All of it is of one moment.
+    ///
+    /// The ledger keeps ballots and not each change of a poll, so of a poll there are one or two entries: as it is now,
+    /// and before that as it was in the round before.
+    pub async fn entries(
+        &self,
+        mut take: impl FnMut(Entry) -> io::Result<()> + Send + 'static,
+    ) -> Result<Audit, Unavailable> {
+        let _turn = self.auditing.acquire().await.expect("the semaphore is never closed");
+        let read = move |conn: &Connection| {
+            entries::each(conn, &mut take)?;
+            recount::audit(conn)
+        };
+        self.readers.read("reading everything", AUDIT_WITHIN, read).await
     }
 }
 

@@ -14,6 +14,9 @@ pub(crate) enum StoreError {
     /// The file holds something that no release wrote, or misses something that each writes.
     #[error("the ledger is damaged: {0}")]
     Data(String),
+    /// Whoever takes what is read failed.
+    #[error(transparent)]
+    Taker(#[from] std::io::Error),
     /// A later position can't be given out: the clock stands beyond the year 2248.
     #[error("the log has no positions left")]
     NoPositionLeft,

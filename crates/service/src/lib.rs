@@ -13,6 +13,7 @@ pub mod http_metrics;
 pub mod http_server;
 pub mod language;
 pub mod language_switch;
+pub mod log_file;
 pub mod organiser;
 pub mod pages;
 pub mod problem;

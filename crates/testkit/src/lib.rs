@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, reason = "a failing test says what its programs said")]
 
 pub mod address;
+pub mod all_in_one;
 pub mod browser;
 pub mod crowd;
 pub mod ledger_contract;

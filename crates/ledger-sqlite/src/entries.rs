@@ -1,0 +1,59 @@
+//! The ledger as a log again: the polls and every ballot, in the order of their positions.
+
+use std::io;
+
+use domain::{Ballot, Entry, Event, Poll, PollId, Position};
+use rusqlite::Connection;
+
+use crate::store::{self, StoreError, choices, position, voter};
+
+/// Hands every entry to `take`. One transaction of the caller makes it one moment.
+pub(crate) fn each(conn: &Connection, take: &mut dyn FnMut(Entry) -> io::Result<()>) -> Result<(), StoreError> {
+    let mut polls = poll_entries(conn)?.into_iter().peekable();
+    // SQLite sorts in a file of its own where they are many.
+    let mut select = conn.prepare(
+        "SELECT p.id, b.voter, b.position, b.choices FROM ballots b JOIN polls p ON p.number = b.poll
+         ORDER BY b.position",
+    )?;
+    let mut rows = select.query(())?;
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        let poll = PollId::parse(&id).map_err(|error| StoreError::Data(format!("a poll {id:?}: {error}")))?;
+        let ballot = Ballot { poll, voter: voter(row, 1)?, choices: choices(row, 3)? };
+        let position = position(row, 2)?;
+        while let Some(entry) = polls.next_if(|entry| entry.position < position) {
+            take(entry)?;
+        }
+        take(Entry { position, event: Ok(Event::Ballot(ballot)) })?;
+    }
+    polls.try_for_each(|entry| take(entry).map_err(StoreError::from))
+}
+
+/// Each poll as it is now, where its round began; and, where that was a reset, before all ballots as it was until then.
+fn poll_entries(conn: &Connection) -> Result<Vec<Entry>, StoreError> {
+    let mut entries = Vec::new();
+    let mut sequence = 0;
+    let mut before_all = |entries: &mut Vec<Entry>, poll| {
+        sequence += 1;
+        let first = Position::new(0, sequence).ok_or_else(|| StoreError::Data(format!("{sequence} polls")))?;
+        entries.push(entry(first, poll));
+        Ok::<_, StoreError>(())
+    };
+    for stored in store::polls(conn, None)? {
+        let (poll, since) = (stored.poll, stored.since);
+        if let Some(before) = poll.before_reset() {
+            before_all(&mut entries, before)?;
+        }
+        if since == Position::ZERO {
+            before_all(&mut entries, poll)?;
+        } else {
+            entries.push(entry(since, poll));
+        }
+    }
+    entries.sort_unstable_by_key(|entry| entry.position);
+    Ok(entries)
+}
+
+fn entry(position: Position, poll: Poll) -> Entry {
+    Entry { position, event: Ok(Event::Poll(Box::new(poll))) }
+}

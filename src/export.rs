@@ -1,0 +1,44 @@
+//! The `export` command: everything that the ledger holds, as a log in a file.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context, Result};
+use ledger_sqlite::SqliteScoreboard;
+use service::log_file::LogWriter;
+
+/// Writes the ledger below `data_dir` to `file`, or to standard output for `-`. It may be served meanwhile; what is cast
+/// later is not in the file.
+#[expect(clippy::print_stderr, reason = "the command's report; standard output may be the file")]
+pub(crate) async fn export(data_dir: &Path, file: &Path) -> Result<ExitCode> {
+    let ledger = SqliteScoreboard::open(&data_dir.join("scrutin.db"))?;
+    let writer = Arc::new(Mutex::new(LogWriter::begin(create(file)?)?));
+    let taker = Arc::clone(&writer);
+    let take = move |entry| taker.lock().unwrap_or_else(PoisonError::into_inner).entry(&entry);
+    let audit = ledger.entries(take).await?;
+    let writer = Arc::into_inner(writer).context("the ledger is still being read")?;
+    let figures = audit.polls.into_iter().map(|recount| (recount.poll, recount.recounted));
+    let entries = writer.into_inner().unwrap_or_else(PoisonError::into_inner).end(figures)?;
+    eprintln!(
+        "{entries} entries written. Next: worker import, with SECRET_KEY as in {}",
+        data_dir.join("secret-key").display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A new file for its owner only: it says what each pseudonym chose.
+fn create(file: &Path) -> Result<BufWriter<Box<dyn Write + Send>>> {
+    let out: Box<dyn Write + Send> = if file == Path::new("-") {
+        Box::new(io::stdout())
+    } else {
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+        Box::new(opened.with_context(|| file.display().to_string())?)
+    };
+    Ok(BufWriter::new(out))
+}
