@@ -46,6 +46,7 @@ async fn main() -> Result<ExitCode> {
             let first_poll = serving.first_poll.poll().unwrap_or_else(|line| fail("scrutin", &line));
             telemetry::log(&serving.log).unwrap_or_else(|error| fail("scrutin", &error.to_string()));
             serve(DataDir::open(&data_dir)?, serving, first_poll).await?;
+            telemetry::end();
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -55,5 +55,6 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     http_server::serve(listener, router, shutdown).await?;
     running.closed().await;
     tracing::info!("result.stopped");
+    telemetry::end();
     Ok(ExitCode::SUCCESS)
 }

@@ -50,5 +50,6 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     tracing::info!(listen.addr = %listener.local_addr()?, redis = ?redis, partitions = settings.partitions.count(), "vote.started");
     http_server::serve(listener, router, shutdown).await?;
     tracing::info!("vote.stopped");
+    telemetry::end();
     Ok(ExitCode::SUCCESS)
 }

@@ -9,6 +9,7 @@ use std::{convert::Infallible, time::Duration};
 use domain::{Applied, Entry, Ledger, Log, LogId, Page, Position};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     asking::{PATIENCE, Stop, ask_ledger, ask_log},
@@ -112,7 +113,8 @@ async fn apply(
         return Ok(None);
     }
     let (entries, begun) = (batch.len(), Instant::now());
-    let applied = ask_ledger(duty, PATIENCE, "counting a batch", ledger.apply(batch)).await?;
+    let span = tracing::trace_span!(target: service::traces::TARGET, "ledger.apply", entries);
+    let applied = ask_ledger(duty, PATIENCE, "counting a batch", ledger.apply(batch).instrument(span)).await?;
     figures.batch(entries, &applied, begun.elapsed());
     Ok(Some(applied))
 }

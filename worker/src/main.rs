@@ -59,6 +59,7 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let open_log = |partition| Box::new(RedisLog::new(&redis, partition)) as _;
     scrutin_worker::run(rules, ledgers, open_log, health, shutdown).await;
     tracing::info!("worker.stopped");
+    telemetry::end();
     Ok(ExitCode::SUCCESS)
 }
 

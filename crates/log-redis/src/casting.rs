@@ -13,6 +13,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     time::Instant,
 };
+use tracing::Instrument;
 
 use crate::{
     keys::Keys,
@@ -82,10 +83,13 @@ async fn send_as_they_come(mut queue: mpsc::Receiver<Waiting>, link: Arc<Link>, 
         }
         let taken = still_in_time(taken);
         let (link, keys) = (Arc::clone(&link), Arc::clone(&keys));
-        tokio::spawn(async move {
+        // For traces (`service::traces`); nobody listens otherwise.
+        let span = tracing::trace_span!(target: "scrutin::trace", "log.cast", ballots = taken.len());
+        let sent = async move {
             send(&link, &keys, taken).await;
             drop(sending);
-        });
+        };
+        tokio::spawn(sent.instrument(span));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rate, errors and duration of each route.
+//! Rate, errors and duration of each route; and a span of each request, where traces are sent.
 
 use std::{
     collections::HashMap,
@@ -13,6 +13,9 @@ use axum::{
 };
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
+use tracing::{Instrument, Span};
+
+use crate::traces;
 
 /// The series of each route, by method and status. They are kept, because to make their names anew for each
 /// request costs more than to count it.
@@ -34,10 +37,18 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let method = known(request.method());
-    let response = next.run(request).await;
-    let series = series(path.as_ref().map_or("none", MatchedPath::as_str), (method, response.status()));
+    let route = path.as_ref().map_or("none", MatchedPath::as_str);
+    let span = traces::of_request(&request, method, route);
+    let response = if span.is_disabled() { next.run(request).await } else { traced(span, request, next).await };
+    let series = series(route, (method, response.status()));
     series.requests.increment(1);
     series.duration_seconds.record(begun.elapsed());
+    response
+}
+
+async fn traced(span: Span, request: Request, next: Next) -> Response {
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
     response
 }
 

@@ -22,6 +22,7 @@ pub mod recount;
 pub mod settings;
 pub mod signed_link;
 pub mod telemetry;
+pub mod traces;
 
 /// The name of the machine or container that answers, as shown in the pages' footer.
 pub fn instance() -> String {

@@ -1,9 +1,9 @@
-//! Logs and metrics of a service.
+//! Logs and metrics of a service, and traces where they are built in.
 
 use std::{io::IsTerminal, time::Duration};
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, filter::ParseError};
+use tracing_subscriber::{EnvFilter, Layer, filter::ParseError, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Upper bounds of the histograms of durations, in seconds: from half a millisecond to ten seconds.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -21,18 +21,47 @@ pub enum TelemetryError {
     /// The metrics recorder was installed already.
     #[error("metrics: {0}")]
     Metrics(#[from] BuildError),
+    /// Traces can't be sent.
+    #[cfg(feature = "otel")]
+    #[error(transparent)]
+    Traces(#[from] crate::traces::TracesError),
 }
 
 /// Begins to log, to standard output: text on a terminal, one JSON object a line elsewhere.
+///
+/// With the feature `otel` it also begins to send traces, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; see [`crate::traces`].
 pub fn log(filter: &str) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder().parse(filter)?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
-    if std::io::stdout().is_terminal() {
-        subscriber.with_target(false).init();
+    let lines = if std::io::stdout().is_terminal() {
+        fmt::layer().with_target(false).boxed()
     } else {
-        subscriber.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
-    }
+        fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+    };
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
+    #[cfg(feature = "otel")]
+    let subscriber = subscriber.with(traces()?);
+    subscriber.init();
     Ok(())
+}
+
+/// The layer for traces, under the name of `OTEL_SERVICE_NAME` or of the program.
+#[cfg(feature = "otel")]
+fn traces<S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>>()
+-> Result<Option<impl Layer<S>>, TelemetryError> {
+    use std::env;
+
+    if env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none_or(|endpoint| endpoint.is_empty()) {
+        return Ok(None);
+    }
+    let program = || Some(env::current_exe().ok()?.file_name()?.to_string_lossy().into_owned());
+    let name = env::var("OTEL_SERVICE_NAME").ok().or_else(program).unwrap_or_else(|| "scrutin".into());
+    Ok(Some(crate::traces::start(name, None)?))
+}
+
+/// Sends what is still to be sent. The last thing that a program does.
+pub fn end() {
+    #[cfg(feature = "otel")]
+    crate::traces::end();
 }
 
 /// Begins to gather metrics. The handle renders them for `/metrics`. Must be called within a Tokio runtime.
