@@ -1,8 +1,8 @@
 # All images at once, for both architectures, under one prefix:
 #
-#     REGISTRY=me docker buildx bake --push              # me/vote, me/worker, me/result, me/proxy, :latest and :$TAG
+#     REGISTRY=me docker buildx bake --push              # me/vote, worker, result, crowd, proxy: :latest and :$TAG
 #     docker buildx bake --load --set '*.platform='      # only for this machine
-#     docker buildx bake dependencies                    # only what the three share
+#     docker buildx bake dependencies                    # only what they share
 #
 # Two architectures need a builder that has both (native nodes, or QEMU) and a driver that can hold them
 # (`docker buildx create --use`).
@@ -15,14 +15,14 @@ function "names" {
   result = ["${REGISTRY}/${service}:${TAG}", "${REGISTRY}/${service}:latest"]
 }
 
-group "default" { targets = ["vote", "worker", "result", "proxy"] }
+group "default" { targets = ["vote", "worker", "result", "crowd", "proxy"] }
 
 target "platforms" { platforms = ["linux/amd64", "linux/arm64"] }
 
 target "service" {
   name       = service
   inherits   = ["platforms"]
-  matrix     = { service = ["vote", "worker", "result"] }
+  matrix     = { service = ["vote", "worker", "result", "crowd"] }
   context    = "."
   dockerfile = "${service}/Dockerfile"
   target     = "release"

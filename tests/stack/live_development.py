@@ -3,6 +3,7 @@
 import re
 import unittest
 
+import engine
 import stack
 from engine import ask, wait
 from stack import CLONE, DEVELOPMENT, PROXY, RESULT, VOTE
@@ -32,6 +33,7 @@ class DevelopmentStack(unittest.TestCase):
     def test_asking_for_vote_brings_all_that_it_needs(self):
         DEVELOPMENT.compose("up", "--detach", "--wait", "vote")
         self.assertEqual(DEVELOPMENT.running(), {"vote", "proxy", "worker", "redis", "db"})
+        ask(VOTE)  # at once: healthy means that there is a server
         wait("a ballot", lambda: stack.vote("a").status == 303)
 
     def test_asking_for_result_brings_all_that_it_needs(self):
@@ -76,6 +78,23 @@ class DevelopmentStack(unittest.TestCase):
         for service, place in [("redis", "/data"), ("db", "/var/lib/postgresql/data")]:
             mounts = {m["Destination"]: m for m in DEVELOPMENT.container(service)["Mounts"]}
             self.assertEqual((mounts[place]["Type"], mounts[place]["Name"]), ("volume", f"{stack.PROJECT}_{service}"))
+
+    def test_every_command_of_the_page_on_the_brief_works_as_written(self):
+        page = (CLONE / "docs/sujet.md").read_text()
+        rows = page[page.index("## Compose"):page.index("## Kubernetes")]
+        commands = re.findall(r"\| `([^`]+)` \|$", rows, re.MULTILINE)
+        self.assertGreaterEqual(len(commands), 20)
+        for command in commands:
+            with self.subTest(command=command):
+                # The project has another name here. 28: curl was told to hang up on the WebSocket after a moment.
+                here = command.replace("scrutin_", f"{stack.PROJECT}_")
+                done = engine.run("bash", "-ec", here, cwd=CLONE, env=stack.ENVIRONMENT, check=False, timeout=600,
+                                  errors="replace")
+                self.assertIn(done.returncode, [0, 28] if "websocket" in command else [0], done.stdout + done.stderr)
+                self.assertTrue(done.stdout or done.stderr)
+                if "curl" in command:
+                    status = "101" if "websocket" in command else "421" if "ailleurs" in command else None
+                    self.assertIn(f"HTTP/1.1 {status}" if status else 'name="vote"', done.stdout)
 
     def test_redis_and_db_are_watched_by_the_scripts_of_the_brief(self):
         for service, script in [("redis", "redis.sh"), ("db", "postgres.sh")]:

@@ -4,7 +4,10 @@ The services are two more nginx that answer with what they were asked. Needs the
 """
 
 import http.client
+import os
+import re
 import socket
+import tempfile
 import unittest
 
 import engine
@@ -12,6 +15,7 @@ import manifests
 from engine import address, ask, docker, wait
 
 IMAGE, NETWORK, PROXY, PORT = "scrutin-test/proxy", "scrutin-test-proxy", "scrutin-test-proxy", 18480
+BEHIND, PORT_BEHIND = "scrutin-test-proxy-behind", 18481
 VOTE_HOSTS = ["vote.votes.fr", "vote.localhost"]
 RESULT_HOSTS = ["results.votes.fr", "result.localhost", "results.localhost"]
 
@@ -37,8 +41,14 @@ def start_service(name):
     return container
 
 
+def run_proxy(name, port, *options):
+    """As compose.yaml runs it."""
+    docker("run", "--detach", "--name", name, "--network", NETWORK, "--publish", f"127.0.0.1:{port}:80", "--read-only",
+           "--tmpfs", "/tmp:mode=1777", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", *options, IMAGE)
+
+
 def clean_up():
-    docker("rm", "--force", PROXY, "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False)
+    docker("rm", "--force", PROXY, BEHIND, "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False)
     docker("network", "rm", NETWORK, check=False)
 
 
@@ -47,9 +57,8 @@ def setUpModule():
     unittest.addModuleCleanup(clean_up)
     docker("build", "--quiet", "--tag", IMAGE, str(manifests.ROOT / "proxy"), timeout=600)
     docker("network", "create", NETWORK)
-    # As compose.yaml runs it, and no service is there.
-    docker("run", "--detach", "--name", PROXY, "--network", NETWORK, "--publish", f"127.0.0.1:{PORT}:80",
-           "--read-only", "--tmpfs", "/tmp:mode=1777", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", IMAGE)
+    # No service is there.
+    run_proxy(PROXY, PORT)
     try:
         wait("the proxy to listen", lambda: ask(PORT).status == 421, seconds=20)
     except AssertionError as error:
@@ -73,6 +82,16 @@ class Proxy(unittest.TestCase):
 
     def test_the_configuration_is_sound(self):
         docker("run", "--rm", "--read-only", "--tmpfs", "/tmp:mode=1777", IMAGE, "-t")
+
+    def test_it_has_room_for_twenty_thousand_screens(self):
+        config = docker("run", "--rm", "--read-only", "--tmpfs", "/tmp:mode=1777", IMAGE, "-T").stdout
+
+        def number(directive):
+            return int(re.search(rf"^\s*(?:events {{ )?{directive} (\d+);", config, re.MULTILINE).group(1))
+
+        # Two connections for each, even if one of the processes has them all, and a file for each connection.
+        self.assertGreaterEqual(number("worker_connections"), 2 * 20_000)
+        self.assertGreater(number("worker_rlimit_nofile"), number("worker_connections"))
 
     def test_it_starts_without_the_services_and_says_so_in_two_languages(self):
         for host, words in [("vote.votes.fr", ["not available", "indisponible"]), ("results.votes.fr", ["not available", "indisponibles"])]:
@@ -126,6 +145,17 @@ class Proxy(unittest.TestCase):
         self.assertRegex(seen["for"], r"^\d+\.\d+\.\d+\.\d+$")
         self.assertNotEqual(seen["for"], "203.0.113.7")
         self.assertEqual(seen["forwarded"], "")
+
+    def test_what_stands_before_the_proxy_can_be_named_and_is_believed(self):
+        # As docs/operations.md says, for a machine that ends TLS.
+        self.both()
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as before:
+            before.write("set_real_ip_from 0.0.0.0/0;\nreal_ip_header X-Forwarded-For;\n")
+            before.flush()
+            os.chmod(before.name, 0o644)
+            run_proxy(BEHIND, PORT_BEHIND, "--volume", f"{before.name}:/etc/nginx/before/tls.conf:ro")
+            seen = wait("an answer", lambda: ask(PORT_BEHIND, host="vote.localhost", headers={"X-Forwarded-For": "203.0.113.7"}).json())
+        self.assertEqual(seen["for"], "203.0.113.7")
 
     def test_the_request_for_a_websocket_is_passed_on(self):
         self.both()

@@ -70,7 +70,9 @@ def refuse_to_disturb():
 
 
 def remove():
-    RELEASE.compose("down", "--volumes", "--remove-orphans", "--timeout", "30", check=False)
+    """Both stacks with their volumes, of which each names some that the other does not."""
+    for either in [RELEASE, DEVELOPMENT]:
+        either.compose("down", "--volumes", "--remove-orphans", "--timeout", "30", check=False)
 
 
 def vote(choice, port=PROXY, host="vote.votes.fr", cookie=None, timeout=10) -> Answer:

@@ -6,7 +6,8 @@ import unittest
 import manifests
 from manifests import OURS, source
 
-LAST_SHARED = "# ── Here ends what the three files share.\n"
+LAST_SHARED = "# ── Here ends what the files share.\n"
+RUST = [*OURS, "crowd"]
 
 
 def shared(service):
@@ -15,28 +16,38 @@ def shared(service):
 
 
 class Dockerfiles(unittest.TestCase):
-    def test_the_three_share_their_leading_stages_word_for_word(self):
-        stages = {service: shared(service) for service in OURS}
+    def test_they_share_their_leading_stages_word_for_word(self):
+        stages = {service: shared(service) for service in RUST}
         self.assertIn("FROM rust:", stages["vote"])
-        self.assertEqual(stages["vote"], stages["worker"])
-        self.assertEqual(stages["vote"], stages["result"])
+        for service in RUST:
+            self.assertEqual(stages[service], stages["vote"], service)
 
-    def test_the_shared_stages_see_no_source_but_the_manifests(self):
+    def test_cargo_is_always_asked_for_the_same_packages(self):
+        # Or it would choose other features for the dependencies, and build them again.
+        packages = "-p scrutin-vote -p scrutin-worker -p scrutin-result"
+        files = [f"{service}/Dockerfile" for service in RUST] + ["scripts/develop"]
+        for path in files:
+            calls = re.findall(r"cargo build (?:--release )?--locked (.*?)(?: -p scrutin-crowd)?(?: --bin \S+)?(?: \\| &)$", source(path), re.MULTILINE)
+            self.assertGreaterEqual(len(calls), 1, path)
+            self.assertEqual(set(calls), {packages}, path)
+
+    def test_the_shared_stages_see_no_source_but_the_manifests_and_the_shared_crates(self):
         # Or a change of one service would build the dependencies of the others again.
-        for service in OURS:
+        copied = {"crates": ["COPY crates crates"]}
+        for service in RUST:
             copies = re.findall(r"^FROM (\S+) AS (\S+)\n((?:(?!FROM ).*\n)*)", shared(service), re.MULTILINE)
             for base, stage, body in copies:
                 if stage not in ["toolchain", "manifests"]:
-                    self.assertEqual(re.findall(r"^COPY .*$", body, re.MULTILINE), ["COPY --from=manifests /app ."], stage)
+                    self.assertEqual(re.findall(r"^COPY .*$", body, re.MULTILINE), copied.get(stage, ["COPY --from=manifests /app ."]), stage)
 
-    def test_a_service_is_built_of_its_own_sources_and_the_crates(self):
-        for service in OURS:
-            build = re.search(r"^FROM dependencies AS build\n((?:(?!FROM ).*\n)*)", source(f"{service}/Dockerfile"), re.MULTILINE)
+    def test_a_service_is_built_of_its_own_sources_and_what_all_share(self):
+        for service in RUST:
+            build = re.search(r"^FROM (?:crowd-dependencies|crates) AS build\n((?:(?!FROM ).*\n)*)", source(f"{service}/Dockerfile"), re.MULTILINE)
             copied = re.findall(r"^COPY (\S+) (\S+)$", build.group(1), re.MULTILINE)
-            self.assertEqual(copied, [("crates", "crates"), (service, service)])
+            self.assertEqual(copied, [(service, service)])
 
     def test_the_last_stage_is_distroless_and_has_a_numeric_user(self):
-        for service in OURS:
+        for service in RUST:
             last = source(f"{service}/Dockerfile").rsplit("\nFROM ", 1)[1]
             self.assertRegex(last, r"^gcr\.io/distroless/static-debian\d+:nonroot AS release\n")
             self.assertEqual(re.findall(r"COPY --from=build /image/(\w+)/", last), ["lib", "lib64", "app"])
@@ -45,7 +56,7 @@ class Dockerfiles(unittest.TestCase):
             self.assertIn(f'ENTRYPOINT ["/app/{service}"]', last)
 
     def test_no_file_knows_of_a_registry_or_a_mirror_of_anybody(self):
-        for path in [*(f"{service}/Dockerfile" for service in OURS), "proxy/Dockerfile", "compose.yaml", "compose.prod.yaml"]:
+        for path in [*(f"{service}/Dockerfile" for service in RUST), "proxy/Dockerfile", "compose.yaml", "compose.prod.yaml"]:
             self.assertNotRegex(source(path), r"stand-in|artifactory|mirror", path)
 
     def test_compose_and_kubernetes_have_the_version_of_the_programs(self):

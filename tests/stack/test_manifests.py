@@ -1,5 +1,6 @@
 """The manifests are valid for the API, hold what the brief names, and refer to one another rightly."""
 
+import ipaddress
 import unittest
 import urllib.parse
 
@@ -200,6 +201,23 @@ class References(unittest.TestCase):
                 self.assertEqual(budget["spec"]["unhealthyPodEvictionPolicy"], "AlwaysAllow")
                 covered += [w["metadata"]["name"] for w in workloads(documents) if manifests.selects(budget["spec"]["selector"], labels(w))]
             self.assertEqual(sorted(covered), sorted(w["metadata"]["name"] for w in workloads(documents)))
+
+    def test_every_setting_is_used(self):
+        for where, documents in self.both():
+            there = {("scrutin", key) for key in named(documents, "ConfigMap", "scrutin")["data"]}
+            self.assertEqual(self.references(documents, "ConfigMap"), there, where)
+
+    def test_vote_and_result_believe_the_ingress_controller_about_who_asked_and_nobody_outside(self):
+        for where, documents in self.both():
+            networks = [ipaddress.ip_network(text) for text in named(documents, "ConfigMap", "scrutin")["data"]["TRUSTED_PROXIES"].split(",")]
+            for name in ["vote", "result"]:
+                given = [v["name"] for v in containers(named(documents, "Deployment", name))[0]["env"]]
+                self.assertIn("TRUSTED_PROXIES", given, where)
+            # Where clusters have their pods: by default, and on the big providers.
+            for inside in ["10.42.0.7", "172.17.0.3", "192.168.7.7", "100.65.1.1", "fd00:10:244::7"]:
+                self.assertTrue(any(ipaddress.ip_address(inside) in network for network in networks), inside)
+            for outside in ["203.0.113.9", "8.8.8.8", "172.32.0.1", "2001:db8::1"]:
+                self.assertFalse(any(ipaddress.ip_address(outside) in network for network in networks), outside)
 
     def test_pods_are_given_settings_that_the_programs_have(self):
         for name in OURS:
