@@ -90,7 +90,7 @@ async fn the_page_says_where_to_vote() {
     let app = spawn_app().await;
     app.ledger.create("lunch", PollSpec::simple("Lunch?", ["Yes", "No"]));
     let page = app.page("/p/lunch").await;
-    assert!(page.contains("href=\"https://vote.example.org/p/lunch\">vote.example.org/p/lunch</a>"), "{page}");
+    assert!(page.contains("href=\"https://vote.example.org/p/lunch\">vote.example.org<wbr>/p/lunch</a>"), "{page}");
     assert!(page.contains("class=\"qr\""));
     assert!(app.page("/").await.contains("href=\"https://vote.example.org\">vote.example.org</a>"));
 }

@@ -50,6 +50,7 @@ const VOTING: &[Message] = &[
     ("code.other", "Vote with another code", "Voter avec un autre code"),
     ("options", "The options", "Les options"),
     ("live", "The result so far", "Le résultat pour l’instant"),
+    ("live.closed", "The result", "Le résultat"),
     ("live.option", "Option", "Option"),
     ("live.votes", "Votes", "Voix"),
     ("live.share", "Share", "Part"),

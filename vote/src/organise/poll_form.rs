@@ -165,4 +165,27 @@ mod tests {
             assert!(fault.text.contains(text), "{}", fault.text);
         }
     }
+
+    #[test]
+    fn each_broken_limit_is_told_in_french_too() {
+        for (error, text) in [
+            (PollError::NoQuestion, "Écrivez une question."),
+            (PollError::QuestionTooLong(1_501), "La question compte 1\u{202f}501 caractères\u{a0}; 500 sont permis."),
+            (PollError::OptionCount(1), "Il faut 2 à 26 options, et non 1."),
+            (PollError::EmptyOption('c'), "L’option 3 est vide."),
+            (
+                PollError::OptionTooLong { key: 'b', chars: 201 },
+                "L’option 2 compte 201 caractères\u{a0}; 200 sont permis.",
+            ),
+            (PollError::SameOption('a', 'd'), "Les options 1 et 4 sont identiques."),
+            (
+                PollError::MaxChoices { options: 2, max_choices: 3 },
+                "Le nombre de choix doit aller de 1 au nombre d’options.",
+            ),
+            (PollError::ControlCharacter("question"), "Il y a un caractère qui ne peut pas être affiché."),
+            (PollError::ControlCharacter("options"), "Il y a un caractère qui ne peut pas être affiché."),
+        ] {
+            assert_eq!(broken_limit(Language::French, &error).text, text, "{error}");
+        }
+    }
 }

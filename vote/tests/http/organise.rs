@@ -249,6 +249,8 @@ async fn the_pages_speak_french() {
     french("/organise/main").await.says("Clore").says("Masquer le résultat").says("Bulletins acceptés");
     french("/organise/main/reset").await.says("Recommencer ce scrutin\u{a0}?");
     french("/organise/main/edit").await.says("Modifier le scrutin");
+    let faulty = ada.form("/organise", "question=Th%C3%A9%3F&options=Oui&max_choices=1");
+    answer(faulty.header("accept-language", "fr")).await.says("Il faut 2 à 26 options, et non 1.");
 }
 
 #[tokio::test]

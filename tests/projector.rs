@@ -1,0 +1,82 @@
+//! The live page from the last row of the room: letters that are large enough, nothing covered, patterns beside colours.
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use testkit::{
+    browser::{Driver, PROJECTOR, Setup},
+    postgres_server::TestDatabase,
+    programs::{ORGANISER_TOKEN, Services},
+    redis_server::RedisServer,
+    wait,
+};
+
+async fn poll(services: &Services, id: &str, question: &str, options: usize) {
+    let options: Vec<String> = (1..=options).map(|number| format!("An answer, number {number}")).collect();
+    let spec = json!({"id": id, "question": question, "options": options});
+    let url = format!("{}/api/polls", services.vote.url());
+    let created = Client::new().post(url).bearer_auth(ORGANISER_TOKEN).json(&spec).send().await;
+    assert_eq!(created.expect("vote answers").status(), 201, "{spec}");
+    let result = services.result.url();
+    wait::until(&format!("{id} at the result host"), || testkit::crowd::tally(&result, id)).await;
+}
+
+/// The smallest letters of question, options, shares and join link, in parts of the screen's height; and what is not
+/// wholly on the screen or covered by something else.
+const MEASURED: &str = "\
+    const seen = it => { const {left, top, bottom} = it.getBoundingClientRect(); \
+        const over = document.elementFromPoint(left + 2, (top + bottom) / 2); \
+        return top >= 0 && bottom <= innerHeight && (it.contains(over) || over?.contains(it)); }; \
+    const all = [...document.querySelectorAll('.question, .bars tbody th, .bars .share, .join a, #turnout')]; \
+    const sizes = all.map(it => parseFloat(getComputedStyle(it).fontSize) / innerHeight); \
+    return {count: all.length, smallest: Math.min(...sizes), hidden: all.filter(it => !seen(it)).map(it => it.textContent)};";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_large_enough_for_the_last_row_and_nothing_is_covered() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    poll(&services, "two", "Which?", 2).await;
+    poll(&services, "four", "Which of the four?", 4).await;
+    poll(&services, "many", "Which of them all?", 26).await;
+    poll(&services, "long", &"Why, and how much? ".repeat(26), 4).await;
+    poll(&services, "largest", &"Why, and how much? ".repeat(26), 26).await;
+    let driver = Driver::start().await;
+    // A letter of 2.5 % of the height is read from eight times the screen's height away; with 26 options it is less.
+    let polls = [("two", 0.025), ("four", 0.025), ("many", 0.019), ("long", 0.024), ("largest", 0.018)];
+    for size in [PROJECTOR, (3840, 2160), (1280, 720)] {
+        let browser = driver.open(Setup { size, ..Setup::default() }).await;
+        for (id, at_least) in polls {
+            browser.goto(&format!("{}/p/{id}", services.result.url())).await;
+            let measured = browser.run(MEASURED).await;
+            assert!(measured["count"].as_u64() >= Some(7), "{id}: {measured}");
+            assert!(measured["smallest"].as_f64() >= Some(at_least), "{id} at {size:?}: {measured}");
+            assert_eq!(measured["hidden"], json!([]), "{id} at {size:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bars_of_one_colour_after_the_other_have_patterns_too_and_keep_their_order() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    poll(&services, "six", "Which?", 6).await;
+    let driver = Driver::start().await;
+    let browser = driver.open(Setup { size: PROJECTOR, ..Setup::default() }).await;
+    browser.goto(&format!("{}/p/six", services.result.url())).await;
+    browser.find("[data-kind=live]").await;
+    let looks = "return [...document.querySelectorAll('tr[data-key]')].map(row => [...row.querySelectorAll('rect')] \
+        .map(rect => getComputedStyle(rect).fill).join(' '))";
+    let looks: Vec<String> = serde_json::from_value(browser.run(looks).await).expect("fills");
+    let pattern = |look: &String| look.split_once("url(").map(|(_, name)| name.to_owned());
+    let mut patterns: Vec<_> = looks.iter().map(pattern).collect();
+    patterns.sort();
+    patterns.dedup();
+    assert_eq!(patterns.len(), 6, "each of six bars has its own pattern, one of them none: {looks:?}");
+
+    let cast = Client::new().post(format!("{}/api/polls/six/ballots", services.vote.url()));
+    let cast = cast.json(&json!({"choices": ["f"]})).send().await.expect("vote answers");
+    assert_eq!(cast.status(), 201);
+    browser.shows("100%").await;
+    let order = "return [...document.querySelectorAll('tr[data-key]')].sort((one, other) => \
+        one.getBoundingClientRect().top - other.getBoundingClientRect().top).map(row => row.dataset.key).join('')";
+    assert_eq!(browser.run(order).await, Value::from("abcdef"), "the leader does not jump to the top");
+}

@@ -1,0 +1,73 @@
+//! Every page in every state, brought about on the real services and looked at in a real browser. One list, in `list`
+//! and `outages`, serves the accessibility tests and the pictures of `scripts/screenshots`.
+
+mod list;
+mod outages;
+mod stage;
+
+use testkit::browser::{Browser, Driver, Setup};
+
+use outages::OUTAGES;
+use stage::Stage;
+
+/// What a person does, or waits for, on the way to a state.
+enum Step {
+    /// Opens an address.
+    Goto(String),
+    /// Clicks what a CSS selector finds.
+    Click(&'static str),
+    /// Types into what a CSS selector finds.
+    Type(&'static str, String),
+    /// Waits until a CSS selector finds something.
+    Find(&'static str),
+}
+
+/// A page in a state.
+struct State {
+    name: &'static str,
+    steps: Vec<Step>,
+}
+
+async fn walk(browser: &Browser, steps: &[Step]) {
+    for step in steps {
+        match step {
+            Step::Goto(url) => browser.goto(url).await,
+            Step::Click(css) => browser.click(css).await,
+            Step::Type(css, text) => {
+                browser.find(css).await.clear().await.expect("a field can be emptied");
+                browser.type_into(css, text).await;
+            }
+            Step::Find(css) => drop(browser.find(css).await),
+        }
+    }
+}
+
+/// Brings every state about in a browser of each setup, and lets `look` look at it: the browser, how it is set up, and
+/// the state's name.
+pub(crate) async fn visit(setups: &[Setup], mut look: impl AsyncFnMut(&Browser, &Setup, &str)) {
+    let mut stage = Stage::start().await;
+    let driver = Driver::start().await;
+    let mut browsers = Vec::new();
+    for setup in setups {
+        let browser = driver.open(*setup).await;
+        for state in list::states(&stage) {
+            walk(&browser, &state.steps).await;
+            look(&browser, setup, state.name).await;
+        }
+        browsers.push(browser);
+    }
+    for outage in OUTAGES {
+        // Whoever is on a page when something breaks down.
+        for browser in &browsers {
+            walk(browser, &outages::before(outage, &stage)).await;
+        }
+        stage.strike(outage).await;
+        for (browser, setup) in browsers.iter().zip(setups) {
+            for state in outages::after(outage, &stage) {
+                walk(browser, &state.steps).await;
+                look(browser, setup, state.name).await;
+            }
+        }
+        stage.heal(outage).await;
+    }
+}

@@ -1,0 +1,205 @@
+//! The services, and polls like those that people run, with ballots in them.
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use testkit::{
+    postgres_server::PostgresServer,
+    programs::{ORGANISER_TOKEN, Services},
+    redis_server::RedisServer,
+    wait,
+};
+
+use super::outages::Outage;
+
+/// Everything that runs behind the pages.
+pub(super) struct Stage {
+    redis: RedisServer,
+    ledger: PostgresServer,
+    services: Services,
+    /// Of a ballot that counts, and of one that was changed afterwards, both in `talks`.
+    pub(super) receipts: [String; 2],
+    /// Of a ballot that waits, while the worker is paused.
+    pub(super) waiting: String,
+    /// Of `board`, in which votes can be changed, and of `statutes`, in which they are final: both are used.
+    pub(super) codes: [String; 2],
+}
+
+/// 26 answers of a usual length.
+const BOOKS: [&str; 26] = [
+    "Middlemarch",
+    "Beloved",
+    "The Leopard",
+    "Ficciones",
+    "To the Lighthouse",
+    "The Trial",
+    "Invisible Cities",
+    "Things Fall Apart",
+    "Wuthering Heights",
+    "The Master and Margarita",
+    "One Hundred Years of Solitude",
+    "Madame Bovary",
+    "The Left Hand of Darkness",
+    "Mrs Dalloway",
+    "Austerlitz",
+    "The Remains of the Day",
+    "Pedro Páramo",
+    "Memoirs of Hadrian",
+    "The Magic Mountain",
+    "Crime and Punishment",
+    "The Periodic Table",
+    "A Room of One’s Own",
+    "Candide",
+    "Don Quixote",
+    "The Waves",
+    "Dead Souls",
+];
+
+/// A question of exactly 500 characters.
+fn long_question() -> String {
+    let text = "The hall is ours from noon until ten at night, the caterer wants to know by Friday, and last year a third of \
+                the guests stood in the rain because nobody had asked: taking into account the weather, the neighbours, \
+                the price of the tent and the two speakers who can only come in the afternoon, and knowing that whatever \
+                we decide today will be printed on the invitations and can’t be changed afterwards, which of these ways \
+                of spending the evening do you want us to prepare for all of you, and for whoever comes along?";
+    let mut question: String = text.chars().take(499).collect();
+    question.extend(std::iter::repeat_n('?', 500 - question.chars().count()));
+    question
+}
+
+fn polls() -> Vec<Value> {
+    let two = ["Yes", "No"];
+    let letters: Vec<String> = ('a'..='z').map(|key| format!("{} {key}", "A long answer ".repeat(14))).collect();
+    vec![
+        json!({"id": "lunch", "question": "Soup or salad?", "options": ["Soup", "Salad"], "listed": true}),
+        json!({"id": "talks", "question": "Which talk shall we hear next?", "listed": true,
+            "options": ["Bees in the city", "How bridges fail", "Reading the weather", "A short history of zero"]}),
+        json!({"id": "books", "question": "Which book shall we read this winter?", "options": BOOKS, "listed": true}),
+        json!({"id": "shelf", "question": "Which three are to be on the shelf?", "options": BOOKS[..6],
+            "max_choices": 3}),
+        json!({"id": "long", "question": long_question(),
+            "options": ["Dinner in the hall", "A walk, then dinner", "Two short talks and a concert", "Nothing of that"]}),
+        json!({"id": "largest", "question": long_question(), "options": letters, "max_choices": 5}),
+        json!({"id": "dinner", "question": "Who is to speak at the dinner?", "options": ["Ada", "Grace", "Mary"],
+            "results": "hidden", "listed": true}),
+        json!({"id": "later", "question": "Was that a good idea?", "options": two, "state": "waiting"}),
+        json!({"id": "over", "question": "Shall we meet again next month?", "options": two}),
+        json!({"id": "zero", "question": "Window open or closed?", "options": ["Open", "Closed", "Ajar"]}),
+        json!({"id": "board", "question": "Who is to be on the board?", "options": ["Ada", "Grace"], "access": "codes"}),
+        json!({"id": "statutes", "question": "Do you accept the new statutes?", "options": two, "access": "codes",
+            "changes": false}),
+    ]
+}
+
+/// Polls with ballots, and how many for each option.
+const BALLOTS: [(&str, &[usize]); 7] = [
+    ("lunch", &[9, 5]),
+    ("talks", &[21, 13, 8, 1]),
+    ("books", &[5, 3, 4, 2, 6, 1, 4, 3, 0, 2, 1, 3, 5, 2, 0, 4, 1, 2, 3, 1, 0, 2, 1, 3, 2, 1]),
+    ("long", &[6, 9, 4, 1]),
+    ("largest", &[2, 1, 3]),
+    ("dinner", &[4, 3, 1]),
+    ("over", &[7, 2]),
+];
+
+impl Stage {
+    pub(super) async fn start() -> Self {
+        let (redis, ledger) = (RedisServer::start().await, PostgresServer::private().await);
+        let services = Services::start(&redis.url(), ledger.url()).await;
+        let mut stage = Self {
+            redis,
+            ledger,
+            services,
+            receipts: Default::default(),
+            waiting: String::new(),
+            codes: Default::default(),
+        };
+        stage.fill().await;
+        stage
+    }
+
+    /// An address on the voting host.
+    pub(super) fn vote(&self, path: &str) -> String {
+        format!("{}{path}", self.services.vote.url())
+    }
+
+    /// An address on the result host.
+    pub(super) fn result(&self, path: &str) -> String {
+        format!("{}{path}", self.services.result.url())
+    }
+
+    async fn fill(&mut self) {
+        for poll in polls() {
+            self.organise("", &poll).await;
+        }
+        for (poll, votes) in BALLOTS {
+            for (option, count) in votes.iter().enumerate() {
+                for _ in 0..*count {
+                    self.cast(poll, option, None).await;
+                }
+            }
+        }
+        self.organise("/over/close", &json!({})).await;
+        let cast = self.cast("talks", 1, None).await;
+        let board = self.code("board").await;
+        let statutes = self.code("statutes").await;
+        let replaced = self.cast("board", 0, Some(&board)).await;
+        self.cast("board", 1, Some(&board)).await;
+        self.cast("statutes", 0, Some(&statutes)).await;
+        self.receipts = [cast, replaced];
+        self.codes = [board, statutes];
+        let voters: usize = BALLOTS[1].1.iter().sum::<usize>() + 1;
+        wait::until("all to be counted", || async {
+            testkit::crowd::tally(&self.services.result.url(), "talks").await.filter(|tally| tally["voters"] == voters)
+        })
+        .await;
+    }
+
+    async fn organise(&self, path: &str, body: &Value) {
+        let url = self.vote(&format!("/api/polls{path}"));
+        let answer = Client::new().post(url).bearer_auth(ORGANISER_TOKEN).json(body).send().await;
+        let answer = answer.expect("vote answers");
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
+    }
+
+    async fn cast(&self, poll: &str, option: usize, code: Option<&str>) -> String {
+        let key = char::from(b'a' + u8::try_from(option).expect("at most 26 options"));
+        let mut ballot = json!({"choices": [key]});
+        if let Some(code) = code {
+            ballot["code"] = code.into();
+        }
+        let url = self.vote(&format!("/api/polls/{poll}/ballots"));
+        let cast: Value =
+            Client::new().post(url).json(&ballot).send().await.expect("vote answers").json().await.expect("JSON");
+        cast["receipt"].as_str().unwrap_or_else(|| panic!("a receipt: {cast}")).to_owned()
+    }
+
+    async fn code(&self, poll: &str) -> String {
+        let url = self.vote(&format!("/api/polls/{poll}/codes?count=1"));
+        let answer = Client::new().get(url).bearer_auth(ORGANISER_TOKEN).send().await.expect("vote answers");
+        let codes: Value = answer.json().await.expect("JSON");
+        codes["codes"][0]["code"].as_str().expect("a code").to_owned()
+    }
+
+    pub(super) async fn strike(&mut self, outage: Outage) {
+        match outage {
+            Outage::Counting => {
+                self.services.worker.program.signal("STOP");
+                self.waiting = self.cast("talks", 2, None).await;
+            }
+            Outage::Log => self.redis.kill(),
+            Outage::Ledger => self.ledger.stop().await,
+            Outage::Result => self.services.result.program.kill(),
+        }
+    }
+
+    /// Ends the outage, so that the next one is alone.
+    pub(super) async fn heal(&mut self, outage: Outage) {
+        match outage {
+            Outage::Counting => self.services.worker.program.signal("CONT"),
+            Outage::Log => self.redis.restart().await,
+            Outage::Ledger => self.ledger.restart().await,
+            Outage::Result => self.services.result.program.start_again(),
+        }
+        self.services.ready().await;
+    }
+}

@@ -1,0 +1,141 @@
+//! The voting page under people's hands: keys, fingers, and their own way to write dates and numbers.
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use testkit::{
+    browser::{Browser, Driver, PHONE, PROJECTOR, Setup},
+    postgres_server::TestDatabase,
+    programs::{ORGANISER_TOKEN, Services},
+    redis_server::RedisServer,
+};
+
+/// Keys, as WebDriver names them.
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
+const DOWN: &str = "\u{e015}";
+const SPACE: &str = " ";
+
+async fn poll(services: &Services, spec: Value) {
+    let url = format!("{}/api/polls", services.vote.url());
+    let created = Client::new().post(url).bearer_auth(ORGANISER_TOKEN).json(&spec).send().await;
+    assert_eq!(created.expect("vote answers").status(), 201, "{spec}");
+}
+
+/// Presses a key, wherever the focus is.
+async fn press(browser: &Browser, key: &str) {
+    let focused = browser.client().active_element().await.expect("something has the focus");
+    focused.send_keys(key).await.expect("a key can be pressed");
+}
+
+/// What a script says of the element that has the focus.
+async fn focused(browser: &Browser, what: &str) -> Value {
+    browser.run(&format!("return document.activeElement.{what}")).await
+}
+
+/// Goes on with the tab key until this has the focus.
+async fn tab_to(browser: &Browser, css: &str) {
+    for _ in 0..12 {
+        press(browser, TAB).await;
+        if focused(browser, &format!("matches('{css}')")).await == true {
+            let outline = browser.run(
+                "const it = document.activeElement; const seen = it.closest('label') ?? it; \
+                return getComputedStyle(seen).outlineStyle",
+            );
+            assert_eq!(outline.await, "solid", "it is seen where the focus is: {css}");
+            return;
+        }
+    }
+    panic!("the tab key does not come to {css}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_keyboard_alone_a_vote_is_cast_and_changed_and_the_news_is_read_out() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    poll(&services, json!({"id": "talks", "question": "Which?", "options": ["Bees", "Bridges", "Weather"]})).await;
+    poll(&services, json!({"id": "shelf", "question": "Which two?", "options": ["x", "y", "z"], "max_choices": 2}))
+        .await;
+    let driver = Driver::start().await;
+    let browser = driver.open(Setup { size: PROJECTOR, ..Setup::default() }).await;
+    let vote = services.vote.url();
+
+    // Two options: two buttons.
+    browser.goto(&vote).await;
+    press(&browser, TAB).await;
+    assert_eq!(focused(&browser, "className").await, "skip", "the first is the way past everything");
+    tab_to(&browser, "button[value=b]").await;
+    press(&browser, ENTER).await;
+    browser.find("button[value=b].mine").await;
+    assert_eq!(focused(&browser, "id").await, "news", "what happened has the focus");
+    assert_eq!(focused(&browser, "getAttribute(\"role\")").await, "status", "and is read out");
+    tab_to(&browser, "button[value=a]").await;
+    press(&browser, ENTER).await;
+    browser.find("button[value=a].mine").await;
+
+    // More: one group, in which the arrows choose.
+    browser.goto(&format!("{vote}/p/talks")).await;
+    tab_to(&browser, "input[type=radio]").await;
+    press(&browser, DOWN).await;
+    assert_eq!(focused(&browser, "value").await, "b");
+    tab_to(&browser, "form button").await;
+    press(&browser, ENTER).await;
+    browser.shows("You chose Bridges").await;
+
+    // Several: the space bar ticks.
+    browser.goto(&format!("{vote}/p/shelf")).await;
+    tab_to(&browser, "input[value=a]").await;
+    press(&browser, SPACE).await;
+    tab_to(&browser, "input[value=c]").await;
+    press(&browser, SPACE).await;
+    browser.shows("2 of 2 chosen").await;
+    press(&browser, ENTER).await;
+    browser.shows("You chose x, z").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_phone_there_is_one_column_of_targets_that_a_thumb_hits() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let options: Vec<String> = (1..=26).map(|number| format!("Option {number}")).collect();
+    poll(&services, json!({"id": "many", "question": "Which?", "options": options})).await;
+    poll(&services, json!({"id": "codes", "question": "Who?", "options": ["x", "y"], "access": "codes"})).await;
+    let driver = Driver::start().await;
+    let browser = driver.open(Setup { size: PHONE, ..Setup::default() }).await;
+    for (path, at_least) in [("/", 2), ("/p/many", 27), ("/p/codes", 4)] {
+        browser.goto(&format!("{}{path}", services.vote.url())).await;
+        // The labels are what is tapped; the smallest that the guides of both phone makers ask for is 44 to 48 pixels.
+        let script = "return [...document.querySelectorAll('form button, form label.choice, form input[type=text], #code')] \
+            .map(it => it.getBoundingClientRect()).map(({left, width, height}) => [left, width, height])";
+        let targets = browser.run(script).await;
+        let targets: Vec<[f64; 3]> = serde_json::from_value(targets).expect("places and sizes");
+        assert!(targets.len() >= at_least, "{path}: {targets:?}");
+        for [left, width, height] in &targets {
+            assert!(*height >= 48.0 && *width >= 300.0, "{path}: {width} × {height}");
+            assert!((left - targets[0][0]).abs() < 1.0, "{path}: one below the other, not at {left}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dates_and_numbers_are_written_as_the_language_has_them() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let url = format!("{}/api/polls/main/ballots", services.vote.url());
+    let cast = Client::new().post(url).json(&json!({"choices": ["a"]})).send().await.expect("vote answers");
+    let cast: Value = cast.json().await.expect("JSON");
+    let receipt = cast["receipt"].as_str().expect("a receipt");
+    let driver = Driver::start().await;
+    for (language, share) in [("en", "100%"), ("fr", "100\u{202f}%")] {
+        let browser = driver.open(Setup { size: PROJECTOR, language, ..Setup::default() }).await;
+        browser.devtools("Emulation.setTimezoneOverride", json!({"timezoneId": "Pacific/Kiritimati"})).await;
+        browser.goto(&format!("{}/p/main/receipts/{receipt}", services.result.url())).await;
+        // It is another day there than in UTC for most of the time.
+        let script = "return new Intl.DateTimeFormat(document.documentElement.lang, \
+            {dateStyle: 'long', timeStyle: 'medium'}).format(new Date(document.querySelector('time').dateTime))";
+        let date = browser.run(script).await;
+        browser.shows(date.as_str().expect("a date in words")).await;
+        browser.goto(&services.result.url()).await;
+        browser.shows(share).await;
+    }
+}
