@@ -1,9 +1,15 @@
 //! Casting one ballot, however it came in: check it against the poll, put it on the log, remember it.
 
-use std::{net::IpAddr, num::NonZeroU16, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    num::NonZeroU16,
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
 
 use domain::{Access, Ballot, Cast, Choices, Poll, PollId, Position, VoterId};
 use http::HeaderMap;
+use metrics::Counter;
 
 use crate::{
     app::App,
@@ -11,6 +17,9 @@ use crate::{
     cookies::{Browser, Remembered},
     refusal::Refusal,
 };
+
+/// Kept, because every ballot counts itself here. Metrics must have begun before the first.
+static RECORDED: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("ballots_cast_total", "outcome" => "recorded"));
 
 /// What somebody tries to cast.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +63,7 @@ pub(crate) async fn cast(
 ) -> Result<Recorded, Refusal> {
     let outcome = try_cast(app, poll, browser, attempt).await;
     match &outcome {
-        Ok(_) => metrics::counter!("ballots_cast_total", "outcome" => "recorded").increment(1),
+        Ok(_) => RECORDED.increment(1),
         Err(refusal) => metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1),
     }
     outcome

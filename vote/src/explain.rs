@@ -1,14 +1,21 @@
 //! Turns what the layers below answer without words (a cross-site post, a panic) into a page or a problem.
 
-use std::{any::Any, sync::Arc};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
     body::Body,
     extract::{Request, State},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt;
 use http::StatusCode;
+use tower::{Layer, Service};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::{
@@ -16,32 +23,64 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Marks an answer whose making panicked.
-#[derive(Clone, Copy)]
-struct Panicked;
+/// Layer: puts words where a layer below refused, or panicked.
+#[derive(Clone)]
+pub(crate) struct Explain(Arc<App>);
 
-/// Middleware: puts words where a layer below refused.
-pub(crate) async fn explain(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let asked = Asked::of(request.uri(), request.headers());
-    let response = next.run(request).await;
-    let extensions = response.extensions();
-    if extensions.get::<ProtectionError>().is_some() {
-        app.refuse_anywhere(&asked, &Refusal::CrossSite)
-    } else if extensions.get::<Panicked>().is_some() {
-        app.refuse_anywhere(&asked, &Refusal::Panicked)
-    } else {
-        response
+/// What [`Explain`] makes of a service.
+#[derive(Clone)]
+pub(crate) struct Explained<S> {
+    inner: S,
+    app: Arc<App>,
+}
+
+impl Explain {
+    pub(crate) fn new(app: &Arc<App>) -> Self {
+        Self(app.clone())
     }
 }
 
-/// The handler of the layer that catches panics: logs it, and marks the answer.
-#[expect(clippy::needless_pass_by_value, reason = "what the layer calls")]
-pub(crate) fn caught(panic: Box<dyn Any + Send>) -> Response {
+impl<S> Layer<S> for Explain {
+    type Service = Explained<S>;
+    fn layer(&self, inner: S) -> Explained<S> {
+        Explained { inner, app: self.0.clone() }
+    }
+}
+
+impl<S> Service<Request> for Explained<S>
+where
+    S: Service<Request, Response: IntoResponse, Future: Send + 'static>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let asked = Asked::of(request.uri(), request.headers());
+        let app = self.app.clone();
+        // What a panic leaves behind of the state that handlers share is whole: see the locks there.
+        let answering = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            let response = match answering.await {
+                Ok(answer) => answer?.into_response(),
+                Err(panic) => {
+                    log_panic(&*panic);
+                    return Ok(app.refuse_anywhere(&asked, &Refusal::Panicked));
+                }
+            };
+            let refused = response.extensions().get::<ProtectionError>().is_some();
+            Ok(if refused { app.refuse_anywhere(&asked, &Refusal::CrossSite) } else { response })
+        })
+    }
+}
+
+fn log_panic(panic: &(dyn Any + Send)) {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = text.unwrap_or("(no text)"), "a request panicked");
-    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    response.extensions_mut().insert(Panicked);
-    response
 }
 
 /// Refuses posts from pages of other sites, by `Sec-Fetch-Site` and else by `Origin`. A client that sends

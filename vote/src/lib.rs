@@ -41,7 +41,7 @@ use service::{
     http_metrics, language_switch,
     settings::{Hidden, PublicUrl},
 };
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower_http::compression::CompressionLayer;
 
 use crate::app::{App, StaticFiles};
 
@@ -79,10 +79,8 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         .merge(files())
         .fallback(explain::no_such_page)
         .method_not_allowed_fallback(explain::method_not_allowed)
-        .layer(CatchPanicLayer::custom(explain::caught))
-        .layer(explain::same_site_only(&app))
-        .layer(middleware::from_fn_with_state(app.clone(), explain::explain))
-        .layer(middleware::from_fn(http_metrics::observe))
+        // In one call, the outermost first: each further call would box and copy what is below it for every request.
+        .layer((http_metrics::Observe, explain::Explain::new(&app), explain::same_site_only(&app)))
         .with_state(app)
 }
 

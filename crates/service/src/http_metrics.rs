@@ -2,20 +2,25 @@
 
 use std::{
     collections::HashMap,
+    pin::Pin,
     sync::{LazyLock, PoisonError, RwLock},
+    task::{Context, Poll},
     time::Instant,
 };
 
 use axum::{
     extract::{MatchedPath, Request},
-    middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
-use tracing::{Instrument, Span};
+use tower::{Layer, Service};
+use tracing::Instrument;
 
 use crate::traces;
+
+/// The route of an address that there is not.
+const NO_ROUTE: &str = "none";
 
 /// The series of each route, by method and status. They are kept, because to make their names anew for each
 /// request costs more than to count it.
@@ -29,27 +34,55 @@ struct Series {
     duration_seconds: Histogram,
 }
 
-/// Middleware that counts and times requests by method, route and status.
+/// Layer that counts and times requests by method, route and status.
 ///
 /// The route is the matched pattern (`/p/{poll}`), never the path, and methods that HTTP does not know are `other`,
 /// so that the number of series is bounded whatever clients send. Metrics must have begun before the first request.
-pub async fn observe(request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let method = known(request.method());
-    let route = path.as_ref().map_or("none", MatchedPath::as_str);
-    let span = traces::of_request(&request, method, route);
-    let response = if span.is_disabled() { next.run(request).await } else { traced(span, request, next).await };
-    let series = series(route, (method, response.status()));
-    series.requests.increment(1);
-    series.duration_seconds.record(begun.elapsed());
-    response
+///
+/// A service of its own type rather than `middleware::from_fn`, which copies all that is below it for each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Observe;
+
+/// What [`Observe`] makes of a service.
+#[derive(Clone, Debug)]
+pub struct Observed<S>(S);
+
+impl<S> Layer<S> for Observe {
+    type Service = Observed<S>;
+    fn layer(&self, inner: S) -> Observed<S> {
+        Observed(inner)
+    }
 }
 
-async fn traced(span: Span, request: Request, next: Next) -> Response {
-    let response = next.run(request).instrument(span.clone()).await;
-    span.record("http.response.status_code", response.status().as_u16());
-    response
+impl<S> Service<Request> for Observed<S>
+where
+    S: Service<Request, Response: IntoResponse, Future: Send + 'static>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let begun = Instant::now();
+        let path = request.extensions().get::<MatchedPath>().cloned();
+        let method = known(request.method());
+        let span = traces::of_request(&request, method, path.as_ref().map_or(NO_ROUTE, MatchedPath::as_str));
+        let answering = self.0.call(request);
+        Box::pin(async move {
+            let response =
+                if span.is_disabled() { answering.await? } else { answering.instrument(span.clone()).await? };
+            let response = response.into_response();
+            span.record("http.response.status_code", response.status().as_u16());
+            let series = series(path.as_ref().map_or(NO_ROUTE, MatchedPath::as_str), (method, response.status()));
+            series.requests.increment(1);
+            series.duration_seconds.record(begun.elapsed());
+            Ok(response)
+        })
+    }
 }
 
 fn known(method: &Method) -> &'static str {

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::{Router, body::Bytes, extract::State, middleware, routing::get};
+use axum::{Router, body::Bytes, extract::State, routing::get};
 use scrutin_service::{http_metrics, traces};
 use tokio::net::TcpListener;
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
@@ -36,8 +36,7 @@ async fn a_request_is_told_to_the_collector_by_its_route_and_below_its_caller() 
     let layer = traces::start("vote-under-test".into(), Some(collector)).unwrap();
     tracing_subscriber::registry().with(layer).init();
 
-    let service =
-        Router::new().route("/p/{poll}", get(async || "ok")).layer(middleware::from_fn(http_metrics::observe));
+    let service = Router::new().route("/p/{poll}", get(async || "ok")).layer(http_metrics::Observe);
     let url = serve(service).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let request = reqwest::Client::new().get(format!("{url}/p/secret-poll"));
