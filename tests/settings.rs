@@ -64,7 +64,7 @@ fn a_wrong_value_is_one_clear_line_that_names_the_key() {
         ("vote", &[("SECRET_KEY", "short")]),
         ("worker", &[("LOG_RETENTION", "1 hour")]),
         ("worker", &[("DATABASE_URL", "mysql://db")]),
-        ("worker", &[("QUESTION", "")]),
+        ("worker", &[("QUESTION", " ")]),
         ("result", &[("VOTE_URL", "vote"), secret]),
         ("result", &[("ALLOWED_ORIGINS", "https://a.example,b"), secret]),
     ] {

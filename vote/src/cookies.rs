@@ -111,6 +111,12 @@ impl Browser {
         self.ballots.iter().any(|ballot| ballot.poll == poll.id() && ballot.round < poll.round())
     }
 
+    /// All that it remembers.
+    #[cfg(fuzzing)]
+    pub(crate) fn remembered(&self) -> &[Remembered] {
+        &self.ballots
+    }
+
     /// Remembers a ballot in place of an earlier one of the same poll; the oldest poll beyond the limit is forgotten.
     pub(crate) fn remember(&mut self, ballot: Remembered) {
         self.ballots.retain(|earlier| earlier.poll != ballot.poll);

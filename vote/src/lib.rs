@@ -17,6 +17,8 @@ mod codes;
 mod cookies;
 mod explain;
 mod form;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod made_up_id;
 mod messages;
 mod organise;

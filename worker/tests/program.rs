@@ -108,7 +108,7 @@ fn a_wrong_setting_is_one_line_that_names_it_and_exit_code_2() {
         ("LOG_RETENTION", "an hour"),
         ("BATCH_ENTRIES", "10001"),
         ("QUESTION", " "),
-        ("OPTION_A", ""),
+        ("OPTION_A", " "),
         ("OPTION_B", "Cats"),
         ("ADMIN_ADDR", "here"),
         ("LOG", "info,=="),

@@ -29,6 +29,8 @@
 mod ballot_box;
 mod beginning;
 mod casting;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod keys;
 mod link;
 mod reader;

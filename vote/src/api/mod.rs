@@ -2,7 +2,7 @@
 
 mod ballots;
 mod codes;
-mod model;
+pub(crate) mod model;
 mod openapi;
 mod organiser;
 mod page;

@@ -1,0 +1,7 @@
+//! Posted forms.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| vote::fuzzing::form(data));

@@ -1,0 +1,108 @@
+//! What a viewer sends over Socket.IO, to the endpoint itself: a session is opened over HTTP and the input posted to it,
+//! as packets between `\x1e` (Engine.IO 4). Whatever it is, the next viewer is welcomed.
+
+#![no_main]
+
+use std::{cell::RefCell, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use domain::{Audit, CurrentBallot, Figures, Inclusion, Movement, Poll, PollId, PollSpec, Position, Receipt};
+use domain::{Scoreboard, Secret, Tally, Unavailable, VoterId};
+use libfuzzer_sys::fuzz_target;
+use result::{Config, Timing};
+use service::counterpart::Counterpart;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// One poll, and nothing happens.
+struct OnePoll;
+
+#[async_trait::async_trait]
+impl Scoreboard for OnePoll {
+    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
+        let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"])).expect("a poll");
+        let figures = Figures { votes: vec![1, 2], voters: 3, counted: 3 };
+        let tally = Tally { poll, figures, position: Position::ZERO };
+        Ok(polls.iter().filter(|id| **id == PollId::MAIN).map(|_| tally.clone()).collect())
+    }
+    async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
+        Ok(Vec::new())
+    }
+    async fn inclusion(&self, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {
+        Ok(Inclusion::Missing)
+    }
+    async fn ballots(&self, _: PollId, _: Option<VoterId>, _: u32) -> Result<Vec<CurrentBallot>, Unavailable> {
+        Ok(Vec::new())
+    }
+    async fn audit(&self) -> Result<Audit, Unavailable> {
+        Ok(Audit::default())
+    }
+    async fn moved(&self) -> Movement {
+        std::future::pending().await
+    }
+    async fn ready(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
+thread_local! {
+    static SERVICE: (Runtime, RefCell<Router>) = {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let config = Config {
+            secret: Secret::parse("a secret for the fuzzer, of more than 32 bytes").expect("long enough"),
+            organiser_token: None,
+            trusted_proxies: Vec::new(),
+            vote: Counterpart::Port(8080),
+            result_url: None,
+            allowed_origins: Vec::new(),
+            embed_origins: Vec::new(),
+            instance: "fuzz".to_owned(),
+            max_viewers: 1_000_000,
+            timing: Timing::default(),
+        };
+        let router = runtime.block_on(async {
+            result::start(config, Arc::new(OnePoll), CancellationToken::new()).router
+        });
+        (runtime, RefCell::new(router))
+    };
+}
+
+async fn ask(router: &Router, method: &str, query: &str, body: &[u8]) -> (StatusCode, Vec<u8>) {
+    let uri = format!("/socket.io/?EIO=4&transport=polling{query}");
+    let request = Request::builder().method(method).uri(uri).body(Body::from(body.to_vec())).expect("a request");
+    let answer = router.clone().oneshot(request).await.expect("an answer");
+    let status = answer.status();
+    (status, to_bytes(answer.into_body(), 1 << 20).await.map(Vec::from).unwrap_or_default())
+}
+
+async fn session(router: &Router) -> String {
+    let (status, open) = ask(router, "GET", "", b"").await;
+    assert_eq!(status, StatusCode::OK, "a viewer is let in");
+    let open = String::from_utf8(open).expect("text");
+    let sid = open.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a session's id");
+    format!("&sid={sid}")
+}
+
+fuzz_target!(|data: &[u8]| {
+    SERVICE.with(|(runtime, router)| {
+        let router = router.borrow();
+        runtime.block_on(async {
+            // The input as it is, and behind a connection to the default namespace.
+            for connect in [false, true] {
+                let sid = session(&router).await;
+                if connect {
+                    assert_eq!(ask(&router, "POST", &sid, b"40").await.0, StatusCode::OK);
+                }
+                ask(&router, "POST", &sid, data).await;
+                // Time for the handlers; what they say is not waited for.
+                let _ = tokio::time::timeout(Duration::from_millis(1), ask(&router, "GET", &sid, b"")).await;
+                ask(&router, "POST", &sid, b"1").await;
+            }
+        });
+    });
+});

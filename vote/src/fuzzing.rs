@@ -1,0 +1,69 @@
+//! What the fuzzer (`fuzz/`) needs of the inside; only there when it builds.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{Choices, Poll, PollId, Secret};
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::{
+    api::model::{NewBallot, NewPoll},
+    codes::{self, Code},
+    cookies::{Browser, CookieKeys},
+    form::{self, Fields},
+};
+
+fn secret() -> Secret {
+    Secret::parse("a secret for the fuzzer, of more than 32 bytes").expect("long enough")
+}
+
+/// A `Cookie` header as anybody can send it: never believed, never a panic.
+pub fn cookie_header(bytes: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+    Browser::of(&HeaderMap::from_iter([(header::COOKIE, value)]), &CookieKeys::of(&secret()));
+}
+
+/// A `ballots` cookie whose signature is right, whatever it holds: as if the secret were known, or a later release had
+/// written it. What is read is written back and read the same.
+pub fn signed_cookie(token: [u8; 16], ballots: &[u8]) {
+    let keys = CookieKeys::of(&secret());
+    let sign = |purpose, parts: &[&[u8]]| secret().sign(purpose, parts)[..16].to_vec();
+    let voter = [&token[..], &sign("cookie.voter", &[&token])].concat();
+    let memory = [&sign("cookie.ballots", &[&token, ballots])[..], ballots].concat();
+    let line = format!("voter={}; ballots={}", URL_SAFE_NO_PAD.encode(voter), URL_SAFE_NO_PAD.encode(memory));
+    let browser = Browser::of(&HeaderMap::from_iter([(header::COOKIE, line.parse().expect("text"))]), &keys);
+    let mut set = HeaderMap::new();
+    browser.set_ballots_cookie(&mut set, &keys, true);
+    let again = set[header::SET_COOKIE].to_str().expect("text").split(';').next().expect("the pair").to_owned();
+    let line = format!("{}; {again}", line.split(';').next().expect("the voter"));
+    let back = Browser::of(&HeaderMap::from_iter([(header::COOKIE, line.parse().expect("text"))]), &keys);
+    assert_eq!(back.remembered(), browser.remembered());
+}
+
+/// A posted form, as a ballot and as the fields of the organiser's pages.
+pub fn form(bytes: &[u8]) {
+    if let Ok(ballot) = form::ballot(bytes)
+        && let Some(code) = ballot.code
+    {
+        let tidied = codes::tidied(&code);
+        assert!(tidied.len() <= 24 && tidied.is_ascii());
+        let code = Code::read(&code, &secret(), PollId::MAIN);
+        assert!(code.is_err(), "a code of 44 bits was guessed");
+    }
+    if let Ok(fields) = Fields::read(bytes) {
+        fields.get("question");
+    }
+}
+
+/// A body of the API, as a ballot and as a new poll. A poll that keeps to the limits is the same in the log again.
+pub fn json(bytes: &[u8]) {
+    if let Ok(ballot) = serde_json::from_slice::<NewBallot>(bytes)
+        && let Ok(choices) = Choices::parse(ballot.choices.iter().map(String::as_str))
+    {
+        assert_eq!(choices.len() as usize, ballot.choices.len());
+    }
+    if let Ok(poll) = serde_json::from_slice::<NewPoll>(bytes)
+        && let Ok(poll) = Poll::new(PollId::MAIN, poll.into())
+    {
+        let text = serde_json::to_string(&poll).expect("plain data");
+        assert_eq!(serde_json::from_str::<Poll>(&text).expect("what was written"), poll);
+    }
+}
