@@ -1,5 +1,6 @@
 //! Traces as a collector gets them: `cargo nextest run -p scrutin-service --features otel --test traces`.
 
+#![cfg(feature = "otel")]
 #![allow(clippy::unwrap_used, reason = "clippy does not see that helpers beside #[test] functions are tests")]
 
 use std::sync::{Arc, Mutex};
