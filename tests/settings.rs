@@ -2,7 +2,12 @@
 
 use std::process::{Command, Output};
 
-use testkit::programs::{self, SECRET_KEY};
+use reqwest::StatusCode;
+use testkit::{
+    address,
+    programs::{self, Program, SECRET_KEY},
+    wait,
+};
 
 fn run(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(programs::path(program));
@@ -77,4 +82,24 @@ fn a_wrong_value_is_one_clear_line_that_names_the_key() {
     let missing = run("vote", &[], &[]);
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8(missing.stderr).unwrap().contains("SECRET_KEY"));
+}
+
+#[tokio::test]
+async fn without_an_organisers_token_there_is_no_organiser_and_the_log_says_so() {
+    let (listen, admin) = (address::free(), address::free());
+    let environment = [
+        ("LISTEN_ADDR", listen.to_string()),
+        ("ADMIN_ADDR", admin.to_string()),
+        ("SECRET_KEY", SECRET_KEY.to_owned()),
+        // Nobody answers there, and nobody is asked.
+        ("REDIS_URL", format!("redis://{}", address::free())),
+    ];
+    let vote = Program::start("vote", &[], environment);
+    wait::until_true("the log to say it", || async { vote.output().contains("ORGANISER_TOKEN is not set") }).await;
+    let answer =
+        wait::until("vote to answer", || async { reqwest::get(format!("http://{listen}/organise")).await.ok() });
+    let answer = answer.await;
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    let bearer = reqwest::Client::new().get(format!("http://{listen}/api/polls")).bearer_auth("whatever-it-may-be");
+    assert_eq!(bearer.send().await.unwrap().status(), StatusCode::FORBIDDEN);
 }
