@@ -25,10 +25,7 @@ pub(crate) async fn export(data_dir: &Path, file: &Path) -> Result<ExitCode> {
     let writer = Arc::into_inner(writer).context("the ledger is still being read")?;
     let figures = audit.polls.into_iter().map(|recount| (recount.poll, recount.recounted));
     let entries = writer.into_inner().unwrap_or_else(PoisonError::into_inner).end(figures)?;
-    eprintln!(
-        "{entries} entries written. Next: worker import, with SECRET_KEY as in {}",
-        data_dir.join("secret-key").display()
-    );
+    eprintln!("{entries} entries written. Next: worker import, and services with the SECRET_KEY of this installation");
     Ok(ExitCode::SUCCESS)
 }
 
