@@ -68,19 +68,19 @@ class Evening(unittest.TestCase):
 
     def recreate(self, service, works):
         old = RELEASE.container(service)
-        networks = old["NetworkSettings"]["Networks"]
+        frontend = f"{stack.PROJECT}_frontend"
+        address = old["NetworkSettings"]["Networks"][frontend]["IPAddress"]
         docker("rm", "--force", old["Id"])
-        # Others take its addresses meanwhile.
-        squatters = [docker("run", "--detach", "--rm", "--network", name, "--entrypoint", "sleep", "redis:alpine", "600").stdout.strip()
-                     for name in networks]
+        # Another takes its address meanwhile; by name, since the engine gives out whichever address it likes.
+        squatter = docker("run", "--detach", "--rm", "--network", frontend, "--ip", address,
+                          "--entrypoint", "sleep", "redis:alpine", "600").stdout.strip()
         try:
             RELEASE.compose("up", "--detach", "--wait", service)
-            new = RELEASE.container(service)["NetworkSettings"]["Networks"]
-            frontend = f"{stack.PROJECT}_frontend"
-            self.assertNotEqual(new[frontend]["IPAddress"], networks[frontend]["IPAddress"])
+            new = RELEASE.container(service)["NetworkSettings"]["Networks"][frontend]["IPAddress"]
+            self.assertNotEqual(new, address)
             wait(f"{service} through the proxy", works, seconds=10)
         finally:
-            docker("rm", "--force", *squatters)
+            docker("rm", "--force", squatter)
 
     def test_a_dump_of_the_database_is_restored_and_the_log_catches_up(self):
         # As docs/operations.md says.
