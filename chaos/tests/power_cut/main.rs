@@ -19,7 +19,7 @@ use std::{
 use journal::PowerCut;
 use testkit::{
     address,
-    crowd::Crowd,
+    crowd::{Crowd, accepted},
     postgres_server::TestDatabase,
     programs::{self, Program},
     wait,
@@ -106,6 +106,25 @@ async fn redis_that_syncs_always_loses_no_acknowledged_ballot() {
     }
     voters.goes_on(200).await;
     voters.stop(2).await.is_counted(&services.vote.url(), &services.result.url(), "main").await;
+}
+
+/// The control: with a weaker setting the same blow does take acknowledged ballots, and that is seen.
+#[tokio::test]
+async fn redis_that_leaves_syncing_to_the_kernel_is_seen_to_lose_acknowledged_ballots() {
+    let (mut redis, database) = (Redis::start("no").await, TestDatabase::create().await);
+    let mut services = programs::Services::start(&redis.url(), &database.url()).await;
+    // What is counted is in the ledger as well, so nobody counts meanwhile.
+    services.worker.program.kill();
+    let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);
+    voters.goes_on(200).await;
+    let acknowledged = voters.stop(2).await.acknowledged;
+    assert!(redis.power_cut() > 0, "there was something to take");
+    redis.start_again().await;
+    services.worker.program.start_again();
+    services.ready().await;
+    let vote = services.vote.url();
+    let left = wait::until("the log to say what it holds", || accepted(&vote, "main")).await;
+    assert!(left < acknowledged, "{left} of {acknowledged} acknowledged ballots are left");
 }
 
 #[tokio::test]
