@@ -4,6 +4,7 @@ import copy
 import functools
 import json
 import pathlib
+import re
 import subprocess
 
 import yaml
@@ -68,6 +69,32 @@ def pod(workload):
 
 def containers(workload):
     return pod(workload)["containers"] + pod(workload).get("initContainers", [])
+
+
+def environment(container, documents):
+    """A container's variables, as the kubelet makes them: of whole Secrets the later wins, and over those what is given
+    singly. What is missing and not optional keeps a pod from starting."""
+    variables = {}
+    for source in container.get("envFrom", []):
+        reference = source["secretRef"]
+        secret = named(documents, "Secret", reference["name"])
+        assert secret or reference.get("optional"), f"there is no Secret {reference['name']}"
+        variables |= secret["stringData"] if secret else {}
+    for variable in container.get("env", []):
+        if "valueFrom" in variable:
+            variables[variable["name"]] = _value_from(variable["valueFrom"], documents)
+        else:
+            known = dict(variables)
+            variables[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda name: known.get(name[1], name[0]), variable["value"])
+    return variables
+
+
+def _value_from(source, documents):
+    ((field, reference),) = source.items()
+    kind, data = {"secretKeyRef": ("Secret", "stringData"), "configMapKeyRef": ("ConfigMap", "data")}[field]
+    found = named(documents, kind, reference["name"])
+    assert found and reference["key"] in found[data], f"there is no {reference}"
+    return found[data][reference["key"]]
 
 
 def title(document):

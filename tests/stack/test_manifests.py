@@ -2,7 +2,6 @@
 
 import ipaddress
 import unittest
-import urllib.parse
 
 import kubernetes_validate
 
@@ -13,13 +12,6 @@ from manifests import OURS, containers, labels, named, of_kind, overlay, plain, 
 RELEASES = ["1.30", "1.35", "1.37"]
 # Kinds of the Prometheus Operator, for which there is no schema here; used in the overlay for it and nowhere else.
 CUSTOM = {"ServiceMonitor", "PrometheusRule"}
-# Secrets that an installation for real makes for itself (overlays/production/kustomization.yaml lists them).
-MADE_BY_OPERATORS = {
-    ("scrutin", "SECRET_KEY"),
-    ("scrutin", "ORGANISER_TOKEN"),
-    ("redis", "REDIS_URL"),
-    ("postgres", "DATABASE_URL"),
-}
 
 
 class Validity(unittest.TestCase):
@@ -99,31 +91,23 @@ class References(unittest.TestCase):
                 if workload["kind"] == "StatefulSet":
                     self.assertIsNotNone(named(documents, "Service", workload["spec"]["serviceName"]))
 
-    def references(self, documents, kind):
-        field, found = {"Secret": "secretKeyRef", "ConfigMap": "configMapKeyRef"}[kind], set()
+    def settings(self, documents):
+        """What the pods take from ConfigMaps."""
+        found = set()
         for workload in workloads(documents):
             for container in containers(workload):
-                self.assertNotIn("envFrom", container, "a service gets what it needs, and not all there is")
+                for source in container.get("envFrom", []):
+                    self.assertNotIn("configMapRef", source, "a service gets what it needs, and not all there is")
                 for variable in container.get("env", []):
-                    reference = variable.get("valueFrom", {}).get(field)
+                    reference = variable.get("valueFrom", {}).get("configMapKeyRef")
                     if reference:
                         found.add((reference["name"], reference["key"]))
         return found
 
-    def test_every_secret_and_setting_that_a_pod_takes_is_there(self):
+    def test_every_setting_that_a_pod_takes_is_there_and_every_one_is_taken(self):
         for where, documents in self.both():
-            for kind in ["Secret", "ConfigMap"]:
-                there = {(d["metadata"]["name"], key) for d in of_kind(documents, kind)
-                         for key in {**d.get("data", {}), **d.get("stringData", {})}}
-                if kind == "Secret" and where == "production":
-                    there = MADE_BY_OPERATORS
-                self.assertLessEqual(self.references(documents, kind), there, where)
-
-    def test_every_secret_is_used(self):
-        for where, documents in self.both():
-            taken = self.references(documents, "Secret")
-            there = {(d["metadata"]["name"], key) for d in of_kind(documents, "Secret") for key in d["stringData"]}
-            self.assertEqual(there if where == "k8s/" else MADE_BY_OPERATORS, taken)
+            there = {("scrutin", key) for key in named(documents, "ConfigMap", "scrutin")["data"]}
+            self.assertEqual(self.settings(documents), there, where)
 
     def test_a_volume_takes_a_config_map_that_is_there_and_every_mount_a_volume(self):
         for _, documents in self.both():
@@ -135,20 +119,6 @@ class References(unittest.TestCase):
                 for volume in pod(workload).get("volumes", []):
                     if "configMap" in volume:
                         self.assertIsNotNone(named(documents, "ConfigMap", volume["configMap"]["name"]))
-
-    def test_the_demonstration_secrets_fit_together_and_say_what_they_are(self):
-        documents = plain()
-        secret = {d["metadata"]["name"]: d["stringData"] for d in of_kind(documents, "Secret")}
-        redis = urllib.parse.urlsplit(secret["redis"]["REDIS_URL"])
-        postgres = urllib.parse.urlsplit(secret["postgres"]["DATABASE_URL"])
-        self.assertEqual((redis.hostname, redis.port, redis.password), ("redis", 6379, secret["redis"]["REDIS_PASSWORD"]))
-        self.assertEqual((postgres.hostname, postgres.port, postgres.username, postgres.password),
-                         ("postgres", 5432, secret["postgres"]["POSTGRES_USER"], secret["postgres"]["POSTGRES_PASSWORD"]))
-        self.assertGreaterEqual(len(secret["scrutin"]["SECRET_KEY"]), 32)
-        self.assertGreaterEqual(len(secret["scrutin"]["ORGANISER_TOKEN"]), 16)
-        for document in of_kind(documents, "Secret"):
-            self.assertIn("scrutin/replace-me", document["metadata"]["annotations"])
-            self.assertTrue([v for v in document["stringData"].values() if "replace-me" in v])
 
     def test_production_brings_no_secret_and_no_server_of_its_own(self):
         documents = overlay("production")
@@ -202,11 +172,6 @@ class References(unittest.TestCase):
                 covered += [w["metadata"]["name"] for w in workloads(documents) if manifests.selects(budget["spec"]["selector"], labels(w))]
             self.assertEqual(sorted(covered), sorted(w["metadata"]["name"] for w in workloads(documents)))
 
-    def test_every_setting_is_used(self):
-        for where, documents in self.both():
-            there = {("scrutin", key) for key in named(documents, "ConfigMap", "scrutin")["data"]}
-            self.assertEqual(self.references(documents, "ConfigMap"), there, where)
-
     def test_vote_and_result_believe_the_ingress_controller_about_who_asked_and_nobody_outside(self):
         for where, documents in self.both():
             networks = [ipaddress.ip_network(text) for text in named(documents, "ConfigMap", "scrutin")["data"]["TRUSTED_PROXIES"].split(",")]
@@ -220,11 +185,11 @@ class References(unittest.TestCase):
                 self.assertFalse(any(ipaddress.ip_address(outside) in network for network in networks), outside)
 
     def test_pods_are_given_settings_that_the_programs_have(self):
-        for name in OURS:
-            code = rust_sources()
-            container = containers(named(plain(), "Deployment", name))[0]
-            for variable in container["env"]:
-                self.assertRegex(code, rf'env = "{variable["name"]}"', name)
+        code = rust_sources()
+        for where, documents in self.both():
+            for name in OURS:
+                for variable in containers(named(documents, "Deployment", name))[0]["env"]:
+                    self.assertRegex(code, rf'env = "{variable["name"]}"', f"{where}: {name}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,121 @@
+"""Secrets: the demonstration's are public and overruled by an operator's, which no manifest holds; a pod gets what it needs."""
+
+import unittest
+import urllib.parse
+
+import manifests
+from manifests import OURS, containers, environment, named, of_kind, overlay, plain, title, workloads
+
+DEMONSTRATION = "-demonstration"
+# What an operator makes, as docs/operations.md says.
+OWN = {
+    "scrutin": {"SECRET_KEY": "k" * 48, "ORGANISER_TOKEN": "t" * 24},
+    "redis": {"REDIS_PASSWORD": "own-r", "REDIS_URL": "redis://:own-r@redis:6379"},
+    "postgres": {"POSTGRES_USER": "postgres", "POSTGRES_PASSWORD": "own-p",
+                 "DATABASE_URL": "postgres://postgres:own-p@postgres:5432/postgres"},
+}
+# Who takes from which of them.
+TAKEN = {
+    "vote": {"scrutin", "redis"},
+    "worker": {"redis", "postgres"},
+    "result": {"scrutin", "postgres"},
+    "redis": {"redis"},
+    "postgres": {"postgres"},
+}
+# Where Redis and PostgreSQL are managed elsewhere (overlays/production/kustomization.yaml lists them).
+OWN_IN_PRODUCTION = {("scrutin", "SECRET_KEY"), ("scrutin", "ORGANISER_TOKEN"), ("redis", "REDIS_URL"), ("postgres", "DATABASE_URL")}
+
+
+def made(secrets):
+    return [{"kind": "Secret", "metadata": {"name": name}, "stringData": data} for name, data in secrets.items()]
+
+
+def environments(documents):
+    """workload → the variables of its only container."""
+    return {w["metadata"]["name"]: environment(containers(w)[0], documents) for w in workloads(documents)}
+
+
+class Secrets(unittest.TestCase):
+    def test_no_manifest_holds_a_secret_that_an_operator_makes(self):
+        # Or the next `kubectl apply` would bring the public values back.
+        for where, documents in [("k8s/", plain()), *((name, overlay(name)) for name in manifests.OVERLAYS)]:
+            names = {secret["metadata"]["name"] for secret in of_kind(documents, "Secret")}
+            self.assertEqual(names, {name + DEMONSTRATION for name in OWN} if where == "k8s/" else set(), where)
+
+    def test_a_pod_takes_the_secrets_that_it_needs_and_the_operators_behind_the_demonstrations(self):
+        for workload in workloads(plain()):
+            for container in containers(workload):
+                references = [source["secretRef"] for source in container["envFrom"]]
+                wanted = TAKEN[workload["metadata"]["name"]]
+                public = [reference for reference in references if reference["name"].endswith(DEMONSTRATION)]
+                own = references[len(public):]
+                self.assertEqual(references[:len(public)], public, "of two the later wins")
+                self.assertEqual({reference["name"] for reference in public}, {name + DEMONSTRATION for name in wanted})
+                self.assertEqual({reference["name"] for reference in own}, wanted, title(workload))
+                self.assertTrue(all(reference["optional"] for reference in own), "what nobody has made is passed over")
+                singly = [v for v in container.get("env", []) if "secretKeyRef" in v.get("valueFrom", {})]
+                self.assertEqual(singly, [], "it would win over everything")
+
+    def test_an_operators_own_values_are_those_that_count(self):
+        before, after = environments(plain()), environments(plain() + made(OWN))
+        for name, wanted in TAKEN.items():
+            self.assertIn("replace-me", str(before[name]), name)
+            self.assertNotIn("replace-me", str(after[name]), name)
+            self.assertEqual(after[name].keys(), before[name].keys())
+            for secret in wanted:
+                self.assertLessEqual(OWN[secret].items(), after[name].items(), name)
+
+    def test_servers_and_services_have_the_same_passwords(self):
+        for documents in [plain(), plain() + made(OWN)]:
+            given = environments(documents)
+            for name in ["vote", "worker"]:
+                redis = urllib.parse.urlsplit(given[name]["REDIS_URL"])
+                self.assertEqual((redis.hostname, redis.port, redis.password), ("redis", 6379, given["redis"]["REDIS_PASSWORD"]))
+            for name in ["worker", "result"]:
+                postgres, server = urllib.parse.urlsplit(given[name]["DATABASE_URL"]), given["postgres"]
+                self.assertEqual((postgres.hostname, postgres.port, postgres.username, postgres.password),
+                                 ("postgres", 5432, server["POSTGRES_USER"], server["POSTGRES_PASSWORD"]))
+            self.assertEqual(given["redis"]["REDISCLI_AUTH"], given["redis"]["REDIS_PASSWORD"])
+            for key in ["SECRET_KEY", "ORGANISER_TOKEN"]:
+                self.assertEqual(given["vote"][key], given["result"][key])
+        command = containers(named(plain(), "StatefulSet", "redis"))[0]["command"]
+        self.assertEqual(command[-2:], ["--requirepass", "$(REDIS_PASSWORD)"])
+
+    def test_the_demonstration_says_what_it_is(self):
+        for secret in of_kind(plain(), "Secret"):
+            self.assertIn("scrutin/replace-me", secret["metadata"]["annotations"])
+            self.assertTrue([value for value in secret["stringData"].values() if "replace-me" in value])
+            self.assertEqual(secret["stringData"].keys(), OWN[secret["metadata"]["name"].removesuffix(DEMONSTRATION)].keys())
+        scrutin = named(plain(), "Secret", "scrutin" + DEMONSTRATION)["stringData"]
+        self.assertGreaterEqual(len(scrutin["SECRET_KEY"]), 32)
+        self.assertGreaterEqual(len(scrutin["ORGANISER_TOKEN"]), 16)
+
+    def test_in_production_no_pod_starts_without_every_secret_of_the_operators(self):
+        taken = set()
+        for workload in workloads(overlay("production")):
+            container = containers(workload)[0]
+            self.assertNotIn("envFrom", container, "a key that is missing would be passed over")
+            found = [v["valueFrom"]["secretKeyRef"] for v in container["env"] if "secretKeyRef" in v.get("valueFrom", {})]
+            self.assertFalse([reference for reference in found if reference.get("optional")])
+            self.assertEqual({reference["name"] for reference in found}, TAKEN[workload["metadata"]["name"]])
+            taken |= {(reference["name"], reference["key"]) for reference in found}
+        self.assertEqual(taken, OWN_IN_PRODUCTION)
+
+    def test_in_production_our_programs_get_what_they_get_plainly(self):
+        # But for the password of the server, which stands in the URL.
+        plainly, production = environments(plain()), environments(overlay("production") + made(OWN))
+        servers = {"REDIS_PASSWORD", "POSTGRES_USER", "POSTGRES_PASSWORD"}
+        for name in OURS:
+            self.assertEqual(production[name].keys(), plainly[name].keys() - servers)
+
+    def test_the_page_on_operations_makes_every_secret_whole(self):
+        page = manifests.source("docs/operations.md")
+        for name, data in OWN.items():
+            command = page[page.index(f"kubectl -n scrutin create secret generic {name} "):]
+            command = command[:command.index("kubectl apply -f -")]
+            for key in data:
+                self.assertIn(f"--from-literal={key}=", command, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
