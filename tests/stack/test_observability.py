@@ -6,6 +6,22 @@ import unittest
 import manifests
 from manifests import OURS, containers, named, of_kind, overlay, plain, rust_sources
 
+# What the cluster's own exporters tell: the kubelet, and kube-state-metrics.
+CLUSTER = {
+    "container_memory_rss",
+    "kube_deployment_status_replicas_available",
+    "kubelet_volume_stats_available_bytes",
+    "kubelet_volume_stats_capacity_bytes",
+}
+# Labels that Prometheus and the cluster add.
+ADDED = {"job", "pod", "namespace", "le", "container", "deployment", "persistentvolumeclaim"}
+
+
+def labels_of(expression):
+    matched = {label for body in re.findall(r"\{([^}]*)\}", expression) for label in re.findall(r"(\w+)\s*(?:=|!)", body)}
+    grouped = {label.strip() for body in re.findall(r"\bby \(([^)]*)\)", expression) for label in body.split(",")}
+    return matched | grouped
+
 
 class Observability(unittest.TestCase):
     def setUp(self):
@@ -23,9 +39,23 @@ class Observability(unittest.TestCase):
             bare = re.sub(r"\{[^}]*\}|\"[^\"]*\"|\b(by|on|without) \([^)]*\)", "", expression)
             spoken_of |= set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", bare)) - {"histogram_quantile"}
         self.assertGreaterEqual(len(spoken_of), 15)
-        for metric in spoken_of:
+        self.assertLessEqual(CLUSTER, spoken_of)
+        for metric in spoken_of - CLUSTER:
             name = re.sub(r"_bucket$", "", metric)
             self.assertIn(f'"{name}"', code, f"no program has the metric {name}")
+
+    def test_alerts_and_dashboard_speak_only_of_labels_that_there_are(self):
+        code, spoken_of = rust_sources(), set().union(*map(labels_of, self.expressions()))
+        self.assertLessEqual({"status", "method", "route", "partition", "outcome", "reason"}, spoken_of)
+        for label in spoken_of - ADDED:
+            self.assertIn(f'"{label}"', code, f"nothing has the label {label}")
+
+    def test_a_legend_names_labels_that_its_expression_leaves(self):
+        for panel in manifests.dashboard()["panels"]:
+            for target in panel.get("targets", []):
+                named_here = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+                left = labels_of(target["expr"]) if " by (" in target["expr"] else ADDED
+                self.assertLessEqual(named_here, left, panel["title"])
 
     def test_every_service_is_scraped_at_its_admin_port(self):
         monitor = of_kind(self.documents, "ServiceMonitor")[0]["spec"]
