@@ -163,10 +163,12 @@ fn read(answer: &Answer, over_api: bool) -> Outcome {
         }
         // Whoever had two ballots in flight may be told that the first stands: that one was noted as unknown.
         _ if status.is_client_error() => Outcome::Refused(status.as_u16()),
-        (true, _) if problem_code(answer).as_deref() == Some("not-recorded") => {
-            Outcome::NotRecorded(Trouble::Status(status.as_u16()))
-        }
-        _ => Outcome::Unknown(Trouble::Status(status.as_u16())),
+        // Only the API can be told from a proxy that speaks in the server's place.
+        _ => match problem_code(answer).filter(|_| over_api).as_deref() {
+            Some("not-recorded") => Outcome::NotRecorded(Trouble::Status(status.as_u16())),
+            Some("outcome-unknown") => Outcome::Unknown(Trouble::InDoubt),
+            _ => Outcome::Unknown(Trouble::Status(status.as_u16())),
+        },
     }
 }
 
@@ -209,6 +211,14 @@ mod tests {
         let body = r#"{"code":"not-recorded"}"#;
         assert_eq!(read(&answer(503, body), true), Outcome::NotRecorded(Trouble::Status(503)));
         assert_eq!(read(&answer(503, body), false), Outcome::Unknown(Trouble::Status(503)));
-        assert_eq!(read(&answer(503, r#"{"code":"outcome-unknown"}"#), true), Outcome::Unknown(Trouble::Status(503)));
+    }
+
+    #[test]
+    fn only_the_api_can_say_that_the_server_is_in_doubt() {
+        let body = r#"{"code":"outcome-unknown"}"#;
+        assert_eq!(read(&answer(503, body), true), Outcome::Unknown(Trouble::InDoubt));
+        for (body, over_api) in [(body, false), ("", true), ("a proxy's page", true)] {
+            assert_eq!(read(&answer(503, body), over_api), Outcome::Unknown(Trouble::Status(503)));
+        }
     }
 }

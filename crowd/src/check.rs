@@ -1,13 +1,13 @@
 //! Holds the promise against what the server says in the end.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use crate::{
     host::{Hosts, Settled},
-    promise::{Bounds, Expected},
+    promise::{Bounds, Expected, Outcomes},
     report::Check,
     voter::{Standing, Voter},
 };
@@ -16,6 +16,8 @@ use crate::{
 const LOOK_UPS_AT_ONCE: usize = 32;
 /// The most voters whose ballots of unknown outcome are looked into by receipt.
 const MAX_TELLING: usize = 100_000;
+/// What a host is taken to say that says nothing.
+const NO_ANSWER: &str = "no answer";
 
 /// The ballots of this poll that the log took, against those that the voters know of.
 pub(crate) fn accepted(before: &Settled, after: &Settled, acknowledged: u64, unknown: u64) -> Check {
@@ -56,29 +58,28 @@ pub(crate) fn tally(before: &Settled, after: &Settled, expected: &Expected) -> V
 }
 
 /// What the voters may count for. The receipts of those with a ballot of unknown outcome tell which of their
-/// ballots it is.
-pub(crate) async fn expected(hosts: &Arc<Hosts>, voters: &[Voter], deadline: Instant) -> Expected {
-    let telling = voters.iter().filter(|voter| voter.telling_receipt().is_some()).take(MAX_TELLING);
-    let told: Vec<_> = stream::iter(telling)
+/// ballots it is; each must be found, since it is of an acknowledged one.
+pub(crate) async fn expected(hosts: &Arc<Hosts>, voters: &[Voter], deadline: Instant) -> (Expected, Check) {
+    let (telling, mut others): (Vec<_>, Vec<_>) = voters.iter().partition(|voter| voter.telling_receipt().is_some());
+    let asked = telling.len().min(MAX_TELLING);
+    others.extend(&telling[asked..]);
+    let told: Vec<(Outcomes, Option<String>)> = stream::iter(&telling[..asked])
         .map(|voter| async move {
             let receipt = voter.telling_receipt().expect("these were chosen for their receipt");
-            match hosts.receipt(receipt, deadline).await.as_deref() {
-                Some("counted") => voter.outcomes_knowing(true),
-                Some("replaced") => voter.outcomes_knowing(false),
-                // What else it may say is for the check of the receipts.
-                _ => voter.outcomes(),
+            match hosts.receipt(receipt, deadline).await {
+                Some(said) if said == "counted" => (voter.outcomes_knowing(true), None),
+                Some(said) if said == "replaced" => (voter.outcomes_knowing(false), None),
+                said => (voter.outcomes(), Some(said.unwrap_or_else(|| NO_ANSWER.to_owned()))),
             }
         })
         .buffer_unordered(LOOK_UPS_AT_ONCE)
         .collect()
         .await;
-    let mut seen = 0;
-    let others = voters.iter().filter(move |voter| {
-        let told = voter.telling_receipt().is_some() && seen < MAX_TELLING;
-        seen += usize::from(told);
-        !told
-    });
-    others.map(Voter::outcomes).chain(told).collect()
+    let wrong: Vec<_> = told.iter().filter_map(|(_, wrong)| wrong.as_deref()).collect();
+    let found = right_of(asked, wrong.len(), wrong.first());
+    let check = Check::new("receipts that say which of two ballots counts", asked, found, wrong.is_empty());
+    let told = told.iter().map(|(outcomes, _)| *outcomes);
+    (others.into_iter().map(Voter::outcomes).chain(told).collect(), check)
 }
 
 /// Receipts of voters chosen at random: each must be found, and say what its voter knows.
@@ -95,7 +96,7 @@ pub(crate) async fn receipts(
     let asked = receipts.len();
     let wrong: Vec<String> = stream::iter(receipts)
         .map(|(receipt, standing)| async move {
-            let said = hosts.receipt(receipt, deadline).await.unwrap_or_else(|| "no answer".to_owned());
+            let said = hosts.receipt(receipt, deadline).await.unwrap_or_else(|| NO_ANSWER.to_owned());
             let kept = match standing {
                 Standing::Counted => said == "counted",
                 Standing::Replaced => said == "replaced",
@@ -107,11 +108,14 @@ pub(crate) async fn receipts(
         .filter_map(std::future::ready)
         .collect()
         .await;
-    let found = match wrong.first() {
-        None => asked.to_string(),
-        Some(example) => format!("{} ({example})", asked - wrong.len()),
-    };
+    let found = right_of(asked, wrong.len(), wrong.first());
     Check::new("receipts that say what their voter knows", asked, found, wrong.is_empty())
+}
+
+/// How many of those that were asked are right, with an example of one that is not.
+fn right_of(asked: usize, wrong: usize, example: Option<impl Display>) -> String {
+    let example = example.map(|example| format!(" ({example})")).unwrap_or_default();
+    format!("{}{example}", asked - wrong)
 }
 
 fn shown(Bounds { least, most }: Bounds) -> String {

@@ -21,8 +21,8 @@ impl Outcomes {
     pub const NOT_VOTED: Self = Self(1 << NONE);
 
     /// What may be counted for a voter: `acknowledged` is the option of the last acknowledged ballot, `unknown`
-    /// those of all ballots without an answer, as a bit set. A ballot without an answer may arrive late, so that
-    /// also one that was sent before the last acknowledged one may count in its place.
+    /// those of all ballots that may still come to count, as a bit set. A ballot to which nothing came back may arrive
+    /// late, so that also one that was sent before the last acknowledged one may count in its place.
     pub fn of(acknowledged: Option<u8>, unknown: u32) -> Self {
         Self(unknown | acknowledged.map_or(1 << NONE, |option| 1 << option))
     }

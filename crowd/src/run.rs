@@ -17,7 +17,6 @@ use crate::{
     host::{Hosts, Poll, Settled},
     probe,
     progress::{Progress, rate},
-    promise::Expected,
     report::{Ballots, Check, Report, Viewers},
     screen::{Screen, Watching},
     screens::Screens,
@@ -153,8 +152,9 @@ impl End<'_> {
         let (acknowledged, unknown) = (figures.acknowledged.load(Relaxed), figures.unknown.load(Relaxed));
         let mut checks = vec![check::counted(&after), check::accepted(&self.before, &after, acknowledged, unknown)];
         let deadline = Instant::now() + self.settings.settle;
-        let expected: Expected = check::expected(&self.hosts, &self.voters, deadline).await;
+        let (expected, told) = check::expected(&self.hosts, &self.voters, deadline).await;
         checks.extend(check::tally(&self.before, &after, &expected));
+        checks.push(told);
         checks.push(check::receipts(&self.hosts, &self.voters, self.settings.receipts, random, deadline).await);
         let all = self.screens.count();
         let example = self.screens.other_than(&after.tally).filter(|_| others > 0);

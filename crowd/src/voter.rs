@@ -15,8 +15,12 @@ pub(crate) struct Voter {
     memory: Option<Box<str>>,
     acknowledged: Option<u8>,
     satisfied: bool,
-    /// The options of ballots without an answer, as a bit set.
-    unknown: u32,
+    /// The options of ballots to which nothing came back, as a bit set. They may still be on their way, also when a
+    /// later one was acknowledged.
+    adrift: u32,
+    /// The options of ballots of which the server itself said that it does not know. It casts them before it says so
+    /// or never, so the next acknowledged ballot replaces them all.
+    in_doubt: u32,
     /// The receipt of the last acknowledged ballot, if it came with one.
     receipt: Option<Box<str>>,
     /// The receipt of some ballot before it.
@@ -53,6 +57,8 @@ pub(crate) enum Trouble {
     NoConnection,
     NoAnswer,
     Broken,
+    /// The server's own word that it does not know: what it has not cast by then, it never casts.
+    InDoubt,
     Status(u16),
 }
 
@@ -81,6 +87,7 @@ impl std::fmt::Display for Trouble {
             Self::NoConnection => f.write_str("no connection"),
             Self::NoAnswer => f.write_str("no answer in time"),
             Self::Broken => f.write_str("connection broken"),
+            Self::InDoubt => f.write_str("the server does not know"),
             Self::Status(status) => write!(f, "HTTP {status}"),
         }
     }
@@ -95,7 +102,12 @@ impl Voter {
 
     /// Whether some ballot's outcome is not known.
     pub(crate) fn has_unknown(&self) -> bool {
-        self.unknown != 0
+        self.unknown() != 0
+    }
+
+    /// The options of all ballots whose outcome is not known, as a bit set.
+    fn unknown(&self) -> u32 {
+        self.adrift | self.in_doubt
     }
 
     /// Whether their last visit ended with an acknowledged ballot.
@@ -138,26 +150,28 @@ impl Voter {
         match outcome {
             Outcome::Recorded(recorded) => {
                 self.acknowledged = Some(option);
+                self.in_doubt = 0;
                 let receipt = recorded.as_ref().map(|recorded| recorded.receipt.clone());
                 if let Some(earlier) = std::mem::replace(&mut self.receipt, receipt) {
                     self.earlier_receipt = Some(earlier);
                 }
             }
-            Outcome::Unknown(_) => self.unknown |= 1 << option,
+            Outcome::Unknown(Trouble::InDoubt) => self.in_doubt |= 1 << option,
+            Outcome::Unknown(_) => self.adrift |= 1 << option,
             Outcome::Refused(_) | Outcome::NotRecorded(_) => {}
         }
     }
 
     /// For what this voter may count.
     pub(crate) fn outcomes(&self) -> Outcomes {
-        Outcomes::of(self.acknowledged, self.unknown)
+        Outcomes::of(self.acknowledged, self.unknown())
     }
 
     /// For what they may count, once the receipt of the last acknowledged ballot has said whether it is the one.
     pub(crate) fn outcomes_knowing(&self, counted: bool) -> Outcomes {
         match self.acknowledged {
             Some(option) if counted => Outcomes::of(Some(option), 0),
-            Some(_) if self.unknown != 0 => Outcomes::without_none(self.unknown),
+            Some(_) if self.has_unknown() => Outcomes::without_none(self.unknown()),
             _ => self.outcomes(),
         }
     }
@@ -220,5 +234,20 @@ mod tests {
         assert_eq!(voter.telling_receipt(), Some("acknowledged"));
         assert_eq!(voter.outcomes_knowing(true), Outcomes::of(Some(0), 0));
         assert_eq!(voter.outcomes_knowing(false), Outcomes::of(Some(1), 0));
+    }
+    #[test]
+    fn an_acknowledged_ballot_replaces_those_that_the_server_was_in_doubt_about_and_no_others() {
+        let mut voter = Voter::default();
+        voter.note(1, &Outcome::Unknown(Trouble::InDoubt));
+        assert_eq!(voter.outcomes(), Outcomes::of(None, 0b10));
+        voter.note(0, &recorded("acknowledged"));
+        assert_eq!(voter.outcomes(), Outcomes::of(Some(0), 0));
+        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("acknowledged", Standing::Counted)]);
+        for trouble in [Trouble::NoAnswer, Trouble::Broken, Trouble::Status(503)] {
+            let mut voter = Voter::default();
+            voter.note(1, &Outcome::Unknown(trouble));
+            voter.note(0, &recorded("acknowledged"));
+            assert_eq!(voter.outcomes(), Outcomes::of(Some(0), 0b10), "{trouble}");
+        }
     }
 }

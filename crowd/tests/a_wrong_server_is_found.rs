@@ -12,9 +12,16 @@ use scrutin_crowd::{Report, Settings, run};
 use tokio_util::sync::CancellationToken;
 
 /// Sixty voters, who change their minds a lot.
-const SIXTY: &str = "--voters 60 --probes 1";
+const SIXTY: &str = "--voters 60 --probes 1 --duration 2s --settle 20s";
+/// The same, but they don't wait for long, since what they wait for never comes.
+const SIXTY_IN_VAIN: &str = "--voters 60 --probes 0 --duration 2s --settle 5s";
+/// Sixty voters who all try again, and have the time to change their minds after that. Of their receipts none is looked
+/// up but those that tell which of two ballots counts.
+const PATIENT: &str = "--voters 60 --probes 0 --duration 6s --settle 20s --retries 100 --receipts 0";
 /// Voters who all vote once, so that none of their ballots can be explained by a later one.
-const NO_CHANGES: &str = "--voters 1000 --probes 0 --changes 0";
+const NO_CHANGES: &str = "--voters 1000 --probes 0 --changes 0 --duration 2s --settle 20s";
+/// The same, where nobody is there.
+const NO_SERVER: &str = "--voters 1000 --settle 1s";
 
 async fn crowd_at(lie: Lie, crowd: &str) -> Report {
     let arguments = arguments(fake::start(lie).await, crowd);
@@ -24,7 +31,7 @@ async fn crowd_at(lie: Lie, crowd: &str) -> Report {
 
 fn arguments(fake: SocketAddr, crowd: &str) -> String {
     let url = format!("--vote-url http://{fake} --result-url http://{fake}");
-    format!("{url} --viewers 5 --rate 100 --duration 2s --settle 2s --seed 1 {crowd}")
+    format!("{url} --viewers 5 --rate 100 --seed 1 {crowd}")
 }
 
 fn broken(report: &Report) -> Vec<&str> {
@@ -73,7 +80,7 @@ async fn a_change_of_mind_that_was_not_counted_is_found() {
 
 #[tokio::test]
 async fn one_screen_with_old_scores_is_found() {
-    let report = crowd_at(Lie::StaleScreen, SIXTY).await;
+    let report = crowd_at(Lie::StaleScreen, SIXTY_IN_VAIN).await;
     assert_eq!(broken(&report), ["screens that show this tally"], "{report}");
 }
 
@@ -83,19 +90,32 @@ async fn a_receipt_that_is_not_found_is_told() {
     assert_eq!(broken(&report), ["receipts that say what their voter knows"], "{report}");
 }
 
+// What counts for such a voter can be explained by the ballot before, whose outcome is unknown.
+#[tokio::test]
+async fn an_acknowledged_ballot_that_was_lost_after_one_of_unknown_outcome_is_found() {
+    let report = crowd_at(Lie::LoseAfterError, PATIENT).await;
+    assert_eq!(broken(&report), ["receipts that say which of two ballots counts"], "{report}");
+}
+
+#[tokio::test]
+async fn a_ballot_in_doubt_that_is_counted_after_a_change_of_mind_is_found() {
+    let report = crowd_at(Lie::CountLate, PATIENT).await;
+    assert!(broken(&report).contains(&"voters whose vote is not explained"), "{report}");
+}
+
 #[tokio::test]
 async fn a_count_that_never_comes_to_its_end_is_told() {
-    let report = crowd_at(Lie::NeverFinish, SIXTY).await;
+    let report = crowd_at(Lie::NeverFinish, SIXTY_IN_VAIN).await;
     assert_eq!(broken(&report), ["everything accepted is counted"], "{report}");
 }
 
 #[tokio::test]
 async fn the_exit_code_tells_kept_from_broken_from_not_tried() {
     let nobody = "127.0.0.1:1".parse().unwrap();
-    let servers = [(fake::start(Lie::None).await, 0), (fake::start(Lie::LoseOne).await, 1), (nobody, 2)];
-    for (server, code) in servers {
+    let (honest, losing) = (fake::start(Lie::None).await, fake::start(Lie::LoseOne).await);
+    for (server, crowd, code) in [(honest, NO_CHANGES, 0), (losing, NO_CHANGES, 1), (nobody, NO_SERVER, 2)] {
         let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_crowd"));
-        let output = program.args(arguments(server, NO_CHANGES).split(' ')).arg("--json").output().await.unwrap();
+        let output = program.args(arguments(server, crowd).split(' ')).arg("--json").output().await.unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
         if code < 2 {
             let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -45,10 +45,18 @@ pub(crate) enum Lie {
     ErrorButRecorded,
     /// It answers every tenth ballot with an error and does not record it: no lie either.
     ErrorNotRecorded,
+    /// It records every tenth ballot and answers with an error, and of each voter who was answered so it acknowledges
+    /// the next change of mind and loses it.
+    LoseAfterError,
+    /// It says of every tenth ballot that it does not know, and counts one of them after its voter's next change of
+    /// mind was acknowledged.
+    CountLate,
 }
 
 /// The ballot with this number is the one that a lie is about.
 const THE_ONE: u64 = 20;
+/// The place that an acknowledgement tells of a ballot which is nowhere.
+const NOWHERE: usize = 1_000_000;
 
 pub(crate) struct Fake {
     lie: Lie,
@@ -63,6 +71,10 @@ struct Books {
     log: Vec<(String, char)>,
     votes: HashMap<String, char>,
     extra: Vec<char>,
+    /// What voters chose that were answered with an error.
+    failed: HashMap<String, char>,
+    /// Voters who were lied to. They are turned away from then on, so that no later ballot covers the lie.
+    deceived: HashSet<String>,
 }
 
 pub(crate) async fn start(lie: Lie) -> SocketAddr {
@@ -132,17 +144,48 @@ impl Fake {
     }
 
     /// Takes a ballot: its place, or an error.
-    fn take(&self, headers: &HeaderMap, option: char) -> Result<usize, StatusCode> {
+    fn take(&self, headers: &HeaderMap, option: char, over_api: bool) -> Result<usize, StatusCode> {
         let cookie =
             headers.get(header::COOKIE).and_then(|cookie| cookie.to_str().ok()).ok_or(StatusCode::BAD_REQUEST)?;
-        let failing = self.asked.fetch_add(1, Relaxed) % 10 == 9;
+        // Only over the API can a server say more than that it failed.
+        let failing = self.asked.fetch_add(1, Relaxed) % 10 == 9 && (over_api || self.lie != Lie::CountLate);
         match self.lie {
             Lie::ErrorNotRecorded if failing => Err(StatusCode::SERVICE_UNAVAILABLE),
             Lie::ErrorButRecorded if failing => {
                 self.record(cookie, option);
                 Err(StatusCode::SERVICE_UNAVAILABLE)
             }
+            Lie::LoseAfterError | Lie::CountLate => self.deceive(cookie, option, failing),
             _ => Ok(self.record(cookie, option)),
+        }
+    }
+
+    /// The lies that need a voter who was answered with an error and then changes their mind.
+    fn deceive(&self, voter: &str, option: char, failing: bool) -> Result<usize, StatusCode> {
+        let (failed, deceived, first) = {
+            let books = self.state.lock().unwrap();
+            (books.failed.get(voter).copied(), books.deceived.contains(voter), books.deceived.is_empty())
+        };
+        let losing = self.lie == Lie::LoseAfterError;
+        match failed {
+            _ if deceived => Err(StatusCode::CONFLICT),
+            Some(other) if other != option && (losing || first) => {
+                self.state.lock().unwrap().deceived.insert(voter.into());
+                if losing {
+                    return Ok(NOWHERE);
+                }
+                let place = self.record(voter, option);
+                self.record(voter, other);
+                Ok(place)
+            }
+            None if failing => {
+                self.state.lock().unwrap().failed.insert(voter.into(), option);
+                if losing {
+                    self.record(voter, option);
+                }
+                Err(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            _ => Ok(self.record(voter, option)),
         }
     }
 }
@@ -161,25 +204,26 @@ async fn poll(fake: State<Arc<Fake>>) -> Json<Value> {
 }
 
 async fn form(fake: State<Arc<Fake>>, headers: HeaderMap, body: String) -> Response {
-    match fake.take(&headers, body.strip_prefix("vote=").unwrap().chars().next().unwrap()) {
+    match fake.take(&headers, body.strip_prefix("vote=").unwrap().chars().next().unwrap(), false) {
         Ok(_) => (StatusCode::SEE_OTHER, [(header::LOCATION, "/p/main")]).into_response(),
         Err(status) => status.into_response(),
     }
 }
 
 async fn api(fake: State<Arc<Fake>>, headers: HeaderMap, body: Json<Value>) -> Response {
-    match fake.take(&headers, body["choices"][0].as_str().unwrap().chars().next().unwrap()) {
+    match fake.take(&headers, body["choices"][0].as_str().unwrap().chars().next().unwrap(), true) {
         Ok(place) => {
             let body = json!({"receipt": place.to_string(), "position": format!("{place}-0"), "replaces": null});
             (StatusCode::CREATED, Json(body)).into_response()
         }
+        Err(status) if fake.lie == Lie::CountLate => (status, Json(json!({"code": "outcome-unknown"}))).into_response(),
         Err(status) => status.into_response(),
     }
 }
 
 async fn receipt(fake: State<Arc<Fake>>, Path(place): Path<usize>) -> Json<Value> {
     let books = fake.state.lock().unwrap();
-    let voter = &books.log[place - 1].0;
+    let Some((voter, _)) = books.log.get(place - 1) else { return Json(json!({ "status": "missing" })) };
     let newest = books.log.iter().rposition(|(other, _)| other == voter).unwrap() + 1;
     let forgotten = fake.lie == Lie::ForgetReceipt && place.is_multiple_of(10);
     let status = if forgotten {
