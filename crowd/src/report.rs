@@ -21,7 +21,7 @@ pub struct Report {
     pub ballots: Ballots,
     /// The page with the form, from when it was due.
     pub page: Latency,
-    /// From sending a ballot to a screen that shows it.
+    /// From sending a ballot to a screen that shows it; for those that none showed, until they were given up.
     pub cast_to_screen: Latency,
     /// Probes whose ballot no screen showed within 30 s.
     pub never_on_screen: u64,
