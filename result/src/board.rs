@@ -67,14 +67,23 @@ pub(crate) enum Due {
 
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// The last answer and when it came.
-    answer: Option<(Instant, Answer)>,
+    /// The last answer.
+    answer: Option<Kept>,
     /// Why the viewers are to be sent something, if they are.
     pub(crate) due: Option<Due>,
     /// Not before this.
     pub(crate) not_before: Option<Instant>,
     /// What the viewers were sent last.
     pub(crate) sent: Option<Arc<Present>>,
+}
+
+/// An answer in memory.
+struct Kept {
+    /// When the ledger was asked. A read that began earlier, and came back later, knows less.
+    asked_at: Instant,
+    /// When the answer came.
+    at: Instant,
+    answer: Answer,
 }
 
 /// Somebody watches a poll, until this is dropped.
@@ -132,9 +141,10 @@ impl Board {
             // What moved so far is in what is read now; what moves from here on marks it again.
             slot.memory().due = None;
         }
+        let asked_at = Instant::now();
         let read = self.read(&[poll]).await.map(|mut tallies| tallies.pop());
         let failed = read.is_err();
-        let answer = slot.learn(read);
+        let answer = slot.learn(asked_at, read);
         if failed {
             // The pace must come to know that this poll is to be tried again.
             self.moved.notify_one();
@@ -154,21 +164,23 @@ impl Board {
         slot.last_answer()?.ok()?
     }
 
-    /// Reads polls in as few reads as can be and remembers them.
+    /// Reads polls in as few reads as can be and remembers them. It takes no turns, so that one slow read of a newcomer
+    /// never holds all screens up: [`Slot::learn`] sees to it that the newer of two reads stands.
     pub(crate) async fn refresh(&self, slots: &[Arc<Slot>]) {
         for slots in slots.chunks(MAX_POLLS_PER_READ) {
             let polls: Vec<PollId> = slots.iter().map(|slot| slot.poll).collect();
+            let asked_at = Instant::now();
             match self.read(&polls).await {
                 Ok(tallies) => {
                     let mut tallies: HashMap<PollId, Tally> =
                         tallies.into_iter().map(|tally| (tally.poll.id(), tally)).collect();
                     for slot in slots {
-                        slot.learn(Ok(tallies.remove(&slot.poll))).ok();
+                        slot.learn(asked_at, Ok(tallies.remove(&slot.poll))).ok();
                     }
                 }
                 Err(error) => {
                     for slot in slots {
-                        slot.learn(Err(error.clone())).ok();
+                        slot.learn(asked_at, Err(error.clone())).ok();
                     }
                 }
             }
@@ -254,14 +266,14 @@ impl Slot {
 
     /// The last answer, however old.
     pub(crate) fn last_answer(&self) -> Option<Answer> {
-        self.memory().answer.as_ref().map(|(_, answer)| answer.clone())
+        self.memory().answer.as_ref().map(|kept| kept.answer.clone())
     }
 
     /// The last answer if it is younger than `fresh_for` and the poll did not move since; whoever watches it gets
     /// later moves anyway. What is not from the ledger is good for [`RETRY`].
     fn fresh_answer(&self, fresh_for: Duration) -> Option<Answer> {
         let memory = self.memory();
-        let (at, answer) = memory.answer.as_ref()?;
+        let Kept { at, answer, .. } = memory.answer.as_ref()?;
         let from_the_ledger = match answer {
             Ok(present) => present.as_ref().is_none_or(|present| present.stale_since_ms().is_none()),
             Err(_) => false,
@@ -272,21 +284,24 @@ impl Slot {
     }
 
     /// Remembers what a read said. After a failure the last known figures stand, marked as stale, and the poll is
-    /// due to be read again a little later.
-    fn learn(&self, read: Result<Option<Tally>, Unavailable>) -> Answer {
+    /// due to be read again a little later. What began before the read that is remembered already is passed over.
+    fn learn(&self, asked_at: Instant, read: Result<Option<Tally>, Unavailable>) -> Answer {
         let mut memory = self.memory();
+        if let Some(newer) = memory.answer.as_ref().filter(|kept| kept.asked_at > asked_at) {
+            return newer.answer.clone();
+        }
         if read.is_err() {
             memory.due = memory.due.max(Some(Due::Moved));
             memory.not_before = Some(Instant::now() + RETRY);
         }
-        let known = memory.answer.take().and_then(|(_, answer)| answer.ok().flatten());
+        let known = memory.answer.take().and_then(|kept| kept.answer.ok().flatten());
         let answer = match (read, known) {
             (Ok(tally), _) => Ok(tally.map(|tally| Arc::new(Present::new(tally, service::now_millis())))),
             (Err(_), Some(known)) if known.stale_since_ms().is_some() => Ok(Some(known)),
             (Err(_), Some(known)) => Ok(Some(Arc::new(known.stale()))),
             (Err(error), None) => Err(error),
         };
-        memory.answer = Some((Instant::now(), answer.clone()));
+        memory.answer = Some(Kept { asked_at, at: Instant::now(), answer: answer.clone() });
         answer
     }
 }

@@ -101,9 +101,16 @@ pub struct Running {
 impl Running {
     /// Waits until, after the shutdown, all viewers were told and their connections are closed. It takes a few
     /// seconds at most. A program that ends earlier cuts them off.
+    ///
+    /// # Panics
+    /// If what keeps the screens up to date did. It has begun the shutdown by that, so that the program ends and is
+    /// started again, rather than go on to serve screens that stand still.
     pub async fn closed(self) {
         if let Err(error) = self.screens.await {
-            tracing::error!(%error, "the screens were not closed in order");
+            tracing::error!(%error, "the screens could not be kept up to date any more: this service ends");
+            if let Ok(panic) = error.try_into_panic() {
+                std::panic::resume_unwind(panic);
+            }
         }
     }
 }
@@ -136,6 +143,9 @@ struct StaticFiles;
 /// Begins to keep screens up to date from `scoreboard`, until `shutdown` is cancelled. Must be called within a
 /// Tokio runtime.
 pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: CancellationToken) -> Running {
+    if config.organiser_token.is_none() {
+        tracing::warn!("ORGANISER_TOKEN is not set: no token opens exports and hidden figures here");
+    }
     let timing = config.timing;
     let board = Arc::new(Board::new(Arc::clone(&scoreboard), timing.pace));
     let origins = Arc::new(Origins::new(config.result_url.clone(), config.vote.clone(), config.allowed_origins));
@@ -161,6 +171,8 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
 }
 
 async fn keep_screens(board: Arc<Board>, io: SocketIo, timing: Timing, shutdown: CancellationToken) {
+    // However this task ends, the service does not go on without it.
+    let _ends_with_this = shutdown.clone().drop_guard();
     let keeping = pace::keep(board, timing, |poll, present| screens::send(&io, poll, present));
     tokio::select! {
         () = keeping => {}

@@ -419,3 +419,28 @@ async fn what_moves_between_a_read_and_the_first_viewer_is_not_missed() {
     viewer.scores_until(|scores| scores["a"] == 1).await;
     assert_eq!(app.json("/api/polls/main/tally").await["voters"], 1);
 }
+
+#[tokio::test]
+async fn a_read_that_began_before_a_vote_and_ends_after_it_does_not_take_the_vote_back() {
+    // Nothing that was read is used again: each question is a read.
+    let app = spawn_app_with_timing(Duration::ZERO, Duration::from_mins(10)).await;
+    let mut viewer = app.viewer().await;
+    viewer.message().await;
+    viewer.scores().await;
+    let let_go = app.ledger.hold_next_read();
+    let slow = tokio::spawn(app.http.get(app.url("/api/polls/main/tally")).send());
+    eventually("the slow read to begin", || app.ledger.holds_a_read()).await;
+    app.ledger.vote("main", 0);
+    viewer.scores_until(|scores| scores["a"] == 1).await;
+    let_go.send(()).unwrap();
+    let tally: Value = slow.await.unwrap().unwrap().json().await.unwrap();
+    assert_eq!(tally["votes"]["a"], 1, "the newer read stands");
+}
+
+#[tokio::test]
+async fn when_the_screens_can_not_be_kept_up_to_date_any_more_the_service_ends() {
+    let mut app = spawn_app().await;
+    app.ledger.break_apart();
+    let ended = tokio::time::timeout(support::DEADLINE, &mut app.serving).await.expect("it ends");
+    assert!(ended.unwrap_err().is_panic(), "and not as if all were well");
+}

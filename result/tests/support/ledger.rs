@@ -14,7 +14,7 @@ use domain::{
     Audit, Choices, CurrentBallot, Figures, Inclusion, Movement, Poll, PollChange, PollId, PollSpec, Position, Receipt,
     Scoreboard, Tally, Unavailable, VoterId,
 };
-use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
 pub(crate) struct MemoryLedger {
     tallies: Mutex<BTreeMap<PollId, Tally>>,
@@ -28,6 +28,9 @@ pub(crate) struct MemoryLedger {
     /// A poll is reset once so many pages of ballots were read.
     reset: Mutex<Option<(PollId, usize)>>,
     ballots_held: watch::Sender<bool>,
+    broken: AtomicBool,
+    /// What the next read of tallies waits for, once it has its figures.
+    held_read: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 impl MemoryLedger {
@@ -44,6 +47,8 @@ impl MemoryLedger {
             ballot_pages: AtomicUsize::new(0),
             reset: Mutex::default(),
             ballots_held: watch::Sender::new(false),
+            broken: AtomicBool::new(false),
+            held_read: Mutex::default(),
         };
         ledger.create("main", PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]));
         ledger
@@ -139,6 +144,24 @@ impl MemoryLedger {
         self.read_millis.store(read_millis, Ordering::SeqCst);
     }
 
+    /// A bug: listening panics from now on.
+    pub(crate) fn break_apart(&self) {
+        self.broken.store(true, Ordering::SeqCst);
+        self.notify_any();
+    }
+
+    /// The next read of tallies comes back only when it is let go, with the figures of when it began.
+    pub(crate) fn hold_next_read(&self) -> oneshot::Sender<()> {
+        let (let_go, held) = oneshot::channel();
+        *self.held_read.lock().unwrap() = Some(held);
+        let_go
+    }
+
+    /// Whether a read is held now.
+    pub(crate) fn holds_a_read(&self) -> bool {
+        self.held_read.lock().unwrap().is_none()
+    }
+
     pub(crate) fn reads(&self) -> usize {
         self.reads.load(Ordering::SeqCst)
     }
@@ -158,8 +181,15 @@ impl Scoreboard for MemoryLedger {
             tokio::time::sleep(Duration::from_millis(slow as u64)).await;
         }
         self.check()?;
-        let tallies = self.tallies.lock().unwrap();
-        Ok(polls.iter().filter_map(|poll| tallies.get(poll).cloned()).collect())
+        let read = {
+            let tallies = self.tallies.lock().unwrap();
+            polls.iter().filter_map(|poll| tallies.get(poll).cloned()).collect()
+        };
+        let held = self.held_read.lock().unwrap().take();
+        if let Some(held) = held {
+            held.await.ok();
+        }
+        Ok(read)
     }
 
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
@@ -198,7 +228,9 @@ impl Scoreboard for MemoryLedger {
     }
 
     async fn moved(&self) -> Movement {
-        self.movements.1.lock().await.recv().await.expect("the sender is in the same struct")
+        let movement = self.movements.1.lock().await.recv().await.expect("the sender is in the same struct");
+        assert!(!self.broken.load(Ordering::SeqCst), "the test asked for it");
+        movement
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
