@@ -32,6 +32,8 @@ const RETRY_AFTER_SECONDS: u32 = 2;
          content_type = "application/problem+json"),
         (status = 404, description = "`unknown-poll`: there is no such poll", body = ProblemBody,
          content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-tries`: wrong tokens; try again after `Retry-After`", body = ProblemBody,
+         content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: the ledger does not answer", body = ProblemBody,
          content_type = "application/problem+json"),
     ),

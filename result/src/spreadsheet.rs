@@ -35,9 +35,20 @@ impl Table {
     }
 }
 
-/// The text behind an apostrophe if a spreadsheet could run it.
+/// Where the list separator of the system is not the comma (in French, German, Spanish …), spreadsheets cut a line here
+/// instead, whatever we quote: what follows begins a cell.
+const FOREIGN_SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
+
+/// The text with an apostrophe before each part that a spreadsheet could run.
 fn defused(cell: Cow<'_, str>) -> Cow<'_, str> {
-    if cell.starts_with(FORMULA_STARTS) { format!("'{cell}").into() } else { cell }
+    // A quote that is not the first thing in a line may or may not be taken for a part of the text.
+    let runs = |part: &str| part.trim_start_matches([' ', '"']).starts_with(FORMULA_STARTS);
+    let parts = || cell.split_inclusive(FOREIGN_SEPARATORS);
+    if parts().any(runs) {
+        parts().flat_map(|part| [if runs(part) { "'" } else { "" }, part]).collect::<String>().into()
+    } else {
+        cell
+    }
 }
 
 #[cfg(test)]
@@ -56,7 +67,21 @@ mod tests {
         let read: Vec<csv::StringRecord> = csv::Reader::from_reader(text.as_bytes()).records().flatten().collect();
         let cells: Vec<&str> = read.iter().map(|row| &row[1]).collect();
         let expected =
-            ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t=1", "'\r=1", "'＝1", "plain", "a=b", "a,\"b\"\nc", "é"];
+            ["'=1+1", "'+1", "'-1", "'@SUM(A1)", "'\t'=1", "'\r'=1", "'＝1", "plain", "a=b", "a,\"b\"\nc", "é"];
         assert_eq!(cells, expected);
+    }
+
+    #[test]
+    fn no_part_is_a_formula_where_lines_are_cut_at_semicolons_or_tabs() {
+        for (text, expected) in [
+            ("x;=1+1", "x;'=1+1"),
+            ("x; \"=1+1", "x;' \"=1+1"),
+            ("x\t@SUM(A1)", "x\t'@SUM(A1)"),
+            ("one\n-2", "one\n'-2"),
+            ("soup; salad; cake", "soup; salad; cake"),
+            ("well-known; 1 = 1", "well-known; 1 = 1"),
+        ] {
+            assert_eq!(defused(text.into()), expected);
+        }
     }
 }

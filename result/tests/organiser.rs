@@ -4,11 +4,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Choices, PollChange, PollId, PollSpec, Secret, VoterId};
 use http::{StatusCode, header};
 use reqwest::Response;
+use scrutin_result::Config;
 use serde_json::{Value, json};
 use service::signed_link::{self, Purpose, VALID_MILLIS};
 use support::{App, ORGANISER_TOKEN, config, secret, spawn_app, spawn_app_with};
@@ -120,7 +121,7 @@ async fn no_export_says_who_voted_or_when() {
 #[tokio::test]
 async fn the_tally_is_a_table_in_which_no_text_is_a_formula() {
     let app = spawn_app().await;
-    let options = ["=HYPERLINK(\"http://x\")", "+1", "-2", "@SUM(A1)", "Plain, with \"quotes\""];
+    let options = ["=HYPERLINK(\"http://x\")", "+1", "-2", "@SUM(A1)", "Plain, with \"quotes\"", "x;=1+1"];
     app.ledger.create("evil", PollSpec::simple("=1+1", options));
     app.ledger.vote_many("evil", 4, 2);
     app.ledger.vote_many("evil", 0, 1);
@@ -129,7 +130,8 @@ async fn the_tally_is_a_table_in_which_no_text_is_a_formula() {
         b,'+1,0,0.0000,3\n\
         c,'-2,0,0.0000,3\n\
         d,'@SUM(A1),0,0.0000,3\n\
-        e,\"Plain, with \"\"quotes\"\"\",2,0.6667,3\n";
+        e,\"Plain, with \"\"quotes\"\"\",2,0.6667,3\n\
+        f,x;'=1+1,0,0.0000,3\n";
     assert_eq!(text(&app, "/api/polls/evil/tally.csv").await, expected);
     let ballots = text(&app, "/api/polls/evil/ballots.csv").await;
     assert!(ballots.starts_with("\u{feff}ballot,choices,\"a: =HYPER"), "no cell begins with a formula: {ballots}");
@@ -242,7 +244,7 @@ async fn without_the_token_nothing_is_exported() {
 
 #[tokio::test]
 async fn an_installation_without_an_organiser_knows_no_token_and_still_its_own_links() {
-    let app = spawn_app_with(scrutin_result::Config { organiser_token: None, ..config() }).await;
+    let app = spawn_app_with(Config { organiser_token: None, ..config() }).await;
     let answer = as_organiser(&app, "/api/polls/main/ballots.csv").await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     assert_eq!(code(answer).await, "no-organiser");
@@ -318,4 +320,33 @@ async fn whoever_guesses_the_token_here_must_wait_as_on_the_other_host() {
     assert_eq!(code(refused).await, "too-many-tries");
     let public = app.http.get(app.url("/api/polls/main/tally")).send().await.unwrap();
     assert_eq!(public.status(), StatusCode::OK, "what is public stays public");
+}
+
+/// The statuses that the description has for a path.
+fn described(description: &Value, path: &str) -> BTreeSet<u16> {
+    let responses = description["paths"][path]["get"]["responses"].as_object().unwrap();
+    responses.keys().map(|status| status.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn each_status_that_an_answer_can_have_is_described_and_no_other() {
+    let without_organiser = spawn_app_with(Config { organiser_token: None, ..config() }).await;
+    for name in EXPORTS.into_iter().chain(["tally"]) {
+        let app = spawn_app().await;
+        let path = format!("/api/polls/main/{name}");
+        let mut seen = BTreeSet::new();
+        let mut see = |answer: Response| seen.insert(answer.status().as_u16());
+        see(as_organiser(&app, &path).await);
+        see(as_organiser(&app, &format!("/api/polls/nowhere/{name}")).await);
+        see(app.get(&format!("{path}?ticket=wrong")).await);
+        see(as_organiser(&without_organiser, &path).await);
+        app.ledger.set_down(true);
+        // Of a poll that nobody looked at yet, so that there are no last known figures.
+        see(as_organiser(&app, &format!("/api/polls/lunch/{name}")).await);
+        for _ in 0..9 {
+            see(app.http.get(app.url(&path)).bearer_auth("a-guess").send().await.unwrap());
+        }
+        let description = app.json("/api/openapi.json").await;
+        assert_eq!(seen, described(&description, &format!("/api/polls/{{poll}}/{name}")), "{name}");
+    }
 }
