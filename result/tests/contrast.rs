@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 const BASE: &str = include_str!("../../crates/service/static/base.css");
 const RESULT: &str = include_str!("../static/result.css");
+/// The other pages that have bars.
+const VOTE: [&str; 2] = [include_str!("../../vote/static/vote.css"), include_str!("../../vote/static/organise.css")];
 
 type Colour = [f64; 3];
 
@@ -34,11 +36,9 @@ fn themes(css: &str) -> [BTreeMap<String, Colour>; 2] {
 
 /// Both themes, whole.
 fn palettes() -> [BTreeMap<String, Colour>; 2] {
-    let [mut light, mut dark] = [BTreeMap::new(), BTreeMap::new()];
-    for css in [BASE, RESULT] {
-        let [declared, changed] = themes(css);
-        light.extend(declared);
-        dark.extend(changed);
+    let [light, dark] = themes(BASE);
+    for css in [RESULT, VOTE[0]] {
+        assert_eq!(themes(css), [BTreeMap::new(), BTreeMap::new()], "colours are declared in one place");
     }
     assert_eq!(light.keys().collect::<Vec<_>>(), dark.keys().collect::<Vec<_>>(), "each colour has both themes");
     [light, dark]
@@ -77,6 +77,20 @@ fn text_is_readable_in_both_themes() {
         }
         let ratio = contrast(palette["on-accent"], palette["accent"]);
         assert!(ratio >= 4.5, "{theme}: on-accent on accent is {ratio:.2}");
+    }
+}
+
+/// What the bars of a style sheet lie on.
+fn under_bars(css: &str) -> Vec<&str> {
+    let rules = css.lines().filter(|line| line.starts_with(".bar {") || line.starts_with(".bars .bar {"));
+    let grounds = rules.filter_map(|rule| rule.split_once("background: var(--"));
+    grounds.map(|(_, rest)| rest.split(')').next().unwrap()).collect()
+}
+
+#[test]
+fn bars_lie_on_the_track_on_every_page() {
+    for css in [RESULT, VOTE[0], VOTE[1]] {
+        assert_eq!(under_bars(css), ["track"]);
     }
 }
 
