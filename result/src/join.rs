@@ -3,7 +3,7 @@
 use domain::PollId;
 use http::HeaderMap;
 use serde::Serialize;
-use service::{counterpart::Counterpart, qr::Qr};
+use service::{counterpart::Counterpart, poll_address, qr::Qr};
 
 /// Where to vote.
 #[derive(Debug, Serialize)]
@@ -20,16 +20,11 @@ impl Join {
     /// The voting page of a poll, for the browser that sent these headers; `None` if its host is not known.
     pub(crate) fn new(vote: &Counterpart, headers: &HeaderMap, poll: PollId) -> Option<Self> {
         let origin = vote.origin(headers)?;
-        let url = address(&origin, poll);
+        let url = poll_address::url(&origin, poll);
         let text = url.split_once("://").map_or(url.as_str(), |(_, text)| text).to_owned();
         let qr = Qr::new(&url);
         Some(Self { url, text, qr })
     }
-}
-
-/// The voting page of a poll on the vote host.
-pub(crate) fn address(origin: &str, poll: PollId) -> String {
-    if poll == PollId::MAIN { origin.to_owned() } else { format!("{origin}/p/{poll}") }
 }
 
 #[cfg(test)]

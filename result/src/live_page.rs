@@ -14,7 +14,7 @@ use minijinja::{
     value::{Serde, Value},
 };
 use serde::Serialize;
-use service::language::Language;
+use service::{language::Language, poll_address};
 
 use crate::{App, error_page, join::Join, scores, scores::Present, share, texts::MESSAGES, time};
 
@@ -74,17 +74,12 @@ pub(crate) async fn embed(State(app): State<Arc<App>>, Path(poll): Path<String>,
     response
 }
 
-/// The address of a poll's live page.
-pub(crate) fn path(poll: PollId) -> String {
-    if poll == PollId::MAIN { "/".to_owned() } else { format!("/p/{poll}") }
-}
-
 async fn whole(app: &App, language: Language, headers: &HeaderMap, poll: PollId) -> Response {
     let more = context! {
         join => Join::new(&app.vote, headers, poll).map(Serde),
-        result_url => app.result_url.as_ref().map(|url| format!("{url}{}", path(poll))),
+        result_url => app.result_url.as_ref().map(|url| format!("{url}{}", poll_address::path(poll))),
     };
-    page(app, language, poll, &path(poll), "live.html", more).await
+    page(app, language, poll, &poll_address::path(poll), "live.html", more).await
 }
 
 async fn page(app: &App, language: Language, poll: PollId, path: &str, template: &str, more: Value) -> Response {

@@ -10,10 +10,10 @@ use domain::{PollId, Scoreboard, Tally, Unavailable};
 use http::{HeaderMap, StatusCode};
 use minijinja::{context, value::Serde};
 use serde::{Deserialize, Serialize};
-use service::language::Language;
+use service::{language::Language, poll_address};
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::{App, archive, error_page, join, live_page};
+use crate::{App, archive, error_page, live_page};
 
 /// How many polls stand on one page.
 const POLLS_PER_PAGE: usize = 50;
@@ -87,8 +87,8 @@ impl Line {
         Self {
             question: tally.poll.question().to_owned(),
             turnout: live_page::turnout(language, tally.figures.voters),
-            result: live_page::path(poll),
-            vote: vote.map(|origin| join::address(origin, poll)),
+            result: poll_address::path(poll),
+            vote: vote.map(|origin| poll_address::url(origin, poll)),
         }
     }
 }

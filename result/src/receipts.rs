@@ -11,7 +11,7 @@ use domain::{Inclusion, PollId, Receipt, Unavailable};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
 use serde::Serialize;
-use service::{language::Language, problem::Problem};
+use service::{language::Language, poll_address, problem::Problem};
 use utoipa::ToSchema;
 
 use crate::{
@@ -138,7 +138,7 @@ async fn page(
     let context = context! {
         instance => app.instance.as_str(),
         path,
-        poll,
+        result_path => PollId::parse(poll).map_or_else(|_| "/".to_owned(), poll_address::path),
         status => status(inclusion),
         title => format!("receipt.{}", status(inclusion)),
         text => format!("receipt.{}.text", status(inclusion)),

@@ -16,6 +16,7 @@ pub mod language_switch;
 pub mod log_file;
 pub mod organiser;
 pub mod pages;
+pub mod poll_address;
 pub mod problem;
 pub mod qr;
 pub mod recount;
