@@ -50,9 +50,11 @@ const TEXTS: &[Message] = &[
     ),
     (
         "unavailable.text",
-        "No vote is lost. This page tries again by itself in a few seconds.",
-        "Aucun vote n’est perdu. Cette page réessaie d’elle-même dans quelques secondes.",
+        "No vote is lost. Please look again in a few seconds.",
+        "Aucun vote n’est perdu. Veuillez revenir dans quelques secondes.",
     ),
+    ("again", "Look again", "Actualiser"),
+    ("again.by-itself", "This page looks again by itself.", "Cette page se met à jour d’elle-même."),
     ("receipt.title", "Receipt", "Reçu"),
     ("receipt.counted", "Your ballot is counted", "Votre bulletin est compté"),
     (
@@ -75,8 +77,8 @@ const TEXTS: &[Message] = &[
     ("receipt.waiting", "Your ballot waits to be counted", "Votre bulletin attend d’être compté"),
     (
         "receipt.waiting.text",
-        "It is recorded, and the count has not come to it yet. This page looks again by itself.",
-        "Il est enregistré, et le décompte n’y est pas encore arrivé. Cette page se met à jour d’elle-même.",
+        "It is recorded, and the count has not come to it yet.",
+        "Il est enregistré, et le décompte n’y est pas encore arrivé.",
     ),
     ("receipt.missing", "This ballot is not in the ledger", "Ce bulletin n’est pas dans le registre"),
     (

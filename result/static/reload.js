@@ -1,7 +1,8 @@
 // Looks again at a page that waits for something, and shows what has changed; nothing moves while nothing has.
-// Without this script the page loads itself again.
+// Without this script the page has a link for that.
 
 const { seconds } = document.getElementById("reload").dataset;
+document.getElementById("by-itself").hidden = false;
 
 setInterval(async () => {
   try {

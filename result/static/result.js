@@ -1,6 +1,7 @@
 // Keeps the live page up: writes the scores that come over the socket into the page that the server made.
-// Without this script the page shows the same figures and loads itself again every few seconds.
+// Without this script the page shows the same figures, as of when it was loaded, and has a link to look again.
 
+import { percent } from "./percent.js";
 import { Socket } from "./socket.js";
 
 // The server sends scores at least every 10 s; without any for this long, something on the way is stuck.
@@ -24,15 +25,6 @@ let position = 0;
 let heardAt = performance.now();
 let renewedAt = -Infinity;
 let renewing = false;
-
-// 62% in English, 62 % in French; 0 % and 100 % only for none and all, as `share.rs` has it.
-function percent(votes, voters) {
-  const sign = lang === "fr" ? "\u202f%" : "%";
-  const rounded = voters === 0 ? 0 : Math.round((votes * 100) / voters);
-  if (rounded === 0 && votes > 0) return `<1${sign}`;
-  if (rounded >= 100 && votes < voters) return `>99${sign}`;
-  return `${rounded}${sign}`;
-}
 
 function write(element, text) {
   if (element && element.textContent !== text) element.textContent = text;

@@ -4,13 +4,14 @@
 //   watch(element)                      // what stands in `data-live` is the address
 //   watch(element, { address, told })   // `address()` gives it; `told(tally)` hears each tally
 
+import { percent } from "./percent.js";
+
 const SHORTEST_MS = 2000;
 const LONGEST_MS = 15_000;
 const GROWTH = 1.4;
 const TIMEOUT_MS = 5000;
 
-const lang = document.documentElement.lang;
-const numbers = new Intl.NumberFormat(lang);
+const numbers = new Intl.NumberFormat(document.documentElement.lang);
 
 export function watch(element, { address = () => element.dataset.live, told = () => {} } = {}) {
   if (!element || element.dataset.watched) return;
@@ -60,15 +61,6 @@ function show(element, { votes, voters }) {
 export function people({ votersNone, votersOne, votersMany }, voters) {
   if (voters === 0) return votersNone;
   return voters === 1 ? votersOne : votersMany.replace("{count}", numbers.format(voters));
-}
-
-// 62% in English, 62 % in French; 0 % and 100 % only for none and all.
-function percent(votes, voters) {
-  const sign = lang === "fr" ? "\u202f%" : "%";
-  const rounded = voters === 0 ? 0 : Math.round((votes * 100) / voters);
-  if (rounded === 0 && votes > 0) return `<1${sign}`;
-  if (rounded >= 100 && votes < voters) return `>99${sign}`;
-  return `${rounded}${sign}`;
 }
 
 export function write(element, text) {
