@@ -130,7 +130,7 @@ impl Booth {
         };
         voter.note(option, &outcome);
         match &outcome {
-            Outcome::Recorded(_) => _ = self.figures.acknowledged.fetch_add(1, Relaxed),
+            Outcome::Recorded(_) => self.figures.acknowledge(),
             Outcome::Refused(status) => self.figures.error(format!("refused: HTTP {status}")),
             Outcome::NotRecorded(trouble) => self.figures.error(format!("not recorded: {trouble}")),
             Outcome::Unknown(trouble) => {

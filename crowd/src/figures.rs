@@ -11,6 +11,7 @@ use std::{
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use tokio::time::Instant;
 
 /// Latencies beyond this are recorded as this, in microseconds: ten minutes.
 const MAX_MICROS: u64 = 600_000_000;
@@ -92,10 +93,22 @@ pub(crate) struct Figures {
     pub(crate) lag: AtomicI64,
     /// The largest lag seen.
     pub(crate) most_lag: AtomicI64,
+    last_acknowledged: Mutex<Option<Instant>>,
     errors: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Figures {
+    /// Counts an acknowledged ballot.
+    pub(crate) fn acknowledge(&self) {
+        self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        *self.last_acknowledged.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// When the last ballot was acknowledged.
+    pub(crate) fn last_acknowledged(&self) -> Option<Instant> {
+        *self.last_acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts one error of this kind.
     pub(crate) fn error(&self, kind: impl Into<String>) {
         *self.errors.lock().unwrap_or_else(PoisonError::into_inner).entry(kind.into()).or_default() += 1;

@@ -61,8 +61,8 @@ pub struct Viewers {
     pub frames: u64,
     /// Connections lost.
     pub lost: u64,
-    /// From when everything was counted to when every screen showed it.
-    pub all_final_after_ms: f64,
+    /// From the acknowledgement of the last ballot to when the last screen showed what was final; none if some never did.
+    pub all_final_after_ms: Option<f64>,
 }
 
 /// One part of the promise.
@@ -114,7 +114,8 @@ impl fmt::Display for Report {
         line(f, "screens", self.viewers.count.to_string())?;
         line(f, "  connections lost", self.viewers.lost.to_string())?;
         line(f, "  frames received", self.viewers.frames.to_string())?;
-        line(f, "  all final after, ms", format!("{:.0}", self.viewers.all_final_after_ms))?;
+        let all_final = self.viewers.all_final_after_ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms:.0}"));
+        line(f, "  all final after, ms", all_final)?;
         line(f, "  a probe never seen", self.never_on_screen.to_string())?;
         for (kind, count) in &self.errors {
             line(f, &format!("error: {kind}"), count.to_string())?;

@@ -82,9 +82,9 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report,
     }
 
     let mut end = End { hosts, booth, screens, voters, before, settings };
-    let (promise, all_final_after) = end.check(random).await;
+    let (promise, all_final) = end.check(random).await;
     drop(progress);
-    let mut report = end.report(seed, voting_time, all_final_after, promise);
+    let mut report = end.report(seed, voting_time, all_final, promise);
     if blank > 0 {
         let (all, shown) = (end.screens.count(), end.screens.count() - blank);
         report.promise.push(Check::new("screens that showed scores before the voting", all, shown, false));
@@ -142,13 +142,14 @@ struct End<'a> {
 }
 
 impl End<'_> {
-    /// Waits until everything is counted and shown, and checks the promise; also how long the screens took.
-    async fn check(&mut self, random: fastrand::Rng) -> (Vec<Check>, Duration) {
+    /// Waits until everything is counted and shown, and checks the promise; also when the last screen was final.
+    async fn check(&mut self, random: fastrand::Rng) -> (Vec<Check>, Option<Instant>) {
         let figures = &self.booth.figures;
-        let Some((after, others, took)) = self.settled().await else {
+        let Some((after, others)) = self.settled().await else {
             let nothing = Check::new("both hosts answer in the end", "a tally", "no answer", false);
-            return (vec![nothing], Duration::ZERO);
+            return (vec![nothing], None);
         };
+        let all_final = self.screens.all_showed(&after.tally);
         let (acknowledged, unknown) = (figures.acknowledged.load(Relaxed), figures.unknown.load(Relaxed));
         let mut checks = vec![check::counted(&after), check::accepted(&self.before, &after, acknowledged, unknown)];
         let deadline = Instant::now() + self.settings.settle;
@@ -160,27 +161,28 @@ impl End<'_> {
         let example = self.screens.other_than(&after.tally).filter(|_| others > 0);
         let found = format!("{}{}", all - others, example.map(|one| format!(" ({one})")).unwrap_or_default());
         checks.push(Check::new("screens that show this tally", all, found, others == 0));
-        (checks, took)
+        (checks, all_final)
     }
 
     /// Waits until everything is counted and shown on every screen, and nothing moves any more. Returns what both
-    /// hosts say then, how many screens show something else, and how long the others took once all was counted.
-    async fn settled(&self) -> Option<(Settled, usize, Duration)> {
+    /// hosts say then, and how many screens show something else.
+    async fn settled(&self) -> Option<(Settled, usize)> {
         let deadline = Instant::now() + self.settings.settle;
         loop {
             let counted = self.hosts.all_counted(deadline).await;
             let in_time = counted.is_ok();
             let (Ok(after) | Err(Some(after))) = counted else { return None };
-            let (others, took) = self.screens.all_show(&after.tally, deadline).await;
+            let others = self.screens.all_show(&after.tally, deadline).await;
             // A ballot of unknown outcome may still have arrived meanwhile.
             if !in_time || self.hosts.is_quiet_since(&after).await || Instant::now() > deadline {
-                return Some((after, others, took));
+                return Some((after, others));
             }
         }
     }
 
-    fn report(&self, seed: u64, voting: Duration, all_final_after: Duration, promise: Vec<Check>) -> Report {
+    fn report(&self, seed: u64, voting: Duration, all_final: Option<Instant>, promise: Vec<Check>) -> Report {
         let figures = &self.booth.figures;
+        let last_acknowledged = figures.last_acknowledged();
         let acknowledged = figures.acknowledged.load(Relaxed);
         Report {
             poll: self.settings.poll.clone(),
@@ -201,7 +203,9 @@ impl End<'_> {
                 count: self.screens.count(),
                 frames: figures.frames.load(Relaxed),
                 lost: figures.lost_screens.load(Relaxed),
-                all_final_after_ms: all_final_after.as_secs_f64() * 1_000.0,
+                all_final_after_ms: all_final
+                    .zip(last_acknowledged)
+                    .map(|(shown, acknowledged)| shown.saturating_duration_since(acknowledged).as_secs_f64() * 1_000.0),
             },
             most_lag: figures.most_lag.load(Relaxed),
             errors: figures.errors(),

@@ -16,7 +16,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::{
     sync::{Semaphore, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -53,8 +53,17 @@ const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// What one screen shows.
 #[derive(Default)]
 pub(crate) struct Screen {
-    last: Mutex<Option<Utf8Bytes>>,
+    /// The last two frames with scores, the newer first: the last may only repeat what was known, as the server's beat does.
+    frames: Mutex<[Option<Frame>; 2]>,
     position: Option<watch::Sender<Position>>,
+}
+
+/// A frame with scores.
+#[derive(Clone)]
+pub(crate) struct Frame {
+    pub(crate) text: Utf8Bytes,
+    /// When it came.
+    at: Instant,
 }
 
 /// What all screens need.
@@ -76,12 +85,24 @@ impl Screen {
     /// A screen that says how far the log is counted in what it shows.
     pub(crate) fn telling_position() -> (Self, watch::Receiver<Position>) {
         let (tell, told) = watch::channel(Position::default());
-        (Self { last: Mutex::default(), position: Some(tell) }, told)
+        (Self { frames: Mutex::default(), position: Some(tell) }, told)
     }
 
     /// The last frame with scores.
     pub(crate) fn frame(&self) -> Option<Utf8Bytes> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let [last, _] = self.frames();
+        Some(last?.text)
+    }
+
+    /// Since when it shows something good; `None` if it does not.
+    pub(crate) fn shows_since(&self, mut good: impl FnMut(&Frame) -> bool) -> Option<Instant> {
+        let frames = self.frames();
+        let first = frames.iter().map_while(|frame| frame.as_ref().filter(|frame| good(frame))).last();
+        first.map(|frame| frame.at)
+    }
+
+    fn frames(&self) -> [Option<Frame>; 2] {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Shows scores until the crowd goes home, connecting again when the connection is lost.
@@ -127,7 +148,8 @@ impl Screen {
                 tell.send_replace(position);
             }
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(frame);
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        frames[1] = frames[0].replace(Frame { text: frame, at: Instant::now() });
     }
 }
 
@@ -210,5 +232,21 @@ mod tests {
         assert_eq!(tally(frame, "main").unwrap().votes, [1, 2]);
         assert_eq!(tally(frame, "other"), None);
         assert_eq!(tally(r#"42["scores",{}]"#, "main"), None);
+    }
+
+    #[test]
+    fn a_frame_that_only_repeats_the_scores_does_not_make_a_screen_late() {
+        let screen = Screen::default();
+        let good = |frame: &Frame| frame.text.as_str() == "good";
+        assert_eq!(screen.shows_since(good), None);
+        screen.show("bad".into(), "main");
+        assert_eq!(screen.shows_since(good), None);
+        screen.show("good".into(), "main");
+        let since = screen.shows_since(good);
+        assert!(since.is_some());
+        screen.show("good".into(), "main");
+        assert_eq!(screen.shows_since(good), since);
+        screen.show("bad".into(), "main");
+        assert_eq!(screen.shows_since(good), None);
     }
 }

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::{
     casting::Booth,
     host::Tally,
-    screen::{self, Screen, Watching},
+    screen::{self, Frame, Screen, Watching},
 };
 
 /// How often the screens are looked at while something is waited for.
@@ -42,12 +42,27 @@ impl Screens {
 
     /// Waits until each shows something of the poll; how many do not in time.
     pub(crate) async fn all_show_something(&self, deadline: Instant) -> usize {
-        self.wait(deadline, |shown| shown.is_some()).await.0
+        self.wait(deadline, |shown| shown.is_some()).await
     }
 
-    /// Waits until each shows this tally; how many do not in time, and how long it took.
-    pub(crate) async fn all_show(&self, wanted: &Tally, deadline: Instant) -> (usize, Duration) {
+    /// Waits until each shows this tally; how many do not in time.
+    pub(crate) async fn all_show(&self, wanted: &Tally, deadline: Instant) -> usize {
         self.wait(deadline, |shown| shown.is_some_and(|shown| shown == wanted)).await
+    }
+
+    /// When the last of them came to show this tally; `None` if not all do.
+    pub(crate) fn all_showed(&self, wanted: &Tally) -> Option<Instant> {
+        let mut known: HashMap<Utf8Bytes, bool> = HashMap::new();
+        let mut is_wanted = |frame: &Frame| {
+            let read =
+                |text: &Utf8Bytes| screen::tally(text, &self.watching.poll).is_some_and(|tally| tally == *wanted);
+            *known.entry(frame.text.clone()).or_insert_with_key(read)
+        };
+        let mut last = None;
+        for screen in &self.all {
+            last = last.max(Some(screen.shows_since(&mut is_wanted)?));
+        }
+        last
     }
 
     /// What the screens show that don't show this tally: one example.
@@ -62,12 +77,11 @@ impl Screens {
         others.flatten().next()
     }
 
-    async fn wait(&self, deadline: Instant, good: impl Fn(Option<&Tally>) -> bool) -> (usize, Duration) {
-        let start = Instant::now();
+    async fn wait(&self, deadline: Instant, good: impl Fn(Option<&Tally>) -> bool) -> usize {
         loop {
             let others = self.all.len() - self.showing(&good);
             if others == 0 || Instant::now() > deadline {
-                return (others, start.elapsed());
+                return others;
             }
             sleep(LOOK_EVERY).await;
         }

@@ -82,6 +82,7 @@ async fn a_change_of_mind_that_was_not_counted_is_found() {
 async fn one_screen_with_old_scores_is_found() {
     let report = crowd_at(Lie::StaleScreen, SIXTY_IN_VAIN).await;
     assert_eq!(broken(&report), ["screens that show this tally"], "{report}");
+    assert_eq!(report.viewers.all_final_after_ms, None, "{report}");
 }
 
 #[tokio::test]
