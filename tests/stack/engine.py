@@ -29,8 +29,8 @@ def address(container, network=None):
 
 
 def wait(what, condition, seconds=60, pause=0.2):
-    """Waits until `condition` gives something true, and returns that. An `AssertionError` or a failed connection
-    means not yet."""
+    """Waits until `condition` gives something true, and returns that. An `AssertionError`, a failed connection, or an
+    answer that is not the JSON that was expected means not yet."""
     deadline, last = time.monotonic() + seconds, None
     while True:
         try:
@@ -38,7 +38,7 @@ def wait(what, condition, seconds=60, pause=0.2):
             if found:
                 return found
             last = found
-        except (AssertionError, OSError, http.client.HTTPException) as error:
+        except (AssertionError, OSError, ValueError, http.client.HTTPException) as error:
             last = error
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s for: {what}; at last: {last!r}")

@@ -12,7 +12,7 @@ from stack import PROXY, RELEASE, RESULT, SERVICES, VOTE
 
 def setUpModule():
     release.build()
-    RELEASE.compose("up", "--detach", "--wait")
+    RELEASE.up()
 
 
 class Evening(unittest.TestCase):
@@ -48,9 +48,8 @@ class Evening(unittest.TestCase):
         before = self.settled()
         RELEASE.compose("stop", "worker", "db")
         with Flow(VOTE) as flow:
-            flow.wait_for_attempts(50)
-        self.assertEqual(flow.unknown, {"a": 0, "b": 0}, "voting went on")
-        RELEASE.compose("up", "--detach", "--wait")
+            flow.wait_for_acknowledged(50)
+        RELEASE.up()
         self.check(before, flow)
 
     def test_without_redis_voters_are_told_so_and_results_stay_up(self):
@@ -58,8 +57,8 @@ class Evening(unittest.TestCase):
         answer = stack.vote("a", timeout=5)
         self.assertEqual(answer.status, 503)
         self.assertTrue(answer.headers["Retry-After"])
-        self.assertEqual(stack.tally()["poll"], "main")
-        RELEASE.compose("up", "--detach", "--wait")
+        self.assertEqual(wait("the results", stack.tally)["poll"], "main")
+        RELEASE.up()
         wait("voting", lambda: stack.vote("a").status == 303)
 
     def test_a_recreated_container_is_found_at_its_new_address(self):
@@ -75,7 +74,7 @@ class Evening(unittest.TestCase):
         squatter = docker("run", "--detach", "--rm", "--network", frontend, "--ip", address,
                           "--entrypoint", "sleep", "redis:alpine", "600").stdout.strip()
         try:
-            RELEASE.compose("up", "--detach", "--wait", service)
+            RELEASE.up(service)
             new = RELEASE.container(service)["NetworkSettings"]["Networks"][frontend]["IPAddress"]
             self.assertNotEqual(new, address)
             wait(f"{service} through the proxy", works, seconds=10)
@@ -111,24 +110,26 @@ class Evening(unittest.TestCase):
         self.assertGreaterEqual(ask(RESULT, "/api/polls/rehearsal/tally").json()["voters"], 500)
 
     def test_it_stops_cleanly_within_its_grace_time(self):
+        before = self.settled()
         with Flow(VOTE) as flow:
-            flow.wait_for_attempts(20)
+            flow.wait_for_acknowledged(20)
             RELEASE.compose("stop")
         for service, container in RELEASE.containers().items():
             self.assertEqual(container["State"]["ExitCode"], 0, service)
             self.assertFalse(container["State"]["OOMKilled"])
+        RELEASE.up()
+        self.check(before, flow)
 
     def test_down_and_up_keep_every_vote(self):
-        RELEASE.compose("up", "--detach", "--wait")
         self.settled()
-        before = stack.tally()
+        before = wait("the results", stack.tally)
         RELEASE.compose("down")
         self.assertEqual(RELEASE.containers(), {})
-        RELEASE.compose("up", "--detach", "--wait")
-        after = stack.tally()
+        RELEASE.up()
+        after = wait("the results", stack.tally)
         self.assertEqual((after["votes"], after["voters"]), (before["votes"], before["voters"]))
         self.assertGreater(after["voters"], 100, "there was something to keep")
-        self.assertEqual(stack.vote("a").status, 303)
+        wait("voting", lambda: stack.vote("a").status == 303)
 
     def test_in_the_end_the_ballots_are_what_the_tallies_say(self):
         self.settled()
@@ -138,12 +139,13 @@ class Evening(unittest.TestCase):
     def settled(self):
         """The tally once everything accepted is counted."""
         wait("everything to be counted", lambda: self.lag() == 0)
-        return stack.tally()["votes"]
+        return wait("the results", stack.tally)["votes"]
 
     @staticmethod
     def lag():
-        accepted = ask(VOTE, "/api/polls/main").json()["accepted"]
-        return accepted - stack.tally(port=RESULT, host="localhost")["counted"]
+        answer = ask(VOTE, "/api/polls/main")
+        assert answer.status == 200, (answer.status, answer.text)
+        return answer.json()["accepted"] - stack.tally(port=RESULT, host="localhost")["counted"]
 
     def check(self, before, *flows):
         """The promise: what was acknowledged is counted once; what has no answer is counted once or not."""

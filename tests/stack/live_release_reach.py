@@ -1,6 +1,5 @@
 """The release stack: who can reach whom, and what passes."""
 
-import socket
 import unittest
 
 import release
@@ -13,7 +12,7 @@ from stack import PROXY, RELEASE, RESULT, SERVICES, VOTE
 
 def setUpModule():
     release.build()
-    RELEASE.compose("up", "--detach", "--wait")
+    RELEASE.up()
 
 
 class Reach(unittest.TestCase):
@@ -26,9 +25,6 @@ class Reach(unittest.TestCase):
                 for binding in bindings or []:
                     published.setdefault(service, set()).add(int(binding["HostPort"]))
         self.assertEqual(published, {"proxy": {PROXY}, "vote": {VOTE}, "result": {RESULT}})
-        for port in [5432, 6379, 9090]:
-            with self.assertRaises(ConnectionRefusedError, msg=f"something answers at port {port} of this machine"):
-                socket.create_connection(("127.0.0.1", port), timeout=3).close()
 
     def test_redis_and_db_can_be_reached_by_all_other_containers(self):
         containers = RELEASE.containers()

@@ -34,6 +34,12 @@ class Stack:
     def compose(self, *arguments, timeout=3600, **options):
         return run("docker", "compose", *self.files, *arguments, cwd=CLONE, env=ENVIRONMENT, timeout=timeout, **options)
 
+    def up(self, *services):
+        """Brings these up, or all. Not by `up --wait`, which gives up at once on a container that is unhealthy still because
+        of what went before."""
+        self.compose("up", "--detach", *services)
+        self.wait_healthy(*(services or SERVICES))
+
     def containers(self):
         """service → its container, as `docker inspect` shows it."""
         ids = self.compose("ps", "--all", "--quiet").stdout.split()
