@@ -15,6 +15,7 @@ import manifests
 from engine import address, ask, docker, wait
 
 IMAGE, NETWORK, PROXY, PORT = "scrutin-test/proxy", "scrutin-test-proxy", "scrutin-test-proxy", 18480
+SUBNET = "10.83.68.0/24"
 BEHIND, PORT_BEHIND = "scrutin-test-proxy-behind", 18481
 VOTE_HOSTS = ["vote.votes.fr", "vote.localhost"]
 RESULT_HOSTS = ["results.votes.fr", "result.localhost", "results.localhost"]
@@ -26,6 +27,7 @@ http {{
   access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p;
   fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;
   server {{ listen 80; default_type application/json; large_client_header_buffers 4 16k;
+    location /slow {{ limit_rate 1; return 200 "{{}}"; }}
     location /long {{ add_header X-Long "$http_x_long"; return 200 '{{"service":"{name}"}}'; }}
     location / {{ return 200 '{{"service":"{name}","host":"$http_host","for":"$http_x_forwarded_for","forwarded":"$http_forwarded","upgrade":"$http_upgrade","connection":"$http_connection"}}'; }} }}
 }}
@@ -56,7 +58,7 @@ def setUpModule():
     clean_up()
     unittest.addModuleCleanup(clean_up)
     docker("build", "--quiet", "--tag", IMAGE, str(manifests.ROOT / "proxy"), timeout=600)
-    docker("network", "create", NETWORK)
+    docker("network", "create", "--subnet", SUBNET, NETWORK)
     # No service is there.
     run_proxy(PROXY, PORT)
     try:
@@ -68,7 +70,7 @@ def setUpModule():
 
 class Proxy(unittest.TestCase):
     def setUp(self):
-        docker("rm", "--force", "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False)
+        docker("rm", "--force", BEHIND, "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False)
 
     def both(self):
         start_service("vote")
@@ -79,6 +81,17 @@ class Proxy(unittest.TestCase):
     def who(host, **more):
         answer = ask(PORT, host=host, **more)
         return answer.json()["service"] if answer.status == 200 else None
+
+    @staticmethod
+    def seen(host, port=PORT, path="/", **more):
+        """What the service was asked. Each of nginx's processes looks names up for itself, so where one has found a
+        service another may still try the address of the test before."""
+        def answer():
+            found = ask(port, path, host=host, **more)
+            assert found.status == 200, (found.status, found.text)
+            return found
+
+        return wait(f"an answer of {host}", answer, seconds=20)
 
     def test_the_configuration_is_sound(self):
         docker("run", "--rm", "--read-only", "--tmpfs", "/tmp:mode=1777", IMAGE, "-t")
@@ -106,8 +119,8 @@ class Proxy(unittest.TestCase):
         self.both()
         for service, hosts in [("vote", VOTE_HOSTS), ("result", RESULT_HOSTS)]:
             for host in hosts:
-                self.assertEqual(self.who(host), service, host)
-                self.assertEqual(self.who(f"{host}:{PORT}"), service, "with a port, as browsers send it")
+                self.assertEqual(self.seen(host).json()["service"], service, host)
+                self.assertEqual(self.seen(f"{host}:{PORT}").json()["service"], service, "with a port, as browsers send it")
 
     def test_any_other_host_is_refused(self):
         self.both()
@@ -127,21 +140,20 @@ class Proxy(unittest.TestCase):
         before = address("scrutin-test-vote", NETWORK)
         docker("rm", "--force", "scrutin-test-vote")
         # Somebody else takes the address meanwhile, so that the service must come back at another.
-        docker("run", "--detach", "--rm", "--name", "scrutin-test-squatter", "--network", NETWORK,
+        docker("run", "--detach", "--rm", "--name", "scrutin-test-squatter", "--network", NETWORK, "--ip", before,
                "--entrypoint", "sleep", IMAGE, "600")
         start_service("vote")
-        if address("scrutin-test-vote", NETWORK) == before:
-            self.fail("the service came back at the address it had; the test shows nothing")
+        self.assertNotEqual(address("scrutin-test-vote", NETWORK), before)
         wait("the proxy to find it", lambda: self.who("vote.localhost") == "vote", seconds=10)
 
     def test_the_host_is_passed_on_as_it_came(self):
         self.both()
-        self.assertEqual(ask(PORT, host=f"vote.localhost:{PORT}").json()["host"], f"vote.localhost:{PORT}")
+        self.assertEqual(self.seen(f"vote.localhost:{PORT}").json()["host"], f"vote.localhost:{PORT}")
 
     def test_nobody_but_the_proxy_says_who_asked(self):
         self.both()
         forged = {"X-Forwarded-For": "203.0.113.7", "Forwarded": "for=203.0.113.7"}
-        seen = ask(PORT, host="vote.localhost", headers=forged).json()
+        seen = self.seen("vote.localhost", headers=forged).json()
         self.assertRegex(seen["for"], r"^\d+\.\d+\.\d+\.\d+$")
         self.assertNotEqual(seen["for"], "203.0.113.7")
         self.assertEqual(seen["forwarded"], "")
@@ -154,22 +166,21 @@ class Proxy(unittest.TestCase):
             before.flush()
             os.chmod(before.name, 0o644)
             run_proxy(BEHIND, PORT_BEHIND, "--volume", f"{before.name}:/etc/nginx/before/tls.conf:ro")
-            seen = wait("an answer", lambda: ask(PORT_BEHIND, host="vote.localhost", headers={"X-Forwarded-For": "203.0.113.7"}).json())
+            seen = self.seen("vote.localhost", port=PORT_BEHIND, headers={"X-Forwarded-For": "203.0.113.7"}).json()
         self.assertEqual(seen["for"], "203.0.113.7")
 
     def test_the_request_for_a_websocket_is_passed_on(self):
         self.both()
         asked = {"Upgrade": "websocket", "Connection": "Upgrade"}
-        seen = ask(PORT, host="result.localhost", headers=asked).json()
+        seen = self.seen("result.localhost", headers=asked).json()
         self.assertEqual((seen["upgrade"], seen["connection"]), ("websocket", "upgrade"))
-        seen = ask(PORT, host="result.localhost").json()
+        seen = self.seen("result.localhost").json()
         self.assertEqual((seen["upgrade"], seen["connection"]), ("", ""))
 
     def test_headers_may_be_as_long_as_the_cookies_of_thirty_polls(self):
         self.both()
         long = "x" * 6000
-        answer = ask(PORT, "/long", host="vote.localhost", headers={"X-Long": long})
-        self.assertEqual((answer.status, answer.headers["X-Long"]), (200, long))
+        self.assertEqual(self.seen("vote.localhost", path="/long", headers={"X-Long": long}).headers["X-Long"], long)
 
     def test_a_body_that_is_no_ballot_is_refused_before_it_is_sent_on(self):
         self.both()
@@ -179,6 +190,51 @@ class Proxy(unittest.TestCase):
         with socket.create_connection(("127.0.0.1", PORT), timeout=30) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: vote.lo")
             self.assertIn(connection.recv(1), [b"", b"H"], "closed, or told, within the time-out")
+
+    def test_nothing_is_logged_that_is_worth_something_to_who_reads_it(self):
+        secrets = {"code": "WORTH-ONE-VOTE", "token": "WORTH-THE-POLL", "referer": "WORTH-AS-MUCH", "receipt": "WORTH-A-LOOK"}
+        asked = [(f"/p/lunch?code={secrets['code']}", "GET"), (f"/organise?token={secrets['token']}", "POST"),
+                 (f"/p/lunch/receipts/{secrets['receipt']}?lang=fr", "GET"), (f"/api/polls/lunch/receipts/{secrets['receipt']}", "GET")]
+
+        def ask_all(mark):
+            for path, method in [*asked, (f"/{mark}", "GET")]:
+                for host in ["vote.localhost", "result.localhost", "elsewhere.example"]:
+                    ask(PORT, path, host=host, method=method, headers={"Referer": f"http://vote.localhost/?code={secrets['referer']}"})
+            return wait("the log", lambda: (said := self.logged()).count(f"/{mark} ") >= 3 and said)
+
+        ask_all("while-nobody-is-there")
+        self.both()
+        self.seen("vote.localhost", path=asked[0][0])
+        said = ask_all("while-all-are-there")
+        self.assertNotIn("WORTH", said)
+        self.assertRegex(said, r'"GET /p/lunch HTTP/1.1" vote.localhost 503 .* upstream ')
+        self.assertRegex(said, r'"GET /p/lunch HTTP/1.1" vote.localhost 200 .* upstream \S+:80 200')
+        self.assertIn('"POST /organise HTTP/1.1"', said)
+        self.assertIn('"GET /p/lunch/receipts/- HTTP/1.1"', said)
+        self.assertIn('"GET /api/polls/lunch/receipts/- HTTP/1.1"', said)
+
+    @staticmethod
+    def logged():
+        log = docker("logs", PROXY)
+        return log.stdout + log.stderr
+
+    def test_it_stops_in_time_while_screens_are_connected(self):
+        self.both()
+        run_proxy(BEHIND, PORT_BEHIND)
+        self.seen("result.localhost", port=PORT_BEHIND)
+        # An answer that takes minutes is to nginx what a WebSocket is: a request that does not end by itself.
+        with socket.create_connection(("127.0.0.1", PORT_BEHIND), timeout=30) as screen:
+            screen.sendall(b"GET /slow HTTP/1.1\r\nHost: result.localhost\r\n\r\n")
+            wait("the service to be asked", lambda: self.connections(BEHIND) >= 2)
+            docker("stop", "--time", "20", BEHIND)  # the `stop_grace_period` of compose.yaml
+        self.assertEqual(engine.inspect("container", BEHIND)["State"]["ExitCode"], 0, "137: it was killed")
+
+    @staticmethod
+    def connections(container):
+        """How many it has open from or to a port 80."""
+        table = docker("exec", container, "cat", "/proc/net/tcp").stdout.splitlines()[1:]
+        established = "01"
+        return len([line for line in table if ":0050 " in line and line.split()[3] == established])
 
     def test_it_runs_as_a_user_that_is_not_root_and_is_healthy(self):
         processes = docker("top", PROXY, "-eo", "pid,uid,comm").stdout.splitlines()[1:]
