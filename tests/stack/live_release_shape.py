@@ -8,7 +8,7 @@ import engine
 import release
 import stack
 from engine import ask, docker, wait
-from stack import CLONE, ENVIRONMENT, OURS, PROXY, RELEASE, SERVICES
+from stack import CLONE, DEVELOPMENT, ENVIRONMENT, OURS, PROXY, RELEASE, SERVICES
 
 BASE = "gcr.io/distroless/static-debian12:nonroot"
 # What an image may add to its base. That of Google's registry is about 2 MB; a stand-in for it is more.
@@ -130,15 +130,16 @@ class Shape(unittest.TestCase):
             self.assertEqual(said, [setting, value])
 
     def test_the_port_of_the_proxy_can_be_moved(self):
-        moved = engine.run("docker", "compose", *RELEASE.files, "config", "--format", "json", cwd=CLONE,
-                           env={**ENVIRONMENT, "HTTP_PORT": "8088"}).stdout
+        unset = {name: value for name, value in ENVIRONMENT.items() if name not in ["VOTE_URL", "RESULT_URL"]}
+        moved = engine.run("docker", "compose", *DEVELOPMENT.files, "config", "--format", "json", cwd=CLONE,
+                           env={**unset, "HTTP_PORT": "8088"}).stdout
         services = json.loads(moved)["services"]
         self.assertEqual([port["published"] for port in services["proxy"]["ports"]], ["8088"])
         self.assertEqual(services["vote"]["environment"]["RESULT_URL"], "http://result.localhost:8088")
         self.assertIn("http://vote.votes.fr:8088,", services["result"]["environment"]["ALLOWED_ORIGINS"])
 
-    def test_the_release_insists_on_secrets(self):
-        for name in ["SECRET_KEY", "ORGANISER_TOKEN"]:
+    def test_the_release_insists_on_secrets_and_public_addresses(self):
+        for name in ["SECRET_KEY", "ORGANISER_TOKEN", "VOTE_URL", "RESULT_URL"]:
             without = {key: value for key, value in ENVIRONMENT.items() if key != name}
             tried = engine.run("docker", "compose", *RELEASE.files, "config", cwd=CLONE, env=without, check=False)
             self.assertNotEqual(tried.returncode, 0)
