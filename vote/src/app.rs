@@ -7,7 +7,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use domain::{BallotBox, PollId};
+use domain::{BallotBox, PollId, Unavailable};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use minijinja::{Value, context};
 use rust_embed::RustEmbed;
@@ -16,6 +16,7 @@ use service::{
     client_address,
     headers::SecurityHeaders,
     language::Language,
+    language_switch::local_path,
     organiser::OrganiserToken,
     pages::Pages,
 };
@@ -24,10 +25,12 @@ use crate::{
     Config, cookies::CookieKeys, messages::MESSAGES, outage_log::OutageLog, poll_cache::PollCache, refusal::Refusal,
 };
 
-/// Wrong voting codes of one poll from one address. Several hundred people may be behind it, and some mistype.
-const WRONG_CODES: Budget = Budget { burst: 60, each: Duration::from_secs(2) };
-/// Wrong voting codes of one poll in all: at this pace one of 2^44 is not met in anybody's lifetime.
-const WRONG_CODES_IN_ALL: Budget = Budget { burst: 600, each: Duration::from_millis(200) };
+/// Wrong voting codes of one poll from one address. A hall may be behind it, and once the budget is spent, its right codes
+/// wait as well: so it is more than a person can type. A guess is right once in 2^44 (the bits of a code's MAC); 20 a
+/// second for a whole day are 2^20.7 guesses, of which one is right in one of 10 million such days.
+const WRONG_CODES: Budget = Budget { burst: 300, each: Duration::from_millis(50) };
+/// Wrong voting codes of one poll in all: at 200 a second one of 2^44 is met once in 2,800 years.
+const WRONG_CODES_IN_ALL: Budget = Budget { burst: 2_000, each: Duration::from_millis(5) };
 
 #[derive(RustEmbed)]
 #[folder = "templates"]
@@ -110,57 +113,68 @@ impl App {
 
     /// The page that says why a request was not done, and nothing else.
     pub(crate) fn refuse(&self, asked: &Asked, refusal: &Refusal) -> Response {
-        let text = refusal.text(asked.language);
-        self.message(asked, refusal, &text)
-    }
-
-    /// The page that says that a poll can't be shown because the log does not answer.
-    pub(crate) fn cannot_show(&self, asked: &Asked, refusal: &Refusal) -> Response {
-        let text = MESSAGES.format(asked.language, "polls-unavailable", &[]);
-        self.message(asked, refusal, &text)
-    }
-
-    /// The page after a change of a poll to which the log gave no answer.
-    pub(crate) fn cannot_tell(&self, asked: &Asked, refusal: &Refusal) -> Response {
-        let key = match refusal {
-            Refusal::Unavailable(unavailable) if unavailable.nothing_happened() => "change-not-done",
-            _ => "change-unknown",
-        };
-        self.message(asked, refusal, &MESSAGES.format(asked.language, key, &[]))
-    }
-
-    fn message(&self, asked: &Asked, refusal: &Refusal, text: &str) -> Response {
-        let retry = refusal.retry_after_seconds();
-        let (back, back_text) = match refusal {
-            Refusal::SignInNeeded => ("/organise/sign-in", "sign-in"),
-            Refusal::UnknownPoll | Refusal::NoSuchPage | Refusal::NoOrganiser => {
-                if asked.path.starts_with("/organise/") { ("/organise", "polls") } else { ("/", "home") }
-            }
-            Refusal::Unavailable(_) | Refusal::Panicked => (asked.path.as_str(), "retry"),
-            _ => (asked.path.as_str(), "back"),
-        };
+        let (back, back_text) = way_back(&asked.path, refusal);
         let context = context! {
             title => MESSAGES.format(asked.language, refusal.title_key(), &[]),
-            text => text,
+            text => refusal.text(asked.language),
             back => back,
             back_text => back_text,
         };
         let mut response = self.page(asked, refusal.status(), "message.html", context);
-        if let Some(seconds) = retry {
+        if let Some(seconds) = refusal.retry_after_seconds() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
 
+    /// The page that says that a poll can't be shown because the log does not answer.
+    pub(crate) fn cannot_show(&self, asked: &Asked, refusal: &Refusal) -> Response {
+        self.refuse(asked, &refusal.clone().when_showing())
+    }
+
+    /// Notes that the log did not answer when something was to be shown, and gives the refusal that says so.
+    pub(crate) fn not_shown(&self, error: Unavailable) -> Refusal {
+        self.outages.note(&error);
+        Refusal::CannotShow(error)
+    }
+
+    /// The same where something was to be done.
+    pub(crate) fn not_told(&self, error: Unavailable) -> Refusal {
+        self.outages.note(&error);
+        Refusal::CannotTell(error)
+    }
+
     /// The answer to a refused request at any address: a problem below `/api/`, a page elsewhere.
     pub(crate) fn refuse_anywhere(&self, asked: &Asked, refusal: &Refusal) -> Response {
         if asked.path.starts_with("/api/") {
-            let mut response = refusal.problem().into_response();
+            let mut response = refusal.problem_in(asked.language).into_response();
             self.headers.set(&mut response);
             response
         } else {
             self.refuse(asked, refusal)
         }
+    }
+}
+
+/// Where the page of a refusal leads, and what the link is called. The path may be any that was asked for.
+fn way_back<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, &'static str) {
+    let path = local_path(path);
+    let is_organisers = path.starts_with("/organise/");
+    match refusal {
+        Refusal::SignInNeeded => ("/organise/sign-in", "sign-in"),
+        Refusal::UnknownPoll | Refusal::NoSuchPage | Refusal::NoOrganiser => {
+            if is_organisers {
+                ("/organise", "polls")
+            } else {
+                ("/", "home")
+            }
+        }
+        Refusal::Unavailable(_) | Refusal::CannotShow(_) | Refusal::CannotTell(_) | Refusal::Panicked => {
+            (path, "retry")
+        }
+        // A poll's own page, from what is below it: `/organise/lunch/codes`.
+        _ if is_organisers => (path.match_indices('/').nth(2).map_or(path, |(end, _)| &path[..end]), "poll.back"),
+        _ => (path, "back"),
     }
 }
 

@@ -15,15 +15,18 @@ mod body;
 mod booth;
 mod codes;
 mod cookies;
+mod creating;
 mod explain;
 mod form;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod look;
 mod made_up_id;
 mod messages;
 mod organise;
 mod outage_log;
 mod poll_cache;
+mod poll_faults;
 mod refusal;
 #[cfg(test)]
 mod testing;
@@ -78,7 +81,7 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         .merge(api::router().layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
         .route("/api", get(api::page))
         .merge(organise::router(&app))
-        .merge(files())
+        .merge(files().layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
         .fallback(explain::no_such_page)
         .method_not_allowed_fallback(explain::method_not_allowed)
         // In one call, the outermost first: each further call would box and copy what is below it for every request.

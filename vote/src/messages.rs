@@ -1,11 +1,15 @@
 //! The texts of the voting pages, in both languages. French has a no-break space before `?`, `!`, `:` and `;`.
 
-use service::language::{Message, Messages, SHARED_MESSAGES};
+use service::{
+    language::{Message, Messages, SHARED_MESSAGES},
+    organiser::DOOR_MESSAGES,
+};
 
-use crate::organise::texts::ORGANISING;
+use crate::{organise::texts::ORGANISING, poll_faults::POLL_FAULTS};
 
 /// All texts of this service.
-pub(crate) const MESSAGES: Messages = Messages(&[SHARED_MESSAGES, VOTING, REFUSALS, ORGANISING]);
+pub(crate) const MESSAGES: Messages =
+    Messages(&[SHARED_MESSAGES, DOOR_MESSAGES, VOTING, REFUSALS, POLL_FAULTS, ORGANISING]);
 
 /// The voting page.
 const VOTING: &[Message] = &[
@@ -15,10 +19,10 @@ const VOTING: &[Message] = &[
     ("choose.one", "Choose one option.", "Choisissez une option."),
     ("choose.tap", "Tap an answer to vote.", "Touchez une réponse pour voter."),
     ("choose.many", "Choose up to {max} options.", "Choisissez jusqu’à {max} options."),
+    ("chosen.one", "{chosen} of {max} chosen", "{chosen} sur {max} choisie"),
     ("chosen.count", "{chosen} of {max} chosen", "{chosen} sur {max} choisies"),
     ("recorded", "Your vote is recorded", "Votre vote est enregistré"),
     ("recorded.choice", "You chose", "Votre choix\u{a0}:"),
-    ("recorded.unknown", "This voter has voted in this poll.", "Vous avez déjà voté à ce scrutin."),
     (
         "recorded.change",
         "You can change it as long as the poll is open.",
@@ -26,6 +30,21 @@ const VOTING: &[Message] = &[
     ),
     ("recorded.final", "It can’t be changed in this poll.", "Dans ce scrutin, il ne peut pas être changé."),
     ("your.vote", "Your vote", "Votre vote"),
+    (
+        "no-cookies",
+        "This browser keeps no cookies, so this page can’t know you again.",
+        "Ce navigateur ne garde pas de cookies\u{a0}: cette page ne pourra pas vous reconnaître.",
+    ),
+    (
+        "no-cookies.again",
+        "Please don’t vote a second time: it would count as another voter’s vote.",
+        "Veuillez ne pas voter une seconde fois\u{a0}: ce serait compté comme le vote d’une autre personne.",
+    ),
+    (
+        "no-cookies.code",
+        "Your code still stands for one ballot only.",
+        "Votre code ne vaut toujours que pour un seul bulletin.",
+    ),
     ("receipt", "Check that my ballot is counted", "Vérifier que mon bulletin est compté"),
     (
         "reset",
@@ -147,8 +166,8 @@ const REFUSALS: &[Message] = &[
     ),
     (
         "too-many-tries",
-        "Too much was wrong in too short a time. Please try again in {seconds} s.",
-        "Trop d’erreurs en trop peu de temps. Veuillez réessayer dans {seconds}\u{a0}s.",
+        "Your vote was not recorded: too many wrong codes came from your network, perhaps from somebody else. Please try again in {seconds} s.",
+        "Votre vote n’a pas été enregistré\u{a0}: trop de codes erronés sont venus de votre réseau, peut-être de quelqu’un d’autre. Veuillez réessayer dans {seconds}\u{a0}s.",
     ),
     (
         "unknown-poll",
@@ -170,8 +189,8 @@ const REFUSALS: &[Message] = &[
     ("content-type", "The content type must be {expected}.", "Le type de contenu doit être {expected}."),
     (
         "cross-site",
-        "Votes are only taken from this site’s own pages. Open the poll and vote there.",
-        "Les votes ne sont acceptés que depuis les pages de ce site. Ouvrez le scrutin pour y voter.",
+        "Nothing was done: this came from a page of another site. Open the page of this site and try again there.",
+        "Rien n’a été fait\u{a0}: cela vient d’une page d’un autre site. Ouvrez la page de ce site et réessayez.",
     ),
     (
         "internal",

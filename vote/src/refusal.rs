@@ -1,11 +1,12 @@
 //! Everything that a request can be refused for: one status, one stable code and one text for each, for
 //! people as a page in their language, for programs as problem details.
 
-use domain::{ChoicesError, PollState, Unavailable};
+use axum::response::{IntoResponse, Response};
+use domain::{ChoicesError, PollError, PollState, Unavailable};
 use http::StatusCode;
 use service::{language::Language, problem::Problem};
 
-use crate::{form::FormError, messages::MESSAGES};
+use crate::{form::FormError, messages::MESSAGES, poll_faults};
 
 /// After how many seconds trying again makes sense when the log does not answer.
 const RETRY_AFTER_SECONDS: u32 = 2;
@@ -15,6 +16,10 @@ const RETRY_AFTER_SECONDS: u32 = 2;
 pub(crate) enum Refusal {
     /// The log did not answer as it should; whether the ballot was recorded may not be known.
     Unavailable(Unavailable),
+    /// The log did not answer, so that what was asked for can't be shown.
+    CannotShow(Unavailable),
+    /// The log did not answer as it should to what the organiser wanted done.
+    CannotTell(Unavailable),
     /// The choices don't fit the poll.
     Choices(ChoicesError),
     /// The poll takes no ballots.
@@ -39,6 +44,16 @@ pub(crate) enum Refusal {
     OpenToAnyone,
     /// Voting codes with numbers that there are not, or too many at once.
     CodeRange,
+    /// What the organiser wants is no poll.
+    InvalidPoll(PollError),
+    /// No poll can have this id.
+    InvalidId,
+    /// There is a poll with this id.
+    PollExists,
+    /// Question, options and rules can't be changed, because there are ballots.
+    HasBallots,
+    /// A patch that changes nothing.
+    EmptyPatch,
     /// There is no such poll.
     UnknownPoll,
     /// There is no such page.
@@ -68,10 +83,12 @@ pub(crate) enum Refusal {
 impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::CannotShow(_) | Self::CannotTell(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Choices(_) | Self::WrongCode | Self::CodeRange | Self::JsonShape(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            Self::InvalidPoll(_) | Self::InvalidId | Self::EmptyPatch => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::PollExists | Self::HasBallots => StatusCode::CONFLICT,
             Self::TooManyTries(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotOpen(_) | Self::AlreadyCast | Self::CodeUsed | Self::PollRewritten | Self::OpenToAnyone => {
                 StatusCode::CONFLICT
@@ -91,7 +108,14 @@ impl Refusal {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Unavailable(unavailable) if unavailable.nothing_happened() => "not-recorded",
-            Self::Unavailable(_) => "outcome-unknown",
+            Self::CannotTell(unavailable) if unavailable.nothing_happened() => "unavailable",
+            Self::Unavailable(_) | Self::CannotTell(_) => "outcome-unknown",
+            Self::CannotShow(_) => "unavailable",
+            Self::InvalidPoll(_) => "invalid-poll",
+            Self::InvalidId => "invalid-id",
+            Self::PollExists => "poll-exists",
+            Self::HasBallots => "has-ballots",
+            Self::EmptyPatch => "empty-patch",
             Self::Choices(choices) => match choices {
                 ChoicesError::Empty => "no-choice",
                 ChoicesError::NotAKey => "no-option-key",
@@ -127,6 +151,9 @@ impl Refusal {
 
     /// What went wrong, for people.
     pub(crate) fn text(&self, language: Language) -> String {
+        if let Self::InvalidPoll(error) = self {
+            return poll_faults::text(language, error);
+        }
         let values: &[(&str, &str)] = match self {
             Self::Choices(choices) => match choices {
                 ChoicesError::UnknownOption(key) | ChoicesError::Twice(key) => &[("key", &key.to_string())],
@@ -144,6 +171,10 @@ impl Refusal {
         let key = match self {
             Self::Choices(ChoicesError::TooMany { allowed: 1, .. }) => "only-one-choice",
             Self::CodeUsed => "code-used",
+            Self::CannotShow(_) => "polls-unavailable",
+            Self::CannotTell(unavailable) if unavailable.nothing_happened() => "change-not-done",
+            Self::CannotTell(_) => "change-unknown",
+            Self::HasBallots => "edit.too-late",
             _ => self.code(),
         };
         MESSAGES.format(language, key, values)
@@ -152,7 +183,7 @@ impl Refusal {
     /// The key of the heading of a page that shows nothing but this.
     pub(crate) fn title_key(&self) -> &'static str {
         match self {
-            Self::Unavailable(_) => "title.unavailable",
+            Self::Unavailable(_) | Self::CannotShow(_) | Self::CannotTell(_) => "title.unavailable",
             Self::UnknownPoll => "title.unknown-poll",
             Self::NoSuchPage => "title.no-such-page",
             Self::NoOrganiser => "title.no-organiser",
@@ -165,15 +196,28 @@ impl Refusal {
     /// Seconds after which trying again makes sense.
     pub(crate) fn retry_after_seconds(&self) -> Option<u32> {
         match self {
-            Self::Unavailable(_) => Some(RETRY_AFTER_SECONDS),
+            Self::Unavailable(_) | Self::CannotShow(_) | Self::CannotTell(_) => Some(RETRY_AFTER_SECONDS),
             Self::TooManyTries(seconds) => Some(*seconds),
             _ => None,
         }
     }
 
-    /// The answer for programs.
-    pub(crate) fn problem(&self) -> Problem {
-        let problem = Problem::new(self.status(), self.code(), self.text(Language::English));
+    /// The same where a poll was only to be shown: whether something was recorded is not the question then.
+    pub(crate) fn when_showing(self) -> Self {
+        match self {
+            Self::Unavailable(unavailable) => Self::CannotShow(unavailable),
+            other => other,
+        }
+    }
+
+    /// The answer for programs, whose language is still to be looked at.
+    pub(crate) fn problem(&self) -> Refused {
+        Refused(self.clone())
+    }
+
+    /// The answer for programs, with the words of this language.
+    pub(crate) fn problem_in(&self, language: Language) -> Problem {
+        let problem = Problem::new(self.status(), self.code(), self.text(language));
         match self.retry_after_seconds() {
             Some(seconds) => problem.retry_after(seconds),
             None => problem,
@@ -190,8 +234,20 @@ impl From<FormError> for Refusal {
     }
 }
 
-impl From<Refusal> for Problem {
+/// A refusal as the answer of a handler of the API. It is in English, and carries the refusal along, so that
+/// [`crate::api::speak`] can say the same in the language that the request asks for.
+pub(crate) struct Refused(Refusal);
+
+impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        refusal.problem()
+        Self(refusal)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = self.0.problem_in(Language::default()).into_response();
+        response.extensions_mut().insert(self.0);
+        response
     }
 }

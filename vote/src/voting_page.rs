@@ -9,9 +9,10 @@ use axum::{
     extract::{RawQuery, Request, State},
     response::{IntoResponse, Response},
 };
-use domain::{Access, Choices, Poll, PollId, PollState, Receipt, option_key};
+use domain::{Access, Choices, Poll, PollState, Receipt, option_key};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Value, context};
+use service::poll_address;
 
 use crate::{
     app::{App, Asked, PollPath},
@@ -20,15 +21,14 @@ use crate::{
     codes::{self, Code},
     cookies::{Browser, Remembered},
     form::{self, Fields},
+    look,
     messages::MESSAGES,
     refusal::Refusal,
 };
 
-/// How many colours options have before they repeat.
-const HUES: usize = 6;
-
-/// From how many characters on a question is set smaller, so that the options stay in sight.
-const LONG_QUESTION_CHARS: usize = 120;
+/// In the address of the page after a ballot from a browser that came without any cookie. If it comes here without one
+/// as well, this is all that tells what happened; a browser that keeps cookies was given one with the form.
+const VOTED: &str = "voted";
 
 /// Shows the poll. `?code=…`, as it stands in QR codes, fills in the voting code; `?code=` asks for another one.
 pub(crate) async fn show(
@@ -44,9 +44,10 @@ pub(crate) async fn show(
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
     let browser = Browser::of(&headers, &app.cookies);
+    let voted = query.as_deref() == Some(VOTED) && !headers.contains_key(header::COOKIE);
     let typed = query.as_deref().and_then(typed_code);
     let code = typed.as_deref();
-    let view = View { app: &app, asked: &asked, poll: &poll, browser: &browser, headers: &headers, code };
+    let view = View { app: &app, asked: &asked, poll: &poll, browser: &browser, headers: &headers, code, voted };
     let mut response = view.page(None, None);
     // Known before it votes, a browser can post twice (an answer lost on the way, two taps) and stay one voter.
     browser.set_voter_cookie(response.headers_mut(), &app.cookies, app.is_https());
@@ -76,13 +77,13 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
         }
     };
     let mut response = match outcome {
-        Ok(_) => back_to(parts.uri.path()),
+        Ok(_) => back_to(parts.uri.path(), &parts.headers),
         Err(Refusal::UnknownPoll) => return app.refuse(&asked(), &Refusal::UnknownPoll),
         Err(refusal) => {
             let asked = asked();
             let now = poll_to_show(&app, &poll, &refusal).await;
             let (headers, code) = (&parts.headers, code.as_deref());
-            let view = View { app: &app, asked: &asked, poll: &now, browser: &browser, headers, code };
+            let view = View { app: &app, asked: &asked, poll: &now, browser: &browser, headers, code, voted: false };
             view.page(Some(&refusal), chosen.ok())
         }
     };
@@ -124,9 +125,14 @@ async fn find(app: &App, path: &PollPath) -> Result<Arc<Poll>, Refusal> {
     booth::poll(app, path.id()?).await
 }
 
-fn back_to(path: &str) -> Response {
+fn back_to(path: &str, headers: &HeaderMap) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
-    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    let location = if headers.contains_key(header::COOKIE) {
+        HeaderValue::from_str(path)
+    } else {
+        HeaderValue::try_from(format!("{path}?{VOTED}"))
+    };
+    let location = location.unwrap_or(HeaderValue::from_static("/"));
     response.headers_mut().insert(header::LOCATION, location);
     response
 }
@@ -142,6 +148,8 @@ struct View<'a> {
     code: Option<&'a str>,
 }
 
+    /// Whether this is the answer to a ballot from a browser that keeps no cookies.
+    voted: bool,
 impl View<'_> {
     /// The page in its present state; after a refused attempt it says why, and offers the same choices again.
     fn page(&self, refusal: Option<&Refusal>, attempted: Option<Choices>) -> Response {
@@ -155,7 +163,7 @@ impl View<'_> {
         let settled = recorded.is_some() && !self.poll.changes();
         let context = context! {
             question => self.poll.question(),
-            long => self.poll.question().chars().count() > LONG_QUESTION_CHARS,
+            long => look::is_long(self.poll.question()),
             description => self.description(),
             options => self.options(recorded, attempted),
             max_choices => self.poll.max_choices(),
@@ -172,6 +180,7 @@ impl View<'_> {
             recorded_known => recorded.is_some_and(|ballot| ballot.choices.is_some()),
             reset => recorded.is_none() && self.browser.voted_before_reset(self.poll),
             refused => refusal.map(|refusal| refusal.text(self.asked.language)),
+            voted => self.voted,
             try_again => matches!(refusal, Some(Refusal::Unavailable(_))),
             hidden => self.poll.is_hidden(),
             result_url => result.as_ref().map(|origin| self.result_url(origin)),
@@ -195,7 +204,7 @@ impl View<'_> {
             context! {
                 key => option_key(index).to_string(),
                 text => text,
-                hue => index % HUES,
+                hue => look::hue(index),
                 recorded => chosen_in(recorded, index),
                 selected => chosen_in(attempted.or(recorded), index),
             }
@@ -244,7 +253,7 @@ impl View<'_> {
     /// The live result of this poll on the other host.
     fn result_url(&self, origin: &str) -> String {
         let id = self.poll.id();
-        if id == PollId::MAIN { format!("{origin}/") } else { format!("{origin}/p/{id}") }
+        format!("{origin}{}", poll_address::path(id))
     }
 
     /// Where the voter can look up whether the ballot is counted.

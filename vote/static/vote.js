@@ -75,6 +75,7 @@ function count(form) {
   const output = form?.querySelector("output[data-count]");
   if (!output) return;
   const chosen = form.querySelectorAll("input:checked").length;
-  output.textContent = chosen ? output.dataset.count.replace("{chosen}", chosen) : "";
+  const text = chosen === 1 ? output.dataset.countOne : output.dataset.count;
+  output.textContent = chosen ? text.replace("{chosen}", chosen) : "";
   output.classList.toggle("over", chosen > Number(output.dataset.max));
 }

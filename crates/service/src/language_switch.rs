@@ -31,7 +31,7 @@ pub async fn switch(Path(tag): Path<String>, Query(Back { back }): Query<Back>) 
 }
 
 /// The path, if it is one of this host; else `/`. `//host` and `/\host` would lead elsewhere.
-fn local_path(back: &str) -> &str {
+pub fn local_path(back: &str) -> &str {
     let plain = back.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if plain && back.starts_with('/') && !back.starts_with("//") { back } else { "/" }
 }

@@ -12,9 +12,30 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     attempts::{Attempts, Budget},
+    language::{Language, Message, Messages},
     problem::Problem,
     settings::Hidden,
 };
+
+/// Why the door stays shut, in words: the same on pages and for programs.
+pub const DOOR_MESSAGES: &[Message] = &[
+    (
+        "no-organiser",
+        "This installation was started without ORGANISER_TOKEN, so it has no organiser: nobody can create or change polls here.",
+        "Cette installation a été démarrée sans ORGANISER_TOKEN et n’a donc pas d’organisateur\u{a0}: personne ne peut y créer ni modifier de scrutin.",
+    ),
+    (
+        "token-needed",
+        "The organiser’s token is needed, as a bearer token.",
+        "Le jeton de l’organisateur est nécessaire, comme jeton «\u{a0}Bearer\u{a0}».",
+    ),
+    ("wrong-token", "This is not the organiser’s token.", "Ce n’est pas le jeton de l’organisateur."),
+    (
+        "too-many-tokens",
+        "Too many wrong tokens came from this network. Please try again in {seconds} s.",
+        "Trop de jetons erronés sont venus de ce réseau. Veuillez réessayer dans {seconds}\u{a0}s.",
+    ),
+];
 
 /// Wrong tokens from one address.
 const WRONG_TOKENS: Budget = Budget { burst: 8, each: Duration::from_secs(10) };
@@ -77,26 +98,39 @@ pub fn bearer_token(headers: &HeaderMap) -> Option<String> {
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim().to_owned())
 }
 
-impl IntoResponse for NotOrganiser {
-    fn into_response(self) -> Response {
-        let (detail, challenge) = match self {
-            Self::NoOrganiser => {
-                let detail = "this installation has no organiser: ORGANISER_TOKEN is not set";
-                return Problem::new(StatusCode::FORBIDDEN, "no-organiser", detail).into_response();
-            }
+impl NotOrganiser {
+    /// What is wrong, for people.
+    pub fn text(self, language: Language) -> String {
+        let (key, seconds) = match self {
+            Self::NoOrganiser => ("no-organiser", 0),
+            Self::NoToken => ("token-needed", 0),
+            Self::WrongToken => ("wrong-token", 0),
+            Self::TooMany(seconds) => ("too-many-tokens", seconds),
+        };
+        Messages(&[DOOR_MESSAGES]).format(language, key, &[("seconds", &language.number(u64::from(seconds)))])
+    }
+
+    /// The answer for programs, with the words of this language.
+    pub fn answer(self, language: Language) -> Response {
+        let detail = self.text(language);
+        let challenge = match self {
+            Self::NoOrganiser => return Problem::new(StatusCode::FORBIDDEN, "no-organiser", detail).into_response(),
             Self::TooMany(seconds) => {
-                let detail = format!("too many tries; wait {seconds} seconds");
                 let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", detail);
                 return problem.retry_after(seconds).into_response();
             }
-            Self::NoToken => ("the organiser's bearer token is needed", "Bearer realm=\"scrutin\""),
-            Self::WrongToken => {
-                ("this is not the organiser's token", "Bearer realm=\"scrutin\", error=\"invalid_token\"")
-            }
+            Self::NoToken => "Bearer realm=\"scrutin\"",
+            Self::WrongToken => "Bearer realm=\"scrutin\", error=\"invalid_token\"",
         };
         let mut response = Problem::new(StatusCode::UNAUTHORIZED, "not-organiser", detail).into_response();
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         response
+    }
+}
+
+impl IntoResponse for NotOrganiser {
+    fn into_response(self) -> Response {
+        self.answer(Language::default())
     }
 }
 

@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
-use service::problem::Problem;
 
 use super::{
     PathText,
@@ -20,6 +19,7 @@ use crate::{
     app::App,
     booth,
     organise::sheet::{Range, only_by_code},
+    refusal::{Refusal, Refused},
 };
 
 /// Voting codes of a poll
@@ -49,8 +49,8 @@ pub(crate) async fn list(
     _: Organiser,
     path: PathText,
     RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
-    let poll = booth::poll(&app, path_poll(path)?).await?;
+) -> Result<Response, Refused> {
+    let poll = booth::poll(&app, path_poll(path)?).await.map_err(Refusal::when_showing)?;
     let poll = only_by_code(poll.as_ref().clone())?;
     let codes = Range::read(query.as_deref())?.codes(&app, &poll);
     let codes = codes.map(|code| CodeBody { number: code.number().get(), code: code.to_string() }).collect();

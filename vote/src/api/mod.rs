@@ -12,10 +12,13 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::Path,
+    extract::{Path, Request},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
 use domain::PollId;
+use service::language::Language;
 
 pub(crate) use page::page;
 
@@ -35,7 +38,27 @@ fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 6] {
 
 /// The API's part of the router.
 pub(crate) fn router() -> Router<Arc<App>> {
-    routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+    let routed = routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    routed.layer(middleware::from_fn(speak))
+}
+
+/// Middleware: says why something was refused in the language that the request asks for, as the pages do.
+pub(crate) async fn speak(request: Request, next: Next) -> Response {
+    let language = Language::of(request.headers());
+    let mut response = next.run(request).await;
+    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
+    if language == Language::default() {
+        return response;
+    }
+    let mut said = refusal.problem_in(language).into_response();
+    // What was set beside the words stays: cookies, say. The length of the words does not.
+    let (parts, _) = response.into_parts();
+    for (name, value) in parts.headers.iter().filter(|(name, _)| *name != http::header::CONTENT_LENGTH) {
+        if !said.headers().contains_key(name) || *name == http::header::SET_COOKIE {
+            said.headers_mut().append(name, value.clone());
+        }
+    }
+    said
 }
 
 /// The poll that an address names; a text that is no id names no poll.

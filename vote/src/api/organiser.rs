@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::{extract::FromRequestParts, response::Response};
 use http::request::Parts;
-use service::organiser::{NotOrganiser, bearer_token};
+use service::{
+    language::Language,
+    organiser::{NotOrganiser, bearer_token},
+};
 
 use crate::app::App;
 
@@ -12,12 +15,16 @@ use crate::app::App;
 pub(crate) struct Organiser(());
 
 impl FromRequestParts<Arc<App>> for Organiser {
-    type Rejection = NotOrganiser;
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, NotOrganiser> {
-        if app.organiser.reveal().is_none() {
-            return Err(NotOrganiser::NoOrganiser);
-        }
-        let sent = bearer_token(&parts.headers).ok_or(NotOrganiser::NoToken)?;
-        app.organiser.check(&sent, app.client(parts)).map(|()| Self(()))
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        check(parts, app).map_err(|refused| refused.answer(Language::of(&parts.headers)))
     }
+}
+
+fn check(parts: &Parts, app: &App) -> Result<Organiser, NotOrganiser> {
+    if app.organiser.reveal().is_none() {
+        return Err(NotOrganiser::NoOrganiser);
+    }
+    let sent = bearer_token(&parts.headers).ok_or(NotOrganiser::NoToken)?;
+    app.organiser.check(&sent, app.client(parts)).map(|()| Organiser(()))
 }

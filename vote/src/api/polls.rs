@@ -7,9 +7,8 @@ use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
-use domain::{Change, ChangeRefused, Poll, PollChange, PollId, Unavailable};
-use http::{HeaderValue, StatusCode, header};
-use service::problem::Problem;
+use domain::{Change, ChangeRefused, PollChange, PollId};
+use http::{StatusCode, header};
 
 use super::{
     PathText,
@@ -17,10 +16,11 @@ use super::{
     organiser::Organiser,
     path_poll, poll_id,
 };
-use crate::{app::App, body, made_up_id::made_up_id, organise::RESERVED_IDS, refusal::Refusal};
-
-/// How often an id is made up before giving up; one in 2^40 is taken.
-const ID_ATTEMPTS: usize = 3;
+use crate::{
+    app::App,
+    body, booth, creating,
+    refusal::{Refusal, Refused},
+};
 
 /// Read a poll
 #[utoipa::path(
@@ -32,9 +32,9 @@ const ID_ATTEMPTS: usize = 3;
         (status = 503, description = "The log does not answer; try again", body = ProblemBody),
     )
 )]
-pub(crate) async fn read(State(app): State<Arc<App>>, path: PathText) -> Result<Response, Problem> {
-    let poll = crate::booth::poll(&app, path_poll(path)?).await?;
-    let accepted = app.ballots.accepted(poll.id()).await.map_err(|error| unavailable(&app, &error))?;
+pub(crate) async fn read(State(app): State<Arc<App>>, path: PathText) -> Result<Response, Refused> {
+    let poll = booth::poll(&app, path_poll(path)?).await.map_err(Refusal::when_showing)?;
+    let accepted = app.ballots.accepted(poll.id()).await.map_err(|error| app.not_shown(error))?;
     Ok(Json(PollBody::new(&poll, Some(accepted))).into_response())
 }
 
@@ -45,11 +45,12 @@ pub(crate) async fn read(State(app): State<Arc<App>>, path: PathText) -> Result<
         (status = 200, description = "All polls, by id", body = PollsBody),
         (status = 401, description = "Not the organiser", body = ProblemBody),
         (status = 403, description = "This installation has no organiser", body = ProblemBody),
+        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
         (status = 503, description = "The log does not answer; try again", body = ProblemBody),
     )
 )]
-pub(crate) async fn list(State(app): State<Arc<App>>, _: Organiser) -> Result<Response, Problem> {
-    let polls = app.ballots.polls().await.map_err(|error| unavailable(&app, &error))?;
+pub(crate) async fn list(State(app): State<Arc<App>>, _: Organiser) -> Result<Response, Refused> {
+    let polls = app.ballots.polls().await.map_err(|error| app.not_shown(error))?;
     let polls = polls.iter().map(|poll| PollBody::new(poll, None)).collect();
     Ok(Json(PollsBody { polls }).into_response())
 }
@@ -71,24 +72,13 @@ pub(crate) async fn list(State(app): State<Arc<App>>, _: Organiser) -> Result<Re
         (status = 503, description = "The log does not answer; look whether it was created", body = ProblemBody),
     )
 )]
-pub(crate) async fn create(State(app): State<Arc<App>>, _: Organiser, request: Request) -> Result<Response, Problem> {
+pub(crate) async fn create(State(app): State<Arc<App>>, _: Organiser, request: Request) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
     let mut new: NewPoll = body::json(&parts.headers, body, body::MAX_POLL_BYTES).await?;
-    let wanted = new.id.take().map(|id| PollId::parse(&id)).transpose();
-    let wanted = wanted.map_err(|error| invalid("invalid-id", format!("id: {error}")))?;
-    if wanted.is_some_and(|id| RESERVED_IDS.contains(&id.as_str())) {
-        return Err(invalid("invalid-id", "id: the organiser's pages have this name already".into()));
-    }
-    let spec = domain::PollSpec::from(new);
-    for _ in 0..ID_ATTEMPTS {
-        let id = wanted.unwrap_or_else(made_up_id);
-        let poll = Poll::new(id, spec.clone()).map_err(|error| invalid("invalid-poll", error.to_string()))?;
-        match app.ballots.create(poll).await.map_err(|error| unavailable(&app, &error))? {
-            Change::Exists if wanted.is_none() => {}
-            outcome => return changed(&app, outcome, StatusCode::CREATED),
-        }
-    }
-    Err(Problem::new(StatusCode::CONFLICT, "poll-exists", "no free id was found; please try again"))
+    let wanted = new.id.take();
+    let poll = creating::create(&app, wanted.as_deref(), new.into()).await?;
+    let location = [(header::LOCATION, format!("/api/polls/{}", poll.id()))];
+    Ok((StatusCode::CREATED, location, Json(PollBody::new(&poll, None))).into_response())
 }
 
 /// Open, close, hide, reveal or reset a poll
@@ -113,7 +103,7 @@ pub(crate) async fn change(
     State(app): State<Arc<App>>,
     _: Organiser,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refused> {
     let Path((poll, word)) = path.map_err(|_| Refusal::UnknownPoll)?;
     let change = match word.as_str() {
         "open" => PollChange::Open,
@@ -123,7 +113,7 @@ pub(crate) async fn change(
         "reset" => PollChange::Reset,
         _ => return Err(Refusal::NoSuchPage.into()),
     };
-    apply(&app, poll_id(&poll)?, change).await
+    Ok(apply(&app, poll_id(&poll)?, change).await?)
 }
 
 /// The words in the address.
@@ -162,60 +152,32 @@ pub(crate) async fn rewrite(
     _: Organiser,
     path: PathText,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Refused> {
     let id = path_poll(path)?;
     let (parts, body) = request.into_parts();
     let patch: PollPatch = body::json(&parts.headers, body, body::MAX_POLL_BYTES).await?;
     // Asked anew: what is left out of the patch must stay as it is now.
-    let poll = app.ballots.poll(id).await.map_err(|error| unavailable(&app, &error))?.ok_or(Refusal::UnknownPoll)?;
+    let poll = app.ballots.poll(id).await.map_err(|error| app.not_shown(error))?.ok_or(Refusal::UnknownPoll)?;
     let listing = patch.listed.map(PollChange::List);
     let rewriting = patch.rewrites().then(|| PollChange::Rewrite(Box::new(patch.applied_to(&poll))));
-    let mut done = Err(invalid("empty-patch", "nothing is to be changed".into()));
+    let mut done = Err(Refusal::EmptyPatch);
     for change in [rewriting, listing].into_iter().flatten() {
         done = Ok(apply(&app, id, change).await?);
     }
-    done
+    Ok(done?)
 }
 
-async fn apply(app: &App, id: PollId, change: PollChange) -> Result<Response, Problem> {
-    let outcome = app.ballots.change(id, change).await.map_err(|error| unavailable(app, &error))?;
-    changed(app, outcome, StatusCode::OK)
-}
-
-/// The answer to a change, which this instance shows from now on.
-fn changed(app: &App, outcome: Change, done: StatusCode) -> Result<Response, Problem> {
-    match outcome {
+/// Makes a change, which this instance shows from now on.
+async fn apply(app: &App, id: PollId, change: PollChange) -> Result<Response, Refusal> {
+    match app.ballots.change(id, change).await.map_err(|error| app.not_told(error))? {
         Change::Done(poll) => {
             let body = PollBody::new(&poll, None);
-            let mut response = (done, Json(body)).into_response();
-            if done == StatusCode::CREATED
-                && let Ok(location) = HeaderValue::try_from(format!("/api/polls/{}", poll.id()))
-            {
-                response.headers_mut().insert(header::LOCATION, location);
-            }
             app.polls.put(poll);
-            Ok(response)
+            Ok(Json(body).into_response())
         }
-        Change::Exists => Err(Problem::new(StatusCode::CONFLICT, "poll-exists", "id: there is a poll with this id")),
-        Change::UnknownPoll => Err(Refusal::UnknownPoll.into()),
-        Change::Refused(ChangeRefused::Invalid(error)) => Err(invalid("invalid-poll", error.to_string())),
-        Change::Refused(refused @ ChangeRefused::HasBallots) => {
-            Err(Problem::new(StatusCode::CONFLICT, "has-ballots", refused.to_string()))
-        }
+        Change::Exists => Err(Refusal::PollExists),
+        Change::UnknownPoll => Err(Refusal::UnknownPoll),
+        Change::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
+        Change::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
     }
-}
-
-fn invalid(code: &'static str, detail: String) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
-}
-
-/// The organiser's requests are no ballots, so the words differ from [`Refusal::Unavailable`].
-fn unavailable(app: &App, error: &Unavailable) -> Problem {
-    app.outages.note(error);
-    let (code, detail) = if error.nothing_happened() {
-        ("unavailable", "nothing was done: the log does not take anything at present")
-    } else {
-        ("outcome-unknown", "the log did not answer in time; whether it was done is not known")
-    };
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(2)
 }

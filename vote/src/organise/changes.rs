@@ -9,10 +9,7 @@ use axum::{
 use domain::{Change, PollChange};
 use http::StatusCode;
 
-use super::{
-    poll_page::{find, of_poll},
-    unavailable,
-};
+use super::poll_page::{find, of_poll};
 use crate::{
     app::{App, Asked, PollPath},
     body,
@@ -51,7 +48,6 @@ pub(crate) async fn back(State(app): State<Arc<App>>, path: PollPath, asked: Ask
 pub(crate) async fn ask_before_reset(State(app): State<Arc<App>>, path: PollPath, asked: Asked) -> Response {
     match find(&app, &path).await {
         Ok(poll) => app.page(&asked, StatusCode::OK, "organise/reset.html", of_poll(&poll)),
-        Err(refusal @ Refusal::Unavailable(_)) => app.cannot_show(&asked, &refusal),
         Err(refusal) => app.refuse(&asked, &refusal),
     }
 }
@@ -74,14 +70,13 @@ pub(crate) async fn reset(State(app): State<Arc<App>>, path: PollPath, request: 
 async fn done(app: &App, asked: &Asked, path: &PollPath, change: PollChange) -> Response {
     match try_change(app, path, change).await {
         Ok(id) => Redirect::to(&format!("/organise/{id}")).into_response(),
-        Err(refusal @ Refusal::Unavailable(_)) => app.cannot_tell(asked, &refusal),
         Err(refusal) => app.refuse(asked, &refusal),
     }
 }
 
 async fn try_change(app: &App, path: &PollPath, change: PollChange) -> Result<domain::PollId, Refusal> {
     let id = path.id()?;
-    match app.ballots.change(id, change).await.map_err(|error| unavailable(app, error))? {
+    match app.ballots.change(id, change).await.map_err(|error| app.not_told(error))? {
         Change::Done(poll) => {
             app.polls.put(poll);
             Ok(id)

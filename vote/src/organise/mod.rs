@@ -25,10 +25,9 @@ use axum::{
     Router, middleware,
     routing::{get, post},
 };
-use domain::Unavailable;
 use tower_http::compression::CompressionLayer;
 
-use crate::{app::App, refusal::Refusal};
+use crate::app::{self, App};
 
 /// Ids that no poll can have, because the addresses of its pages would be others already.
 pub(crate) const RESERVED_IDS: [&str; 2] = ["sign-in", "sign-out"];
@@ -50,11 +49,6 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/organise/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/organise/sign-out", post(sign_in::sign_out).get(sign_in::back))
         .merge(guarded)
+        .layer(middleware::from_fn_with_state(app.clone(), app::with_headers))
         .layer(CompressionLayer::new())
-}
-
-/// Notes an outage of the log and gives the refusal that says so.
-fn unavailable(app: &App, error: Unavailable) -> Refusal {
-    app.outages.note(&error);
-    Refusal::Unavailable(error)
 }

@@ -1,10 +1,10 @@
 //! The form for a new poll, and the same for rewriting one: reading it, and saying which field is at fault.
 
-use domain::{Access, Poll, PollError, PollSpec, PollState, Visibility};
+use domain::{Access, Poll, PollSpec, PollState, Visibility};
 use serde::Serialize;
 use service::language::Language;
 
-use crate::{form::Fields, messages::MESSAGES};
+use crate::{form::Fields, messages::MESSAGES, poll_faults, refusal::Refusal};
 
 /// What stands in the form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,8 +72,7 @@ impl PollForm {
     /// What it asks for. Whether that keeps to the limits of polls is still to be checked.
     pub(crate) fn spec(&self, language: Language) -> Result<PollSpec, Fault> {
         let options = self.options.lines().map(str::trim).filter(|line| !line.is_empty());
-        let max_choices =
-            self.max_choices.parse().map_err(|_| fault(language, "max_choices", "form.max-choices", &[]))?;
+        let max_choices = self.max_choices.parse().map_err(|_| Self::no_number(language))?;
         Ok(PollSpec {
             question: self.question.clone(),
             options: options.map(str::to_owned).collect(),
@@ -85,40 +84,22 @@ impl PollForm {
             listed: self.listed,
         })
     }
+
+    /// Where the number of choices is none, it is not one of those that are allowed either.
+    fn no_number(language: Language) -> Fault {
+        Fault { field: "max_choices", text: MESSAGES.format(language, "poll.max-choices", &[]) }
+    }
 }
 
-/// A fault of a field, in words.
-pub(crate) fn fault(language: Language, field: &'static str, key: &str, values: &[(&str, &str)]) -> Fault {
-    Fault { field, text: MESSAGES.format(language, key, values) }
-}
-
-/// Which limit of polls is broken, and by which field.
-pub(crate) fn broken_limit(language: Language, error: &PollError) -> Fault {
-    let number = |key: char| (u32::from(key) - u32::from('a') + 1).to_string();
-    let count = |count: usize| language.number(count as u64);
-    match error {
-        PollError::NoQuestion => fault(language, "question", "form.no-question", &[]),
-        PollError::QuestionTooLong(chars) => {
-            fault(language, "question", "form.question-too-long", &[("chars", &count(*chars))])
-        }
-        PollError::OptionCount(found) => fault(language, "options", "form.option-count", &[("count", &count(*found))]),
-        PollError::EmptyOption(key) => fault(language, "options", "form.empty-option", &[("number", &number(*key))]),
-        PollError::OptionTooLong { key, chars } => {
-            let values = [("number", number(*key)), ("chars", count(*chars))];
-            fault(
-                language,
-                "options",
-                "form.option-too-long",
-                &values.each_ref().map(|(name, text)| (*name, text.as_str())),
-            )
-        }
-        PollError::SameOption(first, second) => {
-            let (first, second) = (number(*first), number(*second));
-            fault(language, "options", "form.same-option", &[("first", &first), ("second", &second)])
-        }
-        PollError::MaxChoices { .. } => fault(language, "max_choices", "form.max-choices", &[]),
-        PollError::ControlCharacter("question") => fault(language, "question", "form.control", &[]),
-        PollError::ControlCharacter(_) => fault(language, "options", "form.control", &[]),
+impl Fault {
+    /// The field at fault where a poll can't be made; `None` if no field is to blame.
+    pub(crate) fn of(language: Language, refusal: &Refusal) -> Option<Self> {
+        let field = match refusal {
+            Refusal::InvalidPoll(error) => poll_faults::field(error),
+            Refusal::InvalidId | Refusal::PollExists => "id",
+            _ => return None,
+        };
+        Some(Self { field, text: refusal.text(language) })
     }
 }
 
@@ -158,34 +139,12 @@ mod tests {
             ("question=a%00&options=a%0Ab&max_choices=1", "question", "can’t be shown"),
         ] {
             let checked = form(posted).spec(Language::English).and_then(|spec| {
-                Poll::new(domain::PollId::MAIN, spec).map_err(|error| broken_limit(Language::English, &error))
+                Poll::new(domain::PollId::MAIN, spec)
+                    .map_err(|error| Fault::of(Language::English, &Refusal::InvalidPoll(error)).unwrap())
             });
             let fault = checked.unwrap_err();
             assert_eq!(fault.field, field, "{posted}");
             assert!(fault.text.contains(text), "{}", fault.text);
-        }
-    }
-
-    #[test]
-    fn each_broken_limit_is_told_in_french_too() {
-        for (error, text) in [
-            (PollError::NoQuestion, "Écrivez une question."),
-            (PollError::QuestionTooLong(1_501), "La question compte 1\u{202f}501 caractères\u{a0}; 500 sont permis."),
-            (PollError::OptionCount(1), "Il faut 2 à 26 options, et non 1."),
-            (PollError::EmptyOption('c'), "L’option 3 est vide."),
-            (
-                PollError::OptionTooLong { key: 'b', chars: 201 },
-                "L’option 2 compte 201 caractères\u{a0}; 200 sont permis.",
-            ),
-            (PollError::SameOption('a', 'd'), "Les options 1 et 4 sont identiques."),
-            (
-                PollError::MaxChoices { options: 2, max_choices: 3 },
-                "Le nombre de choix doit aller de 1 au nombre d’options.",
-            ),
-            (PollError::ControlCharacter("question"), "Il y a un caractère qui ne peut pas être affiché."),
-            (PollError::ControlCharacter("options"), "Il y a un caractère qui ne peut pas être affiché."),
-        ] {
-            assert_eq!(broken_limit(Language::French, &error).text, text, "{error}");
         }
     }
 }

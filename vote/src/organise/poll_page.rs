@@ -12,21 +12,19 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 use service::{
+    poll_address,
     qr::Qr,
     signed_link::{self, Purpose},
 };
 
-use super::{share, sheet::MAX_CODES, unavailable};
+use super::{share, sheet::MAX_CODES};
 use crate::{
     app::{App, Asked, PollPath},
+    look,
     refusal::Refusal,
     voting_page::state_word,
 };
 
-/// How many colours options have before they repeat.
-const HUES: usize = 6;
-/// From how many characters on a question is set smaller.
-const LONG_QUESTION_CHARS: usize = 120;
 /// What can be exported, by its name at the result host.
 const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.json"];
 
@@ -34,7 +32,6 @@ const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.j
 pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, asked: Asked, headers: HeaderMap) -> Response {
     let (poll, accepted) = match read(&app, &path).await {
         Ok(read) => read,
-        Err(refusal @ Refusal::Unavailable(_)) => return app.cannot_show(&asked, &refusal),
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
     let result = app.config.result.origin(&headers);
@@ -51,25 +48,25 @@ pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, asked: Ask
 /// The poll as the log has it this moment, and how many ballots it has accepted.
 async fn read(app: &App, path: &PollPath) -> Result<(Poll, u64), Refusal> {
     let poll = find(app, path).await?;
-    let accepted = app.ballots.accepted(poll.id()).await.map_err(|error| unavailable(app, error))?;
+    let accepted = app.ballots.accepted(poll.id()).await.map_err(|error| app.not_shown(error))?;
     Ok((poll, accepted))
 }
 
 /// The poll as the log has it this moment.
 pub(super) async fn find(app: &App, path: &PollPath) -> Result<Poll, Refusal> {
-    let poll = app.ballots.poll(path.id()?).await.map_err(|error| unavailable(app, error))?;
+    let poll = app.ballots.poll(path.id()?).await.map_err(|error| app.not_shown(error))?;
     poll.ok_or(Refusal::UnknownPoll)
 }
 
 /// What the pages of one poll say of it.
 pub(super) fn of_poll(poll: &Poll) -> Value {
     let option = |(index, text): (usize, &String)| {
-        context! { key => option_key(index).to_string(), text => text, hue => index % HUES }
+        context! { key => option_key(index).to_string(), text => text, hue => look::hue(index) }
     };
     context! {
         id => poll.id().as_str(),
         question => poll.question(),
-        long => poll.question().chars().count() > LONG_QUESTION_CHARS,
+        long => look::is_long(poll.question()),
         options => poll.options().iter().enumerate().map(option).collect::<Vec<_>>(),
         state => state_word(poll.state()),
         hidden => poll.is_hidden(),
@@ -84,7 +81,7 @@ pub(super) fn of_poll(poll: &Poll) -> Value {
 /// The link and the QR code for voters.
 fn handed_out(app: &App, headers: &HeaderMap, poll: &Poll) -> Value {
     let origin = share::own_origin(app, headers);
-    let url = origin.as_deref().map(|origin| share::voting_url(origin, poll.id()));
+    let url = origin.as_deref().map(|origin| poll_address::url(origin, poll.id()));
     context! {
         only_here => origin.as_deref().is_some_and(share::is_local),
         vote_text => url.as_deref().map(share::without_scheme),
@@ -98,7 +95,7 @@ fn at_the_result_host(app: &App, origin: Option<&str>, poll: &Poll) -> Value {
     let id = poll.id();
     let at = |path: String| origin.map(|origin| format!("{origin}{path}"));
     context! {
-        projector_url => at(if id == PollId::MAIN { "/".into() } else { format!("/p/{id}") }),
+        projector_url => at(poll_address::path(id)),
         embed_code => at(format!("/p/{id}/embed")).map(|url| embed_code(&url, poll.question())),
         tally_url => at(format!("/api/polls/{id}/tally")),
         ticket => ticket(app, id, Purpose::Figures),

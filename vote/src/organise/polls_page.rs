@@ -6,28 +6,20 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{Change, Poll, PollId, PollState};
+use domain::{Poll, PollState};
 use http::StatusCode;
 use minijinja::{Value, context, value::Serde};
 
-use super::{
-    RESERVED_IDS,
-    poll_form::{Fault, PollForm, broken_limit, fault},
-    unavailable,
-};
+use super::poll_form::{Fault, PollForm};
 use crate::{
     app::{App, Asked},
-    body,
+    body, creating,
     form::Fields,
-    made_up_id::made_up_id,
-    refusal::Refusal,
     voting_page::state_word,
 };
 
 /// For how many polls the list says how many ballots there are: each is a question to the log.
 const MAX_COUNTED: usize = 200;
-/// How often an id is made up before giving up; one in 2^40 is taken.
-const ID_ATTEMPTS: usize = 3;
 
 /// Shows the list and the empty form.
 pub(crate) async fn show(State(app): State<Arc<App>>, asked: Asked) -> Response {
@@ -46,49 +38,24 @@ pub(crate) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
         Ok(fields) => PollForm::read(&fields),
         Err(error) => return app.refuse(&asked, &error.into()),
     };
-    match try_create(&app, &asked, &form).await {
-        Ok(Ok(id)) => Redirect::to(&format!("/organise/{id}")).into_response(),
-        Ok(Err(fault)) => page(&app, &asked, &form, Some(&fault)).await,
-        Err(refusal) => app.cannot_tell(&asked, &refusal),
-    }
-}
-
-async fn try_create(app: &App, asked: &Asked, form: &PollForm) -> Result<Result<PollId, Fault>, Refusal> {
-    let language = asked.language;
-    let wanted = if form.id.is_empty() {
-        None
-    } else {
-        match PollId::parse(&form.id).ok().filter(|id| !RESERVED_IDS.contains(&id.as_str())) {
-            Some(id) => Some(id),
-            None => return Ok(Err(fault(language, "id", "form.bad-id", &[]))),
-        }
-    };
-    let spec = match form.spec(language) {
+    let spec = match form.spec(asked.language) {
         Ok(spec) => spec,
-        Err(fault) => return Ok(Err(fault)),
+        Err(fault) => return page(&app, &asked, &form, Some(&fault)).await,
     };
-    for _ in 0..ID_ATTEMPTS {
-        let poll = match Poll::new(wanted.unwrap_or_else(made_up_id), spec.clone()) {
-            Ok(poll) => poll,
-            Err(error) => return Ok(Err(broken_limit(language, &error))),
-        };
-        let id = poll.id();
-        match app.ballots.create(poll).await.map_err(|error| unavailable(app, error))? {
-            Change::Done(poll) => {
-                app.polls.put(poll);
-                return Ok(Ok(id));
-            }
-            _ if wanted.is_some() => break,
-            _ => {}
-        }
+    let wanted = Some(form.id.as_str()).filter(|id| !id.is_empty());
+    match creating::create(&app, wanted, spec).await {
+        Ok(poll) => Redirect::to(&format!("/organise/{}", poll.id())).into_response(),
+        Err(refusal) => match Fault::of(asked.language, &refusal) {
+            Some(fault) => page(&app, &asked, &form, Some(&fault)).await,
+            None => app.refuse(&asked, &refusal),
+        },
     }
-    Ok(Err(fault(language, "id", "form.id-taken", &[])))
 }
 
 async fn page(app: &App, asked: &Asked, form: &PollForm, fault: Option<&Fault>) -> Response {
     let mut polls = match app.ballots.polls().await {
         Ok(polls) => polls,
-        Err(error) => return app.cannot_show(asked, &unavailable(app, error)),
+        Err(error) => return app.refuse(asked, &app.not_shown(error)),
     };
     // What needs the organiser's attention first.
     polls.sort_by_key(|poll| (state_rank(poll.state()), poll.id()));

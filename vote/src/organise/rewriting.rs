@@ -7,14 +7,13 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{Change, ChangeRefused, Poll, PollChange};
+use domain::{Change, ChangeRefused, Poll, PollChange, PollId, PollSpec};
 use http::StatusCode;
 use minijinja::{context, value::Serde};
 
 use super::{
-    poll_form::{Fault, PollForm, broken_limit},
+    poll_form::{Fault, PollForm},
     poll_page::{find, of_poll},
-    unavailable,
 };
 use crate::{
     app::{App, Asked, PollPath},
@@ -23,22 +22,14 @@ use crate::{
     refusal::Refusal,
 };
 
-/// What became of an attempt to rewrite.
-enum Outcome {
-    Done,
-    Fault(Fault),
-    HasBallots,
-}
-
 /// Shows the form, or that it is too late.
 pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, asked: Asked) -> Response {
     match find(&app, &path).await {
         Ok(poll) => match app.ballots.accepted(poll.id()).await {
             Ok(0) => page(&app, &asked, &poll, &PollForm::of(&poll), None),
             Ok(_) => too_late(&app, &asked, &poll, StatusCode::OK),
-            Err(error) => app.cannot_show(&asked, &unavailable(&app, error)),
+            Err(error) => app.refuse(&asked, &app.not_shown(error)),
         },
-        Err(refusal @ Refusal::Unavailable(_)) => app.cannot_show(&asked, &refusal),
         Err(refusal) => app.refuse(&asked, &refusal),
     }
 }
@@ -59,28 +50,29 @@ pub(crate) async fn rewrite(State(app): State<Arc<App>>, path: PollPath, request
         Ok(poll) => poll,
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
-    match try_rewrite(&app, &asked, &poll, &form).await {
-        Ok(Outcome::Done) => Redirect::to(&format!("/organise/{}", poll.id())).into_response(),
-        Ok(Outcome::Fault(fault)) => page(&app, &asked, &poll, &form, Some(&fault)),
-        Ok(Outcome::HasBallots) => too_late(&app, &asked, &poll, StatusCode::CONFLICT),
-        Err(refusal @ Refusal::Unavailable(_)) => app.cannot_tell(&asked, &refusal),
-        Err(refusal) => app.refuse(&asked, &refusal),
+    let spec = match form.spec(asked.language) {
+        Ok(spec) => spec,
+        Err(fault) => return page(&app, &asked, &poll, &form, Some(&fault)),
+    };
+    match try_rewrite(&app, poll.id(), spec).await {
+        Ok(()) => Redirect::to(&format!("/organise/{}", poll.id())).into_response(),
+        Err(Refusal::HasBallots) => too_late(&app, &asked, &poll, StatusCode::CONFLICT),
+        Err(refusal) => match Fault::of(asked.language, &refusal) {
+            Some(fault) => page(&app, &asked, &poll, &form, Some(&fault)),
+            None => app.refuse(&asked, &refusal),
+        },
     }
 }
 
-async fn try_rewrite(app: &App, asked: &Asked, poll: &Poll, form: &PollForm) -> Result<Outcome, Refusal> {
-    let spec = match form.spec(asked.language) {
-        Ok(spec) => Box::new(spec),
-        Err(fault) => return Ok(Outcome::Fault(fault)),
-    };
-    let change = app.ballots.change(poll.id(), PollChange::Rewrite(spec)).await;
-    match change.map_err(|error| unavailable(app, error))? {
+async fn try_rewrite(app: &App, id: PollId, spec: PollSpec) -> Result<(), Refusal> {
+    let change = PollChange::Rewrite(Box::new(spec));
+    match app.ballots.change(id, change).await.map_err(|error| app.not_told(error))? {
         Change::Done(poll) => {
             app.polls.put(poll);
-            Ok(Outcome::Done)
+            Ok(())
         }
-        Change::Refused(ChangeRefused::HasBallots) => Ok(Outcome::HasBallots),
-        Change::Refused(ChangeRefused::Invalid(error)) => Ok(Outcome::Fault(broken_limit(asked.language, &error))),
+        Change::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
+        Change::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
         Change::UnknownPoll | Change::Exists => Err(Refusal::UnknownPoll),
     }
 }

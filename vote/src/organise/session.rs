@@ -15,7 +15,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::Secret;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use subtle::ConstantTimeEq;
 
 use crate::{
@@ -43,7 +43,7 @@ pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request
         Method::GET | Method::HEAD if asked.path.ends_with("/tickets") => {
             Refusal::SignInNeeded.problem().into_response()
         }
-        Method::GET | Method::HEAD => Redirect::to(&sign_in_address(&asked.path)).into_response(),
+        Method::GET | Method::HEAD => Redirect::to(&sign_in_address(request.uri())).into_response(),
         _ => app.refuse(&asked, &Refusal::SignInNeeded),
     }
 }
@@ -75,14 +75,18 @@ fn set_cookie(app: &App, headers: &mut HeaderMap, value: &str, seconds: u64) {
     headers.append(header::SET_COOKIE, HeaderValue::try_from(line).expect("base64 and attributes are header text"));
 }
 
-/// The sign-in page that leads on to this page.
-fn sign_in_address(path: &str) -> String {
-    if path == "/organise" { "/organise/sign-in".into() } else { format!("/organise/sign-in?to={}", local(path)) }
+/// The sign-in page that leads on to this page, with its query: which voting codes were asked for, say.
+fn sign_in_address(uri: &Uri) -> String {
+    match local(uri.path_and_query().map_or("/organise", |whole| whole.as_str())) {
+        "/organise" => "/organise/sign-in".into(),
+        // The only one of its letters that would end the value.
+        to => format!("/organise/sign-in?to={}", to.replace('&', "%26")),
+    }
 }
 
-/// The path, if it is one of the organiser's pages; else the first of them.
+/// The path, perhaps with a query, if it is one of the organiser's pages; else the first of them.
 pub(crate) fn local(path: &str) -> &str {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-.?=&".contains(&byte);
     let ours = path.strip_prefix("/organise/").is_some_and(|rest| rest.bytes().all(plain) && !rest.contains(".."));
     if ours { path } else { "/organise" }
 }
@@ -145,7 +149,9 @@ mod tests {
 
     #[test]
     fn signing_in_leads_nowhere_else() {
-        assert_eq!(local("/organise/lunch/codes"), "/organise/lunch/codes");
+        for own in ["/organise/lunch/codes", "/organise/lunch/codes?from=101&count=300"] {
+            assert_eq!(local(own), own);
+        }
         for bad in
             ["", "/", "//evil.example", "/organise/../x", "/organise//\\evil", "/organisex", "https://evil.example"]
         {

@@ -17,11 +17,6 @@ pub(crate) fn own_origin(app: &App, headers: &HeaderMap) -> Option<String> {
     Some(authority.port_u16().map_or_else(|| format!("http://{host}"), |port| format!("http://{host}:{port}")))
 }
 
-/// Where people vote in this poll.
-pub(crate) fn voting_url(origin: &str, poll: PollId) -> String {
-    if poll == PollId::MAIN { origin.to_owned() } else { format!("{origin}/p/{poll}") }
-}
-
 /// Where the holder of a voting code votes: the code is filled in there.
 pub(crate) fn code_url(origin: &str, poll: PollId, code: &str) -> String {
     format!("{origin}/p/{poll}?code={code}")
@@ -44,9 +39,6 @@ mod tests {
 
     #[test]
     fn addresses_are_short_and_say_when_they_lead_nowhere_else() {
-        let lunch = PollId::parse("lunch").unwrap();
-        assert_eq!(voting_url("https://vote.example.org", PollId::MAIN), "https://vote.example.org");
-        assert_eq!(voting_url("https://vote.example.org", lunch), "https://vote.example.org/p/lunch");
         assert_eq!(code_url("http://x", PollId::MAIN, "K7QM"), "http://x/p/main?code=K7QM");
         assert_eq!(without_scheme("https://vote.example.org/p/lunch"), "vote.example.org/p/lunch");
         assert!(is_local("http://localhost:8080") && is_local("http://127.0.0.1") && is_local("http://[::1]:8080"));

@@ -9,7 +9,7 @@ use axum::{
 use domain::{Access, Poll};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
-use service::qr::Qr;
+use service::{poll_address, qr::Qr};
 
 use super::{
     poll_page::{find, of_poll},
@@ -74,8 +74,11 @@ pub(crate) async fn show(
 ) -> Response {
     let (poll, range) = match read(&app, &path, query.as_deref()).await {
         Ok(read) => read,
-        Err(refusal) => return refuse(&app, &asked, &refusal),
+        Err(refusal) => return app.refuse(&asked, &refusal),
     };
+    // The switch of languages asks for the same codes again.
+    let path = format!("{}?from={}&count={}", asked.path, range.first, range.count);
+    let asked = Asked { path, ..asked };
     // Drawing two thousand QR codes takes long enough to be in the way of voters.
     let drawing = tokio::task::spawn_blocking(move || {
         let context = context! { ..sheet(&app, &poll, range, &headers), ..of_poll(&poll) };
@@ -94,7 +97,7 @@ fn sheet(app: &App, poll: &Poll, range: Range, headers: &HeaderMap) -> Value {
             qr => url.as_deref().and_then(Qr::new).map(Serde),
         }
     };
-    let url = origin.as_deref().map(|origin| share::voting_url(origin, poll.id()));
+    let url = origin.as_deref().map(|origin| poll_address::url(origin, poll.id()));
     context! {
         cards => range.codes(app, poll).map(card).collect::<Vec<_>>(),
         from => range.first.get(),
@@ -116,7 +119,7 @@ pub(crate) async fn csv(
 ) -> Response {
     let (poll, range) = match read(&app, &path, query.as_deref()).await {
         Ok(read) => read,
-        Err(refusal) => return refuse(&app, &asked, &refusal),
+        Err(refusal) => return app.refuse(&asked, &refusal),
     };
     let origin = share::own_origin(&app, &headers).unwrap_or_default();
     let mut csv = String::from("number,code,link\r\n");
@@ -136,13 +139,6 @@ pub(crate) async fn csv(
 async fn read(app: &App, path: &PollPath, query: Option<&str>) -> Result<(Poll, Range), Refusal> {
     let poll = find(app, path).await?;
     Ok((only_by_code(poll)?, Range::read(query)?))
-}
-
-fn refuse(app: &App, asked: &Asked, refusal: &Refusal) -> Response {
-    match refusal {
-        Refusal::Unavailable(_) => app.cannot_show(asked, refusal),
-        _ => app.refuse(asked, refusal),
-    }
 }
 
 #[cfg(test)]

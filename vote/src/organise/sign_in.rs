@@ -30,12 +30,23 @@ pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery,
     let Ok(fields) = Fields::read(query.as_bytes()) else { return page(&app, &asked, "", None) };
     let to = session::local(fields.get("to"));
     if fields.has("token") {
+        if !is_visit(&parts.headers) {
+            return page(&app, &asked, to, Some((StatusCode::FORBIDDEN, say(&asked, "sign-in.no-page"))));
+        }
         return try_token(&app, &asked, fields.get("token"), to, app.client(&parts));
     }
     if session::is_signed_in(&app, &parts.headers) {
         return Redirect::to(to).into_response();
     }
     page(&app, &asked, to, None)
+}
+
+/// Whether a browser opens the address as a page of its own. A page elsewhere could ask for it as a picture or in a
+/// frame, again and again with wrong tokens, and so spend what its visitor's network may get wrong. Who says nothing about
+/// it is no browser, or an old one.
+fn is_visit(headers: &HeaderMap) -> bool {
+    let says = |name, expected: &str| headers.get(name).is_none_or(|value| value.as_bytes() == expected.as_bytes());
+    says("sec-fetch-dest", "document") && says("sec-fetch-mode", "navigate")
 }
 
 /// Takes the form.
@@ -79,23 +90,24 @@ fn try_token(app: &App, asked: &Asked, sent: &str, to: &str, address: std::net::
             response
         }
         Err(NotOrganiser::NoOrganiser) => app.refuse(asked, &Refusal::NoOrganiser),
-        Err(NotOrganiser::WrongToken | NotOrganiser::NoToken) => {
-            page(app, asked, to, Some((StatusCode::FORBIDDEN, "sign-in.wrong", 0)))
+        Err(refused @ (NotOrganiser::WrongToken | NotOrganiser::NoToken)) => {
+            page(app, asked, to, Some((StatusCode::FORBIDDEN, refused.text(asked.language))))
         }
-        Err(NotOrganiser::TooMany(seconds)) => {
-            let mut response = page(app, asked, to, Some((StatusCode::TOO_MANY_REQUESTS, "too-many-tries", seconds)));
+        Err(refused @ NotOrganiser::TooMany(seconds)) => {
+            let text = refused.text(asked.language);
+            let mut response = page(app, asked, to, Some((StatusCode::TOO_MANY_REQUESTS, text)));
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             response
         }
     }
 }
 
+fn say(asked: &Asked, key: &str) -> String {
+    MESSAGES.format(asked.language, key, &[])
+}
+
 /// The form; after a refused attempt it says why.
-fn page(app: &App, asked: &Asked, to: &str, refused: Option<(StatusCode, &str, u32)>) -> Response {
-    let text = refused.map(|(_, key, seconds)| {
-        let seconds = asked.language.number(u64::from(seconds));
-        MESSAGES.format(asked.language, key, &[("seconds", &seconds)])
-    });
-    let status = refused.map_or(StatusCode::OK, |(status, ..)| status);
+fn page(app: &App, asked: &Asked, to: &str, refused: Option<(StatusCode, String)>) -> Response {
+    let (status, text) = refused.map_or((StatusCode::OK, None), |(status, text)| (status, Some(text)));
     app.page(asked, status, "organise/sign_in.html", context! { to => to, refused => text })
 }

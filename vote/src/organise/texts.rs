@@ -13,13 +13,12 @@ pub(crate) const ORGANISING: &[Message] = &[
         "The program printed it when it started, or whoever runs this site has it (ORGANISER_TOKEN).",
         "Le programme l’a affiché au démarrage, ou la personne qui gère ce site le connaît (ORGANISER_TOKEN).",
     ),
-    ("sign-in.wrong", "This is not the organiser’s token.", "Ce n’est pas le jeton de l’organisateur."),
-    ("sign-out", "Sign out", "Se déconnecter"),
     (
-        "no-organiser",
-        "This installation was started without ORGANISER_TOKEN, so nobody can create or change polls here.",
-        "Cette installation a été démarrée sans ORGANISER_TOKEN\u{a0}: personne ne peut y créer ni modifier de scrutin.",
+        "sign-in.no-page",
+        "Nothing was tried: open this address as a page of its own.",
+        "Rien n’a été essayé\u{a0}: ouvrez cette adresse comme une page à part entière.",
     ),
+    ("sign-out", "Sign out", "Se déconnecter"),
     (
         "sign-in-needed",
         "Nothing was done: only the organiser may do this. Your session may have ended.",
@@ -98,36 +97,6 @@ pub(crate) const ORGANISING: &[Message] = &[
     ),
     ("form.create", "Create the poll", "Créer le scrutin"),
     ("form.save", "Save", "Enregistrer"),
-    ("form.no-question", "Write a question.", "Écrivez une question."),
-    (
-        "form.question-too-long",
-        "The question has {chars} characters; 500 are allowed.",
-        "La question compte {chars} caractères\u{a0}; 500 sont permis.",
-    ),
-    ("form.option-count", "2 to 26 options are needed, not {count}.", "Il faut 2 à 26 options, et non {count}."),
-    ("form.empty-option", "Option {number} is empty.", "L’option {number} est vide."),
-    (
-        "form.option-too-long",
-        "Option {number} has {chars} characters; 200 are allowed.",
-        "L’option {number} compte {chars} caractères\u{a0}; 200 sont permis.",
-    ),
-    (
-        "form.same-option",
-        "Options {first} and {second} are the same.",
-        "Les options {first} et {second} sont identiques.",
-    ),
-    (
-        "form.max-choices",
-        "The number of choices must be from 1 to the number of options.",
-        "Le nombre de choix doit aller de 1 au nombre d’options.",
-    ),
-    ("form.control", "There is a character that can’t be shown.", "Il y a un caractère qui ne peut pas être affiché."),
-    (
-        "form.bad-id",
-        "The name must be 1 to 32 of a–z, 0–9 and dashes, begin and end with a letter or digit, and not be one of this site’s own.",
-        "Le nom doit compter 1 à 32 caractères parmi a–z, 0–9 et le tiret, commencer et finir par une lettre ou un chiffre, et ne pas être réservé par ce site.",
-    ),
-    ("form.id-taken", "There is a poll with this name already.", "Un scrutin porte déjà ce nom."),
     // Running a poll.
     ("do.open", "Open", "Ouvrir"),
     ("do.reopen", "Open again", "Rouvrir"),
@@ -150,7 +119,7 @@ pub(crate) const ORGANISING: &[Message] = &[
         "This is possible as long as there are no ballots.",
         "C’est possible tant qu’il n’y a pas de bulletin.",
     ),
-    ("edit.back", "Back to the poll", "Retour au scrutin"),
+    ("poll.back", "Back to the poll", "Retour au scrutin"),
     ("reset.title", "Begin this poll anew?", "Recommencer ce scrutin\u{a0}?"),
     (
         "reset.text",
@@ -172,8 +141,8 @@ pub(crate) const ORGANISING: &[Message] = &[
     ),
     (
         "numbers.away",
-        "The result host does not answer. Voting goes on.",
-        "L’hôte des résultats ne répond pas. Le vote continue.",
+        "The counted votes can’t be reached at the moment. Voting goes on.",
+        "Les voix comptées sont injoignables pour l’instant. Le vote continue.",
     ),
     (
         "numbers.no-script",
@@ -231,6 +200,11 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("export.ballots.json", "Ballots (JSON)", "Bulletins (JSON)"),
     ("embed", "Embed in another page", "Intégrer à une autre page"),
     ("embed.code", "HTML code for the live result", "Code HTML du résultat en direct"),
+    (
+        "embed.hint",
+        "Pages of other sites may show it only where whoever runs this site has allowed them (EMBED_ORIGINS).",
+        "Les pages d’autres sites ne peuvent l’afficher que si la personne qui gère ce site les a autorisées (EMBED_ORIGINS).",
+    ),
     // The page about the API.
     ("api.title", "The API of this site", "L’API de ce site"),
     (

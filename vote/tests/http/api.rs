@@ -1,9 +1,13 @@
 //! Voting over the API.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use domain::{PollId, PollSpec, PollState, Receipt};
 use http::StatusCode;
+use reqwest::RequestBuilder;
+use serde_json::Value;
 
-use crate::support::spawn_app;
+use crate::support::{Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
 
 #[tokio::test]
 async fn a_ballot_is_answered_with_its_receipt_its_place_and_what_it_replaces() {
@@ -81,7 +85,7 @@ async fn what_is_no_ballot_is_refused_with_a_stable_code() {
     let long = format!(r#"{{"choices":["{}"]}}"#, "a".repeat(16 * 1024));
     app.program().post_json("/api/polls/main/ballots", &long).await.is_problem(413, "body-too-large");
     let form = app.program().form("/api/polls/main/ballots", "vote=a");
-    crate::support::answer(form).await.is_problem(415, "content-type");
+    answer(form).await.is_problem(415, "content-type");
     assert_eq!(app.ballots.choices(), [""; 0]);
 }
 
@@ -116,7 +120,119 @@ async fn the_api_describes_itself_and_answers_are_as_described() {
     assert_eq!(sorted(fields(ballot)), sorted(properties("RecordedBallot")));
     let poll = app.program().get("/api/polls/main").await.json();
     assert_eq!(sorted(fields(poll)), sorted(properties("PollBody")));
-    app.ballots.break_down(crate::support::Mishap::NotBegun);
+    app.ballots.break_down(Mishap::NotBegun);
     let problem = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await.json();
     assert_eq!(sorted(fields(problem)), sorted(properties("ProblemBody")));
+}
+
+/// The statuses that the description has for an operation.
+fn described(document: &Value, operation: &str) -> BTreeSet<u16> {
+    let (method, path) = operation.split_once(' ').unwrap();
+    let responses = document["paths"][path][method.to_lowercase()]["responses"].as_object();
+    responses.unwrap_or_else(|| panic!("{operation}")).keys().map(|status| status.parse().unwrap()).collect()
+}
+
+/// The statuses that were seen, by operation.
+#[derive(Default)]
+struct Seen(BTreeMap<&'static str, BTreeSet<u16>>);
+
+impl Seen {
+    async fn see(
+        &mut self,
+        operation: &'static str,
+        app: &TestApp,
+        poll: &str,
+        send: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let path = path.replace("{poll}", poll).replace("{change}", "open");
+        let answer = answer(send(app.program().request(method, &path))).await;
+        self.0.entry(operation).or_default().insert(answer.status.as_u16());
+    }
+}
+
+const ORGANISING: [&str; 5] = [
+    "GET /api/polls",
+    "POST /api/polls",
+    "PATCH /api/polls/{poll}",
+    "POST /api/polls/{poll}/{change}",
+    "GET /api/polls/{poll}/codes",
+];
+const CAST: &str = "POST /api/polls/{poll}/ballots";
+
+#[tokio::test]
+async fn each_status_that_an_answer_can_have_is_described_and_no_other() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", true, 1).await;
+    let no_organiser = spawn_with(scrutin_vote::Config { organiser_token: None, ..config() }).await;
+    let mut seen = Seen::default();
+    let json =
+        |request: RequestBuilder, body: &str| request.header("content-type", "application/json").body(body.to_owned());
+    let long = format!("{{\"question\":\"{}\"}}", "x".repeat(130 * 1024));
+    for operation in ORGANISING {
+        seen.see(operation, &app, "tea", |request| json(request, "{}")).await;
+        seen.see(operation, &no_organiser, "main", |request| request.bearer_auth(TOKEN)).await;
+        let takes_json =
+            operation.ends_with("/polls") && operation.starts_with("POST") || operation.starts_with("PATCH");
+        if takes_json {
+            seen.see(operation, &app, "main", |request| request.bearer_auth(TOKEN).body("x")).await;
+            for body in ["{", "{}", r#"{"question":"?","options":["a","a"]}"#, &long] {
+                seen.see(operation, &app, "main", |request| json(request.bearer_auth(TOKEN), body)).await;
+            }
+        }
+        if operation.contains("{poll}") {
+            seen.see(operation, &app, "nowhere", |request| json(request.bearer_auth(TOKEN), r#"{"listed":true}"#))
+                .await;
+        }
+    }
+    let organise = |request: RequestBuilder| request.bearer_auth(TOKEN);
+    seen.see("GET /api/polls", &app, "", organise).await;
+    for body in [r#"{"id":"new","question":"?","options":["a","b"]}"#; 2] {
+        seen.see("POST /api/polls", &app, "", |request| json(organise(request), body)).await;
+    }
+    seen.see("PATCH /api/polls/{poll}", &app, "new", |request| json(organise(request), r#"{"question":"!"}"#)).await;
+    app.browser().vote("/p/new", "vote=a").await;
+    seen.see("PATCH /api/polls/{poll}", &app, "new", |request| json(organise(request), r#"{"question":"?"}"#)).await;
+    seen.see("POST /api/polls/{poll}/{change}", &app, "new", organise).await;
+    seen.see("GET /api/polls/{poll}/codes", &app, "main", organise).await;
+    seen.see("GET /api/polls/{poll}/codes", &app, "tea", organise).await;
+    seen.see("GET /api/polls/{poll}/codes", &app, "tea", |request| organise(request).query(&[("count", "0")])).await;
+    for poll in ["main", "nowhere"] {
+        seen.see("GET /api/polls/{poll}", &app, poll, |request| request).await;
+    }
+    seen.see("GET /api/openapi.json", &app, "", |request| request).await;
+
+    seen.see(CAST, &app, "main", |request| request.body("x")).await;
+    for body in ["{", "{}", r#"{"choices":["a"]}"#, &long] {
+        seen.see(CAST, &app, "main", |request| json(request, body)).await;
+    }
+    app.organiser("POST", "/api/polls/new/close", None).await;
+    for poll in ["nowhere", "tea", "new"] {
+        seen.see(CAST, &app, poll, |request| json(request, r#"{"choices":["a"]}"#)).await;
+    }
+    let wrong = r#"{"choices":["a"],"code":"0000-0000-0000"}"#;
+    while !seen.0[CAST].contains(&429) {
+        seen.see(CAST, &app, "tea", |request| json(request, wrong)).await;
+    }
+    app.ballots.break_down(Mishap::NotBegun);
+    let ballot = format!(r#"{{"choices":["a"],"code":"{}"}}"#, codes[0]);
+    seen.see(CAST, &app, "main", |request| json(request, &ballot)).await;
+    // Not one that is remembered from a moment ago.
+    seen.see("GET /api/polls/{poll}", &app, "never-seen", |request| request).await;
+    for operation in ORGANISING {
+        let new = r#"{"question":"?","options":["a","b"]}"#;
+        seen.see(operation, &app, "never-seen", |request| json(organise(request), new)).await;
+    }
+    for operation in ORGANISING {
+        for _ in 0..9 {
+            seen.see(operation, &app, "main", |request| request.bearer_auth("a-guess")).await;
+        }
+    }
+    let document = app.program().get("/api/openapi.json").await.json();
+    let operations: usize =
+        document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
+    assert_eq!(seen.0.len(), operations);
+    for (operation, statuses) in seen.0 {
+        assert_eq!(statuses, described(&document, operation), "{operation}");
+    }
 }

@@ -155,6 +155,7 @@ async fn the_page_of_a_poll_hands_out_what_is_needed() {
     page.says("This address works on this computer only.");
     assert!(plain.contains("href=\"http://127.0.0.1:8081/p/tea\""), "the projector page: {plain}");
     assert!(plain.contains("&lt;iframe src=&quot;http://127.0.0.1:8081/p/tea/embed&quot;"), "{plain}");
+    page.says("only where whoever runs this site has allowed them (EMBED_ORIGINS)");
     assert!(plain.contains("id=\"accepted\">1<"), "{plain}");
     assert!(plain.contains("data-live=\"http://127.0.0.1:8081/api/polls/tea/tally\""), "{plain}");
     let policy = page.header("content-security-policy");
@@ -211,7 +212,7 @@ async fn html_in_questions_and_options_is_shown_and_not_run() {
     }
     // The code to embed is HTML within HTML: what is copied out of it must still be escaped once.
     let page = ada.get("/organise/evil").await.text;
-    let copied = page.split("spellcheck=\"false\">").nth(1).unwrap().split("</textarea>").next().unwrap();
+    let copied = page.split("aria-describedby=\"embed-hint\">").nth(1).unwrap().split("</textarea>").next().unwrap();
     assert!(copied.contains("title=&quot;&amp;lt;script&amp;gt;"), "{copied}");
     let posted = ada.post_form("/organise", "question=%3Cscript%3E&options=%3C%2Ftextarea%3E&max_choices=%22%3E").await;
     assert!(!posted.text.contains("<script>") && posted.text.matches("</textarea>").count() == 2, "{}", posted.text);

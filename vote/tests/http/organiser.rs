@@ -4,7 +4,7 @@ use domain::PollSpec;
 use http::StatusCode;
 use serde_json::json;
 
-use crate::support::{TOKEN, TestApp, answer, config, spawn_app, spawn_with};
+use crate::support::{Answer, Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
 
 const REQUESTS: [(&str, &str); 5] = [
     ("GET", "/api/polls"),
@@ -98,12 +98,12 @@ async fn what_breaks_a_limit_is_refused_naming_it() {
     let poll = |question: &str, options: &[&str]| json!({"question": question, "options": options});
     let create = async |body| app.organiser("POST", "/api/polls", Some(body)).await;
     for (body, detail) in [
-        (poll(&"x".repeat(10_000), &["a", "b"]), "question: at most 500 characters, not 10000"),
-        (poll(&"é".repeat(10_000), &["a", "b"]), "question: at most 500 characters, not 10000"),
-        (poll(" ", &["a", "b"]), "question: must not be empty"),
-        (poll("?", &["a"]), "options: 2 to 26, not 1"),
-        (poll("?", &["a", &"x".repeat(201)]), "options: option b has 201 characters, at most 200 are allowed"),
-        (poll("?", &["a", "a"]), "options: options a and b are the same"),
+        (poll(&"x".repeat(10_000), &["a", "b"]), "The question has 10,000 characters; 500 are allowed."),
+        (poll(&"é".repeat(10_000), &["a", "b"]), "The question has 10,000 characters; 500 are allowed."),
+        (poll(" ", &["a", "b"]), "Write a question."),
+        (poll("?", &["a"]), "2 to 26 options are needed, not 1."),
+        (poll("?", &["a", &"x".repeat(201)]), "Option 2 has 201 characters; 200 are allowed."),
+        (poll("?", &["a", "a"]), "Options 1 and 2 are the same."),
     ] {
         let refused = create(body).await;
         refused.is_problem(422, "invalid-poll");
@@ -151,7 +151,7 @@ async fn each_change_does_what_it_says_at_once() {
     app.organiser("POST", "/api/polls/nowhere/open", None).await.is_problem(404, "unknown-poll");
 }
 
-async fn patch(app: &TestApp, body: serde_json::Value) -> crate::support::Answer {
+async fn patch(app: &TestApp, body: serde_json::Value) -> Answer {
     app.organiser("PATCH", "/api/polls/main", Some(body)).await
 }
 
@@ -190,10 +190,97 @@ async fn a_patch_leaves_alone_what_it_does_not_name() {
 #[tokio::test]
 async fn without_the_log_nothing_is_claimed_to_be_done() {
     let app = spawn_app().await;
-    app.ballots.break_down(crate::support::Mishap::NotBegun);
+    app.ballots.break_down(Mishap::NotBegun);
     app.organiser("GET", "/api/polls", None).await.is_problem(503, "unavailable");
-    app.ballots.break_down(crate::support::Mishap::AnswerLost);
+    app.ballots.break_down(Mishap::AnswerLost);
     let refused = app.organiser("POST", "/api/polls/main/close", None).await;
     refused.is_problem(503, "outcome-unknown");
     assert_eq!(refused.header("retry-after"), "2");
+}
+
+/// What the page says is at fault, in the answer to a form.
+fn fault(page: &Answer) -> String {
+    let summary = page.text.split("id=\"fault\"").nth(1).unwrap().split("</div>").next().unwrap();
+    let link = summary.split("<a href").nth(1).map_or(summary, |link| link.split("</a>").next().unwrap());
+    link.rsplit('>').find(|text| text.len() > 3).unwrap().replace("&#x2f;", "/")
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_the_same_words_on_the_pages_and_over_the_api() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    let (form, long) = ("options=Yes%0ANo&max_choices=1", "x".repeat(201));
+    for (form, body) in [
+        (format!("question=&{form}"), json!({"question": "", "options": ["Yes", "No"]})),
+        (format!("question=%07&{form}"), json!({"question": "\u{7}", "options": ["Yes", "No"]})),
+        ("question=x&options=a&max_choices=1".into(), json!({"question": "x", "options": ["a"]})),
+        (format!("question=x&options=a%0A{long}&max_choices=1"), json!({"question": "x", "options": ["a", long]})),
+        ("question=x&options=a%0Aa&max_choices=1".into(), json!({"question": "x", "options": ["a", "a"]})),
+        ("question=x&options=a%0Ab%07b&max_choices=1".into(), json!({"question": "x", "options": ["a", "b\u{7}b"]})),
+        (
+            "question=x&options=a%0Ab&max_choices=3".into(),
+            json!({"question": "x", "options": ["a", "b"], "max_choices": 3}),
+        ),
+        (format!("question=x&{form}&id=No+id"), json!({"id": "No id", "question": "x", "options": ["a", "b"]})),
+        (format!("question=x&{form}&id=sign-in"), json!({"id": "sign-in", "question": "x", "options": ["a", "b"]})),
+        (format!("question=x&{form}&id=main"), json!({"id": "main", "question": "x", "options": ["a", "b"]})),
+    ] {
+        for language in ["en", "fr"] {
+            let page = answer(ada.form("/organise", &form).header("accept-language", language)).await;
+            let request = app.program().request("POST", "/api/polls").bearer_auth(TOKEN).json(&body);
+            let problem = answer(request.header("accept-language", language)).await;
+            assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{form}");
+            assert_eq!(problem.json()["detail"], fault(&page), "{language} {form}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_that_are_no_fault_of_a_field_have_the_same_words_too() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    app.browser().vote("/", "vote=a").await;
+    let new = "question=x&options=a%0Ab&max_choices=1";
+    for (language, guess) in [("en", "This is not the organiser’s token."), ("fr", "Ce n’est pas le jeton")] {
+        let speak = |request: reqwest::RequestBuilder| answer(request.header("accept-language", language));
+        let api = |method: &str, path: &str, token: &str| app.program().request(method, path).bearer_auth(token);
+        let detail = |problem: Answer| problem.json()["detail"].as_str().unwrap().to_owned();
+        // Ballots.
+        let said = detail(speak(api("PATCH", "/api/polls/main", TOKEN).json(&json!({"question": "Other?"}))).await);
+        speak(ada.form("/organise/main/edit", new)).await.says(&said);
+        // No such poll.
+        let said = detail(speak(api("POST", "/api/polls/nowhere/open", TOKEN)).await);
+        speak(ada.form("/organise/nowhere/open", "")).await.says(&said);
+        // A wrong token.
+        let said = detail(speak(api("GET", "/api/polls", "a-guess")).await);
+        assert!(said.contains(guess), "{said}");
+        speak(app.browser().form("/organise/sign-in", "token=a-guess")).await.says(&said);
+        // A ballot.
+        let ballot = app.program().request("POST", "/api/polls/main/ballots").json(&json!({"choices": []}));
+        let said = detail(speak(ballot).await);
+        speak(app.browser().form("/", "")).await.says(&said);
+        // An outage.
+        for mishap in [Mishap::NotBegun, Mishap::AnswerLost] {
+            app.ballots.break_down(mishap);
+            let said = detail(speak(api("POST", "/api/polls/main/close", TOKEN)).await);
+            speak(ada.form("/organise/main/close", "")).await.says(&said);
+            app.ballots.recover();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_ballot_over_the_api_sets_its_cookie_in_any_language() {
+    let app = spawn_app().await;
+    // So that the poll is known, and only the ballot's own way to the log is broken.
+    app.browser().get("/").await;
+    app.ballots.break_down(Mishap::AnswerLost);
+    for language in ["en", "fr"] {
+        let ballot = app.program().request("POST", "/api/polls/main/ballots").json(&json!({"choices": ["a"]}));
+        let refused = answer(ballot.header("accept-language", language)).await;
+        refused.is_problem(503, "outcome-unknown");
+        assert!(refused.set_cookie("voter").is_some(), "{:?}", refused.headers);
+        assert_eq!(refused.headers.get_all("content-type").iter().count(), 1);
+        assert_eq!(refused.header("retry-after"), "2");
+    }
 }

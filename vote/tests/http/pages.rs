@@ -30,6 +30,49 @@ async fn every_answer_with_words_keeps_to_itself() {
 }
 
 #[tokio::test]
+async fn no_answer_may_be_shown_in_a_frame() {
+    let app = spawn_app().await;
+    app.poll_with_codes("tea", true, 1).await;
+    let (ada, organiser) = (app.browser(), app.organiser_browser().await);
+    let mut answers = Vec::new();
+    for path in [
+        "/",
+        "/p/tea",
+        "/p/nowhere",
+        "/nowhere",
+        "/organise/sign-in",
+        "/api",
+        "/api/polls/main",
+        "/api/nowhere",
+        "/api/openapi.json",
+        "/organise/main/tickets",
+        "/organise",
+        "/static/base.css",
+    ] {
+        answers.push((path, ada.get(path).await));
+    }
+    for path in [
+        "/organise",
+        "/organise/main",
+        "/organise/main/edit",
+        "/organise/main/reset",
+        "/organise/tea/codes",
+        "/organise/nowhere",
+        "/organise/main/codes",
+    ] {
+        answers.push((path, organiser.get(path).await));
+    }
+    for (path, form) in [("/", "vote=zz"), ("/organise/sign-in", "token=wrong"), ("/organise/main/close", "")] {
+        answers.push((path, ada.post_form(path, form).await));
+    }
+    answers.push(("without the token", answer(app.program().request("POST", "/api/polls")).await));
+    for (path, answer) in answers {
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn html_in_question_and_options_is_shown_and_not_run() {
     let app = spawn_app().await;
     let evil = r#"<script>alert("x")</script>"#;

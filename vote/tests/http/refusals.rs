@@ -116,7 +116,7 @@ async fn posts_from_pages_of_other_sites_are_refused() {
     ] {
         let page = answer(ada.form("/", "vote=a").header(name, value)).await;
         assert_eq!(page.status, StatusCode::FORBIDDEN, "{name}: {value}");
-        page.says("Votes are only taken from this site’s own pages.");
+        page.says("Nothing was done: this came from a page of another site.");
         assert!(page.set_cookie("voter").is_none());
         let json = ada.request("POST", "/api/polls/main/ballots").header("content-type", "application/json");
         answer(json.header(name, value).body(r#"{"choices":["a"]}"#)).await.is_problem(403, "cross-site");
@@ -128,6 +128,23 @@ async fn posts_from_pages_of_other_sites_are_refused() {
         let posted = answer(ada.form("/", "vote=a").header(name, value)).await;
         assert_eq!(posted.status, StatusCode::SEE_OTHER, "{name}: {value}");
     }
+}
+
+#[tokio::test]
+async fn the_page_of_a_refusal_never_leads_to_another_host() {
+    let app = spawn_app().await;
+    for path in ["//evil.example/x", "//evil.example/organise/x", "/\\evil.example"] {
+        let request =
+            format!("POST {path} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: cross-site\r\nConnection: close\r\n\r\n");
+        let page = app.raw(&request).await;
+        // What is no path at all is refused before anybody could write a page about it.
+        assert!(page.starts_with("HTTP/1.1 403") || page.starts_with("HTTP/1.1 400"), "{path}: {page}");
+        assert!(!page.contains("href=\"//") && !page.contains("href=\"&#x2f;&#x2f;"), "{path}: {page}");
+    }
+    let page = app
+        .raw("POST //evil.example/x HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: cross-site\r\nConnection: close\r\n\r\n")
+        .await;
+    assert!(page.contains("<a class=\"button\" href=\"&#x2f;\">"), "{page}");
 }
 
 #[tokio::test]

@@ -77,6 +77,18 @@ async fn the_form_signs_in_and_leads_to_the_page_that_was_asked_for() {
     let form = ada.get(led.header("location")).await;
     form.says("Sign in as the organiser");
     assert!(form.text.contains("value=\"&#x2f;organise&#x2f;main&#x2f;codes\""), "{}", form.text);
+    let led = ada.get("/organise/main/codes?from=101&count=300").await;
+    assert_eq!(led.header("location"), "/organise/sign-in?to=/organise/main/codes?from=101%26count=300");
+    let form = ada.get(led.header("location")).await;
+    let to = "/organise/main/codes?from=101&count=300";
+    assert!(
+        form.text.replace("&#x2f;", "/").contains(&format!("value=\"{}\"", to.replace('&', "&amp;"))),
+        "{}",
+        form.text
+    );
+    let posted =
+        app.browser().post_form("/organise/sign-in", &format!("token={TOKEN}&to={}", to.replace('&', "%26"))).await;
+    assert_eq!(posted.header("location"), to);
     let posted = ada.post_form("/organise/sign-in", &format!("token=+{TOKEN}+&to=/organise/main")).await;
     assert_eq!((posted.status, posted.header("location")), (StatusCode::SEE_OTHER, "/organise/main"));
     for elsewhere in ["//evil.example", "https://evil.example", "/organise/../p/main"] {
@@ -109,6 +121,26 @@ async fn a_wrong_token_opens_nothing_and_many_are_slowed_down() {
     assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "10"));
     refused.says("Please try again in 10 s.");
     assert!(refused.set_cookie("organiser").is_none());
+}
+
+#[tokio::test]
+async fn a_page_elsewhere_can_not_spend_the_organisers_tries() {
+    let app = spawn_app().await;
+    let ask = async |destination: &str, mode: &str, token: &str| {
+        let request = app.browser().request("GET", &format!("/organise/sign-in?token={token}"));
+        answer(request.header("sec-fetch-dest", destination).header("sec-fetch-mode", mode)).await
+    };
+    for _ in 0..5 {
+        for (destination, mode) in [("image", "no-cors"), ("iframe", "navigate"), ("empty", "cors")] {
+            let refused = ask(destination, mode, "wrong").await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN);
+            refused.says("open this address as a page of its own").does_not_say("not the organiser’s token");
+            let right = ask(destination, mode, TOKEN).await;
+            assert!(right.set_cookie("organiser").is_none(), "the token is not looked at");
+        }
+    }
+    let link = ask("document", "navigate", TOKEN).await;
+    assert_eq!((link.status, link.header("location")), (StatusCode::SEE_OTHER, "/organise"));
 }
 
 #[tokio::test]

@@ -95,12 +95,26 @@ async fn only_as_many_codes_as_there_are_can_be_had() {
 }
 
 #[tokio::test]
+async fn in_the_other_language_the_sheet_has_the_same_codes() {
+    let app = spawn_app().await;
+    app.poll_with_codes("tea", true, 1).await;
+    let ada = app.organiser_browser().await;
+    let sheet = ada.get("/organise/tea/codes?from=101&count=3").await;
+    let switched = ada.get(&sheet.link_with("/language/fr")).await;
+    let french = ada.get(switched.header("location")).await;
+    french.says("Codes de vote 101 à 103");
+    assert_eq!(codes_in(&french.text), codes_in(&sheet.text));
+}
+
+#[tokio::test]
 async fn a_poll_open_to_anyone_has_no_codes() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     let refused = ada.get("/organise/main/codes").await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     refused.says("Anyone with the link may vote in this poll");
+    refused.says("Back to the poll");
+    assert!(refused.text.contains("class=\"button\" href=\"&#x2f;organise&#x2f;main\""), "{}", refused.text);
     ada.get("/organise/main").await.does_not_say("Sheet to print");
     assert_eq!(ada.get("/organise/nowhere/codes").await.status, StatusCode::NOT_FOUND);
 }

@@ -58,6 +58,16 @@ impl TestApp {
         poll
     }
 
+    /// Sends these bytes, which no HTTP client would, and gives what comes back.
+    pub(crate) async fn raw(&self, request: &str) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(self.addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// A browser that speaks this language, keeps cookies and follows nothing by itself.
     pub(crate) fn browser_in(&self, language: &str) -> Browser {
         let mut headers = HeaderMap::new();

@@ -1,0 +1,120 @@
+//! What can be wrong with a poll that an organiser wants, in words: the same on the pages and for programs.
+
+use domain::PollError;
+use service::language::{Language, Message};
+
+use crate::messages::MESSAGES;
+
+/// All of them.
+pub(crate) const POLL_FAULTS: &[Message] = &[
+    ("poll.no-question", "Write a question.", "Écrivez une question."),
+    (
+        "poll.question-too-long",
+        "The question has {chars} characters; 500 are allowed.",
+        "La question compte {chars} caractères\u{a0}; 500 sont permis.",
+    ),
+    ("poll.option-count", "2 to 26 options are needed, not {count}.", "Il faut 2 à 26 options, et non {count}."),
+    ("poll.empty-option", "Option {number} is empty.", "L’option {number} est vide."),
+    (
+        "poll.option-too-long",
+        "Option {number} has {chars} characters; 200 are allowed.",
+        "L’option {number} compte {chars} caractères\u{a0}; 200 sont permis.",
+    ),
+    (
+        "poll.same-option",
+        "Options {first} and {second} are the same.",
+        "Les options {first} et {second} sont identiques.",
+    ),
+    (
+        "poll.max-choices",
+        "The number of choices must be from 1 to the number of options.",
+        "Le nombre de choix doit aller de 1 au nombre d’options.",
+    ),
+    (
+        "poll.control-in-question",
+        "There is a character in the question that can’t be shown.",
+        "Il y a dans la question un caractère qui ne peut pas être affiché.",
+    ),
+    (
+        "poll.control-in-options",
+        "There is a character in the options that can’t be shown.",
+        "Il y a dans les options un caractère qui ne peut pas être affiché.",
+    ),
+    (
+        "invalid-id",
+        "The name must be 1 to 32 of a–z, 0–9 and dashes, begin and end with a letter or digit, and not be one of this site’s own.",
+        "Le nom doit compter 1 à 32 caractères parmi a–z, 0–9 et le tiret, commencer et finir par une lettre ou un chiffre, et ne pas être réservé par ce site.",
+    ),
+    ("poll-exists", "There is a poll with this name already.", "Un scrutin porte déjà ce nom."),
+    ("empty-patch", "Nothing is to be changed.", "Il n’y a rien à modifier."),
+];
+
+/// The name that the field at fault has, in the form and in JSON.
+pub(crate) fn field(error: &PollError) -> &'static str {
+    match error {
+        PollError::NoQuestion | PollError::QuestionTooLong(_) | PollError::ControlCharacter("question") => "question",
+        PollError::OptionCount(_)
+        | PollError::EmptyOption(_)
+        | PollError::OptionTooLong { .. }
+        | PollError::SameOption(..)
+        | PollError::ControlCharacter(_) => "options",
+        PollError::MaxChoices { .. } => "max_choices",
+    }
+}
+
+/// Which limit of polls is broken.
+pub(crate) fn text(language: Language, error: &PollError) -> String {
+    let say = |key, values: &[(&str, &str)]| MESSAGES.format(language, key, values);
+    let count = |count: usize| language.number(count as u64);
+    // People count options, where programs have letters for them.
+    let number = |key: char| (u32::from(key) - u32::from('a') + 1).to_string();
+    match error {
+        PollError::NoQuestion => say("poll.no-question", &[]),
+        PollError::QuestionTooLong(chars) => say("poll.question-too-long", &[("chars", &count(*chars))]),
+        PollError::OptionCount(found) => say("poll.option-count", &[("count", &count(*found))]),
+        PollError::EmptyOption(key) => say("poll.empty-option", &[("number", &number(*key))]),
+        PollError::OptionTooLong { key, chars } => {
+            say("poll.option-too-long", &[("number", &number(*key)), ("chars", &count(*chars))])
+        }
+        PollError::SameOption(first, second) => {
+            say("poll.same-option", &[("first", &number(*first)), ("second", &number(*second))])
+        }
+        PollError::MaxChoices { .. } => say("poll.max-choices", &[]),
+        PollError::ControlCharacter("question") => say("poll.control-in-question", &[]),
+        PollError::ControlCharacter(_) => say("poll.control-in-options", &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_broken_limit_is_told_in_french_too() {
+        for (error, text) in [
+            (PollError::NoQuestion, "Écrivez une question."),
+            (PollError::QuestionTooLong(1_501), "La question compte 1\u{202f}501 caractères\u{a0}; 500 sont permis."),
+            (PollError::OptionCount(1), "Il faut 2 à 26 options, et non 1."),
+            (PollError::EmptyOption('c'), "L’option 3 est vide."),
+            (
+                PollError::OptionTooLong { key: 'b', chars: 201 },
+                "L’option 2 compte 201 caractères\u{a0}; 200 sont permis.",
+            ),
+            (PollError::SameOption('a', 'd'), "Les options 1 et 4 sont identiques."),
+            (
+                PollError::MaxChoices { options: 2, max_choices: 3 },
+                "Le nombre de choix doit aller de 1 au nombre d’options.",
+            ),
+            (
+                PollError::ControlCharacter("question"),
+                "Il y a dans la question un caractère qui ne peut pas être affiché.",
+            ),
+            (
+                PollError::ControlCharacter("options"),
+                "Il y a dans les options un caractère qui ne peut pas être affiché.",
+            ),
+        ] {
+            assert_eq!(super::text(Language::French, &error), text, "{error}");
+        }
+    }
+}
