@@ -1,4 +1,5 @@
-// Makes a form for each operation that openapi.json describes, sends what was filled in and shows the answer.
+// Makes a form for each operation that openapi.json describes, sends what was filled in and shows the answer. The
+// description itself is in English, whatever the language of the page.
 
 const root = document.getElementById("api");
 const { send, body: bodyLabel, answer: answerLabel, failed, needsToken } = root.dataset;
@@ -14,11 +15,11 @@ root.hidden = false;
 
 function operation(path, method, { summary, description: text, parameters = [], requestBody, security }) {
   const details = make("details", { className: "operation" });
-  const title = make("summary", {}, make("code", {}, `${method.toUpperCase()} ${path}`), ` ${summary}`);
+  const title = make("summary", {}, make("code", {}, `${method.toUpperCase()} ${path}`), " ", described(summary));
   if (security) title.append(make("span", { className: "quiet small" }, ` · ${needsToken}`));
   const form = make("form", { className: "stack" });
   details.append(title, form);
-  if (text) form.append(make("p", { className: "quiet small" }, text));
+  if (text) form.append(make("p", { className: "quiet small" }, described(text)));
   for (const parameter of parameters) form.append(field(`${method} ${path}`, parameter));
   const schema = requestBody?.content["application/json"].schema;
   if (schema) form.append(labelled(`${method} ${path} body`, bodyLabel, make("textarea", { name: "body", rows: 6, spellcheck: false, value: JSON.stringify(example(schema), null, 2) })));
@@ -37,7 +38,11 @@ function field(prefix, { name, schema, required, description: text }) {
   const input = choices
     ? make("select", { name }, ...choices.map((choice) => make("option", {}, choice)))
     : make("input", { name, required, value: name === "poll" ? "main" : "", autocomplete: "off" });
-  return labelled(`${prefix} ${name}`, `${name}: ${text ?? ""}`, input);
+  return labelled(`${prefix} ${name}`, described(`${name}: ${text ?? ""}`), input);
+}
+
+function described(text) {
+  return make("span", { lang: "en" }, text);
 }
 
 function labelled(id, text, input) {
