@@ -9,6 +9,7 @@
 
 variable "REGISTRY" { default = "scrutin" }
 variable "TAG" { default = "0.1.0" }
+variable "FEATURES" { default = "" } # "otel" for traces
 
 function "names" {
   params = [service]
@@ -26,6 +27,7 @@ target "service" {
   context    = "."
   dockerfile = "${service}/Dockerfile"
   target     = "release"
+  args       = { FEATURES = FEATURES }
   tags       = names(service)
 }
 
@@ -40,5 +42,6 @@ target "dependencies" {
   context    = "."
   dockerfile = "vote/Dockerfile"
   target     = "dependencies"
+  args       = { FEATURES = FEATURES }
   output     = ["type=cacheonly"]
 }
