@@ -24,6 +24,12 @@ def edit(path, old, new):
     file.write_text(text.replace(old, new, 1))
 
 
+def as_written(command, check=False):
+    """Runs a command of the page on the brief; the project has another name here."""
+    here = command.replace("scrutin_", f"{stack.PROJECT}_")
+    return engine.run("bash", "-ec", here, cwd=CLONE, env=stack.ENVIRONMENT, check=check, timeout=600, errors="replace")
+
+
 def identities():
     """What would change if something were built or created anew."""
     return {service: (container["Id"], container["Image"]) for service, container in DEVELOPMENT.containers().items()}
@@ -86,15 +92,22 @@ class DevelopmentStack(unittest.TestCase):
         self.assertGreaterEqual(len(commands), 20)
         for command in commands:
             with self.subTest(command=command):
-                # The project has another name here. 28: curl was told to hang up on the WebSocket after a moment.
-                here = command.replace("scrutin_", f"{stack.PROJECT}_")
-                done = engine.run("bash", "-ec", here, cwd=CLONE, env=stack.ENVIRONMENT, check=False, timeout=600,
-                                  errors="replace")
+                done = as_written(command)
+                # 28: curl was told to hang up on the WebSocket after a moment.
                 self.assertIn(done.returncode, [0, 28] if "websocket" in command else [0], done.stdout + done.stderr)
                 self.assertTrue(done.stdout or done.stderr)
                 if "curl" in command:
                     status = "101" if "websocket" in command else "421" if "ailleurs" in command else None
                     self.assertIn(f"HTTP/1.1 {status}" if status else 'name="vote"', done.stdout)
+
+    def test_every_command_below_the_table_that_ends_and_changes_nothing_works_as_written(self):
+        page = (CLONE / "docs/sujet.md").read_text()
+        below = page[page.index("Et pour l'ensemble"):page.index("## Kubernetes")]
+        commands = re.findall(r"`(docker (?:compose exec|compose ps|run) [^`]+)`", below)
+        said = [as_written(command, check=True).stdout for command in commands]
+        self.assertEqual(len(said), 3, commands)
+        for output, word in zip(said, ["main.rs", f":{VOTE}->80/tcp", "PONG"]):
+            self.assertIn(word, output)
 
     def test_redis_and_db_are_watched_by_the_scripts_of_the_brief(self):
         for service, script in [("redis", "redis.sh"), ("db", "postgres.sh")]:
