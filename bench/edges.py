@@ -1,20 +1,37 @@
 """Load at the edges: what those who do no harm notice of those who do, and what it costs in memory.
 
-Used by scripts/bench. Each `Nuisance` is a way to be a burden; `with` it, it goes on.
+Used by scripts/bench. Each function that ends with `going_on` is a way to be a burden; `with` it, it goes on. A burden that
+broke off, was answered otherwise than it should be, or was none, ends the benchmarks: it would make a row look good.
 """
 
+import collections
+import concurrent.futures
 import contextlib
+import http.client
+import select
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from urllib.parse import urlsplit
 
 IDLE_CONNECTIONS = 10_000
 SLOW_CONNECTIONS = 500
+DEAF_VIEWERS = 100
 BODY_BYTES = 10 * 1024 * 1024
 POLLS = 1_000
+FLOOD_PER_SECOND = 1_000
+GUESSES_PER_SECOND = 500
+PEOPLE_IN_A_HALL = 300
+# Where they come from, as the trusted proxy says: all who are a burden, and all who sit in one hall.
+BURDEN_ADDRESS = "192.0.2.66"
+HALL_ADDRESS = "192.0.2.77"
+# How long a burden may take to be one, and to end, in seconds.
+PATIENCE = 60
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def fail(text):
+    raise SystemExit(f"bench: {text}")
 
 
 def connected(url):
@@ -23,32 +40,67 @@ def connected(url):
 
 
 @contextlib.contextmanager
-def idle(url):
-    """Connections that never say a word. (Those whose heads are overdue are closed after 30 s, and come again.)"""
-    sockets = [connected(url) for _ in range(IDLE_CONNECTIONS)]
-    try:
-        yield
-    finally:
-        for each in sockets:
-            each.close()
-
-
-@contextlib.contextmanager
-def going_on(step):
-    """Calls `step` again and again in a thread of its own."""
-    stop = threading.Event()
+def going_on(step, needed):
+    """Calls `step` again and again in a thread of its own. It counts what it meets, and begins with all that is `needed`."""
+    stop, met, failures = threading.Event(), collections.Counter(), []
 
     def run():
-        while not stop.is_set():
-            step(stop)
+        try:
+            while not stop.is_set():
+                step(stop, met)
+        except (Exception, SystemExit) as failure:  # A thread would keep it to itself.
+            failures.append(failure)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
+        deadline = time.monotonic() + PATIENCE
+        while not failures and not all(met[what] for what in needed):
+            if time.monotonic() > deadline:
+                fail(f"the burden never met {needed}, but {dict(met)}")
+            time.sleep(0.01)
         yield
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE)
+    if failures:
+        fail(f"the burden broke off: {failures[0]!r}")
+    if thread.is_alive():
+        fail("the burden does not end")
+
+
+class Idle:
+    """Connections that never say a word."""
+
+    def __init__(self, url):
+        self.url = url
+        self.ends = select.epoll()
+        self.open = {}
+        for _ in range(IDLE_CONNECTIONS):
+            self.come()
+
+    def come(self):
+        each = connected(self.url)
+        self.open[each.fileno()] = each
+        self.ends.register(each, select.EPOLLIN)
+
+    def come_again(self, _stop, _met):
+        # Nothing is to be read from a silent connection but its end.
+        for descriptor, _ in self.ends.poll(0.5):
+            self.open.pop(descriptor).close()
+            self.come()
+
+    def close(self):
+        self.ends.close()
+        for each in self.open.values():
+            each.close()
+
+
+@contextlib.contextmanager
+def idle(url):
+    """Connections that never say a word. Those whose heads are overdue are closed after 30 s, and come again."""
+    with contextlib.closing(Idle(url)) as connections, going_on(connections.come_again, needed=[]):
+        yield
 
 
 @contextlib.contextmanager
@@ -56,19 +108,20 @@ def dripping(url, head):
     """Connections that send one byte a second; whichever the server gives up is made anew."""
     sockets = [None] * SLOW_CONNECTIONS
 
-    def drip(stop):
+    def drip(stop, met):
         for index, each in enumerate(sockets):
+            if each is None:
+                sockets[index] = connected(url)
+                sockets[index].sendall(head)
+                continue
             try:
-                if each is None:
-                    sockets[index] = connected(url)
-                    sockets[index].sendall(head)
-                else:
-                    each.sendall(b"a")
+                each.sendall(b"a")
+                met["a byte taken"] += 1
             except OSError:
                 sockets[index] = None
         stop.wait(1)
 
-    with going_on(drip):
+    with going_on(drip, needed=["a byte taken"]):
         yield
     for each in filter(None, sockets):
         each.close()
@@ -79,55 +132,111 @@ def slow_heads(url):
 
 
 def slow_bodies(url):
-    head = b"POST / HTTP/1.1\r\nHost: vote\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n"
-    return dripping(url, head)
+    kind = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000"
+    return dripping(url, f"POST / HTTP/1.1\r\nHost: vote\r\n{kind}\r\n\r\n".encode())
 
 
 def large_bodies(url):
     """Bodies of 10 MB, one after the other. Each is refused without being read."""
-    body = b"vote=" + b"a" * BODY_BYTES
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    kind = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {BODY_BYTES}"
+    head = f"POST / HTTP/1.1\r\nHost: vote\r\n{kind}\r\n\r\n".encode()
+    body = b"vote=" + b"a" * (BODY_BYTES - 5)
+    with connected(url) as each:
+        each.sendall(head)
+        answer = each.recv(12)
+    if answer[9:] != b"413":
+        fail(f"10 MB are answered with {answer}")
 
-    def post(stop):
-        try:
-            urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10).read()
-            raise SystemExit("bench: 10 MB were taken for a ballot")
-        except urllib.error.HTTPError as refused:
-            if refused.code != 413:
-                raise SystemExit(f"bench: 10 MB were answered with {refused.code}") from None
-        except OSError:
-            pass  # The server closed the connection in the middle of it, as it may.
+    def post(stop, met):
+        with connected(url) as each:
+            try:
+                each.sendall(head + body)
+                answer = each.recv(12)
+            except OSError:
+                answer = b""  # The server closed the connection in the middle of it, as it may.
+        if answer and answer[9:] != b"413":
+            fail(f"10 MB are answered with {answer}")
+        met["a refusal"] += 1
         stop.wait(0.05)
 
-    return going_on(post)
+    return going_on(post, needed=["a refusal"])
+
+
+def posting(url, path, body, per_second, allowed, needed):
+    """So many posts a second, all from one address behind the trusted proxy."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    headers = {**FORM, "X-Forwarded-For": BURDEN_ADDRESS}
+
+    def post(stop, met):
+        begun = time.monotonic()
+        for _ in range(per_second // 10):
+            connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status not in allowed:
+                fail(f"a post to {path} is answered with {answer.status}")
+            met[answer.status] += 1
+        stop.wait(max(0, 0.1 - (time.monotonic() - begun)))
+
+    return going_on(post, needed)
 
 
 def guesses(url, poll):
-    """Five hundred wrong voting codes a second, all from one address behind the trusted proxy."""
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-For": "192.0.2.66"}
-    body = b"vote=a&code=AAAA-AAAA-AAAA"
+    """A flood of wrong voting codes. A few are told to be wrong; then their address has to wait."""
+    body = "vote=a&code=AAAA-AAAA-AAAA"
+    return posting(url, f"/p/{poll}", body, GUESSES_PER_SECOND, allowed=(422, 429), needed=[429])
 
-    def guess(stop):
-        begun = time.monotonic()
-        for _ in range(50):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(urllib.request.Request(f"{url}/p/{poll}", body, headers), timeout=10).read()
-        stop.wait(max(0, 0.1 - (time.monotonic() - begun)))
 
-    return going_on(guess)
+def flood(url, poll):
+    """A flood of ballots without a cookie, each of them of a new voter."""
+    return posting(url, f"/p/{poll}", "vote=a", FLOOD_PER_SECOND, allowed=(303, 429, 503), needed=[303])
+
+
+def hall(url, poll, codes=None):
+    """People behind one address, each with a browser of their own: the page, then a ballot. What they were refused with."""
+
+    def person(number):
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        address = {"X-Forwarded-For": HALL_ADDRESS}
+        with contextlib.closing(connection):
+            connection.request("GET", f"/p/{poll}", headers=address)
+            page = connection.getresponse()
+            page.read()
+            cookie = (page.getheader("Set-Cookie") or "").split(";")[0]
+            if page.status != 200 or not cookie.startswith("voter="):
+                return f"the page: {page.status}"
+            ballot = f"vote=a&code={codes[number]}" if codes else "vote=a"
+            connection.request("POST", f"/p/{poll}", ballot, {**FORM, **address, "Cookie": cookie})
+            answer = connection.getresponse()
+            answer.read()
+            return None if answer.status == 303 else f"a ballot: {answer.status}"
+
+    def said(number):
+        try:
+            return person(number)
+        except (OSError, http.client.HTTPException) as failure:
+            return repr(failure)
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=30) as people:
+        return [refusal for refusal in people.map(said, range(PEOPLE_IN_A_HALL)) if refusal]
 
 
 @contextlib.contextmanager
 def deaf_viewers(url):
     """A hundred screens that connect and never read what they are sent."""
     key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-    head = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}\r\n\r\n"
+    upgrade = f"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}"
+    head = f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n{upgrade}\r\n\r\n"
     sockets = []
-    for _ in range(100):
+    for _ in range(DEAF_VIEWERS):
         each = connected(url)
         each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        each.sendall(head.encode())
+        answer = each.recv(12)
+        if answer[9:] != b"101":
+            fail(f"a screen is answered with {answer}")
         # `40` in a frame of its own, masked with zeros: connects to the default namespace.
-        each.sendall(head.encode() + b"\x81\x82\0\0\0\x0040")
+        each.sendall(b"\x81\x82\0\0\0\x0040")
         sockets.append(each)
     try:
         yield
