@@ -1,5 +1,6 @@
-//! What a viewer sends over Socket.IO, to the endpoint itself: a session is opened over HTTP and the input posted to it,
-//! as packets between `\x1e` (Engine.IO 4). Whatever it is, the next viewer is welcomed.
+//! What a viewer sends over Socket.IO, to the endpoint itself. Over polling: a session is opened over HTTP and the input
+//! posted to it, as packets between `\x1e` (Engine.IO 4). Over WebSocket: each of these parts is a frame, its first byte the
+//! frame's own first byte (kind and flags). Whatever it is, the next viewer is welcomed.
 
 #![no_main]
 
@@ -12,12 +13,21 @@ use axum::{
 };
 use domain::{Audit, CurrentBallot, Figures, Inclusion, Movement, Poll, PollId, PollSpec, Position, Receipt};
 use domain::{Scoreboard, Secret, Tally, Unavailable, VoterId};
+use hyper::server::conn::http1::Builder;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use libfuzzer_sys::fuzz_target;
 use result::{Config, Timing};
 use service::counterpart::Counterpart;
-use tokio::runtime::Runtime;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    runtime::Runtime,
+};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+/// The way into a WebSocket.
+const UPGRADE: &[u8] = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// One poll, and nothing happens.
 struct OnePoll;
@@ -88,6 +98,44 @@ async fn session(router: &Router) -> String {
     format!("&sid={sid}")
 }
 
+/// Opens a WebSocket, sends the input as frames, and hears for a moment what comes.
+async fn websocket(router: &Router, data: &[u8], connect: bool) {
+    let (mut viewer, server) = tokio::io::duplex(1 << 16);
+    let service = TowerToHyperService::new(router.clone());
+    let serving = tokio::spawn(Builder::new().serve_connection(TokioIo::new(server), service).with_upgrades());
+    viewer.write_all(UPGRADE).await.expect("the server is there");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(viewer.read_u8().await.expect("an answer"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"), "a viewer is let in");
+    let mut frames = if connect { frame(b"\x8140") } else { Vec::new() };
+    data.split(|&byte| byte == 0x1e).for_each(|part| frames.extend(frame(part)));
+    // The server may close in the middle of it, as it may close at any time.
+    let talk = async {
+        let (mut hear, mut say) = tokio::io::split(viewer);
+        let mut nowhere = tokio::io::sink();
+        let _ = tokio::join!(say.write_all(&frames), tokio::io::copy(&mut hear, &mut nowhere));
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(2), talk).await;
+    serving.abort();
+}
+
+/// A frame of a client: its first byte, its length, and the rest under a mask of zeros.
+fn frame(part: &[u8]) -> Vec<u8> {
+    let Some((first, payload)) = part.split_first() else { return Vec::new() };
+    let payload = &payload[..payload.len().min(0xffff)];
+    let length = u16::try_from(payload.len()).expect("it was cut");
+    let short = u8::try_from(length).ok().filter(|&length| length < 126);
+    let mut frame = vec![*first, 0x80 | short.unwrap_or(126)];
+    if short.is_none() {
+        frame.extend(length.to_be_bytes());
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
 fuzz_target!(|data: &[u8]| {
     SERVICE.with(|(runtime, router)| {
         let router = router.borrow();
@@ -102,6 +150,7 @@ fuzz_target!(|data: &[u8]| {
                 // Time for the handlers; what they say is not waited for.
                 let _ = tokio::time::timeout(Duration::from_millis(1), ask(&router, "GET", &sid, b"")).await;
                 ask(&router, "POST", &sid, b"1").await;
+                websocket(&router, data, connect).await;
             }
         });
     });
