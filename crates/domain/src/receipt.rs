@@ -12,7 +12,9 @@ const RECEIPT_BYTES: usize = 8 + 16 + MAC_BYTES;
 /// A voter's receipt for one acknowledged ballot: where it stands in the log, and whose it is.
 ///
 /// With it the ledger says whether the ballot is counted, never what it chose, so it can't be sold.
-/// It is signed, so that an invented one is told from one that is not counted yet.
+/// It is signed, so that an invented one is told from one that is not counted yet. The pseudonym in it is masked, by the
+/// secret and the place in the log: exports come in the order of pseudonyms, and whoever gathered receipts could else
+/// tell whose line is whose.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
     /// The ballot's place in the log.
@@ -31,7 +33,7 @@ impl Receipt {
     pub fn encode(&self, secret: &Secret, poll: PollId) -> String {
         let mut bytes = [0; RECEIPT_BYTES];
         bytes[..8].copy_from_slice(&self.position.as_i64().to_be_bytes());
-        bytes[8..24].copy_from_slice(self.voter.as_bytes());
+        bytes[8..24].copy_from_slice(&masked(self.voter.as_bytes(), self.position, secret, poll));
         bytes[24..].copy_from_slice(&self.mac(secret, poll));
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -46,7 +48,7 @@ impl Receipt {
         let (position, rest) = bytes.split_first_chunk::<8>().expect("32 bytes");
         let (voter, mac) = rest.split_first_chunk::<16>().expect("24 bytes");
         let position = Position::from_i64(i64::from_be_bytes(*position)).ok_or(ReceiptError)?;
-        let receipt = Self { position, voter: VoterId::from_bytes(*voter) };
+        let receipt = Self { position, voter: VoterId::from_bytes(masked(voter, position, secret, poll)) };
         // Not in constant time: 64 bits can't be guessed over the network byte by byte when each guess
         // costs a request and reveals only that a ballot at a known place is counted.
         if mac == receipt.mac(secret, poll) { Ok(receipt) } else { Err(ReceiptError) }
@@ -59,6 +61,13 @@ impl Receipt {
     }
 }
 
+/// The pseudonym under its mask, or, given that, the pseudonym.
+fn masked(voter: &[u8; 16], position: Position, secret: &Secret, poll: PollId) -> [u8; 16] {
+    let place = position.as_i64().to_be_bytes();
+    let mask = secret.receipt_masks().sign(&[poll.as_str().as_bytes(), &place]);
+    std::array::from_fn(|index| voter[index] ^ mask[index])
+}
+
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Receipt({})", self.position)
@@ -68,6 +77,24 @@ impl fmt::Debug for Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn receipts_tell_nothing_of_the_order_of_pseudonyms() {
+        let secret = Secret::parse(&"x".repeat(32)).unwrap();
+        let shown = |voter: u8, sequence: u64| {
+            let position = Position::new(1_700_000_000_000, sequence).unwrap();
+            let receipt = Receipt { position, voter: VoterId::from_bytes([voter; 16]) };
+            let text = receipt.encode(&secret, PollId::MAIN);
+            assert_eq!(Receipt::decode(&text, &secret, PollId::MAIN), Ok(receipt));
+            URL_SAFE_NO_PAD.decode(text).unwrap()[8..24].to_vec()
+        };
+        let in_clear = (1..=40).filter(|&voter| shown(voter, voter.into()) == [voter; 16]).count();
+        let in_order = (1..40).filter(|&voter| shown(voter, voter.into()) < shown(voter + 1, u64::from(voter) + 1));
+        assert_eq!(in_clear, 0);
+        assert!((8..32).contains(&in_order.count()), "about every other one, as with random numbers");
+        // Nor does it tell that two ballots are of one voter.
+        assert_ne!(shown(1, 1), shown(1, 2));
+    }
 
     #[test]
     fn only_receipts_of_this_poll_and_installation_are_read() {

@@ -19,6 +19,7 @@ pub struct Secret {
     cookie_voters: Signer,
     code_voters: Signer,
     receipts: Signer,
+    receipt_masks: Signer,
 }
 
 /// HMAC-SHA-256 under one key, which is worked into the hash once, not at each signature.
@@ -39,7 +40,8 @@ impl Secret {
         let root = Signer::new(&Signer::new(key.as_bytes()).sign(&[b"scrutin"]));
         let signer = |purpose| root.signer(purpose);
         let (cookie_voters, code_voters) = (signer("voter.cookie"), signer("voter.code"));
-        Ok(Self { cookie_voters, code_voters, receipts: signer("receipt"), root })
+        let (receipts, receipt_masks) = (signer("receipt"), signer("receipt.mask"));
+        Ok(Self { root, cookie_voters, code_voters, receipts, receipt_masks })
     }
 
     /// The key for one purpose (RFC 5869's expand step with a single block).
@@ -67,6 +69,10 @@ impl Secret {
 
     pub(crate) fn receipts(&self) -> &Signer {
         &self.receipts
+    }
+
+    pub(crate) fn receipt_masks(&self) -> &Signer {
+        &self.receipt_masks
     }
 }
 
