@@ -26,6 +26,8 @@ static RECORDED: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("ballots
 pub(crate) struct Attempt<'a> {
     /// What is chosen.
     pub(crate) choices: Choices,
+    /// Which revision of the poll the voter was shown, if they say so.
+    pub(crate) revision: Option<u32>,
     /// The voting code as it was typed, if one was.
     pub(crate) code: Option<&'a str>,
     /// From which address, for the limit on wrong codes.
@@ -70,6 +72,11 @@ pub(crate) async fn cast(
 }
 
 async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attempt<'_>) -> Result<Recorded, Refusal> {
+    // A key may stand for another option by now.
+    if attempt.revision.is_some_and(|shown| shown != poll.revision()) {
+        app.polls.forget(poll.id());
+        return Err(Refusal::PollRewritten);
+    }
     let code = match poll.access() {
         Access::Anyone => None,
         Access::Codes => Some(code(app, poll.id(), browser, attempt)?),
@@ -80,7 +87,7 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     let earlier = browser.recorded(poll).filter(|ballot| ballot.code == code);
     let remember = |choices, position| Remembered { poll: poll.id(), round: poll.round(), choices, position, code };
     // Also where the poll was closed a moment ago: whether it is open is for the log to say.
-    match app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.access()).await {
+    match app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.revision()).await {
         Ok(Cast::Recorded(position)) => {
             browser.remember(remember(Some(choices), position));
             Ok(Recorded { position, voter, replaces: earlier.map(|ballot| ballot.position) })
@@ -92,7 +99,7 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
         }
         Ok(Cast::NotOpen(state)) => Err(Refusal::NotOpen(state)),
         Ok(Cast::UnknownPoll) => Err(Refusal::UnknownPoll),
-        Ok(Cast::Unfit) => {
+        Ok(Cast::Rewritten) => {
             app.polls.forget(poll.id());
             Err(Refusal::PollRewritten)
         }

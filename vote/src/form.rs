@@ -1,5 +1,5 @@
-//! Reading posted forms. A ballot's: `vote=a`, with `vote` repeated for several choices, perhaps `code=…`. Other
-//! fields are passed over.
+//! Reading posted forms. A ballot's: `vote=a`, with `vote` repeated for several choices, perhaps `code=…` and
+//! `revision=…`. Other fields are passed over.
 //!
 //! Stricter than browsers need: what is not well-formed is refused rather than guessed at.
 
@@ -22,20 +22,23 @@ pub(crate) struct BallotForm<'a> {
     pub(crate) choices: Result<Choices, ChoicesError>,
     /// Its first `code` field that is not blank.
     pub(crate) code: Option<Cow<'a, str>>,
+    /// Its first `revision` field: which revision of the poll was shown. What is no number is none that there is, 0.
+    pub(crate) revision: Option<u32>,
 }
 
 /// Reads a ballot; an error is only what can't be read at all.
 pub(crate) fn ballot(form: &[u8]) -> Result<BallotForm<'_>, FormError> {
     let mut keys = Vec::with_capacity(1);
-    let mut code = None;
+    let (mut code, mut revision) = (None, None);
     for pair in pairs(form)? {
         match pair? {
             (name, value) if name == "vote" => keys.push(value),
             (name, value) if name == "code" && code.is_none() && !value.trim().is_empty() => code = Some(value),
+            (name, value) if name == "revision" && revision.is_none() => revision = Some(value.parse().unwrap_or(0)),
             _ => {}
         }
     }
-    Ok(BallotForm { choices: Choices::parse(keys.iter().map(AsRef::as_ref)), code })
+    Ok(BallotForm { choices: Choices::parse(keys.iter().map(AsRef::as_ref)), code, revision })
 }
 
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
@@ -121,6 +124,16 @@ mod tests {
         assert_eq!(code("code=&vote=a&code=x").as_deref(), Some("x"));
         assert_eq!(code("vote=a&code=+"), None);
         assert_eq!(code("vote=a"), None);
+    }
+
+    #[test]
+    fn the_revision_that_was_shown_comes_with_the_choices_or_is_not_known() {
+        let revision = |form: &'static str| ballot(form.as_bytes()).unwrap().revision;
+        assert_eq!(revision("vote=a"), None);
+        assert_eq!(revision("revision=7&vote=a&revision=8"), Some(7));
+        for none_there_is in ["revision=", "revision=-1", "revision=x", "revision=4294967296"] {
+            assert_eq!(revision(none_there_is), Some(0), "{none_there_is}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Polls as last heard from the log, kept for one second.
 //!
-//! Under load the log is asked once a second for each poll, however many ballots come in: whoever finds the
-//! answer too old asks, and the others wait for that same answer. While the log is down the last answer
-//! stands, so that pages can be shown. Nothing is decided by it: a cast asks the log itself.
+//! Under load the log is asked once a second for each poll, however many ballots come in, and nobody waits for that
+//! who can be answered with what was known a moment ago. While the log is down the last answer stands, so that pages
+//! can be shown. Nothing is decided by it: a cast asks the log itself.
 
 use std::{
     collections::HashMap,
@@ -11,9 +11,15 @@ use std::{
 };
 
 use domain::{BallotBox, Poll, PollId, Unavailable};
+use tokio::{sync::watch, time::timeout};
 
 /// How long an answer of the log stands.
 const FRESH_FOR: Duration = Duration::from_secs(1);
+/// How long after that it is still good enough for whoever comes while the log is asked anew.
+const YOUNG_FOR: Duration = Duration::from_secs(1);
+/// How long somebody waits for the log before an older answer is good enough, too: most of the two seconds that a log
+/// has for an answer are for the ballot.
+const WAIT_WITH_AN_ANSWER: Duration = Duration::from_millis(300);
 /// How many polls are kept; beyond it those asked for longest ago go first.
 const MAX_POLLS: usize = 1_024;
 
@@ -27,20 +33,19 @@ pub(crate) struct PollCache {
 #[derive(Default)]
 struct Slot {
     known: Mutex<Known>,
-    /// Held by whoever is asking the log.
-    asking: tokio::sync::Mutex<()>,
 }
 
-/// What is known is too old, or nothing is.
-struct Stale;
-
 /// The last answers of the log about one poll.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Known {
-    /// The last poll (or that there is none), and when to ask again.
+    /// The last poll (or that there is none), and until when it is fresh.
     answer: Option<(Option<Arc<Poll>>, Instant)>,
     /// The last failure, and when it was.
     failure: Option<(Unavailable, Instant)>,
+    /// The log is being asked; this ends with its answer.
+    asking: Option<watch::Receiver<()>>,
+    /// How often it was overtaken by what somebody knew better. An answer that was asked for before is too old.
+    overtaken: u64,
 }
 
 impl PollCache {
@@ -49,33 +54,61 @@ impl PollCache {
         Self { ballots, polls: RwLock::default() }
     }
 
-    /// The poll as it was at most a second ago; older only while the log does not answer.
+    /// The poll as it was at most two seconds ago; older only while the log does not answer.
     pub(crate) async fn get(&self, id: PollId) -> Result<Option<Arc<Poll>>, Unavailable> {
         let arrived = Instant::now();
         let slot = self.slot(id);
-        if let Ok(answer) = slot.fresh(arrived) {
-            return Ok(answer);
+        let last = slot.lock().answer.clone();
+        let Some((poll, until)) = last else {
+            // Twice, for the first answer may have been overtaken.
+            self.ask(id, &slot).await;
+            if slot.lock().knows_nothing_since(arrived) {
+                self.ask(id, &slot).await;
+            }
+            return slot.answer_since(arrived);
+        };
+        if arrived < until {
+            return Ok(poll);
         }
-        let _asking = slot.asking.lock().await;
-        if let Ok(answer) = slot.fresh(arrived) {
-            return Ok(answer);
+        let asked = self.ask(id, &slot);
+        if arrived < until + YOUNG_FOR {
+            return Ok(poll);
         }
-        if let Some(failure) = slot.failure_since(arrived) {
-            return Err(failure);
+        match timeout(WAIT_WITH_AN_ANSWER, asked).await {
+            Ok(()) => slot.answer_since(arrived),
+            Err(_) => Ok(poll),
         }
-        let answer = self.ballots.poll(id).await;
-        slot.note(answer)
+    }
+
+    /// Has the log asked, unless it is being asked already, and waits for its answer. It is noted even if nobody waits.
+    fn ask(&self, id: PollId, slot: &Arc<Slot>) -> impl Future<Output = ()> + use<> {
+        let mut known = slot.lock();
+        // Whoever panicked while asking has left a channel behind that is closed.
+        let under_way = known.asking.clone().filter(|asking| asking.has_changed().is_ok());
+        let mut answered = under_way.unwrap_or_else(|| {
+            let (asking, answered) = watch::channel(());
+            let (ballots, slot, overtaken) = (self.ballots.clone(), slot.clone(), known.overtaken);
+            tokio::spawn(async move {
+                let answer = ballots.poll(id).await;
+                slot.note(answer, overtaken);
+                drop(asking);
+            });
+            answered
+        });
+        known.asking = Some(answered.clone());
+        // An error: nobody asks any more.
+        async move { while answered.changed().await.is_ok() {} }
     }
 
     /// Notes what the log has just said of a poll, so that this instance shows it at once.
     pub(crate) fn put(&self, poll: Poll) {
         let slot = self.slot(poll.id());
-        slot.lock().answer = Some((Some(Arc::new(poll)), Instant::now() + FRESH_FOR));
+        slot.lock().overtake(Some((Some(Arc::new(poll)), Instant::now() + FRESH_FOR)));
     }
 
     /// Asks the log anew at the next occasion: it has shown that what is kept is too old.
     pub(crate) fn forget(&self, id: PollId) {
-        self.slot(id).lock().answer = None;
+        self.slot(id).lock().overtake(None);
     }
 
     fn slot(&self, id: PollId) -> Arc<Slot> {
@@ -107,37 +140,48 @@ impl Slot {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fresh(&self, now: Instant) -> Result<Option<Arc<Poll>>, Stale> {
-        match &self.lock().answer {
-            Some((poll, until)) if now < *until => Ok(poll.clone()),
-            _ => Err(Stale),
+    /// What the log answered after `arrived`; while it does not, what it answered before.
+    fn answer_since(&self, arrived: Instant) -> Result<Option<Arc<Poll>>, Unavailable> {
+        let known = self.lock();
+        match (&known.answer, &known.failure) {
+            (Some((poll, _)), _) => Ok(poll.clone()),
+            (None, Some((failure, when))) if *when >= arrived => Err(failure.clone()),
+            // Whoever asked panicked.
+            (None, _) => Err(Unavailable::failed("reading a poll", "no answer")),
         }
     }
 
-    /// The failure that someone else met after `arrived`: those who waited meanwhile need not try in turn.
-    fn failure_since(&self, arrived: Instant) -> Option<Unavailable> {
-        let known = self.lock();
-        known.failure.as_ref().filter(|(_, when)| *when >= arrived).map(|(failure, _)| failure.clone())
-    }
-
-    fn note(&self, answer: Result<Option<Poll>, Unavailable>) -> Result<Option<Arc<Poll>>, Unavailable> {
+    fn note(&self, answer: Result<Option<Poll>, Unavailable>, overtaken: u64) {
         let now = Instant::now();
         let mut known = self.lock();
+        if known.overtaken != overtaken {
+            return;
+        }
+        known.asking = None;
         match answer {
             Ok(poll) => {
-                let poll = poll.map(Arc::new);
-                *known = Known { answer: Some((poll.clone(), now + FRESH_FOR)), failure: None };
-                Ok(poll)
+                known.answer = Some((poll.map(Arc::new), now + FRESH_FOR));
+                known.failure = None;
             }
-            Err(failure) => {
-                if let Some((Some(poll), until)) = &mut known.answer {
-                    *until = now + FRESH_FOR;
-                    return Ok(Some(poll.clone()));
+            Err(failure) => match &mut known.answer {
+                Some((Some(_), until)) => *until = now + FRESH_FOR,
+                // That there is no such poll is not worth repeating.
+                _ => {
+                    known.answer = None;
+                    known.failure = Some((failure, now));
                 }
-                known.failure = Some((failure.clone(), now));
-                Err(failure)
-            }
+            },
         }
+    }
+}
+
+impl Known {
+    fn overtake(&mut self, answer: Option<(Option<Arc<Poll>>, Instant)>) {
+        *self = Self { answer, overtaken: self.overtaken + 1, ..Self::default() };
+    }
+
+    fn knows_nothing_since(&self, arrived: Instant) -> bool {
+        self.answer.is_none() && self.failure.as_ref().is_none_or(|(_, when)| *when < arrived)
     }
 }
 
@@ -146,7 +190,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use async_trait::async_trait;
-    use domain::{Access, Ballot, Cast, Change, PollChange, PollSpec};
+    use domain::{Ballot, Cast, Change, PollChange, PollSpec};
 
     use super::*;
 
@@ -155,6 +199,8 @@ mod tests {
     struct Asked {
         times: AtomicUsize,
         down: AtomicBool,
+        hangs: AtomicBool,
+        rewritten: AtomicBool,
     }
 
     #[async_trait]
@@ -162,13 +208,17 @@ mod tests {
         async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
             self.times.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
+            if self.hangs.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             if self.down.load(Ordering::SeqCst) {
                 return Err(Unavailable::Busy);
             }
-            let spec = PollSpec::simple("Tea?", ["Yes", "No"]);
+            let question = if self.rewritten.load(Ordering::SeqCst) { "Coffee?" } else { "Tea?" };
+            let spec = PollSpec::simple(question, ["Yes", "No"]);
             Ok((!id.as_str().starts_with("no-")).then(|| Poll::new(id, spec).unwrap()))
         }
-        async fn cast(&self, _: Ballot, _: Access) -> Result<Cast, Unavailable> {
+        async fn cast(&self, _: Ballot, _: u32) -> Result<Cast, Unavailable> {
             unreachable!("the cache never casts")
         }
         async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
@@ -193,9 +243,9 @@ mod tests {
         (asked.clone(), Arc::new(PollCache::new(asked)))
     }
 
-    /// Makes what is known of `id` older than a second.
-    fn age(cache: &PollCache, id: PollId) {
-        cache.slot(id).lock().answer.as_mut().unwrap().1 = Instant::now();
+    /// Makes what is known of `id` fresh no more, since as long as this.
+    fn age(cache: &PollCache, id: PollId, since: Duration) {
+        cache.slot(id).lock().answer.as_mut().unwrap().1 = Instant::now().checked_sub(since).unwrap();
     }
 
     #[tokio::test]
@@ -209,7 +259,7 @@ mod tests {
             assert_eq!(one.await.unwrap().question(), "Tea?");
         }
         assert_eq!(asked.times.load(Ordering::SeqCst), 1);
-        age(&cache, PollId::MAIN);
+        age(&cache, PollId::MAIN, YOUNG_FOR);
         cache.get(PollId::MAIN).await.unwrap().unwrap();
         assert_eq!(asked.times.load(Ordering::SeqCst), 2);
     }
@@ -219,7 +269,7 @@ mod tests {
         let (asked, cache) = cache();
         cache.get(PollId::MAIN).await.unwrap();
         asked.down.store(true, Ordering::SeqCst);
-        age(&cache, PollId::MAIN);
+        age(&cache, PollId::MAIN, YOUNG_FOR);
         assert!(cache.get(PollId::MAIN).await.unwrap().is_some());
 
         let other = PollId::parse("other").unwrap();
@@ -233,6 +283,47 @@ mod tests {
         assert_eq!(asked.times.load(Ordering::SeqCst), 3);
         asked.down.store(false, Ordering::SeqCst);
         assert!(cache.get(other).await.unwrap().is_some(), "a failure is not kept");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_long_for_a_log_that_hangs_where_something_is_known() {
+        let (asked, cache) = cache();
+        cache.get(PollId::MAIN).await.unwrap();
+        asked.hangs.store(true, Ordering::SeqCst);
+        for older in [Duration::ZERO, YOUNG_FOR] {
+            age(&cache, PollId::MAIN, older);
+            let waited = timeout(Duration::from_secs(60), cache.get(PollId::MAIN)).await;
+            assert!(waited.expect("this log would keep us for ever").unwrap().is_some());
+        }
+        assert_eq!(asked.times.load(Ordering::SeqCst), 2, "and the log is asked once at a time");
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_before_a_change_does_not_overtake_it() {
+        let (_, cache) = cache();
+        let slot = cache.slot(PollId::MAIN);
+        let asked = cache.ask(PollId::MAIN, &slot);
+        let changed = Poll::new(PollId::MAIN, PollSpec::simple("Coffee?", ["Yes", "No"])).unwrap();
+        cache.put(changed);
+        asked.await;
+        assert_eq!(cache.get(PollId::MAIN).await.unwrap().unwrap().question(), "Coffee?");
+        // And where the log has shown that it knows better, whoever waits gets an answer that was asked for since.
+        let early = {
+            let cache = cache.clone();
+            tokio::spawn(async move { cache.get(PollId::parse("other").unwrap()).await })
+        };
+        tokio::task::yield_now().await;
+        cache.forget(PollId::parse("other").unwrap());
+        assert!(early.await.unwrap().unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn an_old_answer_is_not_shown_where_the_log_has_a_new_one() {
+        let (asked, cache) = cache();
+        cache.get(PollId::MAIN).await.unwrap();
+        asked.rewritten.store(true, Ordering::SeqCst);
+        age(&cache, PollId::MAIN, YOUNG_FOR);
+        assert_eq!(cache.get(PollId::MAIN).await.unwrap().unwrap().question(), "Coffee?");
     }
 
     #[tokio::test]

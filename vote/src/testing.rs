@@ -1,7 +1,7 @@
 //! What the unit tests of this crate share.
 
 use async_trait::async_trait;
-use domain::{Access, Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Secret, Unavailable};
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Secret, Unavailable};
 use service::counterpart::Counterpart;
 
 use crate::Config;
@@ -23,7 +23,7 @@ pub(crate) struct NoBallotBox;
 
 #[async_trait]
 impl BallotBox for NoBallotBox {
-    async fn cast(&self, _: Ballot, _: Access) -> Result<Cast, Unavailable> {
+    async fn cast(&self, _: Ballot, _: u32) -> Result<Cast, Unavailable> {
         Err(Unavailable::NotBegun)
     }
     async fn poll(&self, _: PollId) -> Result<Option<Poll>, Unavailable> {

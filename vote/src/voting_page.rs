@@ -58,7 +58,7 @@ pub(crate) async fn show(
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let asked = || Asked::of(&parts.uri, &parts.headers);
-    let Posted { chosen, code, poll } = match read(&app, &path, &parts.headers, body).await {
+    let Posted { chosen, code, revision, poll } = match read(&app, &path, &parts.headers, body).await {
         Ok(read) => read,
         Err(refusal) => {
             metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
@@ -68,7 +68,8 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     let mut browser = Browser::of(&parts.headers, &app.cookies);
     let outcome = match &chosen {
         Ok(choices) => {
-            let attempt = Attempt { choices: *choices, code: code.as_deref(), from: app.client(&parts) };
+            let (choices, code) = (*choices, code.as_deref());
+            let attempt = Attempt { choices, revision, code, from: app.client(&parts) };
             booth::cast(&app, &poll, &mut browser, attempt).await
         }
         Err(refusal) => {
@@ -103,6 +104,7 @@ async fn poll_to_show(app: &App, poll: &Arc<Poll>, refusal: &Refusal) -> Arc<Pol
 struct Posted {
     chosen: Result<Choices, Refusal>,
     code: Option<String>,
+    revision: Option<u32>,
     poll: Arc<Poll>,
 }
 
@@ -112,7 +114,7 @@ async fn read(app: &App, path: &PollPath, headers: &HeaderMap, body: axum::body:
     let form = body::form(headers, body, body::MAX_BALLOT_BYTES).await?;
     let ballot = form::ballot(&form)?;
     let (chosen, code) = (ballot.choices.map_err(Refusal::Choices), ballot.code.map(Cow::into_owned));
-    Ok(Posted { chosen, code, poll: find(app, path).await? })
+    Ok(Posted { chosen, code, revision: ballot.revision, poll: find(app, path).await? })
 }
 
 /// The code in an address, if there is one; perhaps empty.
@@ -146,10 +148,10 @@ struct View<'a> {
     headers: &'a HeaderMap,
     /// The voting code as it stands in the address or was typed.
     code: Option<&'a str>,
-}
-
     /// Whether this is the answer to a ballot from a browser that keeps no cookies.
     voted: bool,
+}
+
 impl View<'_> {
     /// The page in its present state; after a refused attempt it says why, and offers the same choices again.
     fn page(&self, refusal: Option<&Refusal>, attempted: Option<Choices>) -> Response {
@@ -170,6 +172,7 @@ impl View<'_> {
             // Where a code is typed, Enter must not vote for the first option.
             buttons => self.poll.options().len() == 2 && self.poll.max_choices() == 1 && !self.by_code(),
             action => &self.asked.path,
+            revision => self.poll.revision(),
             state => state_word(state),
             by_code => self.by_code(),
             code => self.code_to_show(),
@@ -177,10 +180,10 @@ impl View<'_> {
             can_vote => state == PollState::Open && !settled,
             changes => self.poll.changes(),
             recorded => recorded.is_some(),
+            voted => self.voted,
             recorded_known => recorded.is_some_and(|ballot| ballot.choices.is_some()),
             reset => recorded.is_none() && self.browser.voted_before_reset(self.poll),
             refused => refusal.map(|refusal| refusal.text(self.asked.language)),
-            voted => self.voted,
             try_again => matches!(refusal, Some(Refusal::Unavailable(_))),
             hidden => self.poll.is_hidden(),
             result_url => result.as_ref().map(|origin| self.result_url(origin)),

@@ -8,8 +8,8 @@ use std::{
 };
 
 use domain::{
-    Access, Ballot, BallotBox, Cast, Change, Choices, Figures, Inclusion, Log, Partition, Partitions, Poll, PollChange,
-    PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
+    Ballot, BallotBox, Cast, Change, Choices, FIRST_REVISION, Figures, Inclusion, Log, Partition, Partitions, Poll,
+    PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisBallotBox, RedisLog, RedisUrl};
@@ -91,7 +91,7 @@ impl Installation {
     async fn vote_as(&mut self, voter: u128, option: &str) -> Option<Position> {
         let voter = VoterId::from_bytes(voter.to_be_bytes());
         let choices = Choices::parse([option]).unwrap();
-        let cast = self.ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }, Access::Anyone).await;
+        let cast = self.ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }, FIRST_REVISION).await;
         let Ok(Cast::Recorded(position)) = cast else { return None };
         self.acknowledged.retain(|(known, _)| *known != voter);
         self.acknowledged.push((voter, position));
@@ -107,7 +107,7 @@ impl Installation {
             let voter = VoterId::from_bytes(self.voters.to_be_bytes());
             let ballot_box = self.ballot_box.clone();
             casts.spawn(async move {
-                (voter, ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }, Access::Anyone).await)
+                (voter, ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }, FIRST_REVISION).await)
             });
         }
         for (voter, cast) in casts.join_all().await {
@@ -190,7 +190,7 @@ async fn two_workers_share_the_partitions_and_one_takes_over_all_of_them() {
     at.vote_many(20, "a").await;
     for &poll in &polls {
         let ballot = Ballot { poll, voter: VoterId::from_bytes([7; 16]), choices: Choices::parse(["b"]).unwrap() };
-        assert!(matches!(at.ballot_box.cast(ballot, Access::Anyone).await, Ok(Cast::Recorded(_))));
+        assert!(matches!(at.ballot_box.cast(ballot, FIRST_REVISION).await, Ok(Cast::Recorded(_))));
     }
     at.shows([20, 0]).await;
     until_true("each poll has its vote", || async {

@@ -22,8 +22,8 @@ pub use count::{Batch, Changes, CountedBallot, KnownPoll, PollUpdate, Previous, 
 pub use event::{Ballot, Entry, Event, Undecodable};
 pub use partition::{Partition, Partitions, PartitionsError};
 pub use poll::{
-    Access, ChangeRefused, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange, PollError, PollSpec, PollState,
-    Visibility,
+    Access, ChangeRefused, FIRST_REVISION, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange, PollError, PollSpec,
+    PollState, Visibility,
 };
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{

@@ -9,6 +9,9 @@ pub const MAX_QUESTION_CHARS: usize = 500;
 /// The longest text of an option, in characters.
 pub const MAX_OPTION_CHARS: usize = 200;
 
+/// The revision of a poll that was never rewritten.
+pub const FIRST_REVISION: u32 = 1;
+
 /// Whether ballots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -72,6 +75,13 @@ pub struct PollSpec {
 fn one() -> u8 {
     1
 }
+fn first_revision() -> u32 {
+    FIRST_REVISION
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_first_revision(revision: &u32) -> bool {
+    *revision == FIRST_REVISION
+}
 fn yes() -> bool {
     true
 }
@@ -109,6 +119,7 @@ impl PollSpec {
 pub struct Poll {
     id: PollId,
     round: u32,
+    revision: u32,
     spec: PollSpec,
 }
 
@@ -119,6 +130,9 @@ struct Record {
     state: PollState,
     changes: bool,
     round: u32,
+    /// Not written for the first, as it always was.
+    #[serde(default = "first_revision", skip_serializing_if = "is_first_revision")]
+    revision: u32,
     question: String,
     options: Vec<String>,
     max_choices: u8,
@@ -200,7 +214,7 @@ pub enum ChangeRefused {
 impl Poll {
     /// A poll in its first round, if `spec` keeps to the limits. Outer white space is trimmed.
     pub fn new(id: PollId, spec: PollSpec) -> Result<Self, PollError> {
-        Ok(Self { id, round: 1, spec: checked(spec)? })
+        Ok(Self { id, round: 1, revision: FIRST_REVISION, spec: checked(spec)? })
     }
 
     /// Its id.
@@ -251,6 +265,11 @@ impl Poll {
     pub fn round(&self) -> u32 {
         self.round
     }
+    /// Which revision this is, from [`FIRST_REVISION`]; a rewrite makes the next. Two polls of one id and revision ask
+    /// the same question with the same options and rules.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
 
     /// The round to count for a poll that a ledger takes in behind a gap, of which only the present round is known.
     ///
@@ -295,6 +314,7 @@ impl Poll {
             PollChange::Rewrite(spec) => {
                 let PollSpec { state, results, listed, .. } = self.spec;
                 next.spec = checked(PollSpec { state, results, listed, ..(**spec).clone() })?;
+                next.revision = self.revision.saturating_add(u32::from(next.spec != self.spec));
             }
         }
         Ok(next)
@@ -348,18 +368,19 @@ fn trim(text: &mut String) {
 }
 
 impl From<Poll> for Record {
-    fn from(Poll { id, round, spec }: Poll) -> Self {
+    fn from(Poll { id, round, revision, spec }: Poll) -> Self {
         let PollSpec { question, options, max_choices, state, results, changes, access, listed } = spec;
-        Self { id, state, changes, round, question, options, max_choices, results, access, listed }
+        Self { id, state, changes, round, revision, question, options, max_choices, results, access, listed }
     }
 }
 
 impl TryFrom<Record> for Poll {
     type Error = PollError;
     fn try_from(record: Record) -> Result<Self, PollError> {
-        let Record { id, state, changes, round, question, options, max_choices, results, access, listed } = record;
+        let Record { id, state, changes, round, revision, question, options, max_choices, results, access, listed } =
+            record;
         let spec = PollSpec { question, options, max_choices, state, results, changes, access, listed };
-        Ok(Self { id, round, spec: checked(spec)? })
+        Ok(Self { id, round, revision, spec: checked(spec)? })
     }
 }
 

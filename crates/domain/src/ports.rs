@@ -14,8 +14,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Access, Audit, Ballot, ChangeRefused, Choices, Entry, Partition, Poll, PollChange, PollId, PollState, Position,
-    Receipt, Tally, VoterId,
+    Audit, Ballot, ChangeRefused, Choices, Entry, Partition, Poll, PollChange, PollId, PollState, Position, Receipt,
+    Tally, VoterId,
 };
 
 /// The thing below did not answer as it should. Whether what was asked of it happened is **not known**.
@@ -68,8 +68,8 @@ pub enum Cast {
     NotOpen(PollState),
     /// There is no such poll.
     UnknownPoll,
-    /// The choices or the voter's way in don't fit the poll, which was rewritten since the caller looked at it.
-    Unfit,
+    /// The poll was rewritten since the caller looked at it, and may ask something else by now.
+    Rewritten,
 }
 
 /// The log's answer to a change of a poll.
@@ -92,9 +92,9 @@ pub enum Change {
 pub trait BallotBox: Send + Sync {
     /// Casts one ballot. Whether the poll is open is decided in the same atomic step that appends.
     ///
-    /// The choices are checked against the poll in that step too ([`Poll::check`]), and so is `access`: by which of
-    /// the poll's ways in the caller told who the voter is. What the caller saw of the poll may be older than the log.
-    async fn cast(&self, ballot: Ballot, access: Access) -> Result<Cast, Unavailable>;
+    /// So is whether the poll is still of this `revision`: the one that its voter was shown, by whose rules the caller
+    /// has checked the choices ([`Poll::check`]) and told who the voter is.
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable>;
 
     /// The poll as it is now.
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable>;

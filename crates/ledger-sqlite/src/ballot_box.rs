@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Access, Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Unavailable};
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Unavailable};
 
 use crate::{SqliteLedger, store, writer::Request};
 
@@ -12,8 +12,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 #[async_trait]
 impl BallotBox for SqliteLedger {
-    async fn cast(&self, ballot: Ballot, access: Access) -> Result<Cast, Unavailable> {
-        self.writer.ask("casting a ballot", ANSWER_WITHIN, |to| Request::Cast(ballot, access, to)).await
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable> {
+        self.writer.ask("casting a ballot", ANSWER_WITHIN, |to| Request::Cast(ballot, revision, to)).await
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, hash_map};
 
-use domain::{Access, Ballot, Cast, Change, Entry, Event, Partition, Poll, PollChange, PollId, Position, VoterId};
+use domain::{Ballot, Cast, Change, Entry, Event, Partition, Poll, PollChange, PollId, Position, VoterId};
 use rusqlite::Connection;
 
 use crate::{
@@ -47,14 +47,14 @@ impl<'a> Sitting<'a> {
     }
 
     /// Takes a ballot, or says why not.
-    pub(crate) fn cast(&mut self, ballot: Ballot, access: Access) -> Result<Cast, StoreError> {
+    pub(crate) fn cast(&mut self, ballot: Ballot, revision: u32) -> Result<Cast, StoreError> {
         let Some(standing) = self.standing(ballot.poll)? else { return Ok(Cast::UnknownPoll) };
         if !standing.poll.is_open() {
             return Ok(Cast::NotOpen(standing.poll.state()));
         }
-        // The caller checked this against a poll that may have been rewritten since.
-        if standing.poll.access() != access || standing.poll.check(ballot.choices).is_err() {
-            return Ok(Cast::Unfit);
+        // What the voter chose was checked against a poll that may have been rewritten since.
+        if standing.poll.revision() != revision {
+            return Ok(Cast::Rewritten);
         }
         let once = !standing.poll.changes();
         if once && let Some(position) = self.already_cast(&ballot)? {

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Access, Ballot, Cast, Change, Poll, PollChange, PollId, Unavailable};
+use domain::{Ballot, Cast, Change, Poll, PollChange, PollId, Unavailable};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -30,7 +30,7 @@ const MAX_GROUP: usize = 1_000;
 
 /// Something asked of the log; its answer is sent after the commit.
 pub(crate) enum Request {
-    Cast(Ballot, Access, oneshot::Sender<Cast>),
+    Cast(Ballot, u32, oneshot::Sender<Cast>),
     Create(Box<Poll>, oneshot::Sender<Change>),
     Change(PollId, PollChange, oneshot::Sender<Change>),
 }
@@ -198,7 +198,7 @@ impl Desk {
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             answers.push(match request {
-                Request::Cast(ballot, access, to) => Answer::Cast(sitting.cast(ballot, access)?, to),
+                Request::Cast(ballot, revision, to) => Answer::Cast(sitting.cast(ballot, revision)?, to),
                 Request::Create(poll, to) => Answer::Change(sitting.create(*poll)?, to),
                 Request::Change(id, change, to) => Answer::Change(sitting.change(id, &change)?, to),
             });

@@ -10,7 +10,7 @@ use std::{
 };
 
 use domain::{
-    Access, Ballot, BallotBox, Cast, Choices, Movement, Poll, PollId, PollSpec, Position, Scoreboard, VoterId,
+    Ballot, BallotBox, Cast, Choices, FIRST_REVISION, Movement, Poll, PollId, PollSpec, Position, Scoreboard, VoterId,
 };
 use rusqlite::Connection;
 use scrutin_ledger_sqlite::{OpenError, SqliteLedger, SqliteScoreboard};
@@ -23,7 +23,7 @@ async fn create_main(ledger: &SqliteLedger) {
 async fn cast(ledger: &SqliteLedger, voter: u8) -> Position {
     let ballot =
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([voter; 16]), choices: Choices::parse(["a"]).unwrap() };
-    match ledger.cast(ballot, Access::Anyone).await.unwrap() {
+    match ledger.cast(ballot, FIRST_REVISION).await.unwrap() {
         Cast::Recorded(position) => position,
         other => panic!("not recorded: {other:?}"),
     }
@@ -69,7 +69,7 @@ async fn a_clock_beyond_the_last_position_loses_nothing() {
     conn.execute("UPDATE log SET position = ?1", [i64::MAX]).unwrap();
     let ballot =
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([2; 16]), choices: Choices::parse(["a"]).unwrap() };
-    assert!(ledger.cast(ballot, Access::Anyone).await.is_err(), "acknowledged without a position");
+    assert!(ledger.cast(ballot, FIRST_REVISION).await.is_err(), "acknowledged without a position");
     assert_eq!(votes(&*ledger).await, vec![1, 0]);
 }
 
@@ -82,7 +82,7 @@ async fn closing_leaves_one_file_that_holds_everything() {
     cast(&ledger, 1).await;
     let unanswered = ledger.cast(
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([2; 16]), choices: Choices::parse(["b"]).unwrap() },
-        Access::Anyone,
+        FIRST_REVISION,
     );
     // Asked once and then dropped: the request is queued, and closing still finishes it.
     assert!(futures_once(unanswered).await);

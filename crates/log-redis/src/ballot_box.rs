@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Access, Ballot, BallotBox, Cast, Change, Partitions, Poll, PollChange, PollId, Unavailable};
+use domain::{Ballot, BallotBox, Cast, Change, Partitions, Poll, PollChange, PollId, Unavailable};
 use redis::Value;
 
 use crate::{
     RedisUrl,
-    casting::Casting,
+    casting::{self, Casting},
     keys::Keys,
     link::{Deadline, Link},
     scripts::{self, PUT_POLL, READ_ALL, READ_POLL, unexpected, word},
@@ -25,7 +25,8 @@ const CHANGE_ATTEMPTS: usize = 16;
 /// Every call answers within 2 s. `Ok` is said of what is on Redis' disk (which must run with `appendonly yes`
 /// and `appendfsync always`), and of nothing else.
 pub struct RedisBallotBox {
-    link: Arc<Link>,
+    /// For all but casting.
+    link: Link,
     partitions: Partitions,
     /// By number of the partition.
     rooms: Vec<Room>,
@@ -48,13 +49,14 @@ impl RedisBallotBox {
     /// A ballot box on this Redis, which need not be there yet: it is connected when needed, and again
     /// whenever it was lost. Must be called within a Tokio runtime.
     pub fn new(url: &RedisUrl, partitions: Partitions) -> Arc<Self> {
-        let link = Arc::new(Link::new(url));
         let room = |partition| {
             let keys = Arc::new(Keys::new(partition));
-            Room { casting: Casting::start(Arc::clone(&link), Arc::clone(&keys)), keys }
+            let (casting, sending) = Casting::new(Arc::clone(&keys));
+            (Room { casting, keys }, sending)
         };
-        let rooms = partitions.all().map(room).collect();
-        Arc::new(Self { link, partitions, rooms })
+        let (rooms, sendings) = partitions.all().map(room).unzip();
+        casting::send_all(Link::new(url), sendings).expect("the system has a thread for the log");
+        Arc::new(Self { link: Link::new(url), partitions, rooms })
     }
 
     fn room(&self, poll: PollId) -> &Room {
@@ -109,8 +111,8 @@ impl RedisBallotBox {
 
 #[async_trait]
 impl BallotBox for RedisBallotBox {
-    async fn cast(&self, ballot: Ballot, access: Access) -> Result<Cast, Unavailable> {
-        self.room(ballot.poll).casting.cast(ballot, access).await
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable> {
+        self.room(ballot.poll).casting.cast(ballot, revision).await
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {

@@ -1,23 +1,24 @@
 //! The way of a ballot into one partition: many requests' ballots in one call of a script.
 //!
-//! Ballots wait in a bounded queue. Whenever one of a few calls is free it takes all that wait, so calls grow with
-//! the load and nothing ever waits for company: alone, a ballot is sent at once; in a rush, hundreds share one
-//! round trip and one write to Redis' disk. One poll's ballots in one take share a script call, and the
-//! calls of several polls go out together.
+//! Ballots wait in a bounded queue. When a call is answered the next takes all that wait, so calls grow with the load
+//! and nothing ever waits for company: alone, a ballot is sent at once; in a rush, hundreds share one round trip
+//! and one write to Redis' disk. One poll's ballots in one take share a script call, and the calls of several
+//! polls go out together.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, io, mem, sync::Arc, thread, time::Duration};
 
-use domain::{Access, Ballot, Cast, PollId, PollState, Unavailable};
+use domain::{Ballot, Cast, PollId, PollState, Unavailable};
 use redis::Value;
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{mpsc, oneshot},
+    task::JoinSet,
     time::Instant,
 };
 use tracing::Instrument;
 
 use crate::{
     keys::Keys,
-    link::{ANSWER_TIMEOUT, Deadline, Link},
+    link::{Deadline, Link},
     scripts::{self, CAST, Call, unexpected},
     wire,
 };
@@ -26,13 +27,8 @@ use crate::{
 pub(crate) const QUEUE_BALLOTS: usize = 16_384;
 /// Ballots that are sent together at most. It bounds how long one script call keeps Redis from others (about 2 ms).
 const MAX_BALLOTS_SENT: usize = 512;
-/// Takes of one partition that may be under way. More than one, so that the next is on its way while Redis
-/// writes the last to disk; few, so that takes grow under load.
-const SENT_AT_ONCE: usize = 3;
-/// How long a caller waits, queue included. When it is over the caller is told that the outcome is not known,
-/// and from then on Redis does not cast the ballot any more, however late the call reaches it.
-const CAST_TIMEOUT: Duration = ANSWER_TIMEOUT;
-/// How long a ballot may wait to be sent. What is left of [`CAST_TIMEOUT`] is for Redis.
+/// How long a ballot may wait to be sent. What is left of [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT) is for Redis; when that is over the caller
+/// is told that the outcome is not known, and Redis does not cast the ballot any more, however late the call reaches it.
 const LONGEST_QUEUEING: Duration = Duration::from_millis(1_200);
 
 const WHAT: &str = "casting a ballot";
@@ -41,55 +37,74 @@ type Answer = Result<Cast, Unavailable>;
 
 struct Waiting {
     ballot: Ballot,
-    access: Access,
+    revision: u32,
     since: Instant,
     answer: oneshot::Sender<Answer>,
 }
 
-/// Where the ballots of one partition wait. Its task ends when this is dropped and the last ballot is answered.
+/// Where the ballots of one partition wait. Who sends them ends when this is dropped and the last ballot is answered.
 pub(crate) struct Casting {
     queue: mpsc::Sender<Waiting>,
 }
 
+/// The other end of a [`Casting`]: it sends what waits there.
+pub(crate) struct Sending {
+    queue: mpsc::Receiver<Waiting>,
+    keys: Arc<Keys>,
+}
+
 impl Casting {
-    /// Starts the task that sends the ballots. Must be called within a Tokio runtime.
-    pub(crate) fn start(link: Arc<Link>, keys: Arc<Keys>) -> Self {
+    /// A queue for one partition, and its other end, which is for [`send_all`].
+    pub(crate) fn new(keys: Arc<Keys>) -> (Self, Sending) {
         let (queue, waiting) = mpsc::channel(QUEUE_BALLOTS);
-        tokio::spawn(send_as_they_come(waiting, link, keys));
-        Self { queue }
+        (Self { queue }, Sending { queue: waiting, keys })
     }
 
-    /// Casts a ballot. If the caller gives up while it waits, the ballot is not sent any more; once it was
-    /// sent, whether it was cast is not known.
-    pub(crate) async fn cast(&self, ballot: Ballot, access: Access) -> Answer {
+    /// Casts a ballot of a voter who was shown this revision of its poll. If the caller gives up while it waits, the
+    /// ballot is not sent any more; once it was sent, whether it was cast is not known.
+    ///
+    /// Answers within [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT), queue included: no ballot waits longer than [`LONGEST_QUEUEING`] for its
+    /// call, but for calls that all end within that time themselves.
+    pub(crate) async fn cast(&self, ballot: Ballot, revision: u32) -> Answer {
         let (answer, answered) = oneshot::channel();
-        let since = Instant::now();
-        self.queue.try_send(Waiting { ballot, access, since, answer }).map_err(|_| Unavailable::Busy)?;
-        match tokio::time::timeout_at(since + CAST_TIMEOUT, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Unavailable::failed(WHAT, "the call was abandoned")),
-            Err(_) => Err(Unavailable::Timeout { what: WHAT, after: CAST_TIMEOUT }),
-        }
+        let waiting = Waiting { ballot, revision, since: Instant::now(), answer };
+        self.queue.try_send(waiting).map_err(|_| Unavailable::Busy)?;
+        answered.await.unwrap_or_else(|_| Err(Unavailable::failed(WHAT, "the call was abandoned")))
     }
 }
 
-async fn send_as_they_come(mut queue: mpsc::Receiver<Waiting>, link: Arc<Link>, keys: Arc<Keys>) {
-    let free = Arc::new(Semaphore::new(SENT_AT_ONCE));
-    loop {
-        let sending = Arc::clone(&free).acquire_owned().await.expect("the semaphore is never closed");
-        let mut taken = Vec::new();
-        if queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await == 0 {
-            return;
-        }
-        let taken = still_in_time(taken);
-        let (link, keys) = (Arc::clone(&link), Arc::clone(&keys));
+/// Sends the ballots of all partitions, until all queues are closed and the last ballot is answered.
+///
+/// On a thread of its own: among the tasks that serve requests, Redis' answer would wait until they have had their
+/// turn, and every ballot behind it as well.
+pub(crate) fn send_all(link: Link, sendings: Vec<Sending>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let link = Arc::new(link);
+    thread::Builder::new().name("log-casting".into()).spawn(move || {
+        runtime.block_on(async move {
+            let mut all = JoinSet::new();
+            for sending in sendings {
+                all.spawn(send_as_they_come(sending, Arc::clone(&link)));
+            }
+            // A panic was reported when it happened, and those who waited hear that their call was abandoned.
+            while all.join_next().await.is_some() {}
+        });
+    })?;
+    Ok(())
+}
+
+async fn send_as_they_come(Sending { mut queue, keys }: Sending, link: Arc<Link>) {
+    let mut taken = Vec::new();
+    while queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await > 0 {
         // For traces (`service::traces`); nobody listens otherwise.
         let span = tracing::trace_span!(target: "scrutin::trace", "log.cast", ballots = taken.len());
-        let sent = async move {
-            send(&link, &keys, taken).await;
-            drop(sending);
-        };
-        tokio::spawn(sent.instrument(span));
+        let (link, keys) = (Arc::clone(&link), Arc::clone(&keys));
+        let taken = mem::replace(&mut taken, Vec::with_capacity(MAX_BALLOTS_SENT));
+        // A task of its own, so that a panic takes one call with it and not all that come after.
+        let sent = tokio::spawn(async move { send(&link, &keys, still_in_time(taken)).await }.instrument(span));
+        if sent.await.is_err() {
+            tracing::error!("sending ballots panicked; those in that call were told that the outcome is not known");
+        }
     }
 }
 
@@ -109,9 +124,23 @@ async fn send(link: &Link, keys: &Keys, taken: Vec<Waiting>) {
     let Some(first) = taken.iter().map(|waiting| waiting.since).min() else { return };
     #[expect(clippy::cast_precision_loss, reason = "at most MAX_BALLOTS_SENT")]
     metrics::histogram!("scrutin_log_ballots_per_call").record(taken.len() as f64);
-    let groups = by_kind(taken);
     // The first to give up decides for all: nobody's ballot is cast after they were told that nothing is known.
     let deadline = Deadline::since(first);
+    let too_late = send_within(link, keys, deadline, by_kind(taken)).await;
+    // Redis found the call too late, and we don't: its clock was set forward since we last knew of it. It cast
+    // nothing, and we know its clock now.
+    let again = if deadline.is_over() { too_late } else { send_within(link, keys, deadline, too_late).await };
+    for (_, ballots) in again {
+        tell(ballots, Err(Unavailable::failed(WHAT, "Redis was too slow; the ballot was not cast")));
+    }
+}
+
+/// Sends the ballots and answers them, but for those whose calls came too late: these are given back, and not cast.
+async fn send_within(link: &Link, keys: &Keys, deadline: Deadline, groups: Vec<Group>) -> Vec<Group> {
+    if groups.is_empty() {
+        return groups;
+    }
+    let sent = Instant::now();
     let outcome = match link.clock_at(WHAT, deadline).await {
         Ok(last) => {
             let calls = groups.iter().map(|(kind, ballots)| call(keys, *kind, last, ballots)).collect();
@@ -119,26 +148,53 @@ async fn send(link: &Link, keys: &Keys, taken: Vec<Waiting>) {
         }
         Err(error) => Err(error),
     };
-    match outcome {
-        Ok(answers) => {
-            for ((_, ballots), answer) in groups.into_iter().zip(answers) {
-                let casts = answer.and_then(|answer| read(answer, ballots.len()));
-                tell(ballots, casts);
+    let answers = match outcome {
+        Ok(answers) => answers,
+        Err(error) => {
+            for (_, ballots) in groups {
+                tell(ballots, Err(error.clone()));
             }
+            return Vec::new();
         }
-        Err(error) => groups.into_iter().for_each(|(_, ballots)| tell(ballots, Err(error.clone()))),
+    };
+    let mut too_late = Vec::new();
+    let mut clock = None;
+    for ((kind, ballots), answer) in groups.into_iter().zip(answers) {
+        match answer.and_then(|answer| read(&answer, ballots.len())) {
+            Ok((now, Some(casts))) => {
+                clock = Some(now);
+                tell(ballots, Ok(casts));
+            }
+            Ok((now, None)) => {
+                clock = Some(now);
+                too_late.push((kind, ballots));
+            }
+            Err(error) => tell(ballots, Err(error)),
+        }
     }
+    if let Some(now) = clock {
+        link.saw_clock(now, sent).await;
+    }
+    too_late
 }
 
-/// What the ballots of one call have in common: the poll, and what its voters took its access to be.
-type Kind = (PollId, Access);
+/// What the ballots of one call have in common: the poll, and which revision of it their voters were shown.
+type Kind = (PollId, u32);
+
+type Group = (Kind, Vec<Waiting>);
 
 /// The ballots of each kind, in the order in which they came.
-fn by_kind(taken: Vec<Waiting>) -> Vec<(Kind, Vec<Waiting>)> {
-    let mut groups: Vec<(Kind, Vec<Waiting>)> = Vec::new();
+fn by_kind(taken: Vec<Waiting>) -> Vec<Group> {
+    let kind = |waiting: &Waiting| (waiting.ballot.poll, waiting.revision);
+    let Some(first) = taken.first().map(kind) else { return Vec::new() };
+    // In a rush it is nearly always one poll that everybody votes in.
+    if taken.iter().all(|waiting| kind(waiting) == first) {
+        return vec![(first, taken)];
+    }
+    let mut groups: Vec<Group> = Vec::new();
     let mut index = HashMap::new();
     for waiting in taken {
-        let kind = (waiting.ballot.poll, waiting.access);
+        let kind = kind(&waiting);
         let group = *index.entry(kind).or_insert_with(|| {
             groups.push((kind, Vec::new()));
             groups.len() - 1
@@ -148,42 +204,49 @@ fn by_kind(taken: Vec<Waiting>) -> Vec<(Kind, Vec<Waiting>)> {
     groups
 }
 
-fn call(keys: &Keys, (poll, access): Kind, last_millis: u64, ballots: &[Waiting]) -> Call {
-    let call = CAST
+fn call(keys: &Keys, (poll, revision): Kind, last_millis: u64, ballots: &[Waiting]) -> Call {
+    let mut call = CAST
         .call(&[&keys.id, &keys.polls, &keys.log, &keys.accepted, &keys.voters(poll)])
         .arg(poll.as_str())
         .arg(wire::BALLOT_FIELD)
         .arg(wire::VOTER_BYTES)
         .arg(last_millis)
-        .arg(wire::access_word(access));
-    ballots.iter().fold(call, |call, waiting| call.arg(wire::encode_ballot(&waiting.ballot)))
+        .arg(revision);
+    let mut value = Vec::new();
+    for waiting in ballots {
+        value.clear();
+        wire::encode_ballot(&waiting.ballot, &mut value);
+        call = call.arg(value.as_slice());
+    }
+    call
 }
 
-/// Reads the script's answer: what became of each of `count` ballots.
-fn read(answer: Value, count: usize) -> Result<Vec<Cast>, Unavailable> {
+/// Reads the script's answer: what Redis' clock shows, and what became of each of `count` ballots; `None` if the call
+/// came too late.
+fn read(answer: &Value, count: usize) -> Result<(u64, Option<Vec<Cast>>), Unavailable> {
     let Value::Array(parts) = answer else { return Err(unexpected(WHAT)) };
-    let one_for_all = |cast| Ok(vec![cast; count]);
-    match parts.as_slice() {
-        [Value::BulkString(word)] => match word.as_slice() {
-            b"too late" => Err(Unavailable::failed(WHAT, "Redis was too slow; the ballot was not cast")),
-            b"not begun" => Err(Unavailable::NotBegun),
-            b"unknown poll" => one_for_all(Cast::UnknownPoll),
-            b"waiting" => one_for_all(Cast::NotOpen(PollState::Waiting)),
-            b"closed" => one_for_all(Cast::NotOpen(PollState::Closed)),
-            b"rewritten" => one_for_all(Cast::Unfit),
-            _ => Err(unexpected(WHAT)),
-        },
-        [Value::BulkString(_), Value::BulkString(places)] => {
+    let [Value::BulkString(word), Value::Int(now), places @ ..] = parts.as_slice() else {
+        return Err(unexpected(WHAT));
+    };
+    let one_for_all = |cast| Some(vec![cast; count]);
+    let casts = match (word.as_slice(), places) {
+        (b"too late", []) => None,
+        (b"not begun", []) => return Err(Unavailable::NotBegun),
+        (b"unknown poll", []) => one_for_all(Cast::UnknownPoll),
+        (b"waiting", []) => one_for_all(Cast::NotOpen(PollState::Waiting)),
+        (b"closed", []) => one_for_all(Cast::NotOpen(PollState::Closed)),
+        (b"rewritten", []) => one_for_all(Cast::Rewritten),
+        (b"cast", [Value::BulkString(places)]) => {
             let casts: Option<Vec<Cast>> = places.split(|&byte| byte == b' ').map(read_place).collect();
-            casts.filter(|casts| casts.len() == count).ok_or_else(|| unexpected(WHAT))
+            Some(casts.filter(|casts| casts.len() == count).ok_or_else(|| unexpected(WHAT))?)
         }
-        _ => Err(unexpected(WHAT)),
-    }
+        _ => return Err(unexpected(WHAT)),
+    };
+    Ok((u64::try_from(*now).map_err(|_| unexpected(WHAT))?, casts))
 }
 
 fn read_place(place: &[u8]) -> Option<Cast> {
     match place {
-        b"!" => Some(Cast::Unfit),
         [b'=', id @ ..] => wire::decode_position(id).map(Cast::AlreadyCast),
         id => wire::decode_position(id).map(Cast::Recorded),
     }
@@ -198,3 +261,6 @@ fn tell(ballots: Vec<Waiting>, casts: Result<Vec<Cast>, Unavailable>) {
         Err(error) => ballots.into_iter().for_each(|waiting| drop(waiting.answer.send(Err(error.clone())))),
     }
 }
+
+#[cfg(test)]
+mod tests;

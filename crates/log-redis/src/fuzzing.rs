@@ -11,7 +11,11 @@ pub fn entry(id: &[u8], fields: &[&[u8]]) {
     let entry = Value::Array(vec![Value::BulkString(id.to_vec()), Value::Array(fields)]);
     let Ok(entry) = wire::decode_entry(entry) else { return };
     let (name, value) = match &entry.event {
-        Ok(Event::Ballot(ballot)) => (wire::BALLOT_FIELD, wire::encode_ballot(ballot)),
+        Ok(Event::Ballot(ballot)) => {
+            let mut value = Vec::new();
+            wire::encode_ballot(ballot, &mut value);
+            (wire::BALLOT_FIELD, value)
+        }
         Ok(Event::Poll(poll)) => (wire::POLL_FIELD, wire::encode_poll(poll).into_bytes()),
         Err(undecodable) => {
             assert!(undecodable.entry.chars().count() <= 501, "what is set aside is bounded");

@@ -57,6 +57,11 @@ impl Deadline {
         Self::within(ANSWER_TIMEOUT)
     }
 
+    /// Whether it has passed.
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.at
+    }
+
     /// The usual one for somebody who has waited since `begun` already.
     pub(crate) fn since(begun: Instant) -> Self {
         Self { at: begun + ANSWER_TIMEOUT, within: ANSWER_TIMEOUT }
@@ -83,9 +88,24 @@ struct Connection {
     redis: MultiplexedConnection,
     /// Set by the driver when the socket closes, and by us when we give the connection up.
     lost: Arc<AtomicBool>,
-    /// Redis' clock, in milliseconds since 1970, as it was at the latest at `clock_read`.
-    clock: u64,
-    clock_read: Instant,
+    clock: Clock,
+}
+
+/// Redis' clock, as far as it is known.
+#[derive(Clone, Copy)]
+struct Clock {
+    /// Milliseconds since 1970 …
+    millis: u64,
+    /// … which it showed at this moment or a little earlier.
+    at: Instant,
+}
+
+impl Clock {
+    /// What it will show then: no more than it will, if it was not set back meanwhile.
+    fn at(self, then: Instant) -> u64 {
+        let ahead = then.saturating_duration_since(self.at);
+        self.millis.saturating_add(u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX))
+    }
 }
 
 impl Link {
@@ -127,13 +147,37 @@ impl Link {
         }
     }
 
-    /// What Redis' clock will show at the deadline, in milliseconds since 1970: never more than it will, and less by
-    /// no more than a round trip took when the connection was made.
+    /// What Redis' clock will show at the deadline, in milliseconds since 1970: no more than it will, unless it was set
+    /// back since it was last seen, and less by no more than a round trip took.
     pub(crate) async fn clock_at(&self, what: &'static str, deadline: Deadline) -> Result<u64, Unavailable> {
         let timed_out = |_| Unavailable::Timeout { what, after: deadline.within };
         let connection = timeout_at(deadline.at, self.connection(what)).await.map_err(timed_out)??;
-        let ahead = deadline.at.saturating_duration_since(connection.clock_read);
-        Ok(connection.clock.saturating_add(u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX)))
+        Ok(connection.clock.at(deadline.at))
+    }
+
+    /// Notes what Redis' clock showed (`millis`) some time between `sent` and now.
+    ///
+    /// Our clock and its own run apart: by a little all the time, and by a lot when one is set or its machine was
+    /// suspended.
+    pub(crate) async fn saw_clock(&self, millis: u64, sent: Instant) {
+        let mut state = self.state.lock().await;
+        let Some(connection) = state.connection.as_mut() else { return };
+        let now = Instant::now();
+        let taken = now.saturating_duration_since(sent);
+        let expected = connection.clock.at(now);
+        let at_most = millis.saturating_add(u64::try_from(taken.as_millis()).unwrap_or(u64::MAX)).saturating_add(1);
+        // In between it says nothing new: the answer may have been as long on its way as we expect.
+        if millis > expected || at_most < expected {
+            connection.clock = Clock { millis, at: now };
+        }
+    }
+
+    /// Makes us mistaken about Redis' clock, as if it had been set by as much the other way.
+    #[cfg(test)]
+    pub(crate) async fn mistake_clock_by(&self, millis: i64) {
+        let mut state = self.state.lock().await;
+        let clock = &mut state.connection.as_mut().expect("connected").clock;
+        clock.millis = clock.millis.checked_add_signed(millis).expect("a moment since 1970");
     }
 
     /// Leaves the present connection to what still runs on it; the next call makes a new one.
@@ -220,8 +264,8 @@ async fn connect(client: &redis::Client) -> Result<Connection, RedisError> {
     let (seconds, micros): (u64, u64) = timeout(CONNECT_TIMEOUT, asking.query_async(&mut redis))
         .await
         .map_err(|_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)))??;
-    let clock = seconds * 1_000 + micros / 1_000;
-    Ok(Connection { redis, lost, clock, clock_read: Instant::now() })
+    let clock = Clock { millis: seconds * 1_000 + micros / 1_000, at: Instant::now() };
+    Ok(Connection { redis, lost, clock })
 }
 
 /// Whether the answer shows that the server behind the connection is no longer the one to talk to, while

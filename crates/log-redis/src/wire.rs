@@ -11,7 +11,7 @@
 //! and parsed. A change of meaning needs a new name (`b2`); fields after the first are passed over, so a
 //! later release may add some. What can't be read becomes an [`Undecodable`], never an error or a panic.
 
-use domain::{Access, Ballot, Choices, Entry, Event, Poll, PollId, Position, Undecodable, VoterId};
+use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, Undecodable, VoterId};
 use redis::Value;
 
 /// The field of a ballot, version 1.
@@ -25,27 +25,16 @@ const CHOICES_BYTES: usize = 4;
 /// How much of an unreadable entry is kept for a person to look at, in characters.
 const MAX_SHOWN_CHARS: usize = 500;
 
-/// The value of a ballot's field.
-pub(crate) fn encode_ballot(ballot: &Ballot) -> Vec<u8> {
-    let poll = ballot.poll.as_str().as_bytes();
-    let mut value = Vec::with_capacity(VOTER_BYTES + CHOICES_BYTES + poll.len());
+/// Adds the value of a ballot's field to `value`.
+pub(crate) fn encode_ballot(ballot: &Ballot, value: &mut Vec<u8>) {
     value.extend_from_slice(ballot.voter.as_bytes());
     value.extend_from_slice(&ballot.choices.bits().to_be_bytes());
-    value.extend_from_slice(poll);
-    value
+    value.extend_from_slice(ballot.poll.as_str().as_bytes());
 }
 
 /// The value of a poll's field, and of the poll in the hash of polls.
 pub(crate) fn encode_poll(poll: &Poll) -> String {
     serde_json::to_string(poll).expect("a poll is plain data with text keys")
-}
-
-/// How a poll's access is written in its JSON.
-pub(crate) fn access_word(access: Access) -> &'static str {
-    match access {
-        Access::Anyone => "anyone",
-        Access::Codes => "codes",
-    }
 }
 
 /// Reads a poll, from either place.
@@ -136,6 +125,12 @@ mod tests {
 
     use super::*;
 
+    fn encoded(ballot: &Ballot) -> Vec<u8> {
+        let mut value = Vec::new();
+        encode_ballot(ballot, &mut value);
+        value
+    }
+
     fn entry(id: &str, fields: &[&[u8]]) -> Value {
         let fields = fields.iter().map(|field| Value::BulkString(field.to_vec())).collect();
         Value::Array(vec![Value::BulkString(id.into()), Value::Array(fields)])
@@ -149,7 +144,7 @@ mod tests {
     // Golden: entries written by one release must be read by every later one.
     #[test]
     fn a_ballot_is_written_as_it_always_was() {
-        assert_eq!(encode_ballot(&ballot()), b"0123456789abcdef\0\0\0\x05main");
+        assert_eq!(encoded(&ballot()), b"0123456789abcdef\0\0\0\x05main");
         let read = decode_entry(entry("1700000000000-3", &[b"b1", b"0123456789abcdef\0\0\0\x05main"])).unwrap();
         let position = Position::new(1_700_000_000_000, 3).unwrap();
         assert_eq!(read, Entry { position, event: Ok(Event::Ballot(ballot())) });
@@ -166,7 +161,7 @@ mod tests {
 
     #[test]
     fn fields_that_a_later_release_adds_are_passed_over() {
-        let read = decode_entry(entry("5-0", &[b"b1", &encode_ballot(&ballot()), b"via", b"sms"])).unwrap();
+        let read = decode_entry(entry("5-0", &[b"b1", &encoded(&ballot()), b"via", b"sms"])).unwrap();
         assert_eq!(read.event, Ok(Event::Ballot(ballot())));
     }
 
@@ -212,7 +207,7 @@ mod tests {
                 choices: Choices::from_bits(bits).unwrap(),
             };
             let position = Position::from_i64(position).unwrap();
-            let read = decode_entry(entry(&position.to_string(), &[b"b1", &encode_ballot(&ballot)])).unwrap();
+            let read = decode_entry(entry(&position.to_string(), &[b"b1", &encoded(&ballot)])).unwrap();
             prop_assert_eq!(read, Entry { position, event: Ok(Event::Ballot(ballot)) });
         }
 

@@ -38,7 +38,7 @@ use crate::{
         (status = 400, description = "Not JSON", body = ProblemBody),
         (status = 403, description = "From another site's page, or a voting code is needed", body = ProblemBody),
         (status = 404, description = "Unknown poll", body = ProblemBody),
-        (status = 409, description = "The poll is not open, or allows no change", body = ProblemBody),
+        (status = 409, description = "The poll is not open, was rewritten, or allows no change", body = ProblemBody),
         (status = 413, description = "Over 16 KiB", body = ProblemBody),
         (status = 415, description = "Not application/json", body = ProblemBody),
         (status = 422, description = "Choices that don't fit the poll, or a wrong voting code", body = ProblemBody),
@@ -51,12 +51,12 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: R
     let read = async {
         let ballot: NewBallot = body::json(&parts.headers, body, body::MAX_BALLOT_BYTES).await?;
         let choices = Choices::parse(ballot.choices.iter().map(String::as_str)).map_err(Refusal::Choices)?;
-        Ok((choices, ballot.code, path_poll(path)?))
+        Ok((choices, ballot.revision, ballot.code, path_poll(path)?))
     };
     match read.await {
-        Ok((choices, code, id)) => {
+        Ok((choices, revision, code, id)) => {
             let code = code.as_deref().filter(|code| !code.trim().is_empty());
-            put(&app, id, Attempt { choices, code, from: app.client(&parts) }, &parts.headers).await
+            put(&app, id, Attempt { choices, revision, code, from: app.client(&parts) }, &parts.headers).await
         }
         Err(refusal) => {
             let refusal: Refusal = refusal;

@@ -38,6 +38,9 @@ pub(crate) struct PollBody {
     /// Which round this is, from 1; a reset begins the next.
     #[schema(minimum = 1)]
     round: u32,
+    /// Which revision this is, from 1; a rewrite of question, options or rules makes the next.
+    #[schema(minimum = 1)]
+    revision: u32,
     /// How many ballots the log has accepted, over all rounds and changed votes.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<u64>,
@@ -56,6 +59,7 @@ impl PollBody {
             access: poll.access(),
             listed: poll.listed(),
             round: poll.round(),
+            revision: poll.revision(),
             accepted,
         }
     }
@@ -185,6 +189,11 @@ pub(crate) struct NewBallot {
     #[serde(default)]
     #[schema(example = json!(null), max_length = 100)]
     pub(crate) code: Option<String>,
+    /// The `revision` of the poll that the voter was shown. A poll that was rewritten since refuses the ballot, since its
+    /// keys may stand for other options by now. If it is left out, the choices are taken for the poll as it is.
+    #[serde(default)]
+    #[schema(example = json!(null), minimum = 1)]
+    pub(crate) revision: Option<u32>,
 }
 
 /// A ballot that is on the log's disk and will be counted exactly once.

@@ -1,6 +1,6 @@
 //! When the log does not answer as it should: nothing is pretended, and voting again is harmless.
 
-use domain::PollSpec;
+use domain::{BallotBox, PollChange, PollId, PollSpec};
 use http::StatusCode;
 
 use crate::support::{Mishap, answer, spawn_app};
@@ -69,22 +69,32 @@ async fn a_poll_that_was_closed_elsewhere_takes_no_ballot_although_its_page_is_s
     refused.says("Your vote was not recorded: this poll is closed.");
     assert!(!refused.text.contains("<form"), "{}", refused.text);
 
-    app.ballots.remove(domain::PollId::MAIN);
+    app.ballots.remove(PollId::MAIN);
     let gone = ada.post_form("/", "vote=a").await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn a_vote_for_an_option_that_was_rewritten_away_is_refused_on_the_new_page() {
+async fn a_vote_for_what_the_poll_asked_before_is_refused_on_the_new_page() {
     let app = spawn_app().await;
-    app.poll("main", PollSpec::simple("Which?", ["x", "y", "z"]));
-    let ada = app.browser();
-    ada.get("/").await.says("z");
     app.poll("main", PollSpec::simple("Tea?", ["Yes", "No"]));
-    let refused = ada.post_form("/", "vote=c").await;
-    assert_eq!(refused.status, StatusCode::CONFLICT);
-    refused.says("the poll has been rewritten meanwhile").says("Tea?");
-    ada.vote("/", "vote=b").await.says("You chose No");
+    let ada = app.browser();
+    let page = ada.get("/").await.text;
+    assert!(page.contains("name=\"revision\" value=\"1\""), "{page}");
+    // Somewhere else, so that this instance still has the old one.
+    let other = PollChange::Rewrite(Box::new(PollSpec::simple("No tea?", ["No", "Yes"])));
+    BallotBox::change(&*app.ballots, PollId::MAIN, other).await.unwrap();
+    for before in ["vote=a", "revision=1&vote=a", "revision=&vote=a"] {
+        let refused = ada.post_form("/", before).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{before}");
+        refused.says("the poll has been rewritten meanwhile").says("No tea?");
+        assert!(refused.text.contains("name=\"revision\" value=\"2\""), "{}", refused.text);
+    }
+    let refused = ada.post_json("/api/polls/main/ballots", r#"{"choices":["a"],"revision":1}"#).await;
+    refused.is_problem(409, "poll-rewritten");
+    ada.vote("/", "revision=2&vote=b").await.says("You chose Yes");
+    let recorded = ada.post_json("/api/polls/main/ballots", r#"{"choices":["a"],"revision":2}"#).await;
+    assert_eq!(recorded.status, StatusCode::CREATED);
 }
 
 #[tokio::test]

@@ -65,3 +65,18 @@ fn changes_do_one_thing_each_and_ballots_fix_the_question() {
     let rewritten = closed.after(&other, false).unwrap();
     assert_eq!((rewritten.question(), rewritten.state()), ("Tea?", PollState::Closed));
 }
+
+#[test]
+fn a_poll_of_one_revision_always_asks_the_same() {
+    let poll = cats_or_dogs();
+    let rewritten = |spec| poll.after(&PollChange::Rewrite(Box::new(spec)), false).unwrap();
+    let swapped = rewritten(PollSpec::simple("Cats or Dogs?", ["Dogs", "Cats"]));
+    let coded = rewritten(PollSpec { access: Access::Codes, ..poll.spec.clone() });
+    assert_eq!((poll.revision(), swapped.revision(), coded.revision()), (1, 2, 2));
+    assert_eq!(rewritten(poll.spec.clone()).revision(), 1, "nothing changed");
+    for change in [PollChange::Close, PollChange::Hide, PollChange::Reset, PollChange::List(true)] {
+        assert_eq!(swapped.after(&change, true).unwrap().revision(), 2, "{change:?}");
+    }
+    let stored = serde_json::to_string(&swapped).unwrap();
+    assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), swapped);
+}

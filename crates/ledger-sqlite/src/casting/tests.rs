@@ -1,6 +1,6 @@
 //! Requests that fall into one transaction, where one must see what the one before it did.
 
-use domain::{ChangeRefused, Choices, PollSpec};
+use domain::{ChangeRefused, Choices, FIRST_REVISION, PollSpec};
 
 use super::*;
 use crate::migrations::migrate;
@@ -26,7 +26,7 @@ fn rewrite() -> PollChange {
 }
 
 fn recorded(sitting: &mut Sitting<'_>, ballot: Ballot) -> Position {
-    match sitting.cast(ballot, Access::Anyone).unwrap() {
+    match sitting.cast(ballot, FIRST_REVISION).unwrap() {
         Cast::Recorded(position) => position,
         other => panic!("not recorded: {other:?}"),
     }
@@ -49,10 +49,10 @@ fn a_reset_lets_everybody_vote_again_in_its_own_transaction() {
     let mut sitting = Sitting::new(&conn, 1).unwrap();
     sitting.create(poll(|spec| spec.changes = false)).unwrap();
     let first = recorded(&mut sitting, ballot(1, "a"));
-    assert_eq!(sitting.cast(ballot(1, "b"), Access::Anyone).unwrap(), Cast::AlreadyCast(first));
+    assert_eq!(sitting.cast(ballot(1, "b"), FIRST_REVISION).unwrap(), Cast::AlreadyCast(first));
     sitting.change(PollId::MAIN, &PollChange::Reset).unwrap();
     let second = recorded(&mut sitting, ballot(1, "b"));
-    assert_eq!(sitting.cast(ballot(1, "c"), Access::Anyone).unwrap(), Cast::AlreadyCast(second));
+    assert_eq!(sitting.cast(ballot(1, "c"), FIRST_REVISION).unwrap(), Cast::AlreadyCast(second));
     assert_eq!(sitting.count().unwrap().applied.ballots, 2);
 }
 
@@ -63,18 +63,18 @@ fn a_close_refuses_the_ballots_behind_it_in_its_transaction() {
     sitting.create(poll(|_| {})).unwrap();
     recorded(&mut sitting, ballot(1, "a"));
     sitting.change(PollId::MAIN, &PollChange::Close).unwrap();
-    assert_eq!(sitting.cast(ballot(2, "a"), Access::Anyone).unwrap(), Cast::NotOpen(domain::PollState::Closed));
+    assert_eq!(sitting.cast(ballot(2, "a"), FIRST_REVISION).unwrap(), Cast::NotOpen(domain::PollState::Closed));
     assert_eq!(sitting.count().unwrap().applied.ballots, 1);
 }
 
 #[test]
-fn a_ballot_that_does_not_fit_takes_no_other_with_it() {
+fn a_ballot_for_another_revision_takes_no_other_with_it() {
     let conn = tables();
     let mut sitting = Sitting::new(&conn, 1).unwrap();
     sitting.create(poll(|_| {})).unwrap();
     sitting.change(PollId::MAIN, &rewrite()).unwrap();
-    assert_eq!(sitting.cast(ballot(1, "c"), Access::Anyone).unwrap(), Cast::Unfit);
-    recorded(&mut sitting, ballot(2, "b"));
+    assert_eq!(sitting.cast(ballot(1, "b"), FIRST_REVISION).unwrap(), Cast::Rewritten);
+    assert!(matches!(sitting.cast(ballot(2, "b"), FIRST_REVISION + 1).unwrap(), Cast::Recorded(_)));
     assert_eq!(sitting.count().unwrap().applied.ballots, 1);
 }
 
@@ -84,7 +84,7 @@ fn without_a_position_left_nothing_is_recorded() {
     let mut sitting = Sitting::new(&conn, u64::MAX).unwrap();
     sitting.create(poll(|_| {})).unwrap();
     sitting.last = Position::from_i64(i64::MAX).unwrap();
-    assert!(matches!(sitting.cast(ballot(1, "a"), Access::Anyone), Err(StoreError::NoPositionLeft)));
+    assert!(matches!(sitting.cast(ballot(1, "a"), FIRST_REVISION), Err(StoreError::NoPositionLeft)));
 }
 
 #[test]
@@ -95,14 +95,4 @@ fn what_changes_nothing_is_done_without_an_entry() {
     sitting.create(open.clone()).unwrap();
     assert_eq!(sitting.change(PollId::MAIN, &PollChange::Open).unwrap(), Change::Done(open));
     assert_eq!(sitting.count().unwrap().entries, 1);
-}
-
-#[test]
-fn a_ballot_without_a_code_is_not_taken_by_a_poll_that_asks_for_codes_by_now() {
-    let conn = tables();
-    let mut sitting = Sitting::new(&conn, 1).unwrap();
-    sitting.create(poll(|spec| spec.access = Access::Codes)).unwrap();
-    assert_eq!(sitting.cast(ballot(1, "a"), Access::Anyone).unwrap(), Cast::Unfit);
-    assert!(matches!(sitting.cast(ballot(2, "a"), Access::Codes).unwrap(), Cast::Recorded(_)));
-    assert_eq!(sitting.count().unwrap().applied.ballots, 1);
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::mpsc as blocking};
 
-use domain::{Access, BallotBox, Choices, PollSpec, Scoreboard, VoterId};
+use domain::{BallotBox, Choices, FIRST_REVISION, PollSpec, Scoreboard, VoterId};
 
 use super::*;
 use crate::SqliteLedger;
@@ -40,7 +40,7 @@ async fn a_full_disk_refuses_ballots_until_there_is_space_again() {
 
     let mut recorded = 0;
     let refused = loop {
-        match ledger.cast(ballot(recorded), Access::Anyone).await {
+        match ledger.cast(ballot(recorded), FIRST_REVISION).await {
             Ok(Cast::Recorded(_)) => recorded += 1,
             other => break other,
         }
@@ -53,7 +53,7 @@ async fn a_full_disk_refuses_ballots_until_there_is_space_again() {
         conn.query_row("PRAGMA max_page_count = 1000000", (), |_| Ok(())).unwrap();
     })
     .await;
-    assert!(matches!(ledger.cast(ballot(recorded), Access::Anyone).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(ledger.cast(ballot(recorded), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
     let figures = ledger.tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures;
     assert_eq!((figures.votes[0], figures.counted), (recorded + 1, recorded + 1));
     assert!(ledger.audit().await.unwrap().polls[0].agrees());
@@ -70,7 +70,7 @@ async fn a_panic_leaves_nobody_waiting_and_the_writer_goes_on() {
     };
     let panicked = ledger.writer.work("testing", Duration::from_secs(10), work).await;
     assert!(matches!(panicked, Err(Unavailable::Failed { .. })), "{panicked:?}");
-    assert!(matches!(ledger.cast(ballot(1), Access::Anyone).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(ledger.cast(ballot(1), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
     assert_eq!(ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.votes, [1, 0]);
 }
 
@@ -90,10 +90,10 @@ async fn with_a_full_queue_callers_are_told_at_once_that_nothing_happened() {
     let mut answers = Vec::new();
     for number in 0..MAX_QUEUE as u64 {
         let (to, answer) = oneshot::channel();
-        ledger.writer.submit("casting", Job::Request(Request::Cast(ballot(number), Access::Anyone, to))).unwrap();
+        ledger.writer.submit("casting", Job::Request(Request::Cast(ballot(number), FIRST_REVISION, to))).unwrap();
         answers.push(answer);
     }
-    let refused = ledger.cast(ballot(u64::MAX), Access::Anyone).await;
+    let refused = ledger.cast(ballot(u64::MAX), FIRST_REVISION).await;
     assert_eq!(refused, Err(Unavailable::Busy));
     go_on.send(()).unwrap();
     for answer in answers {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use domain::PollChange;
+use domain::{Change, PollChange};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -12,7 +12,7 @@ async fn cast_at_once(boxes: [&Arc<RedisBallotBox>; 2], ballots: impl IntoIterat
     let mut casts = JoinSet::new();
     for (index, ballot) in ballots.into_iter().enumerate() {
         let ballot_box = Arc::clone(boxes[index % 2]);
-        casts.spawn(async move { ballot_box.cast(ballot, Access::Anyone).await.unwrap() });
+        casts.spawn(async move { ballot_box.cast(ballot, FIRST_REVISION).await.unwrap() });
     }
     casts.join_all().await
 }
@@ -20,8 +20,8 @@ async fn cast_at_once(boxes: [&Arc<RedisBallotBox>; 2], ballots: impl IntoIterat
 #[tokio::test]
 async fn an_acknowledged_ballot_is_there_after_kill_9() {
     let mut scene = Scene::begun().await;
-    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
-    let second = recorded(scene.ballots.cast(ballot("main", 2, "b"), Access::Anyone).await);
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
+    let second = recorded(scene.ballots.cast(ballot("main", 2, "b"), FIRST_REVISION).await);
     scene.redis.kill();
     scene.redis.restart().await;
 
@@ -36,7 +36,7 @@ async fn an_acknowledged_ballot_is_there_after_kill_9() {
 async fn polls_that_are_not_open_take_no_ballots() {
     let polls = vec![in_state("waiting", PollState::Waiting), in_state("closed", PollState::Closed)];
     let mut scene = Scene::begun_with(polls).await;
-    let cast = async |poll| scene.ballots.cast(ballot(poll, 1, "a"), Access::Anyone).await;
+    let cast = async |poll| scene.ballots.cast(ballot(poll, 1, "a"), FIRST_REVISION).await;
     assert_eq!(cast("waiting").await, Ok(Cast::NotOpen(PollState::Waiting)));
     assert_eq!(cast("closed").await, Ok(Cast::NotOpen(PollState::Closed)));
     assert_eq!(cast("unknown").await, Ok(Cast::UnknownPoll));
@@ -49,9 +49,9 @@ async fn polls_that_are_not_open_take_no_ballots() {
 async fn after_a_close_was_acknowledged_no_ballot_is_taken() {
     let scene = Scene::begun().await;
     let other = ballot_box_on(&scene.redis);
-    recorded(other.cast(ballot("main", 1, "a"), Access::Anyone).await);
+    recorded(other.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     scene.ballots.change(id("main"), PollChange::Close).await.unwrap();
-    assert_eq!(other.cast(ballot("main", 2, "a"), Access::Anyone).await, Ok(Cast::NotOpen(PollState::Closed)));
+    assert_eq!(other.cast(ballot("main", 2, "a"), FIRST_REVISION).await, Ok(Cast::NotOpen(PollState::Closed)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn the_answer_is_that_of_ones_own_ballot() {
     for number in 0..500 {
         let ballots = Arc::clone(&scene.ballots);
         let ballot = ballot(if number % 5 == 0 { "closed" } else { "main" }, number, "a");
-        casts.spawn(async move { (ballot, ballots.cast(ballot, Access::Anyone).await.unwrap()) });
+        casts.spawn(async move { (ballot, ballots.cast(ballot, FIRST_REVISION).await.unwrap()) });
     }
     let mut answers = casts.join_all().await;
     answers.retain(|(ballot, cast)| match cast {
@@ -98,9 +98,9 @@ async fn the_answer_is_that_of_ones_own_ballot() {
 #[tokio::test]
 async fn who_voted_once_is_told_where_that_ballot_stands() {
     let mut scene = Scene::begun_with(vec![once_only("main")]).await;
-    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
-    recorded(scene.ballots.cast(ballot("main", 2, "a"), Access::Anyone).await);
-    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await, Ok(Cast::AlreadyCast(first)));
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
+    recorded(scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await);
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await, Ok(Cast::AlreadyCast(first)));
     assert_eq!(scene.ballots_in_log().await.len(), 2);
     assert_eq!(scene.ballots.accepted(id("main")).await, Ok(2));
 }
@@ -128,10 +128,10 @@ async fn out_of_memory_is_an_error_and_trimming_still_works() {
     let mut scene = Scene::begun().await;
     let mut last = Position::ZERO;
     for number in 0..50 {
-        last = recorded(scene.ballots.cast(ballot("main", number, "a"), Access::Anyone).await);
+        last = recorded(scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await);
     }
     scene.raw(&["CONFIG", "SET", "maxmemory", "1"]).await;
-    let refused = scene.ballots.cast(ballot("main", 51, "a"), Access::Anyone).await.unwrap_err();
+    let refused = scene.ballots.cast(ballot("main", 51, "a"), FIRST_REVISION).await.unwrap_err();
     assert!(matches!(&refused, Unavailable::Failed { reason, .. } if reason.contains("OOM")), "{refused}");
     let refused = scene.ballots.change(id("main"), PollChange::Close).await.unwrap_err();
     assert!(refused.to_string().contains("OOM"), "{refused}");
@@ -142,19 +142,19 @@ async fn out_of_memory_is_an_error_and_trimming_still_works() {
     scene.log.trim(last, Position::MAX_MILLIS).await.unwrap();
     assert_eq!(scene.log.look().await.unwrap().unwrap().trimmed, last);
     scene.raw(&["CONFIG", "SET", "maxmemory", "0"]).await;
-    recorded(scene.ballots.cast(ballot("main", 51, "a"), Access::Anyone).await);
+    recorded(scene.ballots.cast(ballot("main", 51, "a"), FIRST_REVISION).await);
 }
 
 #[tokio::test]
 async fn positions_keep_growing_while_the_clock_is_behind() {
     let mut scene = Scene::begun().await;
     // An hour ahead of the clock, and almost half of the sequence used.
-    let now = recorded(scene.ballots.cast(ballot("main", 0, "a"), Access::Anyone).await);
+    let now = recorded(scene.ballots.cast(ballot("main", 0, "a"), FIRST_REVISION).await);
     let ahead = position(now.millis() + 3_600_000, (1 << 19) - 20);
     scene.log.raise(ahead).await.unwrap();
     let mut last = ahead;
     for number in 1..100 {
-        let next = recorded(scene.ballots.cast(ballot("main", number, "a"), Access::Anyone).await);
+        let next = recorded(scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await);
         assert!(next > last, "{next} after {last}");
         last = next;
     }
@@ -162,35 +162,32 @@ async fn positions_keep_growing_while_the_clock_is_behind() {
 }
 
 #[tokio::test]
-async fn a_ballot_that_does_not_fit_the_poll_as_it_is_now_is_not_recorded() {
-    let two_of_three = poll_with("main", |spec| {
-        spec.options.push("Birds".into());
-        spec.max_choices = 2;
-    });
-    let mut scene = Scene::begun_with(vec![two_of_three]).await;
-    let of = |options: &[&str]| Ballot {
-        choices: Choices::parse(options.iter().copied()).unwrap(),
-        ..ballot("main", 1, "a")
-    };
-    for unfit in [of(&["d"]), of(&["a", "z"]), of(&["a", "b", "c"])] {
-        assert_eq!(scene.ballots.cast(unfit, Access::Anyone).await, Ok(Cast::Unfit), "{unfit:?}");
-    }
-    recorded(scene.ballots.cast(of(&["a", "c"]), Access::Anyone).await);
-    recorded(scene.ballots.cast(of(&["c"]), Access::Anyone).await);
+async fn a_ballot_for_another_revision_of_the_poll_is_not_recorded() {
+    let mut scene = Scene::begun_with(vec![poll("main"), poll("lunch")]).await;
+    let other = PollChange::Rewrite(Box::new(PollSpec::simple("Dogs or Cats?", ["Dogs", "Cats"])));
+    let Ok(Change::Done(rewritten)) = scene.ballots.change(id("main"), other).await else { panic!("not rewritten") };
+    let revision = rewritten.revision();
+    assert!(revision > FIRST_REVISION);
+    // Together, so that they share a call if calls told the two apart by poll only.
+    let (before, after) = tokio::join!(
+        scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION),
+        scene.ballots.cast(ballot("main", 2, "a"), revision)
+    );
+    assert_eq!(before, Ok(Cast::Rewritten));
+    recorded(after);
+    assert_eq!(scene.ballots.cast(ballot("lunch", 1, "a"), revision).await, Ok(Cast::Rewritten));
+    recorded(scene.ballots.cast(ballot("lunch", 1, "a"), FIRST_REVISION).await);
     assert_eq!(scene.ballots_in_log().await.len(), 2);
-    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(2));
+    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(1));
 }
 
 #[tokio::test]
-async fn a_ballot_without_a_code_is_not_taken_by_a_poll_that_asks_for_codes_by_now() {
-    let by_code = poll_with("main", |spec| spec.access = Access::Codes);
-    let mut scene = Scene::begun_with(vec![by_code, poll("lunch")]).await;
-    let (open, coded) = (ballot("main", 1, "a"), ballot("main", 2, "a"));
-    // Together, so that they share a call if calls told the two apart by poll only.
-    let (open, coded) =
-        tokio::join!(scene.ballots.cast(open, Access::Anyone), scene.ballots.cast(coded, Access::Codes));
-    assert_eq!(open, Ok(Cast::Unfit));
-    recorded(coded);
-    assert_eq!(scene.ballots.cast(ballot("lunch", 1, "a"), Access::Codes).await, Ok(Cast::Unfit));
-    assert_eq!(scene.ballots_in_log().await.len(), 1);
+async fn a_poll_of_a_release_that_knew_no_revisions_is_of_the_first() {
+    let scene = Scene::begun().await;
+    // Since a first revision is not written, a poll is stored as those releases stored it.
+    let stored = scene.raw(&["HGET", "{scrutin:0}:polls", "main"]).await;
+    let redis::Value::BulkString(stored) = stored else { panic!("{stored:?}") };
+    assert!(!str::from_utf8(&stored).unwrap().contains("revision"));
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION + 1).await, Ok(Cast::Rewritten));
+    recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
 }

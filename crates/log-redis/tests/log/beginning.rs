@@ -9,7 +9,7 @@ async fn nothing_works_before_the_log_has_begun() {
     let mut scene = Scene::new().await;
     assert_eq!(scene.log.look().await, Ok(None));
     assert_eq!(scene.ballots.ready().await, Err(Unavailable::NotBegun));
-    assert_eq!(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await, Err(Unavailable::NotBegun));
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await, Err(Unavailable::NotBegun));
     assert_eq!(scene.ballots.poll(id("main")).await, Err(Unavailable::NotBegun));
     assert_eq!(scene.ballots.polls().await, Err(Unavailable::NotBegun));
     assert_eq!(scene.ballots.accepted(id("main")).await, Err(Unavailable::NotBegun));
@@ -33,7 +33,7 @@ async fn a_log_begins_empty_and_above_the_ledgers_position() {
     assert_eq!(scene.log.look().await.unwrap(), Some(begun));
     assert_eq!(scene.entries().await, []);
     assert_eq!(
-        recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await),
+        recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await),
         position(4_000_000_000_000, 8)
     );
     assert_eq!(scene.ballots_in_log().await.len(), 1);
@@ -43,11 +43,11 @@ async fn a_log_begins_empty_and_above_the_ledgers_position() {
 async fn a_lost_log_begins_anew_with_what_the_ledger_holds() {
     let mut scene = Scene::begun_with(vec![once_only("main"), in_state("old", PollState::Closed)]).await;
     let before = scene.log.look().await.unwrap().unwrap();
-    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     scene.flush().await;
     assert_eq!(scene.log.look().await, Ok(None));
     assert_eq!(
-        scene.ballots.cast(ballot("old", 1, "a"), Access::Anyone).await,
+        scene.ballots.cast(ballot("old", 1, "a"), FIRST_REVISION).await,
         Err(Unavailable::NotBegun),
         "it must not come back open"
     );
@@ -59,9 +59,9 @@ async fn a_lost_log_begins_anew_with_what_the_ledger_holds() {
     assert_ne!(begun.id, before.id);
     assert_eq!(begun.trimmed, first);
 
-    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await, Ok(Cast::AlreadyCast(first)));
-    assert_eq!(scene.ballots.cast(ballot("old", 1, "a"), Access::Anyone).await, Ok(Cast::NotOpen(PollState::Closed)));
-    assert!(recorded(scene.ballots.cast(ballot("main", 2, "b"), Access::Anyone).await) > first);
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await, Ok(Cast::AlreadyCast(first)));
+    assert_eq!(scene.ballots.cast(ballot("old", 1, "a"), FIRST_REVISION).await, Ok(Cast::NotOpen(PollState::Closed)));
+    assert!(recorded(scene.ballots.cast(ballot("main", 2, "b"), FIRST_REVISION).await) > first);
     assert_eq!(scene.ballots.accepted(id("main")).await, Ok(42));
     assert_eq!(scene.log.accepted().await, Ok(49));
     assert_eq!(scene.ballots_in_log().await.len(), 1);
@@ -70,7 +70,7 @@ async fn a_lost_log_begins_anew_with_what_the_ledger_holds() {
 #[tokio::test]
 async fn a_log_that_has_begun_is_left_as_it_is() {
     let mut scene = Scene::begun().await;
-    let there = recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
+    let there = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     let begun = scene.log.look().await.unwrap().unwrap();
     let stale = log_on(&scene.redis).begin(seed(position(9, 0), vec![poll("other")])).await.unwrap();
     assert_eq!(stale, begun);
@@ -130,8 +130,8 @@ async fn many_voters_come_back_in_several_steps() {
     let main = PollSeed { poll: once_only("main"), counted: 12_001, voters };
     scene.log.begin(LogSeed { after: position(2, 0), polls: vec![main] }).await.unwrap();
     for number in [0, 4_999, 5_000, 12_000] {
-        let cast = scene.ballots.cast(ballot("main", number, "a"), Access::Anyone).await;
+        let cast = scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await;
         assert_eq!(cast, Ok(Cast::AlreadyCast(position(1, u64::from(number)))));
     }
-    recorded(scene.ballots.cast(ballot("main", 12_001, "a"), Access::Anyone).await);
+    recorded(scene.ballots.cast(ballot("main", 12_001, "a"), FIRST_REVISION).await);
 }

@@ -11,7 +11,7 @@ mod reading;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
-    Access, Ballot, BallotBox, Cast, Choices, Entry, Event, Log, LogSeed, Partition, Partitions, Poll, PollId,
+    Ballot, BallotBox, Cast, Choices, Entry, Event, FIRST_REVISION, Log, LogSeed, Partition, Partitions, Poll, PollId,
     PollSeed, PollSpec, PollState, Position, Unavailable, VoterId,
 };
 use scrutin_log_redis::{RedisBallotBox, RedisLog, RedisUrl};

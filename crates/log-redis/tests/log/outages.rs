@@ -16,7 +16,7 @@ async fn a_redis_that_comes_late_or_comes_back_needs_no_restart_of_ours() {
     scene.redis.kill();
     let (late, mut late_log) = (ballot_box_on(&scene.redis), log_on(&scene.redis));
     for ballots in [&scene.ballots, &late] {
-        let refused = ballots.cast(ballot("main", 1, "a"), Access::Anyone).await.unwrap_err();
+        let refused = ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await.unwrap_err();
         assert!(!refused.nothing_happened(), "{refused}");
         assert!(ballots.ready().await.is_err());
         assert!(ballots.polls().await.is_err());
@@ -27,7 +27,7 @@ async fn a_redis_that_comes_late_or_comes_back_needs_no_restart_of_ours() {
     scene.redis.restart().await;
     for ballots in [&scene.ballots, &late] {
         eventually(|| ballots.ready()).await;
-        recorded(ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
+        recorded(ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     }
     let deadline = Instant::now() + PATIENCE;
     while late_log.look().await.is_err() {
@@ -54,9 +54,9 @@ impl Scene {
 #[tokio::test]
 async fn a_connection_lost_while_nothing_went_over_it_costs_no_ballot() {
     let mut scene = Scene::begun().await;
-    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     scene.redis.restart().await;
-    assert!(recorded(scene.ballots.cast(ballot("main", 2, "a"), Access::Anyone).await) > first);
+    assert!(recorded(scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await) > first);
     assert_eq!(scene.entries().await.len(), 2);
 }
 
@@ -72,7 +72,7 @@ async fn ballots_acknowledged_while_redis_is_killed_and_restarted_are_all_there(
             let mut after_outage = 0;
             for number in (first..).step_by(20) {
                 let there = back.load(Ordering::Relaxed);
-                if let Ok(cast) = ballots.cast(ballot("main", number, "a"), Access::Anyone).await {
+                if let Ok(cast) = ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await {
                     acknowledged.push((recorded(Ok(cast)), voter(number)));
                     after_outage += u32::from(there);
                 }
@@ -102,13 +102,13 @@ async fn ballots_acknowledged_while_redis_is_killed_and_restarted_are_all_there(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_hangs_is_an_error_in_time_and_works_again_afterwards() {
     let mut scene = Scene::begun().await;
-    recorded(scene.ballots.cast(ballot("main", 0, "a"), Access::Anyone).await);
+    recorded(scene.ballots.cast(ballot("main", 0, "a"), FIRST_REVISION).await);
     scene.redis.pause();
     let mut casts = JoinSet::new();
     // More than can wait, so that some are refused at once.
     for number in 0..20_000 {
         let ballots = Arc::clone(&scene.ballots);
-        casts.spawn(async move { ballots.cast(ballot("main", number, "a"), Access::Anyone).await.unwrap_err() });
+        casts.spawn(async move { ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await.unwrap_err() });
     }
     let all = async {
         let asked = tokio::join!(
@@ -128,7 +128,7 @@ async fn a_redis_that_hangs_is_an_error_in_time_and_works_again_afterwards() {
     eventually(|| scene.ballots.ready()).await;
     eventually(|| async {
         let poll = scene.ballots.change(id("main"), PollChange::Open).await?;
-        scene.ballots.cast(ballot("main", 0, "b"), Access::Anyone).await.map(|cast| (poll, recorded(Ok(cast))))
+        scene.ballots.cast(ballot("main", 0, "b"), FIRST_REVISION).await.map(|cast| (poll, recorded(Ok(cast))))
     })
     .await;
     let sent = scene.entries_after_outage().await;
@@ -138,11 +138,11 @@ async fn a_redis_that_hangs_is_an_error_in_time_and_works_again_afterwards() {
 #[tokio::test]
 async fn a_redis_that_forgot_its_scripts_is_taught_them_again() {
     let mut scene = Scene::begun_with(vec![poll("main"), poll("lunch")]).await;
-    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     scene.raw(&["SCRIPT", "FLUSH"]).await;
     let (one, two) = tokio::join!(
-        scene.ballots.cast(ballot("main", 2, "a"), Access::Anyone),
-        scene.ballots.cast(ballot("lunch", 2, "a"), Access::Anyone)
+        scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION),
+        scene.ballots.cast(ballot("lunch", 2, "a"), FIRST_REVISION)
     );
     assert!(recorded(one) > first && recorded(two) > first);
     assert_eq!(scene.entries().await.len(), 3);
@@ -151,9 +151,9 @@ async fn a_redis_that_forgot_its_scripts_is_taught_them_again() {
 #[tokio::test]
 async fn a_master_that_became_a_replica_is_left_for_the_new_one() {
     let scene = Scene::begun().await;
-    recorded(scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
+    recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     scene.raw(&["REPLICAOF", "127.0.0.1", "1"]).await;
-    assert!(scene.ballots.cast(ballot("main", 2, "a"), Access::Anyone).await.is_err());
+    assert!(scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await.is_err());
     let connection = scene.redis.connection().await;
     let connections = || async {
         let info: String = redis::cmd("INFO").arg("stats").query_async(&mut connection.clone()).await.unwrap();
@@ -162,12 +162,12 @@ async fn a_master_that_became_a_replica_is_left_for_the_new_one() {
     };
     let before = connections().await;
     eventually(|| async {
-        let _ = scene.ballots.cast(ballot("main", 2, "a"), Access::Anyone).await;
+        let _ = scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await;
         if connections().await > before { Ok(()) } else { Err("no new connection") }
     })
     .await;
     scene.raw(&["REPLICAOF", "NO", "ONE"]).await;
-    eventually(|| scene.ballots.cast(ballot("main", 2, "a"), Access::Anyone)).await;
+    eventually(|| scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION)).await;
 }
 
 /// A way to Redis on which connections that were made so far can be made to lead nowhere, without being closed: as when
@@ -204,14 +204,14 @@ async fn a_connection_on_which_nothing_is_answered_is_replaced() {
     let (url, lose) = a_way_that_can_be_lost(scene.redis.port()).await;
     let ballots = RedisBallotBox::new(&url, Partitions::ONE);
     let mut log = RedisLog::new(&url, Partition::new(0));
-    recorded(ballots.cast(ballot("main", 1, "a"), Access::Anyone).await);
+    recorded(ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     log.read(Position::ZERO, 1, Duration::ZERO).await.unwrap();
 
     lose.store(true, Ordering::Relaxed);
     // The switch works a moment later; until then all is well.
     let cast = async {
         loop {
-            if let Err(error) = ballots.cast(ballot("main", 2, "a"), Access::Anyone).await {
+            if let Err(error) = ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await {
                 return error;
             }
         }
@@ -228,7 +228,7 @@ async fn a_connection_on_which_nothing_is_answered_is_replaced() {
     assert!(matches!(read, Unavailable::Timeout { .. }), "{read:?}");
     lose.store(false, Ordering::Relaxed);
     let place =
-        eventually(async || ballots.cast(ballot("main", 3, "a"), Access::Anyone).await.map(|cast| recorded(Ok(cast))))
+        eventually(async || ballots.cast(ballot("main", 3, "a"), FIRST_REVISION).await.map(|cast| recorded(Ok(cast))))
             .await;
     let before = Position::from_i64(place.as_i64() - 1).unwrap();
     assert_eq!(log.read(before, 10, Duration::ZERO).await.unwrap().entries.len(), 1);
@@ -237,18 +237,18 @@ async fn a_connection_on_which_nothing_is_answered_is_replaced() {
 #[tokio::test]
 async fn a_ballot_given_up_by_its_voter_is_not_cast_by_a_redis_that_wakes_up_later() {
     let mut scene = Scene::begun().await;
-    recorded(scene.ballots.cast(ballot("main", 0, "a"), Access::Anyone).await);
+    recorded(scene.ballots.cast(ballot("main", 0, "a"), FIRST_REVISION).await);
     scene.redis.pause();
     // It is on its way: the bytes are with Redis, which does not read them now.
-    let unknown = scene.ballots.cast(ballot("main", 1, "a"), Access::Anyone).await.unwrap_err();
+    let unknown = scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await.unwrap_err();
     assert!(matches!(unknown, Unavailable::Timeout { .. }), "{unknown}");
     scene.redis.resume();
     // The voter casts again, by way of another instance, and means b.
     let another = ballot_box_on(&scene.redis);
-    eventually(|| another.cast(ballot("main", 1, "b"), Access::Anyone)).await;
+    eventually(|| another.cast(ballot("main", 1, "b"), FIRST_REVISION)).await;
     // Whatever was with Redis before is dealt with by the time it has answered a few more.
     for _ in 0..10 {
-        recorded(another.cast(ballot("main", 0, "a"), Access::Anyone).await);
+        recorded(another.cast(ballot("main", 0, "a"), FIRST_REVISION).await);
     }
     let of_voter_1 =
         scene.ballots_in_log().await.into_iter().map(|(_, cast)| cast).filter(|cast| cast.voter == voter(1));

@@ -7,7 +7,7 @@ async fn entries_come_in_order_from_where_one_left_off() {
     let mut scene = Scene::begun().await;
     let mut places = Vec::new();
     for number in 0..5 {
-        places.push(recorded(scene.ballots.cast(ballot("main", number, "a"), Access::Anyone).await));
+        places.push(recorded(scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await));
     }
     let log = scene.log.look().await.unwrap().unwrap();
     assert_eq!(log.last, places[4]);
@@ -27,7 +27,7 @@ async fn a_read_waits_for_the_next_entry() {
     // Longer than any timeout of ours, and much longer than the wait that the ballot ends.
     let read = scene.log.read(Position::ZERO, 10, Duration::from_mins(10));
     let (page, place) =
-        tokio::join!(read, async { recorded(ballots.cast(ballot("main", 1, "b"), Access::Anyone).await) });
+        tokio::join!(read, async { recorded(ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await) });
     assert_eq!(page.unwrap().entries, [Entry { position: place, event: Ok(Event::Ballot(ballot("main", 1, "b"))) }]);
 }
 
@@ -41,7 +41,7 @@ async fn a_read_may_wait_longer_than_an_answer() {
 #[tokio::test]
 async fn a_read_that_was_given_up_keeps_nobody_waiting() {
     let mut scene = Scene::begun().await;
-    recorded(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await);
+    recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await);
     let nothing_there = Position::from_i64(i64::MAX).unwrap();
     for _ in 0..3 {
         let read = scene.log.read(nothing_there, 10, Duration::from_mins(10));
@@ -57,7 +57,7 @@ async fn a_read_that_was_given_up_keeps_nobody_waiting() {
 async fn a_log_that_was_lost_or_begun_anew_is_noticed_with_the_page() {
     let mut scene = Scene::begun().await;
     let old = scene.log.look().await.unwrap().unwrap().id;
-    let last = recorded(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await);
+    let last = recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await);
     let mut reader = log_on(&scene.redis);
     assert_eq!(reader.read(Position::ZERO, 10, Duration::ZERO).await.unwrap().log, Some(old.clone()));
     scene.flush().await;
@@ -67,7 +67,7 @@ async fn a_log_that_was_lost_or_begun_anew_is_noticed_with_the_page() {
     let waiting = reader.read(last, 10, Duration::from_mins(10));
     let (page, new) = tokio::join!(waiting, async {
         let new = scene.log.begin(seed(last, vec![poll("main")])).await.unwrap().id;
-        recorded(scene.ballots.cast(ballot("main", 2, "b"), Access::Anyone).await);
+        recorded(scene.ballots.cast(ballot("main", 2, "b"), FIRST_REVISION).await);
         new
     });
     assert_ne!(new, old);
@@ -77,10 +77,10 @@ async fn a_log_that_was_lost_or_begun_anew_is_noticed_with_the_page() {
 #[tokio::test]
 async fn what_cannot_be_decoded_comes_with_its_place_and_the_rest_goes_on() {
     let mut scene = Scene::begun().await;
-    recorded(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await);
+    recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await);
     scene.raw(&["XADD", "{scrutin:0}:log", "*", "vote", "b"]).await;
     scene.raw(&["XADD", "{scrutin:0}:log", "*", "b1", "short", "more", "fields"]).await;
-    recorded(scene.ballots.cast(ballot("main", 2, "b"), Access::Anyone).await);
+    recorded(scene.ballots.cast(ballot("main", 2, "b"), FIRST_REVISION).await);
 
     let entries = scene.entries().await;
     assert!(entries.is_sorted_by(|earlier, later| earlier.position < later.position));
@@ -100,14 +100,14 @@ async fn what_cannot_be_decoded_comes_with_its_place_and_the_rest_goes_on() {
 #[tokio::test]
 async fn positions_go_on_above_where_the_log_was_raised_to() {
     let mut scene = Scene::begun().await;
-    let before = recorded(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await);
+    let before = recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await);
     let above = position(before.millis() + 1_000_000, 3);
     scene.log.raise(above).await.unwrap();
     assert_eq!(scene.log.look().await.unwrap().unwrap().last, above);
     assert_eq!(scene.entries().await.len(), 1, "raising adds nothing");
     scene.log.raise(before).await.unwrap();
     scene.log.raise(above).await.unwrap();
-    assert_eq!(recorded(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await), position(above.millis(), 4));
+    assert_eq!(recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await), position(above.millis(), 4));
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_waiting_read_is_not_disturbed_when_the_log_is_raised() {
     };
     let (entry, place) = tokio::join!(read, async {
         scene.log.raise(position(4_000_000_000_000, 0)).await.unwrap();
-        recorded(scene.ballots.cast(ballot("main", 1, "b"), Access::Anyone).await)
+        recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await)
     });
     assert_eq!(entry.position, place);
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Access, Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Position, Unavailable, VoterId};
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Position, Unavailable, VoterId};
 
 /// How the log breaks down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +83,15 @@ impl MemoryBallotBox {
 }
 
 impl State {
-    fn cast(&mut self, ballot: Ballot, access: Access) -> Cast {
+    fn cast(&mut self, ballot: Ballot, revision: u32) -> Cast {
         let Some(poll) = self.polls.get(&ballot.poll) else { return Cast::UnknownPoll };
-        if poll.access() != access || poll.check(ballot.choices).is_err() {
-            return Cast::Unfit;
-        }
         if !poll.is_open() {
             return Cast::NotOpen(poll.state());
         }
+        if poll.revision() != revision {
+            return Cast::Rewritten;
+        }
+        assert_eq!(poll.check(ballot.choices), Ok(()), "the caller has checked the choices");
         let same = |earlier: &Ballot| (earlier.poll, earlier.voter) == (ballot.poll, ballot.voter);
         if !poll.changes()
             && let Some((position, _)) = self.ballots.iter().find(|(_, earlier)| same(earlier))
@@ -118,8 +119,8 @@ impl State {
 
 #[async_trait]
 impl BallotBox for MemoryBallotBox {
-    async fn cast(&self, ballot: Ballot, access: Access) -> Result<Cast, Unavailable> {
-        self.after_mishap(|state| state.cast(ballot, access))
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable> {
+        self.after_mishap(|state| state.cast(ballot, revision))
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {

@@ -1,0 +1,76 @@
+//! Clocks that are set while ballots are cast, seen from inside: a real Redis, and a link that is mistaken about it.
+
+use std::time::SystemTime;
+
+use domain::{Choices, FIRST_REVISION, Log, LogSeed, Partition, Poll, PollSeed, PollSpec, Position, VoterId};
+use testkit::redis_server::RedisServer;
+
+use super::*;
+use crate::{RedisLog, RedisUrl};
+
+struct Scene {
+    _redis: RedisServer,
+    link: Arc<Link>,
+    casting: Casting,
+}
+
+impl Scene {
+    async fn begun() -> Self {
+        let redis = RedisServer::start().await;
+        let url: RedisUrl = redis.url().parse().unwrap();
+        let partition = Partition::new(0);
+        let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
+        let polls = vec![PollSeed { poll, counted: 0, voters: Vec::new() }];
+        RedisLog::new(&url, partition).begin(LogSeed { after: Position::ZERO, polls }).await.unwrap();
+        let link = Arc::new(Link::new(&url));
+        let (casting, sending) = Casting::new(Arc::new(Keys::new(partition)));
+        tokio::spawn(send_as_they_come(sending, link.clone()));
+        Self { _redis: redis, link, casting }
+    }
+
+    async fn cast(&self, voter: u8) -> Answer {
+        let choices = Choices::parse(["a"]).unwrap();
+        let ballot = Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([voter; 16]), choices };
+        self.casting.cast(ballot, FIRST_REVISION).await
+    }
+
+    /// By how much the link is mistaken: its idea of the clock less the clock itself, which is this machine's.
+    async fn mistaken_by_ms(&self) -> i64 {
+        let known = self.link.clock_at(WHAT, Deadline::within(Duration::ZERO)).await.unwrap();
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
+        i64::try_from(known).unwrap() - i64::try_from(now).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_clock_of_redis_that_was_set_forward_stops_nobody_from_voting() {
+    let scene = Scene::begun().await;
+    assert!(matches!(scene.cast(1).await, Ok(Cast::Recorded(_))));
+    scene.link.mistake_clock_by(-60_000).await;
+    assert!(matches!(scene.cast(2).await, Ok(Cast::Recorded(_))), "at once, and not only after another try");
+    assert!(scene.mistaken_by_ms().await > -30_000);
+}
+
+#[tokio::test]
+async fn a_clock_of_redis_that_was_set_back_lets_no_call_be_late() {
+    let scene = Scene::begun().await;
+    assert!(matches!(scene.cast(1).await, Ok(Cast::Recorded(_))));
+    scene.link.mistake_clock_by(60_000).await;
+    assert!(matches!(scene.cast(2).await, Ok(Cast::Recorded(_))));
+    assert!(scene.mistaken_by_ms().await < 30_000, "known from the next answer on");
+}
+
+#[tokio::test]
+async fn a_call_that_is_late_for_its_callers_too_is_not_sent_again() {
+    let scene = Scene::begun().await;
+    assert!(matches!(scene.cast(1).await, Ok(Cast::Recorded(_))));
+    scene.link.mistake_clock_by(-60_000).await;
+    let (answer, _answered) = oneshot::channel();
+    let ballot =
+        Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([2; 16]), choices: Choices::parse(["a"]).unwrap() };
+    let waiting = Waiting { ballot, revision: FIRST_REVISION, since: Instant::now(), answer };
+    let groups = vec![((PollId::MAIN, FIRST_REVISION), vec![waiting])];
+    let keys = Keys::new(Partition::new(0));
+    let too_late = send_within(&scene.link, &keys, Deadline::usual(), groups).await;
+    assert_eq!(too_late.len(), 1, "given back rather than answered");
+}
