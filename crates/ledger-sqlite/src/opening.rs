@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 
 use crate::{migrations, readers, store::StoreError};
 
@@ -102,8 +102,16 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
+/// One plan for each statement, whatever is bound to it. Else SQLite plans a look-up anew for each voter, which takes
+/// longer than the look-up.
+pub(crate) fn keep_plans(conn: &Connection) -> Result<(), StoreError> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 fn set_up(conn: &Connection) -> Result<(), StoreError> {
     conn.busy_timeout(LOCK_WAIT)?;
+    keep_plans(conn)?;
     conn.set_prepared_statement_cache_capacity(64);
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
@@ -120,4 +128,29 @@ fn set_up(conn: &Connection) -> Result<(), StoreError> {
          PRAGMA cache_size = -32768;",
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::VoterId;
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::store;
+
+    #[test]
+    fn a_look_up_is_planned_once_and_not_for_each_voter() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.db");
+        let (writing, _lock) = open_for_writing(&path).unwrap();
+        let reading = readers::connect(&path).unwrap();
+        for conn in [writing, reading] {
+            for voter in 0..10 {
+                assert_eq!(store::newest(&conn, voter.into(), VoterId::from_bytes([voter; 16])).unwrap(), None);
+            }
+            let look_up = conn.prepare_cached(store::NEWEST).unwrap();
+            assert_eq!(look_up.get_status(StatementStatus::Run), 10, "this is the statement");
+            assert_eq!(look_up.get_status(StatementStatus::RePrepare), 0);
+        }
+    }
 }

@@ -12,7 +12,7 @@ use domain::Unavailable;
 use rusqlite::{Connection, OpenFlags};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
-use crate::store::StoreError;
+use crate::{opening::keep_plans, store::StoreError};
 
 /// How many reads run at the same time; more wait.
 const MAX_READERS: usize = 4;
@@ -77,6 +77,7 @@ impl Readers {
 pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(LOCK_WAIT)?;
+    keep_plans(&conn)?;
     conn.set_prepared_statement_cache_capacity(32);
     Ok(conn)
 }

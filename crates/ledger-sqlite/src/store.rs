@@ -91,11 +91,12 @@ fn stored_poll(row: &Row<'_>) -> SqlResult<StoredPoll> {
     })
 }
 
+pub(crate) const NEWEST: &str =
+    "SELECT position, choices FROM ballots WHERE poll = ?1 AND voter = ?2 ORDER BY position DESC LIMIT 1";
+
 /// The newest ballot of a voter in the poll with this number, of whichever round.
 pub(crate) fn newest(conn: &Connection, poll: i64, voter: VoterId) -> Result<Option<Previous>, StoreError> {
-    let mut select = conn.prepare_cached(
-        "SELECT position, choices FROM ballots WHERE poll = ?1 AND voter = ?2 ORDER BY position DESC LIMIT 1",
-    )?;
+    let mut select = conn.prepare_cached(NEWEST)?;
     let previous = |row: &Row<'_>| Ok(Previous { position: position(row, 0)?, choices: choices(row, 1)? });
     Ok(select.query_row((poll, voter.as_bytes()), previous).optional()?)
 }
