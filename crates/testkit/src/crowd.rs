@@ -17,6 +17,9 @@ use crate::wait;
 
 /// What a voter does after an error, before trying again. Not a wait for a condition: a person's patience.
 const PATIENCE: Duration = Duration::from_millis(30);
+/// For how long a ballot to which nothing came back may still be on its way: `vote` gives Redis so long to take it. Were
+/// another choice cast meanwhile, the first could be the later one.
+const ON_ITS_WAY: Duration = Duration::from_millis(2_500);
 
 /// Voters that vote over and over, each with its own cookie, until they are told to stop.
 pub struct Crowd {
@@ -47,6 +50,16 @@ struct Voter {
     last: Option<usize>,
 }
 
+/// What a voter is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Recorded,
+    /// An error, after which the ballot is not recorded any more; or no connection.
+    Error,
+    /// Nothing came back.
+    Lost,
+}
+
 impl Crowd {
     /// `voters` voters on poll `poll` with `options` options, spread over these addresses of `vote`.
     pub fn start(vote_urls: &[String], poll: &str, voters: u64, options: usize) -> Self {
@@ -67,11 +80,14 @@ impl Crowd {
                 // voting again after an unknown outcome is harmless.
                 let mut settled = false;
                 while !settled || !stop.is_cancelled() {
-                    settled = voter.vote(&urls, options).await;
+                    let answer = voter.vote(&urls, options).await;
+                    settled = answer == Answer::Recorded;
                     let counter = if settled { &acknowledged } else { &unknown };
                     counter.fetch_add(1, Ordering::Relaxed);
-                    if !settled {
-                        tokio::time::sleep(PATIENCE).await;
+                    match answer {
+                        Answer::Recorded => {}
+                        Answer::Error => tokio::time::sleep(PATIENCE).await,
+                        Answer::Lost => tokio::time::sleep(ON_ITS_WAY).await,
                     }
                 }
                 voter
@@ -121,28 +137,32 @@ impl Crowd {
 }
 
 impl Voter {
-    /// Casts one ballot; whether it was acknowledged.
-    async fn vote(&mut self, urls: &[String], options: usize) -> bool {
+    /// Casts one ballot.
+    async fn vote(&mut self, urls: &[String], options: usize) -> Answer {
         self.turn += 1;
         if self.cookie.is_none() {
             // As a browser does: the page comes first, and with it the cookie, so that a ballot whose
             // answer is lost and the one cast again are of the same voter.
-            let Ok(page) = self.client.get(&urls[0]).send().await else { return false };
+            let Ok(page) = self.client.get(&urls[0]).send().await else { return Answer::Error };
             self.keep_cookie(&page);
         }
         let choice = usize::try_from((self.number * 7 + self.turn * 3) % options as u64).expect("few options");
         let url = &urls[usize::try_from(self.turn).expect("few turns") % urls.len()];
         let key = char::from(b'a' + u8::try_from(choice).expect("at most 26 options"));
-        let Some(cookie) = &self.cookie else { return false };
+        let Some(cookie) = &self.cookie else { return Answer::Error };
         let request = self.client.post(url).form(&[("vote", key.to_string())]).header(header::COOKIE, cookie);
-        let Ok(answer) = request.send().await else { return false };
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) if error.is_connect() => return Answer::Error,
+            Err(_) => return Answer::Lost,
+        };
         self.keep_cookie(&answer);
         if answer.status() == StatusCode::SEE_OTHER {
             self.last = Some(choice);
-            return true;
+            return Answer::Recorded;
         }
         assert!(answer.status().is_server_error(), "an honest voter got {}", answer.status());
-        false
+        Answer::Error
     }
 
     fn keep_cookie(&mut self, answer: &Response) {
