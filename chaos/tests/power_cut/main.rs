@@ -13,6 +13,7 @@ mod journal;
 
 use std::{
     fs::File,
+    net::SocketAddr,
     process::{Child, Command, Stdio},
 };
 
@@ -29,22 +30,22 @@ use testkit::{
 struct Redis {
     power: PowerCut,
     fsync: &'static str,
-    port: u16,
+    address: SocketAddr,
     process: Child,
 }
 
 impl Redis {
     async fn start(fsync: &'static str) -> Self {
         let power = PowerCut::prepare();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = spawn(&power, port, fsync);
-        let redis = Self { power, fsync, port, process };
+        let address = address::free();
+        let process = spawn(&power, address, fsync);
+        let redis = Self { power, fsync, address, process };
         redis.answers().await;
         redis
     }
 
     fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}", self.address)
     }
 
     async fn connection(&self) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
@@ -67,7 +68,7 @@ impl Redis {
     }
 
     async fn start_again(&mut self) {
-        self.process = spawn(&self.power, self.port, self.fsync);
+        self.process = spawn(&self.power, self.address, self.fsync);
         self.answers().await;
     }
 }
@@ -79,10 +80,11 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(power: &PowerCut, port: u16, fsync: &str) -> Child {
+fn spawn(power: &PowerCut, address: SocketAddr, fsync: &str) -> Child {
     let log = File::options().create(true).append(true).open(power.data().with_file_name("redis.log")).unwrap();
     Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"])
+        .args(["--port", &address.port().to_string(), "--bind", &address.ip().to_string()])
+        .args(["--save", "", "--appendonly", "yes"])
         .args(["--appendfsync", fsync, "--maxmemory-policy", "noeviction", "--dir"])
         .arg(power.data())
         .envs(power.environment())
