@@ -5,7 +5,10 @@ use std::{fs, path::PathBuf, time::Duration};
 use anyhow::{Context, bail};
 use clap::Parser;
 use crowd::{Report, Settings};
-use testkit::programs;
+use testkit::{
+    crowd::{accepted, tally, votes},
+    programs, wait,
+};
 use tokio::{
     process::Command,
     time::{Instant, sleep_until},
@@ -17,6 +20,9 @@ use crate::{
     cast::Cast,
 };
 
+/// The poll that everybody votes in.
+const POLL: &str = "main";
+const MOST_OPTIONS: usize = 26;
 /// How long nothing is broken at the beginning and at the end of an act.
 const CALM: Duration = Duration::from_secs(4);
 /// The shortest and the longest time between two blows, in milliseconds.
@@ -116,6 +122,44 @@ async fn strike(
     );
     cast.strike(strike).await;
     Some(strike)
+}
+
+/// Empties the log while nobody votes and everything is counted: so nothing may be missing afterwards.
+pub(crate) async fn empty_the_log(cast: &Cast) -> anyhow::Result<()> {
+    println!("  the log is emptied");
+    let before = Books::read(cast).await;
+    cast.empty_the_log().await;
+    let after = Books::read(cast).await;
+    if before != after || after.counted != Some(after.accepted) {
+        bail!("the log was emptied when everything was counted, and {before:?} became {after:?}");
+    }
+    Ok(())
+}
+
+/// What both hosts say of the poll.
+#[derive(Debug, PartialEq, Eq)]
+struct Books {
+    votes: Vec<u64>,
+    voters: Option<u64>,
+    counted: Option<u64>,
+    accepted: u64,
+}
+
+impl Books {
+    async fn read(cast: &Cast) -> Self {
+        let first = |of| cast.urls(of).split(',').next().unwrap_or_default().to_owned();
+        let (vote, result) = (first("vote"), first("result"));
+        let tally = wait::until("a tally", || tally(&result, POLL)).await;
+        let accepted = wait::until("the log to say what it accepted", || accepted(&vote, POLL)).await;
+        let (voters, counted) = (tally["voters"].as_u64(), tally["counted"].as_u64());
+        Self { votes: votes(&tally, MOST_OPTIONS), voters, counted, accepted }
+    }
+}
+
+/// Waits until the log has forgotten everything, since everything is counted.
+pub(crate) async fn trimmed(cast: &Cast) {
+    wait::until_true("the log to be trimmed", || async { cast.log_entries().await == 0 }).await;
+    println!("  the log: all that was counted is removed");
 }
 
 /// Counts all ballots again, and holds the ledger to having no gap and nothing set aside.

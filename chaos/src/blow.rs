@@ -54,23 +54,26 @@ pub(crate) struct Stage<'a> {
 
 impl Stage<'_> {
     /// Draws the next blow; `None` if it would fall on something that has not recovered.
+    ///
+    /// Each has a generator of its own, so that what one blow found on the stage changes none of those after it.
     pub(crate) fn draw(&self, random: &mut fastrand::Rng) -> Option<Strike> {
+        let mut random = random.fork();
         let program = random.usize(0..self.programs.len());
-        let link = if let (true, Some(&leader)) = (random.u8(0..4) == 0, self.leading.first()) {
-            leader // so that a standby takes over
-        } else {
-            random.usize(0..self.programs.len())
-        };
+        let any_link = random.usize(0..self.programs.len());
+        let on_leader = random.u8(0..4) == 0; // so that a standby takes over
+        let link = self.leading.first().copied().filter(|_| on_leader).unwrap_or(any_link);
         let blows = [Blow::Cut, Blow::CutOnce, Blow::Slow(random.u64(5..400)), Blow::Freeze];
-        let (target, blow) = match random.u8(0..20) {
+        let on_link = blows[random.usize(0..blows.len())];
+        let (target, blow) = match random.u8(0..21) {
             0..=4 => (Target::Program(program), Blow::Kill),
             5..=7 => (Target::Program(program), Blow::Stop),
-            8..=13 => (Target::Link(link), blows[random.usize(0..blows.len())]),
+            8..=13 => (Target::Link(link), on_link),
             14 => (Target::Redis, Blow::Kill),
             15 => (Target::Redis, Blow::Stop),
             16 | 17 => (Target::Postgres, Blow::Kill),
-            18 if self.disks => (Target::Redis, Blow::FillDisk),
-            19 if self.disks => (Target::Postgres, Blow::FillDisk),
+            18 => (Target::Postgres, Blow::Stop),
+            19 if self.disks => (Target::Redis, Blow::FillDisk),
+            20 if self.disks => (Target::Postgres, Blow::FillDisk),
             _ => return None,
         };
         let lasts = Duration::from_millis(match blow {
@@ -125,6 +128,21 @@ mod tests {
         assert!(targets.iter().all(|target| !struck.contains(target)));
         for target in [Target::Program(1), Target::Link(0), Target::Link(1), Target::Postgres] {
             assert!(targets.contains(&target), "{target:?}");
+        }
+    }
+    #[test]
+    fn what_a_blow_finds_on_the_stage_changes_none_of_those_after_it() {
+        let programs = ["vote 1".to_owned(), "worker 1".to_owned(), "worker 2".to_owned()];
+        let drawn = |leading: &[usize], struck: &[Target]| {
+            let stage = Stage { programs: &programs, leading, disks: true, struck };
+            let mut random = fastrand::Rng::with_seed(2);
+            (0..500).map(|_| stage.draw(&mut random)).collect::<Vec<_>>()
+        };
+        let undisturbed = drawn(&[1], &[]);
+        for others in [drawn(&[], &[]), drawn(&[2], &[]), drawn(&[1], &[Target::Redis, Target::Program(0)])] {
+            let pairs = undisturbed.iter().zip(&others).filter_map(|(one, other)| one.as_ref().zip(other.as_ref()));
+            let told = |strike: &Strike| format!("{} for {:?}", strike.blow, strike.lasts);
+            assert!(pairs.clone().count() > 300 && pairs.clone().all(|(one, other)| told(one) == told(other)));
         }
     }
 }

@@ -9,7 +9,10 @@ use testkit::{
     redis_server::RedisServer,
     wait,
 };
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
 use tokio_postgres::NoTls;
 
 use crate::{
@@ -18,6 +21,13 @@ use crate::{
     proxy::{Mode, Proxy},
 };
 
+/// The log of the one partition, and the key without which there is none.
+const LOG: &str = "{scrutin:0}:log";
+const LOG_ID: &str = "{scrutin:0}:id";
+/// For so long the log keeps what is counted: short, so that entries are removed while everything breaks.
+const LOG_RETENTION: &str = "2s";
+/// How often PostgreSQL is looked at while it comes back.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long a worker may take to say whether it leads.
 const METRICS_LIMIT: Duration = Duration::from_millis(300);
 
@@ -47,7 +57,7 @@ impl Cast {
         let disks = disks.map(|disks| (Disk::new(disks.redis), Disk::new(disks.postgres)));
         let mut cast = Self { names: Vec::new(), services: Vec::new(), links: Vec::new(), redis, postgres, disks };
         for number in 1..=2 {
-            cast.enter(format!("worker {number}"), true, true, programs::worker).await;
+            cast.enter(format!("worker {number}"), true, true, worker).await;
         }
         for number in 1..=2 {
             cast.enter(format!("vote {number}"), true, false, |redis, _| programs::vote(redis, None)).await;
@@ -123,6 +133,7 @@ impl Cast {
             (Target::Redis, Blow::FillDisk) => self.disks().0.fill(),
             (Target::Redis, _) => self.redis.pause(),
             (Target::Postgres, Blow::FillDisk) => self.disks().1.fill(),
+            (Target::Postgres, Blow::Stop) => self.postgres.pause(),
             (Target::Postgres, _) => self.postgres.kill().await,
         }
     }
@@ -144,6 +155,7 @@ impl Cast {
                 self.disks().1.free();
                 self.postgres_back().await;
             }
+            (Target::Postgres, Blow::Stop) => self.postgres.resume(),
             (Target::Postgres, _) => self.postgres.restart().await,
         }
     }
@@ -156,15 +168,18 @@ impl Cast {
         self.disks.as_ref().expect("a disk is only filled where there is one")
     }
 
-    /// After a full disk PostgreSQL may go on, may be recovering, or may have ended.
+    /// After a full disk PostgreSQL may go on, may be recovering, may have ended, or may end yet.
     async fn postgres_back(&mut self) {
         let address = self.postgres_address();
-        if TcpStream::connect(address).await.is_err() {
-            self.postgres.restart().await;
+        let deadline = Instant::now() + wait::DEADLINE;
+        while tokio_postgres::connect(self.postgres.url(), NoTls).await.is_err() {
+            assert!(Instant::now() < deadline, "PostgreSQL does not come back after a full disk");
+            if TcpStream::connect(address).await.is_err() {
+                // It may fail for as long as the last one is on its way out.
+                self.postgres.try_restart().await;
+            }
+            sleep(LOOK_EVERY).await;
         }
-        let url = self.postgres.url().to_owned();
-        wait::until_true("PostgreSQL to answer again", || async { tokio_postgres::connect(&url, NoTls).await.is_ok() })
-            .await;
     }
 
     /// Waits until all programs are ready.
@@ -174,16 +189,33 @@ impl Cast {
         }
     }
 
-    /// Empties Redis: what is not counted yet would be lost, so nothing may be on its way.
+    /// Empties Redis, and waits until a worker has begun a new log. What was not counted is lost, so nothing may be on its way.
     pub(crate) async fn empty_the_log(&self) {
         let mut connection = self.redis.connection().await;
         redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("FLUSHALL is done");
+        wait::until_true("a new log to be begun", || async { self.ask_redis("EXISTS", LOG_ID).await == 1 }).await;
+    }
+
+    /// How many entries the log holds.
+    pub(crate) async fn log_entries(&self) -> u64 {
+        self.ask_redis("XLEN", LOG).await
+    }
+
+    async fn ask_redis(&self, command: &str, key: &str) -> u64 {
+        let mut connection = self.redis.connection().await;
+        redis::cmd(command).arg(key).query_async(&mut connection).await.expect("Redis counts")
     }
 
     /// Everything that each program has said.
     pub(crate) fn outputs(&self) -> impl Iterator<Item = (&str, String)> {
         self.names.iter().map(String::as_str).zip(self.services.iter().map(|service| service.program.output()))
     }
+}
+
+fn worker(redis_url: &str, database_url: &str) -> Service {
+    let mut worker = programs::worker(redis_url, database_url);
+    worker.program.start_again_with("LOG_RETENTION", LOG_RETENTION);
+    worker
 }
 
 fn mode(blow: Blow) -> Mode {

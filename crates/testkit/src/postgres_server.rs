@@ -7,7 +7,7 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, ErrorKind},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -106,13 +106,11 @@ impl PostgresServer {
     /// Kills the whole server as a power cut does (SIGKILL), and waits until nothing of it is left that would
     /// keep it from being started again.
     pub async fn kill(&mut self) {
-        let postmaster = self.own().postmaster();
-        let processes = children_of(postmaster);
-        signal("KILL", &[postmaster]);
-        // The others notice that their parent is gone; those that are busy would take their time.
+        let processes = self.own().processes();
+        // The postmaster first; the others notice that their parent is gone, but those that are busy would take their time.
         signal("KILL", &processes);
         let deadline = Instant::now() + PATIENCE;
-        for process in processes.into_iter().chain([postmaster]) {
+        for process in processes {
             while is_running(process) {
                 assert!(Instant::now() < deadline, "process {process} of PostgreSQL survives a kill");
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -121,14 +119,33 @@ impl PostgresServer {
         self.own().remove_locks();
     }
 
+    /// Stops all of the server in its tracks (SIGSTOP): connections stay open and nothing is answered.
+    pub fn pause(&self) {
+        signal("STOP", &self.own().processes());
+    }
+
+    /// Lets a paused server go on (SIGCONT).
+    pub fn resume(&self) {
+        signal("CONT", &self.own().processes());
+    }
+
     /// Stops the server in order, ending all sessions.
     pub async fn stop(&mut self) {
         self.own().control(&["stop", "-m", "fast"]).await;
     }
 
     /// Starts a killed or stopped server again, on the same port, and waits until it takes connections.
+    ///
+    /// # Panics
+    /// If it does not start.
     pub async fn restart(&mut self) {
-        self.own().control(&["start"]).await;
+        let started = self.try_restart().await;
+        assert!(started, "PostgreSQL does not start:\n{}", self.own().log());
+    }
+
+    /// The same, which may fail: right after a full disk, for one. Whether it runs now.
+    pub async fn try_restart(&mut self) -> bool {
+        self.own().try_control(&["start"]).await
     }
 
     fn own(&self) -> &OwnCluster {
@@ -137,36 +154,50 @@ impl PostgresServer {
 }
 
 impl OwnCluster {
-    fn postmaster(&self) -> u32 {
-        let file = fs::read_to_string(self.directory.join("data/postmaster.pid")).expect("the server runs");
-        file.lines().next().and_then(|line| line.trim().parse().ok()).expect("the first line is the process id")
+    /// The server's processes, the postmaster first; none if it has ended.
+    fn processes(&self) -> Vec<u32> {
+        let file = fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap_or_default();
+        let Some(postmaster) = file.lines().next().and_then(|line| line.trim().parse().ok()) else { return Vec::new() };
+        let children = children_of(postmaster);
+        std::iter::once(postmaster).chain(children).collect()
     }
 
     /// In a container nobody may collect the dead postmaster, and the next one would take it for alive.
     fn remove_locks(&self) {
-        fs::remove_file(self.directory.join("data/postmaster.pid")).expect("it was running");
-        for entry in fs::read_dir(&self.directory).expect("it is there").flatten() {
-            if entry.path().extension().is_some_and(|extension| extension == "lock") {
-                fs::remove_file(entry.path()).expect("the socket's lock is ours to remove");
+        let socket_locks = fs::read_dir(&self.directory).expect("it is there").flatten().map(|entry| entry.path());
+        let socket_locks = socket_locks.filter(|path| path.extension().is_some_and(|extension| extension == "lock"));
+        for lock in socket_locks.chain([self.directory.join("data/postmaster.pid")]) {
+            // A server that ended by itself has removed its own.
+            if let Err(error) = fs::remove_file(&lock) {
+                assert_eq!(error.kind(), ErrorKind::NotFound, "{} can't be removed: {error}", lock.display());
             }
         }
     }
 
     async fn control(&self, arguments: &[&str]) {
-        let output = tokio::process::Command::new(self.directory.join("ctl"))
+        assert!(self.try_control(arguments).await, "pg_ctl {arguments:?} failed:\n{}", self.log());
+    }
+
+    async fn try_control(&self, arguments: &[&str]) -> bool {
+        let status = tokio::process::Command::new(self.directory.join("ctl"))
             .args(arguments)
             .current_dir("/")
             .stdout(Stdio::null()) // inherited pipes would stay open as long as the server runs
             .stderr(Stdio::null())
             .status();
-        let status = tokio::time::timeout(PATIENCE, output).await.expect("pg_ctl has a limit of its own");
-        let log = || fs::read_to_string(self.directory.join("server.log")).unwrap_or_default();
-        assert!(status.expect("pg_ctl runs").success(), "pg_ctl {arguments:?} failed:\n{}", log());
+        let status = tokio::time::timeout(PATIENCE, status).await.expect("pg_ctl has a limit of its own");
+        status.expect("pg_ctl runs").success()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("server.log")).unwrap_or_default()
     }
 }
 
 impl Drop for OwnCluster {
     fn drop(&mut self) {
+        // A paused server could not be stopped.
+        signal("CONT", &self.processes());
         drop(self.pipe.take());
         let _ = self.script.wait();
     }
