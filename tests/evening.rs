@@ -1,8 +1,9 @@
 //! An organiser's whole evening, in a real browser against the real services: create, hand out codes, three voters
-//! (one without JavaScript, one with a code), hide, reveal, change, close, reset, export.
+//! (one without JavaScript, one with a code), hide, reveal, change, close, export, reset, sign out.
 
-use reqwest::Client;
-use serde_json::Value;
+use std::path::Path;
+
+use serde_json::{Value, json};
 use testkit::{
     browser::{Browser, Driver, PHONE, PROJECTOR, Setup},
     postgres_server::TestDatabase,
@@ -34,12 +35,20 @@ async fn create(browser: &Browser, vote: &str, id: &str, question: &str, options
     browser.shows(question).await;
 }
 
-/// What the organiser may fetch, with the token.
-async fn export(services: &Services, poll: &str, file: &str) -> String {
-    let url = format!("{}/api/polls/{poll}/{file}", services.result.url());
-    let answer = Client::new().get(url).bearer_auth(ORGANISER_TOKEN).send().await.expect("result answers");
-    assert_eq!(answer.status(), 200, "{file}");
-    answer.text().await.expect("text")
+/// Clicks the link to an export on the page of `dinner`, and gives what the browser saved.
+async fn export(organiser: &Browser, directory: &Path, file: &str) -> String {
+    let behavior = json!({"behavior": "allow", "downloadPath": directory});
+    organiser.devtools("Browser.setDownloadBehavior", behavior).await;
+    organiser.click(&format!("a[href$='/export/{file}']")).await;
+    let saved = directory.join(format!("dinner-{file}"));
+    // While it is being saved it has another name.
+    wait::until(file, || async { std::fs::read_to_string(&saved).ok() }).await
+}
+
+/// Chooses and sends.
+async fn vote_for(browser: &Browser, choice: &str) {
+    browser.click(&format!("input[value={choice}]")).await;
+    browser.click("main form button").await;
 }
 
 /// Waits until the organiser's page shows this number.
@@ -61,6 +70,7 @@ async fn an_organisers_whole_evening() {
     let screen = driver.open(Setup { size: PROJECTOR, ..Setup::default() }).await;
     let phone = driver.open(Setup { size: PHONE, ..Setup::default() }).await;
     let plain = driver.open(Setup { javascript: false, language: "fr", ..Setup::default() }).await;
+    let third = driver.open(Setup { size: PHONE, dark: true, ..Setup::default() }).await;
 
     // A poll with hidden results, and one with codes.
     sign_in(&organiser, &vote).await;
@@ -70,39 +80,39 @@ async fn an_organisers_whole_evening() {
     create(&organiser, &vote, "board", "Who is to be on the board?", "Ada\nGrace", &[by_code]).await;
 
     // The codes: a sheet of 300, of which one is used.
-    organiser.goto(&format!("{vote}/organise/board/codes?from=1&count=300")).await;
+    organiser.find("#count").await.clear().await.expect("a field can be emptied");
+    organiser.type_into("#count", "300").await;
+    organiser.click("form[action$='/codes'] button:not(.plain)").await;
+    organiser.find(".cards").await;
     let codes =
         organiser.run("return [...document.querySelectorAll('.code')].map(code => code.textContent.trim())").await;
     let codes: Vec<&str> = codes.as_array().expect("codes").iter().filter_map(Value::as_str).collect();
     assert_eq!(codes.len(), 300);
     phone.goto(&format!("{vote}/p/board")).await;
     phone.type_into("#code", "0000-0000-0000").await;
-    phone.click("input[value=a]").await;
-    phone.click("main form button").await;
+    vote_for(&phone, "a").await;
     phone.find(".note.bad, .failed:not(:empty)").await;
     phone.goto(&format!("{vote}/p/board")).await;
     phone.type_into("#code", codes[7]).await;
-    phone.click("input[value=b]").await;
-    phone.click("main form button").await;
+    vote_for(&phone, "b").await;
     phone.shows("recorded").await;
 
-    // The screen shows the turnout and nothing else, while three people vote.
+    // The screen shows the turnout and nothing else, while three people vote and the organiser watches.
     screen.goto(&format!("{result}/p/dinner")).await;
-    phone.goto(&format!("{vote}/p/dinner")).await;
-    phone.click("input[value=a]").await;
-    phone.click("main form button").await;
-    phone.shows("recorded").await;
-    plain.goto(&format!("{vote}/p/dinner")).await;
-    plain.click("input[value=b]").await;
-    plain.click("main form button").await;
-    plain.shows("enregistré").await;
-    let third = Client::new().post(format!("{vote}/p/dinner")).form(&[("vote", "c")]).send().await;
-    assert!(third.expect("vote answers").status().is_success());
-    screen.shows("3").await;
+    organiser.click("header a[href='/organise']:not(.brand)").await;
+    organiser.click("a[href='/organise/dinner']").await;
+    number(&organiser, "voters", "0").await;
+    for (browser, choice, recorded) in
+        [(&phone, "a", "recorded"), (&plain, "b", "enregistré"), (&third, "c", "recorded")]
+    {
+        browser.goto(&format!("{vote}/p/dinner")).await;
+        vote_for(browser, choice).await;
+        browser.shows(recorded).await;
+    }
+    screen.shows("3 voters").await;
     assert!(!screen.has("tr[data-key]").await, "no bar while the result is hidden");
 
-    // The organiser sees the votes all the same, and reveals them.
-    organiser.goto(&format!("{vote}/organise/dinner")).await;
+    // The organiser sees the votes all the same, on the page that was open all the time, and reveals them.
     number(&organiser, "voters", "3").await;
     number(&organiser, "accepted", "3").await;
     number(&organiser, "lag", "0").await;
@@ -111,8 +121,7 @@ async fn an_organisers_whole_evening() {
 
     // A changed mind, after which the result is shown below the ballot.
     phone.goto(&format!("{vote}/p/dinner")).await;
-    phone.click("input[value=b]").await;
-    phone.click("main form button").await;
+    vote_for(&phone, "b").await;
     wait::until_true("two thirds for b on the screen", || async {
         screen.run("return document.querySelector('tr[data-key=b] .count').textContent").await == "2"
     })
@@ -122,15 +131,16 @@ async fn an_organisers_whole_evening() {
     phone.shows("counted").await;
 
     // Closed: who comes late is told so.
-    organiser.goto(&format!("{vote}/organise/dinner")).await;
     organiser.click("form[action$='/close'] button").await;
     organiser.find("form[action$='/open'] button").await;
-    let late = Client::new().post(format!("{vote}/p/dinner")).form(&[("vote", "a")]).send().await;
-    assert_eq!(late.expect("vote answers").status(), 409);
+    vote_for(&third, "a").await;
+    third.shows("Your vote was not recorded: this poll is closed.").await;
 
     // The exported ballots, counted again here, are the tally.
-    let ballots: Value = serde_json::from_str(&export(&services, "dinner", "ballots.json").await).expect("JSON");
-    let tally: Value = serde_json::from_str(&export(&services, "dinner", "tally").await).expect("JSON");
+    let directory = tempfile::tempdir().expect("a directory for what is saved");
+    let directory = directory.path();
+    let ballots: Value = serde_json::from_str(&export(&organiser, directory, "ballots.json").await).expect("JSON");
+    let tally: Value = serde_json::from_str(&export(&organiser, directory, "tally.json").await).expect("JSON");
     let counted = |key: &str| {
         let chosen =
             |ballot: &&Value| ballot["choices"].as_array().is_some_and(|keys| keys.iter().any(|chosen| chosen == key));
@@ -139,12 +149,13 @@ async fn an_organisers_whole_evening() {
     for (key, votes) in [("a", 0), ("b", 2), ("c", 1)] {
         assert_eq!((counted(key), tally["votes"][key].as_u64()), (votes, Some(votes as u64)), "{key}: {ballots}");
     }
-    assert_eq!(export(&services, "dinner", "ballots.csv").await.lines().count(), 1 + 3);
+    assert_eq!(export(&organiser, directory, "ballots.csv").await.lines().count(), 1 + 3);
+    assert_eq!(export(&organiser, directory, "tally.csv").await.lines().count(), 1 + 3);
     let stranger = reqwest::get(format!("{result}/api/polls/dinner/ballots.csv")).await.expect("result answers");
     assert_eq!(stranger.status(), 401);
 
     // Reset asks first; then the tally starts at nothing, and the old ballots stay in the ledger.
-    organiser.goto(&format!("{vote}/organise/dinner/reset")).await;
+    organiser.click("a[href$='/reset']").await;
     organiser.click("form[action$='/reset'] button").await;
     organiser.find("form[action$='/open'] button").await;
     let tally = wait::until("an empty tally", || async {
@@ -153,7 +164,13 @@ async fn an_organisers_whole_evening() {
     .await;
     assert_eq!(tally["counted"], 4, "three voters, one of whom changed their mind");
 
-    for (name, browser) in [("organiser", &organiser), ("screen", &screen), ("phone", &phone)] {
+    // Good night.
+    organiser.click("form[action='/organise/sign-out'] button").await;
+    organiser.find("#token").await;
+    organiser.goto(&format!("{vote}/organise/dinner")).await;
+    organiser.find("#token").await;
+
+    for (name, browser) in [("organiser", &organiser), ("screen", &screen), ("phone", &phone), ("third", &third)] {
         let complaints = browser.complaints().await;
         let complaints: Vec<_> = complaints.iter().filter(|line| !line.contains("status of 4")).collect();
         assert!(complaints.is_empty(), "{name}: {complaints:?}");

@@ -111,7 +111,7 @@ async fn the_api_describes_itself_and_answers_are_as_described() {
         let properties = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
         properties.keys().cloned().collect::<Vec<_>>()
     };
-    let fields = |value: serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let fields = |value: Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let sorted = |mut names: Vec<String>| {
         names.sort_unstable();
         names
