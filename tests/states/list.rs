@@ -4,7 +4,7 @@ use testkit::programs::ORGANISER_TOKEN;
 
 use super::{
     State, Step,
-    Step::{Click, Find, Goto, Type},
+    Step::{Click, Find, Goto, Organise, Type},
     stage::Stage,
 };
 
@@ -27,7 +27,10 @@ fn voting(stage: &Stage) -> Vec<State> {
         steps
     };
     let shown = || vec![Find("section.live:not([hidden]) .share:not(:empty)")];
+    let organise = |path: &str| Organise(stage.vote(&format!("/api/polls{path}")));
     listed(vec![
+        // Before anything else: this browser has no cookie yet.
+        ("vote-without-cookies", vec![vote("/p/lunch?voted"), Find(".recorded")]),
         ("vote-two", vec![vote("/p/lunch")]),
         ("vote-four", vec![vote("/p/talks")]),
         ("vote-26", vec![vote("/p/books")]),
@@ -46,6 +49,32 @@ fn voting(stage: &Stage) -> Vec<State> {
         ("vote-changed", with(vec![Click("button[value=b]"), Find("button[value=b].mine")], shown())),
         ("vote-recorded-26", with(chosen("/p/books", "input[value=c]"), shown())),
         ("vote-recorded-hidden", chosen("/p/dinner", "input[value=a]")),
+        ("vote-recorded-final", chosen("/p/final", "input[value=a]")),
+        (
+            "vote-recorded-reset",
+            vec![
+                vote("/p/again"),
+                Click("button[value=a]"),
+                Find(".recorded"),
+                organise("/again/reset"),
+                vote("/p/again"),
+                Find("button[value=a]:not(.mine)"),
+            ],
+        ),
+        (
+            "vote-recorded-closed",
+            with(
+                vec![
+                    organise("/short/open"),
+                    vote("/p/short"),
+                    Click("button[value=b]"),
+                    Find(".recorded"),
+                    organise("/short/close"),
+                    vote("/p/short"),
+                ],
+                shown(),
+            ),
+        ),
         ("vote-closed", with(vec![vote("/p/over")], shown())),
         ("vote-not-open-yet", vec![vote("/p/later")]),
         ("vote-needs-code", vec![vote("/p/board")]),
@@ -78,10 +107,12 @@ fn voting(stage: &Stage) -> Vec<State> {
 fn watching(stage: &Stage) -> Vec<State> {
     let result = |path: &str| Goto(stage.result(path));
     let live = |path: &str| vec![result(path), Find("[data-kind=live]")];
-    let [counted, replaced] = &stage.receipts;
+    let [counted, replaced, past, missing] = &stage.receipts;
     listed(vec![
         ("receipt-counted", vec![result(&format!("/p/talks/receipts/{counted}"))]),
         ("receipt-replaced", vec![result(&format!("/p/board/receipts/{replaced}"))]),
+        ("receipt-past-round", vec![result(&format!("/p/again/receipts/{past}"))]),
+        ("receipt-missing", vec![result(&format!("/p/talks/receipts/{missing}")), Find(".note.bad")]),
         ("receipt-unknown", vec![result("/p/talks/receipts/no-such-receipt")]),
         ("result-two", live("/p/lunch")),
         ("result-live", live("/p/talks")),
@@ -93,6 +124,7 @@ fn watching(stage: &Stage) -> Vec<State> {
         ("result-long-question", live("/p/long")),
         ("result-largest", live("/p/largest")),
         ("result-embed", live("/p/talks/embed")),
+        ("result-embed-hidden", live("/p/dinner/embed")),
         ("result-polls", vec![result("/polls")]),
         ("result-unknown-poll", vec![result("/p/nowhere")]),
         ("result-no-such-page", vec![result("/nowhere/at/all")]),
@@ -129,6 +161,8 @@ fn organising(stage: &Stage) -> Vec<State> {
         ("organise-poll-26", run("books")),
         ("organise-poll-largest", run("largest")),
         ("organise-poll-not-open-yet", run("later")),
+        ("organise-poll-closed", run("over")),
+        ("organise-no-organiser", vec![Goto(stage.lonely("/organise"))]),
         ("organise-codes", vec![vote("/organise/board/codes?from=1&count=24")]),
         ("organise-reset", vec![vote("/organise/talks/reset")]),
         ("organise-edit", vec![vote("/organise/zero/edit")]),
@@ -140,6 +174,16 @@ fn organising(stage: &Stage) -> Vec<State> {
             vec![Click("#operations details summary"), Click("#operations details form button"), Find(".answer")],
         ),
     ])
+}
+
+/// After everything else: nobody comes in any more for a while.
+pub(super) fn last(stage: &Stage) -> Vec<State> {
+    let mut steps =
+        vec![Goto(stage.vote("/organise")), Click("form[action='/organise/sign-out'] button"), Find("#token")];
+    for _ in 0..9 {
+        steps.extend([Type("#token", "not the organiser’s token".into()), Click(SEND), Find("[role=alert]")]);
+    }
+    listed(vec![("organise-too-many-tries", steps)])
 }
 
 fn listed(states: Vec<(&'static str, Vec<Step>)>) -> Vec<State> {

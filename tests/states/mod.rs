@@ -20,6 +20,8 @@ enum Step {
     Type(&'static str, String),
     /// Waits until a CSS selector finds something.
     Find(&'static str),
+    /// The organiser changes a poll meanwhile: `POST` to this address of the API.
+    Organise(String),
 }
 
 /// A page in a state.
@@ -38,6 +40,7 @@ async fn walk(browser: &Browser, steps: &[Step]) {
                 browser.type_into(css, text).await;
             }
             Step::Find(css) => drop(browser.find(css).await),
+            Step::Organise(url) => stage::organise(url, &serde_json::json!({})).await,
         }
     }
 }
@@ -69,5 +72,11 @@ pub(crate) async fn visit(setups: &[Setup], mut look: impl AsyncFnMut(&Browser, 
             }
         }
         stage.heal(outage).await;
+    }
+    for (browser, setup) in browsers.iter().zip(setups) {
+        for state in list::last(&stage) {
+            walk(browser, &state.steps).await;
+            look(browser, setup, state.name).await;
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The services, and polls like those that people run, with ballots in them.
 
+use domain::{PollId, Receipt, Secret, VoterId};
 use reqwest::Client;
 use serde_json::{Value, json};
 use testkit::{
+    address,
     postgres_server::PostgresServer,
-    programs::{ORGANISER_TOKEN, Services},
+    programs::{ORGANISER_TOKEN, Program, SECRET_KEY, Services},
     redis_server::RedisServer,
     wait,
 };
@@ -16,8 +18,11 @@ pub(super) struct Stage {
     redis: RedisServer,
     ledger: PostgresServer,
     services: Services,
-    /// Of a ballot that counts, and of one that was changed afterwards, both in `talks`.
-    pub(super) receipts: [String; 2],
+    /// A voting service without an organiser, and its address.
+    lonely: (Program, String),
+    /// Of a ballot in `talks` that counts, of one in `board` that was changed afterwards, of one in `again` before its
+    /// reset, and of one in `talks` that nobody ever cast.
+    pub(super) receipts: [String; 4],
     /// Of a ballot that waits, while the worker is paused.
     pub(super) waiting: String,
     /// Of `board`, in which votes can be changed, and of `statutes`, in which they are final: both are used.
@@ -83,6 +88,9 @@ fn polls() -> Vec<Value> {
             "results": "hidden", "listed": true}),
         json!({"id": "later", "question": "Was that a good idea?", "options": two, "state": "waiting"}),
         json!({"id": "over", "question": "Shall we meet again next month?", "options": two}),
+        json!({"id": "again", "question": "Shall we begin earlier?", "options": two}),
+        json!({"id": "short", "question": "Is the room warm enough?", "options": two}),
+        json!({"id": "final", "question": "Who is to take the minutes?", "options": ["Ada", "Grace", "Mary"], "changes": false}),
         json!({"id": "zero", "question": "Window open or closed?", "options": ["Open", "Closed", "Ajar"]}),
         json!({"id": "board", "question": "Who is to be on the board?", "options": ["Ada", "Grace"], "access": "codes"}),
         json!({"id": "statutes", "question": "Do you accept the new statutes?", "options": two, "access": "codes",
@@ -101,11 +109,39 @@ const BALLOTS: [(&str, &[usize]); 7] = [
     ("over", &[7, 2]),
 ];
 
+/// Sends something with the organiser's token.
+pub(super) async fn organise(url: &str, body: &Value) {
+    let answer = Client::new().post(url).bearer_auth(ORGANISER_TOKEN).json(body).send().await;
+    let answer = answer.expect("vote answers");
+    assert!(answer.status().is_success(), "{url}: {}", answer.text().await.unwrap_or_default());
+}
+
+async fn without_organiser(redis: &RedisServer) -> (Program, String) {
+    let (listen, admin) = (address::free(), address::free());
+    let environment = [
+        ("LISTEN_ADDR", listen.to_string()),
+        ("ADMIN_ADDR", admin.to_string()),
+        ("SECRET_KEY", SECRET_KEY.to_owned()),
+        ("REDIS_URL", redis.url()),
+    ];
+    let vote = Program::start("vote", &[], environment);
+    testkit::programs::ready(admin).await;
+    (vote, format!("http://{listen}"))
+}
+
+/// The receipt of a ballot at the place of another one, by a voter who never was: as if the ledger had lost it.
+fn never_cast(other: &str) -> String {
+    let (secret, poll) = (Secret::parse(SECRET_KEY).expect("a key"), PollId::parse("talks").expect("an id"));
+    let other = Receipt::decode(other, &secret, poll).expect("a receipt");
+    Receipt { voter: VoterId::from_bytes([7; 16]), ..other }.encode(&secret, poll)
+}
+
 impl Stage {
     pub(super) async fn start() -> Self {
         let (redis, ledger) = (RedisServer::start().await, PostgresServer::private().await);
         let services = Services::start(&redis.url(), ledger.url()).await;
         let mut stage = Self {
+            lonely: without_organiser(&redis).await,
             redis,
             ledger,
             services,
@@ -120,6 +156,11 @@ impl Stage {
     /// An address on the voting host.
     pub(super) fn vote(&self, path: &str) -> String {
         format!("{}{path}", self.services.vote.url())
+    }
+
+    /// An address on the voting host that has no organiser.
+    pub(super) fn lonely(&self, path: &str) -> String {
+        format!("{}{path}", self.lonely.1)
     }
 
     /// An address on the result host.
@@ -145,7 +186,10 @@ impl Stage {
         let replaced = self.cast("board", 0, Some(&board)).await;
         self.cast("board", 1, Some(&board)).await;
         self.cast("statutes", 0, Some(&statutes)).await;
-        self.receipts = [cast, replaced];
+        let past = self.cast("again", 0, None).await;
+        self.organise("/again/reset", &json!({})).await;
+        let missing = never_cast(&cast);
+        self.receipts = [cast, replaced, past, missing];
         self.codes = [board, statutes];
         let voters: usize = BALLOTS[1].1.iter().sum::<usize>() + 1;
         wait::until("all to be counted", || async {
@@ -155,10 +199,7 @@ impl Stage {
     }
 
     async fn organise(&self, path: &str, body: &Value) {
-        let url = self.vote(&format!("/api/polls{path}"));
-        let answer = Client::new().post(url).bearer_auth(ORGANISER_TOKEN).json(body).send().await;
-        let answer = answer.expect("vote answers");
-        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
+        organise(&self.vote(&format!("/api/polls{path}")), body).await;
     }
 
     async fn cast(&self, poll: &str, option: usize, code: Option<&str>) -> String {
