@@ -103,3 +103,21 @@ async fn without_an_organisers_token_there_is_no_organiser_and_the_log_says_so()
     let bearer = reqwest::Client::new().get(format!("http://{listen}/api/polls")).bearer_auth("whatever-it-may-be");
     assert_eq!(bearer.send().await.unwrap().status(), StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn the_result_service_says_so_too_and_takes_no_token() {
+    let (listen, admin) = (address::free(), address::free());
+    let environment = [
+        ("LISTEN_ADDR", listen.to_string()),
+        ("ADMIN_ADDR", admin.to_string()),
+        ("SECRET_KEY", SECRET_KEY.to_owned()),
+        ("DATABASE_URL", format!("postgres://nobody@{}/none", address::free())),
+    ];
+    let result = Program::start("result", &[], environment);
+    wait::until_true("the log to say it", || async { result.output().contains("ORGANISER_TOKEN is not set") }).await;
+    let url = format!("http://{listen}/api/polls/main/ballots.csv");
+    let answer = wait::until("result to answer", || async {
+        reqwest::Client::new().get(&url).bearer_auth("whatever-it-may-be").send().await.ok()
+    });
+    assert_eq!(answer.await.status(), StatusCode::FORBIDDEN);
+}
