@@ -52,7 +52,7 @@ impl RedisBallotBox {
         let room = |partition| {
             let keys = Arc::new(Keys::new(partition));
             let (casting, sending) = Casting::new(Arc::clone(&keys));
-            (Room { casting, keys }, sending)
+            (Room { keys, casting }, sending)
         };
         let (rooms, sendings) = partitions.all().map(room).unzip();
         casting::send_all(Link::new(url), sendings).expect("the system has a thread for the log");

@@ -130,9 +130,7 @@ async fn send(link: &Link, keys: &Keys, taken: Vec<Waiting>) {
     // Redis found the call too late, and we don't: its clock was set forward since we last knew of it. It cast
     // nothing, and we know its clock now.
     let again = if deadline.is_over() { too_late } else { send_within(link, keys, deadline, too_late).await };
-    for (_, ballots) in again {
-        tell(ballots, Err(Unavailable::failed(WHAT, "Redis was too slow; the ballot was not cast")));
-    }
+    tell_all(again, &Unavailable::failed(WHAT, "Redis was too slow; the ballot was not cast"));
 }
 
 /// Sends the ballots and answers them, but for those whose calls came too late: these are given back, and not cast.
@@ -140,20 +138,25 @@ async fn send_within(link: &Link, keys: &Keys, deadline: Deadline, groups: Vec<G
     if groups.is_empty() {
         return groups;
     }
-    let sent = Instant::now();
-    let outcome = match link.clock_at(WHAT, deadline).await {
-        Ok(last) => {
-            let calls = groups.iter().map(|(kind, ballots)| call(keys, *kind, last, ballots)).collect();
-            scripts::run_together(link, WHAT, deadline, calls).await
+    let last = match link.clock_at(WHAT, deadline).await {
+        Ok(last) => last,
+        Err(error) => {
+            // Nothing was sent.
+            tell_all(groups, &error);
+            return Vec::new();
         }
-        Err(error) => Err(error),
     };
-    let answers = match outcome {
+    let sent = Instant::now();
+    let calls = groups.iter().map(|(kind, ballots)| call(keys, *kind, last, ballots)).collect();
+    let answers = match scripts::run_together(link, WHAT, deadline, calls).await {
         Ok(answers) => answers,
         Err(error) => {
-            for (_, ballots) in groups {
-                tell(ballots, Err(error.clone()));
-            }
+            // What was sent may be on its way yet, and be cast until the deadline. Whoever hears that the outcome is
+            // not known votes again, and no older ballot of theirs must come behind that.
+            tokio::spawn(async move {
+                deadline.passed().await;
+                tell_all(groups, &error);
+            });
             return Vec::new();
         }
     };
@@ -249,6 +252,12 @@ fn read_place(place: &[u8]) -> Option<Cast> {
     match place {
         [b'=', id @ ..] => wire::decode_position(id).map(Cast::AlreadyCast),
         id => wire::decode_position(id).map(Cast::Recorded),
+    }
+}
+
+fn tell_all(groups: Vec<Group>, error: &Unavailable) {
+    for (_, ballots) in groups {
+        tell(ballots, Err(error.clone()));
     }
 }
 

@@ -62,6 +62,11 @@ impl Deadline {
         Instant::now() >= self.at
     }
 
+    /// Waits until it has passed.
+    pub(crate) async fn passed(&self) {
+        sleep_until(self.at).await;
+    }
+
     /// The usual one for somebody who has waited since `begun` already.
     pub(crate) fn since(begun: Instant) -> Self {
         Self { at: begun + ANSWER_TIMEOUT, within: ANSWER_TIMEOUT }
