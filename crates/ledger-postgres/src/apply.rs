@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use domain::{
     Applied, Batch, Changes, CountedBallot, Entry, KnownPoll, PollId, PollUpdate, Position, Previous, Rejected,
-    TallyChange, count,
+    TallyChange, VoterId, count,
 };
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -71,15 +71,13 @@ impl Leader {
 
     /// Begins the transaction, and finds each voter's newest ballot.
     async fn open_batch(&self, batch: &Batch, known: &[Option<LedgerPoll>]) -> Result<Vec<Option<Previous>>, Failure> {
-        let mut asked = Vec::with_capacity(batch.voters.len());
-        let (mut polls, mut voters) = (Vec::with_capacity(asked.capacity()), Vec::with_capacity(asked.capacity()));
-        for (index, &(poll, voter)) in batch.voters.iter().enumerate() {
-            if let Some(poll) = known[poll] {
-                asked.push(index);
-                polls.push(poll.number);
-                voters.push(rows::voter(voter));
-            }
-        }
+        let numbered = batch.voters.iter().enumerate();
+        let numbered = numbered.filter_map(|(index, &(poll, voter))| Some((known[poll]?.number, voter, index)));
+        let mut asked: Vec<(i32, VoterId, usize)> = numbered.collect();
+        // In the order of the key, so that neighbours in the index are looked up one after the other.
+        asked.sort_unstable();
+        let polls: Vec<i32> = asked.iter().map(|&(poll, ..)| poll).collect();
+        let voters: Vec<Uuid> = asked.iter().map(|&(_, voter, _)| rows::voter(voter)).collect();
         let newest = async {
             let statement = &self.statements.newest_ballots;
             Ok(self.client.query_one(statement, &[&polls, &voters]).await?)
@@ -96,7 +94,7 @@ impl Leader {
         let ballots = positions.into_iter().flatten().zip(choices.into_iter().flatten());
         for (place, (position, choices)) in places.into_iter().zip(ballots) {
             let index = usize::try_from(place - 1).ok().and_then(|place| asked.get(place));
-            let &index = index.ok_or(Failure::Unreadable("an ordinality"))?;
+            let &(.., index) = index.ok_or(Failure::Unreadable("an ordinality"))?;
             let (position, choices) = (rows::to_position(position)?, rows::choices(choices)?);
             previous[index] = Some(Previous { position, choices });
         }
@@ -160,6 +158,9 @@ impl Leader {
         if ballots.is_empty() {
             return Ok(());
         }
+        // In the order of the key, so that neighbours in the index are written one after the other.
+        let mut ballots: Vec<&CountedBallot> = ballots.iter().collect();
+        ballots.sort_unstable_by_key(|ballot| (number_of(numbers, ballot.poll), ballot.voter, ballot.position));
         let polls: Vec<i32> = ballots.iter().map(|ballot| number_of(numbers, ballot.poll)).collect();
         let voters: Vec<Uuid> = ballots.iter().map(|ballot| rows::voter(ballot.voter)).collect();
         let positions: Vec<i64> = ballots.iter().map(|ballot| ballot.position.as_i64()).collect();
