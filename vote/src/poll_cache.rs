@@ -163,14 +163,15 @@ impl Slot {
                 known.answer = Some((poll.map(Arc::new), now + FRESH_FOR));
                 known.failure = None;
             }
-            Err(failure) => match &mut known.answer {
-                Some((Some(_), until)) => *until = now + FRESH_FOR,
-                // That there is no such poll is not worth repeating.
-                _ => {
+            Err(failure) => {
+                if let Some((Some(_), until)) = &mut known.answer {
+                    *until = now + FRESH_FOR;
+                } else {
+                    // That there is no such poll is not worth repeating.
                     known.answer = None;
                     known.failure = Some((failure, now));
                 }
-            },
+            }
         }
     }
 }
@@ -292,7 +293,7 @@ mod tests {
         asked.hangs.store(true, Ordering::SeqCst);
         for older in [Duration::ZERO, YOUNG_FOR] {
             age(&cache, PollId::MAIN, older);
-            let waited = timeout(Duration::from_secs(60), cache.get(PollId::MAIN)).await;
+            let waited = timeout(Duration::from_mins(1), cache.get(PollId::MAIN)).await;
             assert!(waited.expect("this log would keep us for ever").unwrap().is_some());
         }
         assert_eq!(asked.times.load(Ordering::SeqCst), 2, "and the log is asked once at a time");
