@@ -239,9 +239,11 @@ impl Browser {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // ChromeDriver ends its browsers when it is asked to stop, and leaves them when it is killed.
+        // ChromeDriver ends most of its browsers when it is asked to stop. One that is left would run on and on, and
+        // slow down whatever is tested after it; its profile, below our directory, gives it away.
         let _ = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
+        let _ = Command::new("pkill").args(["-KILL", "-f"]).arg(self.home.path()).status();
     }
 }
 
