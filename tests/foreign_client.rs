@@ -6,7 +6,16 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use testkit::{postgres_server::TestDatabase, programs::Services, redis_server::RedisServer};
+use testkit::{
+    postgres_server::TestDatabase,
+    programs::{self, Services},
+    redis_server::RedisServer,
+    wait,
+};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+};
 
 struct Client {
     process: Child,
@@ -74,13 +83,13 @@ async fn receives_scores_after_a_vote(transport: &str) {
     let lunch = json!({"id": "lunch", "question": "Lunch?", "options": ["Soup", "Salad", "Cake"]});
     let created = http
         .post(format!("{}/api/polls", services.vote.url()))
-        .bearer_auth(testkit::programs::ORGANISER_TOKEN)
+        .bearer_auth(programs::ORGANISER_TOKEN)
         .json(&lunch)
         .send()
         .await
         .expect("vote answers");
     assert_eq!(created.status(), 201);
-    testkit::wait::until("the new poll to be counted", || async {
+    wait::until("the new poll to be counted", || async {
         testkit::crowd::tally(&services.result.url(), "lunch").await
     })
     .await;
@@ -111,4 +120,46 @@ async fn over_a_websocket_it_receives_scores_after_a_vote() {
 #[tokio::test(flavor = "multi_thread")]
 async fn over_polling_it_receives_scores_after_a_vote() {
     receives_scores_after_a_vote("polling").await;
+}
+
+/// A balancer that knows nothing of sessions: each connection goes to the next of the replicas. Its address.
+async fn balancer(replicas: Vec<String>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    tokio::spawn(async move {
+        for replica in replicas.iter().cycle() {
+            let Ok((mut near, _)) = listener.accept().await else { return };
+            let address = replica.trim_start_matches("http://").to_owned();
+            tokio::spawn(async move {
+                let Ok(mut far) = TcpStream::connect(address).await else { return };
+                let _ = copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_replicas_without_sticky_sessions_serve_screens_over_websocket() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let others = [programs::result(&database.url(), None), programs::result(&database.url(), None)];
+    let replicas = [&services.result, &others[0], &others[1]];
+    for replica in replicas {
+        replica.ready().await;
+    }
+    let url = balancer(replicas.iter().map(|replica| replica.url()).collect()).await;
+    let mut screens: Vec<Client> = (0..3).map(|_| Client::connect(&url, "websocket", None)).collect();
+    for screen in &mut screens {
+        screen.scores(|scores| scores["voters"] == 0);
+    }
+    for replica in replicas {
+        let has_one = || async { (replica.metric("result_viewers").await - 1.0).abs() < f64::EPSILON };
+        wait::until_true("one screen at each replica", has_one).await;
+    }
+    let vote = reqwest::Client::new().post(services.vote.url()).form(&[("vote", "a")]).send().await;
+    assert!(vote.is_ok_and(|answer| !answer.status().is_server_error()));
+    for screen in &mut screens {
+        assert_eq!(screen.scores(|scores| scores["voters"] == 1)["a"], 1);
+    }
 }

@@ -10,6 +10,7 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, Request},
 };
+use futures_util::FutureExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
@@ -42,6 +43,8 @@ impl Default for Limits {
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
 /// File descriptors beside those of the connections: databases, files, the admin address.
 const OTHER_FILES: u64 = 1_024;
+/// How many connections are still taken from the system's queue when it is time to stop; tokio asks for a queue of as many.
+const MAX_QUEUED: usize = 1_024;
 /// The pause after the system refused a connection, as it does when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -102,6 +105,11 @@ pub async fn serve_within(
             converse(limits, stream, peer, router, shutdown).await;
             drop(place);
         });
+    }
+    // Those in the system's queue are connected as far as they know, and may have sent a request.
+    for _ in 0..MAX_QUEUED {
+        let Some(Ok((stream, peer))) = listener.accept().now_or_never() else { break };
+        connections.spawn(converse(limits, stream, peer, router.clone(), shutdown.clone()));
     }
     drop(listener);
     connections.close();

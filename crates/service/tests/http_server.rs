@@ -130,3 +130,19 @@ async fn who_does_not_finish_in_time_is_cut_off_by_a_stop() {
     server.shutdown.cancel();
     tokio::time::timeout(wait::DEADLINE, server.served).await.expect("the server stops").unwrap();
 }
+
+#[tokio::test]
+async fn who_waits_for_a_place_when_it_is_time_to_stop_is_still_answered() {
+    let server = start(Limits { connections: 1, ..limits() }).await;
+    let mut first = server.connect().await;
+    first.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    server.begun.notified().await;
+    let mut waiting = server.connect().await;
+    waiting.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    server.shutdown.cancel();
+    let own = waiting.local_addr().unwrap().to_string();
+    assert!(closed(&mut waiting).await.ends_with(&own), "answered, and then closed");
+    server.go_on.notify_one();
+    assert!(closed(&mut first).await.ends_with("done"));
+    server.served.await.unwrap();
+}
