@@ -10,7 +10,6 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, Request},
 };
-use futures_util::FutureExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
@@ -106,10 +105,13 @@ pub async fn serve_within(
             drop(place);
         });
     }
-    // Those in the system's queue are connected as far as they know, and may have sent a request.
+    // Those in the system's queue are connected as far as they know, and may have sent a request. The system is asked
+    // itself, since the runtime may not have heard of them yet; it answers at once, with an error where nobody waits.
+    let listener = listener.into_std()?;
     for _ in 0..MAX_QUEUED {
-        let Some(Ok((stream, peer))) = listener.accept().now_or_never() else { break };
-        connections.spawn(converse(limits, stream, peer, router.clone(), shutdown.clone()));
+        let Ok((stream, peer)) = listener.accept() else { break };
+        stream.set_nonblocking(true)?;
+        connections.spawn(converse(limits, TcpStream::from_std(stream)?, peer, router.clone(), shutdown.clone()));
     }
     drop(listener);
     connections.close();
@@ -157,11 +159,14 @@ async fn converse(limits: Limits, stream: TcpStream, peer: SocketAddr, router: R
         async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head);
+    // hyper's graceful shutdown closes a connection from which nothing was read yet, so one that comes when it is time
+    // to stop already is served one request instead.
+    let last_request_only = shutdown.is_cancelled();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).keep_alive(!last_request_only);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = shutdown.cancelled() => {
+        () = shutdown.cancelled(), if !last_request_only => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
