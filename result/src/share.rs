@@ -1,6 +1,7 @@
 //! Votes as parts of the turnout: percentages for people, and lengths of bars.
 //!
-//! The page's script computes the same when scores come in; `percent.js` of the shared files and `result.js` must agree with this file.
+//! The page's script computes the same when scores come in; `percent.js` of the shared files and `result.js` must agree
+//! with this file.
 
 use service::language::Language;
 

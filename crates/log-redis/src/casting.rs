@@ -27,8 +27,9 @@ use crate::{
 pub(crate) const QUEUE_BALLOTS: usize = 16_384;
 /// Ballots that are sent together at most. It bounds how long one script call keeps Redis from others (about 2 ms).
 const MAX_BALLOTS_SENT: usize = 512;
-/// How long a ballot may wait to be sent. What is left of [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT) is for Redis; when that is over the caller
-/// is told that the outcome is not known, and Redis does not cast the ballot any more, however late the call reaches it.
+/// How long a ballot may wait to be sent. What is left of [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT) is for Redis;
+/// when that is over the caller is told that the outcome is not known, and Redis does not cast the ballot any more,
+/// however late the call reaches it.
 const LONGEST_QUEUEING: Duration = Duration::from_millis(1_200);
 
 const WHAT: &str = "casting a ballot";
@@ -63,8 +64,8 @@ impl Casting {
     /// Casts a ballot of a voter who was shown this revision of its poll. If the caller gives up while it waits, the
     /// ballot is not sent any more; once it was sent, whether it was cast is not known.
     ///
-    /// Answers within [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT), queue included: no ballot waits longer than [`LONGEST_QUEUEING`] for its
-    /// call, but for calls that all end within that time themselves.
+    /// Answers within about [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT), queue included: each call ends within that
+    /// time of its oldest ballot, and whoever waited longer than [`LONGEST_QUEUEING`] for it is not sent any more.
     pub(crate) async fn cast(&self, ballot: Ballot, revision: u32) -> Answer {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { ballot, revision, since: Instant::now(), answer };

@@ -61,7 +61,7 @@ async fn a_clock_of_redis_that_was_set_back_lets_no_call_be_late() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_late_for_its_callers_too_is_not_sent_again() {
+async fn a_call_that_came_too_late_is_given_back_and_its_callers_are_not_told_yet() {
     let scene = Scene::begun().await;
     assert!(matches!(scene.cast(1).await, Ok(Cast::Recorded(_))));
     scene.link.mistake_clock_by(-60_000).await;
@@ -73,4 +73,5 @@ async fn a_call_that_is_late_for_its_callers_too_is_not_sent_again() {
     let keys = Keys::new(Partition::new(0));
     let too_late = send_within(&scene.link, &keys, Deadline::usual(), groups).await;
     assert_eq!(too_late.len(), 1, "given back rather than answered");
+    assert!(!too_late[0].1[0].answer.is_closed());
 }
