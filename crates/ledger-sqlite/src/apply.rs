@@ -9,14 +9,12 @@ use domain::{
 };
 use rusqlite::Connection;
 
-use crate::store::{self, StoreError, StoredPoll, signed};
+use crate::store::{self, Newest, StoreError, StoredPoll, signed};
 
 /// What became of a batch, and which polls it touched.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) applied: Applied,
-    /// How many entries were new.
-    pub(crate) entries: u64,
     /// Polls whose tallies moved.
     pub(crate) moved: Vec<PollId>,
 }
@@ -42,7 +40,7 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
     moved.dedup();
     let (ballots, rejected) = (changes.ballots.len() as u64, changes.rejected.len() as u64);
     let applied = Applied { position: changes.position, ballots, rejected };
-    Ok(Outcome { applied, entries: changes.entries, moved })
+    Ok(Outcome { applied, moved })
 }
 
 fn previous(
@@ -50,11 +48,23 @@ fn previous(
     polls: &[Option<StoredPoll>],
     voters: &[(usize, VoterId)],
 ) -> Result<Vec<Option<Previous>>, StoreError> {
-    let newest = |&(poll, voter): &(usize, VoterId)| match &polls[poll] {
-        Some(poll) => store::newest(conn, poll.number, voter),
-        None => Ok(None),
-    };
-    voters.iter().map(newest).collect()
+    let mut newest = Newest::prepare(conn)?;
+    let mut previous = vec![None; voters.len()];
+    for index in in_order_of_key(voters.len(), |index| voters[index]) {
+        let (poll, voter) = voters[index];
+        if let Some(poll) = &polls[poll] {
+            previous[index] = newest.of(poll.number, voter)?;
+        }
+    }
+    Ok(previous)
+}
+
+/// Indices in the order in which the ballots of these voters stand in the table: neighbours share the pages on the way
+/// to them, and the page that they are on.
+fn in_order_of_key(len: usize, key: impl Fn(usize) -> (usize, VoterId)) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..len).collect();
+    order.sort_unstable_by_key(|&index| (key(index), index));
+    order
 }
 
 fn write(
@@ -89,7 +99,8 @@ fn write(
 fn add_ballots(conn: &Connection, ballots: &[CountedBallot], number: impl Fn(usize) -> i64) -> Result<(), StoreError> {
     let mut insert =
         conn.prepare_cached("INSERT INTO ballots (poll, voter, position, choices) VALUES (?1, ?2, ?3, ?4)")?;
-    for ballot in ballots {
+    for index in in_order_of_key(ballots.len(), |index| (ballots[index].poll, ballots[index].voter)) {
+        let ballot = &ballots[index];
         let (position, choices) = (ballot.position.as_i64(), ballot.choices.bits());
         insert.execute((number(ballot.poll), ballot.voter.as_bytes(), position, choices))?;
     }

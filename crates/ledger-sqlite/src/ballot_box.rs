@@ -5,7 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Unavailable};
 
-use crate::{SqliteLedger, store, writer::Request};
+use crate::{
+    SqliteLedger, store,
+    writer::{CastRequest, Request},
+};
 
 /// How long a voter's request waits here at most.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -13,7 +16,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 #[async_trait]
 impl BallotBox for SqliteLedger {
     async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable> {
-        self.writer.ask("casting a ballot", ANSWER_WITHIN, |to| Request::Cast(ballot, revision, to)).await
+        self.writer
+            .ask("casting a ballot", ANSWER_WITHIN, |answer| Request::Cast(CastRequest { ballot, revision, answer }))
+            .await
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
@@ -34,8 +39,10 @@ impl BallotBox for SqliteLedger {
         self.writer.ask("changing a poll", ANSWER_WITHIN, |to| Request::Change(id, change, to)).await
     }
 
-    /// What is accepted is counted at once here.
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {
+        if let Some(accepted) = self.accepted.of(id) {
+            return Ok(accepted);
+        }
         let read = self.readers().read("counting ballots", ANSWER_WITHIN, move |conn| store::poll(conn, id)).await?;
         Ok(read.map_or(0, |stored| stored.counted))
     }

@@ -1,54 +1,61 @@
-//! Deciding what is asked of the log: the requests of one transaction, one after the other.
+//! Deciding what becomes of a ballot: what the only writer of the log remembers of its end.
 //!
 //! Each decision sees what the ones before it did, and what the ledger holds; nothing else has a say.
-//! What was accepted becomes entries at new positions, and these are counted before the transaction ends.
 
-use std::collections::{HashMap, hash_map};
+use std::collections::{HashMap, VecDeque, hash_map};
 
-use domain::{Ballot, Cast, Change, Entry, Event, Partition, Poll, PollChange, PollId, Position, VoterId};
+use domain::{Ballot, Cast, Partition, Poll, PollId, Position, VoterId};
 use rusqlite::Connection;
 
 use crate::{
-    apply::{self, Outcome},
     store::{self, StoreError},
+    waiting::Accepted,
 };
 
 /// All that is cast in one SQLite file is of this partition.
 pub(crate) const PARTITION: Partition = Partition::new(0);
 
-/// The requests of one transaction.
-pub(crate) struct Sitting<'a> {
-    conn: &'a Connection,
-    /// Milliseconds since 1970.
-    now: u64,
+/// The end of the log, from the moment on at which all that was accepted is counted.
+///
+/// It is ahead of the files from a decision until what was decided is on the disk. If that fails it must be let go, and
+/// begun anew.
+pub(crate) struct Booth {
     /// The last position given out.
     last: Position,
-    polls: HashMap<PollId, Option<Standing>>,
-    /// Who voted in this transaction, where nobody may vote twice.
+    /// Polls that were asked for.
+    polls: HashMap<PollId, Standing>,
+    /// Whose ballot may wait to be counted, where nobody may vote twice; and the same in order.
     cast: HashMap<(PollId, VoterId), Position>,
-    entries: Vec<Entry>,
+    in_order: VecDeque<(Position, (PollId, VoterId))>,
 }
 
-/// A poll as it stands after the requests so far.
-struct Standing {
-    poll: Poll,
-    /// The poll's number in the tables; `None` if it was created in this transaction.
-    number: Option<i64>,
+/// A poll as it stands.
+pub(crate) struct Standing {
+    pub(crate) poll: Poll,
+    /// The poll's number in the tables.
+    number: i64,
     /// Ballots after this position are of the present round.
     since: Position,
-    has_ballots: bool,
+    /// Ballots over all rounds.
+    pub(crate) accepted: u64,
 }
 
-impl<'a> Sitting<'a> {
-    /// Begins with what the ledger holds.
-    pub(crate) fn new(conn: &'a Connection, now: u64) -> Result<Self, StoreError> {
-        let last = store::counted_through(conn, PARTITION)?;
-        Ok(Self { conn, now, last, polls: HashMap::new(), cast: HashMap::new(), entries: Vec::new() })
+impl Booth {
+    /// Begins behind `last`; everything up to there must be counted.
+    pub(crate) fn new(last: Position) -> Self {
+        Self { last, polls: HashMap::new(), cast: HashMap::new(), in_order: VecDeque::new() }
     }
 
-    /// Takes a ballot, or says why not.
-    pub(crate) fn cast(&mut self, ballot: Ballot, revision: u32) -> Result<Cast, StoreError> {
-        let Some(standing) = self.standing(ballot.poll)? else { return Ok(Cast::UnknownPoll) };
+    /// Takes a ballot at the time `now` (milliseconds since 1970), or says why not. What is taken goes to `accepted`.
+    pub(crate) fn cast(
+        &mut self,
+        ledger: &Connection,
+        now: u64,
+        ballot: Ballot,
+        revision: u32,
+        accepted: &mut Vec<Accepted>,
+    ) -> Result<Cast, StoreError> {
+        let Some(standing) = self.standing(ledger, ballot.poll)? else { return Ok(Cast::UnknownPoll) };
         if !standing.poll.is_open() {
             return Ok(Cast::NotOpen(standing.poll.state()));
         }
@@ -57,94 +64,79 @@ impl<'a> Sitting<'a> {
             return Ok(Cast::Rewritten);
         }
         let once = !standing.poll.changes();
-        if once && let Some(position) = self.already_cast(&ballot)? {
+        let (number, since) = (standing.number, standing.since);
+        if once && let Some(position) = self.already_cast(ledger, &ballot, number, since)? {
             return Ok(Cast::AlreadyCast(position));
         }
-        let position = self.append(Event::Ballot(ballot))?;
+        let position = self.next_position(now)?;
+        if let Some(standing) = self.polls.get_mut(&ballot.poll) {
+            standing.accepted += 1;
+        }
         if once {
             self.cast.insert((ballot.poll, ballot.voter), position);
+            self.in_order.push_back((position, (ballot.poll, ballot.voter)));
         }
-        if let Some(standing) = self.standing(ballot.poll)? {
-            standing.has_ballots = true;
-        }
+        accepted.push((position, ballot));
         Ok(Cast::Recorded(position))
     }
 
-    /// Where the voter's ballot of the present round stands.
-    fn already_cast(&mut self, ballot: &Ballot) -> Result<Option<Position>, StoreError> {
-        let Some(&mut Standing { number, since, .. }) = self.standing(ballot.poll)? else { return Ok(None) };
-        let here = self.cast.get(&(ballot.poll, ballot.voter)).copied();
-        let position = match (here, number) {
-            (Some(position), _) => Some(position),
-            (None, Some(number)) => store::newest(self.conn, number, ballot.voter)?.map(|previous| previous.position),
-            (None, None) => None,
+    /// Where the voter's ballot of the present round stands. It is asked what waits before what is counted, since a ballot
+    /// only ever goes from there to here.
+    fn already_cast(
+        &self,
+        ledger: &Connection,
+        ballot: &Ballot,
+        number: i64,
+        since: Position,
+    ) -> Result<Option<Position>, StoreError> {
+        let waiting = self.cast.get(&(ballot.poll, ballot.voter)).copied();
+        let position = match waiting {
+            Some(position) => Some(position),
+            None => store::newest(ledger, number, ballot.voter)?.map(|previous| previous.position),
         };
         Ok(position.filter(|&position| position > since))
     }
 
-    /// Creates a poll if its id is free.
-    pub(crate) fn create(&mut self, poll: Poll) -> Result<Change, StoreError> {
-        let id = poll.id();
-        if self.standing(id)?.is_some() {
-            return Ok(Change::Exists);
+    /// Forgets who cast the ballots up to `counted`: they are found in the ledger.
+    pub(crate) fn counted(&mut self, counted: Position) {
+        while let Some((_, voter)) = self.in_order.pop_front_if(|(position, _)| *position <= counted) {
+            self.cast.remove(&voter);
         }
-        let since = self.append(Event::Poll(Box::new(poll.clone())))?;
-        self.polls.insert(id, Some(Standing { poll: poll.clone(), number: None, since, has_ballots: false }));
-        Ok(Change::Done(poll))
     }
 
-    /// Changes a poll. What changes nothing is done without an entry.
-    pub(crate) fn change(&mut self, id: PollId, change: &PollChange) -> Result<Change, StoreError> {
-        let Some(standing) = self.standing(id)? else { return Ok(Change::UnknownPoll) };
-        let next = match standing.poll.after(change, standing.has_ballots) {
-            Ok(next) => next,
-            Err(refused) => return Ok(Change::Refused(refused)),
-        };
-        if next == standing.poll {
-            return Ok(Change::Done(next));
-        }
-        let position = self.append(Event::Poll(Box::new(next.clone())))?;
-        if let Some(standing) = self.standing(id)? {
-            if next.round() > standing.poll.round() {
-                standing.since = position;
-            }
-            standing.poll = next.clone();
-        }
-        Ok(Change::Done(next))
+    /// How many ballots of a poll that stands here were accepted.
+    pub(crate) fn accepted(&self, id: PollId) -> u64 {
+        self.polls.get(&id).map_or(0, |standing| standing.accepted)
     }
 
-    /// Counts what was accepted.
-    pub(crate) fn count(self) -> Result<Outcome, StoreError> {
-        let accepted = self.entries.len() as u64;
-        let outcome = apply::apply(self.conn, PARTITION, self.entries)?;
-        // Each of them is about to be acknowledged: rather none than one that is not counted.
-        if outcome.entries != accepted || outcome.applied.rejected != 0 {
-            return Err(StoreError::Data(format!("of {accepted} entries not all count: {:?}", outcome.applied)));
-        }
-        Ok(outcome)
-    }
-
-    fn append(&mut self, event: Event) -> Result<Position, StoreError> {
-        let position = self.last.following(self.now);
+    /// The place of the next entry.
+    pub(crate) fn next_position(&mut self, now: u64) -> Result<Position, StoreError> {
+        let position = self.last.following(now);
         if position <= self.last {
             return Err(StoreError::NoPositionLeft);
         }
         self.last = position;
-        self.entries.push(Entry { position, event: Ok(event) });
         Ok(position)
     }
 
-    fn standing(&mut self, id: PollId) -> Result<Option<&mut Standing>, StoreError> {
-        let standing = match self.polls.entry(id) {
-            hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            hash_map::Entry::Vacant(entry) => entry.insert(store::poll(self.conn, id)?.map(|stored| Standing {
-                poll: stored.poll,
-                number: Some(stored.number),
-                since: stored.since,
-                has_ballots: stored.counted > 0,
-            })),
-        };
-        Ok(standing.as_mut())
+    /// The poll as it stands, from the ledger where it was not asked for yet.
+    pub(crate) fn standing(&mut self, ledger: &Connection, id: PollId) -> Result<Option<&Standing>, StoreError> {
+        Ok(match self.polls.entry(id) {
+            hash_map::Entry::Occupied(entry) => Some(entry.into_mut()),
+            hash_map::Entry::Vacant(entry) => store::poll(ledger, id)?.map(|stored| {
+                &*entry.insert(Standing {
+                    poll: stored.poll,
+                    number: stored.number,
+                    since: stored.since,
+                    accepted: stored.counted,
+                })
+            }),
+        })
+    }
+
+    /// Looks at the poll anew when it is asked for again. All its ballots must be counted.
+    pub(crate) fn forget(&mut self, id: PollId) {
+        self.polls.remove(&id);
     }
 }
 

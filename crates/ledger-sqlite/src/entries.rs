@@ -1,14 +1,22 @@
-//! The ledger as a log again: the polls and every ballot, in the order of their positions.
+//! The ledger as a log again: the polls and every ballot, counted or waiting for it, in the order of their positions.
 
 use std::io;
 
-use domain::{Ballot, Entry, Event, Poll, PollId, Position};
+use domain::{Entry, Event, Poll, Position};
 use rusqlite::Connection;
 
-use crate::store::{self, StoreError, choices, position, voter};
+use crate::{
+    store::{self, StoreError},
+    waiting::{self, Accepted},
+};
 
-/// Hands every entry to `take`. One transaction of the caller makes it one moment.
-pub(crate) fn each(conn: &Connection, take: &mut dyn FnMut(Entry) -> io::Result<()>) -> Result<(), StoreError> {
+/// Hands every entry to `take`; `waiting` are the ballots that wait to be counted, and perhaps some that are counted. One
+/// transaction of the caller makes it one moment.
+pub(crate) fn each(
+    conn: &Connection,
+    waiting: &[Accepted],
+    take: &mut dyn FnMut(Entry) -> io::Result<()>,
+) -> Result<(), StoreError> {
     let mut polls = poll_entries(conn)?.into_iter().peekable();
     // SQLite sorts in a file of its own where they are many.
     let mut select = conn.prepare(
@@ -17,16 +25,15 @@ pub(crate) fn each(conn: &Connection, take: &mut dyn FnMut(Entry) -> io::Result<
     )?;
     let mut rows = select.query(())?;
     while let Some(row) = rows.next()? {
-        let id: String = row.get(0)?;
-        let poll = PollId::parse(&id).map_err(|error| StoreError::Data(format!("a poll {id:?}: {error}")))?;
-        let ballot = Ballot { poll, voter: voter(row, 1)?, choices: choices(row, 3)? };
-        let position = position(row, 2)?;
-        while let Some(entry) = polls.next_if(|entry| entry.position < position) {
+        let ballot = waiting::ballot(row)?;
+        while let Some(entry) = polls.next_if(|entry| entry.position < ballot.0) {
             take(entry)?;
         }
-        take(Entry { position, event: Ok(Event::Ballot(ballot)) })?;
+        take(waiting::entry(&ballot))?;
     }
-    polls.try_for_each(|entry| take(entry).map_err(StoreError::from))
+    polls.try_for_each(&mut *take)?;
+    // These are later than any poll last changed: all is counted before a poll changes.
+    waiting.iter().try_for_each(|ballot| Ok(take(waiting::entry(ballot))?))
 }
 
 /// Each poll as it is now, where its round began; and, where that was a reset, before all ballots as it was until then.

@@ -1,16 +1,18 @@
 //! The log and the ledger in one SQLite file, for the all-in-one.
 //!
-//! What takes a Redis log, a worker and a PostgreSQL ledger elsewhere is one step here: the transaction that
-//! accepts a ballot also counts it. The promise is kept by that transaction: a ballot is acknowledged after
-//! its COMMIT, with the file in WAL mode and `synchronous=FULL`, so whatever is killed afterwards, it is counted.
-//! Deciding whether a poll is open, appending and counting happen in one transaction of one thread
-//! (`writer`), so no ballot is taken after a close, and positions only grow.
+//! One thread accepts (`writer`): a ballot is acknowledged after the COMMIT that appends it to the file of those that
+//! wait to be counted (`waiting`), in WAL mode with `synchronous=FULL`. Deciding whether a poll is open and appending happen
+//! one after the other in that thread, so no ballot is taken after a close, and positions only grow. Another thread takes
+//! what waits into the ledger's tables (`counting`), figures and position in one transaction. After a kill, what waits is
+//! counted before anything else (`opening`); so whatever is killed, it is counted once.
 //!
 //! The count itself is `domain::count`, as for every ledger; this crate never decides what a ballot is worth.
 
+mod accepted;
 mod apply;
 mod ballot_box;
 mod casting;
+mod counting;
 mod entries;
 mod leading;
 mod migrations;
@@ -20,6 +22,7 @@ mod readers;
 mod recount;
 mod scoreboard;
 mod store;
+mod waiting;
 mod writer;
 
 use std::{
@@ -35,26 +38,35 @@ use domain::{Audit, CurrentBallot, Inclusion, Movement, PollId, Receipt, Scorebo
 pub use opening::OpenError;
 pub use scoreboard::SqliteScoreboard;
 
-use crate::{leading::Leads, movements::Movements, readers::Readers, writer::Writer};
+use crate::{
+    accepted::AcceptedCounts,
+    counting::Counter,
+    leading::Leads,
+    movements::Movements,
+    opening::Opened,
+    readers::Readers,
+    writer::{Desk, Writer},
+};
 
 /// A clock: milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The one process that writes a ledger's file. It is a ballot box, a scoreboard and a place to lead from.
 ///
-/// Dropping it, and whatever [`Ledgers::lead`](domain::Ledgers::lead) gave out, finishes what is queued, takes
-/// the write-ahead log into the file and closes it. This blocks for as long as the disk needs.
+/// Dropping it, and whatever [`Ledgers::lead`](domain::Ledgers::lead) gave out, finishes what is queued, counts what
+/// waits and closes the files; then the ledger's alone holds everything. This blocks for as long as the disk needs.
 pub struct SqliteLedger {
     // Readers first, so that the writer is the last to close the file and can tidy up.
     board: SqliteScoreboard,
     writer: Arc<Writer>,
     leads: Arc<Leads>,
+    accepted: Arc<AcceptedCounts>,
 }
 
 impl SqliteLedger {
     /// Opens the file at `path`, which is made if it is not there, and brings its tables up to date. Its
-    /// directory must exist. No other process can open it until this one lets go; it is marked by a lock on the
-    /// file `PATH.lock`, which stays.
+    /// directory must exist. What waits to be counted is kept in `PATH.waiting`. No other process can open them until this
+    /// one lets go; they are marked by a lock on the file `PATH.lock`. Both stay.
     pub fn open(path: &Path) -> Result<Arc<Self>, OpenError> {
         let since_1970 = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Self::open_with_clock(path, Arc::new(move || u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)))
@@ -62,12 +74,15 @@ impl SqliteLedger {
 
     /// The same, with another clock. Positions grow whatever it says.
     pub fn open_with_clock(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        let (conn, lock) = opening::open_for_writing(path)?;
-        let movements = Arc::new(Movements::default());
+        let Opened { ledger, waiting, counted, lock } = opening::open_for_writing(path)?;
+        let (movements, accepted) = (Arc::<Movements>::default(), Arc::<AcceptedCounts>::default());
         let readers = Readers::open(path).map_err(OpenError::failed(path))?;
-        let writer = Writer::start(conn, lock, clock, Arc::clone(&movements)).map_err(OpenError::failed(path))?;
+        let looking_up = readers::connect(path).map_err(OpenError::failed(path))?;
+        let counter = Counter::start(ledger, Arc::clone(&movements), counted).map_err(OpenError::failed(path))?;
+        let desk = Desk::new(looking_up, waiting, counter, clock, Arc::clone(&accepted));
+        let writer = Arc::new(Writer::start(desk, lock).map_err(OpenError::failed(path))?);
         let board = SqliteScoreboard::new(readers, Some(movements));
-        Ok(Arc::new(Self { board, writer: Arc::new(writer), leads: Arc::default() }))
+        Ok(Arc::new(Self { board, writer, leads: Arc::default(), accepted }))
     }
 
     fn readers(&self) -> &Arc<Readers> {

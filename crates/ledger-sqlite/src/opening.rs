@@ -7,9 +7,15 @@ use std::{
     time::Duration,
 };
 
+use domain::Position;
 use rusqlite::{Connection, config::DbConfig};
 
-use crate::{migrations, readers, store::StoreError};
+use crate::{
+    casting::PARTITION,
+    counting, migrations, readers,
+    store::{self, StoreError},
+    waiting::{self, WaitingFile},
+};
 
 /// How long SQLite waits for a lock that somebody else has, such as a backup tool.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -61,14 +67,39 @@ impl OpenError {
     }
 }
 
-/// The file, locked, set up and with all its tables; and the lock.
-pub(crate) fn open_for_writing(path: &Path) -> Result<(Connection, File), OpenError> {
+/// What a process that writes has open.
+pub(crate) struct Opened {
+    /// The ledger, set up and with all its tables; everything that was accepted is counted.
+    pub(crate) ledger: Connection,
+    /// The file of what waits to be counted.
+    pub(crate) waiting: WaitingFile,
+    /// Everything up to here is counted.
+    pub(crate) counted: Position,
+    /// Keeps other processes from writing.
+    pub(crate) lock: File,
+}
+
+/// Opens a ledger's files, and counts what a process that was killed had accepted and not counted.
+pub(crate) fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
     let lock = lock(path)?;
-    let mut conn = Connection::open(path).map_err(OpenError::failed(path))?;
-    refuse_other_releases(path, &conn, 0)?;
-    set_up(&conn).map_err(OpenError::failed(path))?;
-    migrations::migrate(&mut conn).map_err(OpenError::failed(path))?;
-    Ok((conn, lock))
+    let mut ledger = Connection::open(path).map_err(OpenError::failed(path))?;
+    refuse_other_releases(path, &ledger, 0)?;
+    set_up(&ledger).map_err(OpenError::failed(path))?;
+    migrations::migrate(&mut ledger).map_err(OpenError::failed(path))?;
+    let waiting_path = waiting::path_of(path);
+    let waiting = WaitingFile::open(&waiting_path).map_err(OpenError::failed(&waiting_path))?;
+    let counted = count_what_waits(&mut ledger, &waiting).map_err(OpenError::failed(&waiting_path))?;
+    Ok(Opened { ledger, waiting, counted, lock })
+}
+
+fn count_what_waits(ledger: &mut Connection, waiting: &WaitingFile) -> Result<Position, StoreError> {
+    let left = waiting.after(store::counted_through(ledger, PARTITION)?)?;
+    if !left.is_empty() {
+        tracing::info!(ballots = left.len(), "counting what was accepted before the last end");
+    }
+    let outcome = counting::apply_in_a_transaction(ledger, left.iter().map(waiting::entry).collect())?;
+    counting::report_rejected(&outcome);
+    Ok(outcome.applied.position)
 }
 
 /// Makes sure that this release can read the file, and touches nothing.
@@ -109,7 +140,8 @@ pub(crate) fn keep_plans(conn: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn set_up(conn: &Connection) -> Result<(), StoreError> {
+/// What every file that is written here must be like.
+pub(crate) fn set_up(conn: &Connection) -> Result<(), StoreError> {
     conn.busy_timeout(LOCK_WAIT)?;
     keep_plans(conn)?;
     conn.set_prepared_statement_cache_capacity(64);
@@ -136,13 +168,12 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
-    use crate::store;
 
     #[test]
     fn a_look_up_is_planned_once_and_not_for_each_voter() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger.db");
-        let (writing, _lock) = open_for_writing(&path).unwrap();
+        let writing = open_for_writing(&path).unwrap().ledger;
         let reading = readers::connect(&path).unwrap();
         for conn in [writing, reading] {
             for voter in 0..10 {

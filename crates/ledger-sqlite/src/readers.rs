@@ -34,6 +34,11 @@ impl Readers {
         Ok(Arc::new(Self { path: path.to_owned(), idle, turns: Arc::new(Semaphore::new(MAX_READERS)) }))
     }
 
+    /// The ledger's file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads at one moment. After `limit` the caller is told so; the read itself still ends.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,

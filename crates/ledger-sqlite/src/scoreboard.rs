@@ -11,12 +11,15 @@ use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 use tokio::{sync::Semaphore, time::sleep};
 
 use crate::{
-    OpenError, entries,
+    OpenError,
+    casting::PARTITION,
+    entries,
     movements::Movements,
     opening,
     readers::Readers,
     recount,
     store::{self, StoreError, choices, position, voter},
+    waiting,
 };
 
 /// How long a reader waits at most.
@@ -52,8 +55,8 @@ impl SqliteScoreboard {
 }
 
 impl SqliteScoreboard {
-    /// Hands every entry of the log to `take`, in order, as a log that counts to what the ledger holds; and then tells
-    /// what that is, counted again from the ballots. All of it is of one moment.
+    /// Hands every entry of the log to `take`, in order, those that wait to be counted as well; and then tells what such a
+    /// log counts to, counted again from the ballots. All of it is of one moment.
     ///
     /// The ledger keeps ballots and not each change of a poll, so of a poll there are one or two entries: as it is now,
     /// and before that as it was in the round before.
@@ -62,9 +65,14 @@ impl SqliteScoreboard {
         mut take: impl FnMut(Entry) -> io::Result<()> + Send + 'static,
     ) -> Result<Audit, Unavailable> {
         let _turn = self.auditing.acquire().await.expect("the semaphore is never closed");
+        let ledger = self.readers.path().to_owned();
         let read = move |conn: &Connection| {
-            entries::each(conn, &mut take)?;
-            recount::audit(conn)
+            // First what waits, then the ledger, whose moment begins when it is first read: so nothing is between the two.
+            let mut waiting = waiting::read(&ledger)?;
+            let counted = store::counted_through(conn, PARTITION)?;
+            waiting.retain(|(position, _)| *position > counted);
+            entries::each(conn, &waiting, &mut take)?;
+            recount::audit(conn, &waiting)
         };
         self.readers.read("reading everything", AUDIT_WITHIN, read).await
     }
@@ -101,7 +109,7 @@ impl Scoreboard for SqliteScoreboard {
 
     async fn audit(&self) -> Result<Audit, Unavailable> {
         let _turn = self.auditing.acquire().await.expect("the semaphore is never closed");
-        self.readers.read("counting again", AUDIT_WITHIN, recount::audit).await
+        self.readers.read("counting again", AUDIT_WITHIN, |conn| recount::audit(conn, &[])).await
     }
 
     async fn moved(&self) -> Movement {

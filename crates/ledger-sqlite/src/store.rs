@@ -3,7 +3,9 @@
 //! Everything here works inside a transaction of its caller.
 
 use domain::{Choices, Figures, KnownPoll, Partition, Poll, PollId, Position, Previous, VoterId};
-use rusqlite::{Connection, Error as SqlError, OptionalExtension, Result as SqlResult, Row, types::Type};
+use rusqlite::{
+    CachedStatement, Connection, Error as SqlError, OptionalExtension, Result as SqlResult, Row, types::Type,
+};
 
 /// What can go wrong in the file. It never crosses a port as such.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +16,12 @@ pub(crate) enum StoreError {
     /// The file holds something that no release wrote, or misses something that each writes.
     #[error("the ledger is damaged: {0}")]
     Data(String),
-    /// Whoever takes what is read failed.
+    /// Whoever takes what is read failed, or the file system.
     #[error(transparent)]
-    Taker(#[from] std::io::Error),
+    Io(#[from] std::io::Error),
+    /// The thread that does it panicked.
+    #[error("it was interrupted by a fault in this program")]
+    Interrupted,
     /// A later position can't be given out: the clock stands beyond the year 2248.
     #[error("the log has no positions left")]
     NoPositionLeft,
@@ -94,11 +99,24 @@ fn stored_poll(row: &Row<'_>) -> SqlResult<StoredPoll> {
 pub(crate) const NEWEST: &str =
     "SELECT position, choices FROM ballots WHERE poll = ?1 AND voter = ?2 ORDER BY position DESC LIMIT 1";
 
-/// The newest ballot of a voter in the poll with this number, of whichever round.
+/// Looks up the newest ballots of voters. One for many look-ups: to find the statement anew costs about as much as it does.
+pub(crate) struct Newest<'a>(CachedStatement<'a>);
+
+impl<'a> Newest<'a> {
+    pub(crate) fn prepare(conn: &'a Connection) -> Result<Self, StoreError> {
+        Ok(Self(conn.prepare_cached(NEWEST)?))
+    }
+
+    /// The newest ballot of a voter in the poll with this number, of whichever round.
+    pub(crate) fn of(&mut self, poll: i64, voter: VoterId) -> Result<Option<Previous>, StoreError> {
+        let previous = |row: &Row<'_>| Ok(Previous { position: position(row, 0)?, choices: choices(row, 1)? });
+        Ok(self.0.query_row((poll, voter.as_bytes()), previous).optional()?)
+    }
+}
+
+/// The same for one voter.
 pub(crate) fn newest(conn: &Connection, poll: i64, voter: VoterId) -> Result<Option<Previous>, StoreError> {
-    let mut select = conn.prepare_cached(NEWEST)?;
-    let previous = |row: &Row<'_>| Ok(Previous { position: position(row, 0)?, choices: choices(row, 1)? });
-    Ok(select.query_row((poll, voter.as_bytes()), previous).optional()?)
+    Newest::prepare(conn)?.of(poll, voter)
 }
 
 /// How far a partition is counted.

@@ -1,42 +1,59 @@
-//! The one thread that writes, and the bounded queue before it.
+//! The one thread that accepts, and the bounded queue before it.
 //!
-//! While a transaction is on its way to the disk, requests gather in the queue; the next transaction takes
-//! all of them (up to [`MAX_GROUP`]), so a commit's `fsync` is shared by as many as there are. Requests are answered
-//! after the commit. One whose transaction failed is not answered: its answer is dropped, and whoever waits
-//! for it knows that the outcome is unknown. The thread itself goes on after any failure, and even a panic.
+//! While ballots are on their way to the disk, requests gather in the queue; the next transaction takes all of them (up to
+//! [`MAX_GROUP`]), so a commit's `fsync` is shared by as many as there are. Requests are answered after the commit. One
+//! whose transaction failed is not answered: its answer is dropped, and whoever waits for it knows that the outcome is
+//! unknown. The thread itself goes on after any failure, and even a panic.
+//!
+//! Ballots go to the file of those that wait, and from there are counted by another thread (`counting`). What changes a
+//! poll goes to the ledger, once all is counted that came before it.
 
 use std::{
     fs::File,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use domain::{Ballot, Cast, Change, Poll, PollChange, PollId, Unavailable};
-use rusqlite::{Connection, TransactionBehavior};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use domain::{Ballot, Cast, Change, Entry, Event, Poll, PollChange, PollId, Unavailable};
+use rusqlite::Connection;
+use tokio::{sync::oneshot, time::timeout};
 
-use crate::{Clock, apply::Outcome, casting::Sitting, movements::Movements, store::StoreError};
+use crate::{
+    Clock,
+    accepted::AcceptedCounts,
+    casting::{Booth, PARTITION},
+    counting::Counter,
+    movements::Movements,
+    store::{self, StoreError},
+    waiting::{self, WaitingFile},
+};
 
 /// How many requests may wait; with more, callers are told that the ledger is busy.
 const MAX_QUEUE: usize = 8_192;
 /// How many requests one transaction takes at most.
 const MAX_GROUP: usize = 1_000;
+/// With as many waiting to be counted, no more are accepted before they are. It bounds the memory, and the next start.
+const MAX_WAITING: usize = 20_000;
 
-/// Something asked of the log; its answer is sent after the commit.
+/// Something asked of the log; its answer is sent once it is on the disk.
 pub(crate) enum Request {
-    Cast(Ballot, u32, oneshot::Sender<Cast>),
+    Cast(CastRequest),
     Create(Box<Poll>, oneshot::Sender<Change>),
     Change(PollId, PollChange, oneshot::Sender<Change>),
 }
 
-/// Other work on the file, in transactions of its own.
-type Work = Box<dyn FnOnce(&mut Connection, &Movements) + Send>;
+/// A ballot, the revision of its poll that the voter was shown, and who waits for the answer.
+pub(crate) struct CastRequest {
+    pub(crate) ballot: Ballot,
+    pub(crate) revision: u32,
+    pub(crate) answer: oneshot::Sender<Cast>,
+}
+
+/// Other work on the ledger, in transactions of its own, once all is counted that was asked before it.
+type Work = Box<dyn FnOnce(&Counter) + Send>;
 
 enum Job {
     Request(Request),
@@ -45,22 +62,16 @@ enum Job {
 
 /// The handle of the thread. Dropping it lets the thread finish what is queued, and waits for that.
 pub(crate) struct Writer {
-    queue: Option<mpsc::Sender<Job>>,
+    queue: Option<mpsc::SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    /// Starts the thread on an open and migrated file. `lock` is held until the file is closed.
-    pub(crate) fn start(
-        conn: Connection,
-        lock: File,
-        clock: Clock,
-        movements: Arc<Movements>,
-    ) -> std::io::Result<Self> {
-        let (queue, jobs) = mpsc::channel(MAX_QUEUE);
-        let desk = Desk { conn, clock, movements };
-        let thread = thread::Builder::new().name("ledger-writer".into()).spawn(move || {
-            desk.run(jobs);
+    /// Starts the thread. `lock` is held until all files are closed.
+    pub(crate) fn start(desk: Desk, lock: File) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::sync_channel(MAX_QUEUE);
+        let thread = thread::Builder::new().name("log-writer".into()).spawn(move || {
+            desk.run(&jobs);
             drop(lock);
         })?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
@@ -86,9 +97,9 @@ impl Writer {
         work: impl FnOnce(&mut Connection, &Movements) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (answer, answered) = oneshot::channel();
-        let work = move |conn: &mut Connection, movements: &Movements| {
+        let work = move |counter: &Counter| {
             // Whoever asked may have gone meanwhile.
-            let _ = answer.send(work(conn, movements));
+            let _ = answer.send(counter.work(work));
         };
         self.submit(what, Job::Work(Box::new(work)))?;
         wait(what, limit, answered).await?.map_err(|error| Unavailable::failed(what, error))
@@ -97,8 +108,8 @@ impl Writer {
     fn submit(&self, what: &'static str, job: Job) -> Result<(), Unavailable> {
         let queue = self.queue.as_ref().expect("the queue is there until the handle is dropped");
         queue.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
-            mpsc::error::TrySendError::Closed(_) => Unavailable::failed(what, "the ledger is closed"),
+            mpsc::TrySendError::Full(_) => Unavailable::Busy,
+            mpsc::TrySendError::Disconnected(_) => Unavailable::failed(what, "the ledger is closed"),
         })
     }
 }
@@ -121,102 +132,182 @@ impl Drop for Writer {
     }
 }
 
-/// An answer that is sent once the transaction is on the disk.
-enum Answer {
-    Cast(Cast, oneshot::Sender<Cast>),
-    Change(Change, oneshot::Sender<Change>),
-}
-
-impl Answer {
-    fn send(self) {
-        // Whoever asked may have gone meanwhile.
-        match self {
-            Self::Cast(cast, to) => _ = to.send(cast),
-            Self::Change(change, to) => _ = to.send(change),
-        }
-    }
-}
-
 /// What the thread owns.
-struct Desk {
-    conn: Connection,
+pub(crate) struct Desk {
+    /// For looking things up.
+    ledger: Connection,
+    waiting: WaitingFile,
+    counter: Counter,
     clock: Clock,
-    movements: Arc<Movements>,
+    accepted: Arc<AcceptedCounts>,
+    /// Absent where it has to be begun anew.
+    booth: Option<Booth>,
 }
 
 impl Desk {
-    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut jobs = Vec::with_capacity(MAX_GROUP);
-        while queue.blocking_recv_many(&mut jobs, MAX_GROUP) > 0 {
-            let jobs = mem::replace(&mut jobs, Vec::with_capacity(MAX_GROUP));
-            // Nothing is kept between transactions but the connection, and a transaction that is left by a
-            // panic is rolled back on the way; so there is nothing that a panic could leave half done.
+    /// A desk at which nothing waits: what is in the file is counted.
+    pub(crate) fn new(
+        ledger: Connection,
+        waiting: WaitingFile,
+        counter: Counter,
+        clock: Clock,
+        accepted: Arc<AcceptedCounts>,
+    ) -> Self {
+        Self { ledger, waiting, counter, clock, accepted, booth: None }
+    }
+
+    fn run(mut self, queue: &mpsc::Receiver<Job>) {
+        while let Ok(first) = queue.recv() {
+            let jobs = std::iter::once(first).chain(queue.try_iter()).take(MAX_GROUP).collect();
+            // The booth is only kept after a commit, and a transaction that is left by a panic is rolled back on the way;
+            // so there is nothing that a panic could leave half done.
             if catch_unwind(AssertUnwindSafe(|| self.take(jobs))).is_err() {
-                tracing::error!("the ledger's writer panicked; what was in its hands is not answered");
+                tracing::error!("the log's writer panicked; what was in its hands is not answered");
             }
         }
         self.close();
     }
 
-    /// Requests that follow one another share a transaction; other work has its own.
+    /// Ballots that follow one another share a transaction; whatever else there is comes after all that came before it.
     fn take(&mut self, jobs: Vec<Job>) {
-        let mut group = Vec::with_capacity(jobs.len());
+        let mut ballots = Vec::with_capacity(jobs.len());
         for job in jobs {
             match job {
-                Job::Request(request) => group.push(request),
+                Job::Request(Request::Cast(ballot)) => ballots.push(ballot),
+                Job::Request(Request::Create(poll, to)) => {
+                    self.accept(mem::take(&mut ballots));
+                    self.change("creating a poll", to, |desk, booth| desk.create(booth, *poll));
+                }
+                Job::Request(Request::Change(id, change, to)) => {
+                    self.accept(mem::take(&mut ballots));
+                    self.change("changing a poll", to, |desk, booth| desk.change_poll(booth, id, &change));
+                }
                 Job::Work(work) => {
-                    self.settle(mem::take(&mut group));
-                    work(&mut self.conn, &self.movements);
+                    self.accept(mem::take(&mut ballots));
+                    // It may change anything.
+                    self.booth = None;
+                    // Where nothing can be counted, it is for the work to find out.
+                    if self.counter.flush().is_ok() {
+                        self.accepted.clear();
+                    }
+                    work(&self.counter);
                 }
             }
         }
-        self.settle(group);
+        self.accept(ballots);
     }
 
-    fn settle(&mut self, requests: Vec<Request>) {
+    fn accept(&mut self, requests: Vec<CastRequest>) {
         if requests.is_empty() {
             return;
         }
         let (begun, count) = (Instant::now(), requests.len());
         match self.record(requests) {
-            Ok((answers, outcome)) => {
-                answers.into_iter().for_each(Answer::send);
-                self.movements.tell(outcome.moved);
+            Ok(answers) => {
+                // Whoever asked may have gone meanwhile.
+                for (cast, to) in answers {
+                    _ = to.send(cast);
+                }
                 metrics::histogram!("scrutin_ledger_transaction_seconds").record(begun.elapsed());
-                metrics::counter!("scrutin_ledger_ballots_total").increment(outcome.applied.ballots);
             }
-            Err(error) => {
-                metrics::counter!("scrutin_ledger_failures_total").increment(1);
-                tracing::error!(error = %error, requests = count, "a transaction was rolled back");
-            }
+            Err(error) => failed("accepting ballots", count, &error),
         }
     }
 
-    fn record(&mut self, requests: Vec<Request>) -> Result<(Vec<Answer>, Outcome), StoreError> {
-        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut sitting = Sitting::new(&tx, (self.clock)())?;
+    fn record(&mut self, requests: Vec<CastRequest>) -> Result<Vec<(Cast, oneshot::Sender<Cast>)>, StoreError> {
+        if self.counter.waiting() >= MAX_WAITING {
+            self.counter.flush()?;
+        }
+        let mut booth = self.booth()?;
+        let counted = self.counter.counted();
+        booth.counted(counted);
+        let now = (self.clock)();
+        let mut accepted = Vec::with_capacity(requests.len());
         let mut answers = Vec::with_capacity(requests.len());
-        for request in requests {
-            answers.push(match request {
-                Request::Cast(ballot, revision, to) => Answer::Cast(sitting.cast(ballot, revision)?, to),
-                Request::Create(poll, to) => Answer::Change(sitting.create(*poll)?, to),
-                Request::Change(id, change, to) => Answer::Change(sitting.change(id, &change)?, to),
-            });
+        for CastRequest { ballot, revision, answer } in requests {
+            answers.push((booth.cast(&self.ledger, now, ballot, revision, &mut accepted)?, answer));
         }
-        let outcome = sitting.count()?;
-        tx.commit()?;
-        Ok((answers, outcome))
+        if !accepted.is_empty() {
+            self.waiting.append(&accepted, counted)?;
+            self.accepted.set(accepted.iter().map(|(_, ballot)| ballot.poll), |id| booth.accepted(id));
+            self.counter.count(accepted);
+        }
+        self.booth = Some(booth);
+        Ok(answers)
     }
 
-    /// Leaves one file behind, without a write-ahead log beside it where no reader holds it.
-    fn close(self) {
-        if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-            tracing::warn!(error = %error, "the write-ahead log was not taken in; the next start does it");
+    /// The booth, which the caller puts back when all went well. After a failure, what the file has may be more than what
+    /// was counted, or less than what the booth had given out: so all is counted before it is begun anew.
+    fn booth(&mut self) -> Result<Booth, StoreError> {
+        if let Some(booth) = self.booth.take() {
+            return Ok(booth);
         }
-        if let Err((_, error)) = self.conn.close() {
-            tracing::warn!(error = %error, "closing the ledger");
+        self.counter.flush()?;
+        let left = self.waiting.after(store::counted_through(&self.ledger, PARTITION)?)?;
+        self.counter.apply(left.iter().map(waiting::entry).collect())?;
+        self.accepted.clear();
+        Ok(Booth::new(store::counted_through(&self.ledger, PARTITION)?))
+    }
+
+    fn change(
+        &mut self,
+        what: &'static str,
+        to: oneshot::Sender<Change>,
+        change: impl FnOnce(&Self, &mut Booth) -> Result<Change, StoreError>,
+    ) {
+        let changed = self.booth().and_then(|mut booth| {
+            let changed = change(self, &mut booth)?;
+            self.booth = Some(booth);
+            Ok(changed)
+        });
+        match changed {
+            // Whoever asked may have gone meanwhile.
+            Ok(changed) => _ = to.send(changed),
+            Err(error) => failed(what, 1, &error),
         }
     }
+
+    /// Creates a poll if its id is free.
+    fn create(&self, booth: &mut Booth, poll: Poll) -> Result<Change, StoreError> {
+        if booth.standing(&self.ledger, poll.id())?.is_some() {
+            return Ok(Change::Exists);
+        }
+        self.enter(booth, poll)
+    }
+
+    /// Changes a poll. What changes nothing is done without an entry.
+    fn change_poll(&self, booth: &mut Booth, id: PollId, change: &PollChange) -> Result<Change, StoreError> {
+        let Some(standing) = booth.standing(&self.ledger, id)? else { return Ok(Change::UnknownPoll) };
+        match standing.poll.after(change, standing.accepted > 0) {
+            Ok(next) if next == standing.poll => Ok(Change::Done(next)),
+            Ok(next) => self.enter(booth, next),
+            Err(refused) => Ok(Change::Refused(refused)),
+        }
+    }
+
+    /// Puts the poll as it is now at the end of the log, and counts it.
+    fn enter(&self, booth: &mut Booth, poll: Poll) -> Result<Change, StoreError> {
+        let position = booth.next_position((self.clock)())?;
+        self.counter.apply(vec![Entry { position, event: Ok(Event::Poll(Box::new(poll.clone()))) }])?;
+        booth.forget(poll.id());
+        self.accepted.forget(poll.id());
+        Ok(Change::Done(poll))
+    }
+
+    /// Everything is in the ledger's file in the end, if it can be counted; else it is counted at the next start.
+    fn close(self) {
+        let Self { ledger, waiting, counter, .. } = self;
+        drop(ledger);
+        let closed = counter.flush().and_then(|()| waiting.close(counter.counted()));
+        if let Err(error) = closed {
+            tracing::warn!(error = %error, "closing the file of what waits to be counted");
+        }
+    }
+}
+
+fn failed(what: &'static str, requests: usize, error: &StoreError) {
+    metrics::counter!("scrutin_ledger_failures_total").increment(1);
+    tracing::error!(error = %error, requests, what, "not done, and not answered");
 }
 
 #[cfg(test)]

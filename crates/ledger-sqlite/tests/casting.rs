@@ -56,7 +56,19 @@ impl Booth {
         }
     }
 
+    /// Waits until all that was accepted is counted.
+    async fn is_counted(&self) {
+        let main = PollId::MAIN;
+        while self.ledger.tallies(&[main]).await.unwrap()[0].figures.counted
+            != self.ledger.accepted(main).await.unwrap()
+        {
+            self.ledger.moved().await;
+        }
+    }
+
+    /// Once all is counted.
     async fn figures(&self) -> Figures {
+        self.is_counted().await;
         let mut tallies = self.ledger.tallies(&[PollId::MAIN]).await.unwrap();
         tallies.remove(0).figures
     }
@@ -77,17 +89,20 @@ fn voter(number: u64) -> VoterId {
 }
 
 #[tokio::test]
-async fn a_recorded_ballot_is_counted_already() {
+async fn a_recorded_ballot_is_accepted_at_once_and_counted_soon() {
     let booth = booth();
     let poll = booth.open_poll(|_| {}).await;
     let position = booth.recorded(1, "a").await;
-    assert_eq!(booth.figures().await, Figures { votes: vec![1, 0], voters: 1, counted: 1 });
     assert_eq!(booth.ledger.accepted(poll.id()).await, Ok(1));
+    assert_eq!(booth.figures().await, Figures { votes: vec![1, 0], voters: 1, counted: 1 });
     let receipt = Receipt { position, voter: voter(1) };
     assert_eq!(booth.ledger.inclusion(poll.id(), &receipt).await, Ok(Inclusion::Counted));
 
-    booth.recorded(1, "b").await;
+    let later = booth.recorded(1, "b").await;
     assert_eq!(booth.figures().await, Figures { votes: vec![0, 1], voters: 1, counted: 2 });
+    let receipts = [Receipt { position: later, voter: voter(1) }, Receipt { position: later, voter: voter(2) }];
+    assert_eq!(booth.ledger.inclusion(poll.id(), &receipts[0]).await, Ok(Inclusion::Counted));
+    assert_eq!(booth.ledger.inclusion(poll.id(), &receipts[1]).await, Ok(Inclusion::Missing));
     assert_eq!(booth.ledger.inclusion(poll.id(), &receipt).await, Ok(Inclusion::Replaced));
     booth.assert_audit().await;
 }
@@ -147,7 +162,9 @@ async fn two_thousand_ballots_at_once_are_each_recorded_at_a_position_of_their_o
         casting.spawn(async move { (number, ledger.cast(ballot(number, key), FIRST_REVISION).await.unwrap()) });
     }
     let mut positions = Vec::new();
-    for (number, cast) in casting.join_all().await {
+    let cast = casting.join_all().await;
+    booth.is_counted().await;
+    for (number, cast) in cast {
         let Cast::Recorded(position) = cast else { panic!("not recorded: {cast:?}") };
         let inclusion = booth.ledger.inclusion(PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
         assert_eq!(inclusion, Ok(Inclusion::Counted));

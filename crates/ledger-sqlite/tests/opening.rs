@@ -29,6 +29,13 @@ async fn cast(ledger: &SqliteLedger, voter: u8) -> Position {
     }
 }
 
+/// Waits until `count` ballots are counted.
+async fn counted(scoreboard: &dyn Scoreboard, count: u64) {
+    while scoreboard.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted != count {
+        scoreboard.moved().await;
+    }
+}
+
 async fn votes(scoreboard: &dyn Scoreboard) -> Vec<u64> {
     scoreboard.tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures.votes
 }
@@ -54,6 +61,7 @@ async fn positions_go_on_growing_when_the_clock_stands_earlier() {
     assert!(first < second && second < third, "{first} {second} {third}");
     millis.store(1_800_000_000_000, Ordering::Relaxed);
     assert_eq!(cast(&ledger, 4).await, Position::new(1_800_000_000_000, 0).unwrap());
+    counted(&*ledger, 4).await;
     assert_eq!(votes(&*ledger).await, vec![4, 0]);
 }
 
@@ -61,12 +69,16 @@ async fn positions_go_on_growing_when_the_clock_stands_earlier() {
 async fn a_clock_beyond_the_last_position_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.db");
-    let ledger = SqliteLedger::open_with_clock(&path, Arc::new(|| u64::MAX)).unwrap();
+    let open = || SqliteLedger::open_with_clock(&path, Arc::new(|| u64::MAX)).unwrap();
+    let ledger = open();
     create_main(&ledger).await;
     let first = cast(&ledger, 1).await;
     assert_eq!(first.millis(), Position::MAX_MILLIS);
+    drop(ledger);
     let conn = Connection::open(&path).unwrap();
     conn.execute("UPDATE log SET position = ?1", [i64::MAX]).unwrap();
+    conn.close().unwrap();
+    let ledger = open();
     let ballot =
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([2; 16]), choices: Choices::parse(["a"]).unwrap() };
     assert!(ledger.cast(ballot, FIRST_REVISION).await.is_err(), "acknowledged without a position");
@@ -111,9 +123,10 @@ async fn a_second_writer_is_refused_and_a_reader_is_not() {
     assert!(refused.to_string().ends_with("ledger.db is in use by another process"), "{refused}");
 
     let reader = SqliteScoreboard::open(&path).unwrap();
-    assert_eq!(votes(&reader).await, vec![1, 0]);
+    counted(&reader, 1).await;
     cast(&ledger, 2).await;
     assert_eq!(reader.moved().await, Movement::Any);
+    counted(&reader, 2).await;
     assert_eq!(votes(&reader).await, vec![2, 0]);
     drop(ledger);
     SqliteLedger::open(&path).expect("the lock goes with its holder");
@@ -169,6 +182,7 @@ async fn a_recount_shows_what_was_tampered_with() {
         for voter in 0..3 {
             cast(&ledger, voter).await;
         }
+        counted(&*ledger, 3).await;
         assert!(ledger.audit().await.unwrap().polls[0].agrees());
         tamper(&path, sql);
         let recount = &ledger.audit().await.unwrap().polls[0];

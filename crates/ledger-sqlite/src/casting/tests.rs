@@ -1,98 +1,86 @@
-//! Requests that fall into one transaction, where one must see what the one before it did.
+//! What becomes of ballots between two counts, and after them.
 
-use domain::{ChangeRefused, Choices, FIRST_REVISION, PollSpec};
+use domain::{Choices, Entry, Event, FIRST_REVISION, PollSpec};
 
 use super::*;
-use crate::migrations::migrate;
+use crate::{apply::apply, migrations::migrate, waiting};
 
-fn tables() -> Connection {
+/// A ledger with one open poll.
+fn ledger(edit: impl FnOnce(&mut PollSpec)) -> Connection {
     let mut conn = Connection::open_in_memory().unwrap();
     migrate(&mut conn).unwrap();
+    let mut spec = PollSpec::simple("Which?", ["x", "y", "z"]);
+    edit(&mut spec);
+    let poll = Poll::new(PollId::MAIN, spec).unwrap();
+    let created = Entry { position: Position::new(1, 0).unwrap(), event: Ok(Event::Poll(Box::new(poll))) };
+    apply(&conn, PARTITION, vec![created]).unwrap();
     conn
 }
 
-fn poll(edit: impl FnOnce(&mut PollSpec)) -> Poll {
-    let mut spec = PollSpec::simple("Which?", ["x", "y", "z"]);
-    edit(&mut spec);
-    Poll::new(PollId::MAIN, spec).unwrap()
+fn booth(ledger: &Connection) -> Booth {
+    Booth::new(store::counted_through(ledger, PARTITION).unwrap())
 }
 
 fn ballot(voter: u8, key: &str) -> Ballot {
     Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([voter; 16]), choices: Choices::parse([key]).unwrap() }
 }
 
-fn rewrite() -> PollChange {
-    PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes", "No"])))
+fn count(ledger: &Connection, accepted: &mut Vec<Accepted>) -> Position {
+    let entries = accepted.drain(..).map(|ballot| waiting::entry(&ballot)).collect();
+    apply(ledger, PARTITION, entries).unwrap().applied.position
 }
 
-fn recorded(sitting: &mut Sitting<'_>, ballot: Ballot) -> Position {
-    match sitting.cast(ballot, FIRST_REVISION).unwrap() {
-        Cast::Recorded(position) => position,
-        other => panic!("not recorded: {other:?}"),
+#[test]
+fn nobody_votes_twice_before_or_after_the_first_ballot_is_counted() {
+    let ledger = ledger(|spec| spec.changes = false);
+    let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
+    let cast =
+        |booth: &mut Booth, ballot, accepted: &mut _| booth.cast(&ledger, 2, ballot, FIRST_REVISION, accepted).unwrap();
+    let Cast::Recorded(first) = cast(&mut booth, ballot(1, "a"), &mut accepted) else { panic!("not recorded") };
+    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), Cast::AlreadyCast(first));
+    let Cast::Recorded(other) = cast(&mut booth, ballot(2, "b"), &mut accepted) else { panic!("not recorded") };
+    assert!(other > first);
+    assert_eq!(accepted.len(), 2);
+
+    let counted = count(&ledger, &mut accepted);
+    assert_eq!(counted, other);
+    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), Cast::AlreadyCast(first), "counted, and remembered");
+    booth.counted(first);
+    assert_eq!(booth.cast.len(), 1, "only what is counted is forgotten");
+    booth.counted(counted);
+    assert!(booth.cast.is_empty() && booth.in_order.is_empty());
+    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), Cast::AlreadyCast(first), "found in the ledger");
+    assert_eq!(accepted, []);
+    assert_eq!(booth.accepted(PollId::MAIN), 2);
+}
+
+#[test]
+fn who_may_change_is_not_remembered() {
+    let ledger = ledger(|_| {});
+    let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
+    for key in ["a", "b", "a"] {
+        let cast = booth.cast(&ledger, 2, ballot(1, key), FIRST_REVISION, &mut accepted).unwrap();
+        assert!(matches!(cast, Cast::Recorded(_)), "{cast:?}");
     }
-}
-
-#[test]
-fn a_ballot_fixes_the_question_for_the_rest_of_its_transaction() {
-    let conn = tables();
-    let mut sitting = Sitting::new(&conn, 1).unwrap();
-    sitting.create(poll(|_| {})).unwrap();
-    recorded(&mut sitting, ballot(1, "c"));
-    let refused = sitting.change(PollId::MAIN, &rewrite()).unwrap();
-    assert_eq!(refused, Change::Refused(ChangeRefused::HasBallots));
-    assert_eq!(sitting.count().unwrap().applied.ballots, 1);
-}
-
-#[test]
-fn a_reset_lets_everybody_vote_again_in_its_own_transaction() {
-    let conn = tables();
-    let mut sitting = Sitting::new(&conn, 1).unwrap();
-    sitting.create(poll(|spec| spec.changes = false)).unwrap();
-    let first = recorded(&mut sitting, ballot(1, "a"));
-    assert_eq!(sitting.cast(ballot(1, "b"), FIRST_REVISION).unwrap(), Cast::AlreadyCast(first));
-    sitting.change(PollId::MAIN, &PollChange::Reset).unwrap();
-    let second = recorded(&mut sitting, ballot(1, "b"));
-    assert_eq!(sitting.cast(ballot(1, "c"), FIRST_REVISION).unwrap(), Cast::AlreadyCast(second));
-    assert_eq!(sitting.count().unwrap().applied.ballots, 2);
-}
-
-#[test]
-fn a_close_refuses_the_ballots_behind_it_in_its_transaction() {
-    let conn = tables();
-    let mut sitting = Sitting::new(&conn, 1).unwrap();
-    sitting.create(poll(|_| {})).unwrap();
-    recorded(&mut sitting, ballot(1, "a"));
-    sitting.change(PollId::MAIN, &PollChange::Close).unwrap();
-    assert_eq!(sitting.cast(ballot(2, "a"), FIRST_REVISION).unwrap(), Cast::NotOpen(domain::PollState::Closed));
-    assert_eq!(sitting.count().unwrap().applied.ballots, 1);
+    assert!(booth.cast.is_empty());
+    assert!(accepted.is_sorted_by_key(|(position, _)| *position));
 }
 
 #[test]
 fn a_ballot_for_another_revision_takes_no_other_with_it() {
-    let conn = tables();
-    let mut sitting = Sitting::new(&conn, 1).unwrap();
-    sitting.create(poll(|_| {})).unwrap();
-    sitting.change(PollId::MAIN, &rewrite()).unwrap();
-    assert_eq!(sitting.cast(ballot(1, "b"), FIRST_REVISION).unwrap(), Cast::Rewritten);
-    assert!(matches!(sitting.cast(ballot(2, "b"), FIRST_REVISION + 1).unwrap(), Cast::Recorded(_)));
-    assert_eq!(sitting.count().unwrap().applied.ballots, 1);
+    let ledger = ledger(|_| {});
+    let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
+    let cast = booth.cast(&ledger, 2, ballot(1, "b"), FIRST_REVISION + 1, &mut accepted);
+    assert_eq!(cast.unwrap(), Cast::Rewritten);
+    assert!(matches!(booth.cast(&ledger, 2, ballot(2, "b"), FIRST_REVISION, &mut accepted), Ok(Cast::Recorded(_))));
+    assert_eq!(accepted.len(), 1);
 }
 
 #[test]
 fn without_a_position_left_nothing_is_recorded() {
-    let conn = tables();
-    let mut sitting = Sitting::new(&conn, u64::MAX).unwrap();
-    sitting.create(poll(|_| {})).unwrap();
-    sitting.last = Position::from_i64(i64::MAX).unwrap();
-    assert!(matches!(sitting.cast(ballot(1, "a"), FIRST_REVISION), Err(StoreError::NoPositionLeft)));
-}
-
-#[test]
-fn what_changes_nothing_is_done_without_an_entry() {
-    let conn = tables();
-    let mut sitting = Sitting::new(&conn, 1).unwrap();
-    let open = poll(|_| {});
-    sitting.create(open.clone()).unwrap();
-    assert_eq!(sitting.change(PollId::MAIN, &PollChange::Open).unwrap(), Change::Done(open));
-    assert_eq!(sitting.count().unwrap().entries, 1);
+    let ledger = ledger(|_| {});
+    let (mut booth, mut accepted) = (Booth::new(Position::from_i64(i64::MAX).unwrap()), Vec::new());
+    let cast = booth.cast(&ledger, u64::MAX, ballot(1, "a"), FIRST_REVISION, &mut accepted);
+    assert!(matches!(cast, Err(StoreError::NoPositionLeft)));
+    assert_eq!(accepted, []);
 }

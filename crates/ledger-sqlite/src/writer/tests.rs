@@ -1,11 +1,16 @@
 //! What happens when the disk is full, the work panics, or more is asked than can be done.
 
-use std::{path::Path, sync::mpsc as blocking};
+use std::{io, path::Path};
 
-use domain::{BallotBox, Choices, FIRST_REVISION, PollSpec, Scoreboard, VoterId};
+use domain::{BallotBox, Choices, FIRST_REVISION, PollSpec, Position, Scoreboard, VoterId};
+use tokio::task::JoinSet;
 
 use super::*;
-use crate::SqliteLedger;
+use crate::{
+    SqliteLedger, SqliteScoreboard,
+    opening::{self, Opened},
+    readers,
+};
 
 async fn ledger(directory: &Path) -> Arc<SqliteLedger> {
     let ledger = SqliteLedger::open(&directory.join("ledger.db")).unwrap();
@@ -19,6 +24,13 @@ fn ballot(number: u64) -> Ballot {
     Ballot { poll: PollId::MAIN, voter, choices: Choices::parse(["a"]).unwrap() }
 }
 
+/// Waits until `count` ballots are counted.
+async fn counted(ledger: &SqliteLedger, count: u64) {
+    while ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted != count {
+        ledger.moved().await;
+    }
+}
+
 /// Does something on the writer's thread and connection, and waits until it is done.
 async fn on_the_desk(ledger: &SqliteLedger, work: impl FnOnce(&Connection) + Send + 'static) {
     let work = |conn: &mut Connection, _: &Movements| {
@@ -28,35 +40,180 @@ async fn on_the_desk(ledger: &SqliteLedger, work: impl FnOnce(&Connection) + Sen
     ledger.writer.work("testing", Duration::from_secs(10), work).await.unwrap();
 }
 
+/// From now on no count goes through, while ballots can still be appended.
+async fn stop_counting(ledger: &SqliteLedger) {
+    on_the_desk(ledger, |conn| {
+        let refuse =
+            "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.ballots BEGIN SELECT raise(ABORT, 'refused'); END";
+        conn.execute_batch(refuse).unwrap();
+    })
+    .await;
+}
+
 #[tokio::test]
-async fn a_full_disk_refuses_ballots_until_there_is_space_again() {
+async fn what_waits_is_exported_as_well_and_counted_at_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = ledger(directory.path()).await;
+    first.cast(ballot(1), FIRST_REVISION).await.unwrap();
+    first.cast(ballot(3), FIRST_REVISION).await.unwrap();
+    counted(&first, 2).await;
+    stop_counting(&first).await;
+    first.cast(ballot(2), FIRST_REVISION).await.unwrap();
+    // The same voter once more: only together with what is counted is it one voter.
+    first.cast(ballot(1), FIRST_REVISION).await.unwrap();
+
+    let (to, exported) = mpsc::channel();
+    let reader = SqliteScoreboard::open(&directory.path().join("ledger.db")).unwrap();
+    let audit = reader.entries(move |entry| to.send(entry.position).map_err(io::Error::other)).await.unwrap();
+    let exported: Vec<_> = exported.iter().collect();
+    assert_eq!(exported.len(), 5, "the poll and four ballots");
+    assert!(exported.is_sorted(), "{exported:?}");
+    assert_eq!((audit.polls[0].recounted.counted, audit.polls[0].recounted.voters), (4, 3));
+    assert_eq!(first.accepted(PollId::MAIN).await, Ok(4));
+    let figures =
+        |ledger: Arc<SqliteLedger>| async move { ledger.tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures };
+    assert_eq!(figures(first.clone()).await.counted, 2);
+
+    drop(first);
+    let again = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
+    let figures = figures(again).await;
+    assert_eq!((figures.counted, figures.voters), (4, 3));
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_at_the_latest_when_too_much_does() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = ledger(directory.path()).await;
-    on_the_desk(&ledger, |conn| {
-        let pages: u32 = conn.query_row("PRAGMA page_count", (), |row| row.get(0)).unwrap();
-        conn.query_row(&format!("PRAGMA max_page_count = {}", pages + 2), (), |_| Ok(())).unwrap();
-    })
-    .await;
-
-    let mut recorded = 0;
+    stop_counting(&ledger).await;
+    let (mut recorded, limit) = (0, (MAX_WAITING + MAX_GROUP) as u64);
     let refused = loop {
-        match ledger.cast(ballot(recorded), FIRST_REVISION).await {
-            Ok(Cast::Recorded(_)) => recorded += 1,
-            other => break other,
+        let mut group = JoinSet::new();
+        for number in recorded..recorded + 500 {
+            let ledger = Arc::clone(&ledger);
+            group.spawn(async move { ledger.cast(ballot(number), FIRST_REVISION).await });
         }
-        assert!(recorded < 10_000, "the disk is never full");
+        let answers = group.join_all().await;
+        let taken = answers.iter().filter(|cast| matches!(cast, Ok(Cast::Recorded(_)))).count() as u64;
+        recorded += taken;
+        if taken < 500 {
+            break answers.into_iter().find(Result::is_err);
+        }
+        assert!(recorded <= limit, "{recorded} wait, and more are accepted");
     };
-    assert!(matches!(refused, Err(Unavailable::Failed { .. })), "{refused:?}");
-    assert_eq!(ledger.accepted(PollId::MAIN).await, Ok(recorded), "what is full is still read");
+    assert!(matches!(refused, Some(Err(Unavailable::Failed { .. }))), "{refused:?}");
+    assert_eq!(ledger.accepted(PollId::MAIN).await, Ok(recorded));
+    let kept = waiting::read(&directory.path().join("ledger.db")).unwrap();
+    assert_eq!(kept.len() as u64, recorded, "the next start would count all of them");
 
-    on_the_desk(&ledger, |conn| {
-        conn.query_row("PRAGMA max_page_count = 1000000", (), |_| Ok(())).unwrap();
-    })
-    .await;
-    assert!(matches!(ledger.cast(ballot(recorded), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
-    let figures = ledger.tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures;
-    assert_eq!((figures.votes[0], figures.counted), (recorded + 1, recorded + 1));
+    on_the_desk(&ledger, |conn| conn.execute_batch("DROP TRIGGER refuse").unwrap()).await;
+    counted(&ledger, recorded).await;
     assert!(ledger.audit().await.unwrap().polls[0].agrees());
+    assert!(matches!(ledger.cast(ballot(recorded), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+}
+
+/// A desk without its thread, with one open poll.
+fn desk(directory: &Path) -> Desk {
+    let path = directory.join("ledger.db");
+    let Opened { ledger, waiting, counted, lock: _ } = opening::open_for_writing(&path).unwrap();
+    let counter = Counter::start(ledger, Arc::default(), counted).unwrap();
+    let clock = Arc::new(|| 1_700_000_000_000);
+    let mut desk = Desk::new(readers::connect(&path).unwrap(), waiting, counter, clock, Arc::default());
+    let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
+    let (to, mut created) = oneshot::channel();
+    desk.take(vec![Job::Request(Request::Create(Box::new(poll.clone()), to))]);
+    assert_eq!(created.try_recv(), Ok(Change::Done(poll)));
+    desk
+}
+
+/// What became of a ballot; `None` without an answer.
+fn cast_at(desk: &mut Desk, number: u64) -> Option<Cast> {
+    let (answer, mut answered) = oneshot::channel();
+    desk.take(vec![Job::Request(Request::Cast(CastRequest {
+        ballot: ballot(number),
+        revision: FIRST_REVISION,
+        answer,
+    }))]);
+    answered.try_recv().ok()
+}
+
+fn recorded_at(desk: &mut Desk, number: u64) -> Position {
+    match cast_at(desk, number) {
+        Some(Cast::Recorded(position)) => position,
+        other => panic!("not recorded: {other:?}"),
+    }
+}
+
+fn counted_at(desk: &Desk) -> u64 {
+    desk.counter.flush().unwrap();
+    store::poll(&desk.ledger, PollId::MAIN).unwrap().unwrap().counted
+}
+
+#[test]
+fn a_full_disk_refuses_ballots_until_there_is_space_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut desk = desk(directory.path());
+    let limit = |desk: &Desk, pages: u32| {
+        desk.waiting.connection().query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(())).unwrap();
+    };
+    let pages: u32 = desk.waiting.connection().query_row("PRAGMA page_count", (), |row| row.get(0)).unwrap();
+    limit(&desk, pages + 2);
+
+    let mut last = Position::ZERO;
+    let recorded = (0..10_000).take_while(|&number| match cast_at(&mut desk, number) {
+        Some(Cast::Recorded(position)) => {
+            assert!(position > mem::replace(&mut last, position));
+            true
+        }
+        Some(other) => panic!("{other:?}"),
+        None => false,
+    });
+    let recorded = recorded.count() as u64;
+    assert!((1..10_000).contains(&recorded), "the disk was full after {recorded}");
+    assert_eq!(counted_at(&desk), recorded, "what was accepted is still counted");
+    assert_eq!(cast_at(&mut desk, recorded), None, "and it is still full");
+
+    limit(&desk, 1_000_000);
+    assert!(recorded_at(&mut desk, recorded) > last);
+    assert_eq!(counted_at(&desk), recorded + 1);
+}
+
+#[test]
+fn what_a_commit_of_unknown_outcome_left_is_counted_before_anything_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut desk = desk(directory.path());
+    let first = recorded_at(&mut desk, 1);
+    // As if the disk had taken it, and failed to say so.
+    let unknown = first.following(0);
+    desk.waiting.append(&[(unknown, ballot(2))], Position::ZERO).unwrap();
+    desk.booth = None;
+    assert!(recorded_at(&mut desk, 3) > unknown);
+    assert_eq!(counted_at(&desk), 3);
+    assert_eq!(desk.accepted.of(PollId::MAIN), Some(3));
+}
+
+#[test]
+fn what_is_counted_is_forgotten_now_and_then_and_at_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut desk = desk(directory.path());
+    let kept = |desk: &Desk| desk.waiting.after(Position::ZERO).unwrap().len();
+    let mut most = 0;
+    for group in 0..30 {
+        let (casts, answers): (Vec<_>, Vec<_>) = (0..500)
+            .map(|number| {
+                let (answer, answered) = oneshot::channel();
+                let (ballot, revision) = (ballot(group * 500 + number), FIRST_REVISION);
+                (Job::Request(Request::Cast(CastRequest { ballot, revision, answer })), answered)
+            })
+            .unzip();
+        desk.take(casts);
+        assert!(answers.into_iter().all(|mut answered| matches!(answered.try_recv(), Ok(Cast::Recorded(_)))));
+        desk.counter.flush().unwrap();
+        most = most.max(kept(&desk));
+    }
+    assert!(most < 6_000, "{most} of 15,000 ballots were kept");
+    assert_eq!(counted_at(&desk), 15_000);
+    desk.close();
+    assert_eq!(waiting::read(&directory.path().join("ledger.db")).unwrap(), []);
 }
 
 #[tokio::test]
@@ -71,6 +228,7 @@ async fn a_panic_leaves_nobody_waiting_and_the_writer_goes_on() {
     let panicked = ledger.writer.work("testing", Duration::from_secs(10), work).await;
     assert!(matches!(panicked, Err(Unavailable::Failed { .. })), "{panicked:?}");
     assert!(matches!(ledger.cast(ballot(1), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+    counted(&ledger, 1).await;
     assert_eq!(ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.votes, [1, 0]);
 }
 
@@ -79,8 +237,8 @@ async fn with_a_full_queue_callers_are_told_at_once_that_nothing_happened() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = ledger(directory.path()).await;
     let (begun, has_begun) = oneshot::channel();
-    let (go_on, wait) = blocking::channel::<()>();
-    let hold = move |_: &mut Connection, _: &Movements| {
+    let (go_on, wait) = mpsc::channel::<()>();
+    let hold = move |_: &Counter| {
         begun.send(()).unwrap();
         wait.recv().unwrap();
     };
@@ -90,7 +248,17 @@ async fn with_a_full_queue_callers_are_told_at_once_that_nothing_happened() {
     let mut answers = Vec::new();
     for number in 0..MAX_QUEUE as u64 {
         let (to, answer) = oneshot::channel();
-        ledger.writer.submit("casting", Job::Request(Request::Cast(ballot(number), FIRST_REVISION, to))).unwrap();
+        ledger
+            .writer
+            .submit(
+                "casting",
+                Job::Request(Request::Cast(CastRequest {
+                    ballot: ballot(number),
+                    revision: FIRST_REVISION,
+                    answer: to,
+                })),
+            )
+            .unwrap();
         answers.push(answer);
     }
     let refused = ledger.cast(ballot(u64::MAX), FIRST_REVISION).await;

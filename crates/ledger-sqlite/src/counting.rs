@@ -1,0 +1,256 @@
+//! The thread that counts: it takes what was accepted into the ledger's tables, and is the only one that writes there.
+//!
+//! Ballots that are counted together share the pages they are put on, so it waits a moment for company, and in a rush a
+//! little longer.
+//! What can't be counted now is kept and tried again; the file of those that wait has it as well.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use domain::{Entry, Position};
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::{
+    apply::{self, Outcome},
+    casting::PARTITION,
+    movements::Movements,
+    store::StoreError,
+    waiting::{self, Accepted},
+};
+
+/// How long an accepted ballot waits to be counted.
+const COUNT_AFTER: Duration = Duration::from_millis(50);
+/// How long it waits in a rush: where more than [`FEW`] ballots wait. Together, four times as many need half the pages.
+const COUNT_AFTER_IN_A_RUSH: Duration = Duration::from_millis(200);
+/// Ballots that need not wait longer.
+const FEW: usize = 1_000;
+/// With as many waiting they are counted at once.
+const MAX_BATCH: usize = 10_000;
+/// How long after a count that failed the next one is tried.
+const COUNT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Other work on the ledger, in transactions of its own.
+type Work = Box<dyn FnOnce(&mut Connection, &Movements) + Send>;
+
+enum Task {
+    Count(Vec<Accepted>),
+    /// Counts all that came before, and says whether that went well.
+    Flush(mpsc::SyncSender<Result<(), StoreError>>),
+    Work(Work),
+}
+
+/// What both sides of the thread see.
+#[derive(Debug)]
+struct Progress {
+    /// Ballots that wait to be counted.
+    waiting: AtomicUsize,
+    /// Everything up to here is counted, and on the disk.
+    counted: AtomicI64,
+}
+
+/// The handle of the thread. Dropping it lets the thread count what waits, close the ledger, and waits for that.
+pub(crate) struct Counter {
+    tasks: Option<mpsc::Sender<Task>>,
+    progress: Arc<Progress>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Counter {
+    /// Starts the thread on a ledger that is counted up to `counted`.
+    pub(crate) fn start(conn: Connection, movements: Arc<Movements>, counted: Position) -> std::io::Result<Self> {
+        let progress = Arc::new(Progress { waiting: AtomicUsize::new(0), counted: AtomicI64::new(counted.as_i64()) });
+        let (tasks, queue) = mpsc::channel();
+        let table = Table {
+            conn,
+            movements,
+            progress: Arc::clone(&progress),
+            pending: Vec::new(),
+            count_at: None,
+            since: None,
+        };
+        let thread = thread::Builder::new().name("ledger-counter".into()).spawn(move || table.run(&queue))?;
+        Ok(Self { tasks: Some(tasks), progress, thread: Some(thread) })
+    }
+
+    /// Hands over ballots that were accepted, in order.
+    pub(crate) fn count(&self, ballots: Vec<Accepted>) {
+        self.progress.waiting.fetch_add(ballots.len(), Ordering::Relaxed);
+        self.send(Task::Count(ballots));
+    }
+
+    /// How many ballots wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.progress.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Everything up to here is counted, and on the disk.
+    pub(crate) fn counted(&self) -> Position {
+        Position::from_i64(self.progress.counted.load(Ordering::Acquire)).expect("it was a position")
+    }
+
+    /// Waits until nothing waits.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.send(Task::Flush(answer));
+        answered.recv().map_err(|_| StoreError::Interrupted)?
+    }
+
+    /// Counts entries at once, behind all that waits.
+    pub(crate) fn apply(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        self.flush()?;
+        let progress = Arc::clone(&self.progress);
+        self.work(move |conn, movements| {
+            let outcome = apply_in_a_transaction(conn, entries)?;
+            report_rejected(&outcome);
+            progress.counted.store(outcome.applied.position.as_i64(), Ordering::Release);
+            movements.tell(outcome.moved);
+            Ok(())
+        })
+    }
+
+    /// Does other work on the ledger, and waits for it.
+    pub(crate) fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection, &Movements) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.send(Task::Work(Box::new(move |conn, movements| _ = answer.send(work(conn, movements)))));
+        answered.recv().map_err(|_| StoreError::Interrupted)?
+    }
+
+    fn send(&self, task: Task) {
+        let tasks = self.tasks.as_ref().expect("the queue is there until the handle is dropped");
+        tasks.send(task).expect("the thread goes on after any panic, as long as there is a handle");
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        drop(self.tasks.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic was reported when it happened; there is nothing to add.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the thread owns.
+struct Table {
+    conn: Connection,
+    movements: Arc<Movements>,
+    progress: Arc<Progress>,
+    /// What waits, in order.
+    pending: Vec<Accepted>,
+    /// When it is counted; absent where nothing waits.
+    count_at: Option<Instant>,
+    /// Since when the first of it waits; absent where it could not be counted.
+    since: Option<Instant>,
+}
+
+impl Table {
+    fn run(mut self, queue: &mpsc::Receiver<Task>) {
+        loop {
+            let task = match self.count_at {
+                None => queue.recv().map_err(|mpsc::RecvError| mpsc::RecvTimeoutError::Disconnected),
+                Some(at) => queue.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            // The connection rolls back what a panic leaves, and `pending` is only let go after a commit.
+            let done = catch_unwind(AssertUnwindSafe(|| self.take(task)));
+            match done {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => tracing::error!("counting panicked; nothing is lost, and it is tried again"),
+            }
+        }
+        self.close();
+    }
+
+    /// Does a task; says whether there may be more.
+    fn take(&mut self, task: Result<Task, mpsc::RecvTimeoutError>) -> bool {
+        match task {
+            Ok(Task::Count(ballots)) => {
+                self.pending.extend(ballots);
+                if self.count_at.is_none() {
+                    let now = Instant::now();
+                    (self.since, self.count_at) = (Some(now), Some(now + COUNT_AFTER));
+                }
+                // A count that failed is not tried again for each ballot that comes.
+                if self.pending.len() >= MAX_BATCH && self.since.is_some() {
+                    _ = self.count();
+                }
+            }
+            Ok(Task::Flush(answer)) => _ = answer.send(self.count()),
+            Ok(Task::Work(work)) => work(&mut self.conn, &self.movements),
+            Err(mpsc::RecvTimeoutError::Timeout) => match self.since {
+                Some(since) if self.pending.len() > FEW && since.elapsed() < COUNT_AFTER_IN_A_RUSH => {
+                    self.count_at = Some(since + COUNT_AFTER_IN_A_RUSH);
+                }
+                _ => _ = self.count(),
+            },
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                _ = self.count();
+                return false;
+            }
+        }
+        true
+    }
+
+    fn count(&mut self) -> Result<(), StoreError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        (self.count_at, self.since) = (Some(begun + COUNT_AGAIN_AFTER), None);
+        let entries = self.pending.iter().map(waiting::entry).collect();
+        let outcome = apply_in_a_transaction(&mut self.conn, entries).inspect_err(|error| {
+            metrics::counter!("scrutin_ledger_failures_total").increment(1);
+            tracing::error!(error = %error, ballots = self.pending.len(), "what was accepted could not be counted, and is tried again");
+        })?;
+        metrics::histogram!("scrutin_ledger_count_seconds").record(begun.elapsed());
+        metrics::counter!("scrutin_ledger_ballots_total").increment(outcome.applied.ballots);
+        report_rejected(&outcome);
+        self.progress.waiting.fetch_sub(self.pending.len(), Ordering::Relaxed);
+        self.progress.counted.store(outcome.applied.position.as_i64(), Ordering::Release);
+        self.pending.clear();
+        self.count_at = None;
+        self.movements.tell(outcome.moved);
+        Ok(())
+    }
+
+    /// Leaves one file behind, without a write-ahead log beside it where no reader holds it.
+    fn close(self) {
+        if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(error = %error, "the write-ahead log was not taken in; the next start does it");
+        }
+        if let Err((_, error)) = self.conn.close() {
+            tracing::warn!(error = %error, "closing the ledger");
+        }
+    }
+}
+
+/// Counts entries; on the disk when this returns.
+pub(crate) fn apply_in_a_transaction(conn: &mut Connection, entries: Vec<Entry>) -> Result<Outcome, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let outcome = apply::apply(&tx, PARTITION, entries)?;
+    tx.commit()?;
+    Ok(outcome)
+}
+
+/// Nothing is accepted that does not fit its poll, so only a fault in this program, or another ledger's file of those that
+/// wait, comes here.
+pub(crate) fn report_rejected(outcome: &Outcome) {
+    if outcome.applied.rejected > 0 {
+        tracing::error!(
+            ballots = outcome.applied.rejected,
+            "set aside, since they do not fit the ledger's polls: see its table `rejected`"
+        );
+    }
+}
