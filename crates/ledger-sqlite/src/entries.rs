@@ -2,16 +2,16 @@
 
 use std::io;
 
-use domain::{Entry, Event, Poll, Position};
+use domain::{Ballot, Entry, Event, Poll, PollId, Position};
 use rusqlite::Connection;
 
 use crate::{
-    store::{self, StoreError},
+    store::{self, StoreError, choices, position, voter},
     waiting::{self, Accepted},
 };
 
-/// Hands every entry to `take`; `waiting` are the ballots that wait to be counted, and perhaps some that are counted. One
-/// transaction of the caller makes it one moment.
+/// Hands every entry to `take`; `waiting` are the ballots that wait to be counted. One transaction of the caller makes it
+/// one moment.
 pub(crate) fn each(
     conn: &Connection,
     waiting: &[Accepted],
@@ -25,11 +25,14 @@ pub(crate) fn each(
     )?;
     let mut rows = select.query(())?;
     while let Some(row) = rows.next()? {
-        let ballot = waiting::ballot(row)?;
-        while let Some(entry) = polls.next_if(|entry| entry.position < ballot.0) {
+        let id: String = row.get(0)?;
+        let poll = PollId::parse(&id).map_err(|error| StoreError::Data(format!("a poll {id:?}: {error}")))?;
+        let ballot = Ballot { poll, voter: voter(row, 1)?, choices: choices(row, 3)? };
+        let position = position(row, 2)?;
+        while let Some(entry) = polls.next_if(|entry| entry.position < position) {
             take(entry)?;
         }
-        take(waiting::entry(&ballot))?;
+        take(Entry { position, event: Ok(Event::Ballot(ballot)) })?;
     }
     polls.try_for_each(&mut *take)?;
     // These are later than any poll last changed: all is counted before a poll changes.

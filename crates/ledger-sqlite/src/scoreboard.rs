@@ -68,7 +68,7 @@ impl SqliteScoreboard {
         let ledger = self.readers.path().to_owned();
         let read = move |conn: &Connection| {
             // First what waits, then the ledger, whose moment begins when it is first read: so nothing is between the two.
-            let mut waiting = waiting::read(&ledger)?;
+            let mut waiting = waiting::read(&ledger, Position::ZERO)?;
             let counted = store::counted_through(conn, PARTITION)?;
             waiting.retain(|(position, _)| *position > counted);
             entries::each(conn, &waiting, &mut take)?;

@@ -5,7 +5,7 @@
 //! whose transaction failed is not answered: its answer is dropped, and whoever waits for it knows that the outcome is
 //! unknown. The thread itself goes on after any failure, and even a panic.
 //!
-//! Ballots go to the file of those that wait, and from there are counted by another thread (`counting`). What changes a
+//! Ballots go to the file of those that wait (`waiting`), and are counted by another thread (`counting`). What changes a
 //! poll goes to the ledger, once all is counted that came before it.
 
 use std::{
@@ -35,9 +35,6 @@ use crate::{
 const MAX_QUEUE: usize = 8_192;
 /// How many requests one transaction takes at most.
 const MAX_GROUP: usize = 1_000;
-/// With as many waiting to be counted, no more are accepted before they are. It bounds the memory, and the next start.
-const MAX_WAITING: usize = 20_000;
-
 /// Something asked of the log; its answer is sent once it is on the disk.
 pub(crate) enum Request {
     Cast(CastRequest),
@@ -215,12 +212,11 @@ impl Desk {
     }
 
     fn record(&mut self, requests: Vec<CastRequest>) -> Result<Vec<(Cast, oneshot::Sender<Cast>)>, StoreError> {
-        if self.counter.waiting() >= MAX_WAITING {
+        if self.counter.waiting() + requests.len() > waiting::CAPACITY {
             self.counter.flush()?;
         }
         let mut booth = self.booth()?;
-        let counted = self.counter.counted();
-        booth.counted(counted);
+        booth.counted(self.counter.counted());
         let now = (self.clock)();
         let mut accepted = Vec::with_capacity(requests.len());
         let mut answers = Vec::with_capacity(requests.len());
@@ -228,7 +224,7 @@ impl Desk {
             answers.push((booth.cast(&self.ledger, now, ballot, revision, &mut accepted)?, answer));
         }
         if !accepted.is_empty() {
-            self.waiting.append(&accepted, counted)?;
+            self.waiting.append(&accepted)?;
             self.accepted.set(accepted.iter().map(|(_, ballot)| ballot.poll), |id| booth.accepted(id));
             self.counter.count(accepted);
         }
@@ -243,7 +239,7 @@ impl Desk {
             return Ok(booth);
         }
         self.counter.flush()?;
-        let left = self.waiting.after(store::counted_through(&self.ledger, PARTITION)?)?;
+        let left = self.waiting.after(self.counter.counted())?;
         self.counter.apply(left.iter().map(waiting::entry).collect())?;
         self.accepted.clear();
         Ok(Booth::new(store::counted_through(&self.ledger, PARTITION)?))
@@ -298,7 +294,7 @@ impl Desk {
     fn close(self) {
         let Self { ledger, waiting, counter, .. } = self;
         drop(ledger);
-        let closed = counter.flush().and_then(|()| waiting.close(counter.counted()));
+        let closed = counter.flush().and_then(|()| Ok(waiting.close()?));
         if let Err(error) = closed {
             tracing::warn!(error = %error, "closing the file of what waits to be counted");
         }
