@@ -1,10 +1,10 @@
-//! The log and the ledger in one SQLite file, for the all-in-one.
+//! The log and the ledger of the all-in-one: a file of the ballots that wait to be counted, and a SQLite file.
 //!
-//! One thread accepts (`writer`): a ballot is acknowledged after the COMMIT that appends it to the file of those that
-//! wait to be counted (`waiting`), in WAL mode with `synchronous=FULL`. Deciding whether a poll is open and appending happen
-//! one after the other in that thread, so no ballot is taken after a close, and positions only grow. Another thread takes
-//! what waits into the ledger's tables (`counting`), figures and position in one transaction. After a kill, what waits is
-//! counted before anything else (`opening`); so whatever is killed, it is counted once.
+//! One thread accepts (`writer`): a ballot is acknowledged once it is appended to the file of those that wait (`waiting`), and
+//! that is synced. Deciding whether a poll is open and appending happen one after the other in that thread, so no ballot is
+//! taken after a close, and positions only grow. Another thread takes what waits into the ledger's tables (`counting`), ballots,
+//! figures and position in one transaction with `synchronous=FULL`. After a kill, what waits is counted before anything else
+//! (`opening`); so whatever is killed, a ballot is counted once. See `docs/adr/0006-accepted-first-counted-a-moment-later.md`.
 //!
 //! The count itself is `domain::count`, as for every ledger; this crate never decides what a ballot is worth.
 

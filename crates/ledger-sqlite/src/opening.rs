@@ -148,7 +148,7 @@ fn set_up(conn: &Connection) -> Result<(), StoreError> {
     if !mode.eq_ignore_ascii_case("wal") {
         return Err(StoreError::Data(format!("no write-ahead log can be kept here (journal mode {mode})")));
     }
-    // FULL: each COMMIT is on the disk before it returns; this is what "acknowledged" rests on.
+    // FULL: each COMMIT is on the disk before it returns, and then what was counted may be forgotten where it waited.
     // A checkpoint every 128 MiB rather than every 4 writes pages that many ballots touch less often, and the pages of a
     // million ballots fit into the cache, which only grows as it is used.
     conn.execute_batch(
