@@ -80,6 +80,11 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     let regular = cast(&vote_url, "main", "a", None).await;
     let mut tallies = Vec::new();
     for poll in ["main", "lunch"] {
+        let accepted = crowd::accepted(&vote_url, poll).await.expect("what was accepted");
+        wait::until_true("all ballots to be counted", || async {
+            crowd::tally(&scrutin.result_url(), poll).await.is_some_and(|tally| tally["counted"] == accepted)
+        })
+        .await;
         tallies.push(crowd::tally(&scrutin.result_url(), poll).await.expect("a tally"));
     }
     assert!(scrutin.program.terminate().await.success());
