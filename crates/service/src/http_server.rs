@@ -44,6 +44,8 @@ const PEER_TIMEOUT: Duration = Duration::from_secs(30);
 const OTHER_FILES: u64 = 1_024;
 /// How many connections are still taken from the system's queue when it is time to stop; tokio asks for a queue of as many.
 const MAX_QUEUED: usize = 1_024;
+/// How long a connection that has not asked for anything yet is still waited for when it is time to stop.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// The pause after the system refused a connection, as it does when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -152,21 +154,30 @@ async fn converse(limits: Limits, stream: TcpStream, peer: SocketAddr, router: R
     if let Err(error) = set {
         tracing::debug!(%error, "an option of a connection was refused");
     }
+    let asked = CancellationToken::new();
+    let has_asked = asked.clone();
     let service = service_fn(move |request: Request<Incoming>| {
+        has_asked.cancel();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request);
         async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
     });
     let mut http = http1::Builder::new();
-    // hyper's graceful shutdown closes a connection from which nothing was read yet, so one that comes when it is time
-    // to stop already is served one request instead.
+    // hyper's graceful shutdown closes a connection from which nothing was read yet, though its first request may be on its
+    // way. So one that comes when it is time to stop already is served one request instead, and one that came just before
+    // has a moment to ask.
     let last_request_only = shutdown.is_cancelled();
     http.timer(TokioTimer::new()).header_read_timeout(limits.head).keep_alive(!last_request_only);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let time_to_close = async {
+        shutdown.cancelled().await;
+        // Whoever did not ask in time is closed like everybody who is idle.
+        let _ = tokio::time::timeout(FIRST_REQUEST, asked.cancelled()).await;
+    };
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = shutdown.cancelled(), if !last_request_only => {
+        () = time_to_close, if !last_request_only => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -146,3 +146,20 @@ async fn who_waits_for_a_place_when_it_is_time_to_stop_is_still_answered() {
     assert!(closed(&mut first).await.ends_with("done"));
     server.served.await.unwrap();
 }
+
+#[tokio::test]
+async fn who_was_let_in_and_has_not_asked_yet_when_it_is_time_to_stop_is_still_answered() {
+    let server = start(limits()).await;
+    let mut silent = server.connect().await;
+    let mut idle = server.connect().await;
+    // Connections are taken in order, so the first one is taken as well.
+    server.get("/").await.unwrap();
+    server.shutdown.cancel();
+    wait::until_true("new connections to be refused", || async { TcpStream::connect(server.addr).await.is_err() })
+        .await;
+    silent.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let own = silent.local_addr().unwrap().to_string();
+    assert!(closed(&mut silent).await.ends_with(&own), "answered, and then closed");
+    assert_eq!(closed(&mut idle).await, "", "who says nothing is not waited for");
+    server.served.await.unwrap();
+}
