@@ -4,7 +4,7 @@ use testkit::programs::ORGANISER_TOKEN;
 
 use super::{
     State, Step,
-    Step::{Click, Find, Goto, Organise, Type},
+    Step::{Click, Find, Goto, Organise, Submit, Type},
     stage::Stage,
 };
 
@@ -136,7 +136,7 @@ fn organising(stage: &Stage) -> Vec<State> {
     let run = |poll: &str| {
         vec![vote(&format!("/organise/{poll}")), Find("#voters:not(:empty)"), Find("td.share:not(:empty)")]
     };
-    let token = |token: &str| vec![Type("#token", token.to_owned()), Click(SEND)];
+    let token = |token: &str| vec![Type("#token", token.to_owned()), Submit(SEND)];
     let form = "form[action='/organise'] button";
     listed(vec![
         ("organise-sign-in", vec![vote("/organise")]),
@@ -151,7 +151,7 @@ fn organising(stage: &Stage) -> Vec<State> {
                 vote("/organise"),
                 Type("#question", "Shall we?".into()),
                 Type("#options", "Yes".into()),
-                Click(form),
+                Submit(form),
                 Find("#fault"),
             ],
         ),
@@ -179,9 +179,9 @@ fn organising(stage: &Stage) -> Vec<State> {
 /// After everything else: nobody comes in any more for a while.
 pub(super) fn last(stage: &Stage) -> Vec<State> {
     let mut steps =
-        vec![Goto(stage.vote("/organise")), Click("form[action='/organise/sign-out'] button"), Find("#token")];
+        vec![Goto(stage.vote("/organise")), Submit("form[action='/organise/sign-out'] button"), Find("#token")];
     for _ in 0..9 {
-        steps.extend([Type("#token", "not the organiser’s token".into()), Click(SEND), Find("[role=alert]")]);
+        steps.extend([Type("#token", "not the organiser’s token".into()), Submit(SEND), Find("[role=alert]")]);
     }
     listed(vec![("organise-too-many-tries", steps)])
 }

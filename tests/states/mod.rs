@@ -16,6 +16,8 @@ enum Step {
     Goto(String),
     /// Clicks what a CSS selector finds.
     Click(&'static str),
+    /// Clicks what a CSS selector finds, the button of a form, and waits for the page that answers.
+    Submit(&'static str),
     /// Types into what a CSS selector finds.
     Type(&'static str, String),
     /// Waits until a CSS selector finds something.
@@ -35,6 +37,7 @@ async fn walk(browser: &Browser, steps: &[Step]) {
         match step {
             Step::Goto(url) => browser.goto(url).await,
             Step::Click(css) => browser.click(css).await,
+            Step::Submit(css) => browser.submit(css).await,
             Step::Type(css, text) => {
                 browser.find(css).await.clear().await.expect("a field can be emptied");
                 browser.type_into(css, text).await;

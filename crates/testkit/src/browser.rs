@@ -174,6 +174,22 @@ impl Browser {
         .await;
     }
 
+    /// Clicks a form's button, and waits until the page that answers is loaded: until then, what is looked for could be found
+    /// on the page that is about to go.
+    ///
+    /// # Panics
+    /// If no other page has come after [`wait::DEADLINE`].
+    pub async fn submit(&self, css: &str) {
+        self.run("document.documentElement.dataset.submitted = ''").await;
+        self.click(css).await;
+        wait::until_true(&format!("another page after {css}"), || async {
+            let loaded =
+                "return document.readyState === 'complete' && !('submitted' in document.documentElement.dataset)";
+            self.run(loaded).await == true
+        })
+        .await;
+    }
+
     /// Types into the first element that a CSS selector finds.
     ///
     /// # Panics
