@@ -3,16 +3,27 @@
 //! Built on hyper-util's connections rather than `axum::serve`, which puts no limit on how many connections there
 //! are, nor on how long one may take to say what it wants.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, Request},
 };
+use http::{HeaderValue, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::SockRef;
+use socket2::{SockFilter, SockRef};
 use tokio::{
     net::{TcpListener, TcpStream},
     signal,
@@ -42,10 +53,12 @@ impl Default for Limits {
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
 /// File descriptors beside those of the connections: databases, files, the admin address.
 const OTHER_FILES: u64 = 1_024;
-/// How many connections are still taken from the system's queue when it is time to stop; tokio asks for a queue of as many.
-const MAX_QUEUED: usize = 1_024;
-/// How long a connection that has not asked for anything yet is still waited for when it is time to stop.
-const FIRST_REQUEST: Duration = Duration::from_millis(500);
+/// When it is time to stop, no connection is on its way any more once none has come for so long; or if they still come after
+/// [`ARRIVALS_AT_MOST`].
+const ARRIVALS_OVER: Duration = Duration::from_millis(200);
+const ARRIVALS_AT_MOST: Duration = Duration::from_secs(2);
+/// How long a connection that asks for nothing may still ask when it is time to stop.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
 /// The pause after the system refused a connection, as it does when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -100,27 +113,33 @@ pub async fn serve_within(
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
-    while let Some((stream, peer, place)) = next(&listener, &places, &shutdown).await {
-        let (router, shutdown) = (router.clone(), shutdown.clone());
+    let stop = Stop { asked: shutdown, begun: Arc::default() };
+    while let Some((stream, peer, place)) = next(&listener, &places, &stop.asked).await {
+        let (router, stop) = (router.clone(), stop.clone());
         connections.spawn(async move {
-            converse(limits, stream, peer, router, shutdown).await;
+            converse(limits, stream, peer, router, stop).await;
             drop(place);
         });
     }
-    // Those in the system's queue are connected as far as they know, and may have sent a request. The system is asked
-    // itself, since the runtime may not have heard of them yet; it answers at once, with an error where nobody waits.
-    let listener = listener.into_std()?;
-    for _ in 0..MAX_QUEUED {
-        let Ok((stream, peer)) = listener.accept() else { break };
-        stream.set_nonblocking(true)?;
-        connections.spawn(converse(limits, TcpStream::from_std(stream)?, peer, router.clone(), shutdown.clone()));
-    }
-    drop(listener);
+    stop.begun.store(true, Ordering::Release);
+    close(listener, |stream, peer| {
+        connections.spawn(converse(limits, stream, peer, router.clone(), stop.clone()));
+    })
+    .await?;
     connections.close();
     if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
         tracing::warn!(connections = connections.len(), "some connections were still open and are cut");
     }
     Ok(())
+}
+
+/// Whether it is time to stop, as connections see it.
+#[derive(Clone)]
+struct Stop {
+    /// Cancelled when it is.
+    asked: CancellationToken,
+    /// The same, for every request to look at: a token takes a lock.
+    begun: Arc<AtomicBool>,
 }
 
 /// The next connection, as soon as there is a place for one; `None` when it is time to stop.
@@ -147,37 +166,81 @@ async fn next(
     }
 }
 
-/// Serves one connection to its end. When it is time to stop, the request in flight is the last.
-async fn converse(limits: Limits, stream: TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
+/// Closes the listener without losing anybody who is connected already as far as they know: the system completes a
+/// connection and takes a request for it before it is accepted here, and resets those that are in its queue when the
+/// listener is closed. So it begins no new ones, and is closed once all that had begun were taken.
+async fn close(listener: TcpListener, mut take: impl FnMut(TcpStream, SocketAddr)) -> io::Result<()> {
+    if let Err(error) = SockRef::from(&listener).attach_filter(&no_new_connections()) {
+        tracing::debug!(%error, "new connections can not be held off while the listener is closed");
+    }
+    let until = Instant::now() + ARRIVALS_AT_MOST;
+    while Instant::now() < until {
+        let Ok(Ok((stream, peer))) = tokio::time::timeout(ARRIVALS_OVER, listener.accept()).await else { break };
+        take(stream, peer);
+    }
+    // The system itself is asked last, since the runtime may not have heard of some yet; it answers at once, with an error
+    // where nobody waits.
+    let listener = listener.into_std()?;
+    while let Ok((stream, peer)) = listener.accept() {
+        stream.set_nonblocking(true)?;
+        take(TcpStream::from_std(stream)?, peer);
+    }
+    Ok(())
+}
+
+/// A filter for a listening socket, as a classic BPF program: drops every packet that asks for a connection (SYN without
+/// ACK, RFC 9293, section 3.1), and lets those pass that complete one. Whoever asks tries again a second later.
+fn no_new_connections() -> [SockFilter; 5] {
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FLAGS_AT: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS_AT),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
+}
+
+/// Serves one connection to its end. When it is time to stop, the request in flight is the last, or, where there is none,
+/// one that comes within a moment.
+async fn converse(limits: Limits, stream: TcpStream, peer: SocketAddr, router: Router, stop: Stop) {
     // Answers are small and people wait for them: never let Nagle's algorithm hold one back.
     let set = stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_user_timeout(Some(PEER_TIMEOUT)));
     if let Err(error) = set {
         tracing::debug!(%error, "an option of a connection was refused");
     }
-    let asked = CancellationToken::new();
-    let has_asked = asked.clone();
+    let stopping = Arc::clone(&stop.begun);
     let service = service_fn(move |request: Request<Incoming>| {
-        has_asked.cancel();
+        let stopping = Arc::clone(&stopping);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request);
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+        async move {
+            let mut answer = answer.await.unwrap_or_else(|never| match never {});
+            if stopping.load(Ordering::Acquire) && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // The client is told, and hyper closes the connection behind it.
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut http = http1::Builder::new();
-    // hyper's graceful shutdown closes a connection from which nothing was read yet, though its first request may be on its
-    // way. So one that comes when it is time to stop already is served one request instead, and one that came just before
-    // has a moment to ask.
-    let last_request_only = shutdown.is_cancelled();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head).keep_alive(!last_request_only);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let time_to_close = async {
-        shutdown.cancelled().await;
-        // Whoever did not ask in time is closed like everybody who is idle.
-        let _ = tokio::time::timeout(FIRST_REQUEST, asked.cancelled()).await;
+        stop.asked.cancelled().await;
+        // hyper would close a connection without a request at once, though one may be on its way: so there is a moment for it.
+        tokio::time::sleep(LAST_REQUEST).await;
     };
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = time_to_close, if !last_request_only => {
+        () = time_to_close => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

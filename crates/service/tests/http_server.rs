@@ -15,6 +15,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How often a server is stopped under load: what is looked for is a matter of microseconds.
+const ROUNDS: usize = 20;
 /// Longer than a test takes, where a limit is not what is tried.
 const NEVER: Duration = Duration::from_hours(1);
 
@@ -52,9 +54,19 @@ impl Server {
         TcpStream::connect(self.addr).await.unwrap()
     }
 
+    /// Waits until new connections come in vain.
+    async fn takes_nobody(&self) {
+        wait::until_true("new connections to be refused", || async { let_in(self.addr).await.is_none() }).await;
+    }
+
     async fn get(&self, path: &str) -> reqwest::Result<String> {
         reqwest::get(format!("http://{}{path}", self.addr)).await?.text().await
     }
+}
+
+/// A connection, unless it is refused or not answered.
+async fn let_in(addr: SocketAddr) -> Option<TcpStream> {
+    tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(addr)).await.ok()?.ok()
 }
 
 fn limits() -> Limits {
@@ -113,8 +125,7 @@ async fn a_stop_finishes_what_is_in_flight_takes_nothing_new_and_closes_what_is_
 
     server.shutdown.cancel();
     closed(&mut idle).await;
-    wait::until_true("new connections to be refused", || async { TcpStream::connect(server.addr).await.is_err() })
-        .await;
+    server.takes_nobody().await;
     assert!(!server.served.is_finished(), "somebody still waits for an answer");
     server.go_on.notify_one();
     assert!(closed(&mut in_flight).await.ends_with("done"));
@@ -148,6 +159,84 @@ async fn who_waits_for_a_place_when_it_is_time_to_stop_is_still_answered() {
 }
 
 #[tokio::test]
+async fn who_kept_a_connection_is_answered_once_more_and_told_that_it_closes() {
+    let server = start(limits()).await;
+    let mut kept = server.connect().await;
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    kept.read_u8().await.unwrap();
+    server.shutdown.cancel();
+    server.takes_nobody().await;
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let said = closed(&mut kept).await;
+    assert_eq!(said.matches("TTP/1.1 200 OK").count(), 2, "{said}");
+    assert_eq!(said.matches("connection: close").count(), 1, "the last one says so: {said}");
+    server.served.await.unwrap();
+}
+
+/// Asks on one new connection after the other until they are refused. How many were answered; an error if one was cut.
+async fn come_and_go(addr: SocketAddr) -> Result<usize, String> {
+    let mut answered = 0;
+    loop {
+        let Some(mut stream) = let_in(addr).await else { return Ok(answered) };
+        let mut said = String::new();
+        let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+        let read = stream.read_to_string(&mut said).await;
+        if asked.is_err() || read.is_err() || !said.starts_with("HTTP/1.1 200") {
+            return Err(format!("after {answered}: {asked:?}, {read:?}, {said:?}"));
+        }
+        answered += 1;
+    }
+}
+
+/// Asks again and again on one connection until the server says that it closes it. An error if it closes without a word.
+async fn ask_again_and_again(addr: SocketAddr) -> Result<(), String> {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let own = stream.local_addr().unwrap().to_string();
+    loop {
+        let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let mut said = String::new();
+        while !said.ends_with(&own) {
+            let mut part = [0; 1_024];
+            match stream.read(&mut part).await {
+                Ok(read @ 1..) => said.push_str(str::from_utf8(&part[..read]).unwrap()),
+                end => return Err(format!("{asked:?}, {end:?}, {said:?}")),
+            }
+        }
+        if said.contains("connection: close") {
+            return Ok(());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_load_on_kept_connections_a_stop_cuts_none() {
+    for _ in 0..ROUNDS {
+        let server = start(limits()).await;
+        let clients: Vec<_> = (0..32).map(|_| tokio::spawn(ask_again_and_again(server.addr))).collect();
+        assert!(server.get("/").await.is_ok());
+        server.shutdown.cancel();
+        for client in clients {
+            client.await.unwrap().unwrap();
+        }
+        server.served.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_new_connections_come_and_go_a_stop_cuts_none() {
+    for _ in 0..ROUNDS {
+        let server = start(limits()).await;
+        let clients: Vec<_> = (0..32).map(|_| tokio::spawn(come_and_go(server.addr))).collect();
+        wait::until_true("some to be served", || async { server.get("/").await.is_ok() }).await;
+        server.shutdown.cancel();
+        for client in clients {
+            assert!(client.await.unwrap().unwrap() > 0);
+        }
+        server.served.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn who_was_let_in_and_has_not_asked_yet_when_it_is_time_to_stop_is_still_answered() {
     let server = start(limits()).await;
     let mut silent = server.connect().await;
@@ -155,8 +244,7 @@ async fn who_was_let_in_and_has_not_asked_yet_when_it_is_time_to_stop_is_still_a
     // Connections are taken in order, so the first one is taken as well.
     server.get("/").await.unwrap();
     server.shutdown.cancel();
-    wait::until_true("new connections to be refused", || async { TcpStream::connect(server.addr).await.is_err() })
-        .await;
+    server.takes_nobody().await;
     silent.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let own = silent.local_addr().unwrap().to_string();
     assert!(closed(&mut silent).await.ends_with(&own), "answered, and then closed");
