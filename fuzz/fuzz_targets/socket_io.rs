@@ -46,6 +46,10 @@ impl Scoreboard for OnePoll {
     async fn inclusion(&self, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {
         Ok(Inclusion::Missing)
     }
+
+    async fn counted_at(&self, _: PollId, _: Position) -> Result<Option<u64>, Unavailable> {
+        Ok(None)
+    }
     async fn ballots(&self, _: PollId, _: Option<VoterId>, _: u32) -> Result<Vec<CurrentBallot>, Unavailable> {
         Ok(Vec::new())
     }

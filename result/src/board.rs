@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Inclusion, PollId, Receipt, Scoreboard, Tally, Unavailable};
+use domain::{Inclusion, PollId, Position, Receipt, Scoreboard, Tally, Unavailable};
 use tokio::{
     sync::{Mutex as TurnMutex, Notify},
     time::Instant,
@@ -156,6 +156,13 @@ impl Board {
     pub(crate) async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
         let asking = tokio::time::timeout(READ_TIMEOUT, self.scoreboard.inclusion(poll, receipt));
         asking.await.unwrap_or(Err(Unavailable::Timeout { what: "looking up a receipt", after: READ_TIMEOUT }))
+    }
+
+    /// When the count came to this place in the log of the poll's partition, in milliseconds since 1970, to the second.
+    pub(crate) async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable> {
+        let asking = tokio::time::timeout(READ_TIMEOUT, self.scoreboard.counted_at(poll, position));
+        let what = "looking up when a ballot was counted";
+        asking.await.unwrap_or(Err(Unavailable::Timeout { what, after: READ_TIMEOUT }))
     }
 
     /// What is in memory of the poll of a seat, without reading.

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use domain::{Inclusion, PollId, Receipt, Unavailable};
+use domain::{Inclusion, PollId, Position, Receipt, Unavailable};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
 use serde::Serialize;
@@ -33,6 +33,11 @@ pub(crate) struct ReceiptBody {
     /// When the ballot was accepted (RFC 3339).
     #[schema(example = "2026-11-23T08:45:00.123Z")]
     cast_at: String,
+    /// Once it is in the ledger: when it was counted, to the second (RFC 3339). Not there for ballots that were counted by a
+    /// release that did not keep the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-11-23T08:45:01Z")]
+    counted_at: Option<String>,
     /// While it waits: the count has come to what was accepted until then (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     counted_through: Option<String>,
@@ -75,14 +80,15 @@ pub(crate) async fn for_programs(
     Path((poll, receipt)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     match look_up(&app, &poll, &receipt).await {
-        Ok((receipt, inclusion)) => {
-            let counted_through = match (inclusion, PollId::parse(&poll)) {
-                (Inclusion::Waiting, Ok(poll)) => present(&app, poll).await.map(|now| now.counted_through_ms()),
+        Ok(found) => {
+            let counted_through = match found.inclusion {
+                Inclusion::Waiting => present(&app, found.poll).await.map(|now| now.counted_through_ms()),
                 _ => None,
             };
             let body = ReceiptBody {
-                status: status(inclusion),
-                cast_at: time::rfc3339(receipt.position.millis()),
+                status: status(found.inclusion),
+                cast_at: time::rfc3339(found.cast_at),
+                counted_at: found.counted_at.map(time::rfc3339),
                 counted_through: counted_through.map(time::rfc3339),
             };
             Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
@@ -102,7 +108,7 @@ pub(crate) async fn for_people(
 ) -> Response {
     let path = format!("/p/{poll}/receipts/{receipt}");
     let mut response = match look_up(&app, &poll, &receipt).await {
-        Ok((receipt, inclusion)) => page(&app, language, &path, &poll, receipt, inclusion).await,
+        Ok(found) => page(&app, language, &path, found).await,
         Err(NoAnswer::NoReceipt) => error_page::unknown_receipt(&app, language, "/"),
         Err(NoAnswer::Unavailable) => error_page::unavailable(&app, language, &path),
     };
@@ -113,38 +119,50 @@ pub(crate) async fn for_people(
     response
 }
 
-async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<(Receipt, Inclusion), NoAnswer> {
-    let poll = PollId::parse(poll).map_err(|_| NoAnswer::NoReceipt)?;
-    let receipt = Receipt::decode(receipt, &app.secret, poll).map_err(|_| NoAnswer::NoReceipt)?;
-    let inclusion = app.board.inclusion(poll, &receipt).await?;
-    Ok((receipt, inclusion))
+/// What a receipt tells. Times are in milliseconds since 1970.
+struct Found {
+    poll: PollId,
+    inclusion: Inclusion,
+    cast_at: u64,
+    counted_at: Option<u64>,
 }
 
-async fn page(
-    app: &App,
-    language: Language,
-    path: &str,
-    poll: &str,
-    receipt: Receipt,
-    inclusion: Inclusion,
-) -> Response {
-    let present = match PollId::parse(poll) {
-        Ok(poll) => present(app, poll).await,
-        Err(_) => None,
+async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Found, NoAnswer> {
+    let poll = PollId::parse(poll).map_err(|_| NoAnswer::NoReceipt)?;
+    let Receipt { position, voter } = Receipt::decode(receipt, &app.secret, poll).map_err(|_| NoAnswer::NoReceipt)?;
+    let inclusion = app.board.inclusion(poll, &Receipt { position, voter }).await?;
+    let counted_at = match inclusion {
+        Inclusion::Counted | Inclusion::Replaced | Inclusion::PastRound => counted_at(app, poll, position).await,
+        Inclusion::Waiting | Inclusion::Missing => None,
     };
+    Ok(Found { poll, inclusion, cast_at: position.millis(), counted_at })
+}
+
+/// That a ballot is counted is told even if it can't be had when.
+async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> {
+    app.board.counted_at(poll, position).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "when a receipt's ballot was counted could not be looked up");
+        None
+    })
+}
+
+async fn page(app: &App, language: Language, path: &str, found: Found) -> Response {
+    let Found { poll, inclusion, cast_at, counted_at } = found;
+    let present = present(app, poll).await;
     let waiting = inclusion == Inclusion::Waiting;
     let counted_through = present.as_ref().filter(|_| waiting).map(|present| present.counted_through_ms());
-    let cast_at = receipt.position.millis();
     let context = context! {
         instance => app.instance.as_str(),
         path,
-        result_path => PollId::parse(poll).map_or_else(|_| "/".to_owned(), poll_address::path),
+        result_path => poll_address::path(poll),
         status => status(inclusion),
         title => format!("receipt.{}", status(inclusion)),
         text => format!("receipt.{}.text", status(inclusion)),
         question => present.as_ref().map(|present| present.poll().question()),
         cast_at => time::rfc3339(cast_at),
         cast_at_text => time::date_and_time(language, cast_at),
+        counted_at => counted_at.map(time::rfc3339),
+        counted_at_text => counted_at.map(|millis| time::date_and_time(language, millis)),
         counted_through => counted_through.map(time::rfc3339),
         counted_through_text => counted_through.map(|millis| time::date_and_time(language, millis)),
         reload_seconds => waiting.then_some(RELOAD_SECONDS),

@@ -98,6 +98,7 @@ const TEXTS: &[Message] = &[
         "Le décompte en est aux bulletins du {time}",
     ),
     ("receipt.cast_at", "Cast on {time}", "Déposé le {time}"),
+    ("receipt.counted_at", "Counted on {time}", "Compté le {time}"),
     (
         "receipt.secret",
         "A receipt says whether a ballot is counted, never what it chose.",

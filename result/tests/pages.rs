@@ -4,7 +4,7 @@
 
 mod support;
 
-use domain::{Inclusion, PollChange, PollId, PollSpec, Position, Receipt, VoterId};
+use domain::{Inclusion, PollChange, PollId, PollSpec, Position, Receipt, Unavailable, VoterId};
 use http::{StatusCode, header};
 use scrutin_result::Config;
 use serde_json::json;
@@ -254,14 +254,33 @@ async fn receipts_say_whether_a_ballot_is_counted() {
             // How far behind the count is; the ledger of the tests stands just before.
             expected["counted_through"] = json!("2026-11-23T08:45:00.123Z");
         }
+        let held = matches!(inclusion, Inclusion::Counted | Inclusion::Replaced | Inclusion::PastRound);
+        if held {
+            expected["counted_at"] = json!("2026-11-23T08:45:01Z");
+        }
         assert_eq!(body, expected);
         let page = app.page(&format!("/p/main/receipts/{receipt}")).await;
         assert!(page.contains(headline) && page.contains("23 November 2026, 08:45:00 UTC"), "{page}");
         assert!(!page.contains("Cats</"), "never the choice: {page}");
         assert_eq!(page.contains("Look again"), inclusion == Inclusion::Waiting);
         assert_eq!(page.contains("The count has come to"), inclusion == Inclusion::Waiting);
+        assert_eq!(page.contains("Counted on 23 November 2026, 08:45:01 UTC"), held, "{page}");
         let page = in_french(&app, &format!("/p/main/receipts/{receipt}")).await;
         assert!(page.contains("Déposé le 23 novembre 2026 à 08:45:00 UTC"), "{page}");
+        assert_eq!(page.contains("Compté le 23 novembre 2026 à 08:45:01 UTC"), held, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn that_a_ballot_is_counted_is_told_even_if_it_is_not_known_when() {
+    let app = spawn_app().await;
+    let receipt = receipt_of(PollId::MAIN);
+    for unknown in [Ok(None), Err(Unavailable::failed("reading", "the test made it unreadable"))] {
+        *app.ledger.counted_at.lock().unwrap() = unknown;
+        let body = app.json(&format!("/api/polls/main/receipts/{receipt}")).await;
+        assert_eq!(body, json!({"status": "counted", "cast_at": "2026-11-23T08:45:00.123Z"}));
+        let page = app.page(&format!("/p/main/receipts/{receipt}")).await;
+        assert!(page.contains("Your ballot is counted") && !page.contains("Counted on"), "{page}");
     }
 }
 

@@ -164,6 +164,10 @@ pub trait Scoreboard: Send + Sync {
     /// Whether the receipt's ballot is counted.
     async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable>;
 
+    /// When the count came to this place in the log of the poll's partition, to the second, in milliseconds since 1970 by
+    /// the ledger's clock. `None` if it has not come there, or did before the ledger kept the time.
+    async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable>;
+
     /// The ballots that count at present, at most `limit`, in order of voters, those after `after` only.
     async fn ballots(
         &self,

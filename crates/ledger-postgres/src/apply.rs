@@ -147,6 +147,7 @@ impl Leader {
             self.add_votes(&changes.tallies, numbers),
             self.add_turnout(&changes.tallies, numbers),
             self.add_rejected(&changes.rejected),
+            self.note_time(),
             self.move_position(changes.position),
             self.notify(&moved),
             async { Ok(self.client.batch_execute("COMMIT").await?) },
@@ -217,6 +218,12 @@ impl Leader {
             rejected.iter().map(|rejected| storable(&rejected.entry.entry, MAX_ENTRY_BYTES)).collect();
         let parameters: [&(dyn ToSql + Sync); 4] = [&self.partition, &positions, &reasons, &entries];
         self.client.execute(&self.statements.add_rejected, &parameters).await?;
+        Ok(())
+    }
+
+    /// Notes that what comes after the position is counted now.
+    async fn note_time(&self) -> Result<(), Failure> {
+        self.client.execute(&self.statements.note_time, &[&self.partition, &self.position.as_i64()]).await?;
         Ok(())
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use domain::{Audit, CurrentBallot, Inclusion, Movement, PollId, Receipt, Scoreboard, Tally, Unavailable, VoterId};
+use domain::{
+    Audit, CurrentBallot, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable, VoterId,
+};
 use tokio_postgres::{NoTls, Row, types::ToSql};
 use uuid::Uuid;
 
@@ -48,6 +50,15 @@ const INCLUSION: &str = "
         EXISTS (SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $2::uuid AND position = $3::bigint) AS held,
         EXISTS (SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $2::uuid AND position > $3::bigint) AS replaced
     FROM polls JOIN log ON log.partition = polls.partition
+    WHERE polls.id = $1::text";
+/// The last note before the place, if the count has come to it.
+const COUNTED_AT: &str = "
+    SELECT (extract(epoch FROM times.at) * 1000)::bigint AS millis
+    FROM polls
+    JOIN log ON log.partition = polls.partition AND log.position >= $2::bigint
+    CROSS JOIN LATERAL (
+        SELECT at FROM count_times WHERE partition = polls.partition AND after < $2::bigint ORDER BY after DESC LIMIT 1
+    ) AS times
     WHERE polls.id = $1::text";
 /// The least position: a ballot of a poll that no ledger knows is lost only if all partitions are past it.
 const LEAST_POSITION: &str = "SELECT min(position) FROM log";
@@ -155,6 +166,13 @@ impl Scoreboard for PostgresScoreboard {
             })
         };
         inclusion.map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable> {
+        let what = "looking up when a ballot was counted";
+        let rows = self.rows(what, READ_TIMEOUT, COUNTED_AT, &[&poll.as_str(), &position.as_i64()]).await?;
+        let millis = rows.first().map(|row| rows::amount(row.try_get("millis")?)).transpose();
+        millis.map_err(|failure: Failure| Unavailable::failed(what, failure))
     }
 
     async fn ballots(

@@ -77,6 +77,13 @@ const ADD_TURNOUT: &str = "
 const ADD_REJECTED: &str = "
     INSERT INTO rejected (partition, position, reason, entry)
     SELECT $1::integer, * FROM unnest($2::bigint[], $3::text[], $4::text[])";
+/// At most one row for each second; see the table.
+const NOTE_TIME: &str = "
+    INSERT INTO count_times (partition, after, at)
+    SELECT $1::integer, $2::bigint, date_trunc('second', now())
+    WHERE date_trunc('second', now()) IS DISTINCT FROM (
+        SELECT at FROM count_times WHERE partition = $1::integer ORDER BY after DESC LIMIT 1
+    )";
 const MOVE_POSITION: &str = "UPDATE log SET position = $2::bigint WHERE partition = $1::integer";
 
 /// What a leader prepares once.
@@ -87,6 +94,7 @@ pub(crate) struct Statements {
     pub(crate) add_ballots: Statement,
     pub(crate) add_votes: Statement,
     pub(crate) add_turnout: Statement,
+    pub(crate) note_time: Statement,
     pub(crate) move_position: Statement,
     pub(crate) clear_tallies: Statement,
     pub(crate) add_rejected: Statement,
@@ -102,6 +110,7 @@ impl Statements {
             add_ballots: client.prepare(ADD_BALLOTS).await?,
             add_votes: client.prepare(ADD_VOTES).await?,
             add_turnout: client.prepare(ADD_TURNOUT).await?,
+            note_time: client.prepare(NOTE_TIME).await?,
             move_position: client.prepare(MOVE_POSITION).await?,
             clear_tallies: client.prepare(CLEAR_TALLIES).await?,
             add_rejected: client.prepare(ADD_REJECTED).await?,

@@ -33,6 +33,7 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
     let changes = count(&known, &previous, batch);
     let numbers = stored.iter().map(|poll| poll.as_ref().map(|poll| poll.number)).collect();
     write(conn, partition, numbers, &changes)?;
+    note_time(conn, partition, counted)?;
 
     let touched = changes.polls.iter().map(|poll| poll.poll).chain(changes.tallies.iter().map(|tally| tally.poll));
     let mut moved: Vec<_> = touched.map(|poll| polls[poll]).collect();
@@ -93,6 +94,17 @@ fn write(
          DO UPDATE SET position = excluded.position, counted = counted + excluded.counted",
     )?;
     advance.execute((partition.number(), changes.position.as_i64(), signed(changes.ballots.len() as u64)))?;
+    Ok(())
+}
+
+/// Notes that what comes after `position` is counted now; at most one row for each second.
+fn note_time(conn: &Connection, partition: Partition, position: Position) -> Result<(), StoreError> {
+    let mut note = conn.prepare_cached(
+        "INSERT INTO count_times (partition, after, at) SELECT ?1, ?2, unixepoch() WHERE unixepoch() IS NOT (
+             SELECT at FROM count_times WHERE partition = ?1 ORDER BY after DESC LIMIT 1
+         )",
+    )?;
+    note.execute((partition.number(), position.as_i64()))?;
     Ok(())
 }
 

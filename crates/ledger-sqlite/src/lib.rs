@@ -33,7 +33,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Audit, CurrentBallot, Inclusion, Movement, PollId, Receipt, Scoreboard, Tally, Unavailable, VoterId};
+use domain::{
+    Audit, CurrentBallot, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable, VoterId,
+};
 
 pub use opening::OpenError;
 pub use scoreboard::SqliteScoreboard;
@@ -108,6 +110,10 @@ impl Scoreboard for SqliteLedger {
 
     async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
         self.board.inclusion(poll, receipt).await
+    }
+
+    async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable> {
+        self.board.counted_at(poll, position).await
     }
 
     async fn ballots(

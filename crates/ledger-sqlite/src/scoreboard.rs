@@ -98,6 +98,11 @@ impl Scoreboard for SqliteScoreboard {
         self.readers.read("looking a receipt up", READ_WITHIN, move |conn| inclusion(conn, poll, &receipt)).await
     }
 
+    async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable> {
+        let what = "looking up when a ballot was counted";
+        self.readers.read(what, READ_WITHIN, move |conn| counted_at(conn, poll, position)).await
+    }
+
     async fn ballots(
         &self,
         poll: PollId,
@@ -161,6 +166,18 @@ fn inclusion(conn: &Connection, poll: PollId, receipt: &Receipt) -> Result<Inclu
         Some(newest) if newest.position > receipt.position => Inclusion::Replaced,
         _ => Inclusion::Counted,
     })
+}
+
+fn counted_at(conn: &Connection, poll: PollId, position: Position) -> Result<Option<u64>, StoreError> {
+    let Some(stored) = store::poll(conn, poll)? else { return Ok(None) };
+    if position > store::counted_through(conn, stored.partition)? {
+        return Ok(None);
+    }
+    let mut select = conn
+        .prepare_cached("SELECT at FROM count_times WHERE partition = ?1 AND after < ?2 ORDER BY after DESC LIMIT 1")?;
+    let seconds: Option<i64> =
+        select.query_row((stored.partition.number(), position.as_i64()), |row| row.get(0)).optional()?;
+    Ok(seconds.map(|seconds| seconds.unsigned_abs() * 1_000))
 }
 
 fn not_held(counted: Position, receipt: &Receipt) -> Inclusion {

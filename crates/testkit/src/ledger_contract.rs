@@ -52,6 +52,7 @@ macro_rules! ledger_contract {
             a_receipt_is_waiting_then_counted_then_replaced,
             a_receipt_that_the_ledger_passed_over_is_missing,
             a_receipt_belongs_to_its_poll_and_voter,
+            when_a_ballot_was_counted_is_kept_to_the_second,
             ballots_come_in_pages_with_each_voter_once,
             ballots_of_past_rounds_are_not_current,
             hidden_and_closed_polls_have_tallies_and_unknown_ones_have_none,

@@ -16,6 +16,9 @@ use domain::{
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
+/// When ballots were counted, if a test says nothing else: 23 November 2026, 08:45:01 UTC.
+const COUNTED_AT: u64 = 1_795_423_501_000;
+
 pub(crate) struct MemoryLedger {
     tallies: Mutex<BTreeMap<PollId, Tally>>,
     movements: (mpsc::UnboundedSender<Movement>, AsyncMutex<mpsc::UnboundedReceiver<Movement>>),
@@ -23,6 +26,8 @@ pub(crate) struct MemoryLedger {
     read_millis: AtomicUsize,
     pub(crate) reads: AtomicUsize,
     pub(crate) inclusion: Mutex<Inclusion>,
+    /// When each place in the log was counted.
+    pub(crate) counted_at: Mutex<Result<Option<u64>, Unavailable>>,
     ballots: Mutex<BTreeMap<PollId, BTreeMap<VoterId, CurrentBallot>>>,
     ballot_pages: AtomicUsize,
     /// A poll is reset once so many pages of ballots were read.
@@ -43,6 +48,7 @@ impl MemoryLedger {
             read_millis: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
             inclusion: Mutex::new(Inclusion::Counted),
+            counted_at: Mutex::new(Ok(Some(COUNTED_AT))),
             ballots: Mutex::default(),
             ballot_pages: AtomicUsize::new(0),
             reset: Mutex::default(),
@@ -202,6 +208,10 @@ impl Scoreboard for MemoryLedger {
     async fn inclusion(&self, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {
         self.check()?;
         Ok(*self.inclusion.lock().unwrap())
+    }
+
+    async fn counted_at(&self, _: PollId, _: Position) -> Result<Option<u64>, Unavailable> {
+        self.counted_at.lock().unwrap().clone()
     }
 
     async fn ballots(

@@ -1,6 +1,6 @@
 //! Stories about reading: receipts, pages of ballots, tallies, and what wakes the watchers.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use domain::{Inclusion, Movement, PollChange, PollState, Position, VoterId};
 
@@ -8,6 +8,7 @@ use super::{
     Subject,
     scene::{DEADLINE, FIRST, Script, after, all_ballots, choices, id, poll, poll_with, receipt, voter},
 };
+use crate::wait;
 
 /// The life of a receipt.
 pub async fn a_receipt_is_waiting_then_counted_then_replaced(subject: &Subject) {
@@ -54,6 +55,41 @@ pub async fn a_receipt_belongs_to_its_poll_and_voter(subject: &Subject) {
     let missing = Ok(Inclusion::Missing);
     assert_eq!(subject.scoreboard.inclusion(fruit.id(), &receipt(voter(2), position)).await, missing);
     assert_eq!(subject.scoreboard.inclusion(tea.id(), &receipt(voter(1), position)).await, missing);
+}
+
+/// Each place in the log has the second in which the count came to it, also long after, and none before.
+pub async fn when_a_ballot_was_counted_is_kept_to_the_second(subject: &Subject) {
+    let mut ledger = subject.lead(FIRST).await;
+    let (mut log, fruit) = (Script::default(), poll("fruit"));
+    let mut counted = log.poll(&fruit);
+    ledger.apply(log.all()).await.expect("the poll");
+
+    let mut kept: Vec<(Position, u64)> = Vec::new();
+    for number in 0..3 {
+        let position = log.vote(&fruit, voter(number), "a");
+        assert_eq!(subject.scoreboard.counted_at(fruit.id(), position).await, Ok(None), "it waits");
+        // In a later second than what was counted before.
+        wait::until_true("the next second", || async { kept.last().is_none_or(|&(_, at)| now() >= at + 1_000) }).await;
+        let before = now();
+        ledger.apply(log.since(counted)).await.expect("a ballot");
+        let at = subject.scoreboard.counted_at(fruit.id(), position).await.expect("it answers").expect("it is counted");
+        assert!((before / 1_000 * 1_000..=now()).contains(&at), "counted at {at}, after {before}");
+        counted = position;
+        kept.push((position, at));
+        for &(position, at) in &kept {
+            assert_eq!(subject.scoreboard.counted_at(fruit.id(), position).await, Ok(Some(at)));
+        }
+    }
+    let last = log.vote(&fruit, voter(9), "b");
+    ledger.apply(log.since(counted)).await.expect("another one, in the same second or the next");
+    let at = subject.scoreboard.counted_at(fruit.id(), last).await.expect("it answers").expect("it is counted");
+    assert!((kept[2].1..=now()).contains(&at));
+    assert_eq!(subject.scoreboard.counted_at(id("nowhere"), last).await, Ok(None));
+}
+
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970");
+    u64::try_from(now.as_millis()).expect("and not that long after")
 }
 
 /// The export reads page by page, and adds up to the tally.
