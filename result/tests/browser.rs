@@ -99,16 +99,21 @@ async fn the_way_to_vote_is_always_in_the_corner_and_nothing_is_wider_than_the_s
             app.ledger.create(&format!("{id}-{options}"), PollSpec::simple(question, texts));
         }
     }
-    for size in [(360, 640), PHONE, (1024, 600), (1280, 720), PROJECTOR, (3840, 2160)] {
+    for size in [(360, 640), PHONE, (844, 390), (1024, 400), (1024, 600), (1280, 720), PROJECTOR, (3840, 2160)] {
         let browser = driver.open(Setup { size, ..Setup::default() }).await;
         for poll in ["short-2", "short-26", "long-2", "long-26"] {
             browser.goto(&app.url(&format!("/p/{poll}"))).await;
             let width = browser.run("return document.documentElement.scrollWidth").await;
             assert!(width.as_u64().unwrap() <= u64::from(size.0), "{poll} at {size:?} is {width} wide");
-            if size.0 >= 960 {
-                let corner = "const {top, right, bottom} = document.querySelector('.qr').getBoundingClientRect(); \
-                    return top > 0 && bottom <= innerHeight && innerWidth - right < innerWidth / 10";
-                assert_eq!(browser.run(corner).await, true, "{poll} at {size:?}: the code is in the corner");
+            let corner = "const {top, right, bottom} = document.querySelector('.qr').getBoundingClientRect(); \
+                const link = document.querySelector('.join a').getBoundingClientRect(); \
+                const there = top > innerHeight / 2 && bottom <= innerHeight && innerWidth - right < innerWidth / 10 \
+                    && link.top > innerHeight / 2 && link.bottom <= innerHeight; \
+                const on_top = document.elementFromPoint(right - 20, bottom - 20).closest('.qr'); \
+                return [there, on_top !== null]";
+            for scrolled in ["0", "document.body.scrollHeight / 3"] {
+                browser.run(&format!("scrollTo({{top: {scrolled}, behavior: 'instant'}})")).await;
+                assert_eq!(browser.run(corner).await, json!([true, true]), "{poll} at {size:?}: in the corner");
             }
         }
     }
