@@ -39,6 +39,7 @@ use crate::{
         (status = 403, description = "From another site's page, or a voting code is needed", body = ProblemBody),
         (status = 404, description = "Unknown poll", body = ProblemBody),
         (status = 409, description = "The poll is not open, was rewritten, or allows no change", body = ProblemBody),
+        (status = 408, description = "The body did not come in time", body = ProblemBody),
         (status = 413, description = "Over 16 KiB", body = ProblemBody),
         (status = 415, description = "Not application/json", body = ProblemBody),
         (status = 422, description = "Choices that don't fit the poll, or a wrong voting code", body = ProblemBody),
