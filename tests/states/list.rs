@@ -4,7 +4,7 @@ use testkit::programs::ORGANISER_TOKEN;
 
 use super::{
     State, Step,
-    Step::{Click, Find, Goto, Organise, Submit, Type},
+    Step::{Click, Find, Goto, Guess, Organise, Submit, Type},
     stage::Stage,
 };
 
@@ -21,6 +21,7 @@ pub(super) fn states(stage: &Stage) -> Vec<State> {
 fn voting(stage: &Stage) -> Vec<State> {
     let vote = |path: &str| Goto(stage.vote(path));
     let [board, statutes] = &stage.codes;
+    let [counted, ..] = &stage.receipts;
     let chosen = |poll: &str, css| vec![vote(poll), Click(css), Click(SEND), Find(".recorded")];
     let with = |mut steps: Vec<Step>, more: Vec<Step>| {
         steps.extend(more);
@@ -30,7 +31,7 @@ fn voting(stage: &Stage) -> Vec<State> {
     let organise = |path: &str| Organise(stage.vote(&format!("/api/polls{path}")));
     listed(vec![
         // Before anything else: this browser has no cookie yet.
-        ("vote-without-cookies", vec![vote("/p/lunch?voted"), Find(".recorded")]),
+        ("vote-without-cookies", vec![vote(&format!("/p/talks?voted={counted}")), Find(".recorded")]),
         ("vote-two", vec![vote("/p/lunch")]),
         ("vote-four", vec![vote("/p/talks")]),
         ("vote-26", vec![vote("/p/books")]),
@@ -183,7 +184,20 @@ pub(super) fn last(stage: &Stage) -> Vec<State> {
     for _ in 0..9 {
         steps.extend([Type("#token", "not the organiser’s token".into()), Submit(SEND), Find("[role=alert]")]);
     }
-    listed(vec![("organise-too-many-tries", steps)])
+    listed(vec![
+        ("organise-too-many-tries", steps),
+        (
+            "vote-too-many-tries",
+            vec![
+                Goto(stage.vote("/p/board?code=")),
+                Type("#code", "0000-0000-0000".into()),
+                Click("input[value=b]"),
+                Guess(stage.vote("/api/polls/board/ballots")),
+                Click(SEND),
+                Find(".note.bad"),
+            ],
+        ),
+    ])
 }
 
 fn listed(states: Vec<(&'static str, Vec<Step>)>) -> Vec<State> {

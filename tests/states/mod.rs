@@ -8,7 +8,7 @@ mod stage;
 use testkit::browser::{Browser, Driver, Setup};
 
 use outages::OUTAGES;
-use stage::Stage;
+use stage::{Guessing, Stage};
 
 /// What a person does, or waits for, on the way to a state.
 enum Step {
@@ -24,6 +24,8 @@ enum Step {
     Find(&'static str),
     /// The organiser changes a poll meanwhile: `POST` to this address of the API.
     Organise(String),
+    /// Somebody at the same address begins to guess voting codes, and goes on until the state was looked at.
+    Guess(String),
 }
 
 /// A page in a state.
@@ -32,7 +34,9 @@ struct State {
     steps: Vec<Step>,
 }
 
-async fn walk(browser: &Browser, steps: &[Step]) {
+/// Takes the steps; what goes on beside the browser goes on until the answer is dropped.
+async fn walk(browser: &Browser, steps: &[Step]) -> Vec<Guessing> {
+    let mut guessing = Vec::new();
     for step in steps {
         match step {
             Step::Goto(url) => browser.goto(url).await,
@@ -44,8 +48,10 @@ async fn walk(browser: &Browser, steps: &[Step]) {
             }
             Step::Find(css) => drop(browser.find(css).await),
             Step::Organise(url) => stage::organise(url, &serde_json::json!({})).await,
+            Step::Guess(url) => guessing.push(Guessing::begin(url).await),
         }
     }
+    guessing
 }
 
 /// Brings every state about in a browser of each setup, and lets `look` look at it: the browser, how it is set up, and
@@ -78,7 +84,7 @@ pub(crate) async fn visit(setups: &[Setup], mut look: impl AsyncFnMut(&Browser, 
     }
     for (browser, setup) in browsers.iter().zip(setups) {
         for state in list::last(&stage) {
-            walk(browser, &state.steps).await;
+            let _meanwhile = walk(browser, &state.steps).await;
             look(browser, setup, state.name).await;
         }
     }

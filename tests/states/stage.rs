@@ -1,7 +1,7 @@
 //! The services, and polls like those that people run, with ballots in them.
 
 use domain::{PollId, Receipt, Secret, VoterId};
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use testkit::{
     address,
@@ -10,6 +10,7 @@ use testkit::{
     redis_server::RedisServer,
     wait,
 };
+use tokio::task::JoinHandle;
 
 use super::outages::Outage;
 
@@ -114,6 +115,31 @@ pub(super) async fn organise(url: &str, body: &Value) {
     let answer = Client::new().post(url).bearer_auth(ORGANISER_TOKEN).json(body).send().await;
     let answer = answer.expect("vote answers");
     assert!(answer.status().is_success(), "{url}: {}", answer.text().await.unwrap_or_default());
+}
+
+/// Somebody who tries one voting code after the other, until it is dropped.
+pub(super) struct Guessing(JoinHandle<()>);
+
+impl Guessing {
+    /// Begins, and waits until it is too much for the voting service. The address is the one that takes ballots.
+    pub(super) async fn begin(url: &str) -> Self {
+        let client = Client::new();
+        let guess = client.post(url).json(&json!({"choices": ["a"], "code": "0000-0000-0000"}));
+        let try_once =
+            async move || guess.try_clone().expect("a small body").send().await.expect("vote answers").status();
+        while try_once().await != StatusCode::TOO_MANY_REQUESTS {}
+        Self(tokio::spawn(async move {
+            loop {
+                try_once().await;
+            }
+        }))
+    }
+}
+
+impl Drop for Guessing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 async fn without_organiser(redis: &RedisServer) -> (Program, String) {

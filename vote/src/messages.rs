@@ -45,6 +45,7 @@ const VOTING: &[Message] = &[
         "Your code still stands for one ballot only.",
         "Votre code ne vaut toujours que pour un seul bulletin.",
     ),
+    ("no-cookies.other", "For somebody else at this device:", "Pour une autre personne sur cet appareil\u{a0}:"),
     ("receipt", "Check that my ballot is counted", "Vérifier que mon bulletin est compté"),
     (
         "reset",

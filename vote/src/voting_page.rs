@@ -9,15 +9,15 @@ use axum::{
     extract::{RawQuery, Request, State},
     response::{IntoResponse, Response},
 };
-use domain::{Access, Choices, Poll, PollState, Receipt, option_key};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use domain::{Access, Choices, Poll, PollId, PollState, Receipt, option_key};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use minijinja::{Value, context};
 use service::poll_address;
 
 use crate::{
     app::{App, Asked, PollPath},
     body,
-    booth::{self, Attempt},
+    booth::{self, Attempt, Recorded},
     codes::{self, Code},
     cookies::{Browser, Remembered},
     form::{self, Fields},
@@ -26,8 +26,8 @@ use crate::{
     refusal::Refusal,
 };
 
-/// In the address of the page after a ballot from a browser that came without any cookie. If it comes here without one
-/// as well, this is all that tells what happened; a browser that keeps cookies was given one with the form.
+/// In the address of the page after a ballot from a browser that came without any cookie: the receipt. If it comes here
+/// without one as well, this is all that tells what happened; a browser that keeps cookies was given one with the form.
 const VOTED: &str = "voted";
 
 /// Shows the poll. `?code=…`, as it stands in QR codes, fills in the voting code; `?code=` asks for another one.
@@ -44,7 +44,8 @@ pub(crate) async fn show(
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
     let browser = Browser::of(&headers, &app.cookies);
-    let voted = query.as_deref() == Some(VOTED) && !headers.contains_key(header::COOKIE);
+    let voted = query.as_deref().filter(|_| !headers.contains_key(header::COOKIE));
+    let voted = voted.and_then(|query| receipt_in(query, &app, poll.id()));
     let typed = query.as_deref().and_then(typed_code);
     let code = typed.as_deref();
     let view = View { app: &app, asked: &asked, poll: &poll, browser: &browser, headers: &headers, code, voted };
@@ -78,13 +79,13 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
         }
     };
     let mut response = match outcome {
-        Ok(_) => back_to(parts.uri.path(), &parts.headers),
+        Ok(recorded) => back_to(&app, &parts, poll.id(), &recorded),
         Err(Refusal::UnknownPoll) => return app.refuse(&asked(), &Refusal::UnknownPoll),
         Err(refusal) => {
             let asked = asked();
             let now = poll_to_show(&app, &poll, &refusal).await;
             let (headers, code) = (&parts.headers, code.as_deref());
-            let view = View { app: &app, asked: &asked, poll: &now, browser: &browser, headers, code, voted: false };
+            let view = View { app: &app, asked: &asked, poll: &now, browser: &browser, headers, code, voted: None };
             view.page(Some(&refusal), chosen.ok())
         }
     };
@@ -127,16 +128,31 @@ async fn find(app: &App, path: &PollPath) -> Result<Arc<Poll>, Refusal> {
     booth::poll(app, path.id()?).await
 }
 
-fn back_to(path: &str, headers: &HeaderMap) -> Response {
+/// The receipt in the address of the page, if it is one of this poll: nobody else's link says that somebody has voted.
+fn receipt_in(query: &str, app: &App, poll: PollId) -> Option<Receipt> {
+    let fields = Fields::read(query.as_bytes()).ok()?;
+    Receipt::decode(fields.get(VOTED), &app.config.secret, poll).ok()
+}
+
+fn back_to(app: &App, parts: &Parts, poll: PollId, recorded: &Recorded) -> Response {
+    let path = parts.uri.path();
     let mut response = StatusCode::SEE_OTHER.into_response();
-    let location = if headers.contains_key(header::COOKIE) {
+    // A program (`ab`, a script) looks at no page, and is spared the receipt.
+    let location = if parts.headers.contains_key(header::COOKIE) || !wants_a_page(&parts.headers) {
         HeaderValue::from_str(path)
     } else {
-        HeaderValue::try_from(format!("{path}?{VOTED}"))
+        let receipt = Receipt { position: recorded.position, voter: recorded.voter };
+        HeaderValue::try_from(format!("{path}?{VOTED}={}", receipt.encode(&app.config.secret, poll)))
     };
     let location = location.unwrap_or(HeaderValue::from_static("/"));
     response.headers_mut().insert(header::LOCATION, location);
     response
+}
+
+/// Whether the answer is for somebody to look at: browsers ask for HTML by name.
+fn wants_a_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
 }
 
 /// What the page is made of.
@@ -148,8 +164,8 @@ struct View<'a> {
     headers: &'a HeaderMap,
     /// The voting code as it stands in the address or was typed.
     code: Option<&'a str>,
-    /// Whether this is the answer to a ballot from a browser that keeps no cookies.
-    voted: bool,
+    /// The receipt, if this is the answer to a ballot from a browser that keeps no cookies.
+    voted: Option<Receipt>,
 }
 
 impl View<'_> {
@@ -180,7 +196,7 @@ impl View<'_> {
             can_vote => state == PollState::Open && !settled,
             changes => self.poll.changes(),
             recorded => recorded.is_some(),
-            voted => self.voted,
+            voted => self.voted.is_some(),
             recorded_known => recorded.is_some_and(|ballot| ballot.choices.is_some()),
             reset => recorded.is_none() && self.browser.voted_before_reset(self.poll),
             refused => refusal.map(|refusal| refusal.text(self.asked.language)),
@@ -188,7 +204,7 @@ impl View<'_> {
             hidden => self.poll.is_hidden(),
             result_url => result.as_ref().map(|origin| self.result_url(origin)),
             tally_url => result.as_ref().map(|origin| format!("{origin}/api/polls/{}/tally", self.poll.id())),
-            receipt_url => recorded.zip(result.as_ref()).map(|(ballot, origin)| self.receipt_url(origin, ballot)),
+            receipt_url => self.receipt(recorded).zip(result.as_ref()).map(|(receipt, origin)| self.receipt_url(origin, receipt)),
             ..self.script_texts()
         };
         let status = refusal.map_or(StatusCode::OK, Refusal::status);
@@ -259,12 +275,17 @@ impl View<'_> {
         format!("{origin}{}", poll_address::path(id))
     }
 
+    /// The receipt of the ballot that the page is about.
+    fn receipt(&self, recorded: Option<Remembered>) -> Option<Receipt> {
+        let voter = |code| self.browser.voter(&self.app.config.secret, self.poll.id(), code);
+        self.voted
+            .or_else(|| recorded.map(|Remembered { position, code, .. }| Receipt { position, voter: voter(code) }))
+    }
+
     /// Where the voter can look up whether the ballot is counted.
-    fn receipt_url(&self, origin: &str, ballot: Remembered) -> String {
-        let secret = &self.app.config.secret;
+    fn receipt_url(&self, origin: &str, receipt: Receipt) -> String {
         let id = self.poll.id();
-        let receipt = Receipt { position: ballot.position, voter: self.browser.voter(secret, id, ballot.code) };
-        format!("{origin}/p/{id}/receipts/{}", receipt.encode(secret, id))
+        format!("{origin}/p/{id}/receipts/{}", receipt.encode(&self.app.config.secret, id))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Voting with the form: what is recorded, for whom, and what the page then shows.
 
-use domain::{PollId, PollSpec, Visibility};
+use domain::{PollId, PollSpec, Position, Receipt, Visibility, VoterId};
 use http::StatusCode;
 
 use crate::support::{answer, spawn_app};
@@ -31,12 +31,14 @@ async fn a_second_vote_of_the_same_browser_replaces_the_first() {
 async fn a_browser_that_keeps_cookies_never_sees_more_in_the_address_than_the_poll() {
     let app = spawn_app().await;
     app.poll("tea", PollSpec::simple("Tea?", ["Yes", "No"]));
-    for path in ["/", "/p/tea"] {
+    for (path, poll) in [("/", "main"), ("/p/tea", "tea")] {
         let ada = app.browser();
         ada.get(path).await;
         assert_eq!(ada.post_form(path, "vote=a").await.header("location"), path);
         // Somebody else's address.
-        let page = ada.get(&format!("{path}?voted")).await;
+        let receipt = Receipt { position: Position::ZERO, voter: VoterId::from_bytes([7; 16]) };
+        let receipt = receipt.encode(&app.config.secret, poll.parse().unwrap());
+        let page = ada.get(&format!("{path}?voted={receipt}")).await;
         page.says("You chose").does_not_say("keeps no cookies");
     }
 }
@@ -44,17 +46,24 @@ async fn a_browser_that_keeps_cookies_never_sees_more_in_the_address_than_the_po
 #[tokio::test]
 async fn a_browser_without_cookies_is_told_that_it_has_voted_and_not_to_vote_again() {
     let app = spawn_app().await;
-    app.poll_with_codes("tea", true, 1).await;
     let code = &app.poll_with_codes("tea", true, 1).await[0];
-    let forgetful = app.program();
+    let forgetful = app.forgetful_browser();
     let page = forgetful.vote("/", "vote=a").await;
     page.says("Your vote is recorded").says("This browser keeps no cookies").says("count as another voter’s vote");
+    page.says("For somebody else at this device").does_not_say("Tap an answer to vote");
     assert!(page.text.contains("<form"), "somebody else may be sitting there: {}", page.text);
-    assert_eq!(forgetful.post_form("/", "vote=b").await.header("location"), "/?voted");
+    let receipt = Receipt { position: app.ballots.positions()[0], voter: app.ballots.voters()[0] };
+    let link = format!("receipts&#x2f;{}\"", receipt.encode(&app.config.secret, PollId::MAIN));
+    assert!(page.text.contains(&link), "{link} in {}", page.text);
     forgetful.get("/").await.does_not_say("recorded");
+    for nobodys in ["/?voted", "/?voted=", "/?voted=x", "/p/tea?voted=RECEIPT"] {
+        let nobodys = nobodys.replace("RECEIPT", &receipt.encode(&app.config.secret, PollId::MAIN));
+        forgetful.get(&nobodys).await.does_not_say("recorded");
+    }
     let page = forgetful.vote("/p/tea", &format!("vote=a&code={code}")).await;
     page.says("keeps no cookies").says("Your code still stands for one ballot").does_not_say("another voter’s");
-    let french = answer(forgetful.request("GET", "/?voted").header("accept-language", "fr")).await;
+    let posted = forgetful.post_form("/", "vote=b").await;
+    let french = answer(forgetful.request("GET", posted.header("location")).header("accept-language", "fr")).await;
     french.says("Votre vote est enregistré").says("ne garde pas de cookies");
 }
 
@@ -76,6 +85,7 @@ async fn each_post_of_a_load_tool_is_a_new_voter() {
     for _ in 0..3 {
         let posted = answer(ab.form("/", "vote=a")).await;
         assert_eq!(posted.status, StatusCode::SEE_OTHER);
+        assert_eq!(posted.header("location"), "/", "a program that looks at no page gets no receipt in an address");
     }
     let mut voters = app.ballots.voters();
     voters.sort_unstable();
@@ -162,7 +172,7 @@ async fn the_recorded_page_leads_to_the_receipt_and_to_the_result() {
     let address = page.link_with("/receipts/");
     let (before, receipt) = address.rsplit_once('/').unwrap();
     assert_eq!(before, "http://127.0.0.1:8081/p/tea/receipts");
-    let receipt = domain::Receipt::decode(receipt, &app.config.secret, PollId::parse("tea").unwrap()).unwrap();
+    let receipt = Receipt::decode(receipt, &app.config.secret, PollId::parse("tea").unwrap()).unwrap();
     assert_eq!((receipt.position, receipt.voter), (app.ballots.positions()[0], app.ballots.voters()[0]));
     assert_eq!(page.link_with("/p/tea\""), "http://127.0.0.1:8081/p/tea");
     assert_eq!(ada.get("/").await.link_with(":8081"), "http://127.0.0.1:8081/");

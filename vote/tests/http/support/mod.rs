@@ -68,6 +68,17 @@ impl TestApp {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// The same from somebody who then says that nothing more will come.
+    pub(crate) async fn raw_to_the_end(&self, request: &str) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(self.addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// A browser that speaks this language, keeps cookies and follows nothing by itself.
     pub(crate) fn browser_in(&self, language: &str) -> Browser {
         let mut headers = HeaderMap::new();
@@ -79,6 +90,14 @@ impl TestApp {
 
     pub(crate) fn browser(&self) -> Browser {
         self.browser_in("en")
+    }
+
+    /// A browser that keeps no cookies.
+    pub(crate) fn forgetful_browser(&self) -> Browser {
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", "text/html,application/xhtml+xml".parse().unwrap());
+        let client = Client::builder().redirect(redirect::Policy::none()).default_headers(headers);
+        Browser { client: client.build().unwrap(), base: format!("http://{}", self.addr) }
     }
 
     /// A program without cookies.
