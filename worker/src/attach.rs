@@ -36,6 +36,7 @@ impl Teller {
         };
         self.keep_positions_rising(&log, &state).await?;
         let counted = self.note(ledger, &log, &state).await?;
+        self.figures.counts(Some(&log.id));
         debug!(partition = self.partition.number(), log.id = log.id.as_str(), %counted, "log.attached");
         Ok(Attached { log: log.id, counted })
     }

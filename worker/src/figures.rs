@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Applied, Partition};
+use domain::{Applied, LogId, Partition};
 use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
 
 const LEADS: &str = "scrutin_worker_leads";
@@ -13,6 +13,7 @@ const BATCH_ENTRIES: &str = "scrutin_worker_batch_entries";
 const BATCH_SECONDS: &str = "scrutin_worker_batch_seconds";
 const LAG_BALLOTS: &str = "scrutin_worker_lag_ballots";
 const LAG_SECONDS: &str = "scrutin_worker_lag_seconds";
+const LOG_INFO: &str = "scrutin_worker_log_info";
 const LOGS_BEGUN: &str = "scrutin_worker_logs_begun_total";
 const LOGS_LOST: &str = "scrutin_worker_logs_lost_total";
 const BALLOTS_LOST: &str = "scrutin_worker_ballots_lost_total";
@@ -31,6 +32,10 @@ pub fn describe() {
     histogram!(BATCH_SECONDS, Unit::Seconds, "Time that one transaction of the ledger took");
     gauge!(LAG_BALLOTS, "Ballots accepted and not yet counted, where this worker leads");
     gauge!(LAG_SECONDS, Unit::Seconds, "How long the oldest uncounted ballot has waited, where this worker leads");
+    gauge!(
+        LOG_INFO,
+        "1 for the incarnation of the log that this worker counts, by its id; 0 for those it counted before"
+    );
     counter!(LOGS_BEGUN, "Logs begun: once on the very first start, and after each loss of the log");
     counter!(LOGS_LOST, "Times that the log was another one than the ledger had counted from");
     counter!(BALLOTS_LOST, "Ballots known to have been accepted and not yet counted when a log was lost");
@@ -41,6 +46,9 @@ pub fn describe() {
 
 /// The metrics of one partition.
 pub(crate) struct Figures {
+    partition: Partition,
+    /// Of the log that is counted.
+    log_info: Option<Gauge>,
     pub(crate) leads: Gauge,
     entries: Counter,
     ballots: Counter,
@@ -61,6 +69,8 @@ impl Figures {
     pub(crate) fn new(partition: Partition) -> Self {
         let of = [("partition", partition.to_string())];
         Self {
+            partition,
+            log_info: None,
             leads: gauge!(LEADS, &of),
             entries: counter!(ENTRIES, &of),
             ballots: counter!(BALLOTS, &of),
@@ -76,6 +86,19 @@ impl Figures {
             ledger_failures: counter!(LEDGER_FAILURES, &of),
             log_failures: counter!(LOG_FAILURES, &of),
         }
+    }
+
+    /// From now on this log is counted; `None` for none.
+    pub(crate) fn counts(&mut self, log: Option<&LogId>) {
+        if let Some(before) = self.log_info.take() {
+            before.set(0);
+        }
+        self.log_info = log.map(|log| {
+            let of = [("partition", self.partition.to_string()), ("log", log.as_str().to_owned())];
+            let info = gauge!(LOG_INFO, &of);
+            info.set(1);
+            info
+        });
     }
 
     /// A batch of `entries` was counted, and it took `time`.

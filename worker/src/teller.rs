@@ -64,6 +64,7 @@ impl Teller {
             drop(ledger);
             self.duty.leads(false);
             self.figures.leads.set(0);
+            self.figures.counts(None);
             if let Err(error) = stop {
                 self.ledger_failed(&error);
             } else {

@@ -79,6 +79,10 @@ async fn the_operator_sees_what_is_counted_what_waits_and_that_it_is_well() {
         metric_is(&worker, name, value).await;
     }
 
+    let log = "SELECT log_id FROM log";
+    let log: String = database.client().await.query_one(log, &[]).await.unwrap().get(0);
+    metric_is(&worker, &format!("scrutin_worker_log_info{{partition=\"0\",log=\"{log}\"}}"), "1").await;
+
     // Nothing can be counted while the database takes no connections: the lag grows, and voting goes on.
     let client = database.client().await;
     let allow =
