@@ -29,7 +29,7 @@ use domain::{Ballot, Choices, Entry, Event, MAX_POLL_ID_BYTES, PollId, Position,
 use crate::store::StoreError;
 
 /// How many ballots can wait to be counted. It bounds the file, the memory, and what the next start may have to count.
-pub(crate) const CAPACITY: usize = 20_000;
+pub(crate) const CAPACITY: usize = 65_536;
 /// What the file begins with: its kind and version.
 const HEADER: &[u8; HEADER_BYTES] = b"scrutin-waiting 1\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 const HEADER_BYTES: usize = 32;
@@ -99,9 +99,10 @@ impl WaitingFile {
         Ok(())
     }
 
-    /// The ballots in it after `counted`, in order.
+    /// The ballots in it after `counted`, in order; also those in slots that only another release has.
     pub(crate) fn after(&self, counted: Position) -> Result<Vec<Accepted>, StoreError> {
-        let mut bytes = vec![0; FILE_BYTES];
+        let length = usize::try_from(self.file.metadata()?.len()).map_err(io::Error::other)?;
+        let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, 0)?;
         read_after(&bytes, counted)
     }
@@ -233,6 +234,30 @@ mod tests {
         file.append(&several(15_000..all)).unwrap();
         assert_eq!(file.after(Position::ZERO).unwrap(), several(7_000..all));
         assert_eq!(path.metadata().unwrap().len(), FILE_BYTES as u64);
+    }
+
+    #[test]
+    fn a_file_of_a_release_with_fewer_or_more_slots_keeps_what_waits_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = path_of(&directory.path().join("ledger.db"));
+        let header_and_slots = |ballots: &[Accepted]| {
+            let mut bytes = HEADER.to_vec();
+            for ballot in ballots {
+                write_slot(ballot, &mut bytes);
+            }
+            bytes
+        };
+        for waiting in [several(0..20_000), several(0..CAPACITY as u64 + 10)] {
+            std::fs::write(&path, header_and_slots(&waiting)).unwrap();
+            let mut file = WaitingFile::open(&path).unwrap();
+            let last = waiting.last().unwrap().0;
+            assert_eq!(file.after(Position::ZERO).unwrap(), waiting);
+            assert!(path.metadata().unwrap().len() >= FILE_BYTES as u64);
+            // It is counted, and as many may wait again.
+            let more = several(CAPACITY as u64 + 10..2 * CAPACITY as u64 + 10);
+            file.append(&more).unwrap();
+            assert_eq!(file.after(last).unwrap(), more);
+        }
     }
 
     #[test]
