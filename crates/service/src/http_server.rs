@@ -5,6 +5,7 @@
 
 use std::{
     convert::Infallible,
+    future::{Future, poll_fn},
     io,
     net::SocketAddr,
     pin::pin,
@@ -12,6 +13,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -113,15 +115,15 @@ pub async fn serve_within(
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
-    let stop = Stop { asked: shutdown, begun: Arc::default() };
-    while let Some((stream, peer, place)) = next(&listener, &places, &stop.asked).await {
+    let stop = Stop { begun: Arc::default(), told: CancellationToken::new() };
+    while let Some((stream, peer, place)) = next(&listener, &places, &shutdown).await {
         let (router, stop) = (router.clone(), stop.clone());
         connections.spawn(async move {
             converse(limits, stream, peer, router, stop).await;
             drop(place);
         });
     }
-    stop.begun.store(true, Ordering::Release);
+    stop.begin();
     close(listener, |stream, peer| {
         connections.spawn(converse(limits, stream, peer, router.clone(), stop.clone()));
     })
@@ -136,10 +138,21 @@ pub async fn serve_within(
 /// Whether it is time to stop, as connections see it.
 #[derive(Clone)]
 struct Stop {
-    /// Cancelled when it is.
-    asked: CancellationToken,
-    /// The same, for every request to look at: a token takes a lock.
+    /// For every request to look at: a token takes a lock, and it would be the same one for all.
     begun: Arc<AtomicBool>,
+    /// Cancelled after that, to wake the connections that wait for a request.
+    told: CancellationToken,
+}
+
+impl Stop {
+    fn begin(&self) {
+        self.begun.store(true, Ordering::Release);
+        self.told.cancel();
+    }
+
+    fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Acquire)
+    }
 }
 
 /// The next connection, as soon as there is a place for one; `None` when it is time to stop.
@@ -215,9 +228,9 @@ async fn converse(limits: Limits, stream: TcpStream, peer: SocketAddr, router: R
     if let Err(error) = set {
         tracing::debug!(%error, "an option of a connection was refused");
     }
-    let stopping = Arc::clone(&stop.begun);
+    let stopping = stop.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let stopping = Arc::clone(&stopping);
+        let stopping = Arc::clone(&stopping.begun);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request);
@@ -231,19 +244,33 @@ async fn converse(limits: Limits, stream: TcpStream, peer: SocketAddr, router: R
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head);
+    // Answers are small: to copy one into a piece costs less than to hand the system a list of its parts.
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head).writev(false);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    let time_to_close = async {
-        stop.asked.cancelled().await;
+    let mut time_to_close = pin!(async {
+        stop.told.cancelled().await;
         // hyper would close a connection without a request at once, though one may be on its way: so there is a moment for it.
         tokio::time::sleep(LAST_REQUEST).await;
-    };
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = time_to_close => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    });
+    let mut waits_to_be_told = false;
+    let served = poll_fn(|context| {
+        if let Poll::Ready(served) = connection.as_mut().poll(context) {
+            return Poll::Ready(Some(served));
         }
+        // Once asked, the token wakes this task when it is time; to ask it each time a request comes or goes would be to
+        // take its lock as often.
+        if waits_to_be_told && !stop.has_begun() {
+            return Poll::Pending;
+        }
+        waits_to_be_told = true;
+        time_to_close.as_mut().poll(context).map(|()| None)
+    })
+    .await;
+    let served = if let Some(served) = served {
+        served
+    } else {
+        connection.as_mut().graceful_shutdown();
+        connection.await
     };
     if let Err(error) = served {
         // A client that goes away in the middle is nothing that an operator could mend.
