@@ -19,31 +19,18 @@ pub mod pages;
 pub mod poll_address;
 pub mod problem;
 pub mod qr;
+mod random;
 pub mod recount;
 pub mod settings;
 pub mod signed_link;
 pub mod telemetry;
 pub mod traces;
 
+pub use random::{random_bytes, random_text};
+
 /// The name of the machine or container that answers, as shown in the pages' footer.
 pub fn instance() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
-}
-
-/// Random bytes from the operating system.
-///
-/// # Panics
-/// If the operating system has none to give; nothing secret can be made then, and it must not be guessable.
-pub fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes
-}
-
-/// Random bytes as URL-safe text: 22 characters for 16 bytes.
-pub fn random_text<const N: usize>() -> String {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    URL_SAFE_NO_PAD.encode(random_bytes::<N>())
 }
 
 /// The time now, in milliseconds since 1970.
