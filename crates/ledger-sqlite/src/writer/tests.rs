@@ -189,7 +189,10 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
     assert!(matches!(refused, Some(Err(Unavailable::Failed { .. }))), "{refused:?}");
     let waiting = waiting::read(&directory.path().join("ledger.db"), Position::ZERO).unwrap();
     let counted_before = ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted;
-    assert!(recorded - counted_before > most_waiting - 5_000, "of {recorded} only the {counted_before} that were counted");
+    assert!(
+        recorded - counted_before > most_waiting - 5_000,
+        "of {recorded} only the {counted_before} that were counted"
+    );
     assert!(waiting.len() as u64 >= recorded - counted_before, "the next start would not count all of them");
     assert_eq!(ledger.accepted(PollId::MAIN).await, Ok(recorded), "what is full is still read");
 
