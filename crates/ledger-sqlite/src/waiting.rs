@@ -101,10 +101,11 @@ impl WaitingFile {
         Ok(())
     }
 
-    /// The ballots in it after `counted`, in order; also those in slots that only another release has.
+    /// The ballots in it after `counted`, in order; also those in slots that only another release has. A file that has lost
+    /// some of its slots is an error: who knows what was in them.
     pub(crate) fn after(&self, counted: Position) -> Result<Vec<Accepted>, StoreError> {
         let length = usize::try_from(self.file.metadata()?.len()).map_err(io::Error::other)?;
-        let mut bytes = vec![0; length];
+        let mut bytes = vec![0; length.max(FILE_BYTES)];
         self.file.read_exact_at(&mut bytes, 0)?;
         read_after(&bytes, counted)
     }
@@ -259,6 +260,17 @@ mod tests {
             let more = several(CAPACITY as u64 + 10..2 * CAPACITY as u64 + 10);
             file.append(&more).unwrap();
             assert_eq!(file.after(last).unwrap(), more);
+        }
+    }
+
+    #[test]
+    fn a_file_that_has_lost_slots_is_not_taken_for_one_in_which_nothing_waits() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = WaitingFile::open(&path_of(&directory.path().join("ledger.db"))).unwrap();
+        file.append(&several(0..5)).unwrap();
+        for left in [0, HEADER_BYTES, FILE_BYTES - 1] {
+            file.file.set_len(left as u64).unwrap();
+            assert!(file.after(Position::ZERO).is_err(), "{left} bytes");
         }
     }
 
