@@ -17,5 +17,6 @@ fuzz_target!(|data: &[u8]| {
     }
     // What few inputs come upon by themselves: a right id, and the whole rest as the value of a known field.
     log_redis::fuzzing::entry(b"1700000000000-3", &[b"b1", data]);
+    log_redis::fuzzing::entry(b"1700000000000-3", &[b"b2", data]);
     log_redis::fuzzing::entry(b"1700000000000-3", &[b"p1", data]);
 });

@@ -50,7 +50,7 @@ pub struct Rules {
     pub first_poll: Poll,
     /// For how long the log keeps what is counted.
     pub log_retention: Duration,
-    /// How many entries are counted in one transaction, at most.
+    /// About how many entries are counted in one transaction.
     pub batch_entries: usize,
     /// Makes a pause up to a quarter longer, so that workers that were stopped by one cause don't come
     /// back in step. Handed in, because chance is.

@@ -37,7 +37,7 @@ pub struct Settings {
     /// For how long the log keeps what is counted, so that an older dump of the ledger can be restored: 30s, 10m, 1h, 7d
     #[arg(long, env = "LOG_RETENTION", default_value = "1h", value_parser = duration)]
     pub log_retention: Duration,
-    /// Entries of the log counted in one transaction at most, 1 to 10000
+    /// About how many entries of the log are counted in one transaction, 1 to 10000
     #[arg(long, env = "BATCH_ENTRIES", default_value = "10000", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub batch_entries: u16,
     /// The poll of the very first start

@@ -278,7 +278,8 @@ pub trait Log: Send {
     /// Makes the log give out only positions after `above` from now on.
     async fn raise(&mut self, above: Position) -> Result<(), Unavailable>;
 
-    /// Up to `limit` entries after `after`; waits up to `wait` if there are none.
+    /// About `limit` entries after `after`, or fewer; waits up to `wait` if there are none. Ballots that were cast together come
+    /// together, so it may be more; and `after` must be where a page ended, or where the log says that it begins or ends.
     async fn read(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable>;
 
     /// Forgets entries accepted before `before_millis` (since 1970), but none after `counted`.

@@ -55,6 +55,11 @@ impl Position {
         (self.0 & SEQUENCE_MASK).unsigned_abs()
     }
 
+    /// The position `further` places on in the same millisecond; `None` where that has no such place.
+    pub fn places_on(self, further: u64) -> Option<Self> {
+        Self::new(self.millis(), self.sequence().checked_add(further)?)
+    }
+
     /// The next free position at time `millis`: later than `self`, and never before `millis`.
     pub fn following(self, millis: u64) -> Self {
         let now = Self::new(millis.min(Self::MAX_MILLIS), 0).unwrap_or(self);
@@ -88,6 +93,16 @@ mod tests {
         assert_eq!(Position::new(1, 1 << 20), None);
         assert_eq!(Position::from_i64(-1), None);
         assert!(Position::new(Position::MAX_MILLIS, Position::MAX_SEQUENCE).is_some());
+    }
+
+    #[test]
+    fn a_position_some_places_on_is_of_the_same_millisecond() {
+        let position = Position::new(1_000, 7).unwrap();
+        assert_eq!(position.places_on(0), Some(position));
+        assert_eq!(position.places_on(5), Position::new(1_000, 12));
+        assert_eq!(position.places_on(Position::MAX_SEQUENCE - 7), Position::new(1_000, Position::MAX_SEQUENCE));
+        assert_eq!(position.places_on(Position::MAX_SEQUENCE - 6), None);
+        assert_eq!(position.places_on(u64::MAX), None);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 //!
 //! Ballots wait in a bounded queue. When a call is answered the next takes all that wait, so calls grow with the load
 //! and nothing ever waits for company: alone, a ballot is sent at once; in a rush, hundreds share one round trip
-//! and one write to Redis' disk. One poll's ballots in one take share a script call, and the calls of several
-//! polls go out together.
+//! and one write to Redis' disk. One poll's ballots in one take share a script call and an entry of the log, and the calls of
+//! several polls go out together.
 
 use std::{collections::HashMap, io, mem, sync::Arc, thread, time::Duration};
 
-use domain::{Ballot, Cast, PollId, PollState, Unavailable};
+use domain::{Ballot, Cast, PollId, PollState, Position, Unavailable};
 use redis::Value;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -25,8 +25,9 @@ use crate::{
 
 /// Ballots of one partition that may wait; more are refused as [`Unavailable::Busy`].
 pub(crate) const QUEUE_BALLOTS: usize = 16_384;
-/// Ballots that are sent together at most. It bounds how long one script call keeps Redis from others (about 2 ms).
-const MAX_BALLOTS_SENT: usize = 512;
+/// Ballots that are sent together at most. It bounds how long one script call keeps Redis from others, and what one entry of
+/// the log holds.
+pub(crate) const MAX_BALLOTS_SENT: usize = 512;
 /// How long a ballot may wait to be sent. What is left of [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT) is for Redis;
 /// when that is over the caller is told that the outcome is not known, and Redis does not cast the ballot any more,
 /// however late the call reaches it.
@@ -208,52 +209,60 @@ fn by_kind(taken: Vec<Waiting>) -> Vec<Group> {
     groups
 }
 
-fn call(keys: &Keys, (poll, revision): Kind, last_millis: u64, ballots: &[Waiting]) -> Call {
-    let mut call = CAST
-        .call(&[&keys.id, &keys.polls, &keys.log, &keys.accepted, &keys.voters(poll)])
+fn call(keys: &Keys, (poll, revision): Kind, last_millis: u64, waiting: &[Waiting]) -> Call {
+    let mut ballots = Vec::with_capacity(waiting.len() * wire::BALLOT_BYTES);
+    for Waiting { ballot, .. } in waiting {
+        wire::encode_ballot(ballot, &mut ballots);
+    }
+    CAST.call(&[&keys.id, &keys.polls, &keys.log, &keys.accepted, &keys.voters(poll)])
         .arg(poll.as_str())
-        .arg(wire::BALLOT_FIELD)
+        .arg(wire::BALLOTS_FIELD)
+        .arg(wire::encode_poll_of_ballots(poll))
+        .arg(wire::BALLOT_BYTES)
         .arg(wire::VOTER_BYTES)
         .arg(last_millis)
-        .arg(revision);
-    let mut value = Vec::new();
-    for waiting in ballots {
-        value.clear();
-        wire::encode_ballot(&waiting.ballot, &mut value);
-        call = call.arg(value.as_slice());
-    }
-    call
+        .arg(revision)
+        .arg(ballots)
 }
 
 /// Reads the script's answer: what Redis' clock shows, and what became of each of `count` ballots; `None` if the call
 /// came too late.
 fn read(answer: &Value, count: usize) -> Result<(u64, Option<Vec<Cast>>), Unavailable> {
     let Value::Array(parts) = answer else { return Err(unexpected(WHAT)) };
-    let [Value::BulkString(word), Value::Int(now), places @ ..] = parts.as_slice() else {
+    let [Value::BulkString(word), Value::Int(now), cast @ ..] = parts.as_slice() else {
         return Err(unexpected(WHAT));
     };
     let one_for_all = |cast| Some(vec![cast; count]);
-    let casts = match (word.as_slice(), places) {
+    let casts = match (word.as_slice(), cast) {
         (b"too late", []) => None,
         (b"not begun", []) => return Err(Unavailable::NotBegun),
         (b"unknown poll", []) => one_for_all(Cast::UnknownPoll),
         (b"waiting", []) => one_for_all(Cast::NotOpen(PollState::Waiting)),
         (b"closed", []) => one_for_all(Cast::NotOpen(PollState::Closed)),
         (b"rewritten", []) => one_for_all(Cast::Rewritten),
-        (b"cast", [Value::BulkString(places)]) => {
-            let casts: Option<Vec<Cast>> = places.split(|&byte| byte == b' ').map(read_place).collect();
-            Some(casts.filter(|casts| casts.len() == count).ok_or_else(|| unexpected(WHAT))?)
+        (b"cast", [Value::BulkString(first), Value::BulkString(fates)]) => {
+            let casts = read_fates(first, fates, count).filter(|casts| casts.len() == count);
+            Some(casts.ok_or_else(|| unexpected(WHAT))?)
         }
         _ => return Err(unexpected(WHAT)),
     };
     Ok((u64::try_from(*now).map_err(|_| unexpected(WHAT))?, casts))
 }
 
-fn read_place(place: &[u8]) -> Option<Cast> {
-    match place {
-        [b'=', id @ ..] => wire::decode_position(id).map(Cast::AlreadyCast),
-        id => wire::decode_position(id).map(Cast::Recorded),
+/// What became of each ballot, where the `first` that was taken stands there. `None` where that makes no sense.
+fn read_fates(first: &[u8], fates: &[u8], count: usize) -> Option<Vec<Cast>> {
+    let first = wire::decode_position(first);
+    let mut further = 0..;
+    let mut taken = || -> Option<Position> { first?.places_on(further.next()?) };
+    if fates.is_empty() {
+        return (0..count).map(|_| taken().map(Cast::Recorded)).collect();
     }
+    let read = |fate: &[u8]| match fate {
+        b"+" => taken().map(Cast::Recorded),
+        [b'=', id @ ..] => wire::decode_position(id).map(Cast::AlreadyCast),
+        _ => None,
+    };
+    fates.split(|&byte| byte == b' ').map(read).collect()
 }
 
 fn tell_all(groups: Vec<Group>, error: &Unavailable) {

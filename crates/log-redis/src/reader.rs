@@ -5,19 +5,23 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Attachment, Entry, Log, LogId, LogSeed, Page, Partition, Poll, Position, Unavailable};
+use domain::{Attachment, Log, LogId, LogSeed, Page, Partition, Poll, Position, Unavailable};
 use redis::Value;
 
 use crate::{
     RedisUrl,
     ballot_box::{begun, number, read_polls},
     beginning::{self, Stopped},
+    casting::MAX_BALLOTS_SENT,
     keys::Keys,
     link::{ANSWER_TIMEOUT, Deadline, Link},
     scripts::{self, LOOK, RAISE, READ_ALL, TRIM, checked, unexpected, word},
     wire,
 };
 
+/// How many entries of the stream are read at once at most. Each holds up to [`MAX_BALLOTS_SENT`] ballots, and how many is known
+/// only when they are here; so this bounds what a page can be.
+const MAX_ENTRIES_READ: usize = 512;
 /// How often a beginning starts over because Redis lost everything meanwhile.
 const BEGIN_ATTEMPTS: usize = 3;
 
@@ -30,21 +34,30 @@ pub struct RedisLog {
     /// A read was begun and has not come to its end. Still true when the next begins: its caller gave it up, and
     /// Redis may be waiting on that connection yet.
     read_under_way: bool,
+    /// How many ballots an entry had in the last page that had any, rounded up.
+    ballots_per_entry: usize,
 }
 
 impl RedisLog {
     /// The partition's log on this Redis, which need not be there yet.
     pub fn new(url: &RedisUrl, partition: Partition) -> Self {
-        Self { keys: Keys::new(partition), link: Link::new(url), reading: Link::new(url), read_under_way: false }
+        Self {
+            keys: Keys::new(partition),
+            link: Link::new(url),
+            reading: Link::new(url),
+            read_under_way: false,
+            ballots_per_entry: MAX_BALLOTS_SENT,
+        }
     }
 
     /// Reads entries, then the log's id, in this order, over one connection. If the log was emptied and begun anew at
     /// any time between the caller's last look and here, the id differs from the one that the caller knows, even
     /// if the entries are still the old log's; the other way round, new entries could pass for the old log's.
-    async fn read_page(&self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable> {
+    async fn read_page(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable> {
         const WHAT: &str = "reading the log";
         let mut commands = redis::pipe();
-        let read = commands.cmd("XREAD").arg("COUNT").arg(limit);
+        let count = (limit / self.ballots_per_entry).clamp(1, MAX_ENTRIES_READ);
+        let read = commands.cmd("XREAD").arg("COUNT").arg(count);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         // `BLOCK 0` would wait for ever.
         if wait_ms > 0 {
@@ -60,7 +73,16 @@ impl RedisLog {
             Value::Nil => None,
             id => Some(LogId::new(word(WHAT, id)?)),
         };
-        Ok(Page { log, entries: read_entries(WHAT, checked(WHAT, entries)?)? })
+        let stored = stored_entries(WHAT, checked(WHAT, entries)?)?;
+        let count = stored.len();
+        let mut entries = Vec::with_capacity(limit.min(count * self.ballots_per_entry));
+        for entry in stored {
+            wire::decode_entry(entry, &mut entries).map_err(|reason| Unavailable::failed(WHAT, reason))?;
+        }
+        if count > 0 {
+            self.ballots_per_entry = entries.len().div_ceil(count);
+        }
+        Ok(Page { log, entries })
     }
 }
 
@@ -119,7 +141,7 @@ impl Log for RedisLog {
             return Ok(());
         };
         let call = TRIM.call(&[&self.keys.id, &self.keys.log, &self.keys.trimmed]);
-        let call = call.arg(stays.to_string()).arg(goes.to_string());
+        let call = call.arg(stays.to_string()).arg(goes.to_string()).arg(wire::BALLOTS_FIELD).arg(wire::BALLOT_BYTES);
         done(WHAT, scripts::run(&self.link, WHAT, call).await?)
     }
 
@@ -142,15 +164,16 @@ impl Log for RedisLog {
 }
 
 /// The entries in the answer to `XREAD` of one stream.
-fn read_entries(what: &'static str, answer: Value) -> Result<Vec<Entry>, Unavailable> {
+fn stored_entries(what: &'static str, answer: Value) -> Result<Vec<Value>, Unavailable> {
     let mut streams = match answer {
         Value::Nil => return Ok(Vec::new()),
         Value::Map(streams) => streams,
         _ => return Err(unexpected(what)),
     };
-    let Some((_, Value::Array(entries))) = streams.pop() else { return Err(unexpected(what)) };
-    let decode = |entry| wire::decode_entry(entry).map_err(|reason| Unavailable::failed(what, reason));
-    entries.into_iter().map(decode).collect()
+    match streams.pop() {
+        Some((_, Value::Array(entries))) => Ok(entries),
+        _ => Err(unexpected(what)),
+    }
 }
 
 fn place(what: &'static str, id: &Value) -> Result<Position, Unavailable> {

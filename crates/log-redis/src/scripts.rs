@@ -34,11 +34,11 @@ macro_rules! script {
 
 script! {
     /// Casts ballots for one poll.
-    CAST = "leave_room.lua", "cast.lua"
+    CAST = "places.lua", "cast.lua"
 }
 script! {
     /// Creates a poll, or puts a changed one in the place of the one that was read.
-    PUT_POLL = "leave_room.lua", "put_poll.lua"
+    PUT_POLL = "places.lua", "put_poll.lua"
 }
 script! {
     /// Reads one poll and how many ballots of it were accepted.
@@ -74,7 +74,7 @@ script! {
 }
 script! {
     /// Removes old entries.
-    TRIM = "trim.lua"
+    TRIM = "places.lua", "trim.lua"
 }
 
 impl Script {

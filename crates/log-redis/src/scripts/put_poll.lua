@@ -17,5 +17,5 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 if ARGV[6] == '1' then
   redis.call('UNLINK', KEYS[5])
 end
-leave_room(KEYS[3], place)
+take_places(KEYS[3], place, 1)
 return 'done'

@@ -1,6 +1,6 @@
 //! Casting.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use domain::{Change, PollChange};
 use tokio::task::JoinSet;
@@ -8,13 +8,22 @@ use tokio::task::JoinSet;
 use super::*;
 
 /// Casts these ballots all at once, over the two ballot boxes in turn.
-async fn cast_at_once(boxes: [&Arc<RedisBallotBox>; 2], ballots: impl IntoIterator<Item = Ballot>) -> Vec<Cast> {
+async fn cast_at_once(
+    boxes: [&Arc<RedisBallotBox>; 2],
+    ballots: impl IntoIterator<Item = Ballot>,
+) -> Vec<(Ballot, Cast)> {
     let mut casts = JoinSet::new();
     for (index, ballot) in ballots.into_iter().enumerate() {
         let ballot_box = Arc::clone(boxes[index % 2]);
-        casts.spawn(async move { ballot_box.cast(ballot, FIRST_REVISION).await.unwrap() });
+        casts.spawn(async move { (ballot, ballot_box.cast(ballot, FIRST_REVISION).await.unwrap()) });
     }
     casts.join_all().await
+}
+
+/// How many entries of the stream there are, whatever they hold.
+async fn entries_stored(scene: &Scene) -> i64 {
+    let redis::Value::Int(stored) = scene.raw(&["XLEN", "{scrutin:0}:log"]).await else { panic!("no number") };
+    stored
 }
 
 #[tokio::test]
@@ -25,10 +34,9 @@ async fn an_acknowledged_ballot_is_there_after_kill_9() {
     scene.redis.kill();
     scene.redis.restart().await;
 
-    let page = scene.log.read(Position::ZERO, 10, Duration::ZERO).await.unwrap();
     let expected = [(first, ballot("main", 1, "a")), (second, ballot("main", 2, "b"))];
     let expected = expected.map(|(position, ballot)| Entry { position, event: Ok(Event::Ballot(ballot)) });
-    assert_eq!(page.entries, expected);
+    assert_eq!(scene.entries().await, expected);
     assert_eq!(eventually(|| scene.ballots.accepted(id("main"))).await, 2);
 }
 
@@ -62,12 +70,13 @@ async fn ballots_cast_at_once_in_two_ballot_boxes_each_have_a_place_of_their_own
     let ballots = (0..2_000).map(|voter| ballot(polls[voter as usize % 3], voter, "b"));
     let casts = cast_at_once([&scene.ballots, &other], ballots).await;
 
-    let places: HashSet<Position> = casts.into_iter().map(|cast| recorded(Ok(cast))).collect();
-    assert_eq!(places.len(), 2_000);
+    let mut acknowledged: Vec<_> = casts.into_iter().map(|(ballot, cast)| (recorded(Ok(cast)), ballot)).collect();
+    acknowledged.sort_unstable_by_key(|(position, _)| *position);
     let in_log = scene.ballots_in_log().await;
+    assert_eq!(in_log.len(), 2_000);
     assert!(in_log.is_sorted_by(|(earlier, _), (later, _)| earlier < later));
-    assert_eq!(places, in_log.iter().map(|(position, _)| *position).collect());
-    assert_eq!(in_log.iter().map(|(_, ballot)| ballot.voter).collect::<HashSet<_>>().len(), 2_000);
+    assert_eq!(acknowledged, in_log);
+    assert!(entries_stored(&scene).await < 1_000, "most of them share an entry with others");
     assert_eq!(scene.ballots.accepted(id("main")).await, Ok(667));
     assert_eq!(other.accepted(id("p-2")).await, Ok(666));
     assert_eq!(scene.log.accepted().await, Ok(2_000));
@@ -105,6 +114,30 @@ async fn who_voted_once_is_told_where_that_ballot_stands() {
     assert_eq!(scene.ballots.accepted(id("main")).await, Ok(2));
 }
 
+#[tokio::test]
+async fn ballots_of_one_call_are_one_entry_and_those_of_the_next_go_on_behind_it() {
+    let mut scene = Scene::begun().await;
+    let mut before = recorded(scene.ballots.cast(ballot("main", 0, "b"), FIRST_REVISION).await);
+    // The clock of positions stands still, so that nothing but the places of a call keep the calls apart.
+    let ahead = position(before.millis() + 3_600_000, 0);
+    scene.log.raise(ahead).await.unwrap();
+    before = ahead;
+    for call in 1..=3_u32 {
+        // On one thread: all wait before the first is sent, which is taken alone or with all others.
+        let voters = 100 * call..100 * call + 50;
+        let casts = cast_at_once([&scene.ballots; 2], voters.map(|voter| ballot("main", voter, "b"))).await;
+        let mut places: Vec<Position> = casts.into_iter().map(|(_, cast)| recorded(Ok(cast))).collect();
+        places.sort_unstable();
+        let expected: Vec<_> = (1..=50).map(|further| before.places_on(further).unwrap()).collect();
+        assert_eq!(places, expected);
+        before = places[49];
+        assert_eq!(scene.log.look().await.unwrap().unwrap().last, before, "the log ends with the last of them");
+    }
+    assert!(entries_stored(&scene).await <= 7, "the first ballot, and at most two entries each time");
+    assert_eq!(scene.ballots_in_log().await.len(), 151);
+    assert_eq!(scene.log.accepted().await, Ok(151));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_one_voters_ballots_cast_at_once_only_one_is_taken() {
     let mut scene = Scene::begun_with(vec![once_only("main")]).await;
@@ -113,12 +146,13 @@ async fn of_one_voters_ballots_cast_at_once_only_one_is_taken() {
 
     let in_log = scene.ballots_in_log().await;
     assert_eq!(in_log.len(), 3);
-    let new = casts.iter().filter(|cast| matches!(cast, Cast::Recorded(_))).count();
+    let new = casts.iter().filter(|(_, cast)| matches!(cast, Cast::Recorded(_))).count();
     assert_eq!(new, 3);
-    let places: HashSet<Position> = in_log.iter().map(|(position, _)| *position).collect();
-    for cast in casts {
+    let places: HashMap<VoterId, Position> =
+        in_log.iter().map(|(position, ballot)| (ballot.voter, *position)).collect();
+    for (ballot, cast) in casts {
         let (Cast::Recorded(place) | Cast::AlreadyCast(place)) = cast else { panic!("{cast:?}") };
-        assert!(places.contains(&place));
+        assert_eq!(place, places[&ballot.voter], "where that voter's ballot stands");
     }
     assert_eq!(scene.ballots.accepted(id("main")).await, Ok(3));
 }

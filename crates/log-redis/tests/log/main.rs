@@ -47,7 +47,15 @@ impl Scene {
 
     /// All entries of the log so far.
     async fn entries(&mut self) -> Vec<Entry> {
-        self.log.read(Position::ZERO, 1_000_000, Duration::ZERO).await.unwrap().entries
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let after = entries.last().map_or(Position::ZERO, |last| last.position);
+            let page = self.log.read(after, 1_000, Duration::ZERO).await.unwrap();
+            if page.entries.is_empty() {
+                return entries;
+            }
+            entries.extend(page.entries);
+        }
     }
 
     /// All ballots of the log so far, with their positions.

@@ -11,11 +11,14 @@ async fn entries_come_in_order_from_where_one_left_off() {
     }
     let log = scene.log.look().await.unwrap().unwrap();
     assert_eq!(log.last, places[4]);
-    let page = scene.log.read(Position::ZERO, 2, Duration::ZERO).await.unwrap();
+    let page = scene.log.read(Position::ZERO, 10, Duration::ZERO).await.unwrap();
     assert_eq!(page.log, Some(log.id));
-    assert_eq!(page.entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), places[..2]);
-    let page = scene.log.read(places[1], 10, Duration::from_mins(1)).await.unwrap();
-    assert_eq!(page.entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), places[2..]);
+    let positions = |entries: &[Entry]| entries.iter().map(|entry| entry.position).collect::<Vec<_>>();
+    assert_eq!(positions(&page.entries), places[..1], "one entry, for nothing is known of how many ballots it holds");
+    let page = scene.log.read(places[0], 2, Duration::ZERO).await.unwrap();
+    assert_eq!(positions(&page.entries), places[1..3]);
+    let page = scene.log.read(places[2], 10, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(positions(&page.entries), places[3..]);
     let page = scene.log.read(places[4], 10, Duration::from_millis(20)).await.unwrap();
     assert_eq!((page.entries.len(), page.log.is_some()), (0, true));
 }
@@ -75,6 +78,51 @@ async fn a_log_that_was_lost_or_begun_anew_is_noticed_with_the_page() {
 }
 
 #[tokio::test]
+async fn a_page_has_about_as_many_ballots_as_were_asked_for_however_many_an_entry_holds() {
+    let mut scene = Scene::begun().await;
+    let together = 400;
+    let value = |entry: u32| {
+        let voters =
+            (0..together).flat_map(|n| [voter(entry * together + n).as_bytes().as_slice(), &[0, 0, 0, 1]].concat());
+        b"\x04main".iter().copied().chain(voters).collect::<Vec<u8>>()
+    };
+    let mut connection = scene.redis.connection().await;
+    let mut add = async |id: &str, entry: u32| {
+        let add = redis::cmd("XADD").arg("{scrutin:0}:log").arg(id).arg("b2").arg(value(entry)).to_owned();
+        add.exec_async(&mut connection).await.unwrap();
+    };
+    for entry in 0..40 {
+        add(&format!("100-{}", entry * together), entry).await;
+    }
+    let mut pages = Vec::new();
+    let mut after = Position::ZERO;
+    loop {
+        let page = scene.log.read(after, 2_000, Duration::ZERO).await.unwrap();
+        let Some(last) = page.entries.last() else { break };
+        after = last.position;
+        pages.push(page.entries.len());
+    }
+    assert_eq!(pages, [1_200, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 800]);
+    assert_eq!(after, position(100, 15_999));
+}
+
+#[tokio::test]
+async fn ballots_that_an_older_release_wrote_are_read_among_those_of_this_one() {
+    let mut scene = Scene::begun().await;
+    let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
+    let mut connection = scene.redis.connection().await;
+    let value = [voter(2).as_bytes().as_slice(), b"\0\0\0\x02main"].concat();
+    redis::cmd("XADD").arg("{scrutin:0}:log").arg("*").arg("b1").arg(value).exec_async(&mut connection).await.unwrap();
+    let third = recorded(scene.ballots.cast(ballot("main", 3, "a"), FIRST_REVISION).await);
+    let read = scene.ballots_in_log().await;
+    assert_eq!(
+        read.iter().map(|(_, ballot)| *ballot).collect::<Vec<_>>(),
+        [ballot("main", 1, "a"), ballot("main", 2, "b"), ballot("main", 3, "a")]
+    );
+    assert!(first < read[1].0 && read[1].0 < third);
+}
+
+#[tokio::test]
 async fn what_cannot_be_decoded_comes_with_its_place_and_the_rest_goes_on() {
     let mut scene = Scene::begun().await;
     recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await);
@@ -127,6 +175,27 @@ async fn a_waiting_read_is_not_disturbed_when_the_log_is_raised() {
         recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await)
     });
     assert_eq!(entry.position, place);
+}
+
+#[tokio::test]
+async fn of_ballots_cast_together_the_last_is_the_one_that_was_trimmed_last() {
+    let mut scene = Scene::begun().await;
+    let value = [b"\x04main".as_slice(), &[0; 3 * 20]].concat();
+    let mut connection = scene.redis.connection().await;
+    for (id, value) in
+        [("100-0", &value[..]), ("200-5", &value), ("300-0", b""), ("300-1", b"\xffx"), ("400-0", b"\x04mainx")]
+    {
+        let mut add = redis::cmd("XADD");
+        add.arg("{scrutin:0}:log").arg(id).arg("b2").arg(value).exec_async(&mut connection).await.unwrap();
+    }
+    for (counted, trimmed) in
+        [("100-2", "100-2"), ("200-7", "200-7"), ("300-0", "300-0"), ("300-1", "300-1"), ("400-0", "400-0")]
+    {
+        let (millis, sequence) = counted.split_once('-').unwrap();
+        scene.log.trim(position(millis.parse().unwrap(), sequence.parse().unwrap()), u64::MAX).await.unwrap();
+        assert_eq!(scene.log.look().await.unwrap().unwrap().trimmed.to_string(), trimmed);
+    }
+    assert_eq!(scene.entries().await, []);
 }
 
 #[tokio::test]
