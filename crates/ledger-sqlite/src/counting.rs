@@ -5,6 +5,7 @@
 //! What can't be counted now is kept and tried again; the file of those that wait has it as well.
 
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -29,11 +30,12 @@ use crate::{
 /// How long an accepted ballot waits to be counted.
 const COUNT_AFTER: Duration = Duration::from_millis(50);
 /// How long it waits in a rush: where more than [`FEW`] ballots wait. Together, four times as many need half the pages.
-const COUNT_AFTER_IN_A_RUSH: Duration = Duration::from_millis(200);
+const COUNT_AFTER_IN_A_RUSH: Duration = Duration::from_millis(500);
 /// Ballots that need not wait longer.
 const FEW: usize = 1_000;
-/// With as many waiting they are counted at once.
-const MAX_BATCH: usize = 10_000;
+/// With as many waiting they are counted at once; and so many in one transaction at most, which is for how long a ballot may
+/// have to wait for a place in the file of those that wait.
+const MAX_BATCH: usize = 32_768;
 /// How long after a count that failed the next one is tried.
 const COUNT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -44,6 +46,8 @@ enum Task {
     Count(Vec<Accepted>),
     /// Counts all that came before, and says whether that went well.
     Flush(mpsc::SyncSender<Result<(), StoreError>>),
+    /// Counts until so many more can wait, and says whether that went well.
+    MakeRoom(usize, mpsc::SyncSender<Result<(), StoreError>>),
     Work(Work),
 }
 
@@ -72,7 +76,7 @@ impl Counter {
             conn,
             movements,
             progress: Arc::clone(&progress),
-            pending: Vec::new(),
+            pending: VecDeque::new(),
             count_at: None,
             since: None,
         };
@@ -86,9 +90,14 @@ impl Counter {
         self.send(Task::Count(ballots));
     }
 
-    /// How many ballots wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.progress.waiting.load(Ordering::Relaxed)
+    /// Waits until `more` ballots can wait, at most [`waiting::CAPACITY`].
+    pub(crate) fn make_room(&self, more: usize) -> Result<(), StoreError> {
+        if self.progress.waiting.load(Ordering::Relaxed) + more <= waiting::CAPACITY {
+            return Ok(());
+        }
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.send(Task::MakeRoom(more, answer));
+        answered.recv().map_err(|_| StoreError::Interrupted)?
     }
 
     /// Everything up to here is counted, and on the disk.
@@ -148,7 +157,7 @@ struct Table {
     movements: Arc<Movements>,
     progress: Arc<Progress>,
     /// What waits, in order.
-    pending: Vec<Accepted>,
+    pending: VecDeque<Accepted>,
     /// When it is counted; absent where nothing waits.
     count_at: Option<Instant>,
     /// Since when the first of it waits; absent where it could not be counted.
@@ -184,43 +193,52 @@ impl Table {
                 }
                 // A count that failed is not tried again for each ballot that comes.
                 if self.pending.len() >= MAX_BATCH && self.since.is_some() {
-                    _ = self.count();
+                    _ = self.count_until(MAX_BATCH - 1);
                 }
             }
-            Ok(Task::Flush(answer)) => _ = answer.send(self.count()),
+            Ok(Task::Flush(answer)) => _ = answer.send(self.count_until(0)),
+            Ok(Task::MakeRoom(more, answer)) => _ = answer.send(self.count_until(waiting::CAPACITY - more)),
             Ok(Task::Work(work)) => work(&mut self.conn, &self.movements),
             Err(mpsc::RecvTimeoutError::Timeout) => match self.since {
                 Some(since) if self.pending.len() > FEW && since.elapsed() < COUNT_AFTER_IN_A_RUSH => {
                     self.count_at = Some(since + COUNT_AFTER_IN_A_RUSH);
                 }
-                _ => _ = self.count(),
+                _ => _ = self.count_until(0),
             },
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                _ = self.count();
+                _ = self.count_until(0);
                 return false;
             }
         }
         true
     }
 
-    fn count(&mut self) -> Result<(), StoreError> {
-        if self.pending.is_empty() {
-            return Ok(());
+    /// Counts batch after batch until `waiting` wait at most.
+    fn count_until(&mut self, waiting: usize) -> Result<(), StoreError> {
+        while self.pending.len() > waiting {
+            self.count_batch()?;
         }
+        Ok(())
+    }
+
+    fn count_batch(&mut self) -> Result<(), StoreError> {
         let begun = Instant::now();
         (self.count_at, self.since) = (Some(begun + COUNT_AGAIN_AFTER), None);
-        let entries = self.pending.iter().map(waiting::entry).collect();
+        let ballots = self.pending.len().min(MAX_BATCH);
+        let entries = self.pending.range(..ballots).map(waiting::entry).collect();
         let outcome = apply_in_a_transaction(&mut self.conn, entries).inspect_err(|error| {
             metrics::counter!("scrutin_ledger_failures_total").increment(1);
-            tracing::error!(error = %error, ballots = self.pending.len(), "what was accepted could not be counted, and is tried again");
+            tracing::error!(error = %error, ballots, waiting = self.pending.len(), "what was accepted could not be counted, and is tried again");
         })?;
         metrics::histogram!("scrutin_ledger_count_seconds").record(begun.elapsed());
         metrics::counter!("scrutin_ledger_ballots_total").increment(outcome.applied.ballots);
         report_rejected(&outcome);
-        self.progress.waiting.fetch_sub(self.pending.len(), Ordering::Relaxed);
+        self.pending.drain(..ballots);
+        self.progress.waiting.fetch_sub(ballots, Ordering::Relaxed);
         self.progress.counted.store(outcome.applied.position.as_i64(), Ordering::Release);
-        self.pending.clear();
-        self.count_at = None;
+        // Those who came since wait for company of their own.
+        let next = (!self.pending.is_empty()).then(Instant::now);
+        (self.count_at, self.since) = (next.map(|now| now + COUNT_AFTER), next);
         self.movements.tell(outcome.moved);
         Ok(())
     }
@@ -254,3 +272,6 @@ pub(crate) fn report_rejected(outcome: &Outcome) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,10 +28,9 @@ use domain::{Ballot, Choices, Entry, Event, MAX_POLL_ID_BYTES, PollId, Position,
 
 use crate::store::StoreError;
 
-/// How many ballots can wait to be counted. It bounds the file, the memory, what the next start may have to count, and for how
-/// long a ballot may have to wait for a place here: in a ledger of millions, 65,536 were not counted within the time that an
-/// answer may take.
-pub(crate) const CAPACITY: usize = 20_000;
+/// How many ballots can wait to be counted. It bounds the file, the memory, and what the next start may have to count. With room
+/// for several batches, ballots are accepted while one is counted.
+pub(crate) const CAPACITY: usize = 65_536;
 /// What the file begins with: its kind and version.
 const HEADER: &[u8; HEADER_BYTES] = b"scrutin-waiting 1\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 const HEADER_BYTES: usize = 32;

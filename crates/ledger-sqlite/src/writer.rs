@@ -212,9 +212,7 @@ impl Desk {
     }
 
     fn record(&mut self, requests: Vec<CastRequest>) -> Result<Vec<(Cast, oneshot::Sender<Cast>)>, StoreError> {
-        if self.counter.waiting() + requests.len() > waiting::CAPACITY {
-            self.counter.flush()?;
-        }
+        self.counter.make_room(requests.len())?;
         let mut booth = self.booth()?;
         booth.counted(self.counter.counted());
         let now = (self.clock)();
