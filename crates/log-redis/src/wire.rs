@@ -88,8 +88,9 @@ pub(crate) fn decode_entry(entry: Value, entries: &mut Vec<Entry>) -> Result<(),
         Ok(Fields::Ballots(poll, ballots)) => {
             for (ballot, further) in ballots.iter().zip(0..) {
                 let position = position.places_on(further).ok_or_else(no_position)?;
+                let shown = || format!("{BALLOTS_FIELD} {poll} {}", ballot.escape_ascii());
                 let event = decode_ballot(poll, ballot).map(Event::Ballot);
-                let event = event.map_err(|reason| Undecodable { reason, entry: ballot.escape_ascii().to_string() });
+                let event = event.map_err(|reason| Undecodable { reason, entry: shown() });
                 entries.push(Entry { position, event });
             }
         }
@@ -268,7 +269,7 @@ mod tests {
         assert_eq!(read.iter().map(|entry| entry.position.to_string()).collect::<Vec<_>>(), ["5-7", "5-8", "5-9"]);
         assert_eq!((&read[0].event, &read[2].event), (&Ok(Event::Ballot(ballot())), &Ok(Event::Ballot(ballot()))));
         let Err(undecodable) = &read[1].event else { panic!("{read:?}") };
-        assert_eq!(undecodable.entry, r"0123456789abcdef\x00\x00\x00\x00");
+        assert_eq!(undecodable.entry, r"b2 main 0123456789abcdef\x00\x00\x00\x00");
         assert!(undecodable.reason.contains("no option"), "{}", undecodable.reason);
     }
 
