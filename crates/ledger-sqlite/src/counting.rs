@@ -29,12 +29,13 @@ use crate::{
 
 /// How long an accepted ballot waits to be counted.
 const COUNT_AFTER: Duration = Duration::from_millis(50);
-/// How long it waits in a rush: where more than [`FEW`] ballots wait. Together, four times as many need half the pages.
+/// How long it waits in a rush: where more than [`FEW`] ballots wait. The more are counted together, the more of them share a
+/// page of the ledger.
 const COUNT_AFTER_IN_A_RUSH: Duration = Duration::from_millis(500);
 /// Ballots that need not wait longer.
 const FEW: usize = 1_000;
-/// With as many waiting they are counted at once; and so many in one transaction at most, which is for how long a ballot may
-/// have to wait for a place in the file of those that wait.
+/// With as many waiting they are counted at once. No transaction has more: where the file of those that wait is full, the
+/// next ballot has to wait for one.
 const MAX_BATCH: usize = 32_768;
 /// How long after a count that failed the next one is tried.
 const COUNT_AGAIN_AFTER: Duration = Duration::from_secs(1);

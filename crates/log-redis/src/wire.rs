@@ -10,7 +10,7 @@
 //!
 //! Ballots that were cast together are one entry, because they come by the million: it spares Redis nearly all of its work
 //! for a ballot. The first has the entry's id as its position, the others those that follow; the stream gives these ids to
-//! nobody else (`scripts/places.lua`).
+//! nobody else (`scripts/places.lua`). Apart from here only `scripts/trim.lua` looks into a value: it counts the ballots.
 //!
 //! A change of meaning needs a new name; fields after the first are passed over, so a later release may add some. What
 //! can't be read becomes an [`Undecodable`], never an error or a panic.

@@ -158,6 +158,31 @@ async fn of_one_voters_ballots_cast_at_once_only_one_is_taken() {
 }
 
 #[tokio::test]
+async fn among_ballots_of_one_call_those_that_are_taken_stand_behind_one_another_whoever_voted_before() {
+    let mut scene = Scene::begun_with(vec![once_only("main")]).await;
+    let before = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
+    // The first may be sent alone; the others are one call, and in it those who voted before are between those who did not.
+    let voters = [2, 3, 1, 3, 4, 2, 5];
+    let casts = cast_at_once([&scene.ballots; 2], voters.map(|voter| ballot("main", voter, "b"))).await;
+    let in_log = scene.ballots_in_log().await;
+    assert_eq!(in_log.iter().map(|(_, ballot)| ballot.voter).collect::<Vec<_>>(), [1, 2, 3, 4, 5].map(voter));
+    assert_eq!(in_log[0].0, before);
+    let places: HashMap<VoterId, Position> =
+        in_log.iter().map(|(position, ballot)| (ballot.voter, *position)).collect();
+    let mut taken = Vec::new();
+    for (ballot, cast) in casts {
+        let place = places[&ballot.voter];
+        match cast {
+            Cast::Recorded(at) => taken.push((at, ballot)),
+            other => assert_eq!(other, Cast::AlreadyCast(place)),
+        }
+    }
+    taken.sort_unstable_by_key(|(position, _)| *position);
+    assert_eq!(taken, in_log[1..]);
+    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(5));
+}
+
+#[tokio::test]
 async fn out_of_memory_is_an_error_and_trimming_still_works() {
     let mut scene = Scene::begun().await;
     let mut last = Position::ZERO;
