@@ -31,14 +31,24 @@ pub(crate) const POLL_FAULTS: &[Message] = &[
         "Le nombre de choix doit aller de 1 au nombre d’options.",
     ),
     (
-        "poll.control-in-question",
-        "There is a character in the question that can’t be shown.",
-        "Il y a dans la question un caractère qui ne peut pas être affiché.",
+        "poll.unshowable-question",
+        "The question holds a character that can’t be shown: {character}.",
+        "La question contient un caractère qui ne peut pas être affiché\u{a0}: {character}.",
     ),
     (
-        "poll.control-in-options",
-        "There is a character in the options that can’t be shown.",
-        "Il y a dans les options un caractère qui ne peut pas être affiché.",
+        "poll.unshowable-option",
+        "Option {number} holds a character that can’t be shown: {character}.",
+        "L’option {number} contient un caractère qui ne peut pas être affiché\u{a0}: {character}.",
+    ),
+    (
+        "poll.unseen-question",
+        "The question holds only characters that nobody can see.",
+        "La question ne contient que des caractères que personne ne peut voir.",
+    ),
+    (
+        "poll.unseen-option",
+        "Option {number} holds only characters that nobody can see.",
+        "L’option {number} ne contient que des caractères que personne ne peut voir.",
     ),
     (
         "invalid-id",
@@ -52,12 +62,16 @@ pub(crate) const POLL_FAULTS: &[Message] = &[
 /// The name that the field at fault has, in the form and in JSON.
 pub(crate) fn field(error: &PollError) -> &'static str {
     match error {
-        PollError::NoQuestion | PollError::QuestionTooLong(_) | PollError::ControlCharacter("question") => "question",
+        PollError::NoQuestion
+        | PollError::QuestionTooLong(_)
+        | PollError::Unshowable(None, _)
+        | PollError::Unseen(None) => "question",
         PollError::OptionCount(_)
         | PollError::EmptyOption(_)
         | PollError::OptionTooLong { .. }
         | PollError::SameOption(..)
-        | PollError::ControlCharacter(_) => "options",
+        | PollError::Unshowable(Some(_), _)
+        | PollError::Unseen(Some(_)) => "options",
         PollError::MaxChoices { .. } => "max_choices",
     }
 }
@@ -80,9 +94,21 @@ pub(crate) fn text(language: Language, error: &PollError) -> String {
             say("poll.same-option", &[("first", &number(*first)), ("second", &number(*second))])
         }
         PollError::MaxChoices { .. } => say("poll.max-choices", &[]),
-        PollError::ControlCharacter("question") => say("poll.control-in-question", &[]),
-        PollError::ControlCharacter(_) => say("poll.control-in-options", &[]),
+        PollError::Unshowable(None, character) => {
+            say("poll.unshowable-question", &[("character", &code_point(*character))])
+        }
+        PollError::Unshowable(Some(key), character) => {
+            let values = [("number", number(*key)), ("character", code_point(*character))];
+            say("poll.unshowable-option", &values.each_ref().map(|(name, value)| (*name, value.as_str())))
+        }
+        PollError::Unseen(None) => say("poll.unseen-question", &[]),
+        PollError::Unseen(Some(key)) => say("poll.unseen-option", &[("number", &number(*key))]),
     }
+}
+
+/// As Unicode writes it.
+fn code_point(character: char) -> String {
+    format!("U+{:04X}", u32::from(character))
 }
 
 #[cfg(test)]
@@ -106,13 +132,15 @@ mod tests {
                 "Le nombre de choix doit aller de 1 au nombre d’options.",
             ),
             (
-                PollError::ControlCharacter("question"),
-                "Il y a dans la question un caractère qui ne peut pas être affiché.",
+                PollError::Unshowable(None, '\0'),
+                "La question contient un caractère qui ne peut pas être affiché\u{a0}: U+0000.",
             ),
             (
-                PollError::ControlCharacter("options"),
-                "Il y a dans les options un caractère qui ne peut pas être affiché.",
+                PollError::Unshowable(Some('b'), '\u{1b}'),
+                "L’option 2 contient un caractère qui ne peut pas être affiché\u{a0}: U+001B.",
             ),
+            (PollError::Unseen(None), "La question ne contient que des caractères que personne ne peut voir."),
+            (PollError::Unseen(Some('a')), "L’option 1 ne contient que des caractères que personne ne peut voir."),
         ] {
             assert_eq!(super::text(Language::French, &error), text, "{error}");
         }

@@ -15,6 +15,7 @@ mod position;
 mod receipt;
 mod secret;
 mod tally;
+mod text;
 mod voter;
 
 pub use choices::{Choices, ChoicesError, MAX_OPTIONS, option_key};

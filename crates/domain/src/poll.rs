@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Choices, ChoicesError, MAX_OPTIONS, PollId};
+use crate::{Choices, ChoicesError, PollId};
 
-/// The longest question, in characters.
-pub const MAX_QUESTION_CHARS: usize = 500;
-/// The longest text of an option, in characters.
-pub const MAX_OPTION_CHARS: usize = 200;
+mod limits;
+
+pub use limits::{MAX_OPTION_CHARS, MAX_QUESTION_CHARS, PollError};
+use limits::{checked, tidied};
 
 /// The revision of a poll that was never rewritten.
 pub const FIRST_REVISION: u32 = 1;
@@ -142,45 +142,6 @@ struct Record {
     listed: bool,
 }
 
-/// Why a poll can't be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PollError {
-    /// Nothing to ask.
-    #[error("question: must not be empty")]
-    NoQuestion,
-    /// Over [`MAX_QUESTION_CHARS`].
-    #[error("question: at most {MAX_QUESTION_CHARS} characters, not {0}")]
-    QuestionTooLong(usize),
-    /// Fewer than 2 or more than [`MAX_OPTIONS`].
-    #[error("options: 2 to {MAX_OPTIONS}, not {0}")]
-    OptionCount(usize),
-    /// An option without text.
-    #[error("options: option {0} is empty")]
-    EmptyOption(char),
-    /// Over [`MAX_OPTION_CHARS`].
-    #[error("options: option {key} has {chars} characters, at most {MAX_OPTION_CHARS} are allowed")]
-    OptionTooLong {
-        /// Which option.
-        key: char,
-        /// How long it is.
-        chars: usize,
-    },
-    /// Two options that voters could not tell apart.
-    #[error("options: options {0} and {1} are the same")]
-    SameOption(char, char),
-    /// Not between 1 and the number of options.
-    #[error("max_choices: 1 to the number of options ({options}), not {max_choices}")]
-    MaxChoices {
-        /// How many options there are.
-        options: usize,
-        /// What was asked for.
-        max_choices: u8,
-    },
-    /// A character that no page can show.
-    #[error("{0}: must not contain control characters")]
-    ControlCharacter(&'static str),
-}
-
 /// What an organiser can do to a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollChange {
@@ -212,9 +173,9 @@ pub enum ChangeRefused {
 }
 
 impl Poll {
-    /// A poll in its first round, if `spec` keeps to the limits. Outer white space is trimmed.
+    /// A poll in its first round, if `spec` keeps to the limits. Its texts are tidied.
     pub fn new(id: PollId, spec: PollSpec) -> Result<Self, PollError> {
-        Ok(Self { id, round: 1, revision: FIRST_REVISION, spec: checked(spec)? })
+        Ok(Self { id, round: 1, revision: FIRST_REVISION, spec: tidied(spec)? })
     }
 
     /// Its id.
@@ -313,57 +274,11 @@ impl Poll {
             // Opening, closing, hiding and listing are changes of their own, and may have come in between.
             PollChange::Rewrite(spec) => {
                 let PollSpec { state, results, listed, .. } = self.spec;
-                next.spec = checked(PollSpec { state, results, listed, ..(**spec).clone() })?;
+                next.spec = tidied(PollSpec { state, results, listed, ..(**spec).clone() })?;
                 next.revision = self.revision.saturating_add(u32::from(next.spec != self.spec));
             }
         }
         Ok(next)
-    }
-}
-
-fn checked(mut spec: PollSpec) -> Result<PollSpec, PollError> {
-    trim(&mut spec.question);
-    spec.options.iter_mut().for_each(trim);
-
-    let chars = spec.question.chars().count();
-    match chars {
-        0 => return Err(PollError::NoQuestion),
-        1..=MAX_QUESTION_CHARS => {}
-        _ => return Err(PollError::QuestionTooLong(chars)),
-    }
-    if spec.question.chars().any(|c| c.is_control() && c != '\n') {
-        return Err(PollError::ControlCharacter("question"));
-    }
-    let count = spec.options.len();
-    if !(2..=MAX_OPTIONS).contains(&count) {
-        return Err(PollError::OptionCount(count));
-    }
-    for (index, text) in spec.options.iter().enumerate() {
-        let key = crate::option_key(index);
-        let chars = text.chars().count();
-        if chars == 0 {
-            return Err(PollError::EmptyOption(key));
-        }
-        if chars > MAX_OPTION_CHARS {
-            return Err(PollError::OptionTooLong { key, chars });
-        }
-        if text.chars().any(char::is_control) {
-            return Err(PollError::ControlCharacter("options"));
-        }
-        if let Some(twin) = spec.options[..index].iter().position(|other| other == text) {
-            return Err(PollError::SameOption(crate::option_key(twin), key));
-        }
-    }
-    if spec.max_choices == 0 || usize::from(spec.max_choices) > count {
-        return Err(PollError::MaxChoices { options: count, max_choices: spec.max_choices });
-    }
-    Ok(spec)
-}
-
-fn trim(text: &mut String) {
-    let trimmed = text.trim();
-    if trimmed.len() != text.len() {
-        *text = trimmed.to_owned();
     }
 }
 

@@ -28,10 +28,16 @@ impl FirstPollSettings {
 /// The setting that is at fault.
 fn key(error: &PollError) -> &'static str {
     match error {
-        PollError::NoQuestion | PollError::QuestionTooLong(_) | PollError::ControlCharacter("question") => "QUESTION",
-        PollError::EmptyOption('a') | PollError::OptionTooLong { key: 'a', .. } => "OPTION_A",
-        PollError::EmptyOption(_) | PollError::OptionTooLong { .. } | PollError::SameOption(..) => "OPTION_B",
-        _ => "OPTION_A, OPTION_B",
+        PollError::NoQuestion
+        | PollError::QuestionTooLong(_)
+        | PollError::Unshowable(None, _)
+        | PollError::Unseen(None) => "QUESTION",
+        PollError::EmptyOption('a')
+        | PollError::OptionTooLong { key: 'a', .. }
+        | PollError::Unshowable(Some('a'), _)
+        | PollError::Unseen(Some('a')) => "OPTION_A",
+        PollError::OptionCount(_) | PollError::MaxChoices { .. } => "OPTION_A, OPTION_B",
+        _ => "OPTION_B",
     }
 }
 

@@ -50,6 +50,10 @@ async fn a_form_at_fault_names_the_field_and_loses_nothing() {
             "Option 2 has 201 characters",
         ),
         ("question=Tea&options=a%0Ab%0Aa&max_choices=1".into(), "options", "Options 1 and 3 are the same."),
+        ("question=Tea&options=Yes%0AYe%E2%80%8Bs&max_choices=1".into(), "options", "Options 1 and 2 are the same."),
+        ("question=Tea&options=Yes%0A%E2%81%A0&max_choices=1".into(), "options", "Option 2 holds only characters that"),
+        ("question=Tea&options=Yes%0AN%08o&max_choices=1".into(), "options", "Option 2 holds a character that"),
+        (format!("question=%E3%85%A4&{ok}"), "question", "The question holds only characters that"),
         ("question=Tea&options=Yes%0ANo&max_choices=3".into(), "max_choices", "from 1 to the number of options"),
         ("question=Tea&options=Yes%0ANo&max_choices=".into(), "max_choices", "from 1 to the number of options"),
         (format!("question=Tea&{ok}&id=No+name"), "id", "The name must be"),
@@ -67,6 +71,18 @@ async fn a_form_at_fault_names_the_field_and_loses_nothing() {
     assert!(page.text.contains("Tea &lt;b&gt;</textarea>"), "{}", page.text);
     assert!(page.text.contains("value=\"hidden\" checked"), "{}", page.text);
     assert_eq!(app.organiser("GET", "/api/polls", None).await.json()["polls"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_pasted_into_the_form_is_tidied() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    let form = "id=pasted&max_choices=1&question=%EF%BB%BFTea%C2%A0or%09coffee+%3F%0D%0A\
+                &options=One%09cup%0D%0A%C2%A0Two%E2%80%A8cups%C2%A0%0D%0AThree%0Bcups%0D%0A+%09+%0D%0AFou%C2%ADr";
+    press(&ada, "/organise", form).await;
+    let pasted = poll(&app, "pasted").await;
+    assert_eq!(pasted["question"], "Tea or coffee ?");
+    assert_eq!(pasted["options"], serde_json::json!(["One cup", "Two cups", "Three cups", "Four"]));
 }
 
 #[tokio::test]

@@ -104,6 +104,11 @@ async fn what_breaks_a_limit_is_refused_naming_it() {
         (poll("?", &["a"]), "2 to 26 options are needed, not 1."),
         (poll("?", &["a", &"x".repeat(201)]), "Option 2 has 201 characters; 200 are allowed."),
         (poll("?", &["a", "a"]), "Options 1 and 2 are the same."),
+        (poll("?", &["x", "Yes", "Yes\u{200b}"]), "Options 2 and 3 are the same."),
+        (poll("?", &["é", "e\u{301}"]), "Options 1 and 2 are the same."),
+        (poll("?", &["\u{200b}", "\u{2060}"]), "Option 1 holds only characters that nobody can see."),
+        (poll("\u{202e}", &["a", "b"]), "The question holds only characters that nobody can see."),
+        (poll("?", &["a", "b\0"]), "Option 2 holds a character that can’t be shown: U+0000."),
     ] {
         let refused = create(body).await;
         refused.is_problem(422, "invalid-poll");

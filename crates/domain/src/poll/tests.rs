@@ -33,7 +33,7 @@ fn each_limit_is_named_when_broken() {
     };
     assert_eq!(with(|spec| spec.question = "  ".into()), PollError::NoQuestion);
     assert_eq!(with(|spec| spec.question = "é".repeat(501)), PollError::QuestionTooLong(501));
-    assert_eq!(with(|spec| spec.question = "a\0b".into()), PollError::ControlCharacter("question"));
+    assert_eq!(with(|spec| spec.question = "a\0b".into()), PollError::Unshowable(None, '\0'));
     assert_eq!(with(|spec| spec.options.truncate(1)), PollError::OptionCount(1));
     assert_eq!(with(|spec| spec.options = vec!["x".into(); 27]), PollError::OptionCount(27));
     assert_eq!(with(|spec| spec.options[1] = String::new()), PollError::EmptyOption('b'));
@@ -79,4 +79,27 @@ fn a_poll_of_one_revision_always_asks_the_same() {
     }
     let stored = serde_json::to_string(&swapped).unwrap();
     assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), swapped);
+}
+
+#[test]
+fn what_nobody_can_see_or_tell_apart_is_refused_by_name() {
+    let error = |options: [&str; 3]| Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap_err();
+    assert_eq!(error(["Yes", "No", "Yes\u{200b}"]), PollError::SameOption('a', 'c'));
+    assert_eq!(error(["Yes", "Caf\u{e9}", "Cafe\u{301}"]), PollError::SameOption('b', 'c'));
+    assert_eq!(error(["Yes", "No", "\u{2060}\u{3164}"]), PollError::Unseen(Some('c')));
+    assert_eq!(error(["Yes", "N\u{1b}o", "?"]), PollError::Unshowable(Some('b'), '\u{1b}'));
+    let question = |text: &str| Poll::new(PollId::MAIN, PollSpec::simple(text, ["Yes", "No"]));
+    assert_eq!(question("\u{200b}").unwrap_err(), PollError::Unseen(None));
+    assert_eq!(question("Tea\u{202e}?\tOr\u{b}coffee? ").unwrap().question(), "Tea? Or\ncoffee?");
+    let line = error(["Yes", "N\u{1b}o", "?"]).to_string();
+    assert_eq!(line, "options: option b holds the character U+001B, which can't be shown");
+}
+
+#[test]
+fn what_an_earlier_release_stored_is_read_and_changed() {
+    let stored = r#"{"id":"old","state":"open","changes":true,"round":1,"question":"Tea\u200b?","options":["Yes","Yes\u200b","\u2060"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#;
+    let poll: Poll = serde_json::from_str(stored).unwrap();
+    assert_eq!(poll.options(), ["Yes", "Yes\u{200b}", "\u{2060}"]);
+    let closed = poll.after(&PollChange::Close, true).unwrap();
+    assert_eq!(serde_json::from_str::<Poll>(&serde_json::to_string(&closed).unwrap()).unwrap(), closed);
 }

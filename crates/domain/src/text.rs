@@ -1,0 +1,194 @@
+//! What people type or paste, made fit to be shown: white space is tidied, invisible characters are taken out, and what
+//! no page can show is named.
+//!
+//! Kept of the invisible characters are those that change what is seen: joiners in scripts whose letters join (Persian,
+//! Hindi) and in emoji, variation selectors behind what has variants, the tags of flags.
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::props::{
+    BinaryProperty, CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, EmojiModifier, EnumeratedProperty,
+    ExtendedPictographic, GeneralCategory, JoiningType, NoncharacterCodePoint, UnifiedIdeograph,
+};
+
+/// Keeps two letters that would join apart.
+const NON_JOINER: char = '\u{200c}';
+/// Gives a letter the form that it has beside another; makes one emoji of several.
+const JOINER: char = '\u{200d}';
+/// The combining sign that makes a keycap of a digit.
+const KEYCAP: char = '\u{20e3}';
+/// What the tags of a flag stand behind.
+const BLACK_FLAG: char = '\u{1f3f4}';
+/// Ends the tags of a flag.
+const CANCEL_TAG: char = '\u{e007f}';
+/// The flags that are written with tags (Unicode's RGI set), as the letters that the tags stand for.
+const TAGGED_FLAGS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
+/// A braille cell without dots, which is braille's space.
+const BRAILLE_BLANK: char = '\u{2800}';
+/// Spaces at which no line breaks; French puts them before these signs and behind this one.
+const NO_BREAK_SPACES: [char; 2] = ['\u{a0}', '\u{202f}'];
+const BEHIND_NO_BREAK_SPACE: [char; 7] = ['?', '!', ':', ';', '»', '%', '€'];
+const BEFORE_NO_BREAK_SPACE: char = '«';
+
+/// Whether line breaks are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A line break is a space.
+    OneLine,
+    /// Each line break is kept.
+    Lines,
+}
+
+/// The text as it is kept: in normal form C, each run of white space one space, nothing invisible that changes nothing,
+/// no white space at the ends of lines. The error is the first character that no page can show.
+pub(crate) fn tidied(text: &str, shape: Shape) -> Result<String, char> {
+    if let Some(unshowable) = text.chars().find(|c| is_unshowable(*c)) {
+        return Err(unshowable);
+    }
+    let kept = composed(&visible(&spaced(text, shape)));
+    let lines: Vec<String> = kept.split('\n').map(single_spaced).collect();
+    Ok(lines.join("\n").trim().to_owned())
+}
+
+/// What a reader sees of a tidied text: without the invisible characters that may change nothing, and with one of
+/// those spaces and hyphens that look alike. Texts of one look can't be told apart.
+pub(crate) fn look(text: &str) -> String {
+    let seen = text.chars().filter(|c| *c != NON_JOINER && *c != JOINER && !is_selector(*c));
+    let alike = seen.map(|c| match c {
+        '\u{2010}' | '\u{2011}' => '-',
+        c if c.is_whitespace() => ' ',
+        c => c,
+    });
+    composed(&alike.collect::<String>())
+}
+
+fn composed(text: &str) -> String {
+    ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
+}
+
+/// Characters that are no text: control characters but for white space, code points for private use or for none, and
+/// those that stand for something beside the text.
+fn is_unshowable(c: char) -> bool {
+    let is_control = c.is_control() && !c.is_whitespace();
+    is_control
+        || GeneralCategory::for_char(c) == GeneralCategory::PrivateUse
+        || NoncharacterCodePoint::for_char(c)
+        || ('\u{fff9}'..='\u{fffc}').contains(&c)
+}
+
+/// The text with line breaks and spaces of one kind each.
+fn spaced(text: &str, shape: Shape) -> String {
+    let text = text.replace("\r\n", "\n");
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    let mut spaced = String::with_capacity(text.len());
+    while let Some(c) = chars.next() {
+        let is_french = before == Some(BEFORE_NO_BREAK_SPACE)
+            || chars.peek().is_some_and(|after| BEHIND_NO_BREAK_SPACE.contains(after));
+        spaced.push(match c {
+            '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}' if shape == Shape::Lines => '\n',
+            c if NO_BREAK_SPACES.contains(&c) && is_french => c,
+            c if c.is_whitespace() || c == BRAILLE_BLANK => ' ',
+            c => c,
+        });
+        before = Some(c);
+    }
+    spaced
+}
+
+/// One line with single spaces, and none at its ends.
+fn single_spaced(line: &str) -> String {
+    let mut single = String::with_capacity(line.len());
+    for c in line.trim().chars() {
+        if !c.is_whitespace() || !single.ends_with(char::is_whitespace) {
+            single.push(c);
+        }
+    }
+    single
+}
+
+/// The text without the invisible characters that change nothing.
+fn visible(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let rest = &text[at + c.len_utf8()..];
+        let keep = match c {
+            NON_JOINER | JOINER => joins(c, &kept, rest),
+            c if is_selector(c) => selects(c, &kept, rest),
+            c if is_tag(c) => is_of_a_flag(&kept, &text[at..]),
+            c => !DefaultIgnorableCodePoint::for_char(c),
+        };
+        if keep {
+            kept.push(c);
+        }
+    }
+    kept
+}
+
+/// Whether a joiner changes how the letters or emoji on both sides of it look.
+fn joins(joiner: char, before: &str, after: &str) -> bool {
+    let (Some(last), Some(next)) = (before.chars().next_back(), after.chars().find(|c| !is_ignored(*c))) else {
+        // At an end it changes at most the form of the letter beside it.
+        let beside = before.chars().rfind(|c| !is_transparent(*c)).or_else(|| after.chars().next());
+        return joiner == JOINER && beside.is_some_and(|c| joins_forward(c) || joins_backward(c));
+    };
+    if is_virama(last) || is_virama(next) {
+        return true;
+    }
+    if joiner == JOINER && ExtendedPictographic::for_char(next) {
+        let emoji = before.chars().rfind(|c| !is_selector(*c) && !EmojiModifier::for_char(*c));
+        return emoji.is_some_and(ExtendedPictographic::for_char);
+    }
+    let forward = before.chars().rfind(|c| !is_transparent(*c)).is_some_and(joins_forward);
+    let backward = after.chars().find(|c| !is_transparent(*c)).is_some_and(joins_backward);
+    if joiner == NON_JOINER { forward && backward } else { forward != backward }
+}
+
+/// Whether a variation selector has a variant to choose: of an emoji, or of a Chinese character.
+fn selects(selector: char, before: &str, after: &str) -> bool {
+    let Some(last) = before.chars().next_back() else { return false };
+    match selector {
+        '\u{fe0e}' | '\u{fe0f}' if last.is_ascii() => after.starts_with(KEYCAP),
+        '\u{fe0e}' | '\u{fe0f}' => Emoji::for_char(last),
+        _ => UnifiedIdeograph::for_char(last),
+    }
+}
+
+/// Whether the tag at the beginning of `rest` is one of a flag's that is written in full.
+fn is_of_a_flag(before: &str, rest: &str) -> bool {
+    let (flag, read) = match before.rsplit_once(BLACK_FLAG) {
+        Some((_, read)) if read.chars().all(is_tag) => (read, rest),
+        _ => return false,
+    };
+    let letters = |tags: &str| -> String {
+        tags.chars().take_while(|c| is_tag(*c)).filter_map(|c| char::from_u32(u32::from(c) - 0xe0000)).collect()
+    };
+    let whole = letters(flag) + &letters(read);
+    let (name, _) = whole.split_once('\u{7f}').unwrap_or_default();
+    TAGGED_FLAGS.contains(&name) && !flag.ends_with(CANCEL_TAG)
+}
+
+fn is_selector(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+fn is_tag(c: char) -> bool {
+    ('\u{e0020}'..=CANCEL_TAG).contains(&c)
+}
+/// Invisible, and not a joiner's business.
+fn is_ignored(c: char) -> bool {
+    DefaultIgnorableCodePoint::for_char(c)
+}
+fn is_virama(c: char) -> bool {
+    CanonicalCombiningClass::for_char(c) == CanonicalCombiningClass::Virama
+}
+fn is_transparent(c: char) -> bool {
+    c != JOINER && c != NON_JOINER && JoiningType::for_char(c) == JoiningType::Transparent
+}
+fn joins_forward(c: char) -> bool {
+    matches!(JoiningType::for_char(c), JoiningType::DualJoining | JoiningType::LeftJoining)
+}
+fn joins_backward(c: char) -> bool {
+    matches!(JoiningType::for_char(c), JoiningType::DualJoining | JoiningType::RightJoining)
+}
+
+#[cfg(test)]
+mod tests;
