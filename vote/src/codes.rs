@@ -18,8 +18,10 @@ const LENGTH: usize = 12;
 const BITS_PER_LETTER: usize = 5;
 const NUMBER_BITS: u32 = 16;
 const MAC_BITS: u32 = 44;
-/// How much of what somebody typed is looked at.
-const MAX_TYPED_CHARS: usize = 100;
+/// How much of what somebody typed or pasted is looked at: the link of a code has room in it.
+const MAX_TYPED_CHARS: usize = 1_000;
+/// What stands before the code in its link.
+const LINK_FIELD: &str = "code=";
 
 /// A voting code of one poll.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,9 +45,10 @@ impl Code {
         Self { number, letters: std::array::from_fn(letter) }
     }
 
-    /// Reads what somebody typed: upper or lower case, with or without dashes and spaces, O for 0, I or L for 1.
+    /// Reads what somebody typed or pasted: upper or lower case, full-width letters, with or without dashes, spaces and
+    /// the like, O for 0, I or L for 1; also in its link, or behind a word and a colon.
     pub(crate) fn read(typed: &str, secret: &Secret, poll: PollId) -> Result<Self, WrongCode> {
-        let bits = letters(typed).try_fold((0_u64, 0_usize), |(bits, length), letter| {
+        let bits = letters(typed).into_iter().try_fold((0_u64, 0_usize), |(bits, length), letter| {
             let five = value(letter?)?;
             (length < LENGTH).then_some((bits << BITS_PER_LETTER | five, length + 1))
         });
@@ -89,19 +92,34 @@ impl fmt::Debug for Code {
 
 /// What somebody typed as it is shown again: without anything that is in no code, and not endless.
 pub(crate) fn tidied(typed: &str) -> String {
-    let kept = typed.trim().chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-');
-    kept.take(2 * LENGTH).collect()
+    let kept = pasted(&folded(typed)).trim().to_owned();
+    kept.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(2 * LENGTH).collect()
 }
 
 /// The letters of a code in upper case; `None` for what is in no code.
-fn letters(typed: &str) -> impl Iterator<Item = Option<u8>> {
-    let meant = typed.chars().take(MAX_TYPED_CHARS).filter(|letter| !letter.is_whitespace() && !is_dash(*letter));
-    meant.map(|letter| u8::try_from(letter).ok().map(|letter| letter.to_ascii_uppercase()))
+fn letters(typed: &str) -> Vec<Option<u8>> {
+    let typed = folded(typed);
+    let meant = pasted(&typed).chars().filter(|letter| letter.is_alphanumeric());
+    meant.map(|letter| u8::try_from(letter).ok().map(|letter| letter.to_ascii_uppercase())).collect()
 }
 
-/// The dashes of keyboards and of word processors.
-fn is_dash(letter: char) -> bool {
-    matches!(letter, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+/// With plain letters for full-width ones and for those of a Turkish keyboard.
+fn folded(typed: &str) -> String {
+    let plain = |letter| match letter {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0).unwrap_or(letter),
+        'ı' | 'İ' => 'I',
+        letter => letter,
+    };
+    typed.chars().take(MAX_TYPED_CHARS).map(plain).collect()
+}
+
+/// The code in what was pasted: in a link the field `code`, else what stands behind the last colon.
+fn pasted(typed: &str) -> &str {
+    let field = typed.to_ascii_lowercase().find(LINK_FIELD).map(|at| &typed[at + LINK_FIELD.len()..]);
+    match field {
+        Some(rest) => rest.split(['&', '#']).next().unwrap_or_default(),
+        None => typed.rsplit(':').next().unwrap_or_default(),
+    }
 }
 
 fn value(letter: u8) -> Option<u64> {
@@ -145,6 +163,27 @@ mod tests {
         }
         assert_eq!(read(&format!("  {}\u{a0}", text.replace('-', "\u{2013}"))), Ok(code));
         assert_eq!(read(&text).unwrap().number().get(), 300);
+    }
+
+    #[test]
+    fn a_code_is_found_in_what_was_pasted() {
+        let code = issue(300);
+        let (text, bare) = (code.to_string(), code.as_str());
+        let full_width = |letter: char| char::from_u32(u32::from(letter) + 0xfee0).unwrap();
+        for typed in [
+            format!("https://vote.example.org/p/lunch?code={bare}"),
+            format!(" HTTP://192.168.1.7:8080/?CODE={text}&x=1:2#top\n"),
+            format!("<https://vote.example.org/p/lunch?code={bare}>."),
+            format!("vote.example.org/p/lunch?lang=fr&code={bare}\u{a0}"),
+            format!("\u{feff}“{text}”\u{200b}"),
+            format!("Code : {text}"),
+            text.chars().map(full_width).collect(),
+            text.replace('-', "\u{ad}_\u{2009}·"),
+            bare.split("").collect::<Vec<_>>().join(" "),
+        ] {
+            assert_eq!(Code::read(&typed, &secret(), PollId::MAIN), Ok(code), "{typed}");
+            assert_eq!(Code::read(&tidied(&typed), &secret(), PollId::MAIN), Ok(code), "{typed}");
+        }
     }
 
     #[test]

@@ -184,10 +184,10 @@ pub(crate) struct NewBallot {
     /// Keys of options: `a`, `b`, `c` … `z`, each once, at most `max_choices` of them.
     #[schema(example = json!(["a"]), min_items = 1, max_items = 26)]
     pub(crate) choices: Vec<String>,
-    /// The voting code, in polls whose `access` is `codes`; upper or lower case, with or without dashes. Elsewhere it
-    /// is passed over. With the cookie of an earlier ballot it may be left out.
+    /// The voting code, in polls whose `access` is `codes`; upper or lower case, with or without dashes, or its whole
+    /// link. Elsewhere it is passed over. With the cookie of an earlier ballot it may be left out.
     #[serde(default)]
-    #[schema(example = json!(null), max_length = 100)]
+    #[schema(example = json!(null), max_length = 1000)]
     pub(crate) code: Option<String>,
     /// The `revision` of the poll that the voter was shown. A poll that was rewritten since refuses the ballot, since its
     /// keys may stand for other options by now. If it is left out, the choices are taken for the poll as it is.

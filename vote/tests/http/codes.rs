@@ -32,6 +32,20 @@ async fn a_code_casts_one_ballot_however_it_is_typed_and_whoever_types_it() {
 }
 
 #[tokio::test]
+async fn a_code_that_was_pasted_with_its_link_is_taken() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", true, 1).await;
+    let link = format!("https://vote.example.org/p/tea?code={}", codes[0].replace('-', ""));
+    let form = format!("vote=a&code={}", link.replace(':', "%3A").replace('=', "%3D").replace('?', "%3F"));
+    app.browser().vote("/p/tea", &form).await.says("Your vote is recorded You chose Yes");
+    let answer = cast(&app.browser(), "tea", "b", &format!(" {link}&utm=x ")).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let page = app.browser().get("/p/tea").await;
+    let field = page.text.split("id=\"code\"").nth(1).unwrap().split('>').next().unwrap();
+    assert!(field.contains("maxlength=\"1000\""), "a whole link fits into the field: {field}");
+}
+
+#[tokio::test]
 async fn a_browser_remembers_the_code_so_that_the_vote_can_be_changed() {
     let app = spawn_app().await;
     let codes = app.poll_with_codes("tea", true, 1).await;
