@@ -146,9 +146,18 @@ class Proxy(unittest.TestCase):
         self.assertNotEqual(address("scrutin-test-vote", NETWORK), before)
         wait("the proxy to find it", lambda: self.who("vote.localhost") == "vote", seconds=10)
 
-    def test_the_host_is_passed_on_as_it_came(self):
+    def test_the_host_is_passed_on_with_its_port(self):
         self.both()
-        self.assertEqual(self.seen(f"vote.localhost:{PORT}").json()["host"], f"vote.localhost:{PORT}")
+        for host in ["vote.localhost", f"vote.localhost:{PORT}"]:
+            self.assertEqual(self.seen(host).json()["host"], host)
+
+    def test_a_host_that_did_not_choose_the_service_is_not_passed_on(self):
+        self.both()
+        self.seen("vote.localhost")
+        with socket.create_connection(("127.0.0.1", PORT), timeout=10) as connection:
+            connection.sendall(b"GET http://vote.localhost/ HTTP/1.1\r\nHost: evil.example:81\r\nConnection: close\r\n\r\n")
+            answer = connection.makefile("rb").read().decode()
+        self.assertIn('"host":"vote.localhost"', answer)
 
     def test_nobody_but_the_proxy_says_who_asked(self):
         self.both()

@@ -18,6 +18,12 @@ WHOLE_MB = 40
 setUpModule = release.build
 
 
+def redis_cli(*command, password=ENVIRONMENT["REDIS_PASSWORD"]):
+    """What Redis says to a command from inside its container."""
+    ran = RELEASE.compose("exec", "-T", "--env", f"REDISCLI_AUTH={password}", "redis", "redis-cli", *command, check=False)
+    return ran.stdout + ran.stderr
+
+
 class Shape(unittest.TestCase):
     """What the containers are."""
 
@@ -126,8 +132,17 @@ class Shape(unittest.TestCase):
 
     def test_redis_writes_before_it_answers_and_drops_nothing(self):
         for setting, value in [("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")]:
-            said = RELEASE.compose("exec", "-T", "redis", "redis-cli", "config", "get", setting).stdout.split()
+            said = redis_cli("config", "get", setting).split()
             self.assertEqual(said, [setting, value])
+
+    def test_the_servers_run_without_rights_and_ask_for_a_password(self):
+        for service in ["redis", "db"]:
+            id = RELEASE.container(service)["Id"]
+            for line in docker("top", id, "-eo", "uid,args").stdout.splitlines()[1:]:
+                self.assertNotEqual(line.split()[0], "0", line)
+                self.assertNotIn("password", line)
+        self.assertIn("NOAUTH", redis_cli("ping", password=""))
+        self.assertEqual(redis_cli("ping").strip(), "PONG")
 
     def test_the_port_of_the_proxy_can_be_moved(self):
         unset = {name: value for name, value in ENVIRONMENT.items() if name not in ["VOTE_URL", "RESULT_URL"]}
@@ -139,7 +154,7 @@ class Shape(unittest.TestCase):
         self.assertIn("http://vote.votes.fr:8088,", services["result"]["environment"]["ALLOWED_ORIGINS"])
 
     def test_the_release_insists_on_secrets_and_public_addresses(self):
-        for name in ["SECRET_KEY", "ORGANISER_TOKEN", "VOTE_URL", "RESULT_URL"]:
+        for name in ["SECRET_KEY", "ORGANISER_TOKEN", "REDIS_PASSWORD", "POSTGRES_PASSWORD", "VOTE_URL", "RESULT_URL"]:
             without = {key: value for key, value in ENVIRONMENT.items() if key != name}
             tried = engine.run("docker", "compose", *RELEASE.files, "config", cwd=CLONE, env=without, check=False)
             self.assertNotEqual(tried.returncode, 0)

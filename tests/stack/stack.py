@@ -24,6 +24,8 @@ ENVIRONMENT = {
     "REGISTRY": "scrutin-test",
     "SECRET_KEY": "a-secret-for-the-tests-of-the-stack",
     "ORGANISER_TOKEN": TOKEN,
+    "REDIS_PASSWORD": "a-password-of-redis-for-the-tests",
+    "POSTGRES_PASSWORD": "a-password-of-postgres-for-the-tests",
     # The release insists on these. The development stack would say the same by itself.
     "VOTE_URL": "http://vote.localhost",
     "RESULT_URL": "http://result.localhost",

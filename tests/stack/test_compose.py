@@ -12,10 +12,11 @@ KIB, MIB, GIB = 2**10, 2**20, 2**30
 
 
 class Loader(yaml.SafeLoader):
-    """Knows Compose's own `!reset`."""
+    """Knows Compose's own `!reset` and `!override`."""
 
 
 Loader.add_constructor("!reset", lambda loader, node: None)
+Loader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node))
 
 
 def services(path):
@@ -30,6 +31,37 @@ def size(text):
 
 def constant(path, pattern):
     return int(re.search(pattern, source(path)).group(1).replace("_", ""))
+
+
+class Release(unittest.TestCase):
+    """What a platform engineer looks for in compose.prod.yaml."""
+
+    release = services("compose.prod.yaml")
+
+    def test_no_password_has_a_default(self):
+        text = source("compose.prod.yaml")
+        for name in ["SECRET_KEY", "ORGANISER_TOKEN", "REDIS_PASSWORD", "POSTGRES_PASSWORD"]:
+            used = re.findall(r"\$\{" + name + r"[^}]*\}", text)
+            self.assertTrue(used, name)
+            for use in used:
+                self.assertIn(":?", use)
+
+    def test_every_container_drops_all_capabilities(self):
+        for name, service in {**services("compose.yaml"), **self.release}.items():
+            merged = {**services("compose.yaml").get(name, {}), **service}
+            self.assertEqual(merged.get("cap_drop"), ["ALL"], name)
+        given = {name: service["cap_add"] for name, service in self.release.items() if "cap_add" in service}
+        self.assertEqual(given, {"db": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]})
+
+    def test_a_server_is_in_a_network_with_those_alone_who_use_it(self):
+        networks = {name: set(service["networks"]) for name, service in self.release.items() if "networks" in service}
+        self.assertEqual({name for name, of in networks.items() if "log" in of}, {"redis", "vote", "worker"})
+        self.assertEqual({name for name, of in networks.items() if "ledger" in of}, {"db", "result", "worker"})
+        self.assertEqual({name for name, of in networks.items() if "frontend" in of}, {"vote", "result"})
+
+    def test_the_database_has_a_release_that_still_gets_fixes(self):
+        found = re.search(r"postgres:\$\{POSTGRES_VERSION:-(\d+)\}", self.release["db"]["image"])
+        self.assertGreaterEqual(int(found.group(1)), 17)
 
 
 class Database(unittest.TestCase):

@@ -1,9 +1,15 @@
 """Secrets: the demonstration's are public and overruled by an operator's, which no manifest holds; a pod gets what it needs."""
 
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
 import unittest
 import urllib.parse
 
 import manifests
+import test_compose as compose
 from manifests import OURS, containers, environment, named, of_kind, overlay, plain, title, workloads
 
 DEMONSTRATION = "-demonstration"
@@ -78,8 +84,31 @@ class Secrets(unittest.TestCase):
             self.assertEqual(given["redis"]["REDISCLI_AUTH"], given["redis"]["REDIS_PASSWORD"])
             for key in ["SECRET_KEY", "ORGANISER_TOKEN"]:
                 self.assertEqual(given["vote"][key], given["result"][key])
-        command = containers(named(plain(), "StatefulSet", "redis"))[0]["command"]
-        self.assertEqual(command[-2:], ["--requirepass", "$(REDIS_PASSWORD)"])
+
+    def test_redis_is_given_its_password_where_nobody_else_reads_it(self):
+        # Both ways to run it, by a `redis-server` that says what it was given.
+        kubernetes = containers(named(plain(), "StatefulSet", "redis"))[0]["command"]
+        redis = compose.services("compose.prod.yaml")["redis"]
+        composed = [*redis["entrypoint"], *(part.replace("$$", "$") for part in redis["command"])]
+        for command in [kubernetes, composed]:
+            with tempfile.TemporaryDirectory() as directory:
+                stub = pathlib.Path(directory, "redis-server")
+                stub.write_text('#!/bin/sh\nprintf "arguments: %s\\n" "$*"\ncat\n')
+                stub.chmod(0o755)
+                ran = subprocess.run(command, env={"PATH": f"{directory}:{os.environ['PATH']}", "REDIS_PASSWORD": "own-r"},
+                                     capture_output=True, text=True, check=True).stdout
+            arguments, configuration = ran.split("\n", 1)
+            self.assertNotIn("own-r", arguments)
+            self.assertTrue(arguments.endswith(" -"), "its configuration goes on at its standard input")
+            self.assertIn("requirepass own-r\n", configuration)
+
+    def test_no_secret_stands_in_the_arguments_of_a_program(self):
+        secret = re.compile(r"\$\(\w*(PASSWORD|SECRET|TOKEN|URL)\w*\)")
+        for documents in [plain(), overlay("production")]:
+            for workload in workloads(documents):
+                for container in containers(workload):
+                    for part in [*container.get("command", []), *container.get("args", [])]:
+                        self.assertIsNone(secret.search(part), title(workload))
 
     def test_the_demonstration_says_what_it_is(self):
         for secret in of_kind(plain(), "Secret"):
