@@ -19,7 +19,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::scores::Present;
+use crate::{freshness::Heard, scores::Present};
 
 /// The longest that one read of the ledger may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,6 +69,8 @@ pub(crate) enum Due {
 pub(crate) struct Memory {
     /// The last answer.
     answer: Option<Kept>,
+    /// The last heartbeat of the poll's partition.
+    heard: Option<Heard>,
     /// Why the viewers are to be sent something, if they are.
     pub(crate) due: Option<Due>,
     /// Not before this.
@@ -217,6 +219,20 @@ impl Board {
         }
     }
 
+    /// Marks watched polls for a look, unless they were read within `lately`: that nothing is counted any more is
+    /// told by nobody. Says how long ago the count of any of them last showed that it works.
+    pub(crate) fn mark_unread(&self, lately: Duration) -> Duration {
+        let mut oldest = Duration::ZERO;
+        for slot in self.watched() {
+            let mut memory = slot.memory();
+            oldest = memory.heard.map_or(oldest, |heard| oldest.max(heard.age()));
+            if memory.answer.as_ref().is_none_or(|kept| kept.asked_at.elapsed() >= lately) {
+                memory.due = memory.due.max(Some(Due::Moved));
+            }
+        }
+        oldest
+    }
+
     /// Drops what nobody watches and nobody asked for lately.
     pub(crate) fn forget_idle(&self) {
         lock(&self.slots).retain(|_, slot| slot.is_watched() || slot.fresh_answer(IDLE_KEPT).is_some());
@@ -303,7 +319,14 @@ impl Slot {
         }
         let known = memory.answer.take().and_then(|kept| kept.answer.ok().flatten());
         let answer = match (read, known) {
-            (Ok(tally), _) => Ok(tally.map(|tally| Arc::new(Present::new(tally, service::now_millis())))),
+            (Ok(None), _) => Ok(None),
+            (Ok(Some(tally)), known) => {
+                let heard = Heard::now(memory.heard, tally.heartbeat, asked_at);
+                let known = known.as_deref().zip(memory.heard.as_ref());
+                let present = Present::after(known, tally, &heard);
+                memory.heard = Some(heard);
+                Ok(Some(Arc::new(present)))
+            }
             (Err(_), Some(known)) if known.stale_since_ms().is_some() => Ok(Some(known)),
             (Err(_), Some(known)) => Ok(Some(Arc::new(known.stale()))),
             (Err(error), None) => Err(error),

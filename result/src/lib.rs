@@ -8,7 +8,7 @@
 //! | `board` | keeps what was read, so that reads don't grow with viewers |
 //! | `pace` | decides when to read and to send |
 //! | `screens`, `admission`, `origins` | the Socket.IO endpoint, how many and who may connect |
-//! | `scores`, `share`, `time` | what is shown, and what is held back |
+//! | `scores`, `freshness`, `share`, `time` | what is shown, and what is held back |
 //! | `live_page`, `embedding`, `open_polls`, `receipts`, `error_page`, `join`, `texts` | pages |
 //! | `api`, `openapi` | the API and its description |
 //! | `organiser` | who may fetch what is not public |
@@ -42,6 +42,7 @@ mod board;
 mod embedding;
 mod error_page;
 mod export;
+mod freshness;
 mod join;
 mod live_page;
 mod open_polls;

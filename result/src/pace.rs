@@ -20,12 +20,16 @@ pub struct Timing {
     pub pace: Duration,
     /// After this time every screen is sent its scores again, also when nothing changed.
     pub beat: Duration,
+    /// How often watched polls are read again though nobody said that they moved: scores are stale when nothing is
+    /// counted any more, and then nobody says anything.
+    pub look: Duration,
 }
 
 impl Default for Timing {
-    /// Ten times a second at most, every ten seconds at least.
+    /// Ten times a second at most, every ten seconds at least; a look each second.
     fn default() -> Self {
-        Self { pace: Duration::from_millis(100), beat: Duration::from_secs(10) }
+        let [beat, look] = [10, 1].map(Duration::from_secs);
+        Self { pace: Duration::from_millis(100), beat, look }
     }
 }
 
@@ -58,6 +62,8 @@ where
 {
     let mut beat = tokio::time::interval_at(Instant::now() + timing.beat, timing.beat);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look = tokio::time::interval_at(Instant::now() + timing.look, timing.look);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next: Option<Instant> = None;
     loop {
         tokio::select! {
@@ -66,6 +72,10 @@ where
             _ = beat.tick() => {
                 board.forget_idle();
                 board.mark(None, Due::Beat);
+            }
+            _ = look.tick() => {
+                let age = board.mark_unread(timing.look);
+                metrics::gauge!("scrutin_result_heartbeat_age_seconds").set(age.as_secs_f64());
             }
         }
         let due = take_due(board, timing.pace);

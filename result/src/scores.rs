@@ -3,13 +3,17 @@
 //! Everything that leaves this service with votes in it is made here, so that hidden votes are held back in
 //! one place. It reads nothing and sends nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use domain::{Poll, PollState, Tally, Visibility, option_key};
 use serde::Serialize;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use crate::organiser::Organiser;
+use crate::{
+    freshness::{Heard, STALE_AFTER},
+    organiser::Organiser,
+};
 
 /// A tally as it was read, ready to be shown to anybody.
 #[derive(Debug)]
@@ -21,9 +25,22 @@ pub(crate) struct Present {
 }
 
 impl Present {
-    /// A tally read at `read_at_ms` (milliseconds since 1970).
+    /// A tally read at `read_at_ms` (milliseconds since 1970), kept up as far as its heartbeat says.
     pub(crate) fn new(tally: Tally, read_at_ms: u64) -> Self {
-        Self::with(tally, read_at_ms, None)
+        let age = Heard::now(None, tally.heartbeat, Instant::now()).age();
+        let stale_since_ms = (age > STALE_AFTER).then(|| since(read_at_ms, age));
+        Self::with(tally, read_at_ms, stale_since_ms)
+    }
+
+    /// A tally that was just read, whose count was last heard of as `heard`; after the one that was `known`.
+    pub(crate) fn after(known: Option<(&Self, &Heard)>, tally: Tally, heard: &Heard) -> Self {
+        let (read_at_ms, age) = (service::now_millis(), heard.age());
+        let stale_since_ms = (age > STALE_AFTER).then(|| {
+            // Once said, it stays what it is, until the count works again.
+            let known = known.filter(|(_, before)| before.is_the_same_as(heard));
+            known.and_then(|(known, _)| known.stale_since_ms).unwrap_or_else(|| since(read_at_ms, age))
+        });
+        Self::with(tally, read_at_ms, stale_since_ms)
     }
 
     /// The same figures, once they can't be read any more: they stand still since they were last read.
@@ -53,7 +70,8 @@ impl Present {
         shown_votes(&self.tally).map(|votes| votes.into_values().collect())
     }
 
-    /// Since when the scores stand still because the ledger can't be read, in milliseconds since 1970.
+    /// Since when the scores stand still, because the ledger can't be read or nothing is counted; in milliseconds
+    /// since 1970.
     pub(crate) fn stale_since_ms(&self) -> Option<u64> {
         self.stale_since_ms
     }
@@ -88,8 +106,17 @@ impl Present {
 
     /// Whether a screen that shows `other` would show the same.
     pub(crate) fn shows_the_same_as(&self, other: &Self) -> bool {
-        self.tally == other.tally && self.stale_since_ms == other.stale_since_ms
+        // The heartbeat is not shown.
+        let Tally { poll, figures, position, heartbeat: _ } = &self.tally;
+        let shown = (poll, figures, position, self.stale_since_ms);
+        let Tally { poll, figures, position, heartbeat: _ } = &other.tally;
+        shown == (poll, figures, position, other.stale_since_ms)
     }
+}
+
+/// The moment `age` before `now_ms`.
+fn since(now_ms: u64, age: Duration) -> u64 {
+    now_ms.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Votes by option key; `None` while they are hidden.
@@ -158,13 +185,18 @@ struct Standing {
     edition: String,
     /// When these figures were read from the ledger, in milliseconds since 1970.
     at: u64,
-    /// Since when the figures stand still because the ledger can't be read; absent while it can.
+    /// Since when the figures stand still, because the ledger can't be read or nothing is counted at present (in
+    /// milliseconds since 1970); absent while they are kept up.
     #[serde(skip_serializing_if = "Option::is_none")]
     stale_since: Option<u64>,
 }
 
 impl Standing {
-    fn of(Tally { poll, figures, position }: &Tally, read_at_ms: u64, stale_since_ms: Option<u64>) -> Self {
+    fn of(
+        Tally { poll, figures, position, heartbeat: _ }: &Tally,
+        read_at_ms: u64,
+        stale_since_ms: Option<u64>,
+    ) -> Self {
         Self {
             poll: poll.id().to_string(),
             question: poll.question().to_owned(),
@@ -207,7 +239,7 @@ pub(crate) fn edition(poll: &Poll) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Figures, PollChange, PollId, PollSpec, Position};
+    use domain::{Figures, Heartbeat, PollChange, PollId, PollSpec, Position};
     use serde_json::{Value, json};
 
     use super::*;
@@ -216,7 +248,8 @@ mod tests {
         let options = (0..votes.len()).map(|index| format!("Option {index}"));
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap();
         let figures = Figures { votes: votes.to_vec(), voters: votes.iter().sum(), counted: 40 };
-        Tally { poll, figures, position: Position::new(1_700_000_000_000, 3).unwrap() }
+        let position = Position::new(1_700_000_000_000, 3).unwrap();
+        Tally { poll, figures, position, heartbeat: Heartbeat::default() }
     }
 
     #[test]
@@ -253,6 +286,17 @@ mod tests {
         assert_eq!(stale.stale().stale_since_ms(), Some(1_000));
         assert!(stale.scores().contains("\"stale_since\":1000"));
         assert!(!stale.shows_the_same_as(&Present::new(tally(&[1, 0]), 1_000)));
+    }
+
+    #[test]
+    fn a_tally_without_a_young_heartbeat_is_stale_since_then() {
+        let since = |age_millis| {
+            let mut tally = tally(&[1, 0]);
+            tally.heartbeat.age_millis = age_millis;
+            Present::new(tally, 1_700_000_000_000).stale_since_ms()
+        };
+        assert_eq!(since(2_000), None);
+        assert!(since(60_000).is_some_and(|since| (1_699_999_939_000..=1_699_999_940_000).contains(&since)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn simple(question: &str) -> PollSpec {
 }
 
 async fn spawn_app_with_timing(pace: Duration, beat: Duration) -> App {
-    spawn_app_with(Config { timing: Timing { pace, beat }, ..config() }).await
+    spawn_app_with(Config { timing: Timing { pace, beat, look: Duration::from_mins(10) }, ..config() }).await
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn a_lost_ledger_is_told_and_the_scores_go_on_afterwards() {
     let mut newcomer = app.viewer().await;
     newcomer.message().await;
     assert_eq!(newcomer.scores().await["stale_since"], stale["stale_since"]);
-    assert!(app.page("/").await.contains("Scores stand still since"));
+    assert!(app.page("/").await.contains("data-kind=\"stale\""));
 
     eventually("the ledger is asked again", || app.ledger.reads() - reads >= 3).await;
     // About once a second, not without pause.
@@ -248,6 +248,33 @@ async fn a_lost_ledger_is_told_and_the_scores_go_on_afterwards() {
     // Nobody says that it is back: it is asked again.
     let back = viewer.scores_until(|scores| scores["stale_since"].is_null()).await.1;
     assert_eq!(back["b"], 3);
+}
+
+#[tokio::test]
+async fn a_count_that_stands_still_is_told_within_seconds_and_live_again() {
+    let timing = Timing { look: Duration::from_millis(100), ..config().timing };
+    let app = spawn_app_with(Config { timing, ..config() }).await;
+    app.ledger.create("lunch", simple("Lunch?"));
+    app.ledger.vote("main", 0);
+    let (mut viewer, mut lunch) = (app.viewer().await, app.viewer_of("lunch").await);
+    for viewer in [&mut viewer, &mut lunch] {
+        viewer.message().await;
+        assert!(viewer.scores().await["stale_since"].is_null());
+    }
+    // Nobody says anything: there is nobody any more who could.
+    app.ledger.stop_counting("main", Some(60_000));
+    let stale = viewer.scores_until(|scores| scores["stale_since"].is_u64()).await.1;
+    assert_eq!(stale["a"], 1);
+    let since = stale["stale_since"].as_u64().unwrap();
+    assert!(since <= stale["at"].as_u64().unwrap(), "{stale}");
+    assert_eq!(app.json("/api/polls/main/tally").await["stale_since"], since, "and it stays that");
+    assert!(app.page("/").await.contains("data-kind=\"stale\""));
+    assert!(app.json("/api/polls/lunch/tally").await["stale_since"].is_null(), "its own partition is counted");
+
+    app.ledger.stop_counting("main", None);
+    let back = viewer.scores_until(|scores| scores["stale_since"].is_null()).await.1;
+    assert_eq!(back["a"], 1);
+    assert!(!app.page("/").await.contains("data-kind=\"stale\""));
 }
 
 #[tokio::test]

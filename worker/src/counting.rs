@@ -32,7 +32,8 @@ impl Teller {
         let Attached { log: id, mut counted } = at;
         let shutdown = self.shutdown.clone();
         let mut batch: Vec<Entry> = Vec::new();
-        let mut survey_at = Instant::now() + SURVEY_EVERY;
+        // At once: whoever shows the scores waits for the first heartbeat.
+        let mut survey_at = Instant::now();
         let mut trim_at = Instant::now() + TRIM_EVERY;
         loop {
             let after = batch.last().map_or(counted, |last| last.position);
@@ -91,6 +92,9 @@ impl Teller {
         self.lag.holds(state.counted);
         self.lag.accepted(id, accepted);
         self.show_lag();
+        // Only here: both work, the log was just read, and what was read before is committed.
+        ask_ledger(&self.duty, PATIENCE, "noting that the count works", ledger.heartbeat()).await?;
+        self.duty.counted();
         Ok(())
     }
 

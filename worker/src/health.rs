@@ -15,8 +15,9 @@ const LATELY: Duration = Duration::from_secs(10);
 
 /// When log and ledger last answered the tellers of this process.
 ///
-/// A worker is ready if, for each partition, the ledger answered lately, and, where it leads, the log too. One
-/// that stands by is ready. It asks nobody: the tellers tell it.
+/// A worker is ready if, for each partition, the ledger answered lately, and, where it leads, the log too; and if it
+/// has counted lately whatever it leads or lost the lead of. One that stands by is ready. It asks nobody: the tellers
+/// tell it.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<BTreeMap<Partition, Answers>>>);
 
@@ -25,6 +26,8 @@ struct Answers {
     leads: bool,
     ledger: Option<Instant>,
     log: Option<Instant>,
+    /// When it counted last, or began to be the one who has to; `None` while another worker counts.
+    counted: Option<Instant>,
 }
 
 impl Health {
@@ -43,6 +46,9 @@ impl Health {
             lately(answers.ledger).map_err(|why| format!("partition {partition}: the ledger {why}"))?;
             if answers.leads {
                 lately(answers.log).map_err(|why| format!("partition {partition}: the log {why}"))?;
+            }
+            if let Some(ago) = answers.counted.map(|at| at.elapsed()).filter(|ago| *ago > LATELY) {
+                return Err(format!("partition {partition}: nothing could be counted for {} s", ago.as_secs()));
             }
         }
         Ok(())
@@ -82,7 +88,21 @@ impl Duty {
             answers.leads = leads;
             // A new leader gets as much time to find the log as one whose log just answered.
             answers.log = leads.then(Instant::now);
+            if leads {
+                // Kept where the lead was lost and taken again: a ledger that only answers is not counted in.
+                answers.counted.get_or_insert_with(Instant::now);
+            }
         });
+    }
+
+    /// Another worker counts.
+    pub(crate) fn stands_by(&self) {
+        self.update(|answers| answers.counted = None);
+    }
+
+    /// The log was read to where it is now, and all of it is committed.
+    pub(crate) fn counted(&self) {
+        self.update(|answers| answers.counted = Some(Instant::now()));
     }
 
     pub(crate) fn ledger_answered(&self) {
@@ -116,11 +136,37 @@ mod tests {
         duty.ledger_answered();
         assert_eq!(health.ready().unwrap_err(), "partition 3: the log has not answered for 11 s");
         duty.log_answered();
+        duty.counted();
         assert_eq!(health.ready(), Ok(()));
 
         duty.leads(false);
+        duty.stands_by();
         tokio::time::advance(Duration::from_secs(11)).await;
         assert_eq!(health.ready().unwrap_err(), "partition 3: the ledger has not answered for 11 s");
+        duty.ledger_answered();
+        assert_eq!(health.ready(), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leader_that_counts_nothing_is_not_ready_until_another_leads() {
+        let health = Health::new();
+        let duty = health.duty(Partition::new(0));
+        for _ in 0..6 {
+            // The ledger gives the lead each time, and takes nothing: it is read-only.
+            duty.leads(true);
+            duty.log_answered();
+            duty.ledger_answered();
+            duty.leads(false);
+            tokio::time::advance(Duration::from_secs(2)).await;
+        }
+        assert_eq!(health.ready().unwrap_err(), "partition 0: nothing could be counted for 12 s");
+        duty.stands_by();
+        assert_eq!(health.ready(), Ok(()));
+        duty.leads(true);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        duty.counted();
+        tokio::time::advance(Duration::from_secs(9)).await;
+        duty.log_answered();
         duty.ledger_answered();
         assert_eq!(health.ready(), Ok(()));
     }

@@ -106,6 +106,7 @@ impl Teller {
 
     fn stand_by(&mut self, standing_by: &mut bool) {
         // What another worker has counted since is not known here; it tells its own figures.
+        self.duty.stands_by();
         self.lag.forget();
         self.show_lag();
         if !*standing_by {

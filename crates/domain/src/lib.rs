@@ -34,5 +34,5 @@ pub use ports::{
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};
 pub use secret::{MIN_SECRET_BYTES, Secret, SecretError, Signer};
-pub use tally::{Audit, Figures, Recount, Tally};
+pub use tally::{Audit, Figures, Heartbeat, Recount, Tally};
 pub use voter::VoterId;

@@ -325,6 +325,10 @@ pub trait Ledger: Send {
     /// Counts a batch and moves the position, in one transaction. Entries at or below the ledger's
     /// position are passed over, so a batch may be offered again after an error.
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable>;
+
+    /// Notes that the count works: the log was just read, and all that was read before is committed. Whoever reads a
+    /// tally sees how long ago that was ([`Tally::heartbeat`]). To be called every second or so.
+    async fn heartbeat(&mut self) -> Result<(), Unavailable>;
 }
 
 /// Where a worker applies to be a partition's only writer.

@@ -13,6 +13,17 @@ pub struct Figures {
     pub counted: u64,
 }
 
+/// When the count of a partition last showed that it works: it had read the log, and committed to the ledger.
+///
+/// It comes every second or so, also where nothing is to be counted; see [`Ledger::heartbeat`](crate::Ledger::heartbeat).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// When that was, in milliseconds by the ledger's clock; good for comparing with another of the same ledger.
+    pub at_millis: i64,
+    /// How long ago that was when it was read, by the same clock. Negative if the clock was set back since.
+    pub age_millis: i64,
+}
+
 /// What the ledger holds of one poll at one moment: the poll and its figures belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
@@ -22,6 +33,8 @@ pub struct Tally {
     pub figures: Figures,
     /// How far the poll's partition is counted.
     pub position: Position,
+    /// The last sign of life of that partition's count.
+    pub heartbeat: Heartbeat,
 }
 
 /// One poll's figures as kept and as counted again from the ballots, of the same moment.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use domain::{
-    Audit, CurrentBallot, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable, VoterId,
+    Audit, CurrentBallot, Heartbeat, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable,
+    VoterId,
 };
 use tokio_postgres::{NoTls, Row, types::ToSql};
 use uuid::Uuid;
@@ -33,6 +34,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Polls and their kept figures.
 const TALLIES: &str = "
     SELECT polls.poll::text AS poll, log.position,
+        (extract(epoch FROM log.heartbeat) * 1000)::bigint AS heartbeat,
+        (extract(epoch FROM clock_timestamp() - log.heartbeat) * 1000)::bigint AS heartbeat_age,
         coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
         by_option.options, by_option.votes
     FROM polls
@@ -205,7 +208,8 @@ fn tally(row: &Row) -> Result<Tally, Failure> {
     let poll = rows::poll(row, "poll")?;
     let mut figures = rows::figures(row, &poll)?;
     figures.votes.truncate(poll.options().len());
-    Ok(Tally { position: rows::position(row, "position")?, poll, figures })
+    let heartbeat = Heartbeat { at_millis: row.try_get("heartbeat")?, age_millis: row.try_get("heartbeat_age")? };
+    Ok(Tally { position: rows::position(row, "position")?, poll, figures, heartbeat })
 }
 
 fn inclusion(row: &Row, position: i64) -> Result<Inclusion, Failure> {

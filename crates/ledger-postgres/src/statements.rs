@@ -86,6 +86,10 @@ const NOTE_TIME: &str = "
     )";
 const MOVE_POSITION: &str = "UPDATE log SET position = $2::bigint WHERE partition = $1::integer";
 
+/// Only where nobody else has moved the position.
+const HEARTBEAT: &str =
+    "UPDATE log SET heartbeat = clock_timestamp() WHERE partition = $1::integer AND position = $2::bigint";
+
 /// What a leader prepares once.
 pub(crate) struct Statements {
     pub(crate) add_poll: Statement,
@@ -99,6 +103,7 @@ pub(crate) struct Statements {
     pub(crate) clear_tallies: Statement,
     pub(crate) add_rejected: Statement,
     pub(crate) notify: Statement,
+    pub(crate) heartbeat: Statement,
 }
 
 impl Statements {
@@ -115,6 +120,7 @@ impl Statements {
             clear_tallies: client.prepare(CLEAR_TALLIES).await?,
             add_rejected: client.prepare(ADD_REJECTED).await?,
             notify: client.prepare(listen::NOTIFY).await?,
+            heartbeat: client.prepare(HEARTBEAT).await?,
         })
     }
 }

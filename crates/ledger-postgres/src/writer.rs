@@ -135,6 +135,13 @@ impl Ledger for PostgresLedger {
         self.leader = Some(leader);
         Ok(applied)
     }
+
+    async fn heartbeat(&mut self) -> Result<(), Unavailable> {
+        let leader = self.take()?;
+        within("noting that the count works", WRITE_TIMEOUT, leader.heartbeat()).await?;
+        self.leader = Some(leader);
+        Ok(())
+    }
 }
 
 /// What the leader knows of a poll without asking: nobody else writes.
@@ -234,6 +241,12 @@ impl Leader {
         self.position = position;
         info!(log.id = log.as_str(), partition = self.partition, %position, "the ledger is attached to the log");
         Ok(())
+    }
+
+    async fn heartbeat(&self) -> Result<(), Failure> {
+        let parameters: [&(dyn ToSql + Sync); 2] = [&self.partition, &self.position.as_i64()];
+        let noted = self.client.execute(&self.statements.heartbeat, &parameters).await?;
+        if noted == 1 { Ok(()) } else { Err(Failure::Overtaken) }
     }
 
     /// Writes a poll, unless the ledger has one with its id.

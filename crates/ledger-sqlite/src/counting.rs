@@ -8,7 +8,7 @@ use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicUsize, Ordering},
         mpsc,
     },
@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Entry, Position};
+use domain::{Entry, Heartbeat, Position};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::{
@@ -54,11 +54,57 @@ enum Task {
 
 /// What both sides of the thread see.
 #[derive(Debug)]
-struct Progress {
+pub(crate) struct Progress {
     /// Ballots that wait to be counted.
     waiting: AtomicUsize,
     /// Everything up to here is counted, and on the disk.
     counted: AtomicI64,
+    /// Since when ballots wait of which none was counted; absent where none waits.
+    idle_since: Mutex<Option<Instant>>,
+    begun: Instant,
+}
+
+impl Progress {
+    fn new(counted: Position) -> Self {
+        Self {
+            waiting: AtomicUsize::new(0),
+            counted: AtomicI64::new(counted.as_i64()),
+            idle_since: Mutex::new(None),
+            begun: Instant::now(),
+        }
+    }
+
+    /// More wait.
+    fn wait(&self, ballots: usize) {
+        // Under the lock, so that whoever counts the last one at the same time does not take this for counted.
+        let mut since = self.idle_since();
+        self.waiting.fetch_add(ballots, Ordering::Relaxed);
+        since.get_or_insert_with(Instant::now);
+    }
+
+    /// So many of those that wait were counted.
+    fn done(&self, ballots: usize) {
+        let mut since = self.idle_since();
+        let before = self.waiting.fetch_sub(ballots, Ordering::Relaxed);
+        *since = (before > ballots).then(Instant::now);
+    }
+
+    /// For how long ballots wait of which none was counted; absent where none waits.
+    pub(crate) fn behind(&self) -> Option<Duration> {
+        self.idle_since().map(|since| since.elapsed())
+    }
+
+    /// Where nothing waits, the count has nothing to show and is as good as at work.
+    pub(crate) fn heartbeat(&self) -> Heartbeat {
+        let age = self.behind().unwrap_or_default();
+        let at = self.begun.elapsed().saturating_sub(age);
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Heartbeat { at_millis: millis(at), age_millis: millis(age) }
+    }
+
+    fn idle_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The handle of the thread. Dropping it lets the thread count what waits, close the ledger, and waits for that.
@@ -71,7 +117,7 @@ pub(crate) struct Counter {
 impl Counter {
     /// Starts the thread on a ledger that is counted up to `counted`.
     pub(crate) fn start(conn: Connection, movements: Arc<Movements>, counted: Position) -> std::io::Result<Self> {
-        let progress = Arc::new(Progress { waiting: AtomicUsize::new(0), counted: AtomicI64::new(counted.as_i64()) });
+        let progress = Arc::new(Progress::new(counted));
         let (tasks, queue) = mpsc::channel();
         let table = Table {
             conn,
@@ -87,7 +133,7 @@ impl Counter {
 
     /// Hands over ballots that were accepted, in order.
     pub(crate) fn count(&self, ballots: Vec<Accepted>) {
-        self.progress.waiting.fetch_add(ballots.len(), Ordering::Relaxed);
+        self.progress.wait(ballots.len());
         self.send(Task::Count(ballots));
     }
 
@@ -99,6 +145,11 @@ impl Counter {
         let (answer, answered) = mpsc::sync_channel(1);
         self.send(Task::MakeRoom(more, answer));
         answered.recv().map_err(|_| StoreError::Interrupted)?
+    }
+
+    /// How far it is, for whoever shows the scores.
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Everything up to here is counted, and on the disk.
@@ -235,7 +286,7 @@ impl Table {
         metrics::counter!("scrutin_ledger_ballots_total").increment(outcome.applied.ballots);
         report_rejected(&outcome);
         self.pending.drain(..ballots);
-        self.progress.waiting.fetch_sub(ballots, Ordering::Relaxed);
+        self.progress.done(ballots);
         self.progress.counted.store(outcome.applied.position.as_i64(), Ordering::Release);
         // Those who came since wait for company of their own.
         let next = (!self.pending.is_empty()).then(Instant::now);

@@ -81,9 +81,10 @@ impl SqliteLedger {
         let readers = Readers::open(path).map_err(OpenError::failed(path))?;
         let looking_up = readers::connect(path).map_err(OpenError::failed(path))?;
         let counter = Counter::start(ledger, Arc::clone(&movements), counted).map_err(OpenError::failed(path))?;
+        let progress = counter.progress();
         let desk = Desk::new(looking_up, waiting, counter, clock, Arc::clone(&accepted));
         let writer = Arc::new(Writer::start(desk, lock).map_err(OpenError::failed(path))?);
-        let board = SqliteScoreboard::new(readers, Some(movements));
+        let board = SqliteScoreboard::new(readers, movements, progress);
         Ok(Arc::new(Self { board, writer, leads: Arc::default(), accepted }))
     }
 

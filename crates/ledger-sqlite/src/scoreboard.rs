@@ -4,8 +4,8 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Entry, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable,
-    VoterId,
+    Audit, CurrentBallot, Entry, Heartbeat, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally,
+    Unavailable, VoterId,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 use tokio::{sync::Semaphore, time::sleep};
@@ -13,6 +13,7 @@ use tokio::{sync::Semaphore, time::sleep};
 use crate::{
     OpenError,
     casting::PARTITION,
+    counting::Progress,
     entries,
     movements::Movements,
     opening,
@@ -36,6 +37,8 @@ pub struct SqliteScoreboard {
     pub(crate) readers: Arc<Readers>,
     /// Absent where another process writes.
     movements: Option<Arc<Movements>>,
+    /// The same.
+    progress: Option<Arc<Progress>>,
     /// One recount at a time, so that the other readers keep their turns.
     auditing: Semaphore,
 }
@@ -46,11 +49,11 @@ impl SqliteScoreboard {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         opening::look_for_reading(path)?;
         let readers = Readers::open(path).map_err(OpenError::failed(path))?;
-        Ok(Self::new(readers, None))
+        Ok(Self { readers, movements: None, progress: None, auditing: Semaphore::new(1) })
     }
 
-    pub(crate) fn new(readers: Arc<Readers>, movements: Option<Arc<Movements>>) -> Self {
-        Self { readers, movements, auditing: Semaphore::new(1) }
+    pub(crate) fn new(readers: Arc<Readers>, movements: Arc<Movements>, progress: Arc<Progress>) -> Self {
+        Self { readers, movements: Some(movements), progress: Some(progress), auditing: Semaphore::new(1) }
     }
 }
 
@@ -82,8 +85,10 @@ impl SqliteScoreboard {
 impl Scoreboard for SqliteScoreboard {
     async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
         let polls = polls.to_vec();
+        // Before the figures: what is counted between the two makes neither wrong.
+        let heartbeat = self.progress.as_ref().map(|progress| progress.heartbeat()).unwrap_or_default();
         let read = move |conn: &Connection| {
-            let read = polls.into_iter().map(|id| tally(conn, id)).collect::<Result<Vec<_>, _>>();
+            let read = polls.into_iter().map(|id| tally(conn, id, heartbeat)).collect::<Result<Vec<_>, _>>();
             Ok(read?.into_iter().flatten().collect())
         };
         self.readers.read("reading tallies", READ_WITHIN, read).await
@@ -131,10 +136,10 @@ impl Scoreboard for SqliteScoreboard {
     }
 }
 
-fn tally(conn: &Connection, id: PollId) -> Result<Option<Tally>, StoreError> {
+fn tally(conn: &Connection, id: PollId, heartbeat: Heartbeat) -> Result<Option<Tally>, StoreError> {
     let Some(stored) = store::poll(conn, id)? else { return Ok(None) };
     let (figures, position) = (stored.figures(conn)?, store::counted_through(conn, stored.partition)?);
-    Ok(Some(Tally { poll: stored.poll, figures, position }))
+    Ok(Some(Tally { poll: stored.poll, figures, position, heartbeat }))
 }
 
 fn listed(conn: &Connection) -> Result<Vec<PollId>, StoreError> {

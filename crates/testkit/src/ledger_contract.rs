@@ -58,6 +58,7 @@ macro_rules! ledger_contract {
             hidden_and_closed_polls_have_tallies_and_unknown_ones_have_none,
             only_open_listed_polls_are_listed,
             watchers_wake_when_figures_move,
+            a_heartbeat_is_seen_with_the_tally_and_moves_nothing,
             a_ledger_that_answers_is_ready,
             a_fresh_ledger_has_read_nothing,
             a_first_poll_is_founded_once,

@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Audit, Choices, CurrentBallot, Figures, Inclusion, Movement, Poll, PollChange, PollId, PollSpec, Position, Receipt,
-    Scoreboard, Tally, Unavailable, VoterId,
+    Audit, Choices, CurrentBallot, Figures, Heartbeat, Inclusion, Movement, Poll, PollChange, PollId, PollSpec,
+    Position, Receipt, Scoreboard, Tally, Unavailable, VoterId,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
@@ -66,7 +66,7 @@ impl MemoryLedger {
         let poll = Poll::new(id, spec).unwrap();
         let figures = Figures { votes: vec![0; poll.options().len()], ..Figures::default() };
         let position = Position::new(1_795_423_500_123, 0).unwrap();
-        self.tallies.lock().unwrap().insert(id, Tally { poll, figures, position });
+        self.tallies.lock().unwrap().insert(id, Tally { poll, figures, position, heartbeat: Heartbeat::default() });
     }
 
     pub(crate) fn remove(&self, poll: &str) {
@@ -132,6 +132,13 @@ impl MemoryLedger {
         self.notify(&[PollId::parse(poll).unwrap()]);
     }
 
+    /// This poll's partition was counted last so long ago, and is not counted any more; `None`: it is again. Nobody is told.
+    pub(crate) fn stop_counting(&self, poll: &str, age_millis: Option<i64>) {
+        // Before all others, as from an older ledger: else it would be no older than the last read.
+        let heartbeat = age_millis.map_or(Heartbeat::default(), |age_millis| Heartbeat { at_millis: -1, age_millis });
+        self.tallies.lock().unwrap().get_mut(&PollId::parse(poll).unwrap()).unwrap().heartbeat = heartbeat;
+    }
+
     pub(crate) fn notify(&self, polls: &[PollId]) {
         self.movements.0.send(Movement::Polls(polls.to_vec())).unwrap();
     }
@@ -181,7 +188,7 @@ impl MemoryLedger {
 #[async_trait]
 impl Scoreboard for MemoryLedger {
     async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
+        let reads = self.reads.fetch_add(1, Ordering::SeqCst);
         let slow = self.read_millis.load(Ordering::SeqCst);
         if slow > 0 {
             tokio::time::sleep(Duration::from_millis(slow as u64)).await;
@@ -189,7 +196,11 @@ impl Scoreboard for MemoryLedger {
         self.check()?;
         let read = {
             let tallies = self.tallies.lock().unwrap();
-            polls.iter().filter_map(|poll| tallies.get(poll).cloned()).collect()
+            let mut read: Vec<_> = polls.iter().filter_map(|poll| tallies.get(poll).cloned()).collect();
+            for heartbeat in read.iter_mut().map(|tally| &mut tally.heartbeat).filter(|it| it.at_millis >= 0) {
+                heartbeat.at_millis = i64::try_from(reads).unwrap();
+            }
+            read
         };
         let held = self.held_read.lock().unwrap().take();
         if let Some(held) = held {

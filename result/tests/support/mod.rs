@@ -54,7 +54,7 @@ pub(crate) fn config() -> Config {
         embed_origins: Vec::new(),
         instance: "instance-1".to_owned(),
         max_viewers: 1_000,
-        timing: Timing { pace: Duration::from_millis(100), beat: Duration::from_mins(10) },
+        timing: Timing { beat: Duration::from_mins(10), look: Duration::from_mins(10), ..Timing::default() },
     }
 }
 

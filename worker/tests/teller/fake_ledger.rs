@@ -120,4 +120,8 @@ impl Ledger for FakeLedger {
         })
         .await
     }
+
+    async fn heartbeat(&mut self) -> Result<(), Unavailable> {
+        self.ask("heartbeat", |ledger| ledger.heartbeats += 1).await
+    }
 }

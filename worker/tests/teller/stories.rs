@@ -268,3 +268,24 @@ async fn a_partition_in_trouble_does_not_hold_up_the_others() {
     worlds[1].until("the ballot is counted", |state| state.ledger.position == position).await;
     assert_eq!(worker.health.ready().unwrap_err(), "partition 0: the ledger has not answered yet");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_comes_every_second_while_the_log_is_read_and_the_ledger_takes_it() {
+    let world = World::new();
+    let worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    let beats = async |seconds| {
+        let before = world.state().ledger.heartbeats;
+        sleep(Duration::from_secs(seconds)).await;
+        world.state().ledger.heartbeats - before
+    };
+    let quiet = beats(30).await;
+    assert!((25..=31).contains(&quiet), "with nothing to count: {quiet}");
+    world.state().log_away = true;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(beats(30).await, 0, "a log that can't be read is not counted");
+    world.state().log_away = false;
+    sleep(Duration::from_secs(3)).await;
+    assert!(beats(5).await >= 4);
+    assert_eq!(worker.health.ready(), Ok(()));
+}

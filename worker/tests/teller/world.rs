@@ -68,6 +68,7 @@ pub(crate) struct LedgerDisk {
     pub(crate) entries: Vec<(Entry, Option<LogId>)>,
     pub(crate) gaps: Vec<Gap>,
     pub(crate) polls: Vec<Poll>,
+    pub(crate) heartbeats: u32,
 }
 
 /// One ballot that was acknowledged.

@@ -22,10 +22,7 @@ fn full_table(directory: &Path) -> Table {
     Table {
         conn,
         movements: Arc::default(),
-        progress: Arc::new(Progress {
-            waiting: AtomicUsize::new(waiting::CAPACITY),
-            counted: AtomicI64::new(position.as_i64()),
-        }),
+        progress: Arc::new(Progress { waiting: AtomicUsize::new(waiting::CAPACITY), ..Progress::new(position) }),
         pending: (0..waiting::CAPACITY).map(accepted).collect(),
         count_at: Some(Instant::now()),
         since: None,

@@ -177,3 +177,19 @@ pub async fn partitions_do_not_disturb_one_another(subject: &Subject) {
     assert_eq!(inclusion, Ok(Inclusion::Waiting), "only the poll's own partition tells how far it is counted");
     subject.assert_audit(2).await;
 }
+
+/// Who shows the scores must know that they are counted, also while nobody votes.
+pub async fn a_heartbeat_is_seen_with_the_tally_and_moves_nothing(subject: &Subject) {
+    let mut ledger = subject.lead(FIRST).await;
+    let (mut log, fruit) = (Script::default(), poll("fruit"));
+    log.poll(&fruit);
+    log.vote(&fruit, voter(1), "a");
+    ledger.apply(log.all()).await.expect("a batch");
+    let before = subject.tally(&fruit).await;
+    ledger.heartbeat().await.expect("a heartbeat");
+    let after = subject.tally(&fruit).await;
+    assert!((0..2_000).contains(&after.heartbeat.age_millis), "{after:?}");
+    assert!(after.heartbeat.at_millis >= before.heartbeat.at_millis, "{before:?} {after:?}");
+    assert_eq!((after.figures, after.position), (before.figures, before.position));
+    ledger.apply(log.all()).await.expect("the writer goes on");
+}

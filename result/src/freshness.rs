@@ -1,0 +1,94 @@
+//! Whether what was read is kept up: how long ago the count last showed that it works.
+//!
+//! Only this machine's steady clock decides, so that a clock that is set, here or at the ledger, makes scores neither
+//! stale nor live: the ledger's clock says how old a heartbeat was when it was first seen, and nothing after that.
+
+use std::time::Duration;
+
+use domain::Heartbeat;
+use tokio::time::Instant;
+
+/// Without a heartbeat for so long, scores are stale. One comes every second or so.
+pub(crate) const STALE_AFTER: Duration = Duration::from_secs(4);
+
+/// The last heartbeat that was heard of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    heartbeat: Heartbeat,
+    /// How old it was …
+    age: Duration,
+    /// … when it was read first; and when that read began.
+    read_at: Instant,
+    asked_at: Instant,
+}
+
+impl Heard {
+    /// What is heard now by a read that began at `asked_at`, if `before` was heard before.
+    pub(crate) fn now(before: Option<Self>, heartbeat: Heartbeat, asked_at: Instant) -> Self {
+        // If the clock was set back behind it, its age is not known. Something that lies ahead is as doubtful.
+        let age = Duration::from_millis(heartbeat.age_millis.unsigned_abs());
+        let read_at = Instant::now();
+        let age = match before {
+            Some(before) if heartbeat.at_millis == before.heartbeat.at_millis => return before,
+            // It came after the read before began, whatever the clock says.
+            Some(before) if heartbeat.at_millis > before.heartbeat.at_millis => {
+                age.min(read_at.saturating_duration_since(before.asked_at))
+            }
+            // The clock was set back, or another ledger answers.
+            _ => age,
+        };
+        Self { heartbeat, age, read_at, asked_at }
+    }
+
+    /// How long ago it came.
+    pub(crate) fn age(&self) -> Duration {
+        self.age.saturating_add(self.read_at.elapsed())
+    }
+
+    /// Whether both are the same heartbeat.
+    pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.heartbeat.at_millis == other.heartbeat.at_millis
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    fn heartbeat(at_millis: i64, age_millis: i64) -> Heartbeat {
+        Heartbeat { at_millis, age_millis }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_heartbeat_ages_by_the_steady_clock_whatever_the_ledgers_clock_says() {
+        let mut heard = Heard::now(None, heartbeat(1_000, 300), Instant::now());
+        for (age, skewed) in [(1_300, 1_300), (2_300, DAY_MS), (3_300, -DAY_MS)] {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            heard = Heard::now(Some(heard), heartbeat(1_000, skewed), Instant::now());
+            assert_eq!(heard.age().as_millis(), age);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_heartbeat_is_no_older_than_the_last_look() {
+        let heard = Heard::now(None, heartbeat(1_000, 0), Instant::now());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        // It came, and then the clock was set forward by a day.
+        let later = Heard::now(Some(heard), heartbeat(2_000, DAY_MS), Instant::now());
+        assert_eq!(later.age().as_millis(), 1_000);
+        // The clock was set back by a day, and then one came.
+        let back = Heard::now(Some(later), heartbeat(2_000 - DAY_MS, 10), Instant::now());
+        assert_eq!(back.age().as_millis(), 10);
+        // An older ledger answers: that its count worked a day ago is no sign of life.
+        let older = Heard::now(Some(back), heartbeat(1_000 - 2 * DAY_MS, DAY_MS), Instant::now());
+        assert!(older.age() > STALE_AFTER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_heartbeat_that_lies_ahead_of_the_clock_is_not_taken_for_a_young_one() {
+        let heard = Heard::now(None, heartbeat(DAY_MS, -DAY_MS), Instant::now());
+        assert!(heard.age() > STALE_AFTER);
+    }
+}
