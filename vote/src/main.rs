@@ -38,7 +38,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let admin_listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let listener = http_server::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
 
-    let ballots = RedisBallotBox::new(&redis, settings.partitions);
+    let ballots = RedisBallotBox::on(&redis, settings.partitions, settings.durability);
     let asked = ballots.clone();
     let readiness = admin::readiness(move || {
         let ballots = asked.clone();

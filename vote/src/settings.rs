@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
-use domain::{Partitions, Secret};
+use domain::{Durability, Partitions, Secret};
 use service::{
     client_address::Network,
     counterpart::Counterpart,
@@ -37,6 +37,10 @@ pub(crate) struct Settings {
     /// Number of partitions of the log, 1 to 1024; the same for all services, and never changed
     #[arg(long, env = "PARTITIONS", default_value = "1")]
     pub(crate) partitions: Partitions,
+    /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing), or
+    /// `unchecked` (whatever Redis is)
+    #[arg(long, env = "DURABILITY", default_value = "disk")]
+    pub(crate) durability: Durability,
     /// Where browsers find this service, such as `https://vote.example.org`; without it: wherever they come by
     #[arg(long, env = "VOTE_URL")]
     pub(crate) vote_url: Option<PublicUrl>,
@@ -104,6 +108,7 @@ mod tests {
             ["--organiser-token", "short"],
             ["--vote-url", "vote.example.org"],
             ["--partitions", "0"],
+            ["--durability", "replicas:1"],
             ["--trusted-proxies", "proxy"],
         ] {
             assert!(settings(&bad).is_err(), "{bad:?}");

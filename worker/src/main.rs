@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context;
 use domain::Scoreboard;
 use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
-use log_redis::{RedisLog, RedisUrl};
+use log_redis::{RedisLog, RedisUrl, ServerWatch};
 use scrutin_worker::{
     Health, Rules, describe_metrics,
     settings::{Command, Settings},
@@ -50,8 +50,9 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let shutdown = http_server::shutdown_signal()?;
     let listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let health = Health::new();
-    let asked = health.clone();
-    let readiness = admin::readiness(move || std::future::ready(asked.ready()));
+    let (asked, server) = (health.clone(), ServerWatch::start(&redis, settings.durability));
+    let ready = move || server.ready().map_err(|error| error.to_string()).and_then(|()| asked.ready());
+    let readiness = admin::readiness(move || std::future::ready(ready()));
     admin::spawn(listener, readiness, metrics, shutdown.clone());
 
     tracing::info!(redis = ?redis, database = ?database, partitions = rules.partitions.count(), "worker.started");

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
-use domain::Partitions;
+use domain::{Durability, Partitions};
 use service::{
     first_poll::FirstPollSettings,
     settings::{AdminSettings, Hidden, duration},
@@ -34,6 +34,10 @@ pub struct Settings {
     /// Number of partitions of the log, 1 to 1024; the same for all services, and never changed
     #[arg(long, env = "PARTITIONS", default_value = "1")]
     pub partitions: Partitions,
+    /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing), or
+    /// `unchecked` (whatever Redis is); the same for `vote`
+    #[arg(long, env = "DURABILITY", default_value = "disk")]
+    pub durability: Durability,
     /// For how long the log keeps what is counted, so that an older dump of the ledger can be restored: 30s, 10m, 1h, 7d
     #[arg(long, env = "LOG_RETENTION", default_value = "1h", value_parser = duration)]
     pub log_retention: Duration,
@@ -92,9 +96,13 @@ mod tests {
         assert_eq!(rules.log_retention, Duration::from_mins(10));
         assert_eq!(rules.batch_entries, 500);
         assert_eq!(settings(&["recount"]).unwrap().command, Some(Command::Recount));
-        for bad in
-            [["--batch-entries", "0"], ["--batch-entries", "10001"], ["--partitions", "0"], ["--log-retention", "1"]]
-        {
+        for bad in [
+            ["--batch-entries", "0"],
+            ["--batch-entries", "10001"],
+            ["--partitions", "0"],
+            ["--log-retention", "1"],
+            ["--durability", "replicas:2"],
+        ] {
             assert!(settings(&bad).is_err(), "{bad:?}");
         }
     }

@@ -114,7 +114,8 @@ async fn redis_that_syncs_always_loses_no_acknowledged_ballot() {
 #[tokio::test]
 async fn redis_that_leaves_syncing_to_the_kernel_is_seen_to_lose_acknowledged_ballots() {
     let (mut redis, database) = (Redis::start("no").await, TestDatabase::create().await);
-    let mut services = programs::Services::start(&redis.url(), &database.url()).await;
+    let unchecked = [("DURABILITY", "unchecked")];
+    let mut services = programs::Services::start_with(&redis.url(), &database.url(), &unchecked).await;
     // What is counted is in the ledger as well, so nobody counts meanwhile.
     services.worker.program.kill();
     let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);

@@ -6,6 +6,7 @@
 
 mod choices;
 mod count;
+mod durability;
 mod event;
 mod partition;
 mod poll;
@@ -20,6 +21,7 @@ mod voter;
 
 pub use choices::{Choices, ChoicesError, MAX_OPTIONS, option_key};
 pub use count::{Batch, Changes, CountedBallot, KnownPoll, PollUpdate, Previous, Rejected, TallyChange, count};
+pub use durability::{Durability, DurabilityError};
 pub use event::{Ballot, Entry, Event, Undecodable};
 pub use partition::{Partition, Partitions, PartitionsError};
 pub use poll::{

@@ -27,6 +27,9 @@ pub enum Unavailable {
     /// The queue before it is full. Nothing happened.
     #[error("too much is waiting already")]
     Busy,
+    /// What is below is not what it must be to be trusted, so nothing was asked of it. Nothing happened.
+    #[error("{0}")]
+    Untrusted(String),
     /// No answer in time.
     #[error("{what}: no answer within {} ms", after.as_millis())]
     Timeout {
@@ -53,7 +56,7 @@ impl Unavailable {
 
     /// Whether it is certain that nothing was done.
     pub fn nothing_happened(&self) -> bool {
-        matches!(self, Self::NotBegun | Self::Busy)
+        matches!(self, Self::NotBegun | Self::Busy | Self::Untrusted(_))
     }
 }
 

@@ -5,16 +5,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Partitions, Poll, PollChange, PollId, Unavailable};
+use domain::{Ballot, BallotBox, Cast, Change, Durability, Partitions, Poll, PollChange, PollId, Unavailable};
 use redis::Value;
 
 use crate::{
     RedisUrl,
     casting::{self, Casting},
+    fitness::Fitness,
     keys::Keys,
     link::{Deadline, Link},
     scripts::{self, PUT_POLL, READ_ALL, READ_POLL, unexpected, word},
-    wire,
+    watch, wire,
 };
 
 /// How often a change is tried again because somebody else changed the poll between reading and writing.
@@ -22,11 +23,10 @@ const CHANGE_ATTEMPTS: usize = 16;
 
 /// The log on Redis, as `vote` sees it. Any number of them, in any number of processes, work side by side.
 ///
-/// Every call answers within 2 s. `Ok` is said of what is on Redis' disk (which must run with `appendonly yes`
-/// and `appendfsync always`), and of nothing else.
+/// Every call answers within 2 s. `Ok` is said of what is on Redis' disk, and of nothing else.
 pub struct RedisBallotBox {
     /// For all but casting.
-    link: Link,
+    link: Arc<Link>,
     partitions: Partitions,
     /// By number of the partition.
     rooms: Vec<Room>,
@@ -48,15 +48,31 @@ struct Found {
 impl RedisBallotBox {
     /// A ballot box on this Redis, which need not be there yet: it is connected when needed, and again
     /// whenever it was lost. Must be called within a Tokio runtime.
+    ///
+    /// Nothing is sent to a Redis that is not what `durability` asks: then every call says
+    /// [`Unavailable::Untrusted`].
+    pub fn on(url: &RedisUrl, partitions: Partitions, durability: Durability) -> Arc<Self> {
+        let fitness = Arc::new(Fitness::new(durability));
+        let link = || Link::to_fit_server(url, Arc::clone(&fitness));
+        let ballot_box = Self::with_links(partitions, link(), link());
+        watch::keep_looking(&ballot_box.link);
+        ballot_box
+    }
+
+    /// The same on a Redis that nobody looks at, for tools and tests.
     pub fn new(url: &RedisUrl, partitions: Partitions) -> Arc<Self> {
+        Self::with_links(partitions, Link::new(url), Link::new(url))
+    }
+
+    fn with_links(partitions: Partitions, link: Link, casting: Link) -> Arc<Self> {
         let room = |partition| {
             let keys = Arc::new(Keys::new(partition));
             let (casting, sending) = Casting::new(Arc::clone(&keys));
             (Room { keys, casting }, sending)
         };
         let (rooms, sendings) = partitions.all().map(room).unzip();
-        casting::send_all(Link::new(url), sendings).expect("the system has a thread for the log");
-        Arc::new(Self { link: Link::new(url), partitions, rooms })
+        casting::send_all(casting, sendings).expect("the system has a thread for the log");
+        Arc::new(Self { link: Arc::new(link), partitions, rooms })
     }
 
     fn room(&self, poll: PollId) -> &Room {

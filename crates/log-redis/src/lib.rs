@@ -22,13 +22,16 @@
 //! everything, all scripts answer "not begun" ([`Unavailable::NotBegun`](domain::Unavailable::NotBegun)).
 //! Whoever reads learns the id with each page, so a log that was lost and begun anew is noticed.
 //!
-//! **What is promised.** An answer from a script that wrote is given after its effects are on Redis' disk, if Redis
-//! runs with `appendonly yes` and `appendfsync always`, as ours does. No answer in time, or an error, means that
+//! **What is promised.** An answer from a script that wrote is given after its effects are on Redis' disk. Whether
+//! Redis runs as that needs (`appendonly yes`, `appendfsync always`, `noeviction`) is looked at on each new connection
+//! and every second (`fitness`, `durability`), and nothing is sent to one that does not. No answer in time, or an error, means that
 //! the outcome is not known. Redis 6.2 or later is needed (`XTRIM MINID`, RESP3).
 
 mod ballot_box;
 mod beginning;
 mod casting;
+mod durability;
+mod fitness;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod keys;
@@ -36,8 +39,10 @@ mod link;
 mod reader;
 mod scripts;
 mod url;
+mod watch;
 mod wire;
 
 pub use ballot_box::RedisBallotBox;
 pub use reader::RedisLog;
 pub use url::{RedisUrl, RedisUrlError};
+pub use watch::ServerWatch;

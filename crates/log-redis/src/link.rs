@@ -24,7 +24,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 
-use crate::RedisUrl;
+use crate::{RedisUrl, fitness::Fitness};
 
 /// How long a caller waits for an answer, including the time to connect. A blocking read waits longer
 /// by as much as it asked Redis to wait.
@@ -77,6 +77,8 @@ impl Deadline {
 pub(crate) struct Link {
     client: redis::Client,
     state: Mutex<State>,
+    /// What the server must be; `None` where anything will do.
+    fitness: Option<Arc<Fitness>>,
 }
 
 struct State {
@@ -118,7 +120,28 @@ impl Link {
     pub(crate) fn new(url: &RedisUrl) -> Self {
         let client = redis::Client::open(url.connection_info()).expect("a RedisUrl holds a usable address");
         let state = State { connection: None, retry_at: Instant::now(), pause: FIRST_PAUSE, outage: None };
-        Self { client, state: Mutex::new(state) }
+        Self { client, state: Mutex::new(state), fitness: None }
+    }
+
+    /// The same, but each new connection is looked at first, and nothing is sent to a server that is not fit.
+    pub(crate) fn to_fit_server(url: &RedisUrl, fitness: Arc<Fitness>) -> Self {
+        Self { fitness: Some(fitness), ..Self::new(url) }
+    }
+
+    /// What is known of the server, if it must be something.
+    pub(crate) fn fitness(&self) -> Option<&Fitness> {
+        self.fitness.as_deref()
+    }
+
+    /// Looks at the server again.
+    pub(crate) async fn look(&self) -> Result<(), Unavailable> {
+        let Some(fitness) = &self.fitness else { return Ok(()) };
+        let (what, deadline, questions) = ("looking at Redis", Deadline::usual(), fitness.questions());
+        let connection = self.connection_within(what, deadline).await?;
+        if !questions.is_empty() {
+            fitness.judge(&exchange(connection, what, deadline, &questions).await?);
+        }
+        Ok(())
     }
 
     /// Sends the commands together and returns the answer to each, in order; an answer may be a
@@ -131,33 +154,24 @@ impl Link {
         deadline: Deadline,
         commands: &Pipeline,
     ) -> Result<Vec<Value>, Unavailable> {
-        let timed_out = |_| Unavailable::Timeout { what, after: deadline.within };
-        let mut connection = timeout_at(deadline.at, self.connection(what)).await.map_err(timed_out)??;
-        let answer = timeout_at(deadline.at, connection.redis.req_packed_commands(commands, 0, commands.len())).await;
-        match answer {
-            Ok(Ok(values)) => {
-                if values.iter().any(leads_elsewhere) {
-                    connection.give_up();
-                }
-                Ok(values)
-            }
-            Ok(Err(error)) => {
-                connection.give_up();
-                Err(Unavailable::failed(what, error))
-            }
-            Err(elapsed) => {
-                connection.give_up();
-                Err(timed_out(elapsed))
-            }
+        let connection = self.connection_within(what, deadline).await?;
+        let Some(fitness) = &self.fitness else { return exchange(connection, what, deadline, commands).await };
+        fitness.check()?;
+        if fitness.waits_for_file() {
+            return exchange_and_wait_for_file(connection, what, deadline, commands).await;
         }
+        exchange(connection, what, deadline, commands).await
+    }
+
+    async fn connection_within(&self, what: &'static str, deadline: Deadline) -> Result<Connection, Unavailable> {
+        let timed_out = |_| Unavailable::Timeout { what, after: deadline.within };
+        timeout_at(deadline.at, self.connection(what)).await.map_err(timed_out)?
     }
 
     /// What Redis' clock will show at the deadline, in milliseconds since 1970: no more than it will, unless it was set
     /// back since it was last seen, and less by no more than a round trip took.
     pub(crate) async fn clock_at(&self, what: &'static str, deadline: Deadline) -> Result<u64, Unavailable> {
-        let timed_out = |_| Unavailable::Timeout { what, after: deadline.within };
-        let connection = timeout_at(deadline.at, self.connection(what)).await.map_err(timed_out)??;
-        Ok(connection.clock.at(deadline.at))
+        Ok(self.connection_within(what, deadline).await?.clock.at(deadline.at))
     }
 
     /// Notes what Redis' clock showed (`millis`) some time between `sent` and now.
@@ -205,7 +219,7 @@ impl Link {
         }
         // A connection that was made and soon lost again is no outage yet; this wait is short.
         sleep_until(state.retry_at).await;
-        let connected = connect(&self.client).await;
+        let connected = connect(&self.client, self.fitness.as_deref()).await;
         state.retry_at = Instant::now() + state.pause;
         match connected {
             Ok(connection) => {
@@ -250,7 +264,50 @@ impl Connection {
     }
 }
 
-async fn connect(client: &redis::Client) -> Result<Connection, RedisError> {
+/// Sends the commands over this connection, which is given up if that fails.
+async fn exchange(
+    mut connection: Connection,
+    what: &'static str,
+    deadline: Deadline,
+    commands: &Pipeline,
+) -> Result<Vec<Value>, Unavailable> {
+    let answer = timeout_at(deadline.at, connection.redis.req_packed_commands(commands, 0, commands.len())).await;
+    match answer {
+        Ok(Ok(values)) => {
+            if values.iter().any(leads_elsewhere) {
+                connection.give_up();
+            }
+            Ok(values)
+        }
+        Ok(Err(error)) => {
+            connection.give_up();
+            Err(Unavailable::failed(what, error))
+        }
+        Err(_) => {
+            connection.give_up();
+            Err(Unavailable::Timeout { what, after: deadline.within })
+        }
+    }
+}
+
+/// The same, and what was written is on the server's disk. How it syncs by itself is not known.
+async fn exchange_and_wait_for_file(
+    connection: Connection,
+    what: &'static str,
+    deadline: Deadline,
+    commands: &Pipeline,
+) -> Result<Vec<Value>, Unavailable> {
+    let mut with_wait = commands.clone();
+    let wait_ms = u64::try_from(deadline.within.as_millis()).unwrap_or(u64::MAX).max(1);
+    with_wait.cmd("WAITAOF").arg(1).arg(0).arg(wait_ms);
+    let mut answers = exchange(connection, what, deadline, &with_wait).await?;
+    match answers.pop() {
+        Some(Value::Array(synced)) if matches!(synced.first(), Some(Value::Int(1..))) => Ok(answers),
+        _ => Err(Unavailable::failed(what, "Redis did not say that its append-only file is on the disk (WAITAOF)")),
+    }
+}
+
+async fn connect(client: &redis::Client, fitness: Option<&Fitness>) -> Result<Connection, RedisError> {
     let lost = Arc::new(AtomicBool::new(false));
     let notice = Arc::clone(&lost);
     let config = AsyncConnectionConfig::new()
@@ -265,10 +322,21 @@ async fn connect(client: &redis::Client) -> Result<Connection, RedisError> {
             Ok::<(), std::convert::Infallible>(())
         });
     let mut redis = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let timed_out = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     let asking = redis::cmd("TIME");
-    let (seconds, micros): (u64, u64) = timeout(CONNECT_TIMEOUT, asking.query_async(&mut redis))
-        .await
-        .map_err(|_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)))??;
+    let asked = async {
+        let mut looking = redis.clone();
+        let questions = fitness.map(Fitness::questions).filter(|questions| !questions.is_empty());
+        // Both at once: a look costs a new connection no round trip.
+        tokio::try_join!(asking.query_async::<(u64, u64)>(&mut redis), async {
+            let Some(questions) = questions else { return Ok(None) };
+            looking.req_packed_commands(&questions, 0, questions.len()).await.map(Some)
+        })
+    };
+    let ((seconds, micros), seen) = timeout(CONNECT_TIMEOUT, asked).await.map_err(timed_out)??;
+    if let (Some(fitness), Some(seen)) = (fitness, seen) {
+        fitness.judge(&seen);
+    }
     let clock = Clock { millis: seconds * 1_000 + micros / 1_000, at: Instant::now() };
     Ok(Connection { redis, lost, clock })
 }

@@ -207,8 +207,13 @@ pub fn vote(redis_url: &str, result_url: Option<&str>) -> Service {
 }
 
 fn vote_at(listen: SocketAddr, redis_url: &str, result_url: Option<&str>) -> Service {
+    vote_with(listen, redis_url, result_url, &[])
+}
+
+fn vote_with(listen: SocketAddr, redis_url: &str, result_url: Option<&str>, further: &[(&str, &str)]) -> Service {
     let admin = address::free();
     let mut environment = common(listen, admin);
+    environment.extend(further.iter().map(|&(key, value)| (key.into(), value.into())));
     environment.push(("REDIS_URL".into(), redis_url.into()));
     environment.push(("ORGANISER_TOKEN".into(), ORGANISER_TOKEN.into()));
     environment.extend(result_url.map(|url| ("RESULT_URL".into(), url.into())));
@@ -217,12 +222,15 @@ fn vote_at(listen: SocketAddr, redis_url: &str, result_url: Option<&str>) -> Ser
 
 /// Starts `worker` on this Redis and this database.
 pub fn worker(redis_url: &str, database_url: &str) -> Service {
+    worker_with(redis_url, database_url, &[])
+}
+
+/// The same, with further settings.
+pub fn worker_with(redis_url: &str, database_url: &str, further: &[(&str, &str)]) -> Service {
     let admin = address::free();
-    let environment = [
-        ("ADMIN_ADDR", admin.to_string()),
-        ("REDIS_URL", redis_url.to_owned()),
-        ("DATABASE_URL", database_url.to_owned()),
-    ];
+    let address = admin.to_string();
+    let environment = [("ADMIN_ADDR", &*address), ("REDIS_URL", redis_url), ("DATABASE_URL", database_url)];
+    let environment = environment.into_iter().chain(further.iter().copied());
     Service { program: Program::start("worker", &[], environment), listen: None, admin }
 }
 
@@ -247,10 +255,15 @@ fn common(listen: SocketAddr, admin: SocketAddr) -> Vec<(String, String)> {
 impl Services {
     /// Starts one of each, and waits until all are ready.
     pub async fn start(redis_url: &str, database_url: &str) -> Self {
+        Self::start_with(redis_url, database_url, &[]).await
+    }
+
+    /// The same, with further settings of `vote` and `worker`.
+    pub async fn start_with(redis_url: &str, database_url: &str, further: &[(&str, &str)]) -> Self {
         let vote_listen = address::free();
-        let worker = worker(redis_url, database_url);
+        let worker = worker_with(redis_url, database_url, further);
         let result = result(database_url, Some(&format!("http://{vote_listen}")));
-        let vote = vote_at(vote_listen, redis_url, Some(&result.url()));
+        let vote = vote_with(vote_listen, redis_url, Some(&result.url()), further);
         let services = Self { vote, worker, result };
         services.ready().await;
         services

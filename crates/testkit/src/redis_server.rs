@@ -21,12 +21,15 @@ const PORTS_TO_TRY: u32 = 20;
 /// How long a raw command of a test may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
-/// A running `redis-server`; killed, and its files removed, on drop.
+/// A running `redis-server` or `valkey-server`; killed, and its files removed, on drop.
 #[derive(Debug)]
 pub struct RedisServer {
     port: u16,
     directory: TempDir,
     process: Child,
+    program: &'static str,
+    /// What it was told beside the usual.
+    arguments: Vec<String>,
 }
 
 /// Why a process did not become a server.
@@ -51,12 +54,33 @@ impl RedisServer {
     /// # Panics
     /// As [`start`](Self::start).
     pub async fn start_in(parent: &Path) -> Self {
+        Self::start_as("redis-server", &[], parent).await
+    }
+
+    /// The same with further arguments, which win over the usual ones: `["--appendonly", "no"]`.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        Self::start_as("redis-server", arguments, &std::env::temp_dir()).await
+    }
+
+    /// A Valkey instead.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start); `scripts/install-test-tools` installs `valkey-server`.
+    pub async fn start_valkey(arguments: &[&str]) -> Self {
+        Self::start_as("valkey-server", arguments, &std::env::temp_dir()).await
+    }
+
+    async fn start_as(program: &'static str, arguments: &[&str], parent: &Path) -> Self {
         let directory = TempDir::with_prefix_in("scrutin-redis-", parent).expect("a temporary directory");
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         for _ in 0..PORTS_TO_TRY {
             let port = free_port();
-            let mut process = spawn(port, &directory);
+            let mut process = spawn(program, port, &arguments, &directory);
             match answers(port, &mut process).await {
-                Ok(()) => return Self { port, directory, process },
+                Ok(()) => return Self { port, directory, process, program, arguments },
                 Err(NotStarted::Ended) => {}
                 Err(NotStarted::Silent) => {
                     end(&mut process);
@@ -64,7 +88,7 @@ impl RedisServer {
                 }
             }
         }
-        panic!("redis-server does not start: {}", log_tail(&directory));
+        panic!("{program} does not start: {}", log_tail(&directory));
     }
 
     /// The port on 127.0.0.1. It stays the same over restarts.
@@ -90,7 +114,7 @@ impl RedisServer {
         self.kill();
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
-            self.process = spawn(self.port, &self.directory);
+            self.process = spawn(self.program, self.port, &self.arguments, &self.directory);
             match answers(self.port, &mut self.process).await {
                 Ok(()) => return,
                 // Somebody's outgoing connection may sit on the port for a moment.
@@ -99,6 +123,15 @@ impl RedisServer {
             }
         }
         panic!("redis-server does not start again: {}", log_tail(&self.directory));
+    }
+
+    /// The same with other further arguments than it was started with.
+    ///
+    /// # Panics
+    /// As [`restart`](Self::restart).
+    pub async fn restart_with(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(ToString::to_string).collect();
+        self.restart().await;
     }
 
     /// Stops the server in its tracks (SIGSTOP): connections stay open and nothing is answered.
@@ -132,20 +165,21 @@ fn free_port() -> u16 {
     listener.local_addr().expect("a bound listener has an address").port()
 }
 
-fn spawn(port: u16, directory: &TempDir) -> Child {
+fn spawn(program: &str, port: u16, arguments: &[String], directory: &TempDir) -> Child {
     let log = fs::File::options().create(true).append(true).open(directory.path().join("redis.log"));
     let log = log.expect("a log file in the temporary directory");
-    Command::new("redis-server")
+    Command::new(program)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"])
         .args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""])
         .args(["--maxmemory-policy", "noeviction"])
         .arg("--dir")
         .arg(directory.path())
+        .args(arguments)
         .stdin(Stdio::null())
         .stderr(log.try_clone().expect("a second handle of the log file"))
         .stdout(log)
         .spawn()
-        .unwrap_or_else(|error| panic!("can't run redis-server ({error}): install the Debian package redis-server"))
+        .unwrap_or_else(|error| panic!("can't run {program} ({error}): scripts/install-test-tools installs it"))
 }
 
 /// Waits until this very process answers on the port, with its data loaded.

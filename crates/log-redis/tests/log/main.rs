@@ -4,6 +4,7 @@
 
 mod ballots;
 mod beginning;
+mod durability;
 mod outages;
 mod polls;
 mod reading;

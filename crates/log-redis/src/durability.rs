@@ -1,0 +1,207 @@
+//! Whether a Redis keeps what it has acknowledged (`DURABILITY=disk`), judged by what it says of itself.
+//!
+//! No I/O here: [`questions`] is what to ask, [`Witness::judge`] reads the answers.
+//!
+//! `INFO` tells whether the append-only file is on, whether it can be written, and what is evicted when memory is
+//! full; `appendfsync` stands in `CONFIG GET` alone. Where `CONFIG` is forbidden and `WAITAOF` is there (Redis 7.2, Valkey),
+//! each call is followed by that, and needs no look at the setting.
+//!
+//! **A file that is switched on while the server runs is not durable at once.** `INFO` says `aof_enabled:1` from the
+//! first moment, but until the first rewrite has ended a kill loses everything. It shows as a rewrite under way (or
+//! failed). An ordinary rewrite looks the same and is harmless. The two are told apart by whether any setting was changed
+//! since the file was last seen complete, or since the server started: `INFO commandstats` counts the calls of
+//! `CONFIG SET`.
+
+use std::collections::HashMap;
+
+use redis::{Pipeline, Value};
+
+/// What is asked, in order.
+pub(crate) fn questions() -> Pipeline {
+    let mut asked = redis::pipe();
+    asked.cmd("INFO");
+    asked.cmd("INFO").arg("commandstats");
+    asked.cmd("CONFIG").arg("GET").arg("*appendfsync*");
+    // Waits for nothing; only whether there is such a command.
+    asked.cmd("WAITAOF").arg(0).arg(0).arg(1);
+    // A Sentinel that watches a server listens there.
+    asked.cmd("PUBSUB").arg("NUMSUB").arg("__sentinel__:hello");
+    asked
+}
+
+/// What the answers say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// Everything acknowledged is on the disk.
+    Durable,
+    /// It is if each call is followed by `WAITAOF`; how the server syncs by itself is not to be seen.
+    WithWaitAof,
+    /// What is named is not to be seen, and nothing speaks against the rest.
+    Unseen(String),
+    /// It would lose what it acknowledged, for these reasons.
+    Wrong(String),
+}
+
+/// What a server says of itself.
+#[derive(Debug, Default)]
+struct ServerReport {
+    info: HashMap<String, String>,
+    /// Calls of `CONFIG SET` since its start; `None` where it does not count them apart.
+    settings_changed: Option<u64>,
+    /// The settings of syncing; `None` where they are not shown.
+    sync: Option<HashMap<String, String>>,
+    waits_for_file: bool,
+    sentinels: bool,
+}
+
+/// Remembers when a server's append-only file was last seen complete.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    complete: Option<(String, Option<u64>)>,
+}
+
+/// Further facts, which the operator is told and which stop nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notes {
+    /// Replicas that are connected.
+    pub(crate) replicas: u64,
+}
+
+impl Witness {
+    /// Reads the answers to [`questions`].
+    pub(crate) fn judge(&mut self, answers: &[Value]) -> (Finding, Notes) {
+        let report = ServerReport::read(answers);
+        let notes = Notes { replicas: report.number("connected_slaves").unwrap_or(0) };
+        let mut wrong = report.wrong_settings();
+        if report.is("aof_enabled", "1") && !self.sees_complete_file(&report) {
+            wrong.push(
+                "the append-only file was switched on while Redis ran, and is not complete before its first \
+                        rewrite has ended (aof_rewrite_in_progress is 1, or aof_last_bgrewrite_status is err)"
+                    .into(),
+            );
+        }
+        if !wrong.is_empty() {
+            return (Finding::Wrong(wrong.join("; ")), notes);
+        }
+        let unseen = report.unseen();
+        let finding = match unseen.is_empty() {
+            true if report.sync.is_some() => Finding::Durable,
+            true if report.waits_for_file => Finding::WithWaitAof,
+            true => Finding::Unseen("appendfsync (CONFIG GET is refused, and there is no WAITAOF)".into()),
+            false => Finding::Unseen(format!("{} (not in INFO)", unseen.join(", "))),
+        };
+        (finding, notes)
+    }
+
+    /// Whether all that Redis holds is in its file, or was before an ordinary rewrite began.
+    fn sees_complete_file(&mut self, report: &ServerReport) -> bool {
+        let server = report.info.get("run_id").cloned().unwrap_or_default();
+        let now = Some((server, report.settings_changed));
+        let settled = !report.is("aof_rewrite_in_progress", "1")
+            && !report.is("aof_rewrite_scheduled", "1")
+            && !report.is("aof_last_bgrewrite_status", "err");
+        if settled {
+            self.complete = now;
+            return true;
+        }
+        let has_base = report.number("aof_base_size").is_some_and(|size| size > 0);
+        match report.settings_changed {
+            Some(0) => true,
+            Some(_) => self.complete == now,
+            // Redis 6.2 does not count them apart.
+            None => self.complete == now || (self.complete.is_none() && has_base),
+        }
+    }
+}
+
+impl ServerReport {
+    fn read(answers: &[Value]) -> Self {
+        let [info, stats, sync, wait, sentinels] = answers else { return Self::default() };
+        Self {
+            info: lines(info),
+            settings_changed: settings_changed(&lines(stats)),
+            sync: settings(sync),
+            waits_for_file: matches!(wait, Value::Array(_)),
+            sentinels: matches!(sentinels, Value::Array(parts) if matches!(parts.get(1), Some(Value::Int(1..)))),
+        }
+    }
+
+    fn is(&self, field: &str, value: &str) -> bool {
+        self.info.get(field).is_some_and(|known| known == value)
+    }
+
+    fn number(&self, field: &str) -> Option<u64> {
+        self.info.get(field)?.parse().ok()
+    }
+
+    /// What is set, or is the case, and must not be.
+    fn wrong_settings(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut must_be = |setting: &str, value: Option<&String>, wanted: &str| {
+            if let Some(value) = value.filter(|value| *value != wanted) {
+                wrong.push(format!("{setting} is {value} and must be {wanted}"));
+            }
+        };
+        if self.is("aof_enabled", "0") {
+            must_be("appendonly", Some(&"no".to_owned()), "yes");
+        }
+        let sync = |setting| self.sync.as_ref().and_then(|sync| sync.get(setting));
+        must_be("appendfsync", sync("appendfsync"), "always");
+        must_be("no-appendfsync-on-rewrite", sync("no-appendfsync-on-rewrite"), "no");
+        must_be("maxmemory-policy", self.info.get("maxmemory_policy"), "noeviction");
+        must_be(
+            "aof_last_write_status (the append-only file can't be written)",
+            self.info.get("aof_last_write_status"),
+            "ok",
+        );
+        if self.is("cluster_enabled", "1") {
+            wrong.push("it is part of a Redis Cluster, whose failover would lose what was acknowledged".into());
+        }
+        if self.sentinels || self.is("redis_mode", "sentinel") {
+            wrong.push("a Redis Sentinel watches it, whose failover would lose what was acknowledged".into());
+        }
+        wrong
+    }
+
+    /// What must be seen in `INFO` and is not there.
+    fn unseen(&self) -> Vec<&'static str> {
+        ["aof_enabled", "maxmemory_policy"].into_iter().filter(|field| !self.info.contains_key(*field)).collect()
+    }
+}
+
+/// `field:value` lines, as `INFO` answers.
+fn lines(answer: &Value) -> HashMap<String, String> {
+    let text = match answer {
+        Value::VerbatimString { text, .. } | Value::SimpleString(text) => text.clone(),
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => return HashMap::new(),
+    };
+    text.lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(field, value)| (field.into(), value.trim().into()))
+        .collect()
+}
+
+fn settings_changed(stats: &HashMap<String, String>) -> Option<u64> {
+    // Before Redis 7 all of `CONFIG` is counted together.
+    if stats.is_empty() || stats.contains_key("cmdstat_config") {
+        return None;
+    }
+    let Some(calls) = stats.get("cmdstat_config|set") else { return Some(0) };
+    calls.split(',').find_map(|part| part.strip_prefix("calls="))?.parse().ok()
+}
+
+/// The answer to `CONFIG GET`; `None` if it is refused or shows nothing.
+fn settings(answer: &Value) -> Option<HashMap<String, String>> {
+    let text = |value: &Value| match value {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    };
+    let Value::Map(pairs) = answer else { return None };
+    let settings: HashMap<_, _> = pairs.iter().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
+    settings.contains_key("appendfsync").then_some(settings)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+use redis::Value;
+
+use super::{Finding, Witness};
+
+/// A server that keeps everything, as it answers.
+#[derive(Clone)]
+struct Said {
+    info: Vec<(&'static str, String)>,
+    stats: String,
+    sync: Option<[&'static str; 2]>,
+    wait: bool,
+    sentinels: i64,
+}
+
+fn good() -> Said {
+    let info = [
+        ("redis_mode", "standalone"),
+        ("run_id", "one"),
+        ("aof_enabled", "1"),
+        ("aof_rewrite_in_progress", "0"),
+        ("aof_rewrite_scheduled", "0"),
+        ("aof_last_bgrewrite_status", "ok"),
+        ("aof_last_write_status", "ok"),
+        ("aof_base_size", "0"),
+        ("maxmemory_policy", "noeviction"),
+        ("connected_slaves", "0"),
+    ];
+    Said {
+        info: info.map(|(field, value)| (field, value.to_owned())).into(),
+        stats: "cmdstat_info:calls=3,usec=1\r\n".into(),
+        sync: Some(["always", "no"]),
+        wait: false,
+        sentinels: 0,
+    }
+}
+
+impl Said {
+    fn with(mut self, field: &str, value: &str) -> Self {
+        let known = self.info.iter_mut().find(|(known, _)| *known == field).expect("a known field");
+        known.1 = value.to_owned();
+        self
+    }
+
+    fn without(mut self, field: &str) -> Self {
+        self.info.retain(|(known, _)| *known != field);
+        self
+    }
+
+    fn after_settings(mut self, calls: u32) -> Self {
+        self.stats = format!(
+            "cmdstat_config|set:calls={calls},usec=9,usec_per_call=1.0\r\ncmdstat_config|get:calls=7,usec=2\r\n"
+        );
+        self
+    }
+
+    fn answers(&self) -> Vec<Value> {
+        // Stands for an error, which can't be made outside of the driver.
+        let error = || Value::Nil;
+        let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let info: Vec<String> = self.info.iter().map(|(field, value)| format!("{field}:{value}\r\n")).collect();
+        let sync = self.sync.map_or_else(error, |[fsync, on_rewrite]| {
+            Value::Map(vec![(text("appendfsync"), text(fsync)), (text("no-appendfsync-on-rewrite"), text(on_rewrite))])
+        });
+        let wait = if self.wait { Value::Array(vec![Value::Int(0), Value::Int(0)]) } else { error() };
+        let sentinels = Value::Array(vec![text("__sentinel__:hello"), Value::Int(self.sentinels)]);
+        vec![text(&format!("# Server\r\n{}", info.concat())), text(&self.stats), sync, wait, sentinels]
+    }
+}
+
+fn finding(said: &Said) -> Finding {
+    Witness::default().judge(&said.answers()).0
+}
+
+fn wrong(said: &Said) -> String {
+    match finding(said) {
+        Finding::Wrong(why) => why,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_with_what_it_must_be() {
+    assert_eq!(finding(&good()), Finding::Durable);
+    for (field, value, said) in [
+        ("aof_enabled", "0", "appendonly is no and must be yes"),
+        ("maxmemory_policy", "allkeys-lru", "maxmemory-policy is allkeys-lru and must be noeviction"),
+        ("aof_last_write_status", "err", "can't be written) is err and must be ok"),
+        ("redis_mode", "sentinel", "Sentinel"),
+    ] {
+        assert!(wrong(&good().with(field, value)).contains(said), "{field}");
+    }
+    let everysec = Said { sync: Some(["everysec", "no"]), ..good() };
+    assert_eq!(wrong(&everysec), "appendfsync is everysec and must be always");
+    let not_on_rewrite = Said { sync: Some(["always", "yes"]), ..good() };
+    assert_eq!(wrong(&not_on_rewrite), "no-appendfsync-on-rewrite is yes and must be no");
+    assert!(wrong(&Said { sentinels: 1, ..good() }).contains("Sentinel"));
+    let mut in_cluster = good();
+    in_cluster.info.push(("cluster_enabled", "1".into()));
+    assert!(wrong(&in_cluster).contains("Cluster"));
+    let two = Said { sync: Some(["no", "no"]), ..good() }.with("aof_enabled", "0");
+    assert_eq!(wrong(&two), "appendonly is no and must be yes; appendfsync is no and must be always");
+}
+
+#[test]
+fn what_is_not_to_be_seen_is_said_unless_waitaof_serves() {
+    let hidden = Said { sync: None, ..good() };
+    assert!(matches!(finding(&hidden), Finding::Unseen(what) if what.contains("appendfsync")));
+    assert_eq!(finding(&Said { wait: true, ..hidden.clone() }), Finding::WithWaitAof);
+    let more = Said { wait: true, ..hidden.clone() }.without("maxmemory_policy");
+    assert!(matches!(finding(&more), Finding::Unseen(what) if what.contains("maxmemory_policy")));
+    assert!(wrong(&hidden.with("aof_enabled", "0")).contains("appendonly is no"));
+    assert!(matches!(Witness::default().judge(&[]).0, Finding::Unseen(_)));
+}
+
+#[test]
+fn a_first_rewrite_is_not_durable_and_an_ordinary_one_is() {
+    let rewriting = |said: Said| said.with("aof_rewrite_in_progress", "1");
+    // On from the start: nobody has changed a setting.
+    assert_eq!(finding(&rewriting(good())), Finding::Durable);
+    assert_eq!(finding(&good().with("aof_last_bgrewrite_status", "err")), Finding::Durable);
+    // Switched on while it runs, with an empty server and with one that had a file before.
+    assert!(wrong(&rewriting(good().after_settings(2))).contains("first rewrite"));
+    assert!(wrong(&rewriting(good().after_settings(2)).with("aof_base_size", "124")).contains("first rewrite"));
+    assert!(wrong(&good().after_settings(2).with("aof_last_bgrewrite_status", "err")).contains("first rewrite"));
+    assert!(wrong(&good().after_settings(2).with("aof_rewrite_scheduled", "1")).contains("first rewrite"));
+}
+
+#[test]
+fn a_file_seen_complete_stays_so_until_a_setting_changes() {
+    let rewriting =
+        |calls| good().after_settings(calls).with("aof_rewrite_in_progress", "1").with("aof_base_size", "9");
+    let mut witness = Witness::default();
+    assert_eq!(witness.judge(&good().after_settings(2).answers()).0, Finding::Durable);
+    assert_eq!(witness.judge(&rewriting(2).answers()).0, Finding::Durable);
+    // Off and on again, faster than we look.
+    assert!(matches!(witness.judge(&rewriting(4).answers()).0, Finding::Wrong(_)));
+    assert_eq!(witness.judge(&good().after_settings(4).answers()).0, Finding::Durable);
+    assert_eq!(witness.judge(&rewriting(4).answers()).0, Finding::Durable);
+    assert!(matches!(witness.judge(&rewriting(4).with("run_id", "two").answers()).0, Finding::Wrong(_)));
+}
+
+#[test]
+fn replicas_are_counted() {
+    assert_eq!(Witness::default().judge(&good().with("connected_slaves", "2").answers()).1.replicas, 2);
+}

@@ -1,0 +1,185 @@
+//! `DURABILITY=disk` on real servers: nothing is acknowledged by one that would lose it.
+
+use domain::{Durability, PollChange};
+use scrutin_log_redis::ServerWatch;
+
+use crate::*;
+
+/// A ballot box that insists on the disk, on a log that has begun.
+async fn on_disk(redis: &RedisServer) -> Arc<RedisBallotBox> {
+    log_on(redis).begin(seed(Position::ZERO, vec![poll("main")])).await.unwrap();
+    RedisBallotBox::on(&url(redis), Partitions::ONE, Durability::Disk)
+}
+
+async fn cast_on(ballots: &RedisBallotBox) -> Result<Cast, Unavailable> {
+    ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await
+}
+
+/// The reason of a refusal that is certain.
+fn reason<T: std::fmt::Debug>(answer: Result<T, Unavailable>) -> String {
+    let refused = answer.unwrap_err();
+    assert!(matches!(refused, Unavailable::Untrusted(_)) && refused.nothing_happened(), "{refused:?}");
+    refused.to_string()
+}
+
+async fn command(redis: &RedisServer, words: &[&str]) -> redis::RedisResult<redis::Value> {
+    redis::cmd(words[0]).arg(&words[1..]).query_async(&mut redis.connection().await).await
+}
+
+async fn set(redis: &RedisServer, setting: &str, value: &str) {
+    command(redis, &["CONFIG", "SET", setting, value]).await.unwrap();
+}
+
+async fn length(redis: &RedisServer) -> redis::Value {
+    command(redis, &["XLEN", "{scrutin:0}:log"]).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_redis_that_would_lose_ballots_takes_none_from_the_first() {
+    for (arguments, said) in [
+        (["--appendonly", "no"], "appendonly is no and must be yes"),
+        (["--appendfsync", "everysec"], "appendfsync is everysec and must be always"),
+        (["--appendfsync", "no"], "appendfsync is no and must be always"),
+        (["--no-appendfsync-on-rewrite", "yes"], "no-appendfsync-on-rewrite is yes and must be no"),
+        (["--maxmemory-policy", "allkeys-lru"], "maxmemory-policy is allkeys-lru and must be noeviction"),
+        (["--cluster-enabled", "yes"], "Redis Cluster"),
+    ] {
+        for redis in [RedisServer::start_with(&arguments).await, RedisServer::start_valkey(&arguments).await] {
+            if arguments[0] == "--cluster-enabled" {
+                command(&redis, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await.unwrap();
+            }
+            // A cluster of one takes a moment to be one.
+            let begin = || async { log_on(&redis).begin(seed(Position::ZERO, vec![poll("main")])).await };
+            eventually(begin).await;
+            let ballots = RedisBallotBox::on(&url(&redis), Partitions::ONE, Durability::Disk);
+            assert!(reason(cast_on(&ballots).await).contains(said), "{arguments:?}");
+            assert!(reason(ballots.ready().await).contains(said), "{arguments:?}");
+            assert!(reason(ballots.change(id("main"), PollChange::Close).await).contains(said), "{arguments:?}");
+            assert_eq!(length(&redis).await, redis::Value::Int(0), "{arguments:?}");
+
+            let unchecked = RedisBallotBox::on(&url(&redis), Partitions::ONE, Durability::Unchecked);
+            recorded(cast_on(&unchecked).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_setting_changed_under_live_connections_is_noticed() {
+    let redis = RedisServer::start().await;
+    let ballots = on_disk(&redis).await;
+    recorded(cast_on(&ballots).await);
+    let watch = ServerWatch::start(&url(&redis), Durability::Disk);
+    for (setting, bad, good) in
+        [("appendfsync", "everysec", "always"), ("maxmemory-policy", "allkeys-lru", "noeviction")]
+    {
+        set(&redis, setting, bad).await;
+        eventually(|| async { if cast_on(&ballots).await.is_err() { Ok(()) } else { Err("still taken") } }).await;
+        assert!(reason(cast_on(&ballots).await).contains(&format!("{setting} is {bad} and must be {good}")));
+        eventually(|| async { if watch.ready().is_err() { Ok(()) } else { Err("not seen") } }).await;
+        set(&redis, setting, good).await;
+        recorded(Ok(eventually(|| cast_on(&ballots)).await));
+        eventually(|| async { watch.ready() }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_switched_on_late_counts_only_after_its_first_rewrite() {
+    for redis in [
+        RedisServer::start_with(&["--appendonly", "no"]).await,
+        RedisServer::start_valkey(&["--appendonly", "no"]).await,
+    ] {
+        let ballots = on_disk(&redis).await;
+        assert!(reason(cast_on(&ballots).await).contains("appendonly is no"));
+        // The rewrite takes a second for each key.
+        set(&redis, "rdb-key-save-delay", "1000000").await;
+        set(&redis, "appendonly", "yes").await;
+        eventually(|| async {
+            match cast_on(&ballots).await {
+                Err(Unavailable::Untrusted(why)) if why.contains("first rewrite") => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await;
+        // So does a process that meets it in that moment.
+        let late = RedisBallotBox::on(&url(&redis), Partitions::ONE, Durability::Disk);
+        assert!(reason(cast_on(&late).await).contains("first rewrite"));
+        set(&redis, "rdb-key-save-delay", "0").await;
+        recorded(Ok(eventually(|| cast_on(&ballots)).await));
+    }
+}
+
+#[tokio::test]
+async fn an_ordinary_rewrite_stops_nobody() {
+    let redis = RedisServer::start_with(&["--rdb-key-save-delay", "300000"]).await;
+    let ballots = on_disk(&redis).await;
+    recorded(cast_on(&ballots).await);
+    command(&redis, &["BGREWRITEAOF"]).await.unwrap();
+    let rewriting = || async {
+        let info = command(&redis, &["INFO", "persistence"]).await.unwrap();
+        redis::from_redis_value::<String>(info).unwrap().contains("aof_rewrite_in_progress:1")
+    };
+    assert!(rewriting().await);
+    let late = RedisBallotBox::on(&url(&redis), Partitions::ONE, Durability::Disk);
+    while rewriting().await {
+        recorded(cast_on(&ballots).await);
+        recorded(cast_on(&late).await);
+    }
+}
+
+/// A user of Redis who may do all that we need, and not see the settings.
+async fn without_config(redis: &RedisServer) -> RedisUrl {
+    let rules = ["ACL", "SETUSER", "scrutin", "on", ">secret", "~*", "&*", "+@all", "-config"];
+    command(redis, &rules).await.unwrap();
+    format!("redis://scrutin:secret@127.0.0.1:{}", redis.port()).parse().unwrap()
+}
+
+#[tokio::test]
+async fn where_config_is_forbidden_each_call_waits_for_the_file() {
+    let redis = RedisServer::start_valkey(&[]).await;
+    log_on(&redis).begin(seed(Position::ZERO, vec![poll("main")])).await.unwrap();
+    let ballots = RedisBallotBox::on(&without_config(&redis).await, Partitions::ONE, Durability::Disk);
+    recorded(cast_on(&ballots).await);
+    let waits = |info: redis::Value| {
+        let text = redis::from_redis_value::<String>(info).unwrap();
+        let calls =
+            text.lines().find_map(|line| line.strip_prefix("cmdstat_waitaof:calls=")?.split(',').next()?.parse().ok());
+        calls.unwrap_or(0_u64)
+    };
+    let before = waits(command(&redis, &["INFO", "commandstats"]).await.unwrap());
+    for _ in 0..5 {
+        recorded(cast_on(&ballots).await);
+    }
+    let after = waits(command(&redis, &["INFO", "commandstats"]).await.unwrap());
+    assert!(after >= before + 5, "{before} {after}");
+    // It is off: what the disk does not have is not acknowledged.
+    set(&redis, "appendonly", "no").await;
+    assert!(cast_on(&ballots).await.is_err());
+}
+
+#[tokio::test]
+async fn where_nothing_shows_how_redis_syncs_ballots_are_taken() {
+    let redis = RedisServer::start().await;
+    log_on(&redis).begin(seed(Position::ZERO, vec![poll("main")])).await.unwrap();
+    let ballots = RedisBallotBox::on(&without_config(&redis).await, Partitions::ONE, Durability::Disk);
+    recorded(cast_on(&ballots).await);
+    set(&redis, "appendonly", "no").await;
+    eventually(|| async { if cast_on(&ballots).await.is_err() { Ok(()) } else { Err("still taken") } }).await;
+    assert!(reason(cast_on(&ballots).await).contains("appendonly is no"), "what is to be seen still counts");
+}
+
+#[tokio::test]
+async fn a_restart_without_the_file_is_noticed_before_the_first_ballot() {
+    let mut redis = RedisServer::start().await;
+    let ballots = on_disk(&redis).await;
+    recorded(cast_on(&ballots).await);
+    redis.restart_with(&["--appendonly", "no"]).await;
+    // Not one call passes on the new connection, whatever the last look said.
+    for _ in 0..50 {
+        match cast_on(&ballots).await {
+            Err(Unavailable::Untrusted(why)) => return assert!(why.contains("appendonly is no"), "{why}"),
+            Err(_) => {}
+            Ok(taken) => panic!("{taken:?}"),
+        }
+    }
+    panic!("no look within 50 calls");
+}
