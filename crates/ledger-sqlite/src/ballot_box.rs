@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Unavailable};
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Scoreboard, Unavailable};
 
 use crate::{
     SqliteLedger, store,
@@ -47,9 +47,7 @@ impl BallotBox for SqliteLedger {
         Ok(read.map_or(0, |stored| stored.counted))
     }
 
-    /// The writer works and the file can be read.
     async fn ready(&self) -> Result<(), Unavailable> {
-        let look = |conn: &mut rusqlite::Connection, _: &_| Ok(conn.query_row("SELECT 1", (), |_| Ok(()))?);
-        self.writer.work("asking the ledger", ANSWER_WITHIN, look).await
+        Scoreboard::ready(self).await
     }
 }

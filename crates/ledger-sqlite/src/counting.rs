@@ -22,8 +22,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::{
     apply::{self, Outcome},
     casting::PARTITION,
+    files::LedgerFiles,
     movements::Movements,
-    store::StoreError,
+    store::{self, StoreError},
     waiting::{self, Accepted},
 };
 
@@ -49,6 +50,8 @@ enum Task {
     Flush(mpsc::SyncSender<Result<(), StoreError>>),
     /// Counts until so many more can wait, and says whether that went well.
     MakeRoom(usize, mpsc::SyncSender<Result<(), StoreError>>),
+    /// Counts these entries, behind all that waits, and says whether that went well.
+    Apply(Vec<Entry>, mpsc::SyncSender<Result<(), StoreError>>),
     Work(Work),
 }
 
@@ -116,11 +119,18 @@ pub(crate) struct Counter {
 
 impl Counter {
     /// Starts the thread on a ledger that is counted up to `counted`.
-    pub(crate) fn start(conn: Connection, movements: Arc<Movements>, counted: Position) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        conn: Connection,
+        movements: Arc<Movements>,
+        counted: Position,
+        files: Arc<LedgerFiles>,
+    ) -> std::io::Result<Self> {
         let progress = Arc::new(Progress::new(counted));
         let (tasks, queue) = mpsc::channel();
         let table = Table {
             conn,
+            files,
+            committed: counted,
             movements,
             progress: Arc::clone(&progress),
             pending: VecDeque::new(),
@@ -166,15 +176,9 @@ impl Counter {
 
     /// Counts entries at once, behind all that waits.
     pub(crate) fn apply(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        self.flush()?;
-        let progress = Arc::clone(&self.progress);
-        self.work(move |conn, movements| {
-            let outcome = apply_in_a_transaction(conn, entries)?;
-            report_rejected(&outcome);
-            progress.counted.store(outcome.applied.position.as_i64(), Ordering::Release);
-            movements.tell(outcome.moved);
-            Ok(())
-        })
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.send(Task::Apply(entries, answer));
+        answered.recv().map_err(|_| StoreError::Interrupted)?
     }
 
     /// Does other work on the ledger, and waits for it.
@@ -206,6 +210,10 @@ impl Drop for Counter {
 /// What the thread owns.
 struct Table {
     conn: Connection,
+    /// Dropped behind the connection.
+    files: Arc<LedgerFiles>,
+    /// The ledger's position, as this process committed it last. Nobody else moves it.
+    committed: Position,
     movements: Arc<Movements>,
     progress: Arc<Progress>,
     /// What waits, in order.
@@ -250,7 +258,8 @@ impl Table {
             }
             Ok(Task::Flush(answer)) => _ = answer.send(self.count_until(0)),
             Ok(Task::MakeRoom(more, answer)) => _ = answer.send(self.count_until(waiting::CAPACITY - more)),
-            Ok(Task::Work(work)) => work(&mut self.conn, &self.movements),
+            Ok(Task::Apply(entries, answer)) => _ = answer.send(self.apply(entries)),
+            Ok(Task::Work(work)) => self.work(work),
             Err(mpsc::RecvTimeoutError::Timeout) => match self.since {
                 Some(since) if self.pending.len() > FEW && since.elapsed() < COUNT_AFTER_IN_A_RUSH => {
                     self.count_at = Some(since + COUNT_AFTER_IN_A_RUSH);
@@ -267,6 +276,7 @@ impl Table {
 
     /// Counts batch after batch until `waiting` wait at most.
     fn count_until(&mut self, waiting: usize) -> Result<(), StoreError> {
+        self.forget_committed();
         while self.pending.len() > waiting {
             self.count_batch()?;
         }
@@ -278,13 +288,14 @@ impl Table {
         (self.count_at, self.since) = (Some(begun + COUNT_AGAIN_AFTER), None);
         let ballots = self.pending.len().min(MAX_BATCH);
         let entries = self.pending.range(..ballots).map(waiting::entry).collect();
-        let outcome = apply_in_a_transaction(&mut self.conn, entries).inspect_err(|error| {
+        let outcome = self.commit(entries).inspect_err(|error| {
             metrics::counter!("scrutin_ledger_failures_total").increment(1);
-            tracing::error!(error = %error, ballots, waiting = self.pending.len(), "what was accepted could not be counted, and is tried again");
+            if !matches!(error, StoreError::Stopped(_)) {
+                tracing::error!(error = %error, ballots, waiting = self.pending.len(), "what was accepted could not be counted, and is tried again");
+            }
         })?;
         metrics::histogram!("scrutin_ledger_count_seconds").record(begun.elapsed());
         metrics::counter!("scrutin_ledger_ballots_total").increment(outcome.applied.ballots);
-        report_rejected(&outcome);
         self.pending.drain(..ballots);
         self.progress.done(ballots);
         self.progress.counted.store(outcome.applied.position.as_i64(), Ordering::Release);
@@ -293,6 +304,62 @@ impl Table {
         (self.count_at, self.since) = (next.map(|now| now + COUNT_AFTER), next);
         self.movements.tell(outcome.moved);
         Ok(())
+    }
+
+    /// Counts what waits, and then these entries.
+    fn apply(&mut self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        self.count_until(0)?;
+        let outcome = self.commit(entries)?;
+        self.progress.counted.store(outcome.applied.position.as_i64(), Ordering::Release);
+        self.movements.tell(outcome.moved);
+        Ok(())
+    }
+
+    /// Counts entries of this process into the ledger, if both are what they were when it wrote last.
+    fn commit(&mut self, entries: Vec<Entry>) -> Result<Outcome, StoreError> {
+        self.files.check_ledger()?;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (found, committed) = (store::counted_through(&tx, PARTITION)?, self.committed);
+        let first = entries.first().map(|entry| entry.position);
+        if found != committed || first.is_some_and(|first| first <= committed) {
+            let next = first.unwrap_or_default();
+            self.files.stop_for_another_writer(&format!(
+                "its position is {found}, this program wrote {committed} last, and {next} is next"
+            ));
+            return self.files.counting().and_then(|()| Err(StoreError::Interrupted));
+        }
+        let outcome = apply::apply(&tx, PARTITION, entries)?;
+        if let Err(error) = tx.commit() {
+            // What failed may have been done all the same.
+            let done = store::counted_through(&self.conn, PARTITION)? != committed;
+            if !done {
+                return Err(error.into());
+            }
+        }
+        report_rejected(&outcome);
+        self.committed = outcome.applied.position;
+        // The files may have gone meanwhile, and with them what was just written.
+        self.files.check_ledger()?;
+        Ok(outcome)
+    }
+
+    /// Lets go of what waits and is committed: where an error came after the commit.
+    fn forget_committed(&mut self) {
+        let committed = self.pending.iter().take_while(|(position, _)| *position <= self.committed).count();
+        if committed > 0 {
+            self.pending.drain(..committed);
+            self.progress.done(committed);
+            self.progress.counted.store(self.committed.as_i64(), Ordering::Release);
+        }
+    }
+
+    /// Other work of this process may move the position too.
+    fn work(&mut self, work: Work) {
+        work(&mut self.conn, &self.movements);
+        match store::counted_through(&self.conn, PARTITION) {
+            Ok(position) => self.committed = position,
+            Err(error) => tracing::error!(%error, "the ledger's position can't be read"),
+        }
     }
 
     /// Leaves one file behind, without a write-ahead log beside it where no reader holds it.

@@ -14,7 +14,9 @@ mod ballot_box;
 mod casting;
 mod counting;
 mod entries;
+mod files;
 mod leading;
+mod ledger_path;
 mod migrations;
 mod movements;
 mod opening;
@@ -43,6 +45,7 @@ pub use scoreboard::SqliteScoreboard;
 use crate::{
     accepted::AcceptedCounts,
     counting::Counter,
+    files::LedgerFiles,
     leading::Leads,
     movements::Movements,
     opening::Opened,
@@ -63,12 +66,13 @@ pub struct SqliteLedger {
     writer: Arc<Writer>,
     leads: Arc<Leads>,
     accepted: Arc<AcceptedCounts>,
+    files: Arc<LedgerFiles>,
 }
 
 impl SqliteLedger {
     /// Opens the file at `path`, which is made if it is not there, and brings its tables up to date. Its
-    /// directory must exist. What waits to be counted is kept in `PATH.waiting`. No other process can open them until this
-    /// one lets go; they are marked by a lock on the file `PATH.lock`. Both stay.
+    /// directory must exist. What waits to be counted is kept in `PATH.waiting`, where links lead to. No other process can
+    /// open them until this one lets go: both are locked, and so is the file `PATH.lock`, for earlier releases. All stay.
     pub fn open(path: &Path) -> Result<Arc<Self>, OpenError> {
         let since_1970 = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Self::open_with_clock(path, Arc::new(move || u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)))
@@ -76,16 +80,22 @@ impl SqliteLedger {
 
     /// The same, with another clock. Positions grow whatever it says.
     pub fn open_with_clock(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        let Opened { ledger, waiting, counted, lock } = opening::open_for_writing(path)?;
+        let Opened { ledger, waiting, counted, files, place } = opening::open_for_writing(path)?;
         let (movements, accepted) = (Arc::<Movements>::default(), Arc::<AcceptedCounts>::default());
-        let readers = Readers::open(path).map_err(OpenError::failed(path))?;
-        let looking_up = readers::connect(path).map_err(OpenError::failed(path))?;
-        let counter = Counter::start(ledger, Arc::clone(&movements), counted).map_err(OpenError::failed(path))?;
+        let looking_up = readers::connect(&place.ledger).map_err(OpenError::failed(path))?;
+        let readers = Readers::open(place, Some(Arc::clone(&files))).map_err(OpenError::failed(path))?;
+        let counter = Counter::start(ledger, Arc::clone(&movements), counted, Arc::clone(&files));
+        let counter = counter.map_err(OpenError::failed(path))?;
         let progress = counter.progress();
-        let desk = Desk::new(looking_up, waiting, counter, clock, Arc::clone(&accepted));
-        let writer = Arc::new(Writer::start(desk, lock).map_err(OpenError::failed(path))?);
+        let desk = Desk::new(looking_up, waiting, counter, clock, Arc::clone(&accepted), Arc::clone(&files));
+        let writer = Arc::new(Writer::start(desk).map_err(OpenError::failed(path))?);
         let board = SqliteScoreboard::new(readers, movements, progress);
-        Ok(Arc::new(Self { board, writer, leads: Arc::default(), accepted }))
+        Ok(Arc::new(Self { board, writer, leads: Arc::default(), accepted, files }))
+    }
+
+    /// Whether ballots are taken: the files are where they were, and nobody else writes.
+    fn takes_ballots(&self) -> Result<(), Unavailable> {
+        self.files.check().map_err(|error| Unavailable::failed("looking at the ledger's files", error))
     }
 
     fn readers(&self) -> &Arc<Readers> {
@@ -135,6 +145,7 @@ impl Scoreboard for SqliteLedger {
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
+        self.takes_ballots()?;
         self.board.ready().await
     }
 }

@@ -1,9 +1,9 @@
 //! Opening the file: who may write it, whether this release understands it, and how SQLite is set up.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
-    io,
+    fs::File,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,13 +12,19 @@ use rusqlite::{Connection, config::DbConfig};
 
 use crate::{
     casting::PARTITION,
-    counting, migrations, readers,
+    counting,
+    files::{self, LedgerFiles, LockedFiles},
+    ledger_path::LedgerPath,
+    migrations, readers,
     store::{self, StoreError},
-    waiting::{self, WaitingFile},
+    waiting::{self, Accepted, DamagedSlot, WaitingFile},
 };
 
 /// How long SQLite waits for a lock that somebody else has, such as a backup tool.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// How many damaged slots are named in a line.
+const MAX_NAMED: usize = 20;
 
 /// Why a ledger can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +34,28 @@ pub enum OpenError {
     InUse {
         /// The ledger's file.
         path: PathBuf,
+    },
+    /// Another name leads to the same file: whoever opens that one would keep other files beside it.
+    #[error(
+        "{} has {links} names (hard links), and a program that opens it by another one would be a second writer: \
+         remove the others, or make a copy of it", path.display()
+    )]
+    HardLinked {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
+    },
+    /// Several machines can write there, and none of them knows of the others' locks.
+    #[error(
+        "{} is on a file system that other machines may use as well ({kind}), so that two programs could write to one \
+         ledger: move it to a disk of this machine", path.display()
+    )]
+    SharedFileSystem {
+        /// The ledger's file.
+        path: PathBuf,
+        /// The file system's name.
+        kind: String,
     },
     /// A newer release has changed its tables.
     #[error("{} was written by a newer release (its tables are version {found}, this release knows {known})", path.display())]
@@ -75,37 +103,92 @@ pub(crate) struct Opened {
     pub(crate) waiting: WaitingFile,
     /// Everything up to here is counted.
     pub(crate) counted: Position,
-    /// Keeps other processes from writing.
-    pub(crate) lock: File,
+    /// Keeps other processes from writing, and watches over the files. Dropped last.
+    pub(crate) files: Arc<LedgerFiles>,
+    /// Where they are.
+    pub(crate) place: LedgerPath,
 }
 
 /// Opens a ledger's files, and counts what a process that was killed had accepted and not counted.
-pub(crate) fn open_for_writing(path: &Path) -> Result<Opened, OpenError> {
-    let lock = lock(path)?;
+pub(crate) fn open_for_writing(given: &Path) -> Result<Opened, OpenError> {
+    let place = LedgerPath::resolve(given).map_err(OpenError::failed(given))?;
+    let path = place.ledger.as_path();
+    if let Some(kind) = place.shared_file_system() {
+        return Err(OpenError::SharedFileSystem { path: path.to_owned(), kind });
+    }
+    let locked = LockedFiles::lock(&place)?;
     let mut ledger = Connection::open(path).map_err(OpenError::failed(path))?;
     refuse_other_releases(path, &ledger, 0)?;
     set_up(&ledger).map_err(OpenError::failed(path))?;
     migrations::migrate(&mut ledger).map_err(OpenError::failed(path))?;
-    let waiting_path = waiting::path_of(path);
-    let waiting = WaitingFile::open(&waiting_path).map_err(OpenError::failed(&waiting_path))?;
-    let counted = count_what_waits(&mut ledger, &waiting).map_err(OpenError::failed(&waiting_path))?;
-    Ok(Opened { ledger, waiting, counted, lock })
+    files::tighten(&place);
+    let ring = place.ring();
+    let waiting = locked.ring().map_err(StoreError::from).and_then(|file| open_ring(file, &place));
+    let waiting = waiting.map_err(OpenError::failed(&ring))?;
+    let older = locked.ring_beside_link().map_err(StoreError::from);
+    let older = older.and_then(|file| file.map(|file| open_ring(file, &place)).transpose());
+    let older = older.map_err(OpenError::failed(&ring))?;
+    let counted = count_what_waits(&mut ledger, &waiting, older).map_err(OpenError::failed(&ring))?;
+    let files = locked.watch(&place).map_err(OpenError::failed(path))?;
+    Ok(Opened { ledger, waiting, counted, files: Arc::new(files), place })
 }
 
-fn count_what_waits(ledger: &mut Connection, waiting: &WaitingFile) -> Result<Position, StoreError> {
-    let left = waiting.after(store::counted_through(ledger, PARTITION)?)?;
-    if !left.is_empty() {
-        tracing::info!(ballots = left.len(), "counting what was accepted before the last end");
+fn open_ring(file: File, place: &LedgerPath) -> Result<WaitingFile, StoreError> {
+    WaitingFile::new(file, || place.sync_directory())
+}
+
+/// Counts what is in the ring file. What is in the one of an earlier release as well, which is empty afterwards.
+fn count_what_waits(
+    ledger: &mut Connection,
+    waiting: &WaitingFile,
+    older: Option<WaitingFile>,
+) -> Result<Position, StoreError> {
+    let counted = store::counted_through(ledger, PARTITION)?;
+    let mut left: Vec<Accepted> = Vec::new();
+    for ring in [Some(waiting), older.as_ref()].into_iter().flatten() {
+        let content = ring.content()?;
+        report_damaged(&content.damaged);
+        left.extend(content.ballots.into_iter().filter(|(position, _)| *position > counted));
     }
+    left.sort_unstable_by_key(|&(position, _)| position);
+    if left.is_empty() {
+        return Ok(counted);
+    }
+    tracing::info!(ballots = left.len(), "counting what was accepted before the last end");
     let outcome = counting::apply_in_a_transaction(ledger, left.iter().map(waiting::entry).collect())?;
     counting::report_rejected(&outcome);
+    older.map_or(Ok(()), WaitingFile::close)?;
     Ok(outcome.applied.position)
 }
 
+/// What was in a damaged slot is not counted, unless it was before. Nobody was told of what stood in a slot that a power cut
+/// or a kill tore; of what a disk lost later somebody was.
+fn report_damaged(damaged: &[DamagedSlot]) {
+    metrics::gauge!("scrutin_ledger_damaged_slots").set(u32::try_from(damaged.len()).unwrap_or(u32::MAX));
+    if damaged.is_empty() {
+        return;
+    }
+    tracing::warn!(
+        slots = damaged.len(),
+        damaged = name_slots(damaged),
+        "ring.damaged: slots of the ring file can't be read. A ballot in them that was acknowledged and not counted yet is \
+         lost, unless the end was a power cut or a kill in the middle of a write; compare with the voters' receipts"
+    );
+}
+
+/// The first of them, by name.
+pub(crate) fn name_slots(damaged: &[DamagedSlot]) -> String {
+    let named: Vec<_> = damaged.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+    let more = damaged.len().saturating_sub(MAX_NAMED);
+    named.join(", ") + &if more > 0 { format!(", and {more} more") } else { String::new() }
+}
+
 /// Makes sure that this release can read the file, and touches nothing.
-pub(crate) fn look_for_reading(path: &Path) -> Result<(), OpenError> {
-    let conn = readers::connect(path).map_err(OpenError::failed(path))?;
-    refuse_other_releases(path, &conn, migrations::KNOWN)
+pub(crate) fn look_for_reading(given: &Path) -> Result<LedgerPath, OpenError> {
+    let place = LedgerPath::resolve(given).map_err(OpenError::failed(given))?;
+    let conn = readers::connect(&place.ledger).map_err(OpenError::failed(&place.ledger))?;
+    refuse_other_releases(&place.ledger, &conn, migrations::KNOWN)?;
+    Ok(place)
 }
 
 /// Refuses tables of a newer release, and those that have not had `needed` migrations.
@@ -115,21 +198,6 @@ fn refuse_other_releases(path: &Path, conn: &Connection, needed: usize) -> Resul
         found if found > known => Err(OpenError::Newer { path, found, known }),
         found if found < needed => Err(OpenError::Older { path, found, known }),
         _ => Ok(()),
-    }
-}
-
-/// The lock is on a file of its own: SQLite's own exclusive mode would shut our readers out as well. The system
-/// releases it when the process ends, however it ends.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(OpenError::failed(&name))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(OpenError::failed::<io::Error>(&name)(error)),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each read is one transaction, so it sees one moment; the writer is never kept waiting by it.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use domain::Unavailable;
 use rusqlite::{Connection, OpenFlags};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
-use crate::{opening::keep_plans, store::StoreError};
+use crate::{files::LedgerFiles, ledger_path::LedgerPath, opening::keep_plans, store::StoreError};
 
 /// How many reads run at the same time; more wait.
 const MAX_READERS: usize = 4;
@@ -21,21 +21,23 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// The pool.
 pub(crate) struct Readers {
-    path: PathBuf,
+    path: LedgerPath,
     idle: Mutex<Vec<Connection>>,
     turns: Arc<Semaphore>,
+    /// Absent where another process writes. Dropped behind the connections.
+    files: Option<Arc<LedgerFiles>>,
 }
 
 impl Readers {
     /// Readers of this file. The first connection is opened at once, so that what is wrong shows now.
-    pub(crate) fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
-        let first = connect(path)?;
+    pub(crate) fn open(path: LedgerPath, files: Option<Arc<LedgerFiles>>) -> Result<Arc<Self>, StoreError> {
+        let first = connect(&path.ledger)?;
         let idle = Mutex::new(vec![first]);
-        Ok(Arc::new(Self { path: path.to_owned(), idle, turns: Arc::new(Semaphore::new(MAX_READERS)) }))
+        Ok(Arc::new(Self { path, idle, turns: Arc::new(Semaphore::new(MAX_READERS)), files }))
     }
 
-    /// The ledger's file.
-    pub(crate) fn path(&self) -> &Path {
+    /// The ledger's place.
+    pub(crate) fn path(&self) -> &LedgerPath {
         &self.path
     }
 
@@ -65,10 +67,11 @@ impl Readers {
 
     /// A connection that failed is not used again.
     fn blocking_read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.files.as_ref().map_or(Ok(()), |files| files.counting())?;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut conn = match idle {
             Some(conn) => conn,
-            None => connect(&self.path)?,
+            None => connect(&self.path.ledger)?,
         };
         let tx = conn.transaction()?;
         let result = read(&tx)?;

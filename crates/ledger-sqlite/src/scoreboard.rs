@@ -15,12 +15,13 @@ use crate::{
     casting::PARTITION,
     counting::Progress,
     entries,
+    ledger_path::LedgerPath,
     movements::Movements,
     opening,
     readers::Readers,
     recount,
     store::{self, StoreError, choices, position, voter},
-    waiting,
+    waiting::{self, RingContent},
 };
 
 /// How long a reader waits at most.
@@ -47,8 +48,8 @@ impl SqliteScoreboard {
     /// Opens the ledger at `path`, which another process may have open for writing. Nothing is made or changed.
     /// As nobody tells it what moved, [`Scoreboard::moved`] says [`Movement::Any`] every second.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        opening::look_for_reading(path)?;
-        let readers = Readers::open(path).map_err(OpenError::failed(path))?;
+        let place = opening::look_for_reading(path)?;
+        let readers = Readers::open(place, None).map_err(OpenError::failed(path))?;
         Ok(Self { readers, movements: None, progress: None, auditing: Semaphore::new(1) })
     }
 
@@ -68,12 +69,9 @@ impl SqliteScoreboard {
         mut take: impl FnMut(Entry) -> io::Result<()> + Send + 'static,
     ) -> Result<Audit, Unavailable> {
         let _turn = self.auditing.acquire().await.expect("the semaphore is never closed");
-        let ledger = self.readers.path().to_owned();
+        let place = self.readers.path().clone();
         let read = move |conn: &Connection| {
-            // First what waits, then the ledger, whose moment begins when it is first read: so nothing is between the two.
-            let mut waiting = waiting::read(&ledger, Position::ZERO)?;
-            let counted = store::counted_through(conn, PARTITION)?;
-            waiting.retain(|(position, _)| *position > counted);
+            let waiting = what_waits(conn, &place)?.ballots;
             entries::each(conn, &waiting, &mut take)?;
             recount::audit(conn, &waiting)
         };
@@ -134,6 +132,20 @@ impl Scoreboard for SqliteScoreboard {
         let look = |conn: &Connection| Ok(conn.query_row("SELECT 1 FROM polls LIMIT 1", (), |_| Ok(())).optional()?);
         self.readers.read("asking the ledger", READ_WITHIN, look).await.map(|_| ())
     }
+}
+
+/// First what waits, then the ledger, whose moment begins when it is first read: so nothing is between the two.
+fn what_waits(conn: &Connection, place: &LedgerPath) -> Result<RingContent, StoreError> {
+    let mut content = waiting::read(&place.ring())?;
+    if let Some(older) = place.ring_beside_link() {
+        let older = waiting::read(&older)?;
+        content.ballots.extend(older.ballots);
+        content.damaged.extend(older.damaged);
+        content.ballots.sort_unstable_by_key(|&(position, _)| position);
+    }
+    let counted = store::counted_through(conn, PARTITION)?;
+    content.ballots.retain(|(position, _)| *position > counted);
+    Ok(content)
 }
 
 fn tally(conn: &Connection, id: PollId, heartbeat: Heartbeat) -> Result<Option<Tally>, StoreError> {

@@ -22,6 +22,9 @@ pub(crate) enum StoreError {
     /// The thread that does it panicked.
     #[error("it was interrupted by a fault in this program")]
     Interrupted,
+    /// Another process writes, or the files are not where they were: nothing may be written any more.
+    #[error("stopped for good: {0}; see this program's log")]
+    Stopped(String),
     /// A later position can't be given out: the clock stands beyond the year 2248.
     #[error("the log has no positions left")]
     NoPositionLeft,

@@ -17,11 +17,11 @@
 //! | 8 | position |
 
 use std::{
-    ffi::OsString,
-    fs::{File, OpenOptions},
+    fmt,
+    fs::File,
     io::{self, ErrorKind, Read},
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    os::unix::fs::FileExt,
+    path::Path,
 };
 
 use domain::{Ballot, Choices, Entry, Event, MAX_POLL_ID_BYTES, PollId, Position, VoterId};
@@ -50,17 +50,36 @@ pub(crate) struct WaitingFile {
     buffer: Vec<u8>,
 }
 
-/// The file that belongs to the ledger at `ledger`.
-pub(crate) fn path_of(ledger: &Path) -> PathBuf {
-    let mut name = OsString::from(ledger);
-    name.push(".waiting");
-    name.into()
+/// What a ring file holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct RingContent {
+    /// In order of their positions.
+    pub(crate) ballots: Vec<Accepted>,
+    pub(crate) damaged: Vec<DamagedSlot>,
+}
+
+/// A slot with something in it that does not fit its checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DamagedSlot {
+    /// Which, from 0 on.
+    slot: usize,
+    /// The position in it, if it fits those of its neighbours.
+    position: Option<Position>,
+}
+
+impl fmt::Display for DamagedSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            Some(position) => write!(f, "position {position} in slot {}", self.slot),
+            None => write!(f, "slot {}", self.slot),
+        }
+    }
 }
 
 impl WaitingFile {
-    /// Opens it, and makes it if it is not there. What it holds may be overwritten as soon as something is appended.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    /// Takes the open file, and writes it through where that was not done yet; `sync_name` puts its name on the disk. What it
+    /// holds may be overwritten as soon as something is appended.
+    pub(crate) fn new(mut file: File, sync_name: impl FnOnce() -> io::Result<()>) -> Result<Self, StoreError> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         slots(&bytes)?;
@@ -71,9 +90,7 @@ impl WaitingFile {
             file.sync_all()?;
             file.write_all_at(HEADER, 0)?;
             file.sync_all()?;
-            // Its name as well.
-            let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-            File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
+            sync_name()?;
         }
         Ok(Self { file, next: 0, buffer: Vec::new() })
     }
@@ -103,10 +120,17 @@ impl WaitingFile {
     /// The ballots in it after `counted`, in order; also those in slots that only another release has. A file that has lost
     /// some of its slots is an error: who knows what was in them.
     pub(crate) fn after(&self, counted: Position) -> Result<Vec<Accepted>, StoreError> {
+        let mut ballots = self.content()?.ballots;
+        ballots.retain(|(position, _)| *position > counted);
+        Ok(ballots)
+    }
+
+    /// Everything in it.
+    pub(crate) fn content(&self) -> Result<RingContent, StoreError> {
         let length = usize::try_from(self.file.metadata()?.len()).map_err(io::Error::other)?;
         let mut bytes = vec![0; length.max(FILE_BYTES)];
         self.file.read_exact_at(&mut bytes, 0)?;
-        read_after(&bytes, counted)
+        content(&bytes)
     }
 
     /// Leaves an empty file. Everything in it must be counted.
@@ -122,11 +146,11 @@ impl WaitingFile {
     }
 }
 
-/// The ballots after `counted` beside the ledger at `ledger`, in order, whoever writes there.
-pub(crate) fn read(ledger: &Path, counted: Position) -> Result<Vec<Accepted>, StoreError> {
-    match std::fs::read(path_of(ledger)) {
-        Ok(bytes) => read_after(&bytes, counted),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+/// What is in a ring file, whoever writes there; nothing where there is none.
+pub(crate) fn read(ring: &Path) -> Result<RingContent, StoreError> {
+    match std::fs::read(ring) {
+        Ok(bytes) => content(&bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(RingContent::default()),
         Err(error) => Err(error.into()),
     }
 }
@@ -136,11 +160,32 @@ pub(crate) fn entry(&(position, ballot): &Accepted) -> Entry {
     Entry { position, event: Ok(Event::Ballot(ballot)) }
 }
 
-fn read_after(bytes: &[u8], counted: Position) -> Result<Vec<Accepted>, StoreError> {
-    let slots = slots(bytes)?.chunks_exact(SLOT_BYTES);
-    let mut ballots: Vec<_> = slots.filter_map(read_slot).filter(|(position, _)| *position > counted).collect();
-    ballots.sort_unstable_by_key(|&(position, _)| position);
-    Ok(ballots)
+fn content(bytes: &[u8]) -> Result<RingContent, StoreError> {
+    let slots: Vec<_> = slots(bytes)?.chunks_exact(SLOT_BYTES).map(|slot| (slot, read_slot(slot))).collect();
+    let position_at = |index: usize| slots.get(index)?.1.map(|(position, _)| position);
+    let mut content = RingContent::default();
+    for (slot, (bytes, ballot)) in slots.iter().enumerate() {
+        if let Some(ballot) = ballot {
+            content.ballots.push(*ballot);
+        } else if **bytes != [0; SLOT_BYTES] {
+            let neighbours = (slot.checked_sub(1).and_then(position_at), position_at(slot + 1));
+            let position = position_in(bytes).filter(|&position| fits_between(position, neighbours));
+            content.damaged.push(DamagedSlot { slot, position });
+        }
+    }
+    content.ballots.sort_unstable_by_key(|&(position, _)| position);
+    Ok(content)
+}
+
+/// Whether a position can stand between those of two neighbours: they grow, but for the place where the ring begins.
+fn fits_between(position: Position, neighbours: (Option<Position>, Option<Position>)) -> bool {
+    match neighbours {
+        (Some(before), Some(after)) if before < after => before < position && position < after,
+        (Some(before), Some(after)) => before < position || position < after,
+        (Some(before), None) => before < position,
+        (None, Some(after)) => position < after,
+        (None, None) => true,
+    }
 }
 
 /// What stands behind the header; nothing where the making of the file did not come to an end.
@@ -178,8 +223,8 @@ fn read_slot(slot: &[u8]) -> Option<Accepted> {
     let (&length, rest) = rest.split_first()?;
     let (id, rest) = rest.split_first_chunk::<MAX_POLL_ID_BYTES>()?;
     let (voter, rest) = rest.split_first_chunk::<16>()?;
-    let (choices, rest) = rest.split_first_chunk::<4>()?;
-    let position = Position::from_i64(i64::from_le_bytes(rest.try_into().ok()?))?;
+    let (choices, _) = rest.split_first_chunk::<4>()?;
+    let position = position_in(slot)?;
     let ballot = Ballot {
         poll: PollId::parse(str::from_utf8(id.get(..usize::from(length))?).ok()?).ok()?,
         voter: VoterId::from_bytes(*voter),
@@ -188,120 +233,9 @@ fn read_slot(slot: &[u8]) -> Option<Accepted> {
     Some((position, ballot))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn accepted(number: u64) -> Accepted {
-        let (id, choices) = (format!("poll-{}", number % 3), u32::try_from(number % 7 + 1).unwrap());
-        let ballot = Ballot {
-            poll: PollId::parse(&id).unwrap(),
-            voter: VoterId::from_bytes(u128::from(number).to_be_bytes()),
-            choices: Choices::from_bits(choices).unwrap(),
-        };
-        (Position::new(1_700_000_000_000, number).unwrap(), ballot)
-    }
-
-    fn several(numbers: std::ops::Range<u64>) -> Vec<Accepted> {
-        numbers.map(accepted).collect()
-    }
-
-    #[test]
-    fn what_is_appended_is_read_by_the_next_start_and_by_others() {
-        let directory = tempfile::tempdir().unwrap();
-        let ledger = directory.path().join("ledger.db");
-        let path = path_of(&ledger);
-        assert_eq!(read(&ledger, Position::ZERO).unwrap(), [], "without a file nothing waits");
-        let mut file = WaitingFile::open(&path).unwrap();
-        assert_eq!(file.after(Position::ZERO).unwrap(), []);
-        file.append(&several(0..3)).unwrap();
-        file.append(&several(3..5)).unwrap();
-        drop(file);
-        assert_eq!(read(&ledger, Position::ZERO).unwrap(), several(0..5));
-        let file = WaitingFile::open(&path).unwrap();
-        assert_eq!(file.after(accepted(1).0).unwrap(), several(2..5));
-        file.close().unwrap();
-        assert_eq!(read(&ledger, Position::ZERO).unwrap(), []);
-        assert_eq!(WaitingFile::open(&path).unwrap().after(Position::ZERO).unwrap(), []);
-    }
-
-    #[test]
-    fn as_many_as_there_are_slots_wait_wherever_the_ring_begins() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = path_of(&directory.path().join("ledger.db"));
-        let mut file = WaitingFile::open(&path).unwrap();
-        file.append(&several(0..7_000)).unwrap();
-        let all = 7_000 + CAPACITY as u64;
-        file.append(&several(7_000..15_000)).unwrap();
-        file.append(&several(15_000..all)).unwrap();
-        assert_eq!(file.after(Position::ZERO).unwrap(), several(7_000..all));
-        assert_eq!(path.metadata().unwrap().len(), FILE_BYTES as u64);
-    }
-
-    #[test]
-    fn a_file_of_a_release_with_fewer_or_more_slots_keeps_what_waits_in_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = path_of(&directory.path().join("ledger.db"));
-        let header_and_slots = |ballots: &[Accepted]| {
-            let mut bytes = HEADER.to_vec();
-            for ballot in ballots {
-                write_slot(ballot, &mut bytes);
-            }
-            bytes
-        };
-        for waiting in [several(0..10_000), several(0..CAPACITY as u64 + 10)] {
-            std::fs::write(&path, header_and_slots(&waiting)).unwrap();
-            let mut file = WaitingFile::open(&path).unwrap();
-            let last = waiting.last().unwrap().0;
-            assert_eq!(file.after(Position::ZERO).unwrap(), waiting);
-            assert!(path.metadata().unwrap().len() >= FILE_BYTES as u64);
-            // It is counted, and as many may wait again.
-            let more = several(CAPACITY as u64 + 10..2 * CAPACITY as u64 + 10);
-            file.append(&more).unwrap();
-            assert_eq!(file.after(last).unwrap(), more);
-        }
-    }
-
-    #[test]
-    fn a_file_that_has_lost_slots_is_not_taken_for_one_in_which_nothing_waits() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut file = WaitingFile::open(&path_of(&directory.path().join("ledger.db"))).unwrap();
-        file.append(&several(0..5)).unwrap();
-        for left in [0, HEADER_BYTES, FILE_BYTES - 1] {
-            file.file.set_len(left as u64).unwrap();
-            assert!(file.after(Position::ZERO).is_err(), "{left} bytes");
-        }
-    }
-
-    #[test]
-    fn a_torn_slot_takes_no_other_with_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut file = WaitingFile::open(&path_of(&directory.path().join("ledger.db"))).unwrap();
-        file.append(&several(0..5)).unwrap();
-        for byte in 0..SLOT_BYTES {
-            let at = (HEADER_BYTES + 2 * SLOT_BYTES + byte) as u64;
-            let mut before = [0];
-            file.file.read_exact_at(&mut before, at).unwrap();
-            file.file.write_all_at(&[!before[0]], at).unwrap();
-            let left = [several(0..2), several(3..5)].concat();
-            assert_eq!(file.after(Position::ZERO).unwrap(), left, "byte {byte}");
-            file.file.write_all_at(&before, at).unwrap();
-        }
-        assert_eq!(file.after(Position::ZERO).unwrap(), several(0..5));
-    }
-
-    #[test]
-    fn a_file_that_was_not_made_to_its_end_is_made_again_and_a_foreign_one_is_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = path_of(&directory.path().join("ledger.db"));
-        for made in [0, 5, HEADER_BYTES, FILE_BYTES / 2, FILE_BYTES] {
-            std::fs::write(&path, vec![0; made]).unwrap();
-            let mut file = WaitingFile::open(&path).unwrap();
-            file.append(&several(0..2)).unwrap();
-            assert_eq!(file.after(Position::ZERO).unwrap(), several(0..2), "{made} bytes");
-        }
-        std::fs::write(&path, vec![b'x'; FILE_BYTES]).unwrap();
-        let refused = WaitingFile::open(&path).err().unwrap().to_string();
-        assert!(refused.contains("this release can't read"), "{refused}");
-    }
+fn position_in(slot: &[u8]) -> Option<Position> {
+    Position::from_i64(i64::from_le_bytes(*slot.last_chunk()?))
 }
+
+#[cfg(test)]
+mod tests;

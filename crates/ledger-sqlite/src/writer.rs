@@ -9,7 +9,6 @@
 //! poll goes to the ledger, once all is counted that came before it.
 
 use std::{
-    fs::File,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
@@ -26,6 +25,7 @@ use crate::{
     accepted::AcceptedCounts,
     casting::{Booth, PARTITION},
     counting::Counter,
+    files::LedgerFiles,
     movements::Movements,
     store::{self, StoreError},
     waiting::{self, WaitingFile},
@@ -35,6 +35,8 @@ use crate::{
 const MAX_QUEUE: usize = 8_192;
 /// How many requests one transaction takes at most.
 const MAX_GROUP: usize = 1_000;
+/// How often it is looked whether the files are still there, while nobody asks for anything.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// Something asked of the log; its answer is sent once it is on the disk.
 pub(crate) enum Request {
     Cast(CastRequest),
@@ -64,13 +66,10 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `lock` is held until all files are closed.
-    pub(crate) fn start(desk: Desk, lock: File) -> std::io::Result<Self> {
+    /// Starts the thread.
+    pub(crate) fn start(desk: Desk) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::sync_channel(MAX_QUEUE);
-        let thread = thread::Builder::new().name("log-writer".into()).spawn(move || {
-            desk.run(&jobs);
-            drop(lock);
-        })?;
+        let thread = thread::Builder::new().name("log-writer".into()).spawn(move || desk.run(&jobs))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -139,6 +138,8 @@ pub(crate) struct Desk {
     accepted: Arc<AcceptedCounts>,
     /// Absent where it has to be begun anew.
     booth: Option<Booth>,
+    /// Dropped behind the connection.
+    files: Arc<LedgerFiles>,
 }
 
 impl Desk {
@@ -149,12 +150,22 @@ impl Desk {
         counter: Counter,
         clock: Clock,
         accepted: Arc<AcceptedCounts>,
+        files: Arc<LedgerFiles>,
     ) -> Self {
-        Self { ledger, waiting, counter, clock, accepted, booth: None }
+        Self { ledger, waiting, counter, clock, accepted, booth: None, files }
     }
 
     fn run(mut self, queue: &mpsc::Receiver<Job>) {
-        while let Ok(first) = queue.recv() {
+        loop {
+            let first = match queue.recv_timeout(CHECK_EVERY) {
+                Ok(first) => first,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    // What is wrong is told where it is found.
+                    _ = self.files.check();
+                    continue;
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            };
             let jobs = std::iter::once(first).chain(queue.try_iter()).take(MAX_GROUP).collect();
             // The booth is only kept after a commit, and a transaction that is left by a panic is rolled back on the way;
             // so there is nothing that a panic could leave half done.
@@ -212,6 +223,7 @@ impl Desk {
     }
 
     fn record(&mut self, requests: Vec<CastRequest>) -> Result<Vec<(Cast, oneshot::Sender<Cast>)>, StoreError> {
+        self.files.accepting()?;
         self.counter.make_room(requests.len())?;
         let mut booth = self.booth()?;
         booth.counted(self.counter.counted());
@@ -225,6 +237,7 @@ impl Desk {
             self.waiting.append(&accepted)?;
             self.accepted.set(accepted.iter().map(|(_, ballot)| ballot.poll), |id| booth.accepted(id));
             self.counter.count(accepted);
+            self.files.check()?;
         }
         self.booth = Some(booth);
         Ok(answers)
@@ -238,7 +251,9 @@ impl Desk {
         }
         self.counter.flush()?;
         let left = self.waiting.after(self.counter.counted())?;
-        self.counter.apply(left.iter().map(waiting::entry).collect())?;
+        if !left.is_empty() {
+            self.counter.apply(left.iter().map(waiting::entry).collect())?;
+        }
         self.accepted.clear();
         Ok(Booth::new(store::counted_through(&self.ledger, PARTITION)?))
     }
@@ -249,7 +264,7 @@ impl Desk {
         to: oneshot::Sender<Change>,
         change: impl FnOnce(&Self, &mut Booth) -> Result<Change, StoreError>,
     ) {
-        let changed = self.booth().and_then(|mut booth| {
+        let changed = self.files.check().and_then(|()| self.booth()).and_then(|mut booth| {
             let changed = change(self, &mut booth)?;
             self.booth = Some(booth);
             Ok(changed)
@@ -290,12 +305,13 @@ impl Desk {
 
     /// Everything is in the ledger's file in the end, if it can be counted; else it is counted at the next start.
     fn close(self) {
-        let Self { ledger, waiting, counter, .. } = self;
+        let Self { ledger, waiting, counter, files, .. } = self;
         drop(ledger);
-        let closed = counter.flush().and_then(|()| Ok(waiting.close()?));
+        let closed = counter.flush().and_then(|()| files.check_ledger()).and_then(|()| Ok(waiting.close()?));
         if let Err(error) = closed {
-            tracing::warn!(error = %error, "closing the file of what waits to be counted");
+            tracing::warn!(error = %error, "ring.kept: what waits to be counted stays in the ring file, for the next start");
         }
+        drop(counter);
     }
 }
 

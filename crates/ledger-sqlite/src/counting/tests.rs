@@ -5,7 +5,10 @@ use std::path::Path;
 use domain::{Ballot, Choices, Event, Poll, PollId, PollSpec, VoterId};
 
 use super::*;
-use crate::{opening, store};
+use crate::{
+    opening::{self, Opened},
+    store,
+};
 
 fn accepted(number: usize) -> Accepted {
     let voter = VoterId::from_bytes((number as u128).to_be_bytes());
@@ -15,12 +18,14 @@ fn accepted(number: usize) -> Accepted {
 
 /// A table at which as many wait as can, on a ledger with their poll.
 fn full_table(directory: &Path) -> Table {
-    let mut conn = opening::open_for_writing(&directory.join("ledger.db")).unwrap().ledger;
+    let Opened { ledger: mut conn, files, .. } = opening::open_for_writing(&directory.join("ledger.db")).unwrap();
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
     let position = Position::new(1_700_000_000_000, 0).unwrap();
     apply_in_a_transaction(&mut conn, vec![Entry { position, event: Ok(Event::Poll(Box::new(poll))) }]).unwrap();
     Table {
         conn,
+        files,
+        committed: position,
         movements: Arc::default(),
         progress: Arc::new(Progress { waiting: AtomicUsize::new(waiting::CAPACITY), ..Progress::new(position) }),
         pending: (0..waiting::CAPACITY).map(accepted).collect(),

@@ -1,6 +1,6 @@
 //! What happens when the disk is full, the work panics, or more is asked than can be done.
 
-use std::{io, path::Path};
+use std::{fs::File, io, path::Path};
 
 use domain::{BallotBox, Choices, FIRST_REVISION, PollSpec, Position, Scoreboard, VoterId};
 use tokio::task::JoinSet;
@@ -83,10 +83,10 @@ async fn what_waits_is_exported_as_well_and_counted_at_the_next_start() {
 /// A desk without its thread, with one open poll.
 fn desk(directory: &Path) -> Desk {
     let path = directory.join("ledger.db");
-    let Opened { ledger, waiting, counted, lock: _ } = opening::open_for_writing(&path).unwrap();
-    let counter = Counter::start(ledger, Arc::default(), counted).unwrap();
+    let Opened { ledger, waiting, counted, files, .. } = opening::open_for_writing(&path).unwrap();
+    let counter = Counter::start(ledger, Arc::default(), counted, Arc::clone(&files)).unwrap();
     let clock = Arc::new(|| 1_700_000_000_000);
-    let mut desk = Desk::new(readers::connect(&path).unwrap(), waiting, counter, clock, Arc::default());
+    let mut desk = Desk::new(readers::connect(&path).unwrap(), waiting, counter, clock, Arc::default(), files);
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
     let (to, mut created) = oneshot::channel();
     desk.take(vec![Job::Request(Request::Create(Box::new(poll.clone()), to))]);
@@ -122,7 +122,7 @@ fn a_disk_that_fails_refuses_ballots_until_it_is_there_again() {
     let directory = tempfile::tempdir().unwrap();
     let mut desk = desk(directory.path());
     let first = recorded_at(&mut desk, 1);
-    let path = waiting::path_of(&directory.path().join("ledger.db"));
+    let path = directory.path().join("ledger.db.waiting");
     desk.waiting.replace(File::open(&path).unwrap());
     assert_eq!(cast_at(&mut desk, 2), None, "written to a file that is open for reading only");
     assert_eq!(cast_at(&mut desk, 2), None);
@@ -155,7 +155,7 @@ fn at_the_end_all_is_in_the_ledger() {
     recorded_at(&mut desk, 2);
     desk.close();
     let path = directory.path().join("ledger.db");
-    assert_eq!(waiting::read(&path, Position::ZERO).unwrap(), []);
+    assert_eq!(waiting::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots, []);
     let ledger = readers::connect(&path).unwrap();
     assert_eq!(store::poll(&ledger, PollId::MAIN).unwrap().unwrap().counted, 2);
 }
@@ -187,7 +187,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
         assert!(recorded <= most_waiting + 10_000, "{recorded} were accepted");
     };
     assert!(matches!(refused, Some(Err(Unavailable::Failed { .. }))), "{refused:?}");
-    let waiting = waiting::read(&directory.path().join("ledger.db"), Position::ZERO).unwrap();
+    let waiting = waiting::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots;
     let counted_before = ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted;
     assert!(
         recorded - counted_before > most_waiting - 5_000,
