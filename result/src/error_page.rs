@@ -4,16 +4,27 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
-use service::{language::Language, problem::Problem};
+use service::{language::Language, poll_address::Visit, problem::Problem};
 
 use crate::App;
 
 /// After how many seconds a page that could not be made loads itself again.
 pub(crate) const RELOAD_SECONDS: u32 = 5;
+
+/// The pages that an address may be meant for which somebody typed or pasted a little differently.
+const PAGES: [&str; 3] = ["/p/{poll}", "/p/{poll}/embed", "/polls"];
+
+/// Middleware: leads a visit at no page of ours on to the page that can only be meant.
+pub(crate) async fn lead_on(request: Request, next: Next) -> Response {
+    let visit = Visit::of(request.method(), request.uri());
+    let response = next.run(request).await;
+    visit.and_then(|visit| visit.redirect(response.status(), &PAGES)).unwrap_or(response)
+}
 
 /// There is no poll at this address.
 pub(crate) fn unknown_poll(app: &App, language: Language, path: &str) -> Response {

@@ -204,6 +204,7 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/static/{*path}", get(assets::serve::<StaticFiles>))
         .merge(api)
         .fallback(error_page::no_such_page)
+        .layer(middleware::from_fn(error_page::lead_on))
         .layer(middleware::from_fn(move |request, next| headers.clone().apply(request, next)))
         // In one call: each further call would box and copy what is below it for every request.
         .layer((http_metrics::Observe, CatchPanicLayer::new(), CompressionLayer::new()))

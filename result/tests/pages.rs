@@ -203,6 +203,26 @@ async fn a_long_public_list_is_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn an_address_typed_a_little_differently_leads_to_the_poll() {
+    let app = spawn_app().await;
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    for (path, page) in [
+        ("/p/Main", "/p/main"),
+        ("/p/main/", "/p/main"),
+        ("/P/main.", "/p/main"),
+        ("/p/MAIN/embed/", "/p/main/embed"),
+        ("/Polls/?after=x", "/polls?after=x"),
+    ] {
+        let answer = http.get(app.url(path)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
+        assert_eq!(answer.headers()[header::LOCATION], page, "{path}");
+    }
+    for path in ["/e/Main", "/p/nowhere", "/api/polls/Main/tally"] {
+        assert_eq!(http.get(app.url(path)).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_addresses_are_a_page_for_people_and_a_problem_for_programs() {
     let app = spawn_app().await;
     for path in ["/p/nowhere", "/p/NO%20ID", "/p/main/receipts/nonsense", "/nothing"] {

@@ -1,6 +1,10 @@
 //! What the handlers share.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{FromRequestParts, RawPathParams, Request, State},
@@ -22,7 +26,8 @@ use service::{
 };
 
 use crate::{
-    Config, cookies::CookieKeys, messages::MESSAGES, outage_log::OutageLog, poll_cache::PollCache, refusal::Refusal,
+    Config, cookies::CookieKeys, messages::MESSAGES, new_voters::NewVoters, outage_log::OutageLog,
+    poll_cache::PollCache, refusal::Refusal,
 };
 
 /// Wrong voting codes of one poll from one address. A hall may be behind it, and once the budget is spent, its right codes
@@ -51,6 +56,8 @@ pub(crate) struct App {
     pub(crate) cookies: CookieKeys,
     /// Wrong voting codes, by poll.
     pub(crate) code_attempts: Attempts<PollId>,
+    /// New voters, by poll and network.
+    pub(crate) new_voters: NewVoters,
     /// What the organiser must know.
     pub(crate) organiser: OrganiserToken,
     pages: Pages,
@@ -66,6 +73,7 @@ impl App {
             outages: OutageLog::default(),
             cookies: CookieKeys::of(&config.secret),
             code_attempts: Attempts::new(WRONG_CODES, WRONG_CODES_IN_ALL),
+            new_voters: NewVoters::new(Instant::now()),
             organiser: OrganiserToken::new(config.organiser_token.clone(), &config.secret),
             config,
             ballots,
@@ -84,9 +92,7 @@ impl App {
 
     /// A page, with the headers that every page has.
     pub(crate) fn page(&self, asked: &Asked, status: StatusCode, template: &str, context: Value) -> Response {
-        let mut response = self.bare_page(asked, status, template, context);
-        self.headers.set(&mut response);
-        response
+        self.with_headers(self.bare_page(asked, status, template, context))
     }
 
     /// A page whose script may ask the result host at this origin.
@@ -109,6 +115,12 @@ impl App {
     fn bare_page(&self, asked: &Asked, status: StatusCode, template: &str, context: Value) -> Response {
         let context = context! { instance => &self.config.instance, path => &asked.path, ..context };
         self.pages.respond(status, asked.language, template, context)
+    }
+
+    /// The answer with the headers that every page has.
+    pub(crate) fn with_headers(&self, mut response: Response) -> Response {
+        self.headers.set(&mut response);
+        response
     }
 
     /// The page that says why a request was not done, and nothing else.
@@ -147,9 +159,7 @@ impl App {
     /// The answer to a refused request at any address: a problem below `/api/`, a page elsewhere.
     pub(crate) fn refuse_anywhere(&self, asked: &Asked, refusal: &Refusal) -> Response {
         if asked.path.starts_with("/api/") {
-            let mut response = refusal.problem_in(asked.language).into_response();
-            self.headers.set(&mut response);
-            response
+            self.with_headers(refusal.problem_in(asked.language).into_response())
         } else {
             self.refuse(asked, refusal)
         }

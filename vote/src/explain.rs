@@ -15,6 +15,7 @@ use axum::{
 };
 use futures_util::FutureExt;
 use http::StatusCode;
+use service::poll_address::Visit;
 use tower::{Layer, Service};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
@@ -22,6 +23,10 @@ use crate::{
     app::{App, Asked},
     refusal::Refusal,
 };
+
+/// The pages that an address may be meant for which somebody typed or pasted a little differently.
+const PAGES: [&str; 6] =
+    ["/p/{poll}", "/organise", "/organise/sign-in", "/organise/{poll}", "/organise/{poll}/edit", "/api"];
 
 /// Layer: puts words where a layer below refused, or panicked.
 #[derive(Clone)]
@@ -61,6 +66,7 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let asked = Asked::of(request.uri(), request.headers());
+        let visit = Visit::of(request.method(), request.uri());
         let app = self.app.clone();
         // What a panic leaves behind of the state that handlers share is whole: see the locks there.
         let answering = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
@@ -72,6 +78,9 @@ where
                     return Ok(app.refuse_anywhere(&asked, &Refusal::Panicked));
                 }
             };
+            if let Some(redirect) = visit.and_then(|visit| visit.redirect(response.status(), &PAGES)) {
+                return Ok(app.with_headers(redirect));
+            }
             let refused = response.extensions().get::<ProtectionError>().is_some();
             Ok(if refused { app.refuse_anywhere(&asked, &Refusal::CrossSite) } else { response })
         })

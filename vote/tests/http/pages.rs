@@ -30,6 +30,26 @@ async fn every_answer_with_words_keeps_to_itself() {
 }
 
 #[tokio::test]
+async fn an_address_typed_a_little_differently_leads_to_the_poll() {
+    let app = spawn_app().await;
+    app.poll("lunch", PollSpec::simple("Lunch?", ["Soup", "Fish"]));
+    let ada = app.browser();
+    for path in ["/p/Lunch", "/P/lunch", "/p/lunch/", "/p/lunch.", "/p/lunch%20", "/p/LUNCH%C2%A0/", "//p/lunch"] {
+        let answer = ada.get(path).await;
+        assert_eq!(answer.status, StatusCode::PERMANENT_REDIRECT, "{path}");
+        assert_eq!(answer.header("location"), "/p/lunch", "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    assert_eq!(ada.get("/p/Lunch?code=K7QM").await.header("location"), "/p/lunch?code=K7QM");
+    for path in ["/e/Lunch", "/p/", "/p/two%20words", "/p/nowhere", "/api/polls/Lunch", "/evil.example/p/x/y"] {
+        assert_eq!(ada.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(ada.post_form("/p/Lunch", "vote=a").await.status, StatusCode::NOT_FOUND, "a post is not led on");
+    let organiser = app.organiser_browser().await;
+    assert_eq!(organiser.get("/organise/Lunch/").await.header("location"), "/organise/lunch");
+}
+
+#[tokio::test]
 async fn no_answer_may_be_shown_in_a_frame() {
     let app = spawn_app().await;
     app.poll_with_codes("tea", true, 1).await;
