@@ -13,14 +13,15 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     archive::{self, BALLOTS_PER_PAGE},
-    spreadsheet::Table,
+    scores::CorrectedWording,
+    spreadsheet::{Separator, Table},
 };
 
 /// How the file is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Format {
     /// A table: `ballot`, `choices`, then one column of 0 and 1 for each option.
-    Csv,
+    Csv(Separator),
     /// One object: the poll, and `ballots`.
     Json,
 }
@@ -98,13 +99,23 @@ impl BallotExport {
     }
 }
 
+/// An option's column. Where its text was corrected, the text before is named too: ballots were cast for it.
+fn named(poll: &Poll, key: char, text: &str) -> String {
+    let index = (0..poll.options().len()).find(|&index| option_key(index) == key);
+    let before = poll.correction().zip(index).and_then(|(correction, index)| correction.options.get(index));
+    match before.filter(|before| *before != text) {
+        Some(before) => format!("{key}: {text} ← {before}"),
+        None => format!("{key}: {text}"),
+    }
+}
+
 impl Format {
     fn head(self, poll: &Poll) -> Vec<u8> {
         let options = poll.options().iter().enumerate().map(|(index, text)| (option_key(index), text));
         match self {
-            Self::Csv => {
-                let mut table = Table::new();
-                let names = options.map(|(key, text)| format!("{key}: {text}").into());
+            Self::Csv(separator) => {
+                let mut table = Table::new(separator);
+                let names = options.map(|(key, text)| named(poll, key, text).into());
                 table.row(["ballot".into(), "choices".into()].into_iter().chain(names));
                 table.into_bytes()
             }
@@ -114,6 +125,7 @@ impl Format {
                 let about = json!({
                     "poll": poll.id(), "question": poll.question(), "options": options,
                     "max_choices": poll.max_choices(), "round": poll.round(),
+                    "correction": CorrectedWording::of(poll),
                 });
                 // The object is left open for the ballots.
                 let mut text = about.to_string();
@@ -128,8 +140,8 @@ impl Format {
     fn ballots(self, poll: &Poll, before: u64, ballots: &[CurrentBallot]) -> Vec<u8> {
         let numbered = (before + 1..).zip(ballots.iter().map(|ballot| ballot.choices));
         match self {
-            Self::Csv => {
-                let mut table = Table::continued();
+            Self::Csv(separator) => {
+                let mut table = Table::continued(separator);
                 for (number, choices) in numbered {
                     let marks = (0..poll.options().len()).map(|index| if choices.contains(index) { "1" } else { "0" });
                     let first = [number.to_string().into(), choices.to_string().into()];
@@ -153,7 +165,7 @@ impl Format {
 
     fn tail(self) -> &'static [u8] {
         match self {
-            Self::Csv => b"",
+            Self::Csv(_) => b"",
             Self::Json => b"]}\n",
         }
     }

@@ -18,9 +18,10 @@ use crate::{
     ballot_export::{BallotExport, Format},
     openapi::ProblemBody,
     organiser::{Organiser, Shown},
-    scores::{Present, TallyBody},
+    scores::{CorrectedWording, Present, TallyBody},
     share,
-    spreadsheet::Table,
+    spreadsheet::{Separator, Table},
+    time,
 };
 
 /// The most exports of ballots at once; each reads the ledger as fast as its reader takes it.
@@ -54,6 +55,8 @@ pub(crate) struct ExportedBallots {
     max_choices: u8,
     /// The round in which they were cast.
     round: u32,
+    /// What the wording was before it was corrected; `null` if it was not.
+    correction: Option<CorrectedWording>,
     /// In an order that says nothing about when they were cast, or by whom.
     ballots: Vec<ExportedBallot>,
 }
@@ -69,12 +72,16 @@ pub(crate) struct ExportedBallot {
     choices: Vec<char>,
 }
 
-/// The tally as a table for spreadsheets: option, text, votes, share of the voters (0 to 1), voters.
+/// The tally as a table for spreadsheets: option, text, votes, share of the voters (0 to 1), voters. Where the wording was
+/// corrected, two columns more: the text before, and when it was corrected.
 #[utoipa::path(
     get,
     path = "/api/polls/{poll}/tally.csv",
     tag = "organiser",
-    params(("poll" = String, Path, description = "The poll's id")),
+    params(
+        ("poll" = String, Path, description = "The poll's id"),
+        ("separator" = Option<String>, Query, description = "`comma` (the default), or `semicolon` with decimal commas"),
+    ),
     responses(
         (status = 200, description = "UTF-8 with a byte order mark; texts that a spreadsheet could run as a formula \
                                       stand behind an apostrophe", body = String, content_type = "text/csv"),
@@ -91,18 +98,24 @@ pub(crate) struct ExportedBallot {
 pub(crate) async fn tally_csv(
     State(app): State<Arc<App>>,
     Path(poll): Path<String>,
+    separator: Separator,
     shown: Shown,
 ) -> Result<Response, Response> {
     let (organiser, tally) = admit(&app, &poll, &shown).await?;
     let poll = tally.poll.clone();
     let voters = tally.figures.voters;
     let votes = Present::new(tally, service::now_millis()).all_votes(&organiser);
-    let mut table = Table::new();
-    table.row(["option", "text", "votes", "share", "voters"].map(Cow::from));
-    for (text, (key, votes)) in poll.options().iter().zip(votes) {
-        let share = share::fraction(votes, voters).unwrap_or_default();
+    let mut table = Table::new(separator);
+    let corrected: &[&str] = if poll.correction().is_some() { &["text_before", "corrected_at"] } else { &[] };
+    table.row(["option", "text", "votes", "share", "voters"].iter().chain(corrected).map(|&name| name.into()));
+    for ((index, text), (key, votes)) in poll.options().iter().enumerate().zip(votes) {
+        let share = separator.decimal(&share::fraction(votes, voters).unwrap_or_default());
         let cells = [key.to_string(), text.clone(), votes.to_string(), share, voters.to_string()];
-        table.row(cells.map(Cow::from));
+        let before = poll.correction().into_iter().flat_map(|correction| {
+            let before = correction.options.get(index).cloned().unwrap_or_default();
+            [before, time::rfc3339(correction.at_millis)]
+        });
+        table.row(cells.into_iter().chain(before).map(Cow::from));
     }
     Ok(download(poll.id(), "tally.csv", "text/csv; charset=utf-8", table.into_bytes()))
 }
@@ -145,7 +158,10 @@ pub(crate) async fn tally_json(
     get,
     path = "/api/polls/{poll}/ballots.csv",
     tag = "organiser",
-    params(("poll" = String, Path, description = "The poll's id")),
+    params(
+        ("poll" = String, Path, description = "The poll's id"),
+        ("separator" = Option<String>, Query, description = "`comma` (the default) or `semicolon`"),
+    ),
     responses(
         (status = 200, description = "UTF-8 with a byte order mark. A file that can't be finished breaks off with the \
                                       connection", body = String, content_type = "text/csv"),
@@ -163,9 +179,10 @@ pub(crate) async fn tally_json(
 pub(crate) async fn ballots_csv(
     State(app): State<Arc<App>>,
     Path(poll): Path<String>,
+    separator: Separator,
     shown: Shown,
 ) -> Result<Response, Response> {
-    ballots(&app, &poll, &shown, Format::Csv).await
+    ballots(&app, &poll, &shown, Format::Csv(separator)).await
 }
 
 /// The same ballots as JSON.
@@ -207,7 +224,7 @@ async fn ballots(app: &App, poll: &str, shown: &Shown, format: Format) -> Result
     let begun = BallotExport::begin(Arc::clone(&app.scoreboard), tally.poll, format, turn).await;
     let body = begun.map_err(|error| api::not_read(&error).into_response())?.into_body();
     Ok(match format {
-        Format::Csv => download(poll, "ballots.csv", "text/csv; charset=utf-8", body),
+        Format::Csv(_) => download(poll, "ballots.csv", "text/csv; charset=utf-8", body),
         Format::Json => download(poll, "ballots.json", "application/json", body),
     })
 }

@@ -1,6 +1,17 @@
-//! Tables for spreadsheets: CSV (RFC 4180) in UTF-8, in which no text is taken for a formula.
+//! Tables for spreadsheets: CSV (RFC 4180) in UTF-8, in which no text is taken for a formula. Where the decimal sign is a
+//! comma, spreadsheets cut a line at semicolons instead: there is a dialect for them.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
+
+use axum::{
+    extract::{FromRequestParts, Query},
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, request::Parts};
+use serde::Deserialize;
+use service::problem::Problem;
+
+use crate::App;
 
 /// Spreadsheets take a file for UTF-8 only if it begins with this mark; programs have the JSON exports.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -9,41 +20,98 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// end, and in the full-width forms that some spreadsheets read alike.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
+/// What stands between the cells of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Separator {
+    /// A comma, and decimal points.
+    #[default]
+    Comma,
+    /// A semicolon, and decimal commas.
+    Semicolon,
+}
+
+/// How somebody asks for a separator.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    separator: Separator,
+}
+
+impl FromRequestParts<Arc<App>> for Separator {
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
+        let asked = Query::<Asked>::try_from_uri(&parts.uri).map(|Query(asked)| asked.separator);
+        asked.map_err(|_| {
+            let detail = "the separator is `comma` or `semicolon`";
+            Problem::new(StatusCode::BAD_REQUEST, "separator", detail).into_response()
+        })
+    }
+}
+
+impl Separator {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Comma => b',',
+            Self::Semicolon => b';',
+        }
+    }
+
+    /// Where a spreadsheet that expects another separator cuts a line, whatever we quote: what follows begins a cell.
+    fn foreign(self) -> [char; 4] {
+        match self {
+            Self::Comma => [';', '\t', '\r', '\n'],
+            Self::Semicolon => [',', '\t', '\r', '\n'],
+        }
+    }
+
+    /// A decimal number, which was written with a point.
+    pub(crate) fn decimal(self, number: &str) -> String {
+        match self {
+            Self::Comma => number.to_owned(),
+            Self::Semicolon => number.replace('.', ","),
+        }
+    }
+}
+
 /// A part of a table, in memory.
-pub(crate) struct Table(csv::Writer<Vec<u8>>);
+pub(crate) struct Table {
+    separator: Separator,
+    writer: csv::Writer<Vec<u8>>,
+}
 
 impl Table {
     /// The beginning of a file.
-    pub(crate) fn new() -> Self {
-        Self(csv::Writer::from_writer(BYTE_ORDER_MARK.into()))
+    pub(crate) fn new(separator: Separator) -> Self {
+        Self::behind(BYTE_ORDER_MARK.into(), separator)
     }
 
     /// Rows that follow others.
-    pub(crate) fn continued() -> Self {
-        Self(csv::Writer::from_writer(Vec::new()))
+    pub(crate) fn continued(separator: Separator) -> Self {
+        Self::behind(Vec::new(), separator)
+    }
+
+    fn behind(bytes: Vec<u8>, separator: Separator) -> Self {
+        Self { separator, writer: csv::WriterBuilder::new().delimiter(separator.byte()).from_writer(bytes) }
     }
 
     /// Adds one row. Each must have as many cells as the others of its part.
     pub(crate) fn row<'a>(&mut self, cells: impl IntoIterator<Item = Cow<'a, str>>) {
-        let cells = cells.into_iter().map(defused);
-        self.0.write_record(cells.map(Cow::into_owned)).expect("rows of one length, into memory");
+        let cells = cells.into_iter().map(|cell| defused(cell, self.separator));
+        self.writer.write_record(cells.map(Cow::into_owned)).expect("rows of one length, into memory");
     }
 
     /// What is written so far.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.0.into_inner().expect("writing into memory")
+        self.writer.into_inner().expect("writing into memory")
     }
 }
 
-/// Where the list separator of the system is not the comma (in French, German, Spanish …), spreadsheets cut a line here
-/// instead, whatever we quote: what follows begins a cell.
-const FOREIGN_SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
-
 /// The text with an apostrophe before each part that a spreadsheet could run.
-fn defused(cell: Cow<'_, str>) -> Cow<'_, str> {
+fn defused(cell: Cow<'_, str>, separator: Separator) -> Cow<'_, str> {
     // A quote that is not the first thing in a line may or may not be taken for a part of the text.
     let runs = |part: &str| part.trim_start_matches([' ', '"']).starts_with(FORMULA_STARTS);
-    let parts = || cell.split_inclusive(FOREIGN_SEPARATORS);
+    let parts = || cell.split_inclusive(separator.foreign());
     if parts().any(runs) {
         parts().flat_map(|part| [if runs(part) { "'" } else { "" }, part]).collect::<String>().into()
     } else {
@@ -57,7 +125,7 @@ mod tests {
 
     #[test]
     fn no_text_is_a_formula_and_every_text_stays_one_cell() {
-        let mut table = Table::new();
+        let mut table = Table::new(Separator::Comma);
         table.row(["key", "text"].map(Cow::from));
         for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "plain", "a=b", "a,\"b\"\nc", "é"] {
             table.row(["a".into(), text.into()]);
@@ -81,7 +149,16 @@ mod tests {
             ("soup; salad; cake", "soup; salad; cake"),
             ("well-known; 1 = 1", "well-known; 1 = 1"),
         ] {
-            assert_eq!(defused(text.into()), expected);
+            assert_eq!(defused(text.into(), Separator::Comma), expected);
         }
+    }
+
+    #[test]
+    fn with_semicolons_a_text_stays_one_cell_and_no_part_is_a_formula() {
+        let mut table = Table::continued(Separator::Semicolon);
+        table.row(["soup; salad", "x,=1+1", "=1", "a, b"].map(Cow::from));
+        let text = String::from_utf8(table.into_bytes()).unwrap();
+        assert_eq!(text, "\"soup; salad\";x,'=1+1;'=1;a, b\n");
+        assert_eq!(Separator::Semicolon.decimal("0.7532"), "0,7532");
     }
 }

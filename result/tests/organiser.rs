@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Choices, PollChange, PollId, PollSpec, Secret, VoterId};
+use domain::{Choices, PollChange, PollId, PollSpec, Secret, VoterId, Wording};
 use http::{StatusCode, header};
 use reqwest::Response;
 use scrutin_result::Config;
@@ -57,6 +57,48 @@ fn rows(file: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let rows: Vec<_> = rows.collect();
     assert!(rows.iter().all(|row| row.len() == header.len()));
     (header, rows)
+}
+
+#[tokio::test]
+async fn tables_are_cut_at_commas_unless_semicolons_are_asked_for() {
+    let app = spawn_app().await;
+    app.ledger.vote_many("main", 0, 3);
+    app.ledger.vote_many("main", 1, 1);
+    let tally = text(&app, "/api/polls/main/tally.csv?separator=semicolon").await;
+    assert_eq!(tally, "\u{feff}option;text;votes;share;voters\na;Cats;3;0,7500;4\nb;Dogs;1;0,2500;4\n");
+    assert!(text(&app, "/api/polls/main/tally.csv").await.contains("\na,Cats,3,0.7500,4\n"));
+    assert!(text(&app, "/api/polls/main/tally.csv?separator=comma").await.contains("\na,Cats,3,0.7500,4\n"));
+    cast(&app, "main", 2, 1);
+    let ballots = text(&app, "/api/polls/main/ballots.csv?separator=semicolon").await;
+    assert_eq!(ballots, "\u{feff}ballot;choices;a: Cats;b: Dogs\n1;a;1;0\n");
+    let refused = as_organiser(&app, "/api/polls/main/tally.csv?separator=tab").await;
+    assert_eq!((refused.status(), code(refused).await.as_str()), (StatusCode::BAD_REQUEST, "separator"));
+}
+
+#[tokio::test]
+async fn a_correction_is_noted_on_the_page_and_in_exports() {
+    let app = spawn_app().await;
+    app.ledger.vote_many("main", 0, 1);
+    let wording = Wording {
+        question: "Cats or dogs?".into(),
+        options: vec!["Cats".into(), "Hounds".into()],
+        at_millis: 1_795_423_500_000,
+    };
+    app.ledger.change("main", &PollChange::Correct(Box::new(wording)));
+    let page = app.page("/").await;
+    assert!(page.contains("Cats or dogs?") && page.contains("Wording corrected on 23 November 2026"), "{page}");
+    let tally: Value = serde_json::from_str(&text(&app, "/api/polls/main/tally").await).unwrap();
+    let note = json!({"at": 1_795_423_500_000_u64, "question": "Cats or Dogs?", "options": {"a": "Cats", "b": "Dogs"}});
+    assert_eq!(tally["correction"], note);
+    for export in ["tally.json", "ballots.json"] {
+        let export: Value = serde_json::from_str(&text(&app, &format!("/api/polls/main/{export}")).await).unwrap();
+        assert_eq!(export["correction"], note);
+    }
+    let table = text(&app, "/api/polls/main/tally.csv").await;
+    assert!(table.contains("text_before,corrected_at\n") && table.contains(",Dogs,2026-11-23T"), "{table}");
+    assert!(text(&app, "/api/polls/main/ballots.csv").await.contains(",a: Cats,b: Hounds ← Dogs\n"));
+    app.ledger.change("main", &PollChange::Archive);
+    assert!(app.page("/").await.contains("This poll has been archived"));
 }
 
 #[tokio::test]

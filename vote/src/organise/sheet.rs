@@ -9,7 +9,7 @@ use axum::{
 use domain::{Access, Poll};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
-use service::{poll_address, qr::Qr};
+use service::{language::Language, poll_address, qr::Qr};
 
 use super::{
     poll_page::{find, of_poll},
@@ -122,10 +122,12 @@ pub(crate) async fn csv(
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
     let origin = share::own_origin(&app, &headers).unwrap_or_default();
-    let mut csv = String::from("number,code,link\r\n");
+    // Spreadsheets in French cut lines at semicolons.
+    let separator = if asked.language == Language::French { ";" } else { "," };
+    let mut csv = ["number", "code", "link"].join(separator) + "\r\n";
     for code in range.codes(&app, &poll) {
         let line = [code.number().to_string(), code.to_string(), share::code_url(&origin, poll.id(), code.as_str())];
-        csv.push_str(&line.join(","));
+        csv.push_str(&line.join(separator));
         csv.push_str("\r\n");
     }
     let name = format!("attachment; filename=\"codes-{}.csv\"", poll.id());

@@ -40,6 +40,22 @@ async fn a_sheet_of_300_has_300_codes_that_are_right_each_with_its_qr_code() {
 }
 
 #[tokio::test]
+async fn tables_are_for_the_spreadsheet_of_the_readers_language() {
+    let app = spawn_app().await;
+    app.poll_with_codes("tea", true, 1).await;
+    let ada = app.organiser_browser().await;
+    ada.get("/language/fr?back=/").await;
+    let csv = ada.get("/organise/tea/codes.csv?count=1").await.text;
+    assert!(csv.starts_with("number;code;link\r\n1;") && !csv.contains(','), "{csv}");
+    let at = async |file: &str| ada.get(&format!("/organise/tea/export/{file}")).await.header("location").to_owned();
+    assert!(at("tally.csv").await.ends_with("&separator=semicolon"));
+    assert!(at("ballots.csv").await.ends_with("&separator=semicolon"));
+    assert!(!at("tally.json").await.contains("separator"));
+    ada.get("/language/en?back=/").await;
+    assert!(!at("tally.csv").await.contains("separator"));
+}
+
+#[tokio::test]
 async fn the_csv_holds_the_same_codes_and_nothing_that_a_spreadsheet_runs() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("=cmd|' /C calc'!A0", ["+1", "@x"]);
