@@ -110,6 +110,8 @@ fn live(app: &App, language: Language, present: &Present, path: &str) -> Value {
         question_size => question_size(poll.question()),
         state => scores::state_name(poll.state()),
         edition => scores::edition(poll),
+        archived => poll.archived(),
+        corrected_at => poll.correction().map(|correction| time::date_and_time(language, correction.at_millis)),
         bars => bars.map(Serde),
         bars_size => bars_size(poll.options().len()),
         // In two columns.

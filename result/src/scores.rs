@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::{Poll, PollState, Tally, Visibility, option_key};
+use domain::{Correction, Poll, PollState, Tally, Visibility, option_key};
 use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -176,6 +176,12 @@ struct Standing {
     /// How far the log is counted.
     #[schema(example = "1700000000000-0")]
     position: String,
+    /// That the wording was corrected while there were ballots; absent if it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correction: Option<CorrectedWording>,
+    /// Whether the poll was put away from the lists; absent if it was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    archived: bool,
     /// Which round of the poll this is; a reset begins the next.
     #[schema(example = 1)]
     round: u32,
@@ -189,6 +195,25 @@ struct Standing {
     /// milliseconds since 1970); absent while they are kept up.
     #[serde(skip_serializing_if = "Option::is_none")]
     stale_since: Option<u64>,
+}
+
+/// What the wording of a poll was before it was corrected.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CorrectedWording {
+    /// When it was corrected last, in milliseconds since 1970.
+    at: u64,
+    /// The question before the first correction.
+    question: String,
+    /// The texts of the options before the first correction, by key.
+    #[schema(value_type = BTreeMap<String, String>, example = json!({"a": "Cats", "b": "Dgos"}))]
+    options: BTreeMap<char, String>,
+}
+
+impl CorrectedWording {
+    pub(crate) fn of(poll: &Poll) -> Option<Self> {
+        let Correction { at_millis, question, options } = poll.correction()?.clone();
+        Some(Self { at: at_millis, question, options: (0..).map(option_key).zip(options).collect() })
+    }
 }
 
 impl Standing {
@@ -209,6 +234,8 @@ impl Standing {
             voters: figures.voters,
             counted: figures.counted,
             position: position.to_string(),
+            correction: CorrectedWording::of(poll),
+            archived: poll.archived(),
             round: poll.round(),
             edition: edition(poll),
             at: read_at_ms,
@@ -232,6 +259,7 @@ pub(crate) fn edition(poll: &Poll) -> String {
     let parts = std::iter::once(poll.question()).chain(poll.options().iter().map(String::as_str));
     // 0xff ends a part; it never occurs in UTF-8.
     let bytes = parts.flat_map(|part| part.bytes().chain([0xff])).chain([u8::from(poll.is_hidden())]);
+    let bytes = bytes.chain(poll.archived().then_some(2));
     let hash =
         bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")

@@ -21,6 +21,8 @@ const TEXTS: &[Message] = &[
     ("state.open", "Voting is open", "Le vote est ouvert"),
     ("state.closed", "Voting is closed", "Le vote est clos"),
     ("state.waiting", "Voting has not begun yet", "Le vote n’a pas encore commencé"),
+    ("archived", "This poll has been archived", "Ce scrutin est archivé"),
+    ("corrected", "Wording corrected on {time}", "Texte corrigé le {time}"),
     ("connection.live", "Live", "En direct"),
     ("connection.connecting", "Connecting…", "Connexion…"),
     ("connection.reconnecting", "Reconnecting…", "Reconnexion…"),

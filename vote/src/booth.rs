@@ -86,8 +86,19 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     let voter = browser.voter(&app.config.secret, poll.id(), code);
     let earlier = browser.recorded(poll).filter(|ballot| ballot.code == code);
     let remember = |choices, position| Remembered { poll: poll.id(), round: poll.round(), choices, position, code };
+    let is_new = code.is_none() && earlier.is_none() && !browser.voted_before_reset(poll);
+    if is_new {
+        app.new_voters.admit(poll, attempt.from, Instant::now()).map_err(Refusal::TooManyNewVoters)?;
+    }
     // Also where the poll was closed a moment ago: whether it is open is for the log to say.
-    match app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.revision()).await {
+    let cast = app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.revision()).await;
+    if is_new {
+        match cast {
+            Ok(Cast::Recorded(_)) => app.new_voters.came(poll.id(), attempt.from, Instant::now()),
+            _ => app.new_voters.give_back(poll, attempt.from),
+        }
+    }
+    match cast {
         Ok(Cast::Recorded(position)) => {
             browser.remember(remember(Some(choices), position));
             Ok(Recorded { position, voter, replaces: earlier.map(|ballot| ballot.position) })

@@ -1,28 +1,58 @@
 //! Creating a poll, for the organiser's form and for the API alike.
 
-use domain::{Change, Poll, PollId, PollSpec};
+use domain::{Change, FIRST_REVISION, Poll, PollId, PollSpec};
 
-use crate::{app::App, made_up_id::made_up_id, organise::RESERVED_IDS, refusal::Refusal};
+use crate::{
+    app::App,
+    made_up_id::{id_of, made_up_id},
+    organise::RESERVED_IDS,
+    refusal::Refusal,
+};
 
 /// How often an id is made up before giving up; one in 2^40 is taken.
-const ID_ATTEMPTS: usize = 3;
+const ID_ATTEMPTS: u8 = 3;
 
 /// Creates a poll, with this id or with one that is made up. This instance shows it from now on.
-pub(crate) async fn create(app: &App, wanted: Option<&str>, spec: PollSpec) -> Result<Poll, Refusal> {
+///
+/// With `once`, which a form or a program sends again when it tries again, the same poll is made once only: its id comes
+/// of `once` and of what it asks. So no instance needs to remember anything.
+pub(crate) async fn create(
+    app: &App,
+    wanted: Option<&str>,
+    once: Option<&str>,
+    spec: PollSpec,
+) -> Result<Poll, Refusal> {
     let wanted = wanted.map(own_id).transpose()?;
-    for _ in 0..ID_ATTEMPTS {
-        let id = wanted.unwrap_or_else(made_up_id);
+    let content = serde_json::to_vec(&spec).expect("a poll is plain text and numbers");
+    for attempt in 0..ID_ATTEMPTS {
+        let from_once = || once.map(|once| id_of(&app.config.secret, once, &content, attempt));
+        let id = wanted.or_else(from_once).unwrap_or_else(made_up_id);
         let poll = Poll::new(id, spec.clone()).map_err(Refusal::InvalidPoll)?;
-        match app.ballots.create(poll).await.map_err(|error| app.not_told(error))? {
-            Change::Done(poll) => {
-                app.polls.put(poll.clone());
-                return Ok(poll);
-            }
-            _ if wanted.is_some() => break,
-            _ => {}
+        if let Change::Done(poll) = app.ballots.create(poll.clone()).await.map_err(|error| app.not_told(error))? {
+            app.polls.put(poll.clone());
+            return Ok(poll);
+        }
+        if once.is_some()
+            && let Some(earlier) = made_before(app, &poll, wanted.is_some()).await?
+        {
+            return Ok(earlier);
+        }
+        if wanted.is_some() {
+            break;
         }
     }
     Err(Refusal::PollExists)
+}
+
+/// The poll that is there, if it is what the first of two tries made. An id that was chosen may also be that of a poll
+/// of last week: it is taken for the same only as long as nothing has happened to it.
+async fn made_before(app: &App, poll: &Poll, is_chosen: bool) -> Result<Option<Poll>, Refusal> {
+    let there = app.ballots.poll(poll.id()).await.map_err(|error| app.not_told(error))?;
+    let Some(there) = there.filter(|there| there.asks_the_same_as(poll)) else { return Ok(None) };
+    let is_new = !there.archived() && there.round() == 1 && there.revision() == FIRST_REVISION;
+    let untouched =
+        !is_chosen || is_new && app.ballots.accepted(poll.id()).await.map_err(|error| app.not_told(error))? == 0;
+    Ok(untouched.then_some(there))
 }
 
 /// An id that is none of those that the organiser's pages have for themselves.

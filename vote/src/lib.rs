@@ -23,6 +23,7 @@ pub mod fuzzing;
 mod look;
 mod made_up_id;
 mod messages;
+mod new_voters;
 mod organise;
 mod outage_log;
 mod poll_cache;

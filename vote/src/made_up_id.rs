@@ -1,6 +1,6 @@
 //! Ids for polls that were given none.
 
-use domain::PollId;
+use domain::{PollId, Secret};
 
 /// What a made-up id consists of: no letters or digits that are mistaken for others when read aloud or copied.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -8,7 +8,17 @@ const LENGTH: usize = 8;
 
 /// A random id: one of 2^40.
 pub(crate) fn made_up_id() -> PollId {
-    let letters = service::random_bytes::<LENGTH>().map(|byte| LETTERS[usize::from(byte) % LETTERS.len()]);
+    spelled(service::random_bytes())
+}
+
+/// The id that always comes of the same `once`, `content` and `attempt`; without the secret nobody can tell which.
+pub(crate) fn id_of(secret: &Secret, once: &str, content: &[u8], attempt: u8) -> PollId {
+    let signed = secret.sign("poll.once", &[once.as_bytes(), content, &[attempt]]);
+    spelled(*signed.first_chunk().expect("a signature is longer than what is kept of it"))
+}
+
+fn spelled(bytes: [u8; LENGTH]) -> PollId {
+    let letters = bytes.map(|byte| LETTERS[usize::from(byte) % LETTERS.len()]);
     let text = str::from_utf8(&letters).expect("ASCII letters and digits");
     PollId::parse(text).expect("letters and digits are an id")
 }

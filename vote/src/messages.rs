@@ -58,6 +58,12 @@ const VOTING: &[Message] = &[
         "Keep this page open; you can vote as soon as the organiser opens the poll.",
         "Gardez cette page ouverte\u{a0}: vous pourrez voter dès que l’organisateur ouvrira le scrutin.",
     ),
+    ("archived", "This poll has been archived", "Ce scrutin est archivé"),
+    (
+        "corrected",
+        "The organiser has corrected the wording since voting began.",
+        "L’organisateur a corrigé le texte depuis le début du vote.",
+    ),
     ("closed", "This poll is closed", "Ce scrutin est clos"),
     ("closed.text", "No more votes are taken.", "Il n’est plus possible de voter."),
     ("code", "A voting code is needed", "Un code de vote est nécessaire"),
@@ -169,6 +175,11 @@ const REFUSALS: &[Message] = &[
         "too-many-tries",
         "Your vote was not recorded: too many wrong codes came from your network, perhaps from somebody else. Please try again in {seconds} s.",
         "Votre vote n’a pas été enregistré\u{a0}: trop de codes erronés sont venus de votre réseau, peut-être de quelqu’un d’autre. Veuillez réessayer dans {seconds}\u{a0}s.",
+    ),
+    (
+        "too-many-new-voters",
+        "Your vote was not recorded: many people in your network are voting at the moment. Please try again in {seconds} s.",
+        "Votre vote n’a pas été enregistré\u{a0}: beaucoup de personnes de votre réseau votent en ce moment. Veuillez réessayer dans {seconds}\u{a0}s.",
     ),
     (
         "unknown-poll",

@@ -56,6 +56,16 @@ pub(crate) const POLL_FAULTS: &[Message] = &[
         "Le nom doit compter 1 à 32 caractères parmi a–z, 0–9 et le tiret, commencer et finir par une lettre ou un chiffre, et ne pas être réservé par ce site.",
     ),
     ("poll-exists", "There is a poll with this name already.", "Un scrutin porte déjà ce nom."),
+    (
+        "new-voters-limit",
+        "The limit on new voters must be a number from 1 to 65,535, or be left empty.",
+        "La limite de nouveaux votants doit être un nombre de 1 à 65\u{202f}535, ou rester vide.",
+    ),
+    (
+        "not-a-correction",
+        "A correction changes words only: as many options as before, in the same order, and none with the text of another.",
+        "Une correction ne change que les mots\u{a0}: autant d’options qu’avant, dans le même ordre, et aucune avec le texte d’une autre.",
+    ),
     ("empty-patch", "Nothing is to be changed.", "Il n’y a rien à modifier."),
 ];
 

@@ -36,6 +36,8 @@ pub(crate) enum Refusal {
     CodeUsed,
     /// Too many codes or tokens were wrong; so many seconds to wait.
     TooManyTries(u32),
+    /// The network brought as many new voters as the poll allows; so many seconds to wait.
+    TooManyNewVoters(u32),
     /// This installation has no organiser.
     NoOrganiser,
     /// Only the organiser may do this, and who asks is not signed in.
@@ -52,6 +54,10 @@ pub(crate) enum Refusal {
     PollExists,
     /// Question, options and rules can't be changed, because there are ballots.
     HasBallots,
+    /// A correction that is more than one of words.
+    NotACorrection,
+    /// No number of new voters a minute.
+    NewVotersLimit,
     /// A patch that changes nothing.
     EmptyPatch,
     /// There is no such poll.
@@ -84,12 +90,17 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Unavailable(_) | Self::CannotShow(_) | Self::CannotTell(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Choices(_) | Self::WrongCode | Self::CodeRange | Self::JsonShape(_) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            Self::InvalidPoll(_) | Self::InvalidId | Self::EmptyPatch => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Choices(_)
+            | Self::WrongCode
+            | Self::CodeRange
+            | Self::JsonShape(_)
+            | Self::InvalidPoll(_)
+            | Self::InvalidId
+            | Self::EmptyPatch
+            | Self::NotACorrection
+            | Self::NewVotersLimit => StatusCode::UNPROCESSABLE_ENTITY,
             Self::PollExists | Self::HasBallots => StatusCode::CONFLICT,
-            Self::TooManyTries(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyTries(_) | Self::TooManyNewVoters(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotOpen(_) | Self::AlreadyCast | Self::CodeUsed | Self::PollRewritten | Self::OpenToAnyone => {
                 StatusCode::CONFLICT
             }
@@ -116,6 +127,8 @@ impl Refusal {
             Self::PollExists => "poll-exists",
             Self::HasBallots => "has-ballots",
             Self::EmptyPatch => "empty-patch",
+            Self::NotACorrection => "not-a-correction",
+            Self::NewVotersLimit => "new-voters-limit",
             Self::Choices(choices) => match choices {
                 ChoicesError::Empty => "no-choice",
                 ChoicesError::NotAKey => "no-option-key",
@@ -130,6 +143,7 @@ impl Refusal {
             Self::CodeNeeded => "code-needed",
             Self::WrongCode => "wrong-code",
             Self::TooManyTries(_) => "too-many-tries",
+            Self::TooManyNewVoters(_) => "too-many-new-voters",
             Self::NoOrganiser => "no-organiser",
             Self::SignInNeeded => "sign-in-needed",
             Self::OpenToAnyone => "open-to-anyone",
@@ -165,7 +179,9 @@ impl Refusal {
             Self::Json(reason) | Self::JsonShape(reason) => &[("reason", reason)],
             Self::TooLarge(limit_bytes) => &[("limit", &language.number(*limit_bytes as u64))],
             Self::ContentType(expected) => &[("expected", expected)],
-            Self::TooManyTries(seconds) => &[("seconds", &language.number(u64::from(*seconds)))],
+            Self::TooManyTries(seconds) | Self::TooManyNewVoters(seconds) => {
+                &[("seconds", &language.number(u64::from(*seconds)))]
+            }
             _ => &[],
         };
         let key = match self {
@@ -197,7 +213,7 @@ impl Refusal {
     pub(crate) fn retry_after_seconds(&self) -> Option<u32> {
         match self {
             Self::Unavailable(_) | Self::CannotShow(_) | Self::CannotTell(_) => Some(RETRY_AFTER_SECONDS),
-            Self::TooManyTries(seconds) => Some(*seconds),
+            Self::TooManyTries(seconds) | Self::TooManyNewVoters(seconds) => Some(*seconds),
             _ => None,
         }
     }

@@ -190,6 +190,8 @@ impl View<'_> {
             action => &self.asked.path,
             revision => self.poll.revision(),
             state => state_word(state),
+            archived => self.poll.archived(),
+            corrected => self.poll.correction().is_some(),
             by_code => self.by_code(),
             code => self.code_to_show(),
             code_at_fault => refusal.is_some_and(is_about_code),

@@ -23,6 +23,7 @@ let refreshedAt = performance.now();
 
 watch(table, { address: () => `${table.dataset.live}?ticket=${encodeURIComponent(ticket)}`, told });
 askAccepted();
+askNewVoters();
 if (table) refreshLater(60_000);
 
 function told(tally) {
@@ -66,6 +67,25 @@ async function askAccepted() {
     }
   }
   setTimeout(askAccepted, ACCEPTED_MS * (0.85 + Math.random() * 0.3));
+}
+
+// How many new voters this instance saw within the last minute, so that a flood is seen.
+async function askNewVoters() {
+  const figure = document.getElementById("new-voters");
+  if (!figure) return;
+  if (!document.hidden) {
+    try {
+      const answer = await fetch(figure.dataset.address, { cache: "no-store" });
+      const lately = await answer.json();
+      if (answer.ok) {
+        write(figure, numbers.format(lately.new_voters));
+        write(document.getElementById("networks"), numbers.format(lately.networks));
+      }
+    } catch {
+      // The next answer will tell.
+    }
+  }
+  setTimeout(askNewVoters, ACCEPTED_MS * (0.85 + Math.random() * 0.3));
 }
 
 function refreshLater(afterMs) {

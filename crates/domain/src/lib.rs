@@ -25,8 +25,8 @@ pub use durability::{Durability, DurabilityError};
 pub use event::{Ballot, Entry, Event, Undecodable};
 pub use partition::{Partition, Partitions, PartitionsError};
 pub use poll::{
-    Access, ChangeRefused, FIRST_REVISION, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange, PollError, PollSpec,
-    PollState, Visibility,
+    Access, ChangeRefused, Correction, FIRST_REVISION, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,
+    PollError, PollSpec, PollState, Visibility, Wording,
 };
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{

@@ -1,11 +1,15 @@
 //! A poll: its question, its options, its rules and its state.
 
+use std::num::NonZeroU16;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Choices, ChoicesError, PollId};
 
+mod correction;
 mod limits;
 
+pub use correction::{Correction, Wording};
 pub use limits::{MAX_OPTION_CHARS, MAX_QUESTION_CHARS, PollError};
 use limits::{checked, tidied};
 
@@ -70,6 +74,9 @@ pub struct PollSpec {
     /// Whether the poll stands in the public list.
     #[serde(default)]
     pub listed: bool,
+    /// How many new voters a minute one network may bring; as many as come without it.
+    #[serde(default)]
+    pub new_voters_per_minute: Option<NonZeroU16>,
 }
 
 fn one() -> u8 {
@@ -81,6 +88,10 @@ fn first_revision() -> u32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_first_revision(revision: &u32) -> bool {
     *revision == FIRST_REVISION
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 fn yes() -> bool {
     true
@@ -107,6 +118,7 @@ impl PollSpec {
             changes: yes(),
             access: anyone(),
             listed: false,
+            new_voters_per_minute: None,
         }
     }
 }
@@ -120,6 +132,8 @@ pub struct Poll {
     id: PollId,
     round: u32,
     revision: u32,
+    archived: bool,
+    correction: Option<Box<Correction>>,
     spec: PollSpec,
 }
 
@@ -140,6 +154,12 @@ struct Record {
     access: Access,
     #[serde(default)]
     listed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    new_voters_per_minute: Option<NonZeroU16>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    archived: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    correction: Option<Box<Correction>>,
 }
 
 /// What an organiser can do to a poll.
@@ -157,8 +177,18 @@ pub enum PollChange {
     Reset,
     /// Put the poll in the public list, or take it out.
     List(bool),
-    /// Another question, other options or rules; state, visibility and listing stay. Refused once there are ballots.
+    /// Let one network bring so many new voters a minute, or as many as come.
+    LimitNewVoters(Option<NonZeroU16>),
+    /// Put it away from the lists; an open poll is closed by it. Opening it brings it back as well.
+    Archive,
+    /// Bring it back, in the state in which it was put away.
+    Restore,
+    /// Another question, other options or rules; state, visibility, listing and limits stay. Refused once there are
+    /// ballots.
     Rewrite(Box<PollSpec>),
+    /// The same question and options in better words. With ballots it is noted, and the revision stays: a ballot that was
+    /// cast for the words before counts for the same option.
+    Correct(Box<Wording>),
 }
 
 /// Why a change was refused.
@@ -170,12 +200,15 @@ pub enum ChangeRefused {
     /// Ballots were cast for what the poll says now.
     #[error("question, options and rules can't be changed once there are ballots")]
     HasBallots,
+    /// A correction that is more than one of words.
+    #[error("a correction keeps the options: as many, in their order, none with the text of another")]
+    OtherOptions,
 }
 
 impl Poll {
     /// A poll in its first round, if `spec` keeps to the limits. Its texts are tidied.
     pub fn new(id: PollId, spec: PollSpec) -> Result<Self, PollError> {
-        Ok(Self { id, round: 1, revision: FIRST_REVISION, spec: tidied(spec)? })
+        Ok(Self { id, round: 1, revision: FIRST_REVISION, archived: false, correction: None, spec: tidied(spec)? })
     }
 
     /// Its id.
@@ -222,12 +255,24 @@ impl Poll {
     pub fn listed(&self) -> bool {
         self.spec.listed
     }
+    /// How many new voters a minute one network may bring; `None` for as many as come.
+    pub fn new_voters_per_minute(&self) -> Option<NonZeroU16> {
+        self.spec.new_voters_per_minute
+    }
+    /// Whether it was put away from the lists. It is not open then.
+    pub fn archived(&self) -> bool {
+        self.archived
+    }
+    /// Whether the wording was corrected while there were ballots, when, and what it was before.
+    pub fn correction(&self) -> Option<&Correction> {
+        self.correction.as_deref()
+    }
     /// Which round this is, from 1; a reset begins the next.
     pub fn round(&self) -> u32 {
         self.round
     }
     /// Which revision this is, from [`FIRST_REVISION`]; a rewrite makes the next. Two polls of one id and revision ask
-    /// the same question with the same options and rules.
+    /// the same question with the same options and rules, if perhaps in corrected words.
     pub fn revision(&self) -> u32 {
         self.revision
     }
@@ -260,42 +305,89 @@ impl Poll {
         Ok(())
     }
 
+    /// Whether the other asks the same: question, options and rules.
+    pub fn asks_the_same_as(&self, other: &Self) -> bool {
+        let asked = |poll: &Self| {
+            let PollSpec { state, results, listed, new_voters_per_minute, .. } = self.spec;
+            PollSpec { state, results, listed, new_voters_per_minute, ..poll.spec.clone() }
+        };
+        asked(self) == asked(other)
+    }
+
     /// The poll after `change`. `has_ballots` tells whether any was cast in any round.
     pub fn after(&self, change: &PollChange, has_ballots: bool) -> Result<Self, ChangeRefused> {
         let mut next = self.clone();
         match change {
-            PollChange::Open => next.spec.state = PollState::Open,
+            PollChange::Open => (next.spec.state, next.archived) = (PollState::Open, false),
             PollChange::Close => next.spec.state = PollState::Closed,
             PollChange::Hide => next.spec.results = Visibility::Hidden,
             PollChange::Reveal => next.spec.results = Visibility::Live,
-            PollChange::Reset => next.round = self.round.saturating_add(1),
+            // The ballots that count from now on are cast for the words as they are.
+            PollChange::Reset => (next.round, next.correction) = (self.round.saturating_add(1), None),
             PollChange::List(listed) => next.spec.listed = *listed,
-            PollChange::Rewrite(_) if has_ballots => return Err(ChangeRefused::HasBallots),
-            // Opening, closing, hiding and listing are changes of their own, and may have come in between.
-            PollChange::Rewrite(spec) => {
-                let PollSpec { state, results, listed, .. } = self.spec;
-                next.spec = tidied(PollSpec { state, results, listed, ..(**spec).clone() })?;
-                next.revision = self.revision.saturating_add(u32::from(next.spec != self.spec));
+            PollChange::LimitNewVoters(limit) => next.spec.new_voters_per_minute = *limit,
+            PollChange::Archive => {
+                next.archived = true;
+                if self.is_open() {
+                    next.spec.state = PollState::Closed;
+                }
             }
+            PollChange::Restore => next.archived = false,
+            PollChange::Rewrite(_) if has_ballots => return Err(ChangeRefused::HasBallots),
+            PollChange::Rewrite(spec) => return self.rewritten(spec),
+            PollChange::Correct(wording) if has_ballots => return self.corrected(wording),
+            PollChange::Correct(wording) => return self.rewritten(&self.in_words(wording)?),
         }
+        Ok(next)
+    }
+
+    fn rewritten(&self, spec: &PollSpec) -> Result<Self, ChangeRefused> {
+        let mut next = self.clone();
+        // Opening, closing, hiding, listing and limiting are changes of their own, and may have come in between.
+        let PollSpec { state, results, listed, new_voters_per_minute, .. } = self.spec;
+        next.spec = tidied(PollSpec { state, results, listed, new_voters_per_minute, ..spec.clone() })?;
+        next.revision = self.revision.saturating_add(u32::from(next.spec != self.spec));
         Ok(next)
     }
 }
 
 impl From<Poll> for Record {
-    fn from(Poll { id, round, revision, spec }: Poll) -> Self {
-        let PollSpec { question, options, max_choices, state, results, changes, access, listed } = spec;
-        Self { id, state, changes, round, revision, question, options, max_choices, results, access, listed }
+    fn from(Poll { id, round, revision, archived, correction, spec }: Poll) -> Self {
+        Self {
+            id,
+            state: spec.state,
+            changes: spec.changes,
+            round,
+            revision,
+            question: spec.question,
+            options: spec.options,
+            max_choices: spec.max_choices,
+            results: spec.results,
+            access: spec.access,
+            listed: spec.listed,
+            new_voters_per_minute: spec.new_voters_per_minute,
+            archived,
+            correction,
+        }
     }
 }
 
 impl TryFrom<Record> for Poll {
     type Error = PollError;
     fn try_from(record: Record) -> Result<Self, PollError> {
-        let Record { id, state, changes, round, revision, question, options, max_choices, results, access, listed } =
-            record;
-        let spec = PollSpec { question, options, max_choices, state, results, changes, access, listed };
-        Ok(Self { id, round, revision, spec: checked(spec)? })
+        let Record { id, round, revision, archived, correction, .. } = record;
+        let spec = PollSpec {
+            question: record.question,
+            options: record.options,
+            max_choices: record.max_choices,
+            state: record.state,
+            results: record.results,
+            changes: record.changes,
+            access: record.access,
+            listed: record.listed,
+            new_voters_per_minute: record.new_voters_per_minute,
+        };
+        Ok(Self { id, round, revision, archived, correction, spec: checked(spec)? })
     }
 }
 

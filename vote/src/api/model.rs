@@ -1,11 +1,15 @@
 //! What goes over the API: the JSON forms and their schemas.
 
-use domain::{Access, Poll, PollSpec, PollState, Visibility};
+use std::num::NonZeroU16;
+
+use domain::{Access, Correction, Poll, PollChange, PollSpec, PollState, Visibility, Wording};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     ToSchema,
     openapi::schema::{Object, ObjectBuilder, Type},
 };
+
+use crate::refusal::Refusal;
 
 /// A poll.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,6 +39,17 @@ pub(crate) struct PollBody {
     access: Access,
     /// Whether the poll stands in the public list.
     listed: bool,
+    /// How many new voters a minute one network may bring; absent: as many as come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u16>, minimum = 1)]
+    new_voters_per_minute: Option<NonZeroU16>,
+    /// Whether it was put away from the lists; absent if it was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    archived: bool,
+    /// That the wording was corrected while there were ballots; absent if it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correction: Option<CorrectionBody>,
     /// Which round this is, from 1; a reset begins the next.
     #[schema(minimum = 1)]
     round: u32,
@@ -58,10 +73,30 @@ impl PollBody {
             changes: poll.changes(),
             access: poll.access(),
             listed: poll.listed(),
+            new_voters_per_minute: poll.new_voters_per_minute(),
+            archived: poll.archived(),
+            correction: poll.correction().cloned().map(CorrectionBody::from),
             round: poll.round(),
             revision: poll.revision(),
             accepted,
         }
+    }
+}
+
+/// That the wording of a poll was corrected.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CorrectionBody {
+    /// When it was corrected last, in milliseconds since 1970.
+    at: u64,
+    /// The question before the first correction.
+    question: String,
+    /// The options before the first correction.
+    options: Vec<String>,
+}
+
+impl From<Correction> for CorrectionBody {
+    fn from(Correction { at_millis, question, options }: Correction) -> Self {
+        Self { at: at_millis, question, options }
     }
 }
 
@@ -108,6 +143,10 @@ pub(crate) struct NewPoll {
     /// Whether the poll stands in the public list.
     #[serde(default)]
     listed: bool,
+    /// How many new voters a minute one network may bring; as many as come without it. A hall may be one network.
+    #[serde(default)]
+    #[schema(value_type = Option<u16>, minimum = 1)]
+    new_voters_per_minute: Option<NonZeroU16>,
 }
 
 fn one() -> u8 {
@@ -128,12 +167,22 @@ fn anyone() -> Access {
 
 impl From<NewPoll> for PollSpec {
     fn from(new: NewPoll) -> Self {
-        let NewPoll { id: _, question, options, max_choices, state, results, changes, access, listed } = new;
-        Self { question, options, max_choices, state, results, changes, access, listed }
+        Self {
+            question: new.question,
+            options: new.options,
+            max_choices: new.max_choices,
+            state: new.state,
+            results: new.results,
+            changes: new.changes,
+            access: new.access,
+            listed: new.listed,
+            new_voters_per_minute: new.new_voters_per_minute,
+        }
     }
 }
 
-/// What is to be different about a poll; what is left out stays. All but `listed` is refused once there are ballots.
+/// What is to be different about a poll; what is left out stays. All but `listed` and `new_voters_per_minute` is refused
+/// once there are ballots, and with `correction` also other words for the question and the options.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PollPatch {
@@ -153,17 +202,36 @@ pub(crate) struct PollPatch {
     access: Option<Access>,
     /// Whether the poll stands in the public list.
     pub(crate) listed: Option<bool>,
+    /// How many new voters a minute one network may bring; 0: as many as come.
+    pub(crate) new_voters_per_minute: Option<u16>,
+    /// Whether `question` and `options` only correct the words: as many options as before, in the same order. That is
+    /// done also once there are ballots, and noted with its time wherever the result is shown.
+    #[serde(default)]
+    correction: bool,
 }
 
 impl PollPatch {
-    /// Whether it asks for anything but `listed`.
-    pub(crate) fn rewrites(&self) -> bool {
-        let Self { question, options, max_choices, changes, access, listed: _ } = self;
-        question.is_some() || options.is_some() || max_choices.is_some() || changes.is_some() || access.is_some()
+    /// Everything that is to be done to the poll, in this order.
+    pub(crate) fn changes(self, poll: &Poll, now_millis: u64) -> Result<Vec<PollChange>, Refusal> {
+        let other_words = self.question.is_some() || self.options.is_some();
+        let other_rules = self.max_choices.is_some() || self.changes.is_some() || self.access.is_some();
+        let mut changes = Vec::new();
+        changes.extend(self.new_voters_per_minute.map(|limit| PollChange::LimitNewVoters(NonZeroU16::new(limit))));
+        changes.extend(self.listed.map(PollChange::List));
+        if self.correction {
+            if other_rules || !other_words {
+                return Err(Refusal::NotACorrection);
+            }
+            let PollSpec { question, options, .. } = self.applied_to(poll);
+            changes.insert(0, PollChange::Correct(Box::new(Wording { question, options, at_millis: now_millis })));
+        } else if other_words || other_rules {
+            changes.insert(0, PollChange::Rewrite(Box::new(self.applied_to(poll))));
+        }
+        if changes.is_empty() { Err(Refusal::EmptyPatch) } else { Ok(changes) }
     }
 
-    /// All of the poll as it is to be, but for `listed`, which is a change of its own.
-    pub(crate) fn applied_to(self, poll: &Poll) -> PollSpec {
+    /// The poll as it is to be, but for what is a change of its own.
+    fn applied_to(self, poll: &Poll) -> PollSpec {
         PollSpec {
             question: self.question.unwrap_or_else(|| poll.question().to_owned()),
             options: self.options.unwrap_or_else(|| poll.options().to_vec()),
@@ -173,6 +241,7 @@ impl PollPatch {
             changes: self.changes.unwrap_or_else(|| poll.changes()),
             access: self.access.unwrap_or_else(|| poll.access()),
             listed: poll.listed(),
+            new_voters_per_minute: poll.new_voters_per_minute(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Request, State, rejection::PathRejection},
+    extract::{Path, RawQuery, Request, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
 use domain::{Change, ChangeRefused, PollChange, PollId};
@@ -19,8 +19,12 @@ use super::{
 use crate::{
     app::App,
     body, booth, creating,
+    form::Fields,
     refusal::{Refusal, Refused},
 };
+
+/// By which a program says that it tries again.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Read a poll
 #[utoipa::path(
@@ -41,23 +45,34 @@ pub(crate) async fn read(State(app): State<Arc<App>>, path: PathText) -> Result<
 /// List all polls
 #[utoipa::path(
     get, path = "/api/polls", tag = "organising", security(("organiser" = [])),
+    params(("archived" = Option<bool>, Query, description = "`true`: those that were archived, and only those")),
     responses(
-        (status = 200, description = "All polls, by id", body = PollsBody),
+        (status = 200, description = "All polls that are not archived, by id", body = PollsBody),
         (status = 401, description = "Not the organiser", body = ProblemBody),
         (status = 403, description = "This installation has no organiser", body = ProblemBody),
         (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
         (status = 503, description = "The log does not answer; try again", body = ProblemBody),
     )
 )]
-pub(crate) async fn list(State(app): State<Arc<App>>, _: Organiser) -> Result<Response, Refused> {
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    _: Organiser,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refused> {
+    let query = query.unwrap_or_default();
+    let archived = Fields::read(query.as_bytes()).map_err(Refusal::from)?.get("archived") == "true";
     let polls = app.ballots.polls().await.map_err(|error| app.not_shown(error))?;
-    let polls = polls.iter().map(|poll| PollBody::new(poll, None)).collect();
+    let polls = polls.iter().filter(|poll| poll.archived() == archived);
+    let polls = polls.map(|poll| PollBody::new(poll, None)).collect();
     Ok(Json(PollsBody { polls }).into_response())
 }
 
 /// Create a poll
+///
+/// With an `Idempotency-Key`, which a program makes up and sends again when it tries again, the same poll is made once.
 #[utoipa::path(
     post, path = "/api/polls", tag = "organising", security(("organiser" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Any text, another one for each poll")),
     request_body = NewPoll,
     responses(
         (status = 201, description = "Created; `Location` is its address", body = PollBody),
@@ -77,13 +92,16 @@ pub(crate) async fn create(State(app): State<Arc<App>>, _: Organiser, request: R
     let (parts, body) = request.into_parts();
     let mut new: NewPoll = body::json(&parts.headers, body, body::MAX_POLL_BYTES).await?;
     let wanted = new.id.take();
-    let poll = creating::create(&app, wanted.as_deref(), new.into()).await?;
+    let once = parts.headers.get(IDEMPOTENCY_KEY).map(|key| String::from_utf8_lossy(key.as_bytes()));
+    let once = once.as_deref().filter(|once| !once.is_empty());
+    let poll = creating::create(&app, wanted.as_deref(), once, new.into()).await?;
     let location = [(header::LOCATION, format!("/api/polls/{}", poll.id()))];
     Ok((StatusCode::CREATED, location, Json(PollBody::new(&poll, None))).into_response())
 }
 
-/// Open, close, hide, reveal or reset a poll
+/// Open, close, hide, reveal, reset, archive or restore a poll
 ///
+/// `archive` closes the poll and puts it away from the lists; its pages and exports stay, and `restore` brings it back.
 /// `reset` begins a new round: the ballots so far stay in the ledger and no longer count.
 #[utoipa::path(
     post, path = "/api/polls/{poll}/{change}", tag = "organising", security(("organiser" = [])),
@@ -112,6 +130,8 @@ pub(crate) async fn change(
         "hide" => PollChange::Hide,
         "reveal" => PollChange::Reveal,
         "reset" => PollChange::Reset,
+        "archive" => PollChange::Archive,
+        "restore" => PollChange::Restore,
         _ => return Err(Refusal::NoSuchPage.into()),
     };
     Ok(apply(&app, poll_id(&poll)?, change).await?)
@@ -127,9 +147,11 @@ enum ChangeWord {
     Hide,
     Reveal,
     Reset,
+    Archive,
+    Restore,
 }
 
-/// Rewrite a poll, while there are no ballots; put it in the public list or take it out at any time
+/// Rewrite a poll, while there are no ballots; correct its words, list it or limit new voters at any time
 #[utoipa::path(
     patch, path = "/api/polls/{poll}", tag = "organising", security(("organiser" = [])),
     params(("poll" = String, Path, description = "The poll's id")),
@@ -160,10 +182,8 @@ pub(crate) async fn rewrite(
     let patch: PollPatch = body::json(&parts.headers, body, body::MAX_POLL_BYTES).await?;
     // Asked anew: what is left out of the patch must stay as it is now.
     let poll = app.ballots.poll(id).await.map_err(|error| app.not_shown(error))?.ok_or(Refusal::UnknownPoll)?;
-    let listing = patch.listed.map(PollChange::List);
-    let rewriting = patch.rewrites().then(|| PollChange::Rewrite(Box::new(patch.applied_to(&poll))));
     let mut done = Err(Refusal::EmptyPatch);
-    for change in [rewriting, listing].into_iter().flatten() {
+    for change in patch.changes(&poll, service::now_millis())? {
         done = Ok(apply(&app, id, change).await?);
     }
     Ok(done?)
@@ -181,5 +201,6 @@ async fn apply(app: &App, id: PollId, change: PollChange) -> Result<Response, Re
         Change::UnknownPoll => Err(Refusal::UnknownPoll),
         Change::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
         Change::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
+        Change::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
     }
 }

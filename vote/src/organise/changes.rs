@@ -1,6 +1,6 @@
 //! What the organiser does to a poll by pressing a button: each is a form, answered with 303 back to the poll's page.
 
-use std::sync::Arc;
+use std::{num::NonZeroU16, sync::Arc};
 
 use axum::{
     extract::{Path, Request, State},
@@ -31,6 +31,8 @@ pub(crate) async fn change(
         "reveal" => PollChange::Reveal,
         "list" => PollChange::List(true),
         "unlist" => PollChange::List(false),
+        "archive" => PollChange::Archive,
+        "restore" => PollChange::Restore,
         _ => return app.refuse(&asked, &Refusal::NoSuchPage),
     };
     done(&app, &asked, &path, change).await
@@ -64,6 +66,34 @@ pub(crate) async fn reset(State(app): State<Arc<App>>, path: PollPath, request: 
         Ok(fields) if fields.get("sure") == "yes" => done(&app, &asked, &path, PollChange::Reset).await,
         Ok(_) => Redirect::to(&asked.path).into_response(),
         Err(error) => app.refuse(&asked, &error.into()),
+    }
+}
+
+/// Sets how many new voters a minute one network may bring; an empty field is no limit.
+pub(crate) async fn limit(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = Asked::of(&parts.uri, &parts.headers);
+    let form = match body::form(&parts.headers, body, body::MAX_BALLOT_BYTES).await {
+        Ok(form) => form,
+        Err(refusal) => return app.refuse(&asked, &refusal),
+    };
+    match Fields::read(&form) {
+        Ok(fields) => match new_voters_limit(fields.get(LIMIT_FIELD)) {
+            Ok(limit) => done(&app, &asked, &path, PollChange::LimitNewVoters(limit)).await,
+            Err(refusal) => app.refuse(&asked, &refusal),
+        },
+        Err(error) => app.refuse(&asked, &error.into()),
+    }
+}
+
+/// The name of the field for the limit on new voters.
+pub(super) const LIMIT_FIELD: &str = "new_voters_per_minute";
+
+/// A limit on new voters as it was typed; none if it was left empty.
+pub(super) fn new_voters_limit(typed: &str) -> Result<Option<NonZeroU16>, Refusal> {
+    match typed.trim() {
+        "" => Ok(None),
+        typed => typed.parse().map(Some).map_err(|_| Refusal::NewVotersLimit),
     }
 }
 

@@ -1,9 +1,10 @@
 //! The form for a new poll, and the same for rewriting one: reading it, and saying which field is at fault.
 
-use domain::{Access, Poll, PollSpec, PollState, Visibility};
+use domain::{Access, Poll, PollSpec, PollState, Visibility, Wording};
 use serde::Serialize;
-use service::language::Language;
+use service::{language::Language, poll_address};
 
+use super::changes::{LIMIT_FIELD, new_voters_limit};
 use crate::{form::Fields, messages::MESSAGES, poll_faults, refusal::Refusal};
 
 /// What stands in the form.
@@ -19,6 +20,10 @@ pub(crate) struct PollForm {
     results: Visibility,
     listed: bool,
     state: PollState,
+    /// As it was typed; empty for no limit.
+    new_voters_per_minute: String,
+    /// What makes two posts of this form one poll; empty where nothing is made.
+    pub(crate) once: String,
 }
 
 /// The field that is at fault, by its name in the form, and why.
@@ -31,9 +36,22 @@ pub(crate) struct Fault {
 impl Default for PollForm {
     /// A single-choice poll, open at once to anyone, with live results, in which votes can be changed.
     fn default() -> Self {
-        let (id, question, options) = Default::default();
+        let (id, question, options, new_voters_per_minute) = Default::default();
+        let once = service::random_text::<16>();
         let (access, results, state) = (Access::Anyone, Visibility::Live, PollState::Open);
-        Self { id, question, options, max_choices: "1".into(), access, changes: true, results, listed: false, state }
+        Self {
+            id,
+            question,
+            options,
+            max_choices: "1".into(),
+            access,
+            changes: true,
+            results,
+            listed: false,
+            state,
+            new_voters_per_minute,
+            once,
+        }
     }
 }
 
@@ -41,7 +59,7 @@ impl PollForm {
     /// As it was posted.
     pub(crate) fn read(fields: &Fields) -> Self {
         Self {
-            id: fields.get("id").trim().to_owned(),
+            id: plain_id(fields.get("id").trim()),
             // Forms send line ends as CR LF.
             question: fields.get("question").replace("\r\n", "\n"),
             options: fields.get("options").replace("\r\n", "\n"),
@@ -51,6 +69,8 @@ impl PollForm {
             results: if fields.get("results") == "hidden" { Visibility::Hidden } else { Visibility::Live },
             listed: fields.has("listed"),
             state: if fields.get("state") == "waiting" { PollState::Waiting } else { PollState::Open },
+            new_voters_per_minute: fields.get(LIMIT_FIELD).trim().to_owned(),
+            once: fields.get("once").to_owned(),
         }
     }
 
@@ -66,22 +86,35 @@ impl PollForm {
             results: poll.results(),
             listed: poll.listed(),
             state: poll.state(),
+            new_voters_per_minute: poll.new_voters_per_minute().map_or_else(String::new, |limit| limit.to_string()),
+            once: String::new(),
         }
+    }
+
+    /// The question and the options alone.
+    pub(crate) fn wording(&self, at_millis: u64) -> Wording {
+        Wording { question: self.question.clone(), options: self.option_lines(), at_millis }
+    }
+
+    fn option_lines(&self) -> Vec<String> {
+        self.options.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
     /// What it asks for. Whether that keeps to the limits of polls is still to be checked.
     pub(crate) fn spec(&self, language: Language) -> Result<PollSpec, Fault> {
-        let options = self.options.lines().map(str::trim).filter(|line| !line.is_empty());
         let max_choices = self.max_choices.parse().map_err(|_| Self::no_number(language))?;
+        let limit = new_voters_limit(&self.new_voters_per_minute)
+            .map_err(|refusal| Fault { field: LIMIT_FIELD, text: refusal.text(language) })?;
         Ok(PollSpec {
             question: self.question.clone(),
-            options: options.map(str::to_owned).collect(),
+            options: self.option_lines(),
             max_choices,
             state: self.state,
             results: self.results,
             changes: self.changes,
             access: self.access,
             listed: self.listed,
+            new_voters_per_minute: limit,
         })
     }
 
@@ -91,12 +124,18 @@ impl PollForm {
     }
 }
 
+/// The id in the letters that it can only be meant in; what is none in any letters stays, to be refused.
+fn plain_id(typed: &str) -> String {
+    Some(poll_address::plain(typed)).filter(|plain| !plain.is_empty()).unwrap_or_else(|| typed.to_owned())
+}
+
 impl Fault {
     /// The field at fault where a poll can't be made; `None` if no field is to blame.
     pub(crate) fn of(language: Language, refusal: &Refusal) -> Option<Self> {
         let field = match refusal {
             Refusal::InvalidPoll(error) => poll_faults::field(error),
             Refusal::InvalidId | Refusal::PollExists => "id",
+            Refusal::NotACorrection => "options",
             _ => return None,
         };
         Some(Self { field, text: refusal.text(language) })

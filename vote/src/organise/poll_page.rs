@@ -1,6 +1,6 @@
 //! `/organise/{poll}`: one page to run a poll.
 
-use std::sync::Arc;
+use std::{num::NonZeroU16, sync::Arc, time::Instant};
 
 use axum::{
     Json,
@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 use service::{
+    language::Language,
     poll_address,
     qr::Qr,
     signed_link::{self, Purpose},
@@ -36,8 +37,11 @@ pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, asked: Ask
     };
     let result = app.config.result.origin(&headers);
     let numbers = context! { accepted => accepted, has_ballots => accepted > 0, max_codes => MAX_CODES };
+    let lately = app.new_voters.lately(poll.id(), Instant::now());
+    let new_voters = context! { new_voters => lately.voters, networks => lately.networks };
     let context = context! {
         ..numbers,
+        ..new_voters,
         ..handed_out(&app, &headers, &poll),
         ..at_the_result_host(&app, result.as_deref(), &poll),
         ..of_poll(&poll)
@@ -75,6 +79,9 @@ pub(super) fn of_poll(poll: &Poll) -> Value {
         listed => poll.listed(),
         max_choices => poll.max_choices(),
         round => poll.round(),
+        archived => poll.archived(),
+        limit => poll.new_voters_per_minute().map(NonZeroU16::get),
+        before => poll.correction().map(Serde),
     }
 }
 
@@ -136,6 +143,25 @@ pub(crate) async fn tickets(State(app): State<Arc<App>>, path: PollPath) -> Resp
     response
 }
 
+/// How many new voters this instance saw lately, for the page's script.
+#[derive(Debug, Serialize)]
+struct NewVotersBody {
+    /// Within the last minute.
+    new_voters: u64,
+    /// From how many networks.
+    networks: usize,
+}
+
+/// `GET /organise/{poll}/new-voters`.
+pub(crate) async fn new_voters(State(app): State<Arc<App>>, path: PollPath) -> Response {
+    let Ok(id) = path.id() else { return Refusal::UnknownPoll.problem().into_response() };
+    let lately = app.new_voters.lately(id, Instant::now());
+    let body = NewVotersBody { new_voters: lately.voters, networks: lately.networks };
+    let mut response = Json(body).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// `GET /organise/{poll}/export/{file}`: leads to the file at the result host, by a link that works for five minutes.
 /// So the links on the page itself never grow old.
 pub(crate) async fn export(
@@ -150,5 +176,8 @@ pub(crate) async fn export(
     };
     let Some(origin) = app.config.result.origin(&headers) else { return app.refuse(&asked, &Refusal::NoSuchPage) };
     let ticket = ticket(&app, id, Purpose::Export);
-    Redirect::to(&format!("{origin}/api/polls/{id}/{file}?ticket={ticket}")).into_response()
+    // Spreadsheets in French cut lines at semicolons.
+    let is_french_table = asked.language == Language::French && file.ends_with("csv");
+    let separator = if is_french_table { "&separator=semicolon" } else { "" };
+    Redirect::to(&format!("{origin}/api/polls/{id}/{file}?ticket={ticket}{separator}")).into_response()
 }

@@ -43,7 +43,8 @@ pub(crate) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
         Err(fault) => return page(&app, &asked, &form, Some(&fault)).await,
     };
     let wanted = Some(form.id.as_str()).filter(|id| !id.is_empty());
-    match creating::create(&app, wanted, spec).await {
+    let once = Some(form.once.as_str()).filter(|once| !once.is_empty());
+    match creating::create(&app, wanted, once, spec).await {
         Ok(poll) => Redirect::to(&format!("/organise/{}", poll.id())).into_response(),
         Err(refusal) => match Fault::of(asked.language, &refusal) {
             Some(fault) => page(&app, &asked, &form, Some(&fault)).await,
@@ -59,9 +60,12 @@ async fn page(app: &App, asked: &Asked, form: &PollForm, fault: Option<&Fault>) 
     };
     // What needs the organiser's attention first.
     polls.sort_by_key(|poll| (state_rank(poll.state()), poll.id()));
+    let (archived, polls): (Vec<_>, Vec<_>) = polls.into_iter().partition(Poll::archived);
     let rows = rows(app, &polls).await;
+    let archived: Vec<_> = archived.iter().map(|poll| row(poll, None)).collect();
     let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let context = context! { polls => rows, form => Serde(form), fault => fault.map(Serde), rewriting => false };
+    let context =
+        context! { polls => rows, archived, form => Serde(form), fault => fault.map(Serde), rewriting => false };
     app.page(asked, status, "organise/polls.html", context)
 }
 
@@ -72,17 +76,21 @@ async fn rows(app: &App, polls: &[Poll]) -> Vec<Value> {
         // A log that does not answer is not asked again for each poll.
         let accepted = if asking && index < MAX_COUNTED { app.ballots.accepted(poll.id()).await.ok() } else { None };
         asking &= accepted.is_some();
-        rows.push(context! {
-            id => poll.id().as_str(),
-            question => poll.question(),
-            state => state_word(poll.state()),
-            hidden => poll.is_hidden(),
-            codes => poll.access() == domain::Access::Codes,
-            listed => poll.listed(),
-            accepted => accepted,
-        });
+        rows.push(row(poll, accepted));
     }
     rows
+}
+
+fn row(poll: &Poll, accepted: Option<u64>) -> Value {
+    context! {
+        id => poll.id().as_str(),
+        question => poll.question(),
+        state => state_word(poll.state()),
+        hidden => poll.is_hidden(),
+        codes => poll.access() == domain::Access::Codes,
+        listed => poll.listed(),
+        accepted => accepted,
+    }
 }
 
 fn state_rank(state: PollState) -> u8 {

@@ -40,7 +40,7 @@ pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request
         return next.run(request).await;
     }
     match *request.method() {
-        Method::GET | Method::HEAD if asked.path.ends_with("/tickets") => {
+        Method::GET | Method::HEAD if ["/tickets", "/new-voters"].iter().any(|end| asked.path.ends_with(end)) => {
             Refusal::SignInNeeded.problem().into_response()
         }
         Method::GET | Method::HEAD => Redirect::to(&sign_in_address(request.uri())).into_response(),

@@ -74,6 +74,21 @@ pub(crate) const ORGANISING: &[Message] = &[
         "Toute personne ayant le lien, une fois par navigateur",
     ),
     (
+        "form.anyone.hint",
+        "Open to scripts: whoever has the link and a little skill can vote many times. Where that matters, use voting codes.",
+        "Ouvert aux scripts\u{a0}: avec le lien et un peu d’habileté, on peut voter de nombreuses fois. Si cela compte, utilisez des codes de vote.",
+    ),
+    (
+        "form.limit",
+        "New voters a minute from one network, at most (optional)",
+        "Nouveaux votants par minute et par réseau, au plus (facultatif)",
+    ),
+    (
+        "form.limit.hint",
+        "It slows scripts down. A hall or a company is often one network: leave it empty there.",
+        "Cela freine les scripts. Une salle ou une entreprise n’est souvent qu’un seul réseau\u{a0}: laissez alors vide.",
+    ),
+    (
         "form.codes",
         "Holders of a voting code, once for each code",
         "Les détenteurs d’un code de vote, une fois par code",
@@ -106,6 +121,29 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("do.list", "Put in the public list", "Mettre dans la liste publique"),
     ("do.unlist", "Take out of the public list", "Retirer de la liste publique"),
     ("do.reset", "Reset…", "Recommencer…"),
+    ("do.archive", "Archive", "Archiver"),
+    ("do.restore", "Bring back", "Désarchiver"),
+    (
+        "archived.organiser",
+        "It stands in no list and takes no votes. Its result and its exports stay.",
+        "Il n’est dans aucune liste et ne reçoit pas de votes. Son résultat et ses exports restent.",
+    ),
+    ("polls.archived", "Archived polls ({count})", "Scrutins archivés ({count})"),
+    ("correct.title", "Correct the wording", "Corriger le texte"),
+    (
+        "correct.text",
+        "For slips of the pen: the options stay as many and in their order, and every ballot counts as it was cast. The result says that the wording was corrected, and when.",
+        "Pour les fautes de frappe\u{a0}: les options restent aussi nombreuses et dans le même ordre, et chaque bulletin compte tel qu’il a été déposé. Le résultat indique que le texte a été corrigé, et quand.",
+    ),
+    ("correct.save", "Save the correction", "Enregistrer la correction"),
+    ("corrected.before", "The wording before it was corrected", "Le texte avant sa correction"),
+    ("new-voters", "New voters in the last minute", "Nouveaux votants depuis une minute"),
+    ("new-voters.networks", "Networks they came from", "Réseaux d’où ils viennent"),
+    (
+        "new-voters.hint",
+        "Many new voters from few networks may be a script, or a hall. Seen by {instance}; where several instances serve, each sees its share.",
+        "Beaucoup de nouveaux votants de peu de réseaux\u{a0}: un script, ou une salle. Vu par {instance}\u{a0}; s’il y a plusieurs instances, chacune ne voit que sa part.",
+    ),
     ("do.edit", "Rewrite question and options", "Modifier la question et les options"),
     ("do.title", "What to do", "Que faire"),
     (

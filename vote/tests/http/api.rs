@@ -119,7 +119,9 @@ async fn the_api_describes_itself_and_answers_are_as_described() {
     let ballot = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await.json();
     assert_eq!(sorted(fields(ballot)), sorted(properties("RecordedBallot")));
     let poll = app.program().get("/api/polls/main").await.json();
-    assert_eq!(sorted(fields(poll)), sorted(properties("PollBody")));
+    // Those are only there where there is something to say.
+    let always = |name: &String| !["archived", "correction", "new_voters_per_minute"].contains(&name.as_str());
+    assert_eq!(sorted(fields(poll)), sorted(properties("PollBody").into_iter().filter(always).collect()));
     app.ballots.break_down(Mishap::NotBegun);
     let problem = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await.json();
     assert_eq!(sorted(fields(problem)), sorted(properties("ProblemBody")));

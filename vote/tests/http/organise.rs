@@ -57,6 +57,7 @@ async fn a_form_at_fault_names_the_field_and_loses_nothing() {
         ("question=Tea&options=Yes%0ANo&max_choices=3".into(), "max_choices", "from 1 to the number of options"),
         ("question=Tea&options=Yes%0ANo&max_choices=".into(), "max_choices", "from 1 to the number of options"),
         (format!("question=Tea&{ok}&id=No+name"), "id", "The name must be"),
+        (format!("question=Tea&{ok}&id=%21%21"), "id", "The name must be"),
         (format!("question=Tea&{ok}&id=sign-in"), "id", "The name must be"),
         (format!("question=Tea&{ok}&id=main"), "id", "There is a poll with this name already."),
     ] {
@@ -77,7 +78,7 @@ async fn a_form_at_fault_names_the_field_and_loses_nothing() {
 async fn what_was_pasted_into_the_form_is_tidied() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
-    let form = "id=pasted&max_choices=1&question=%EF%BB%BFTea%C2%A0or%09coffee+%3F%0D%0A\
+    let form = "id=+Pasted.&max_choices=1&question=%EF%BB%BFTea%C2%A0or%09coffee+%3F%0D%0A\
                 &options=One%09cup%0D%0A%C2%A0Two%E2%80%A8cups%C2%A0%0D%0AThree%0Bcups%0D%0A+%09+%0D%0AFou%C2%ADr";
     press(&ada, "/organise", form).await;
     let pasted = poll(&app, "pasted").await;

@@ -103,3 +103,55 @@ fn what_an_earlier_release_stored_is_read_and_changed() {
     let closed = poll.after(&PollChange::Close, true).unwrap();
     assert_eq!(serde_json::from_str::<Poll>(&serde_json::to_string(&closed).unwrap()).unwrap(), closed);
 }
+
+fn words(question: &str, options: &[&str], at_millis: u64) -> PollChange {
+    let options = options.iter().map(|&option| option.to_owned()).collect();
+    PollChange::Correct(Box::new(Wording { question: question.to_owned(), options, at_millis }))
+}
+
+#[test]
+fn a_correction_changes_words_alone_and_is_noted() {
+    let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dgos?", ["Cats", "Dgos"])).unwrap();
+    let corrected = poll.after(&words("Cats or Dogs?", &["Cats", "Dogs"], 7), true).unwrap();
+    assert_eq!((corrected.question(), corrected.options()[1].as_str()), ("Cats or Dogs?", "Dogs"));
+    assert_eq!(corrected.revision(), poll.revision(), "ballots that were shown the words before are taken");
+    let again = corrected.after(&words("Cats or dogs?", &["Cats", "Dogs"], 9), true).unwrap();
+    let note = again.correction().unwrap();
+    assert_eq!((note.at_millis, note.question.as_str(), note.options[1].as_str()), (9, "Cats or Dgos?", "Dgos"));
+    assert_eq!(again.after(&words("Cats or dogs?", &["Cats", " Dogs"], 11), true).unwrap(), again, "nothing new");
+    let stored = serde_json::to_string(&again).unwrap();
+    assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), again);
+    assert_eq!(again.after(&PollChange::Reset, true).unwrap().correction(), None);
+
+    let early = poll.after(&words("Cats or Dogs?", &["Cats", "Dogs"], 7), false).unwrap();
+    assert_eq!((early.revision(), early.correction()), (2, None), "without ballots it is a rewrite");
+}
+
+#[test]
+fn a_correction_never_moves_options() {
+    let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", ["Yes", "No", "Perhaps"])).unwrap();
+    let tried = |poll: &Poll, options: &[&str]| poll.after(&words("Which?", options, 7), true);
+    for other in
+        [&["Yes", "No"][..], &["Yes", "No", "Perhaps", "Never"], &["No", "Yes", "Perhaps"], &["No", "Nope", "?"]]
+    {
+        assert_eq!(tried(&poll, other), Err(ChangeRefused::OtherOptions), "{other:?}");
+    }
+    let step = tried(&poll, &["Yes!", "No", "Perhaps"]).unwrap();
+    assert_eq!(tried(&step, &["Yes!", "Yes", "Perhaps"]), Err(ChangeRefused::OtherOptions), "in two steps neither");
+    let invalid = tried(&poll, &["Yes", "No", "No"]).unwrap_err();
+    assert_eq!(invalid, ChangeRefused::Invalid(PollError::SameOption('b', 'c')));
+}
+
+#[test]
+fn an_archived_poll_is_not_open_and_comes_back() {
+    let poll = cats_or_dogs();
+    let archived = poll.after(&PollChange::Archive, true).unwrap();
+    assert!(archived.archived() && archived.state() == PollState::Closed);
+    let stored = serde_json::to_string(&archived).unwrap();
+    assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), archived);
+    let back = archived.after(&PollChange::Restore, true).unwrap();
+    assert!(!back.archived() && back.state() == PollState::Closed);
+    assert_eq!(archived.after(&PollChange::Open, true).unwrap(), poll, "opening brings it back");
+    let waiting = Poll::new(PollId::MAIN, PollSpec { state: PollState::Waiting, ..poll.spec.clone() }).unwrap();
+    assert_eq!(waiting.after(&PollChange::Archive, false).unwrap().state(), PollState::Waiting);
+}

@@ -1,0 +1,245 @@
+//! New voters, by poll and network: how many came lately, from how many networks, and the budget that a poll may set.
+//!
+//! "Anyone with the link" is open to scripts: each request without a cookie is a new voter. Nothing here tells a script
+//! from a person. It shows the organiser a flood, and limits one network where the organiser asks for that.
+//!
+//! It is kept in memory by each instance, within limits: several instances let so many times as many through.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    num::NonZeroU16,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use domain::{Poll, PollId};
+use service::client_address::limited_together;
+
+/// How long a new voter is new.
+const LATELY: Duration = Duration::from_mins(1);
+const LATELY_SECONDS: usize = 60;
+/// How many polls are watched at once.
+const MAX_POLLS: usize = 256;
+/// How many networks of one poll are told apart; those beyond share one budget.
+pub(crate) const MAX_NETWORKS: usize = 1_024;
+/// Stands for all networks beyond that.
+const OTHERS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+
+/// What was seen of all polls.
+pub(crate) struct NewVoters {
+    begun: Instant,
+    polls: Mutex<HashMap<PollId, Flow>>,
+}
+
+/// What was seen of one poll.
+struct Flow {
+    /// New voters by second, around a ring.
+    seconds: [u32; LATELY_SECONDS],
+    /// Up to which second the ring is right, since the beginning.
+    through: u64,
+    networks: HashMap<IpAddr, Seen>,
+}
+
+/// One network.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Until when it is in debt: each new voter adds its share of a minute, and time pays it back.
+    debt: Instant,
+    last: Instant,
+}
+
+/// What came within the last minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lately {
+    /// New voters.
+    pub(crate) voters: u64,
+    /// From how many networks; [`MAX_NETWORKS`] means at least so many.
+    pub(crate) networks: usize,
+}
+
+impl NewVoters {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { begun: now, polls: Mutex::default() }
+    }
+
+    /// Takes a place in the budget of a network, if the poll sets one; the error is how many seconds to wait for a place.
+    pub(crate) fn admit(&self, poll: &Poll, from: IpAddr, now: Instant) -> Result<(), u32> {
+        let Some(limit) = poll.new_voters_per_minute() else { return Ok(()) };
+        let mut polls = self.lock();
+        let Some(flow) = flow(&mut polls, poll.id(), now) else { return Ok(()) };
+        let seen = flow.network(from, now);
+        let full = seen.debt.max(now) + share(limit);
+        // Half a share of grace for the rounding of divisions.
+        let wait = full.saturating_duration_since(now + LATELY + share(limit) / 2);
+        if wait.is_zero() {
+            seen.debt = full;
+            return Ok(());
+        }
+        Err(u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1))
+    }
+
+    /// Gives the place back: the ballot was not recorded.
+    pub(crate) fn give_back(&self, poll: &Poll, from: IpAddr) {
+        let Some(limit) = poll.new_voters_per_minute() else { return };
+        if let Some(seen) =
+            self.lock().get_mut(&poll.id()).and_then(|flow| flow.networks.get_mut(&limited_together(from)))
+            && let Some(debt) = seen.debt.checked_sub(share(limit))
+        {
+            seen.debt = debt;
+        }
+    }
+
+    /// Notes a new voter.
+    pub(crate) fn came(&self, poll: PollId, from: IpAddr, now: Instant) {
+        let second = self.second(now);
+        let mut polls = self.lock();
+        let Some(flow) = flow(&mut polls, poll, now) else { return };
+        flow.advance(second);
+        flow.seconds[slot(second)] = flow.seconds[slot(second)].saturating_add(1);
+        flow.network(from, now);
+    }
+
+    /// What came within the last minute.
+    pub(crate) fn lately(&self, poll: PollId, now: Instant) -> Lately {
+        let second = self.second(now);
+        let mut polls = self.lock();
+        let Some(flow) = polls.get_mut(&poll) else { return Lately::default() };
+        flow.advance(second);
+        let voters = flow.seconds.iter().map(|&count| u64::from(count)).sum();
+        let networks = flow.networks.values().filter(|seen| now.saturating_duration_since(seen.last) < LATELY).count();
+        Lately { voters, networks: if voters == 0 { 0 } else { networks } }
+    }
+
+    fn second(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.begun).as_secs()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PollId, Flow>> {
+        // What a panicking thread left is whole: figures are only ever replaced.
+        self.polls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The flow of a poll, which is watched from now on if there is room.
+fn flow(polls: &mut HashMap<PollId, Flow>, poll: PollId, now: Instant) -> Option<&mut Flow> {
+    if polls.len() >= MAX_POLLS && !polls.contains_key(&poll) {
+        polls.retain(|_, flow| flow.networks.values().any(|seen| seen.is_remembered(now)));
+        if polls.len() >= MAX_POLLS {
+            return None;
+        }
+    }
+    Some(polls.entry(poll).or_insert_with(|| Flow {
+        seconds: [0; LATELY_SECONDS],
+        through: 0,
+        networks: HashMap::new(),
+    }))
+}
+
+impl Flow {
+    /// Empties the seconds that have passed since.
+    fn advance(&mut self, second: u64) {
+        for passed in (self.through + 1..=second).rev().take(LATELY_SECONDS) {
+            self.seconds[slot(passed)] = 0;
+        }
+        self.through = self.through.max(second);
+    }
+
+    fn network(&mut self, from: IpAddr, now: Instant) -> &mut Seen {
+        let mut key = limited_together(from);
+        if self.networks.len() >= MAX_NETWORKS && !self.networks.contains_key(&key) {
+            self.networks.retain(|_, seen| seen.is_remembered(now));
+            if self.networks.len() >= MAX_NETWORKS {
+                key = OTHERS;
+            }
+        }
+        let seen = self.networks.entry(key).or_insert(Seen { debt: now, last: now });
+        seen.last = seen.last.max(now);
+        seen
+    }
+}
+
+impl Seen {
+    fn is_remembered(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) < LATELY || self.debt > now
+    }
+}
+
+fn share(limit: NonZeroU16) -> Duration {
+    LATELY / u32::from(limit.get())
+}
+
+fn slot(second: u64) -> usize {
+    usize::try_from(second % LATELY_SECONDS as u64).expect("below 60")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::PollSpec;
+
+    use super::*;
+
+    fn ip(number: u16) -> IpAddr {
+        let [high, low] = number.to_be_bytes();
+        IpAddr::from([10, 0, high, low])
+    }
+
+    fn limited(limit: u16) -> Poll {
+        let spec = PollSpec::simple("Tea?", ["Yes", "No"]);
+        let spec = PollSpec { new_voters_per_minute: NonZeroU16::new(limit), ..spec };
+        Poll::new(PollId::MAIN, spec).unwrap()
+    }
+
+    #[test]
+    fn a_network_brings_as_many_a_minute_as_the_poll_allows() {
+        for allowed in [1, 3, 7, 60, 999] {
+            let now = Instant::now();
+            let (seen, poll) = (NewVoters::new(now), limited(allowed));
+            let admitted = |from, now| seen.admit(&poll, ip(from), now);
+            for _ in 0..allowed {
+                assert_eq!(admitted(1, now), Ok(()));
+            }
+            let wait = admitted(1, now).unwrap_err();
+            assert!((1..=60).contains(&wait), "{wait}");
+            assert_eq!(admitted(2, now), Ok(()), "another network");
+            assert_eq!(admitted(1, now + Duration::from_secs(u64::from(wait))), Ok(()));
+            assert!(admitted(1, now + Duration::from_secs(1)).is_err() || allowed > 30);
+        }
+    }
+
+    #[test]
+    fn a_place_of_a_ballot_that_was_not_recorded_is_given_back() {
+        let now = Instant::now();
+        let (seen, poll) = (NewVoters::new(now), limited(1));
+        for _ in 0..10 {
+            assert_eq!(seen.admit(&poll, ip(1), now), Ok(()));
+            seen.give_back(&poll, ip(1));
+        }
+    }
+
+    #[test]
+    fn what_came_within_the_last_minute_is_told() {
+        let now = Instant::now();
+        let (seen, main) = (NewVoters::new(now), PollId::MAIN);
+        assert_eq!(seen.lately(main, now), Lately::default());
+        let at = |seconds| now + Duration::from_secs(seconds);
+        for (from, seconds) in [(1, 0), (1, 1), (2, 30), (2, 59)] {
+            seen.came(main, ip(from), at(seconds));
+        }
+        assert_eq!(seen.lately(main, at(59)), Lately { voters: 4, networks: 2 });
+        assert_eq!(seen.lately(main, at(61)), Lately { voters: 2, networks: 1 });
+        assert_eq!(seen.lately(main, at(1_000)), Lately::default());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let now = Instant::now();
+        let seen = NewVoters::new(now);
+        for number in 0..2 * u16::try_from(MAX_NETWORKS).unwrap() {
+            seen.came(PollId::MAIN, ip(number), now);
+            seen.came(PollId::parse(&format!("poll-{number}")).unwrap(), ip(1), now);
+        }
+        assert_eq!(seen.lately(PollId::MAIN, now), Lately { voters: 2_048, networks: MAX_NETWORKS + 1 });
+        assert_eq!(seen.lock().len(), MAX_POLLS);
+    }
+}
