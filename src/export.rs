@@ -1,4 +1,4 @@
-//! The `export` command: everything that the ledger holds, as a log in a file.
+//! The commands that take everything out of a data directory: `export`, as a log in a file, and `backup`, as a ledger.
 
 use std::{
     fs::OpenOptions,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use ledger_sqlite::SqliteScoreboard;
+use ledger_sqlite::{SqliteScoreboard, Uncounted};
 use service::log_file::LogWriter;
 
 /// Writes the ledger below `data_dir` to `file`, or to standard output for `-`. It may be served meanwhile; what is cast
@@ -27,6 +27,38 @@ pub(crate) async fn export(data_dir: &Path, file: &Path) -> Result<ExitCode> {
     let entries = writer.into_inner().unwrap_or_else(PoisonError::into_inner).end(figures)?;
     eprintln!("{entries} entries written. Next: worker import, and services with the SECRET_KEY of this installation");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a ledger to `file`, with all that was acknowledged before this began.
+#[expect(clippy::print_stderr, reason = "the command's report")]
+pub(crate) async fn back_up(data_dir: &Path, file: &Path) -> Result<ExitCode> {
+    let uncounted = SqliteScoreboard::open(&data_dir.join("scrutin.db"))?.back_up(file).await?;
+    let complete = report(&uncounted, &mut io::stderr().lock())?;
+    eprintln!("{} is written. Keep secret-key and organiser-token with it", file.display());
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Names what is not in the ledger. Returns whether it is known that nothing else is missing.
+pub(crate) fn report(uncounted: &Uncounted, out: &mut impl Write) -> io::Result<bool> {
+    for (poll, ballots) in &uncounted.waiting {
+        writeln!(
+            out,
+            "waiting: {ballots} ballots of {poll} are accepted and not in these figures; they are in scrutin.db.waiting, \
+             and are counted within a second, or at the next start"
+        )?;
+    }
+    if uncounted.damaged > 0 {
+        let Uncounted { damaged, damaged_slots, .. } = uncounted;
+        writeln!(out, "damaged: {damaged} slots of scrutin.db.waiting can't be read: {damaged_slots}")?;
+    }
+    if uncounted.ring_missing {
+        writeln!(
+            out,
+            "INCOMPLETE: the ledger was not closed, and scrutin.db.waiting is not beside it, so nobody knows which ballots \
+             are missing"
+        )?;
+    }
+    Ok(!uncounted.ring_missing)
 }
 
 /// A new file for its owner only: it says what each pseudonym chose.

@@ -36,11 +36,13 @@ async fn main() -> Result<ExitCode> {
     let Settings { command, data_dir, serving } = parse();
     match command {
         Some(Command::Recount) => {
-            let ledger = data_dir.join("scrutin.db");
-            let audit = SqliteScoreboard::open(&ledger)?.audit().await?;
-            let agrees = recount::report(&audit, &mut std::io::stdout().lock())?;
-            Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            let (audit, uncounted) = SqliteScoreboard::open(&data_dir.join("scrutin.db"))?.recount().await?;
+            let mut out = std::io::stdout().lock();
+            let agrees = recount::report(&audit, &mut out)?;
+            let complete = export::report(&uncounted, &mut out)?;
+            Ok(if agrees && complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Some(Command::Backup { file }) => export::back_up(&data_dir, &file).await,
         Some(Command::Export { file }) => export::export(&data_dir, &file).await,
         None => {
             let first_poll = serving.first_poll.poll().unwrap_or_else(|line| fail("scrutin", &line));

@@ -27,8 +27,13 @@ pub(crate) struct Settings {
 /// What the all-in-one can do besides serving.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Count all ballots again, compare with the tallies, and print both; exit code 1 on a difference
+    /// Count all ballots again, compare with the tallies, and print both, and what waits; exit code 1 on a difference
     Recount,
+    /// Write a ledger with everything that was voted so far to a file; the program may run meanwhile
+    Backup {
+        /// The file, which must not be there yet; put in the place of `scrutin.db` it is the ledger again
+        file: PathBuf,
+    },
     /// Write everything that the ledger holds to a file, for `worker import` of the services on Redis and PostgreSQL
     Export {
         /// The file, which must not be there yet; `-` is standard output

@@ -6,7 +6,7 @@ use testkit::{
     address,
     all_in_one::AllInOne,
     crowd::{self, Crowd},
-    programs,
+    programs, wait,
 };
 
 #[tokio::test]
@@ -73,6 +73,44 @@ async fn two_of_them_do_not_share_one_ledger() {
     assert!(!second.status.success());
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert!(said.contains("in use"), "{said}");
+}
+
+#[tokio::test]
+async fn without_its_lock_file_and_its_ring_file_a_second_one_is_refused_still() {
+    for removed in [&["scrutin.db.lock"][..], &["scrutin.db.lock", "scrutin.db.waiting"]] {
+        let data = tempfile::tempdir().unwrap();
+        let _first = AllInOne::start(data.path()).await;
+        for name in removed {
+            fs::remove_file(data.path().join(name)).unwrap();
+        }
+        let mut second = Command::new(programs::path("scrutin"));
+        second.env_clear().env("DATA_DIR", data.path()).env("VOTE_ADDR", address::free().to_string());
+        let second = second.env("RESULT_ADDR", address::free().to_string()).output().unwrap();
+        let said = String::from_utf8_lossy(&second.stderr).into_owned();
+        assert!(!second.status.success() && said.contains("in use"), "{removed:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn told_to_outlive_its_terminal_it_does() {
+    let data = tempfile::tempdir().unwrap();
+    let (vote, result) = (address::free(), address::free());
+    let mut child = Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$0\""])
+        .arg(programs::path("scrutin"))
+        .env("DATA_DIR", data.path())
+        .env("VOTE_ADDR", vote.to_string())
+        .env("RESULT_ADDR", result.to_string())
+        .spawn()
+        .unwrap();
+    let answers = || async { reqwest::get(format!("http://{vote}/")).await.is_ok() };
+    wait::until_true("it to serve", answers).await;
+    let signal = |name: &str| Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(signal("-HUP").success());
+    // Had it been heeded, this one would come too late.
+    assert!(answers().await);
+    assert!(signal("-KILL").success());
+    child.wait().unwrap();
 }
 
 #[tokio::test]

@@ -7,16 +7,12 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
-        mpsc,
-    },
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use domain::{Entry, Heartbeat, Position};
+use domain::{Entry, Position};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::{
@@ -24,6 +20,7 @@ use crate::{
     casting::PARTITION,
     files::LedgerFiles,
     movements::Movements,
+    progress::Progress,
     store::{self, StoreError},
     waiting::{self, Accepted},
 };
@@ -53,61 +50,6 @@ enum Task {
     /// Counts these entries, behind all that waits, and says whether that went well.
     Apply(Vec<Entry>, mpsc::SyncSender<Result<(), StoreError>>),
     Work(Work),
-}
-
-/// What both sides of the thread see.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    /// Ballots that wait to be counted.
-    waiting: AtomicUsize,
-    /// Everything up to here is counted, and on the disk.
-    counted: AtomicI64,
-    /// Since when ballots wait of which none was counted; absent where none waits.
-    idle_since: Mutex<Option<Instant>>,
-    begun: Instant,
-}
-
-impl Progress {
-    fn new(counted: Position) -> Self {
-        Self {
-            waiting: AtomicUsize::new(0),
-            counted: AtomicI64::new(counted.as_i64()),
-            idle_since: Mutex::new(None),
-            begun: Instant::now(),
-        }
-    }
-
-    /// More wait.
-    fn wait(&self, ballots: usize) {
-        // Under the lock, so that whoever counts the last one at the same time does not take this for counted.
-        let mut since = self.idle_since();
-        self.waiting.fetch_add(ballots, Ordering::Relaxed);
-        since.get_or_insert_with(Instant::now);
-    }
-
-    /// So many of those that wait were counted.
-    fn done(&self, ballots: usize) {
-        let mut since = self.idle_since();
-        let before = self.waiting.fetch_sub(ballots, Ordering::Relaxed);
-        *since = (before > ballots).then(Instant::now);
-    }
-
-    /// For how long ballots wait of which none was counted; absent where none waits.
-    pub(crate) fn behind(&self) -> Option<Duration> {
-        self.idle_since().map(|since| since.elapsed())
-    }
-
-    /// Where nothing waits, the count has nothing to show and is as good as at work.
-    pub(crate) fn heartbeat(&self) -> Heartbeat {
-        let age = self.behind().unwrap_or_default();
-        let at = self.begun.elapsed().saturating_sub(age);
-        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        Heartbeat { at_millis: millis(at), age_millis: millis(age) }
-    }
-
-    fn idle_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The handle of the thread. Dropping it lets the thread count what waits, close the ledger, and waits for that.
@@ -149,7 +91,7 @@ impl Counter {
 
     /// Waits until `more` ballots can wait, at most [`waiting::CAPACITY`].
     pub(crate) fn make_room(&self, more: usize) -> Result<(), StoreError> {
-        if self.progress.waiting.load(Ordering::Relaxed) + more <= waiting::CAPACITY {
+        if self.progress.waiting() + more <= waiting::CAPACITY {
             return Ok(());
         }
         let (answer, answered) = mpsc::sync_channel(1);
@@ -164,7 +106,7 @@ impl Counter {
 
     /// Everything up to here is counted, and on the disk.
     pub(crate) fn counted(&self) -> Position {
-        Position::from_i64(self.progress.counted.load(Ordering::Acquire)).expect("it was a position")
+        self.progress.counted()
     }
 
     /// Waits until nothing waits.
@@ -298,7 +240,7 @@ impl Table {
         metrics::counter!("scrutin_ledger_ballots_total").increment(outcome.applied.ballots);
         self.pending.drain(..ballots);
         self.progress.done(ballots);
-        self.progress.counted.store(outcome.applied.position.as_i64(), Ordering::Release);
+        self.progress.count_to(outcome.applied.position);
         // Those who came since wait for company of their own.
         let next = (!self.pending.is_empty()).then(Instant::now);
         (self.count_at, self.since) = (next.map(|now| now + COUNT_AFTER), next);
@@ -310,7 +252,7 @@ impl Table {
     fn apply(&mut self, entries: Vec<Entry>) -> Result<(), StoreError> {
         self.count_until(0)?;
         let outcome = self.commit(entries)?;
-        self.progress.counted.store(outcome.applied.position.as_i64(), Ordering::Release);
+        self.progress.count_to(outcome.applied.position);
         self.movements.tell(outcome.moved);
         Ok(())
     }
@@ -349,7 +291,7 @@ impl Table {
         if committed > 0 {
             self.pending.drain(..committed);
             self.progress.done(committed);
-            self.progress.counted.store(self.committed.as_i64(), Ordering::Release);
+            self.progress.count_to(self.committed);
         }
     }
 

@@ -72,6 +72,11 @@ impl LockedFiles {
         Ok(Self { _locks: locks, ring, ring_beside_link, ledger })
     }
 
+    /// Whether nothing was ever kept in the ring file, or it was closed.
+    pub(crate) fn ring_is_empty(&self) -> io::Result<bool> {
+        Ok(self.ring.metadata()?.len() == 0)
+    }
+
     /// Another handle on the ring file.
     pub(crate) fn ring(&self) -> io::Result<File> {
         self.ring.try_clone()

@@ -20,10 +20,12 @@ mod ledger_path;
 mod migrations;
 mod movements;
 mod opening;
+mod progress;
 mod readers;
 mod recount;
 mod scoreboard;
 mod store;
+mod uncounted;
 mod waiting;
 mod writer;
 
@@ -41,6 +43,7 @@ use domain::{
 
 pub use opening::OpenError;
 pub use scoreboard::SqliteScoreboard;
+pub use uncounted::Uncounted;
 
 use crate::{
     accepted::AcceptedCounts,

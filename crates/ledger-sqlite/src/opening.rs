@@ -4,11 +4,11 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use domain::Position;
-use rusqlite::{Connection, config::DbConfig};
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
 use crate::{
     casting::PARTITION,
@@ -23,6 +23,8 @@ use crate::{
 /// How long SQLite waits for a lock that somebody else has, such as a backup tool.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
+/// The mark of a ledger that a program has open, in SQLite's `user_version`.
+const OPEN: i64 = 1;
 /// How many damaged slots are named in a line.
 const MAX_NAMED: usize = 20;
 
@@ -117,6 +119,7 @@ pub(crate) fn open_for_writing(given: &Path) -> Result<Opened, OpenError> {
         return Err(OpenError::SharedFileSystem { path: path.to_owned(), kind });
     }
     let locked = LockedFiles::lock(&place)?;
+    let was_empty = locked.ring_is_empty().map_err(OpenError::failed(&place.ring()))?;
     let mut ledger = Connection::open(path).map_err(OpenError::failed(path))?;
     refuse_other_releases(path, &ledger, 0)?;
     set_up(&ledger).map_err(OpenError::failed(path))?;
@@ -128,13 +131,55 @@ pub(crate) fn open_for_writing(given: &Path) -> Result<Opened, OpenError> {
     let older = locked.ring_beside_link().map_err(StoreError::from);
     let older = older.and_then(|file| file.map(|file| open_ring(file, &place)).transpose());
     let older = older.map_err(OpenError::failed(&ring))?;
+    if was_empty && is_marked_open(&ledger).map_err(OpenError::failed(path))? {
+        note_missing_ring(&mut ledger, &ring).map_err(OpenError::failed(path))?;
+    }
     let counted = count_what_waits(&mut ledger, &waiting, older).map_err(OpenError::failed(&ring))?;
+    mark_open(&ledger).map_err(OpenError::failed(path))?;
     let files = locked.watch(&place).map_err(OpenError::failed(path))?;
     Ok(Opened { ledger, waiting, counted, files: Arc::new(files), place })
 }
 
 fn open_ring(file: File, place: &LedgerPath) -> Result<WaitingFile, StoreError> {
     WaitingFile::new(file, || place.sync_directory())
+}
+
+/// Whether the program that had the ledger has not closed it: then the ring file belongs to it. Releases before this mark
+/// never set it.
+pub(crate) fn is_marked_open(conn: &Connection) -> Result<bool, StoreError> {
+    let mark: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(mark == OPEN)
+}
+
+/// Only once the ring file is whole.
+fn mark_open(conn: &Connection) -> Result<(), StoreError> {
+    Ok(conn.pragma_update(None, "user_version", OPEN)?)
+}
+
+/// Only once all is counted, and before the ring file is emptied.
+pub(crate) fn mark_closed(conn: &Connection) -> Result<(), StoreError> {
+    Ok(conn.pragma_update(None, "user_version", 0)?)
+}
+
+/// The ledger is a copy without its ring file, or that was removed: nobody knows what waited in it. So it is told as a gap.
+fn note_missing_ring(ledger: &mut Connection, ring: &Path) -> Result<(), StoreError> {
+    let after = store::counted_through(ledger, PARTITION)?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let through = after.following(u64::try_from(now).unwrap_or(0));
+    tracing::warn!(
+        ring = %ring.display(), %after, %through,
+        "ring.missing: the ledger was not closed, and the ring file that belongs to it is not there. Ballots that waited in it \
+         are not counted; a gap is noted. If you still have the file, stop this program now and put it back, together with \
+         the ledger as it was"
+    );
+    let tx = ledger.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute(
+        "INSERT OR IGNORE INTO gaps (partition, after, through) VALUES (?1, ?2, ?3)",
+        (PARTITION.number(), after.as_i64(), through.as_i64()),
+    )?;
+    tx.execute("UPDATE log SET position = ?2 WHERE partition = ?1", (PARTITION.number(), through.as_i64()))?;
+    tx.commit()?;
+    Ok(())
 }
 
 /// Counts what is in the ring file. What is in the one of an earlier release as well, which is empty afterwards.

@@ -48,6 +48,29 @@ impl Readers {
         limit: Duration,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Unavailable> {
+        let read = |conn: &mut Connection| {
+            let tx = conn.transaction()?;
+            read(&tx)
+        };
+        self.with_connection(what, limit, read).await
+    }
+
+    /// For what takes care of its moment by itself.
+    pub(crate) async fn read_without_transaction<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: &'static str,
+        limit: Duration,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        self.with_connection(what, limit, |conn: &mut Connection| read(conn)).await
+    }
+
+    async fn with_connection<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: &'static str,
+        limit: Duration,
+        read: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Unavailable> {
         let readers = Arc::clone(self);
         let reading = async move {
             let turn = Arc::clone(&readers.turns).acquire_owned().await.expect("the semaphore is never closed");
@@ -66,16 +89,14 @@ impl Readers {
     }
 
     /// A connection that failed is not used again.
-    fn blocking_read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn blocking_read<T>(&self, read: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.files.as_ref().map_or(Ok(()), |files| files.counting())?;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut conn = match idle {
             Some(conn) => conn,
             None => connect(&self.path.ledger)?,
         };
-        let tx = conn.transaction()?;
-        let result = read(&tx)?;
-        drop(tx);
+        let result = read(&mut conn)?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
         Ok(result)
     }

@@ -11,23 +11,20 @@ use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 use tokio::{sync::Semaphore, time::sleep};
 
 use crate::{
-    OpenError,
-    casting::PARTITION,
-    counting::Progress,
-    entries,
-    ledger_path::LedgerPath,
+    OpenError, entries,
     movements::Movements,
     opening,
+    progress::Progress,
     readers::Readers,
     recount,
     store::{self, StoreError, choices, position, voter},
-    waiting::{self, RingContent},
+    uncounted::what_waits,
 };
 
 /// How long a reader waits at most.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 /// How long a recount may take: about ten times what a hundred million ballots need.
-const AUDIT_WITHIN: Duration = Duration::from_mins(30);
+pub(crate) const AUDIT_WITHIN: Duration = Duration::from_mins(30);
 /// How often it is looked without anybody who tells what moved.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest public list.
@@ -132,20 +129,6 @@ impl Scoreboard for SqliteScoreboard {
         let look = |conn: &Connection| Ok(conn.query_row("SELECT 1 FROM polls LIMIT 1", (), |_| Ok(())).optional()?);
         self.readers.read("asking the ledger", READ_WITHIN, look).await.map(|_| ())
     }
-}
-
-/// First what waits, then the ledger, whose moment begins when it is first read: so nothing is between the two.
-fn what_waits(conn: &Connection, place: &LedgerPath) -> Result<RingContent, StoreError> {
-    let mut content = waiting::read(&place.ring())?;
-    if let Some(older) = place.ring_beside_link() {
-        let older = waiting::read(&older)?;
-        content.ballots.extend(older.ballots);
-        content.damaged.extend(older.damaged);
-        content.ballots.sort_unstable_by_key(|&(position, _)| position);
-    }
-    let counted = store::counted_through(conn, PARTITION)?;
-    content.ballots.retain(|(position, _)| *position > counted);
-    Ok(content)
 }
 
 fn tally(conn: &Connection, id: PollId, heartbeat: Heartbeat) -> Result<Option<Tally>, StoreError> {

@@ -27,6 +27,7 @@ use crate::{
     counting::Counter,
     files::LedgerFiles,
     movements::Movements,
+    opening,
     store::{self, StoreError},
     waiting::{self, WaitingFile},
 };
@@ -307,7 +308,11 @@ impl Desk {
     fn close(self) {
         let Self { ledger, waiting, counter, files, .. } = self;
         drop(ledger);
-        let closed = counter.flush().and_then(|()| files.check_ledger()).and_then(|()| Ok(waiting.close()?));
+        let closed = counter
+            .flush()
+            .and_then(|()| files.check_ledger())
+            .and_then(|()| counter.work(|conn, _| opening::mark_closed(conn)))
+            .and_then(|()| Ok(waiting.close()?));
         if let Err(error) = closed {
             tracing::warn!(error = %error, "ring.kept: what waits to be counted stays in the ring file, for the next start");
         }

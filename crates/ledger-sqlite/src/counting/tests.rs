@@ -27,11 +27,17 @@ fn full_table(directory: &Path) -> Table {
         files,
         committed: position,
         movements: Arc::default(),
-        progress: Arc::new(Progress { waiting: AtomicUsize::new(waiting::CAPACITY), ..Progress::new(position) }),
+        progress: progress(position, waiting::CAPACITY),
         pending: (0..waiting::CAPACITY).map(accepted).collect(),
         count_at: Some(Instant::now()),
         since: None,
     }
+}
+
+fn progress(counted: Position, waiting: usize) -> Arc<Progress> {
+    let progress = Progress::new(counted);
+    progress.wait(waiting);
+    Arc::new(progress)
 }
 
 impl Table {
@@ -39,9 +45,9 @@ impl Table {
     fn counted(&self) -> usize {
         let counted = waiting::CAPACITY - self.pending.len();
         assert_eq!(store::poll(&self.conn, PollId::MAIN).unwrap().unwrap().counted, counted as u64);
-        assert_eq!(self.progress.waiting.load(Ordering::Relaxed), self.pending.len());
+        assert_eq!(self.progress.waiting(), self.pending.len());
         let position = Position::new(1_700_000_000_000, counted as u64).unwrap();
-        assert_eq!(self.progress.counted.load(Ordering::Relaxed), position.as_i64());
+        assert_eq!(self.progress.counted(), position);
         assert_eq!(store::counted_through(&self.conn, PARTITION).unwrap(), position);
         counted
     }
@@ -65,7 +71,7 @@ fn where_enough_wait_for_a_batch_the_rest_waits_for_company() {
     let directory = tempfile::tempdir().unwrap();
     let mut table = full_table(directory.path());
     let rest = table.pending.split_off(MAX_BATCH - 1);
-    table.progress.waiting.store(MAX_BATCH + 7, Ordering::Relaxed);
+    table.progress = progress(table.progress.counted(), MAX_BATCH + 7);
     table.since = Some(Instant::now());
     assert!(table.take(Ok(Task::Count(rest.into_iter().take(8).collect()))));
     assert_eq!(table.pending.len(), 7);

@@ -1,0 +1,81 @@
+//! How far the count is: what its thread, the one that accepts, and whoever shows the scores see of it.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use domain::{Heartbeat, Position};
+
+/// Shared by both sides.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// Ballots that wait to be counted.
+    waiting: AtomicUsize,
+    /// Everything up to here is counted, and on the disk.
+    counted: AtomicI64,
+    /// Since when ballots wait of which none was counted; absent where none waits.
+    idle_since: Mutex<Option<Instant>>,
+    begun: Instant,
+}
+
+impl Progress {
+    pub(crate) fn new(counted: Position) -> Self {
+        Self {
+            waiting: AtomicUsize::new(0),
+            counted: AtomicI64::new(counted.as_i64()),
+            idle_since: Mutex::new(None),
+            begun: Instant::now(),
+        }
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Everything up to here is counted, and on the disk.
+    pub(crate) fn counted(&self) -> Position {
+        Position::from_i64(self.counted.load(Ordering::Acquire)).expect("it was a position")
+    }
+
+    /// Notes how far it is counted.
+    pub(crate) fn count_to(&self, position: Position) {
+        self.counted.store(position.as_i64(), Ordering::Release);
+    }
+
+    /// More wait.
+    pub(crate) fn wait(&self, ballots: usize) {
+        // Under the lock, so that whoever counts the last one at the same time does not take this for counted.
+        let mut since = self.idle_since();
+        self.waiting.fetch_add(ballots, Ordering::Relaxed);
+        since.get_or_insert_with(Instant::now);
+    }
+
+    /// So many of those that wait were counted.
+    pub(crate) fn done(&self, ballots: usize) {
+        let mut since = self.idle_since();
+        let before = self.waiting.fetch_sub(ballots, Ordering::Relaxed);
+        *since = (before > ballots).then(Instant::now);
+    }
+
+    /// For how long ballots wait of which none was counted; absent where none waits.
+    pub(crate) fn behind(&self) -> Option<Duration> {
+        self.idle_since().map(|since| since.elapsed())
+    }
+
+    /// Where nothing waits, the count has nothing to show and is as good as at work.
+    pub(crate) fn heartbeat(&self) -> Heartbeat {
+        let age = self.behind().unwrap_or_default();
+        let at = self.begun.elapsed().saturating_sub(age);
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Heartbeat { at_millis: millis(at), age_millis: millis(age) }
+    }
+
+    fn idle_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
