@@ -173,8 +173,8 @@ const REFUSALS: &[Message] = &[
     ),
     (
         "too-many-tries",
-        "Your vote was not recorded: too many wrong codes came from your network, perhaps from somebody else. Please try again in {seconds} s.",
-        "Votre vote n’a pas été enregistré\u{a0}: trop de codes erronés sont venus de votre réseau, peut-être de quelqu’un d’autre. Veuillez réessayer dans {seconds}\u{a0}s.",
+        "Your vote was not recorded: this is not a voting code of this poll, and too many wrong codes came lately, perhaps from somebody else. Please check it and try again in {seconds} s; a right code is taken at any time.",
+        "Votre vote n’a pas été enregistré\u{a0}: ce n’est pas un code de vote de ce scrutin, et trop de codes erronés sont arrivés récemment, peut-être de quelqu’un d’autre. Veuillez le vérifier et réessayer dans {seconds}\u{a0}s\u{a0}; un bon code est accepté à tout moment.",
     ),
     (
         "too-many-new-voters",
