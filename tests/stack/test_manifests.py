@@ -172,17 +172,13 @@ class References(unittest.TestCase):
                 covered += [w["metadata"]["name"] for w in workloads(documents) if manifests.selects(budget["spec"]["selector"], labels(w))]
             self.assertEqual(sorted(covered), sorted(w["metadata"]["name"] for w in workloads(documents)))
 
-    def test_vote_and_result_believe_the_ingress_controller_about_who_asked_and_nobody_outside(self):
+    def test_vote_and_result_believe_nobody_about_who_asked_until_they_are_told_whom(self):
         for where, documents in self.both():
-            networks = [ipaddress.ip_network(text) for text in named(documents, "ConfigMap", "scrutin")["data"]["TRUSTED_PROXIES"].split(",")]
+            settings = named(documents, "ConfigMap", "scrutin")["data"]
+            self.assertEqual((settings["TRUSTED_PROXIES"], settings["TRUSTED_HOPS"]), ("", "1"), where)
             for name in ["vote", "result"]:
                 given = [v["name"] for v in containers(named(documents, "Deployment", name))[0]["env"]]
-                self.assertIn("TRUSTED_PROXIES", given, where)
-            # Where clusters have their pods: by default, and on the big providers.
-            for inside in ["10.42.0.7", "172.17.0.3", "192.168.7.7", "100.65.1.1", "fd00:10:244::7"]:
-                self.assertTrue(any(ipaddress.ip_address(inside) in network for network in networks), inside)
-            for outside in ["203.0.113.9", "8.8.8.8", "172.32.0.1", "2001:db8::1"]:
-                self.assertFalse(any(ipaddress.ip_address(outside) in network for network in networks), outside)
+                self.assertLessEqual({"TRUSTED_PROXIES", "TRUSTED_HOPS"}, set(given), where)
 
     def test_pods_are_given_settings_that_the_programs_have(self):
         code = rust_sources()
