@@ -15,6 +15,7 @@ use ledger_sqlite::{SqliteLedger, SqliteScoreboard};
 use result::Timing;
 use service::{
     admin,
+    connections::Connections,
     counterpart::Counterpart,
     http_server, instance, random_text, recount,
     settings::{Hidden, fail, parse},
@@ -70,6 +71,7 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
     }
 
     let shutdown = http_server::shutdown_signal()?;
+    let connections = Connections::of_process(settings.connections, settings.trusted.clone());
     let vote_listener = http_server::bind(settings.vote_addr).await.context("VOTE_ADDR")?;
     let result_listener = http_server::bind(settings.result_addr).await.context("RESULT_ADDR")?;
     let (vote_addr, result_addr) = (vote_listener.local_addr()?, result_listener.local_addr()?);
@@ -82,7 +84,7 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
             organiser_token: Some(Hidden::from(token.clone())),
             result: beside(&settings.result_url, result_addr.port()),
             vote_url: settings.vote_url.clone(),
-            trusted_proxies: settings.trusted_proxies.clone(),
+            trusted_proxies: settings.trusted.clone(),
             instance: instance(),
         },
         Arc::clone(&ledger) as Arc<dyn BallotBox>,
@@ -91,13 +93,13 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
         result::Config {
             secret,
             organiser_token: Some(Hidden::from(token.clone())),
-            trusted_proxies: settings.trusted_proxies.clone(),
+            trusted_proxies: settings.trusted.clone(),
             vote: beside(&settings.vote_url, vote_addr.port()),
             result_url: settings.result_url.clone(),
             allowed_origins: settings.allowed_origins.clone(),
             embed_origins: settings.embed_origins.clone(),
             instance: instance(),
-            max_viewers: result::DEFAULT_MAX_VIEWERS,
+            max_viewers: result::max_viewers(result::DEFAULT_MAX_VIEWERS, connections.limit()),
             timing: Timing::default(),
         },
         Arc::clone(&ledger) as Arc<dyn Scoreboard>,
@@ -107,8 +109,8 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
     let (vote_url, result_url) = (settings.vote_url.as_ref(), settings.result_url.as_ref());
     let places = Places { vote: vote_addr, result: result_addr, vote_url, result_url };
     std::io::stdout().write_all(greeting(&places, &token).as_bytes())?;
-    let voting = http_server::serve(vote_listener, vote, shutdown.clone());
-    let showing = http_server::serve(result_listener, result.router.clone(), shutdown);
+    let voting = http_server::serve(vote_listener, vote, &connections, shutdown.clone());
+    let showing = http_server::serve(result_listener, result.router.clone(), &connections, shutdown);
     tokio::try_join!(voting, showing)?;
     result.closed().await;
     Ok(())

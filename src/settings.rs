@@ -5,7 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use domain::Secret;
 use result::EmbedOrigin;
-use service::client_address::Network;
+use service::client_address::TrustedProxies;
+use service::connection_settings::ConnectionSettings;
 use service::first_poll::FirstPollSettings;
 use service::settings::{Hidden, PublicUrl, secret, token};
 
@@ -71,10 +72,10 @@ pub(crate) struct Serving {
     /// The organiser's token, at least 16 characters; made and kept in the data directory unless set
     #[arg(long, env = "ORGANISER_TOKEN", value_parser = token, hide_env_values = true)]
     pub(crate) organiser_token: Option<Hidden>,
-    /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks such as `10.0.0.0/8`, comma separated;
-    /// only for the limits on guessing voting codes and the organiser's token
-    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
-    pub(crate) trusted_proxies: Vec<Network>,
+    #[command(flatten)]
+    pub(crate) trusted: TrustedProxies,
+    #[command(flatten)]
+    pub(crate) connections: ConnectionSettings,
     #[command(flatten)]
     pub(crate) first_poll: FirstPollSettings,
     /// What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,scrutin_vote=debug`

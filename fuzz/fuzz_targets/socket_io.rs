@@ -70,7 +70,7 @@ thread_local! {
         let config = Config {
             secret: Secret::parse("a secret for the fuzzer, of more than 32 bytes").expect("long enough"),
             organiser_token: None,
-            trusted_proxies: Vec::new(),
+            trusted_proxies: service::client_address::TrustedProxies::default(),
             vote: Counterpart::Port(8080),
             result_url: None,
             allowed_origins: Vec::new(),

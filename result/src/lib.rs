@@ -11,7 +11,7 @@
 //! | `scores`, `freshness`, `share`, `time` | what is shown, and what is held back |
 //! | `live_page`, `embedding`, `open_polls`, `receipts`, `error_page`, `join`, `texts` | pages |
 //! | `api`, `openapi` | the API and its description |
-//! | `organiser` | who may fetch what is not public |
+//! | `organiser`, `projector` | who may fetch what is not public, and whose screen has a place kept |
 //! | `export`, `ballot_export`, `spreadsheet`, `archive` | what the organiser can take home |
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use domain::{Scoreboard, Secret};
 use rust_embed::RustEmbed;
 use service::{
     assets,
-    client_address::Network,
+    client_address::TrustedProxies,
     counterpart::Counterpart,
     headers::SecurityHeaders,
     http_metrics, language_switch,
@@ -50,6 +50,7 @@ mod openapi;
 mod organiser;
 mod origins;
 mod pace;
+mod projector;
 mod receipts;
 mod scores;
 mod screens;
@@ -66,6 +67,12 @@ use crate::{admission::Places, board::Board, open_polls::OpenPolls, origins::Ori
 /// The most viewers at once, unless configured otherwise.
 pub const DEFAULT_MAX_VIEWERS: usize = 20_000;
 
+/// How many viewers there may be where so many are wanted, and so many connections can be held: each is one, and the rest
+/// are for pages and for those who vote.
+pub fn max_viewers(wanted: usize, connections: usize) -> usize {
+    wanted.min(connections - connections / 4)
+}
+
 /// How the scoreboard is to be.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -75,7 +82,7 @@ pub struct Config {
     pub organiser_token: Option<Hidden>,
     /// Proxies that are believed when they say, in `X-Forwarded-For`, from which address a request came; for the limit
     /// on wrong tokens.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: TrustedProxies,
     /// Where browsers find the voting page.
     pub vote: Counterpart,
     /// Where browsers find this service, if that is not simply where they came.
@@ -125,7 +132,7 @@ struct App {
     exports: Arc<Semaphore>,
     secret: Secret,
     organiser: OrganiserToken,
-    trusted_proxies: Vec<Network>,
+    trusted_proxies: TrustedProxies,
     vote: Counterpart,
     result_url: Option<PublicUrl>,
     embed_headers: SecurityHeaders,
@@ -150,7 +157,8 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
     let timing = config.timing;
     let board = Arc::new(Board::new(Arc::clone(&scoreboard), timing.pace));
     let origins = Arc::new(Origins::new(config.result_url.clone(), config.vote.clone(), config.allowed_origins));
-    let places = Places::new(config.max_viewers, shutdown.clone());
+    let places =
+        Places::new(config.max_viewers, config.trusted_proxies.clone(), config.secret.clone(), shutdown.clone());
     let (socket_io, io) = screens::endpoint(&board, Arc::clone(&origins), places);
     let screens = tokio::spawn(keep_screens(Arc::clone(&board), io, timing, shutdown));
 

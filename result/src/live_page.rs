@@ -8,15 +8,15 @@ use axum::{
     response::Response,
 };
 use domain::{PollId, option_key};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use minijinja::{
     context,
     value::{Serde, Value},
 };
 use serde::Serialize;
-use service::{language::Language, poll_address};
+use service::{language::Language, poll_address, settings::PublicUrl};
 
-use crate::{App, error_page, join::Join, scores, scores::Present, share, texts::MESSAGES, time};
+use crate::{App, error_page, join::Join, projector, scores, scores::Present, share, texts::MESSAGES, time};
 
 /// How many colours and patterns the styles have; then they repeat.
 const HUES: usize = 6;
@@ -47,19 +47,25 @@ impl<'a> Bar<'a> {
 }
 
 /// `GET /`: the default poll.
-pub(crate) async fn default_poll(State(app): State<Arc<App>>, language: Language, headers: HeaderMap) -> Response {
-    whole(&app, language, &headers, PollId::MAIN).await
+pub(crate) async fn default_poll(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    language: Language,
+    headers: HeaderMap,
+) -> Response {
+    whole(&app, &uri, language, &headers, PollId::MAIN).await
 }
 
 /// `GET /p/{poll}`.
 pub(crate) async fn poll(
     State(app): State<Arc<App>>,
     Path(poll): Path<String>,
+    uri: Uri,
     language: Language,
     headers: HeaderMap,
 ) -> Response {
     match PollId::parse(&poll) {
-        Ok(poll) => whole(&app, language, &headers, poll).await,
+        Ok(poll) => whole(&app, &uri, language, &headers, poll).await,
         Err(_) => error_page::unknown_poll(&app, language, "/"),
     }
 }
@@ -74,7 +80,11 @@ pub(crate) async fn embed(State(app): State<Arc<App>>, Path(poll): Path<String>,
     response
 }
 
-async fn whole(app: &App, language: Language, headers: &HeaderMap, poll: PollId) -> Response {
+async fn whole(app: &App, uri: &Uri, language: Language, headers: &HeaderMap, poll: PollId) -> Response {
+    let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
+    if let Some(welcome) = projector::welcome(uri.query().unwrap_or_default(), &app.secret, poll, is_https) {
+        return welcome;
+    }
     let more = context! {
         join => Join::new(&app.vote, headers, poll).map(Serde),
         result_url => app.result_url.as_ref().map(|url| format!("{url}{}", poll_address::path(poll))),

@@ -8,7 +8,9 @@ use anyhow::Context;
 use domain::Scoreboard;
 use ledger_postgres::{DatabaseUrl, PostgresScoreboard};
 use service::{
-    admin, http_server,
+    admin,
+    connections::Connections,
+    http_server,
     settings::{fail, parse},
     telemetry,
 };
@@ -38,6 +40,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let metrics = telemetry::metrics()?;
 
     let shutdown = http_server::shutdown_signal()?;
+    let connections = Connections::of_process(settings.connections, settings.trusted.clone());
     let admin_listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let listener = http_server::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
 
@@ -49,10 +52,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     });
     admin::spawn(admin_listener, readiness, metrics, shutdown.clone());
 
-    let running = scrutin_result::start(settings.config(), scoreboard, shutdown.clone());
+    let running = scrutin_result::start(settings.config(connections.limit()), scoreboard, shutdown.clone());
     tracing::info!(listen.addr = %listener.local_addr()?, database = ?database, "result.started");
     let router = running.router.clone();
-    http_server::serve(listener, router, shutdown).await?;
+    http_server::serve(listener, router, &connections, shutdown).await?;
     running.closed().await;
     tracing::info!("result.stopped");
     telemetry::end();

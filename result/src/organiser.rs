@@ -11,7 +11,6 @@ use domain::PollId;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde::Deserialize;
 use service::{
-    client_address,
     organiser::{NotOrganiser, bearer_token},
     problem::Problem,
     signed_link::{self, Purpose},
@@ -57,7 +56,7 @@ impl FromRequestParts<Arc<App>> for Shown {
             // A query that can't be read might hold one: it is refused as a wrong one, not passed over.
             Err(_) => Some(String::new()),
         };
-        let from = client_address::of_request(parts, &app.trusted_proxies);
+        let from = app.trusted_proxies.client_of(parts);
         Ok(Self { token: bearer_token(&parts.headers), ticket, from })
     }
 }

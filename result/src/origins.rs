@@ -1,7 +1,8 @@
 //! From which pages browsers may read the scores: ours, the voting page's, and those that the operator allows.
 //!
-//! A client that sends no `Origin` is no browser page and is welcome; nothing here is secret, but a foreign page
-//! must not make thousands of browsers hang on a poll.
+//! Nothing here is secret, but a foreign page must not make thousands of browsers hang on a poll. Browsers send no `Origin`
+//! with some requests, for an image say, and most of them say then whether a foreign page asks (`Sec-Fetch-Site`). A client
+//! that sends neither is no browser page, or an old one, and is welcome.
 
 use std::sync::Arc;
 
@@ -43,7 +44,8 @@ fn is_own_host(origin: &str, headers: &HeaderMap) -> bool {
 
 /// Middleware that refuses browsers on foreign pages, and lets those on allowed ones read the answer.
 pub(crate) async fn only_allowed(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
-    match allowed_origin(&origins, request.headers()) {
+    let headers = request.headers();
+    match allowed_origin(&origins, headers).or(is_foreign(headers).then_some(Err(()))) {
         Some(Err(())) => {
             metrics::counter!("result_refused_total", "reason" => "origin").increment(1);
             let detail = "pages of this origin may not connect; the operator can allow it with ALLOWED_ORIGINS";
@@ -51,6 +53,11 @@ pub(crate) async fn only_allowed(State(origins): State<Arc<Origins>>, request: R
         }
         origin => answer(origin, request, next).await,
     }
+}
+
+/// Whether a browser says that a page of another site asks.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
 }
 
 /// Middleware that lets browsers on allowed pages read the answer; others get it too and keep it from the page.

@@ -8,7 +8,6 @@
 //! pings is dropped. Nothing else may be sent as volatile, since it would displace the scores, and the other way round.
 
 use std::{
-    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -43,8 +42,12 @@ const READ_BUFFER_BYTES: usize = 1024;
 /// How often a viewer is pinged, and how long it may take to answer.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a session may exist without entering the namespace, and an upgrade to WebSocket may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a session may exist without entering the namespace.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an upgrade to WebSocket may take.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a viewer is told whose place was taken by another since its handshake.
+const NO_PLACE: &str = "all places are taken; try again a little later";
 /// The most subscriptions of one viewer that wait for each other.
 const MAX_WAITING_SUBSCRIPTIONS: usize = 4;
 /// How often a newcomer is sent newer scores that came up while it was being welcomed.
@@ -54,7 +57,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is kept of one Engine.IO session.
 pub(crate) struct Viewer {
-    _place: Place,
+    place: Place,
     /// Before which poll the viewer sits. Held while it is being moved, so that moves come one after the other.
     seat: Mutex<Option<Seat>>,
     welcomed: SetOnce<()>,
@@ -64,7 +67,7 @@ pub(crate) struct Viewer {
 impl Viewer {
     /// A viewer who has a place and no seat yet.
     pub(crate) fn new(place: Place) -> Self {
-        Self { _place: place, seat: Mutex::new(None), welcomed: SetOnce::new(), waiting: AtomicUsize::new(0) }
+        Self { place, seat: Mutex::new(None), welcomed: SetOnce::new(), waiting: AtomicUsize::new(0) }
     }
 
     /// The viewer of a socket: admission put it among the extensions of the session's first request.
@@ -95,13 +98,17 @@ pub(crate) fn endpoint(board: &Arc<Board>, origins: Arc<Origins>, places: Places
         .ping_interval(PING_INTERVAL)
         .ping_timeout(PING_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
-        .upgrade_timeout(CONNECT_TIMEOUT)
+        .upgrade_timeout(UPGRADE_TIMEOUT)
         .build_svc();
 
+    places.reach(io.clone());
     let (prepared, welcoming) = (Arc::clone(board), Arc::clone(board));
     let prepare = async move |socket: SocketRef| {
+        if !Viewer::of(&socket).place.take(socket.id, socket.transport_type()) {
+            return Err(NO_PLACE);
+        }
         prepare(&prepared, &socket);
-        Ok::<(), Infallible>(())
+        Ok(())
     };
     let welcome = async move |socket: SocketRef| welcome(&welcoming, &socket).await;
     io.ns("/", welcome.with(prepare));

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 use domain::Secret;
-use scrutin_result::{Config, DEFAULT_MAX_VIEWERS, EmbedOrigin, Timing};
+use scrutin_result::{Config, DEFAULT_MAX_VIEWERS, EmbedOrigin, Timing, max_viewers};
 use service::{
-    client_address::Network,
+    client_address::TrustedProxies,
+    connection_settings::ConnectionSettings,
     counterpart::Counterpart,
     settings::{AdminSettings, Hidden, PublicUrl, secret, token},
 };
@@ -52,10 +53,12 @@ pub(crate) struct Settings {
     /// Origins whose pages may show `/p/POLL/embed` in a frame, separated by commas, or `*`; without it: none
     #[arg(long, env = "EMBED_ORIGINS", value_delimiter = ',')]
     pub(crate) embed_origins: Vec<EmbedOrigin>,
-    /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks such as `10.0.0.0/8`, separated by
-    /// commas; only for the limit on guessing the organiser's token
-    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
-    pub(crate) trusted_proxies: Vec<Network>,
+    /// Who is believed about who asked
+    #[command(flatten)]
+    pub(crate) trusted: TrustedProxies,
+    /// Connections
+    #[command(flatten)]
+    pub(crate) connections: ConnectionSettings,
     /// Viewers of the live scores at once, at most; those beyond are told to come again later
     #[arg(long, env = "MAX_VIEWERS", default_value_t = DEFAULT_MAX_VIEWERS)]
     pub(crate) max_viewers: usize,
@@ -72,18 +75,18 @@ pub(crate) enum Command {
 }
 
 impl Settings {
-    /// What the service itself must be told.
-    pub(crate) fn config(&self) -> Config {
+    /// What the service itself must be told, where it may hold so many connections.
+    pub(crate) fn config(&self, connections: usize) -> Config {
         Config {
             secret: self.secret_key.clone(),
             organiser_token: self.organiser_token.clone(),
-            trusted_proxies: self.trusted_proxies.clone(),
+            trusted_proxies: self.trusted.clone(),
             vote: self.vote_url.clone().map_or(Counterpart::Port(VOTE_PORT), Counterpart::Fixed),
             result_url: self.result_url.clone(),
             allowed_origins: self.allowed_origins.clone(),
             embed_origins: self.embed_origins.clone(),
             instance: service::instance(),
-            max_viewers: self.max_viewers,
+            max_viewers: max_viewers(self.max_viewers, connections),
             timing: Timing::default(),
         }
     }
@@ -103,8 +106,8 @@ mod tests {
     fn little_must_be_set_and_the_rest_has_defaults() {
         let read = settings(&[]).unwrap();
         assert_eq!(read.listen_addr.port(), 8081);
-        assert_eq!(read.config().vote, Counterpart::Port(VOTE_PORT));
-        assert!(read.config().allowed_origins.is_empty());
+        assert_eq!(read.config(1_000).vote, Counterpart::Port(VOTE_PORT));
+        assert!(read.config(1_000).allowed_origins.is_empty());
         let read = settings(&["--allowed-origins", "https://a.example,http://b.example:8000"]).unwrap();
         let origins: Vec<_> = read.allowed_origins.iter().map(PublicUrl::as_str).collect();
         assert_eq!(origins, ["https://a.example", "http://b.example:8000"]);

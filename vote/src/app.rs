@@ -17,7 +17,6 @@ use minijinja::{Value, context};
 use rust_embed::RustEmbed;
 use service::{
     attempts::{Attempts, Budget},
-    client_address,
     headers::SecurityHeaders,
     language::Language,
     language_switch::local_path,
@@ -30,11 +29,11 @@ use crate::{
     poll_cache::PollCache, refusal::Refusal,
 };
 
-/// Wrong voting codes of one poll from one address. A hall may be behind it, and once the budget is spent, its right codes
-/// wait as well: so it is more than a person can type. A guess is right once in 2^44 (the bits of a code's MAC); 20 a
-/// second for a whole day are 2^20.7 guesses, of which one is right in one of 10 million such days.
+/// Wrong voting codes of one poll from one address, beyond which a wrong one is told to wait; right ones never are. A hall may
+/// be behind it, so it is more than a person can type. A guess is right once in 2^44 (the bits of a code's MAC): of 10,000 a
+/// second, as many as one instance answers beside its voters, one is right in 28 years on average.
 const WRONG_CODES: Budget = Budget { burst: 300, each: Duration::from_millis(50) };
-/// Wrong voting codes of one poll in all: at 200 a second one of 2^44 is met once in 2,800 years.
+/// The same from all addresses together.
 const WRONG_CODES_IN_ALL: Budget = Budget { burst: 2_000, each: Duration::from_millis(5) };
 
 #[derive(RustEmbed)]
@@ -87,7 +86,7 @@ impl App {
 
     /// The address that a request comes from, for limits.
     pub(crate) fn client(&self, parts: &Parts) -> IpAddr {
-        client_address::of_request(parts, &self.config.trusted_proxies)
+        self.config.trusted_proxies.client_of(parts)
     }
 
     /// A page, with the headers that every page has.

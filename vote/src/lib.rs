@@ -42,7 +42,7 @@ use axum::{
 use domain::{BallotBox, Secret};
 use service::{
     assets,
-    client_address::Network,
+    client_address::TrustedProxies,
     counterpart::Counterpart,
     http_metrics, language_switch,
     settings::{Hidden, PublicUrl},
@@ -65,7 +65,7 @@ pub struct Config {
     pub vote_url: Option<PublicUrl>,
     /// Proxies that are believed when they say, in `X-Forwarded-For`, from which address a request came. Without them
     /// everybody behind a proxy counts as one where guessing is limited.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: TrustedProxies,
     /// The name of this instance, for the pages' footer.
     pub instance: String,
 }

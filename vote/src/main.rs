@@ -8,7 +8,9 @@ use anyhow::Context;
 use domain::BallotBox;
 use log_redis::{RedisBallotBox, RedisUrl};
 use service::{
-    admin, http_server,
+    admin,
+    connections::Connections,
+    http_server,
     settings::{fail, parse},
     telemetry,
 };
@@ -35,6 +37,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let metrics = telemetry::metrics()?;
 
     let shutdown = http_server::shutdown_signal()?;
+    let connections = Connections::of_process(settings.connections, settings.trusted.clone());
     let admin_listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let listener = http_server::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
 
@@ -48,7 +51,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
 
     let router = scrutin_vote::router(settings.config(), ballots);
     tracing::info!(listen.addr = %listener.local_addr()?, redis = ?redis, partitions = settings.partitions.count(), "vote.started");
-    http_server::serve(listener, router, shutdown).await?;
+    http_server::serve(listener, router, &connections, shutdown).await?;
     tracing::info!("vote.stopped");
     telemetry::end();
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use clap::{Parser, Subcommand};
 use domain::{Durability, Partitions, Secret};
 use service::{
-    client_address::Network,
+    client_address::TrustedProxies,
+    connection_settings::ConnectionSettings,
     counterpart::Counterpart,
     settings::{AdminSettings, Hidden, PublicUrl, secret, token},
 };
@@ -47,10 +48,12 @@ pub(crate) struct Settings {
     /// Where browsers find the results; without it: the same host, port 8081
     #[arg(long, env = "RESULT_URL")]
     pub(crate) result_url: Option<PublicUrl>,
-    /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks such as `10.0.0.0/8`, separated by
-    /// commas; only for the limits on guessing voting codes and the organiser's token
-    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
-    pub(crate) trusted_proxies: Vec<Network>,
+    /// Who is believed about who asked
+    #[command(flatten)]
+    pub(crate) trusted: TrustedProxies,
+    /// Connections
+    #[command(flatten)]
+    pub(crate) connections: ConnectionSettings,
     /// Health, metrics and log
     #[command(flatten)]
     pub(crate) admin: AdminSettings,
@@ -71,7 +74,7 @@ impl Settings {
             organiser_token: self.organiser_token.clone(),
             result: self.result_url.clone().map_or(Counterpart::Port(RESULT_PORT), Counterpart::Fixed),
             vote_url: self.vote_url.clone(),
-            trusted_proxies: self.trusted_proxies.clone(),
+            trusted_proxies: self.trusted.clone(),
             instance: service::instance(),
         }
     }
@@ -99,7 +102,7 @@ mod tests {
         );
         assert_eq!(read.command, Some(Command::Healthcheck));
         let read = settings(&["--trusted-proxies", "10.0.0.0/8,192.168.1.7"]).unwrap();
-        assert_eq!(read.config().trusted_proxies.len(), 2);
+        assert_eq!(read.config().trusted_proxies.trusted_proxies.len(), 2);
     }
 
     #[test]

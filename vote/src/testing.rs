@@ -13,7 +13,7 @@ pub(crate) fn config() -> Config {
         organiser_token: None,
         result: Counterpart::Port(8081),
         vote_url: None,
-        trusted_proxies: Vec::new(),
+        trusted_proxies: service::client_address::TrustedProxies::default(),
         instance: "test".into(),
     }
 }

@@ -14,6 +14,10 @@ const table = document.querySelector("table[data-live]");
 const said = document.getElementById("said");
 const away = document.getElementById("away");
 
+// Makes the screen that is opened one with a place kept for it.
+const projector = document.querySelector("a[data-kept]");
+if (projector) projector.href = projector.dataset.kept;
+
 let ticket = table?.dataset.ticket;
 let accepted = null;
 let counted = null;

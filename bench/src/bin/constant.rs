@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 
 use axum::{Router, routing::any};
 use clap::Parser;
-use service::{http_server, settings::parse};
+use service::{
+    client_address::TrustedProxies, connection_settings::ConnectionSettings, connections::Connections, http_server,
+    settings::parse,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -16,13 +19,16 @@ struct Settings {
     /// Address to listen on
     #[arg(long)]
     listen_addr: SocketAddr,
+    #[command(flatten)]
+    connections: ConnectionSettings,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let settings: Settings = parse();
     let shutdown = http_server::shutdown_signal()?;
+    let connections = Connections::of_process(settings.connections, TrustedProxies::default());
     let listener = http_server::bind(settings.listen_addr).await?;
     let router = Router::new().fallback(any(async || "ok"));
-    Ok(http_server::serve(listener, router, shutdown).await?)
+    Ok(http_server::serve(listener, router, &connections, shutdown).await?)
 }

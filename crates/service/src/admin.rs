@@ -19,6 +19,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::{
+    client_address::TrustedProxies,
+    connections::Connections,
+    http_server::{self, Limits},
+};
+
+/// Connections of the operator's address at once.
+const MAX_CONNECTIONS: usize = 64;
 /// The longest a health check may take before it counts as failed.
 const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -49,8 +57,11 @@ pub fn spawn(listener: TcpListener, readiness: Readiness, metrics: PrometheusHan
         .route("/readyz", get(ready))
         .route("/metrics", get(|State(admin): State<Admin>| async move { admin.metrics.render() }))
         .with_state(Admin { readiness, metrics, shutdown });
+    let limits = Limits { connections: MAX_CONNECTIONS, ..Limits::default() };
+    let connections = Connections::new(limits, TrustedProxies::default());
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
+        // It has connections of its own, so that it answers however many there are elsewhere.
+        if let Err(error) = http_server::serve(listener, router, &connections, CancellationToken::new()).await {
             tracing::error!(%error, "the admin address is not served any more");
         }
     });

@@ -1,5 +1,8 @@
 //! From which address a request comes: the peer's, unless the peer is a proxy that the operator trusts.
 //!
+//! Each proxy adds whom it heard from at the end of `X-Forwarded-For`, and anybody can write what stands before that. So as
+//! many entries as there are proxies count, from the right, and no more; by default none.
+//!
 //! Only for limits. It says nothing about who somebody is, and is neither stored nor logged.
 
 use std::{
@@ -8,11 +11,11 @@ use std::{
 };
 
 use axum::extract::ConnectInfo;
-use http::{HeaderMap, request::Parts};
+use http::{Extensions, HeaderMap, Request, request::Parts};
 
 /// The header in which each proxy adds whom it heard from, at the end.
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// How many proxies in a row are believed; behind more the last one counts as the client.
+/// The most proxies in a row that can be believed.
 const MAX_HOPS: usize = 8;
 
 /// A network of addresses: `10.0.0.0/8`, `fd00::/8`, or a single address.
@@ -53,25 +56,76 @@ impl FromStr for Network {
     }
 }
 
-/// The client's address: `peer`, or, where that is one of `trusted`, the last address in `X-Forwarded-For` that is
-/// not. What stands before it anybody could have written.
-pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
-    let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
-    let mut client = peer.to_canonical();
-    let lines = headers.get_all(FORWARDED_FOR).iter().rev().filter_map(|line| line.to_str().ok());
-    let mut hops = lines.flat_map(|line| line.rsplit(',')).take(MAX_HOPS);
-    while is_trusted(client) {
-        let Some(Ok(hop)) = hops.next().map(|hop| hop.trim().parse::<IpAddr>()) else { break };
-        client = hop.to_canonical();
-    }
-    client
+/// The proxies before a service that are believed about who asked.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TrustedProxies {
+    /// Proxies whose `X-Forwarded-For` is believed, as addresses or networks such as `10.0.0.0/8`, separated by commas;
+    /// only for limits: on guessing, on connections and on screens
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<Network>,
+    /// How many of these stand in a row before this service, each adding one address; more is never believed
+    #[arg(long, env = "TRUSTED_HOPS", default_value_t = 1, value_parser = hops)]
+    pub trusted_hops: usize,
 }
 
-/// The client's address of a request that came over [`crate::http_server`].
-pub fn of_request(parts: &Parts, trusted: &[Network]) -> IpAddr {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(NO_PEER, |ConnectInfo(peer)| peer.ip());
-    client_address(peer, &parts.headers, trusted)
+/// None.
+impl Default for TrustedProxies {
+    fn default() -> Self {
+        Self { trusted_proxies: Vec::new(), trusted_hops: 1 }
+    }
 }
+
+impl TrustedProxies {
+    /// Whether this is the address of one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
+
+    /// The client's address: `peer`, or, where that is one of these, what it has added to `X-Forwarded-For`; and so on for
+    /// as many proxies as stand in a row.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.to_canonical();
+        if !self.contains(client) {
+            return client;
+        }
+        let lines = headers.get_all(FORWARDED_FOR).iter().rev().filter_map(|line| line.to_str().ok());
+        for hop in lines.flat_map(|line| line.rsplit(',')).take(self.trusted_hops) {
+            let Some(hop) = self.contains(client).then(|| forwarded_address(hop.trim())).flatten() else { break };
+            client = hop.to_canonical();
+        }
+        client
+    }
+
+    /// The client's address of a request that came over [`crate::http_server`].
+    pub fn client_of(&self, parts: &Parts) -> IpAddr {
+        self.client(peer(&parts.extensions), &parts.headers)
+    }
+
+    /// The same of a request that is not taken apart.
+    pub fn client_of_request<B>(&self, request: &Request<B>) -> IpAddr {
+        self.client(peer(request.extensions()), request.headers())
+    }
+}
+
+fn peer(extensions: &Extensions) -> IpAddr {
+    extensions.get::<ConnectInfo<SocketAddr>>().map_or(NO_PEER, |ConnectInfo(peer)| peer.ip())
+}
+
+/// An address as proxies write it: some add the port, and then put brackets around an address of IPv6.
+fn forwarded_address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse().ok().map(|with_port: SocketAddr| with_port.ip()))
+}
+
+/// Reads `TRUSTED_HOPS`.
+fn hops(text: &str) -> Result<usize, HopsError> {
+    text.parse().ok().filter(|hops| (1..=MAX_HOPS).contains(hops)).ok_or(HopsError)
+}
+
+/// Not a number of proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a number of proxies from 1 to {MAX_HOPS} is needed")]
+struct HopsError;
 
 /// What is limited together: one IPv4 address, or the network of 64 bits that one IPv6 subscriber has to themselves.
 pub fn limited_together(address: IpAddr) -> IpAddr {
@@ -119,17 +173,47 @@ mod tests {
         }
     }
 
+    fn trusting(network: &str, hops: usize) -> TrustedProxies {
+        TrustedProxies { trusted_proxies: vec![network.parse().unwrap()], trusted_hops: hops }
+    }
+
     #[test]
     fn only_a_trusted_proxy_is_believed_and_only_its_own_hop() {
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        let client = |peer, lines: &[&str]| client_address(ip(peer), &forwarded(lines), &trusted);
+        let trusted = trusting("10.0.0.0/8", 1);
+        let client = |peer, lines: &[&str]| trusted.client(ip(peer), &forwarded(lines));
         assert_eq!(client("8.8.8.8", &["1.2.3.4"]), ip("8.8.8.8"), "anybody can write the header");
         assert_eq!(client("10.0.0.1", &["6.6.6.6, 1.2.3.4"]), ip("1.2.3.4"), "what stands before is hearsay");
         assert_eq!(client("10.0.0.1", &["6.6.6.6", "1.2.3.4"]), ip("1.2.3.4"));
-        assert_eq!(client("10.0.0.1", &["1.2.3.4, 10.0.0.2"]), ip("1.2.3.4"), "two proxies in a row");
         assert_eq!(client("10.0.0.1", &[]), ip("10.0.0.1"));
         assert_eq!(client("10.0.0.1", &["1.2.3.4, nonsense"]), ip("10.0.0.1"));
-        assert_eq!(client_address(ip("10.0.0.1"), &forwarded(&["1.2.3.4"]), &[]), ip("10.0.0.1"));
+        assert_eq!(TrustedProxies::default().client(ip("10.0.0.1"), &forwarded(&["1.2.3.4"])), ip("10.0.0.1"));
+    }
+
+    #[test]
+    fn a_client_inside_a_trusted_network_can_not_forge_its_address() {
+        let forged = forwarded(&["6.6.6.6, 10.0.0.9"]);
+        assert_eq!(trusting("10.0.0.0/8", 1).client(ip("10.0.0.1"), &forged), ip("10.0.0.9"));
+        assert_eq!(
+            trusting("10.0.0.0/8", 2).client(ip("10.0.0.1"), &forwarded(&["6.6.6.6", "1.2.3.4, 10.0.0.2"])),
+            ip("1.2.3.4")
+        );
+        assert_eq!(trusting("10.0.0.1", 2).client(ip("10.0.0.1"), &forwarded(&["6.6.6.6, 1.2.3.4"])), ip("1.2.3.4"));
+    }
+
+    #[test]
+    fn an_address_with_its_port_is_read() {
+        for text in ["1.2.3.4", "1.2.3.4:5678", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443"] {
+            let read = trusting("10.0.0.1", 1).client(ip("10.0.0.1"), &forwarded(&[text]));
+            assert_eq!(read, if text.contains("db8") { ip("2001:db8::1") } else { ip("1.2.3.4") }, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_proxies_is_one_or_some() {
+        assert_eq!((hops("1"), hops("8")), (Ok(1), Ok(8)));
+        for bad in ["0", "9", "", "-1", "one"] {
+            assert_eq!(hops(bad), Err(HopsError), "{bad:?}");
+        }
     }
 
     #[test]

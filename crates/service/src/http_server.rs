@@ -19,7 +19,6 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
     extract::{ConnectInfo, Request},
 };
 use http::{HeaderValue, StatusCode, header};
@@ -29,32 +28,49 @@ use socket2::{SockFilter, SockRef};
 use tokio::{
     net::{TcpListener, TcpStream},
     signal,
-    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
+use crate::{
+    connections::{Connections, OpenConnection, Peer, Phase},
+    guarded_stream::GuardedStream,
+};
+
 /// What one server takes upon itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once, idle ones and WebSockets included. Those beyond wait in the system's queue.
+    /// Connections at once, idle ones and WebSockets included, on all listeners together; 20 KiB each.
     pub connections: usize,
-    /// How long a client may take for the head of a request, and how long a connection may be idle between two.
+    /// How long a client may take for the head of a request, from its first byte.
     pub head: Duration,
+    /// How long a connection may wait for a request.
+    pub keep_alive: Duration,
+    /// How long a client may take nothing of what was sent to it.
+    pub stall: Duration,
     /// How long requests in flight may take to finish once the service is told to stop.
     pub drain: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 32_768, head: Duration::from_secs(30), drain: Duration::from_secs(10) }
+        Self {
+            connections: 32_768,
+            head: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(100),
+            stall: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+        }
     }
 }
 
 /// How long a peer may leave what was sent to it unacknowledged before its connection is cut.
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
-/// File descriptors beside those of the connections: databases, files, the admin address.
-const OTHER_FILES: u64 = 1_024;
+/// What the system keeps of an answer that its reader does not take, in bytes; it doubles this for its own needs. A page
+/// fits, and a connection over 100 ms still gets half a megabyte a second.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// The longest head of a request, in bytes, and the most that waits to be sent on one connection.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// When it is time to stop, no connection is on its way any more once none has come for so long; or if they still come after
 /// [`ARRIVALS_AT_MOST`].
 const ARRIVALS_OVER: Duration = Duration::from_millis(200);
@@ -102,54 +118,36 @@ fn ignores_hangup(status: &str) -> bool {
 
 /// Binds an address; the error names it.
 pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(addr).await.map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))
-}
-
-/// Serves within the usual limits; see [`serve_within`].
-///
-/// Each connection is a file descriptor, and many systems start a program with no more than 1,024 of them: the program
-/// takes as many as it will need, if it may have them.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
-    let limits = Limits::default();
-    let needed = limits.connections as u64 + OTHER_FILES;
-    match rlimit::increase_nofile_limit(needed) {
-        Ok(files) if files < needed => {
-            tracing::warn!(files.limit = files, files.needed = needed, "fewer connections than the server could hold");
-        }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "the number of open files can not be raised"),
-    }
-    serve_within(limits, listener, router, shutdown).await
+    let listener =
+        TcpListener::bind(addr).await.map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))?;
+    // Connections inherit it. Without it the system gives each as much as its reader is slow, megabytes.
+    SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    Ok(listener)
 }
 
 /// Serves until `shutdown` is cancelled and the requests in flight are finished, or the time for that is over.
 ///
-/// Handlers find the client's address as [`ConnectInfo`]. WebSockets are waited for like requests: whoever opened
-/// them must close them on the same token.
-pub async fn serve_within(
-    limits: Limits,
+/// All listeners of a process are given the same `connections`. Handlers find the client's address as [`ConnectInfo`].
+/// WebSockets are waited for like requests: whoever opened them must close them on the same token.
+pub async fn serve(
     listener: TcpListener,
     router: Router,
+    connections: &Arc<Connections>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let connections = TaskTracker::new();
+    let tasks = TaskTracker::new();
     let stop = Stop { begun: Arc::default(), told: CancellationToken::new() };
-    while let Some((stream, peer, place)) = next(&listener, &places, &shutdown).await {
-        let (router, stop) = (router.clone(), stop.clone());
-        connections.spawn(async move {
-            converse(limits, stream, peer, router, stop).await;
-            drop(place);
-        });
+    while let Some((stream, peer, place)) = next(&listener, connections, &shutdown).await {
+        tasks.spawn(converse(place, stream, peer, router.clone(), stop.clone()));
     }
     stop.begin();
     close(listener, |stream, peer| {
-        connections.spawn(converse(limits, stream, peer, router.clone(), stop.clone()));
+        tasks.spawn(converse(connections.last_place(peer.ip()), stream, peer, router.clone(), stop.clone()));
     })
     .await?;
-    connections.close();
-    if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "some connections were still open and are cut");
+    tasks.close();
+    if tokio::time::timeout(connections.limits().drain, tasks.wait()).await.is_err() {
+        tracing::warn!(connections = tasks.len(), "some connections were still open and are cut");
     }
     Ok(())
 }
@@ -174,27 +172,33 @@ impl Stop {
     }
 }
 
-/// The next connection, as soon as there is a place for one; `None` when it is time to stop.
+/// The next connection, as soon as there is a place for it; `None` when it is time to stop.
 async fn next(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    connections: &Arc<Connections>,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let accepted = async {
-        let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => return (stream, peer, place),
-                Err(error) => {
-                    tracing::warn!(%error, pause.ms = ACCEPT_PAUSE.as_millis(), "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+) -> Option<(TcpStream, SocketAddr, OpenConnection)> {
+    let (stream, peer) = tokio::select! {
+        () = shutdown.cancelled() => return None,
+        accepted = accept(listener) => accepted,
+    };
+    // It is in already, so it is served, also where it is time to stop before somebody else is gone.
+    let place = tokio::select! {
+        place = connections.place(peer.ip()) => place,
+        () = shutdown.cancelled() => connections.last_place(peer.ip()),
+    };
+    Some((stream, peer, place))
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!(%error, pause.ms = ACCEPT_PAUSE.as_millis(), "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    };
-    tokio::select! {
-        () = shutdown.cancelled() => None,
-        accepted = accepted => Some(accepted),
     }
 }
 
@@ -239,49 +243,77 @@ fn no_new_connections() -> [SockFilter; 5] {
     ]
 }
 
+/// Among a request's extensions where it asks for another protocol: ends the connection that it may become.
+#[derive(Clone)]
+pub struct UpgradedConnection(Arc<Peer>);
+
+impl UpgradedConnection {
+    /// Ends it at once.
+    pub fn cut(&self) {
+        self.0.cut();
+    }
+}
+
 /// Serves one connection to its end. When it is time to stop, the request in flight is the last, or, where there is none,
 /// one that comes within a moment.
-async fn converse(limits: Limits, stream: TcpStream, peer: SocketAddr, router: Router, stop: Stop) {
+async fn converse(place: OpenConnection, stream: TcpStream, peer: SocketAddr, router: Router, stop: Stop) {
     // Answers are small and people wait for them: never let Nagle's algorithm hold one back.
     let set = stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_user_timeout(Some(PEER_TIMEOUT)));
     if let Err(error) = set {
         tracing::debug!(%error, "an option of a connection was refused");
     }
-    let stopping = stop.clone();
+    let (connections, this) = (Arc::clone(place.connections()), Arc::clone(place.peer()));
+    let stream = GuardedStream::new(stream, place);
+    let keep_alive = connections.limits().keep_alive;
+    let stopping = Arc::clone(&stop.begun);
+    let asked = Arc::clone(&this);
     let service = service_fn(move |request: Request<Incoming>| {
-        let stopping = Arc::clone(&stopping.begun);
-        let mut request = request.map(Body::new);
+        let (stopping, asked) = (Arc::clone(&stopping), Arc::clone(&asked));
+        let mut request = received::request(request, &connections, &asked);
         request.extensions_mut().insert(ConnectInfo(peer));
+        if request.headers().contains_key(header::UPGRADE) {
+            request.extensions_mut().insert(UpgradedConnection(Arc::clone(&asked)));
+        }
         let answer = router.clone().oneshot(request);
         async move {
             let mut answer = answer.await.unwrap_or_else(|never| match never {});
-            if stopping.load(Ordering::Acquire) && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                asked.enter(Phase::Upgraded);
+                return Ok::<_, Infallible>(answer);
+            }
+            asked.enter(Phase::Head);
+            if stopping.load(Ordering::Acquire) {
                 // The client is told, and hyper closes the connection behind it.
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(answer)
+            Ok(answer)
         }
     });
     let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(keep_alive).max_buf_size(MAX_HEAD_BYTES);
     // Answers are small: to copy one into a piece costs less than to hand the system a list of its parts.
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head).writev(false);
+    http.writev(false);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let mut time_to_close = pin!(async {
         stop.told.cancelled().await;
         // hyper would close a connection without a request at once, though one may be on its way: so there is a moment for it.
         tokio::time::sleep(LAST_REQUEST).await;
     });
+    let mut cut = pin!(this.told());
     let mut waits_to_be_told = false;
     let served = poll_fn(|context| {
         if let Poll::Ready(served) = connection.as_mut().poll(context) {
             return Poll::Ready(Some(served));
         }
-        // Once asked, the token wakes this task when it is time; to ask it each time a request comes or goes would be to
-        // take its lock as often.
-        if waits_to_be_told && !stop.has_begun() {
+        // Once asked, both wake this task when it is time; to ask them each time a request comes or goes would be to take
+        // their locks as often.
+        if waits_to_be_told && !stop.has_begun() && !this.is_cut() {
             return Poll::Pending;
         }
         waits_to_be_told = true;
+        if cut.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Ok(())));
+        }
         time_to_close.as_mut().poll(context).map(|()| None)
     })
     .await;
@@ -289,10 +321,73 @@ async fn converse(limits: Limits, stream: TcpStream, peer: SocketAddr, router: R
         served
     } else {
         connection.as_mut().graceful_shutdown();
-        connection.await
+        tokio::select! {
+            served = connection => served,
+            () = cut => Ok(()),
+        }
     };
     if let Err(error) = served {
         // A client that goes away in the middle is nothing that an operator could mend.
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Requests as they come in: who waits for whom is noted, so that no connection is cut whose client waits.
+mod received {
+    use std::{
+        pin::Pin,
+        sync::Arc,
+        task::{Context, Poll, ready},
+    };
+
+    use axum::{
+        body::{Body, Bytes, HttpBody},
+        extract::Request,
+    };
+    use hyper::body::{Frame, Incoming, SizeHint};
+
+    use crate::connections::{Connections, Peer, Phase};
+
+    pub(super) fn request(request: Request<Incoming>, connections: &Arc<Connections>, peer: &Arc<Peer>) -> Request {
+        peer.enter(Phase::Request);
+        if request.body().is_end_stream() {
+            peer.is_busy();
+            return request.map(Body::new);
+        }
+        connections.waits(peer);
+        let (connections, peer) = (Arc::clone(connections), Arc::clone(peer));
+        request.map(|incoming| Body::new(ReceivedBody { incoming, connections, peer }))
+    }
+
+    struct ReceivedBody {
+        incoming: Incoming,
+        connections: Arc<Connections>,
+        peer: Arc<Peer>,
+    }
+
+    impl HttpBody for ReceivedBody {
+        type Data = Bytes;
+        type Error = hyper::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+            let frame = ready!(Pin::new(&mut self.incoming).poll_frame(context));
+            if frame.is_none() || self.incoming.is_end_stream() {
+                self.peer.is_busy();
+            } else {
+                self.connections.waits(&self.peer);
+            }
+            Poll::Ready(frame)
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.incoming.is_end_stream()
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            self.incoming.size_hint()
+        }
     }
 }

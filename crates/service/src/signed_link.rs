@@ -20,6 +20,8 @@ pub enum Purpose {
     Export,
     /// The votes of a poll whose results are hidden.
     Figures,
+    /// A screen that the organiser opens, for which a place is kept.
+    Projector,
 }
 
 impl Purpose {
@@ -27,13 +29,18 @@ impl Purpose {
         match self {
             Self::Export => "link.export",
             Self::Figures => "link.figures",
+            Self::Projector => "link.projector",
         }
     }
 }
 
 /// A ticket (32 URL-safe characters) that works until [`VALID_MILLIS`] from `now_millis`.
 pub fn ticket(secret: &Secret, poll: PollId, purpose: Purpose, now_millis: u64) -> String {
-    let until = now_millis.saturating_add(VALID_MILLIS);
+    until(secret, poll, purpose, now_millis.saturating_add(VALID_MILLIS))
+}
+
+/// A ticket that works until a moment, in milliseconds since 1970.
+pub fn until(secret: &Secret, poll: PollId, purpose: Purpose, until: u64) -> String {
     let mut bytes = [0; TICKET_BYTES];
     bytes[..8].copy_from_slice(&until.to_be_bytes());
     bytes[8..].copy_from_slice(&mac(secret, poll, purpose, until));

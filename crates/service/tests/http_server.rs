@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of it is test code, also where clippy does not see that")]
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     sync::{
         Arc,
@@ -11,8 +12,17 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::ConnectInfo, routing::get};
-use scrutin_service::http_server::{Limits, bind, serve_within};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::ConnectInfo,
+    routing::{get, post},
+};
+use scrutin_service::{
+    client_address::TrustedProxies,
+    connections::Connections,
+    http_server::{Limits, bind, serve},
+};
 use testkit::wait;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -26,6 +36,10 @@ use tokio_util::sync::CancellationToken;
 const ROUNDS: usize = 20;
 /// Longer than a test takes, where a limit is not what is tried.
 const NEVER: Duration = Duration::from_hours(1);
+/// Soon, for a limit that is tried.
+const SOON: Duration = Duration::from_millis(100);
+/// A piece of an endless answer, in bytes.
+const CHUNK: usize = 16 * 1024;
 
 struct Server {
     addr: SocketAddr,
@@ -35,11 +49,26 @@ struct Server {
     go_on: Arc<Notify>,
     /// Told when the slow handler has begun.
     begun: Arc<Notify>,
+    /// How many bytes of its endless answers the server has given away.
+    sent: Arc<AtomicUsize>,
 }
 
 async fn start(limits: Limits) -> Server {
+    start_behind(limits, TrustedProxies::default()).await
+}
+
+async fn start_behind(limits: Limits, trusted: TrustedProxies) -> Server {
     let (go_on, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (wait_for, tell) = (Arc::clone(&go_on), Arc::clone(&begun));
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let endless = move || async move {
+        let chunk = move |()| {
+            counted.fetch_add(CHUNK, Ordering::Relaxed);
+            async { Some((Ok::<_, Infallible>(Bytes::from_static(&[0; CHUNK])), ())) }
+        };
+        Body::from_stream(futures_util::stream::unfold((), chunk))
+    };
     let slow = move || async move {
         tell.notify_one();
         wait_for.notified().await;
@@ -47,13 +76,16 @@ async fn start(limits: Limits) -> Server {
     };
     let router = Router::new()
         .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }))
-        .route("/slow", get(slow));
+        .route("/slow", get(slow))
+        .route("/endless", get(endless))
+        .route("/echo", post(|body: Bytes| async move { body }));
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
-    let served = tokio::spawn(async move { serve_within(limits, listener, router, stop).await.unwrap() });
-    Server { addr, shutdown, served, go_on, begun }
+    let connections = Connections::new(limits, trusted);
+    let served = tokio::spawn(async move { serve(listener, router, &connections, stop).await.unwrap() });
+    Server { addr, shutdown, served, go_on, begun, sent }
 }
 
 impl Server {
@@ -77,7 +109,20 @@ async fn let_in(addr: SocketAddr) -> Option<TcpStream> {
 }
 
 fn limits() -> Limits {
-    Limits { connections: 100, head: NEVER, drain: NEVER }
+    Limits { connections: 100, head: NEVER, keep_alive: NEVER, stall: NEVER, drain: NEVER }
+}
+
+/// Asks on this connection, and reads the answer.
+async fn ask(stream: &mut TcpStream) {
+    let own = stream.local_addr().unwrap().to_string();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut said = String::new();
+    while !said.ends_with(&own) {
+        let mut part = [0; 1_024];
+        let read = tokio::time::timeout(wait::DEADLINE, stream.read(&mut part)).await.expect("an answer").unwrap();
+        assert_ne!(read, 0, "closed after {said:?}");
+        said.push_str(str::from_utf8(&part[..read]).unwrap());
+    }
 }
 
 /// Reads until the server closes the connection.
@@ -98,26 +143,139 @@ async fn handlers_learn_the_address_of_the_client() {
 }
 
 #[tokio::test]
-async fn who_never_finishes_a_head_or_says_nothing_is_cut_off() {
-    let server = start(Limits { head: Duration::from_millis(100), ..limits() }).await;
-    let (mut slow, mut silent) = (server.connect().await, server.connect().await);
+async fn who_never_finishes_a_head_is_cut_off_and_who_is_idle_is_not() {
+    let server = start(Limits { head: SOON, ..limits() }).await;
+    let (mut slow, mut idle, mut kept) = (server.connect().await, server.connect().await, server.connect().await);
+    ask(&mut kept).await;
+    kept.write_all(b"G").await.unwrap();
     slow.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
     closed(&mut slow).await;
+    closed(&mut kept).await;
+    ask(&mut idle).await;
+}
+
+#[tokio::test]
+async fn a_head_that_comes_byte_by_byte_does_not_get_more_time() {
+    let server = start(Limits { head: 5 * SOON, ..limits() }).await;
+    let mut slow = server.connect().await;
+    let drip = async {
+        while slow.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(SOON / 4).await;
+        }
+    };
+    tokio::time::timeout(wait::DEADLINE, drip).await.expect("it is cut off");
+}
+
+#[tokio::test]
+async fn who_says_nothing_for_longer_than_connections_are_kept_is_cut_off() {
+    let server = start(Limits { keep_alive: SOON, ..limits() }).await;
+    let (mut silent, mut kept) = (server.connect().await, server.connect().await);
+    ask(&mut kept).await;
     closed(&mut silent).await;
+    closed(&mut kept).await;
     assert!(server.get("/").await.is_ok(), "others are served");
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_wait_until_there_is_a_place() {
-    let server = start(Limits { connections: 2, ..limits() }).await;
-    let first = server.connect().await;
-    let _second = server.connect().await;
-    let mut third = server.connect().await;
-    third.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
-    let early = tokio::time::timeout(Duration::from_millis(200), third.read_u8()).await;
+async fn a_head_of_more_than_32_kib_is_refused() {
+    let server = start(limits()).await;
+    for (bytes, status) in [(31 * 1024, "200"), (400 * 1024, "431")] {
+        let mut stream = server.connect().await;
+        let head = format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: {}\r\n\r\n", "a".repeat(bytes));
+        // The server may close the connection in the middle of it.
+        stream.write_all(head.as_bytes()).await.ok();
+        let mut said = Vec::new();
+        tokio::time::timeout(wait::DEADLINE, stream.read_to_end(&mut said)).await.expect("an end").ok();
+        let said = String::from_utf8_lossy(&said);
+        // Where bytes were on their way when it closed, the answer may be lost with them.
+        assert!(said.starts_with(&format!("HTTP/1.1 {status}")) || (status == "431" && said.is_empty()), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_cut_off_and_costs_little() {
+    let server = start(Limits { stall: 5 * SOON, ..limits() }).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    let mut deaf = socket.connect(server.addr).await.unwrap();
+    deaf.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    wait::until_true("the connection to be reset", || async {
+        deaf.take_error().unwrap().is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
+    })
+    .await;
+    let sent = server.sent.load(Ordering::Relaxed);
+    assert!(sent < 512 * 1024, "{sent} bytes wait for it");
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_on_reading_is_not_cut_off() {
+    let server = start(Limits { stall: 5 * SOON, ..limits() }).await;
+    let mut slow = server.connect().await;
+    slow.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut part = vec![0; 256 * 1024];
+    for _ in 0..20 {
+        tokio::time::sleep(SOON / 2).await;
+        slow.read_exact(&mut part).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn when_all_places_are_taken_idle_connections_make_room() {
+    let server = start(Limits { connections: 4, ..limits() }).await;
+    let mut idle = Vec::new();
+    for _ in 0..8 {
+        idle.push(server.connect().await);
+    }
+    for _ in 0..8 {
+        assert!(server.get("/").await.is_ok(), "from the same address");
+    }
+    closed(&mut idle[0]).await;
+}
+
+#[tokio::test]
+async fn bodies_that_never_come_make_room_and_who_waits_for_an_answer_stays() {
+    let server = start(Limits { connections: 4, ..limits() }).await;
+    let mut waiting = server.connect().await;
+    waiting.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    server.begun.notified().await;
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut one = server.connect().await;
+        one.write_all(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na").await.unwrap();
+        slow.push(one);
+    }
+    assert!(server.get("/").await.is_ok());
+    server.go_on.notify_one();
+    assert!(closed(&mut waiting).await.ends_with("done"));
+}
+
+#[tokio::test]
+async fn where_nobody_is_idle_the_next_waits_until_there_is_a_place() {
+    let server = start(Limits { connections: 1, ..limits() }).await;
+    let mut first = server.connect().await;
+    first.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    server.begun.notified().await;
+    let mut second = server.connect().await;
+    second.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let early = tokio::time::timeout(2 * SOON, second.read_u8()).await;
     assert!(early.is_err(), "no place is free yet");
-    drop(first);
-    assert!(closed(&mut third).await.contains("TTP/1.1 200"), "its turn has come");
+    server.go_on.notify_one();
+    assert!(closed(&mut first).await.ends_with("done"));
+    assert!(closed(&mut second).await.contains("TTP/1.1 200"), "its turn has come");
+}
+
+#[tokio::test]
+async fn the_connections_of_a_trusted_proxy_are_not_cut() {
+    let trusted = TrustedProxies { trusted_proxies: vec!["127.0.0.1".parse().unwrap()], trusted_hops: 1 };
+    let server = start_behind(Limits { connections: 1, ..limits() }, trusted).await;
+    let mut kept = server.connect().await;
+    ask(&mut kept).await;
+    let mut next = server.connect().await;
+    next.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(tokio::time::timeout(4 * SOON, next.read_u8()).await.is_err(), "it waits");
+    ask(&mut kept).await;
+    drop(kept);
+    assert!(closed(&mut next).await.contains("TTP/1.1 200"));
 }
 
 #[tokio::test]
@@ -141,7 +299,7 @@ async fn a_stop_finishes_what_is_in_flight_takes_nothing_new_and_closes_what_is_
 
 #[tokio::test]
 async fn who_does_not_finish_in_time_is_cut_off_by_a_stop() {
-    let server = start(Limits { drain: Duration::from_millis(100), ..limits() }).await;
+    let server = start(Limits { drain: SOON, ..limits() }).await;
     let mut in_flight = server.connect().await;
     in_flight.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     server.begun.notified().await;

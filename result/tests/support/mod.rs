@@ -10,7 +10,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use domain::Secret;
 use scrutin_result::{Config, Timing};
-use service::counterpart::Counterpart;
+use service::{
+    client_address::TrustedProxies, connections::Connections, counterpart::Counterpart, http_server::Limits,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +49,7 @@ pub(crate) fn config() -> Config {
     Config {
         secret: secret(),
         organiser_token: Some(ORGANISER_TOKEN.to_owned().into()),
-        trusted_proxies: Vec::new(),
+        trusted_proxies: TrustedProxies::default(),
         vote: Counterpart::Fixed("https://vote.example.org".parse().unwrap()),
         result_url: None,
         allowed_origins: vec!["https://slides.example.com".parse().unwrap()],
@@ -71,7 +73,8 @@ pub(crate) async fn spawn_app_with(config: Config) -> App {
     let running = scrutin_result::start(config, ledger.clone(), shutdown.clone());
     let stop = shutdown.clone();
     let serving = tokio::spawn(async move {
-        service::http_server::serve(listener, running.router.clone(), stop).await.unwrap();
+        let connections = Connections::new(Limits::default(), TrustedProxies::default());
+        service::http_server::serve(listener, running.router.clone(), &connections, stop).await.unwrap();
         running.closed().await;
     });
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

@@ -132,6 +132,11 @@ impl PollingViewer {
         viewer
     }
 
+    /// Where it polls, with its session.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) async fn send(&self, packet: &str) -> u16 {
         let request = self.http.post(&self.url).header("content-type", "text/plain;charset=UTF-8");
         request.body(packet.to_owned()).send().await.unwrap().status().as_u16()

@@ -38,6 +38,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/organise", get(polls_page::show).post(polls_page::create))
         .route("/organise/{poll}", get(poll_page::show))
         .route("/organise/{poll}/tickets", get(poll_page::tickets))
+        .route("/organise/{poll}/projector", get(poll_page::projector))
         .route("/organise/{poll}/export/{file}", get(poll_page::export))
         .route("/organise/{poll}/edit", get(rewriting::show).post(rewriting::rewrite))
         .route("/organise/{poll}/correct", get(changes::back).post(rewriting::correct))

@@ -162,6 +162,20 @@ pub(crate) async fn new_voters(State(app): State<Arc<App>>, path: PollPath) -> R
     response
 }
 
+/// `GET /organise/{poll}/projector`: leads to the live page, by a link that makes this screen one with a place kept for it.
+pub(crate) async fn projector(
+    State(app): State<Arc<App>>,
+    path: PollPath,
+    asked: Asked,
+    headers: HeaderMap,
+) -> Response {
+    let (Ok(id), Some(origin)) = (path.id(), app.config.result.origin(&headers)) else {
+        return app.refuse(&asked, &Refusal::NoSuchPage);
+    };
+    let ticket = ticket(&app, id, Purpose::Projector);
+    Redirect::to(&format!("{origin}{}?ticket={ticket}", poll_address::path(id))).into_response()
+}
+
 /// `GET /organise/{poll}/export/{file}`: leads to the file at the result host, by a link that works for five minutes.
 /// So the links on the page itself never grow old.
 pub(crate) async fn export(

@@ -197,6 +197,11 @@ async fn links_to_the_result_host_are_for_this_poll_and_purpose() {
         assert!(ada.get("/organise/main").await.text.replace("&#x2f;", "/").contains(&format!("/export/{file}\"")));
     }
     assert_eq!(ada.get("/organise/main/export/secrets.csv").await.status, StatusCode::NOT_FOUND);
+    let led = ada.get("/organise/main/projector").await;
+    let (address, ticket) = led.header("location").split_once("?ticket=").unwrap();
+    assert_eq!((led.status, address), (StatusCode::SEE_OTHER, "http://127.0.0.1:8081/"));
+    assert!(signed_link::is_valid(ticket, secret, id, Purpose::Projector, now));
+    assert!(!signed_link::is_valid(ticket, secret, id, Purpose::Figures, now));
 
     let page = ada.get("/organise/main").await.text;
     let in_page = page.split("data-ticket=\"").nth(1).unwrap().split('"').next().unwrap();

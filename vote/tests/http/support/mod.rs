@@ -21,7 +21,7 @@ pub(crate) fn config() -> Config {
         organiser_token: Some(TOKEN.to_owned().into()),
         result: Counterpart::Port(8081),
         vote_url: None,
-        trusted_proxies: Vec::new(),
+        trusted_proxies: service::client_address::TrustedProxies::default(),
         instance: "instance-7".into(),
     }
 }

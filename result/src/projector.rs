@@ -1,0 +1,41 @@
+//! How the organiser's projector is told from other screens, so that a place is kept for it: the organiser's page leads to
+//! the live page with a ticket, which is exchanged for a cookie that the Socket.IO handshake brings along.
+
+use axum::response::{IntoResponse, Redirect, Response};
+use domain::{PollId, Secret};
+use http::{HeaderMap, HeaderValue, header};
+use service::{
+    poll_address,
+    signed_link::{self, Purpose},
+};
+
+const COOKIE: &str = "projector";
+/// How long a projector is known: an evening, and the clearing up.
+const VALID_SECONDS: u64 = 12 * 60 * 60;
+
+/// Whether the request comes from a projector that the organiser opened.
+pub(crate) fn is_one(headers: &HeaderMap, secret: &Secret, now_millis: u64) -> bool {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.any(|(name, value)| {
+        name == COOKIE && signed_link::is_valid(value, secret, PollId::MAIN, Purpose::Projector, now_millis)
+    })
+}
+
+/// The answer to a request for the live page with a good ticket: the cookie, and the page without it.
+pub(crate) fn welcome(query: &str, secret: &Secret, poll: PollId, is_https: bool) -> Option<Response> {
+    let now = service::now_millis();
+    let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket="))?;
+    if !signed_link::is_valid(ticket, secret, poll, Purpose::Projector, now) {
+        return None;
+    }
+    let until = now.saturating_add(VALID_SECONDS * 1_000);
+    let value = signed_link::until(secret, PollId::MAIN, Purpose::Projector, until);
+    let secure = if is_https { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={value}; Path=/socket.io/; Max-Age={VALID_SECONDS}; HttpOnly; SameSite=Lax{secure}");
+    let mut response = Redirect::to(&poll_address::path(poll)).into_response();
+    let cookie = HeaderValue::try_from(cookie).expect("base64 and attributes are header text");
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some(response)
+}
