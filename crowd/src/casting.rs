@@ -163,9 +163,9 @@ fn read(answer: &Answer, over_api: bool) -> Outcome {
         }
         // Whoever had two ballots in flight may be told that the first stands: that one was noted as unknown.
         _ if status.is_client_error() => Outcome::Refused(status.as_u16()),
-        // Only the API can be told from a proxy that speaks in the server's place.
-        _ => match problem_code(answer).filter(|_| over_api).as_deref() {
-            Some("not-recorded") => Outcome::NotRecorded(Trouble::Status(status.as_u16())),
+        // Only what carries a code of the API or of a page can be told from a proxy that speaks in the server's place.
+        _ => match (if over_api { problem_code(answer) } else { page_code(answer) }).as_deref() {
+            Some("not-recorded" | "full") => Outcome::NotRecorded(Trouble::Status(status.as_u16())),
             Some("outcome-unknown") => Outcome::Unknown(Trouble::InDoubt),
             _ => Outcome::Unknown(Trouble::Status(status.as_u16())),
         },
@@ -174,6 +174,13 @@ fn read(answer: &Answer, over_api: bool) -> Outcome {
 
 fn problem_code(answer: &Answer) -> Option<String> {
     serde_json::from_slice::<ProblemBody>(&answer.body).ok().map(|problem| problem.code)
+}
+
+/// The code of a refusal on a page.
+fn page_code(answer: &Answer) -> Option<String> {
+    let page = str::from_utf8(&answer.body).ok()?;
+    let (code, _) = page.split_once("data-refused=\"")?.1.split_once('"')?;
+    Some(code.to_owned())
 }
 
 fn trouble(failure: Failure) -> Trouble {
@@ -207,16 +214,22 @@ mod tests {
     }
 
     #[test]
-    fn only_the_api_can_say_that_nothing_was_recorded() {
-        let body = r#"{"code":"not-recorded"}"#;
-        assert_eq!(read(&answer(503, body), true), Outcome::NotRecorded(Trouble::Status(503)));
-        assert_eq!(read(&answer(503, body), false), Outcome::Unknown(Trouble::Status(503)));
+    fn the_api_and_a_page_can_say_that_nothing_was_recorded_and_a_proxy_can_not() {
+        let (body, page) = (r#"{"code":"not-recorded"}"#, r#"<div class="note bad" data-refused="full">"#);
+        let not_recorded = Outcome::NotRecorded(Trouble::Status(503));
+        assert_eq!(read(&answer(503, body), true), not_recorded);
+        assert_eq!(read(&answer(503, r#"{"code":"full"}"#), true), not_recorded);
+        assert_eq!(read(&answer(503, page), false), not_recorded);
+        for (body, over_api) in [(body, false), (page, true), ("", true), ("a proxy's page", false)] {
+            assert_eq!(read(&answer(503, body), over_api), Outcome::Unknown(Trouble::Status(503)));
+        }
     }
 
     #[test]
-    fn only_the_api_can_say_that_the_server_is_in_doubt() {
-        let body = r#"{"code":"outcome-unknown"}"#;
+    fn only_the_server_can_say_that_it_is_in_doubt() {
+        let (body, page) = (r#"{"code":"outcome-unknown"}"#, r#"<div data-refused="outcome-unknown">"#);
         assert_eq!(read(&answer(503, body), true), Outcome::Unknown(Trouble::InDoubt));
+        assert_eq!(read(&answer(503, page), false), Outcome::Unknown(Trouble::InDoubt));
         for (body, over_api) in [(body, false), ("", true), ("a proxy's page", true)] {
             assert_eq!(read(&answer(503, body), over_api), Outcome::Unknown(Trouble::Status(503)));
         }

@@ -128,6 +128,7 @@ impl App {
         let context = context! {
             title => MESSAGES.format(asked.language, refusal.title_key(), &[]),
             text => refusal.text(asked.language),
+            refused_code => refusal.code(),
             back => back,
             back_text => back_text,
         };

@@ -51,7 +51,8 @@ pub(crate) async fn poll(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> {
         Ok(None) => Err(Refusal::UnknownPoll),
         Err(unavailable) => {
             app.outages.note(&unavailable);
-            Err(Refusal::Unavailable(unavailable))
+            // A look records nothing, whatever became of it.
+            Err(Refusal::Unavailable(unavailable.before_anything()))
         }
     }
 }

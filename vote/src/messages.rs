@@ -109,6 +109,11 @@ const REFUSALS: &[Message] = &[
         "Votre vote n’a pas été enregistré. Veuillez réessayer.",
     ),
     (
+        "full",
+        "Your vote was not recorded: there is no room for more votes at present. Please tell the organiser.",
+        "Votre vote n’a pas été enregistré\u{a0}: il n’y a plus de place pour d’autres votes pour l’instant. Veuillez prévenir l’organisateur.",
+    ),
+    (
         "outcome-unknown",
         "We could not make sure that your vote was recorded. Please try again: voting twice is harmless, you are counted once.",
         "Nous n’avons pas pu nous assurer que votre vote est enregistré. Veuillez réessayer\u{a0}: voter deux fois est sans risque, vous ne comptez qu’une fois.",

@@ -118,6 +118,7 @@ impl Refusal {
     /// The stable word for programs and metrics. The texts for people have the same keys.
     pub(crate) fn code(&self) -> &'static str {
         match self {
+            Self::Unavailable(Unavailable::Full) => "full",
             Self::Unavailable(unavailable) if unavailable.nothing_happened() => "not-recorded",
             Self::CannotTell(unavailable) if unavailable.nothing_happened() => "unavailable",
             Self::Unavailable(_) | Self::CannotTell(_) => "outcome-unknown",

@@ -202,6 +202,7 @@ impl View<'_> {
             recorded_known => recorded.is_some_and(|ballot| ballot.choices.is_some()),
             reset => recorded.is_none() && self.browser.voted_before_reset(self.poll),
             refused => refusal.map(|refusal| refusal.text(self.asked.language)),
+            refused_code => refusal.map(Refusal::code),
             try_again => matches!(refusal, Some(Refusal::Unavailable(_))),
             hidden => self.poll.is_hidden(),
             result_url => result.as_ref().map(|origin| self.result_url(origin)),

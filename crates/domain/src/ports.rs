@@ -18,7 +18,8 @@ use crate::{
     Tally, VoterId,
 };
 
-/// The thing below did not answer as it should. Whether what was asked of it happened is **not known**.
+/// The thing below did not answer as it should. Whether what was asked of it happened is **not known** only where
+/// it was sent and got no answer; [`nothing_happened`](Self::nothing_happened) tells the two apart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// Nothing was begun yet: no worker has set up the log. Nothing happened.
@@ -30,6 +31,17 @@ pub enum Unavailable {
     /// What is below is not what it must be to be trusted, so nothing was asked of it. Nothing happened.
     #[error("{0}")]
     Untrusted(String),
+    /// There is no room left for what was asked. Nothing happened.
+    #[error("the log has no memory left for ballots")]
+    Full,
+    /// It was never sent, or certainly refused. Nothing happened.
+    #[error("{what}: {reason}")]
+    NotDone {
+        /// What was asked.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// No answer in time.
     #[error("{what}: no answer within {} ms", after.as_millis())]
     Timeout {
@@ -54,9 +66,23 @@ impl Unavailable {
         Self::Failed { what, reason: reason.to_string() }
     }
 
+    /// `what` was not done, for certain, for `reason`.
+    pub fn not_done(what: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::NotDone { what, reason: reason.to_string() }
+    }
+
+    /// The same where what failed only came before the thing that was to be done.
+    #[must_use]
+    pub fn before_anything(self) -> Self {
+        if self.nothing_happened() { self } else { Self::not_done("nothing was done", self) }
+    }
+
     /// Whether it is certain that nothing was done.
     pub fn nothing_happened(&self) -> bool {
-        matches!(self, Self::NotBegun | Self::Busy | Self::Untrusted(_))
+        match self {
+            Self::NotBegun | Self::Busy | Self::Untrusted(_) | Self::Full | Self::NotDone { .. } => true,
+            Self::Timeout { .. } | Self::Failed { .. } => false,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     fitness::Fitness,
     keys::Keys,
     link::{Deadline, Link},
+    memory::Memory,
     scripts::{self, PUT_POLL, READ_ALL, READ_POLL, unexpected, word},
     watch, wire,
 };
@@ -65,13 +66,14 @@ impl RedisBallotBox {
     }
 
     fn with_links(partitions: Partitions, link: Link, casting: Link) -> Arc<Self> {
+        let memory = Arc::<Memory>::default();
         let room = |partition| {
             let keys = Arc::new(Keys::new(partition));
-            let (casting, sending) = Casting::new(Arc::clone(&keys));
+            let (casting, sending) = Casting::new(Arc::clone(&keys), &memory);
             (Room { keys, casting }, sending)
         };
         let (rooms, sendings) = partitions.all().map(room).unzip();
-        casting::send_all(casting, sendings).expect("the system has a thread for the log");
+        casting::send_all(casting, sendings, memory).expect("the system has a thread for the log");
         Arc::new(Self { link: Arc::new(link), partitions, rooms })
     }
 
@@ -155,9 +157,9 @@ impl BallotBox for RedisBallotBox {
         let deadline = Deadline::usual();
         let without_ballots = matches!(change, PollChange::Rewrite(_));
         for _ in 0..CHANGE_ATTEMPTS {
-            let Some(found) = self.find("reading a poll", deadline, id).await? else {
-                return Ok(Change::UnknownPoll);
-            };
+            // A look changes nothing, nor did the attempts before it.
+            let found = self.find("reading a poll", deadline, id).await.map_err(Unavailable::before_anything)?;
+            let Some(found) = found else { return Ok(Change::UnknownPoll) };
             let next = match found.poll.after(&change, found.accepted > 0) {
                 Ok(next) => next,
                 Err(refused) => return Ok(Change::Refused(refused)),

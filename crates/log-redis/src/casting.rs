@@ -19,6 +19,7 @@ use tracing::Instrument;
 use crate::{
     keys::Keys,
     link::{Deadline, Link},
+    memory::Memory,
     scripts::{self, CAST, Call, unexpected},
     wire,
 };
@@ -47,19 +48,21 @@ struct Waiting {
 /// Where the ballots of one partition wait. Who sends them ends when this is dropped and the last ballot is answered.
 pub(crate) struct Casting {
     queue: mpsc::Sender<Waiting>,
+    memory: Arc<Memory>,
 }
 
 /// The other end of a [`Casting`]: it sends what waits there.
 pub(crate) struct Sending {
     queue: mpsc::Receiver<Waiting>,
     keys: Arc<Keys>,
+    memory: Arc<Memory>,
 }
 
 impl Casting {
     /// A queue for one partition, and its other end, which is for [`send_all`].
-    pub(crate) fn new(keys: Arc<Keys>) -> (Self, Sending) {
+    pub(crate) fn new(keys: Arc<Keys>, memory: &Arc<Memory>) -> (Self, Sending) {
         let (queue, waiting) = mpsc::channel(QUEUE_BALLOTS);
-        (Self { queue }, Sending { queue: waiting, keys })
+        (Self { queue, memory: Arc::clone(memory) }, Sending { queue: waiting, keys, memory: Arc::clone(memory) })
     }
 
     /// Casts a ballot of a voter who was shown this revision of its poll. If the caller gives up while it waits, the
@@ -68,6 +71,9 @@ impl Casting {
     /// Answers within about [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT), queue included: each call ends within that
     /// time of its oldest ballot, and whoever waited longer than [`LONGEST_QUEUEING`] for it is not sent any more.
     pub(crate) async fn cast(&self, ballot: Ballot, revision: u32) -> Answer {
+        if self.memory.is_full() {
+            return Err(Unavailable::Full);
+        }
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { ballot, revision, since: Instant::now(), answer };
         self.queue.try_send(waiting).map_err(|_| Unavailable::Busy)?;
@@ -79,7 +85,7 @@ impl Casting {
 ///
 /// On a thread of its own: among the tasks that serve requests, Redis' answer would wait until they have had their
 /// turn, and every ballot behind it as well.
-pub(crate) fn send_all(link: Link, sendings: Vec<Sending>) -> io::Result<()> {
+pub(crate) fn send_all(link: Link, sendings: Vec<Sending>, memory: Arc<Memory>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let link = Arc::new(link);
     thread::Builder::new().name("log-casting".into()).spawn(move || {
@@ -88,6 +94,8 @@ pub(crate) fn send_all(link: Link, sendings: Vec<Sending>) -> io::Result<()> {
             for sending in sendings {
                 all.spawn(send_as_they_come(sending, Arc::clone(&link)));
             }
+            // Ends with the runtime.
+            tokio::spawn(async move { memory.watch(&link).await });
             // A panic was reported when it happened, and those who waited hear that their call was abandoned.
             while all.join_next().await.is_some() {}
         });
@@ -95,15 +103,16 @@ pub(crate) fn send_all(link: Link, sendings: Vec<Sending>) -> io::Result<()> {
     Ok(())
 }
 
-async fn send_as_they_come(Sending { mut queue, keys }: Sending, link: Arc<Link>) {
+async fn send_as_they_come(Sending { mut queue, keys, memory }: Sending, link: Arc<Link>) {
     let mut taken = Vec::new();
     while queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await > 0 {
         // For traces (`service::traces`); nobody listens otherwise.
         let span = tracing::trace_span!(target: "scrutin::trace", "log.cast", ballots = taken.len());
-        let (link, keys) = (Arc::clone(&link), Arc::clone(&keys));
+        let (link, keys, most_voters) = (Arc::clone(&link), Arc::clone(&keys), memory.most_voters());
         let taken = mem::replace(&mut taken, Vec::with_capacity(MAX_BALLOTS_SENT));
         // A task of its own, so that a panic takes one call with it and not all that come after.
-        let sent = tokio::spawn(async move { send(&link, &keys, still_in_time(taken)).await }.instrument(span));
+        let sent =
+            tokio::spawn(async move { send(&link, &keys, most_voters, still_in_time(taken)).await }.instrument(span));
         if sent.await.is_err() {
             tracing::error!("sending ballots panicked; those in that call were told that the outcome is not known");
         }
@@ -122,21 +131,22 @@ fn still_in_time(taken: Vec<Waiting>) -> Vec<Waiting> {
 }
 
 /// Sends the ballots and answers each of them.
-async fn send(link: &Link, keys: &Keys, taken: Vec<Waiting>) {
+async fn send(link: &Link, keys: &Keys, most_voters: u64, taken: Vec<Waiting>) {
     let Some(first) = taken.iter().map(|waiting| waiting.since).min() else { return };
     #[expect(clippy::cast_precision_loss, reason = "at most MAX_BALLOTS_SENT")]
     metrics::histogram!("scrutin_log_ballots_per_call").record(taken.len() as f64);
     // The first to give up decides for all: nobody's ballot is cast after they were told that nothing is known.
     let deadline = Deadline::since(first);
-    let too_late = send_within(link, keys, deadline, by_kind(taken)).await;
+    let too_late = send_within(link, keys, most_voters, deadline, by_kind(taken)).await;
     // Redis found the call too late, and we don't: its clock was set forward since we last knew of it. It cast
     // nothing, and we know its clock now.
-    let again = if deadline.is_over() { too_late } else { send_within(link, keys, deadline, too_late).await };
-    tell_all(again, &Unavailable::failed(WHAT, "Redis was too slow; the ballot was not cast"));
+    let again =
+        if deadline.is_over() { too_late } else { send_within(link, keys, most_voters, deadline, too_late).await };
+    tell_all(again, &Unavailable::not_done(WHAT, "Redis was too slow; the ballot was not cast"));
 }
 
 /// Sends the ballots and answers them, but for those whose calls came too late: these are given back, and not cast.
-async fn send_within(link: &Link, keys: &Keys, deadline: Deadline, groups: Vec<Group>) -> Vec<Group> {
+async fn send_within(link: &Link, keys: &Keys, most_voters: u64, deadline: Deadline, groups: Vec<Group>) -> Vec<Group> {
     if groups.is_empty() {
         return groups;
     }
@@ -149,16 +159,11 @@ async fn send_within(link: &Link, keys: &Keys, deadline: Deadline, groups: Vec<G
         }
     };
     let sent = Instant::now();
-    let calls = groups.iter().map(|(kind, ballots)| call(keys, *kind, last, ballots)).collect();
+    let calls = groups.iter().map(|(kind, ballots)| call(keys, *kind, last, ballots, most_voters)).collect();
     let answers = match scripts::run_together(link, WHAT, deadline, calls).await {
         Ok(answers) => answers,
         Err(error) => {
-            // What was sent may be on its way yet, and be cast until the deadline. Whoever hears that the outcome is
-            // not known votes again, and no older ballot of theirs must come behind that.
-            tokio::spawn(async move {
-                deadline.passed().await;
-                tell_all(groups, &error);
-            });
+            tell_failure(groups, error, deadline);
             return Vec::new();
         }
     };
@@ -174,7 +179,7 @@ async fn send_within(link: &Link, keys: &Keys, deadline: Deadline, groups: Vec<G
                 clock = Some(now);
                 too_late.push((kind, ballots));
             }
-            Err(error) => tell(ballots, Err(error)),
+            Err(error) => tell_failure(vec![(kind, ballots)], error, deadline),
         }
     }
     if let Some(now) = clock {
@@ -209,7 +214,7 @@ fn by_kind(taken: Vec<Waiting>) -> Vec<Group> {
     groups
 }
 
-fn call(keys: &Keys, (poll, revision): Kind, last_millis: u64, waiting: &[Waiting]) -> Call {
+fn call(keys: &Keys, (poll, revision): Kind, last_millis: u64, waiting: &[Waiting], most_voters: u64) -> Call {
     let mut ballots = Vec::with_capacity(waiting.len() * wire::BALLOT_BYTES);
     for Waiting { ballot, .. } in waiting {
         wire::encode_ballot(ballot, &mut ballots);
@@ -223,6 +228,7 @@ fn call(keys: &Keys, (poll, revision): Kind, last_millis: u64, waiting: &[Waitin
         .arg(last_millis)
         .arg(revision)
         .arg(ballots)
+        .arg(most_voters)
 }
 
 /// Reads the script's answer: what Redis' clock shows, and what became of each of `count` ballots; `None` if the call
@@ -236,6 +242,7 @@ fn read(answer: &Value, count: usize) -> Result<(u64, Option<Vec<Cast>>), Unavai
     let casts = match (word.as_slice(), cast) {
         (b"too late", []) => None,
         (b"not begun", []) => return Err(Unavailable::NotBegun),
+        (b"full", []) => return Err(Unavailable::Full),
         (b"unknown poll", []) => one_for_all(Cast::UnknownPoll),
         (b"waiting", []) => one_for_all(Cast::NotOpen(PollState::Waiting)),
         (b"closed", []) => one_for_all(Cast::NotOpen(PollState::Closed)),
@@ -263,6 +270,19 @@ fn read_fates(first: &[u8], fates: &[u8], count: usize) -> Option<Vec<Cast>> {
         _ => None,
     };
     fates.split(|&byte| byte == b' ').map(read).collect()
+}
+
+/// Tells those whose call failed; at once where it is certain that nothing was done.
+fn tell_failure(groups: Vec<Group>, error: Unavailable, deadline: Deadline) {
+    if error.nothing_happened() {
+        return tell_all(groups, &error);
+    }
+    // What was sent may be on its way yet, and be cast until the deadline. Whoever hears that the outcome is not known
+    // votes again, and no older ballot of theirs must come behind that.
+    tokio::spawn(async move {
+        deadline.passed().await;
+        tell_all(groups, &error);
+    });
 }
 
 fn tell_all(groups: Vec<Group>, error: &Unavailable) {

@@ -36,6 +36,7 @@ mod fitness;
 pub mod fuzzing;
 mod keys;
 mod link;
+mod memory;
 mod reader;
 mod scripts;
 mod url;

@@ -24,7 +24,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 
-use crate::{RedisUrl, fitness::Fitness};
+use crate::{RedisUrl, fitness::Fitness, scripts};
 
 /// How long a caller waits for an answer, including the time to connect. A blocking read waits longer
 /// by as much as it asked Redis to wait.
@@ -147,7 +147,8 @@ impl Link {
     /// Sends the commands together and returns the answer to each, in order; an answer may be a
     /// [`Value::ServerError`]. Other callers' commands may come between them.
     ///
-    /// An error says that **some, all or none** of the commands may have been carried out.
+    /// An error says that **some, all or none** of the commands may have been carried out, unless it says that
+    /// [nothing happened](Unavailable::nothing_happened): then none was sent.
     pub(crate) async fn send(
         &self,
         what: &'static str,
@@ -163,9 +164,10 @@ impl Link {
         exchange(connection, what, deadline, commands).await
     }
 
+    /// A connection, if there is one in time. Whoever gets none has sent nothing.
     async fn connection_within(&self, what: &'static str, deadline: Deadline) -> Result<Connection, Unavailable> {
-        let timed_out = |_| Unavailable::Timeout { what, after: deadline.within };
-        timeout_at(deadline.at, self.connection(what)).await.map_err(timed_out)?
+        let none = |_| Unavailable::not_done(what, format!("no connection within {} ms", deadline.within.as_millis()));
+        timeout_at(deadline.at, self.connection(what)).await.map_err(none)?
     }
 
     /// What Redis' clock will show at the deadline, in milliseconds since 1970: no more than it will, unless it was set
@@ -215,7 +217,7 @@ impl Link {
         }
         state.connection = None;
         if let Some(reason) = state.outage.as_deref().filter(|_| Instant::now() < state.retry_at) {
-            return Err(Unavailable::failed(what, reason));
+            return Err(Unavailable::not_done(what, reason));
         }
         // A connection that was made and soon lost again is no outage yet; this wait is short.
         sleep_until(state.retry_at).await;
@@ -228,7 +230,7 @@ impl Link {
             }
             Err(error) => {
                 state.failed(&error);
-                Err(Unavailable::failed(what, error))
+                Err(Unavailable::not_done(what, error))
             }
         }
     }
@@ -303,6 +305,8 @@ async fn exchange_and_wait_for_file(
     let mut answers = exchange(connection, what, deadline, &with_wait).await?;
     match answers.pop() {
         Some(Value::Array(synced)) if matches!(synced.first(), Some(Value::Int(1..))) => Ok(answers),
+        // Nothing was written, so there is nothing to wait for.
+        Some(_) if answers.iter().all(scripts::is_refusal) => Ok(answers),
         _ => Err(Unavailable::failed(what, "Redis did not say that its append-only file is on the disk (WAITAOF)")),
     }
 }

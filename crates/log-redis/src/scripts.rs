@@ -4,7 +4,8 @@
 //! or none, since they go to the append-only file as one transaction. Two things follow for their authors:
 //!
 //! - **Out of memory**: Redis refuses a script's first write if it needs memory, and lets a script that has
-//!   written run to its end. So in scripts that must fail whole, the first write is one that needs memory.
+//!   written run to its end. So in scripts that must fail whole, the first write is one that needs memory; and in
+//!   scripts that must always pass, since they are the way out of a full Redis, it is one that needs none.
 //! - **An error in the middle** does not undo what was written. So everything that can be refused is
 //!   checked before the first write.
 //!
@@ -122,7 +123,8 @@ pub(crate) async fn run_until(
 
 /// Runs several scripts in one go, independently of one another, and returns the answer to each, in order.
 ///
-/// An outer error says that any of them may or may not have run, an inner one the same of that call.
+/// An outer error says that any of them may or may not have run, an inner one the same of that call; unless the error
+/// says that nothing happened.
 pub(crate) async fn run_together(
     link: &Link,
     what: &'static str,
@@ -135,21 +137,21 @@ pub(crate) async fn run_together(
         commands.add_command(command);
         scripts.push(script);
     }
-    let mut answers = link.send(what, deadline, &commands).await?;
+    let answers = link.send(what, deadline, &commands).await?;
     let unknown: Vec<usize> = (0..answers.len()).filter(|&index| is_unknown_script(&answers[index])).collect();
+    let mut answers: Vec<_> = answers.into_iter().map(|answer| checked(what, answer)).collect();
     if !unknown.is_empty() {
-        let again: Vec<Call> = scripts
-            .iter()
-            .zip(commands.cmd_iter())
-            .zip(&answers)
-            .filter(|(_, answer)| is_unknown_script(answer))
-            .map(|((&script, command), _)| Call { script, command: command.clone() })
-            .collect();
-        for (index, answer) in unknown.into_iter().zip(teach(link, what, deadline, again).await?) {
-            answers[index] = answer;
+        let calls: Vec<_> = scripts.iter().zip(commands.cmd_iter()).collect();
+        let again = unknown.iter().map(|&index| Call { script: calls[index].0, command: calls[index].1.clone() });
+        match teach(link, what, deadline, again.collect()).await {
+            Ok(taught) => {
+                unknown.into_iter().zip(taught).for_each(|(index, answer)| answers[index] = checked(what, answer));
+            }
+            // The others have their answers.
+            Err(error) => unknown.into_iter().for_each(|index| answers[index] = Err(error.clone())),
         }
     }
-    Ok(answers.into_iter().map(|answer| checked(what, answer)).collect())
+    Ok(answers)
 }
 
 /// Loads the scripts of these calls and calls them again.
@@ -181,9 +183,54 @@ fn is_unknown_script(answer: &Value) -> bool {
 /// An answer that is no error.
 pub(crate) fn checked(what: &'static str, answer: Value) -> Result<Value, Unavailable> {
     match answer {
-        Value::ServerError(error) => Err(Unavailable::failed(what, error)),
+        Value::ServerError(error) => Err(match refusal(error.code(), error.details().unwrap_or_default()) {
+            Some("OOM") => Unavailable::Full,
+            Some(_) => Unavailable::not_done(what, error),
+            None => Unavailable::failed(what, error),
+        }),
         answer => Ok(answer),
     }
+}
+
+/// What a server answers that certainly did nothing: it refuses a command before it runs it, and a script at its first
+/// write. What goes wrong in the middle of a script has other codes.
+const REFUSALS: [&str; 17] = [
+    "OOM",
+    "LOADING",
+    "NOSCRIPT",
+    "MISCONF",
+    "READONLY",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "BUSY",
+    "NOAUTH",
+    "NOPERM",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "MOVED",
+    "ASK",
+    "CROSSSLOT",
+    "WRONGPASS",
+    "DENIED",
+];
+
+/// Whether the answer says that nothing was done.
+pub(crate) fn is_refusal(answer: &Value) -> bool {
+    let Value::ServerError(error) = answer else { return false };
+    refusal(error.code(), error.details().unwrap_or_default()).is_some()
+}
+
+/// The code of an error that says that nothing was done.
+fn refusal(code: &str, details: &str) -> Option<&'static str> {
+    // A command within a script that this user may not run may be its second: what came before it stays.
+    if code == "NOPERM" && details.contains("script") {
+        return None;
+    }
+    let of = |code: &str| REFUSALS.into_iter().find(|&refusal| refusal == code);
+    // Before Redis 7 the error within a script stands behind the script's own: "ERR Error running script (call to …):
+    // @user_script:71: @user_script: 71: -OOM command not allowed …".
+    let within = || details.rsplit_once(": -").and_then(|(_, error)| error.split(' ').next());
+    of(code).or_else(|| within().filter(|inner| code == "ERR" && *inner != "NOPERM").and_then(of))
 }
 
 /// The answer has none of the forms it can have.
@@ -196,5 +243,26 @@ pub(crate) fn word(what: &'static str, answer: Value) -> Result<String, Unavaila
     match answer {
         Value::BulkString(word) => String::from_utf8(word).map_err(|_| unexpected(what)),
         _ => Err(unexpected(what)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_refused_is_certain_and_what_broke_within_a_script_is_not() {
+        for (code, details, refused) in [
+            ("OOM", "command not allowed when used memory > 'maxmemory'. script: 6e, on @user_script:71.", true),
+            ("ERR", "Error running script (call to f_6e): @user_script:71: @user_script: 71: -OOM command not", true),
+            ("ERR", "Error running script (call to f_6e): @user_script:1: @user_script: 1: -MISCONF Redis is", true),
+            ("BUSY", "Redis is busy running a script. You can only call SCRIPT KILL", true),
+            ("NOPERM", "User default has no permissions to run the 'evalsha' command", true),
+            ("NOPERM", "ACL failure in script: User default has no permissions to run the 'hset' command", false),
+            ("ERR", "user_script:70: Wrong number of args calling Redis command from script", false),
+            ("WRONGTYPE", "Operation against a key holding the wrong kind of value script: 6e", false),
+        ] {
+            assert_eq!(refusal(code, details).is_some(), refused, "{code} {details}");
+        }
     }
 }

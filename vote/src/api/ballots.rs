@@ -27,7 +27,8 @@ use crate::{
 ///
 /// The voter is whoever the `voter` cookie names; without a valid one it is a new voter, and the answer sets the cookie.
 /// In polls with voting codes the voter is whoever holds the code.
-/// After 503 with the code `outcome-unknown` the ballot may be recorded or not: casting it again **with the cookie
+/// After 503 with the code `not-recorded` or `full` (there is no memory for more votes) the ballot is certainly not
+/// recorded. After 503 with the code `outcome-unknown` the ballot may be recorded or not: casting it again **with the cookie
 /// that the answer set** is harmless.
 #[utoipa::path(
     post, path = "/api/polls/{poll}/ballots", tag = "voting",
@@ -44,7 +45,8 @@ use crate::{
         (status = 415, description = "Not application/json", body = ProblemBody),
         (status = 422, description = "Choices that don't fit the poll, or a wrong voting code", body = ProblemBody),
         (status = 429, description = "Too many wrong voting codes; try again after `Retry-After`", body = ProblemBody),
-        (status = 503, description = "Not recorded, or not known; try again", body = ProblemBody),
+        (status = 503, description = "`not-recorded` or `full`: certainly not recorded; `outcome-unknown`: not known; \
+                                      try again", body = ProblemBody),
     )
 )]
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: Request) -> Response {
@@ -70,7 +72,10 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: R
 async fn put(app: &App, id: PollId, attempt: Attempt<'_>, headers: &HeaderMap) -> Response {
     let poll = match booth::poll(app, id).await {
         Ok(poll) => poll,
-        Err(refusal) => return refusal.problem().into_response(),
+        Err(refusal) => {
+            metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
+            return refusal.problem().into_response();
+        }
     };
     let mut browser = Browser::of(headers, &app.cookies);
     let mut response = match booth::cast(app, &poll, &mut browser, attempt).await {

@@ -23,7 +23,7 @@ impl Scene {
         let polls = vec![PollSeed { poll, counted: 0, voters: Vec::new() }];
         RedisLog::new(&url, partition).begin(LogSeed { after: Position::ZERO, polls }).await.unwrap();
         let link = Arc::new(Link::new(&url));
-        let (casting, sending) = Casting::new(Arc::new(Keys::new(partition)));
+        let (casting, sending) = Casting::new(Arc::new(Keys::new(partition)), &Arc::default());
         tokio::spawn(send_as_they_come(sending, link.clone()));
         Self { _redis: redis, link, casting }
     }
@@ -71,7 +71,7 @@ async fn a_call_that_came_too_late_is_given_back_and_its_callers_are_not_told_ye
     let waiting = Waiting { ballot, revision: FIRST_REVISION, since: Instant::now(), answer };
     let groups = vec![((PollId::MAIN, FIRST_REVISION), vec![waiting])];
     let keys = Keys::new(Partition::new(0));
-    let too_late = send_within(&scene.link, &keys, Deadline::usual(), groups).await;
+    let too_late = send_within(&scene.link, &keys, 0, Deadline::usual(), groups).await;
     assert_eq!(too_late.len(), 1, "given back rather than answered");
     assert!(!too_late[0].1[0].answer.is_closed());
 }

@@ -2,9 +2,9 @@
 -- KEYS: id, polls, log, accepted, voters of the poll
 -- ARGV: poll id, name of the field for ballots, what its value begins with, bytes of a ballot, bytes of a voter at the
 -- start of each, the last millisecond (of this Redis' clock) at which they may be cast, the revision of the poll that
--- their voters were shown, the ballots one behind the other
--- Returns: {word, millisecond of this Redis' clock}; the word is 'too late', 'not begun', 'unknown poll', 'waiting', 'closed' or
--- 'rewritten'; or {'cast', millisecond, place, fates}: the place of the first ballot that was taken ('' for none), which those
+-- their voters were shown, the ballots one behind the other, the most voters that one poll may have remembered ('0': any)
+-- Returns: {word, millisecond of this Redis' clock}; the word is 'too late', 'not begun', 'unknown poll', 'waiting', 'closed',
+-- 'rewritten' or 'full'; or {'cast', millisecond, place, fates}: the place of the first ballot that was taken ('' for none), which those
 -- taken after it follow; and for each ballot, between spaces, '+' if it was taken, or '=' and the place of the ballot that
 -- already was there. Where all were taken, fates is ''.
 -- A call that was held up (a stopped Redis, a slow network) and whose voters were told that the outcome is not known
@@ -57,6 +57,11 @@ if not poll.changes then
   count, ballots = #voters, table.concat(taken)
   if count == 0 then
     return { 'cast', now, '', table.concat(fates, ' ') }
+  end
+  -- One poll must not take the memory that the others need.
+  local most = tonumber(ARGV[9])
+  if most > 0 and redis.call('HLEN', KEYS[5]) + count > most then
+    return { 'full', now }
   end
 end
 

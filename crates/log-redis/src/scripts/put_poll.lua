@@ -12,10 +12,14 @@ end
 if ARGV[5] == '1' and tonumber(redis.call('HGET', KEYS[4], ARGV[1]) or '0') > 0 then
   return 'differs'
 end
-local place = redis.call('XADD', KEYS[3], '*', ARGV[4], ARGV[3])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+-- A write that needs no memory comes first, and one that frees some where it can: then Redis lets all that follow
+-- pass, however full it is. Who closes a poll, hides or resets it must always come through.
 if ARGV[6] == '1' then
   redis.call('UNLINK', KEYS[5])
+else
+  redis.call('PERSIST', KEYS[1])
 end
+local place = redis.call('XADD', KEYS[3], '*', ARGV[4], ARGV[3])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 take_places(KEYS[3], place, 1)
 return 'done'

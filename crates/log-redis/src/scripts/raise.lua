@@ -3,6 +3,8 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return 'not begun'
 end
+-- A write that needs no memory first, so that a full Redis can be attached to.
+redis.call('PERSIST', KEYS[1])
 -- Refused by Redis where the last id is as high already, which is as good.
 local added = redis.pcall('XADD', KEYS[2], ARGV[1], 'm1', '')
 if type(added) ~= 'table' then

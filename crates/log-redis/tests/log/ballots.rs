@@ -183,28 +183,6 @@ async fn among_ballots_of_one_call_those_that_are_taken_stand_behind_one_another
 }
 
 #[tokio::test]
-async fn out_of_memory_is_an_error_and_trimming_still_works() {
-    let mut scene = Scene::begun().await;
-    let mut last = Position::ZERO;
-    for number in 0..50 {
-        last = recorded(scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await);
-    }
-    scene.raw(&["CONFIG", "SET", "maxmemory", "1"]).await;
-    let refused = scene.ballots.cast(ballot("main", 51, "a"), FIRST_REVISION).await.unwrap_err();
-    assert!(matches!(&refused, Unavailable::Failed { reason, .. } if reason.contains("OOM")), "{refused}");
-    let refused = scene.ballots.change(id("main"), PollChange::Close).await.unwrap_err();
-    assert!(refused.to_string().contains("OOM"), "{refused}");
-    assert_eq!(scene.entries().await.len(), 50);
-    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(50));
-    assert!(scene.ballots.poll(id("main")).await.unwrap().unwrap().is_open());
-
-    scene.log.trim(last, Position::MAX_MILLIS).await.unwrap();
-    assert_eq!(scene.log.look().await.unwrap().unwrap().trimmed, last);
-    scene.raw(&["CONFIG", "SET", "maxmemory", "0"]).await;
-    recorded(scene.ballots.cast(ballot("main", 51, "a"), FIRST_REVISION).await);
-}
-
-#[tokio::test]
 async fn positions_keep_growing_while_the_clock_is_behind() {
     let mut scene = Scene::begun().await;
     // An hour ahead of the clock, and almost half of the sequence used.

@@ -5,6 +5,7 @@
 mod ballots;
 mod beginning;
 mod durability;
+mod memory;
 mod outages;
 mod polls;
 mod reading;

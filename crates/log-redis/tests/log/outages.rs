@@ -16,8 +16,7 @@ async fn a_redis_that_comes_late_or_comes_back_needs_no_restart_of_ours() {
     scene.redis.kill();
     let (late, mut late_log) = (ballot_box_on(&scene.redis), log_on(&scene.redis));
     for ballots in [&scene.ballots, &late] {
-        let refused = ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await.unwrap_err();
-        assert!(!refused.nothing_happened(), "{refused}");
+        assert!(ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await.is_err());
         assert!(ballots.ready().await.is_err());
         assert!(ballots.polls().await.is_err());
     }
@@ -49,6 +48,106 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ballot_that_was_never_sent_is_not_recorded_for_certain() {
+    let mut scene = Scene::begun().await;
+    recorded(scene.ballots.cast(ballot("main", 0, "a"), FIRST_REVISION).await);
+    scene.redis.kill();
+    // What was on its way when it died may be unknown; nothing after that.
+    eventually(|| async {
+        match scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await {
+            Err(error) if error.nothing_happened() => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
+    let refuse = async |number| {
+        let refused = scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await.unwrap_err();
+        assert!(refused.nothing_happened(), "{refused}");
+    };
+    for number in 2..202 {
+        refuse(number).await;
+    }
+    let changed = scene.ballots.change(id("main"), PollChange::Close).await.unwrap_err();
+    assert!(changed.nothing_happened(), "{changed}");
+    let created = scene.ballots.create(poll("lunch")).await.unwrap_err();
+    assert!(created.nothing_happened(), "{created}");
+
+    // A server that takes connections and never answers was told nothing of a ballot either.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url: RedisUrl = format!("redis://{}", silent.local_addr().unwrap()).parse().unwrap();
+    let ballots = RedisBallotBox::new(&url, Partitions::ONE);
+    let refused = ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await.unwrap_err();
+    assert!(refused.nothing_happened(), "{refused}");
+
+    scene.redis.restart().await;
+    assert_eq!(scene.entries_after_outage().await, 1);
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_is_not_recorded_for_certain() {
+    let mut scene = Scene::begun().await;
+    let refusals: [(&str, &[&str], &[&str]); 4] = [
+        (
+            "NOREPLICAS",
+            &["CONFIG", "SET", "min-replicas-to-write", "1"],
+            &["CONFIG", "SET", "min-replicas-to-write", "0"],
+        ),
+        ("READONLY", &["REPLICAOF", "127.0.0.1", "1"], &["REPLICAOF", "NO", "ONE"]),
+        ("NOPERM", &["ACL", "SETUSER", "default", "-evalsha"], &["ACL", "SETUSER", "default", "+evalsha"]),
+        (
+            "MASTERDOWN",
+            &["CONFIG", "SET", "replica-serve-stale-data", "no"],
+            &["CONFIG", "SET", "replica-serve-stale-data", "yes"],
+        ),
+    ];
+    for (code, set, back) in refusals {
+        eventually(|| scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION)).await;
+        let before = scene.entries_after_outage().await;
+        if code == "MASTERDOWN" {
+            scene.raw(&["REPLICAOF", "127.0.0.1", "1"]).await;
+        }
+        scene.raw(set).await;
+        for _ in 0..3 {
+            let refused = scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await.unwrap_err();
+            assert!(
+                refused.nothing_happened() && refused.to_string().to_uppercase().contains(code),
+                "{code}: {refused}"
+            );
+        }
+        let changed = scene.ballots.change(id("main"), PollChange::Close).await.unwrap_err();
+        assert!(changed.nothing_happened(), "{code}: {changed}");
+        scene.raw(back).await;
+        if code == "MASTERDOWN" {
+            scene.raw(&["REPLICAOF", "NO", "ONE"]).await;
+        }
+        assert_eq!(scene.entries_after_outage().await, before, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_with_a_script_has_recorded_nothing() {
+    let scene = Scene::begun().await;
+    recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
+    scene.raw(&["CONFIG", "SET", "busy-reply-threshold", "10"]).await;
+    let mut other = scene.redis.connection().await;
+    let endless =
+        tokio::spawn(
+            async move { redis::cmd("EVAL").arg("while true do end").arg(0).query_async::<()>(&mut other).await },
+        );
+    let mut before = 1;
+    let refused = loop {
+        match scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await {
+            Err(error) => break error,
+            Ok(_) => before += 1,
+        }
+    };
+    assert!(refused.nothing_happened() && refused.to_string().to_uppercase().contains("BUSY"), "{refused}");
+    scene.raw(&["SCRIPT", "KILL"]).await;
+    assert!(endless.await.unwrap().is_err());
+    assert_eq!(scene.ballots.accepted(id("main")).await, Ok(before));
 }
 
 #[tokio::test]

@@ -1,0 +1,109 @@
+//! How much room Redis has for ballots. It is looked at from time to time and not with each ballot, since to ask costs as
+//! much as to cast.
+//!
+//! Redis refuses what needs memory once it has none, and says so for certain. Before it comes to that, ballots are
+//! refused here, so that there is always room for what a worker writes when it attaches; and no poll may remember so
+//! many voters that the others find no room.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use redis::Value;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::link::{Deadline, Link};
+
+/// How often it is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The part of all memory that ballots leave free, and the most of it.
+const RESERVE_PART: u64 = 32;
+const MOST_RESERVE_BYTES: u64 = 32 << 20;
+/// The part of all memory that the voters of one poll may take.
+const POLL_PART: u64 = 2;
+/// What Redis needs for one voter of a poll that allows no change: measured, with the table that grows.
+const VOTER_BYTES: u64 = 104;
+
+/// What was seen last.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    full: AtomicBool,
+    most_voters: AtomicU64,
+}
+
+impl Memory {
+    /// Whether ballots find no room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// The most voters that one poll may have remembered; 0 for any number.
+    pub(crate) fn most_voters(&self) -> u64 {
+        self.most_voters.load(Ordering::Relaxed)
+    }
+
+    /// Notes what Redis says of itself: bytes used, and bytes that there are (0: no limit).
+    fn note(&self, used: u64, all: u64) {
+        let reserve = (all / RESERVE_PART).min(MOST_RESERVE_BYTES);
+        let full = all > 0 && used > all - reserve;
+        self.most_voters.store(all / POLL_PART / VOTER_BYTES, Ordering::Relaxed);
+        match (self.full.swap(full, Ordering::Relaxed), full) {
+            (false, true) => warn!(
+                used.bytes = used,
+                maxmemory.bytes = all,
+                "log.full: Redis has no memory left for ballots; voters are told that their vote was not recorded; polls can still be closed, hidden and reset, and a reset frees memory; raise maxmemory, or shorten LOG_RETENTION"
+            ),
+            (true, false) => info!(used.bytes = used, "log.roomy: Redis has memory for ballots again"),
+            _ => {}
+        }
+    }
+
+    /// Looks from time to time, until the future is dropped. Where Redis does not answer, what it said last stands, but not
+    /// that it was full: it may be another one by now, and says so itself.
+    pub(crate) async fn watch(&self, link: &Link) {
+        loop {
+            match look(link).await {
+                Some((used, all)) => self.note(used, all),
+                None => self.full.store(false, Ordering::Relaxed),
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+async fn look(link: &Link) -> Option<(u64, u64)> {
+    let mut commands = redis::pipe();
+    commands.cmd("INFO").arg("memory");
+    let answers = link.send("looking at the memory", Deadline::usual(), &commands).await.ok()?;
+    let info = match answers.first()? {
+        Value::BulkString(text) => str::from_utf8(text).ok()?,
+        Value::VerbatimString { text, .. } => text,
+        _ => return None,
+    };
+    let figure = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    Some((figure("used_memory:")?, figure("maxmemory:")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ballots_leave_a_reserve_and_no_poll_takes_more_than_its_part() {
+        let memory = Memory::default();
+        memory.note(1 << 40, 0);
+        assert!(!memory.is_full() && memory.most_voters() == 0, "without a limit there is none");
+        let all = 64 << 20;
+        memory.note(all - (3 << 20), all);
+        assert!(!memory.is_full());
+        assert_eq!(memory.most_voters(), 322_638);
+        memory.note(all - (1 << 20), all);
+        assert!(memory.is_full());
+        memory.note(0, all);
+        assert!(!memory.is_full());
+        memory.note(2, 1);
+        assert!(memory.is_full());
+    }
+}
