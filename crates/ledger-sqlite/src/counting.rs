@@ -273,9 +273,10 @@ impl Table {
         let outcome = apply::apply(&tx, PARTITION, entries)?;
         if let Err(error) = tx.commit() {
             // What failed may have been done all the same.
-            let done = store::counted_through(&self.conn, PARTITION)? != committed;
-            if !done {
-                return Err(error.into());
+            match store::counted_through(&self.conn, PARTITION) {
+                Ok(position) if position == committed => return Err(error.into()),
+                Ok(_) => {}
+                Err(_) => return Err(StoreError::Commit(error)),
             }
         }
         report_rejected(&outcome);

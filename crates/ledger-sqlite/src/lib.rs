@@ -23,6 +23,7 @@ mod opening;
 mod progress;
 mod readers;
 mod recount;
+mod reply;
 mod scoreboard;
 mod store;
 mod uncounted;

@@ -13,6 +13,9 @@ pub(crate) enum StoreError {
     /// SQLite's words.
     #[error(transparent)]
     Sql(#[from] SqlError),
+    /// The same, of a commit: it may have come through.
+    #[error("committing: {0}")]
+    Commit(SqlError),
     /// The file holds something that no release wrote, or misses something that each writes.
     #[error("the ledger is damaged: {0}")]
     Data(String),

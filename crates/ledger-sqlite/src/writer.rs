@@ -2,8 +2,9 @@
 //!
 //! While ballots are on their way to the disk, requests gather in the queue; the next transaction takes all of them (up to
 //! [`MAX_GROUP`]), so a commit's `fsync` is shared by as many as there are. Requests are answered after the commit. One
-//! whose transaction failed is not answered: its answer is dropped, and whoever waits for it knows that the outcome is
-//! unknown. The thread itself goes on after any failure, and even a panic.
+//! that could not be decided is told that nothing was done; one whose writing failed, that the outcome is not known, and so
+//! is one that was taken up and not answered in time. Whoever gave up before theirs was taken up has withdrawn it.
+//! The thread itself goes on after any failure, and even a panic.
 //!
 //! Ballots go to the file of those that wait (`waiting`), and are counted by another thread (`counting`). What changes a
 //! poll goes to the ledger, once all is counted that came before it.
@@ -28,6 +29,7 @@ use crate::{
     files::LedgerFiles,
     movements::Movements,
     opening,
+    reply::{Reply, Undone},
     store::{self, StoreError},
     waiting::{self, WaitingFile},
 };
@@ -41,15 +43,15 @@ const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// Something asked of the log; its answer is sent once it is on the disk.
 pub(crate) enum Request {
     Cast(CastRequest),
-    Create(Box<Poll>, oneshot::Sender<Change>),
-    Change(PollId, PollChange, oneshot::Sender<Change>),
+    Create(Box<Poll>, Reply<Change>),
+    Change(PollId, PollChange, Reply<Change>),
 }
 
 /// A ballot, the revision of its poll that the voter was shown, and who waits for the answer.
 pub(crate) struct CastRequest {
     pub(crate) ballot: Ballot,
     pub(crate) revision: u32,
-    pub(crate) answer: oneshot::Sender<Cast>,
+    pub(crate) answer: Reply<Cast>,
 }
 
 /// Other work on the ledger, in transactions of its own, once all is counted that was asked before it.
@@ -79,11 +81,18 @@ impl Writer {
         &self,
         what: &'static str,
         limit: Duration,
-        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+        request: impl FnOnce(Reply<T>) -> Request,
     ) -> Result<T, Unavailable> {
-        let (answer, answered) = oneshot::channel();
-        self.submit(what, Job::Request(request(answer)))?;
-        wait(what, limit, answered).await
+        let (to, answered) = oneshot::channel();
+        let reply = Reply::new(to);
+        let claim = reply.claim();
+        self.submit(what, Job::Request(request(reply)))?;
+        match wait(what, limit, answered).await {
+            Err(Unavailable::Timeout { .. }) if claim.take() => {
+                Err(Unavailable::not_done(what, format!("not begun within {} ms, and withdrawn", limit.as_millis())))
+            }
+            answer => answer?,
+        }
     }
 
     /// Queues other work and waits for its result.
@@ -106,7 +115,7 @@ impl Writer {
         let queue = self.queue.as_ref().expect("the queue is there until the handle is dropped");
         queue.try_send(job).map_err(|error| match error {
             mpsc::TrySendError::Full(_) => Unavailable::Busy,
-            mpsc::TrySendError::Disconnected(_) => Unavailable::failed(what, "the ledger is closed"),
+            mpsc::TrySendError::Disconnected(_) => Unavailable::not_done(what, "the ledger is closed"),
         })
     }
 }
@@ -210,35 +219,45 @@ impl Desk {
         if requests.is_empty() {
             return;
         }
-        let (begun, count) = (Instant::now(), requests.len());
-        match self.record(requests) {
-            Ok(answers) => {
-                // Whoever asked may have gone meanwhile.
-                for (cast, to) in answers {
-                    _ = to.send(cast);
-                }
+        let begun = Instant::now();
+        let booth = self.ready_for(requests.len());
+        // Only now, since it may have taken long until there was room: whoever gave up meanwhile is out of it.
+        let taken_up = requests.into_iter().filter(|request| request.answer.take_up());
+        let (casts, replies): (Vec<_>, Vec<_>) =
+            taken_up.map(|request| ((request.ballot, request.revision), request.answer)).unzip();
+        match booth.and_then(|booth| self.record(booth, casts)) {
+            Ok(casts) => {
+                replies.into_iter().zip(casts).for_each(|(reply, cast)| reply.send(Ok(cast)));
                 metrics::histogram!("scrutin_ledger_transaction_seconds").record(begun.elapsed());
             }
-            Err(error) => failed("accepting ballots", count, &error),
+            Err(undone) => {
+                failed("accepting ballots", replies.len(), &undone.error);
+                let told = undone.told("casting a ballot");
+                replies.into_iter().for_each(|reply| reply.send(Err(told.clone())));
+            }
         }
     }
 
-    fn record(&mut self, requests: Vec<CastRequest>) -> Result<Vec<(Cast, oneshot::Sender<Cast>)>, StoreError> {
-        self.files.accepting()?;
-        self.counter.make_room(requests.len())?;
-        let mut booth = self.booth()?;
+    /// The booth, once there is room for so many ballots more.
+    fn ready_for(&mut self, ballots: usize) -> Result<Booth, Undone> {
+        let room = self.files.accepting().and_then(|()| self.counter.make_room(ballots));
+        room.and_then(|()| self.booth()).map_err(Undone::before_writing)
+    }
+
+    fn record(&mut self, mut booth: Booth, casts: Vec<(Ballot, u32)>) -> Result<Vec<Cast>, Undone> {
         booth.counted(self.counter.counted());
         let now = (self.clock)();
-        let mut accepted = Vec::with_capacity(requests.len());
-        let mut answers = Vec::with_capacity(requests.len());
-        for CastRequest { ballot, revision, answer } in requests {
-            answers.push((booth.cast(&self.ledger, now, ballot, revision, &mut accepted)?, answer));
+        let mut accepted = Vec::with_capacity(casts.len());
+        let mut answers = Vec::with_capacity(casts.len());
+        for (ballot, revision) in casts {
+            let cast = booth.cast(&self.ledger, now, ballot, revision, &mut accepted);
+            answers.push(cast.map_err(Undone::before_writing)?);
         }
         if !accepted.is_empty() {
-            self.waiting.append(&accepted)?;
+            self.waiting.append(&accepted).map_err(|error| Undone::while_writing(error.into()))?;
             self.accepted.set(accepted.iter().map(|(_, ballot)| ballot.poll), |id| booth.accepted(id));
             self.counter.count(accepted);
-            self.files.check()?;
+            self.files.check().map_err(Undone::while_writing)?;
         }
         self.booth = Some(booth);
         Ok(answers)
@@ -262,32 +281,38 @@ impl Desk {
     fn change(
         &mut self,
         what: &'static str,
-        to: oneshot::Sender<Change>,
-        change: impl FnOnce(&Self, &mut Booth) -> Result<Change, StoreError>,
+        reply: Reply<Change>,
+        change: impl FnOnce(&Self, &mut Booth) -> Result<Change, Undone>,
     ) {
-        let changed = self.files.check().and_then(|()| self.booth()).and_then(|mut booth| {
+        let booth = self.files.check().and_then(|()| self.booth()).map_err(Undone::before_writing);
+        // Only now, as above.
+        if !reply.take_up() {
+            self.booth = booth.ok();
+            return;
+        }
+        let changed = booth.and_then(|mut booth| {
             let changed = change(self, &mut booth)?;
             self.booth = Some(booth);
             Ok(changed)
         });
-        match changed {
-            // Whoever asked may have gone meanwhile.
-            Ok(changed) => _ = to.send(changed),
-            Err(error) => failed(what, 1, &error),
-        }
+        reply.send(changed.map_err(|undone| {
+            failed(what, 1, &undone.error);
+            undone.told(what)
+        }));
     }
 
     /// Creates a poll if its id is free.
-    fn create(&self, booth: &mut Booth, poll: Poll) -> Result<Change, StoreError> {
-        if booth.standing(&self.ledger, poll.id())?.is_some() {
+    fn create(&self, booth: &mut Booth, poll: Poll) -> Result<Change, Undone> {
+        if booth.standing(&self.ledger, poll.id()).map_err(Undone::before_writing)?.is_some() {
             return Ok(Change::Exists);
         }
         self.enter(booth, poll)
     }
 
     /// Changes a poll. What changes nothing is done without an entry.
-    fn change_poll(&self, booth: &mut Booth, id: PollId, change: &PollChange) -> Result<Change, StoreError> {
-        let Some(standing) = booth.standing(&self.ledger, id)? else { return Ok(Change::UnknownPoll) };
+    fn change_poll(&self, booth: &mut Booth, id: PollId, change: &PollChange) -> Result<Change, Undone> {
+        let standing = booth.standing(&self.ledger, id).map_err(Undone::before_writing)?;
+        let Some(standing) = standing else { return Ok(Change::UnknownPoll) };
         match standing.poll.after(change, standing.accepted > 0) {
             Ok(next) if next == standing.poll => Ok(Change::Done(next)),
             Ok(next) => self.enter(booth, next),
@@ -296,9 +321,12 @@ impl Desk {
     }
 
     /// Puts the poll as it is now at the end of the log, and counts it.
-    fn enter(&self, booth: &mut Booth, poll: Poll) -> Result<Change, StoreError> {
-        let position = booth.next_position((self.clock)())?;
-        self.counter.apply(vec![Entry { position, event: Ok(Event::Poll(Box::new(poll.clone()))) }])?;
+    fn enter(&self, booth: &mut Booth, poll: Poll) -> Result<Change, Undone> {
+        let position = booth.next_position((self.clock)()).map_err(Undone::before_writing)?;
+        // What waits comes first; where it can't be counted, nothing of the change was written.
+        self.counter.flush().map_err(Undone::before_writing)?;
+        let entry = Entry { position, event: Ok(Event::Poll(Box::new(poll.clone()))) };
+        self.counter.apply(vec![entry]).map_err(Undone::while_writing)?;
         booth.forget(poll.id());
         self.accepted.forget(poll.id());
         Ok(Change::Done(poll))

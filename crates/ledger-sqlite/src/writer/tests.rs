@@ -89,25 +89,25 @@ fn desk(directory: &Path) -> Desk {
     let mut desk = Desk::new(readers::connect(&path).unwrap(), waiting, counter, clock, Arc::default(), files);
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
     let (to, mut created) = oneshot::channel();
-    desk.take(vec![Job::Request(Request::Create(Box::new(poll.clone()), to))]);
-    assert_eq!(created.try_recv(), Ok(Change::Done(poll)));
+    desk.take(vec![Job::Request(Request::Create(Box::new(poll.clone()), Reply::new(to)))]);
+    assert_eq!(created.try_recv(), Ok(Ok(Change::Done(poll))));
     desk
 }
 
-/// What became of a ballot; `None` without an answer.
-fn cast_at(desk: &mut Desk, number: u64) -> Option<Cast> {
-    let (answer, mut answered) = oneshot::channel();
+fn cast_at(desk: &mut Desk, number: u64) -> Result<Cast, Unavailable> {
+    let (to, mut answered) = oneshot::channel();
+    let answer = Reply::new(to);
     desk.take(vec![Job::Request(Request::Cast(CastRequest {
         ballot: ballot(number),
         revision: FIRST_REVISION,
         answer,
     }))]);
-    answered.try_recv().ok()
+    answered.try_recv().expect("an answer")
 }
 
 fn recorded_at(desk: &mut Desk, number: u64) -> Position {
     match cast_at(desk, number) {
-        Some(Cast::Recorded(position)) => position,
+        Ok(Cast::Recorded(position)) => position,
         other => panic!("not recorded: {other:?}"),
     }
 }
@@ -124,8 +124,9 @@ fn a_disk_that_fails_refuses_ballots_until_it_is_there_again() {
     let first = recorded_at(&mut desk, 1);
     let path = directory.path().join("ledger.db.waiting");
     desk.waiting.replace(File::open(&path).unwrap());
-    assert_eq!(cast_at(&mut desk, 2), None, "written to a file that is open for reading only");
-    assert_eq!(cast_at(&mut desk, 2), None);
+    // Written to a file that is open for reading only: how much of it got there is not known.
+    assert!(cast_at(&mut desk, 2).is_err_and(|error| !error.nothing_happened()));
+    assert!(cast_at(&mut desk, 2).is_err());
     assert_eq!(counted_at(&desk), 1, "what was accepted before is counted");
 
     desk.waiting.replace(File::options().read(true).write(true).open(&path).unwrap());
@@ -186,7 +187,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
         }
         assert!(recorded <= most_waiting + 10_000, "{recorded} were accepted");
     };
-    assert!(matches!(refused, Some(Err(Unavailable::Failed { .. }))), "{refused:?}");
+    assert!(matches!(refused, Some(Err(Unavailable::NotDone { .. }))), "{refused:?}");
     let waiting = waiting::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots;
     let counted_before = ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted;
     assert!(
@@ -241,7 +242,7 @@ async fn with_a_full_queue_callers_are_told_at_once_that_nothing_happened() {
                 Job::Request(Request::Cast(CastRequest {
                     ballot: ballot(number),
                     revision: FIRST_REVISION,
-                    answer: to,
+                    answer: Reply::new(to),
                 })),
             )
             .unwrap();
@@ -251,7 +252,29 @@ async fn with_a_full_queue_callers_are_told_at_once_that_nothing_happened() {
     assert_eq!(refused, Err(Unavailable::Busy));
     go_on.send(()).unwrap();
     for answer in answers {
-        assert!(matches!(answer.await.unwrap(), Cast::Recorded(_)));
+        assert!(matches!(answer.await.unwrap(), Ok(Cast::Recorded(_))));
     }
     assert_eq!(ledger.accepted(PollId::MAIN).await, Ok(MAX_QUEUE as u64));
+}
+
+#[tokio::test]
+async fn what_was_not_taken_up_in_time_is_withdrawn_and_certainly_not_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = ledger(directory.path()).await;
+    let (begun, has_begun) = oneshot::channel();
+    let (go_on, wait) = mpsc::channel::<()>();
+    let hold = move |_: &Counter| {
+        begun.send(()).unwrap();
+        wait.recv().unwrap();
+    };
+    assert!(ledger.writer.submit("holding", Job::Work(Box::new(hold))).is_ok());
+    has_begun.await.unwrap();
+    let (cast, change) =
+        tokio::join!(ledger.cast(ballot(1), FIRST_REVISION), ledger.change(PollId::MAIN, PollChange::Close));
+    assert!(matches!(cast, Err(Unavailable::NotDone { .. })), "{cast:?}");
+    assert!(matches!(change, Err(Unavailable::NotDone { .. })), "{change:?}");
+    go_on.send(()).unwrap();
+    assert!(matches!(ledger.cast(ballot(2), FIRST_REVISION).await, Ok(Cast::Recorded(_))), "the poll is open");
+    counted(&ledger, 1).await;
+    assert_eq!(ledger.accepted(PollId::MAIN).await, Ok(1));
 }
