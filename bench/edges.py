@@ -203,7 +203,7 @@ def hall(url, poll, codes=None):
             page = connection.getresponse()
             page.read()
             cookie = (page.getheader("Set-Cookie") or "").split(";")[0]
-            if page.status != 200 or not cookie.startswith("voter="):
+            if page.status != 200 or not cookie.startswith("voter-"):
                 return f"the page: {page.status}"
             ballot = f"vote=a&code={codes[number]}" if codes else "vote=a"
             connection.request("POST", f"/p/{poll}", ballot, {**FORM, **address, "Cookie": cookie})

@@ -31,7 +31,7 @@ async fn cast(vote_url: &str, poll: &str, choice: &str, cookie: Option<&str>) ->
     let answer = request.json(&json!({"choices": [choice]})).send().await.expect("vote answers");
     assert_eq!(answer.status(), StatusCode::CREATED);
     let set = answer.headers().get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let voter = set.filter_map(|line| line.split(';').next()).find(|pair| pair.starts_with("voter="));
+    let voter = set.filter_map(|line| line.split(';').next()).find(|pair| pair.starts_with("voter-"));
     let cookie = voter.or(cookie).expect("a new voter gets a cookie").to_owned();
     let body: Value = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
     Voter { cookie, receipt: body["receipt"].as_str().expect("a receipt").to_owned() }

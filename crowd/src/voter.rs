@@ -136,9 +136,9 @@ impl Voter {
             if pair.len() > MAX_COOKIE_BYTES {
                 continue;
             }
-            match pair.split_once('=') {
-                Some(("voter", _)) => self.identity = Some(pair.into()),
-                Some(("ballots", _)) => self.memory = Some(pair.into()),
+            match pair.split_once('=').map(|(name, _)| meaning(name)) {
+                Some("voter") => self.identity = Some(pair.into()),
+                Some("ballots") => self.memory = Some(pair.into()),
                 _ => {}
             }
         }
@@ -189,6 +189,12 @@ impl Voter {
     }
 }
 
+/// What a cookie is for: its name without `__Host-` and without the installation's mark behind it.
+fn meaning(name: &str) -> &str {
+    let name = name.strip_prefix("__Host-").unwrap_or(name);
+    name.split_once('-').map_or(name, |(meaning, _)| meaning)
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
@@ -203,14 +209,14 @@ mod tests {
     fn cookies_are_kept_and_renewed() {
         let mut voter = Voter::default();
         let mut headers = HeaderMap::new();
-        headers.append(header::SET_COOKIE, HeaderValue::from_static("voter=one; Path=/; HttpOnly"));
+        headers.append(header::SET_COOKIE, HeaderValue::from_static("voter-abcd=one; Path=/; HttpOnly"));
         voter.keep_cookies(&headers);
-        assert_eq!(voter.cookies().as_deref(), Some("voter=one"));
+        assert_eq!(voter.cookies().as_deref(), Some("voter-abcd=one"));
         headers.clear();
-        headers.append(header::SET_COOKIE, HeaderValue::from_static("ballots=two; Path=/"));
+        headers.append(header::SET_COOKIE, HeaderValue::from_static("__Host-ballots-abcd=two; Path=/"));
         headers.append(header::SET_COOKIE, HeaderValue::from_static("other=three"));
         voter.keep_cookies(&headers);
-        assert_eq!(voter.cookies().as_deref(), Some("voter=one; ballots=two"));
+        assert_eq!(voter.cookies().as_deref(), Some("voter-abcd=one; __Host-ballots-abcd=two"));
     }
 
     #[test]

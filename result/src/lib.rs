@@ -202,13 +202,14 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/api/openapi.json", get(openapi::description))
         .layer(middleware::from_fn_with_state(origins, origins::share));
     let headers = SecurityHeaders::new(&[]);
+    let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
     Router::new()
         .route("/", get(live_page::default_poll))
         .route("/p/{poll}", get(live_page::poll))
         .route("/p/{poll}/embed", get(live_page::embed))
         .route("/polls", get(open_polls::list))
         .route("/p/{poll}/receipts/{receipt}", get(receipts::for_people))
-        .route("/language/{tag}", get(language_switch::switch))
+        .route("/language/{tag}", language_switch::route(is_https))
         .route("/static/{*path}", get(assets::serve::<StaticFiles>))
         .merge(api)
         .fallback(error_page::no_such_page)

@@ -17,11 +17,13 @@ use minijinja::{Value, context};
 use rust_embed::RustEmbed;
 use service::{
     attempts::{Attempts, Budget},
+    cookies::{CookieName, CookieNames},
     headers::SecurityHeaders,
     language::Language,
     language_switch::local_path,
     organiser::OrganiserToken,
     pages::Pages,
+    settings::PublicUrl,
 };
 
 use crate::{
@@ -35,6 +37,9 @@ use crate::{
 const WRONG_CODES: Budget = Budget { burst: 300, each: Duration::from_millis(50) };
 /// The same from all addresses together.
 const WRONG_CODES_IN_ALL: Budget = Budget { burst: 2_000, each: Duration::from_millis(5) };
+
+/// What the organiser's cookie is for, in its name.
+const SESSION_COOKIE: &str = "organiser";
 
 #[derive(RustEmbed)]
 #[folder = "templates"]
@@ -51,8 +56,10 @@ pub(crate) struct App {
     pub(crate) ballots: Arc<dyn BallotBox>,
     pub(crate) polls: PollCache,
     pub(crate) outages: OutageLog,
-    /// What the voters' cookies are signed with.
+    /// What the voters' cookies are called and signed with.
     pub(crate) cookies: CookieKeys,
+    /// What the organiser's cookie is called.
+    pub(crate) session_cookie: CookieName,
     /// Wrong voting codes, by poll.
     pub(crate) code_attempts: Attempts<PollId>,
     /// New voters, by poll and network.
@@ -70,18 +77,14 @@ impl App {
             pages: Pages::new::<Templates, StaticFiles>(MESSAGES),
             headers: SecurityHeaders::new(&[]),
             outages: OutageLog::default(),
-            cookies: CookieKeys::of(&config.secret),
+            cookies: CookieKeys::new(&config.secret, is_https(&config)),
+            session_cookie: CookieNames::new(&config.secret, is_https(&config)).of(SESSION_COOKIE),
             code_attempts: Attempts::new(WRONG_CODES, WRONG_CODES_IN_ALL),
             new_voters: NewVoters::new(Instant::now()),
             organiser: OrganiserToken::new(config.organiser_token.clone(), &config.secret),
             config,
             ballots,
         }
-    }
-
-    /// Whether browsers reach this service over TLS, so that cookies must never go over anything else.
-    pub(crate) fn is_https(&self) -> bool {
-        self.config.vote_url.as_ref().is_some_and(service::settings::PublicUrl::is_https)
     }
 
     /// The address that a request comes from, for limits.
@@ -164,6 +167,11 @@ impl App {
             self.refuse(asked, refusal)
         }
     }
+}
+
+/// Whether browsers reach this service over TLS, so that cookies must never go over anything else.
+pub(crate) fn is_https(config: &Config) -> bool {
+    config.vote_url.as_ref().is_some_and(PublicUrl::is_https)
 }
 
 /// Where the page of a refusal leads, and what the link is called. The path may be any that was asked for.

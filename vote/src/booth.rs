@@ -136,8 +136,8 @@ fn code(app: &App, poll: PollId, browser: &Browser, attempt: Attempt<'_>) -> Res
 /// Sets the cookies that belong to the answer, whether or not the ballot was recorded: a voter who tries
 /// again after an unknown outcome must be the same voter, or would be counted twice.
 pub(crate) fn set_cookies(app: &App, browser: &Browser, poll: &Poll, headers: &mut HeaderMap) {
-    browser.set_voter_cookie(headers, &app.cookies, app.is_https());
+    browser.set_voter_cookie(headers, &app.cookies);
     if browser.recorded(poll).is_some() {
-        browser.set_ballots_cookie(headers, &app.cookies, app.is_https());
+        browser.set_ballots_cookie(headers, &app.cookies);
     }
 }

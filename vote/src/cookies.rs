@@ -1,8 +1,16 @@
 //! What a browser's cookies say: which voter it is, and what was recorded for it lately.
 //!
-//! Both cookies are signed; whatever does not verify is as good as absent, so a forged or truncated
-//! cookie makes a new voter. They decide nothing: the log decides what is recorded. The second cookie only
-//! spares the log the question "what did I vote?" when a page is shown.
+//! All are signed; whatever does not verify is as good as absent, so a forged or truncated cookie makes a new voter.
+//! They decide nothing: the log decides what is recorded. The second only spares the log the question "what did I
+//! vote?" when a page is shown.
+//!
+//! Two valid `voter` cookies that differ are refused. Another host of the domain may have set one of them, its own, so
+//! that many browsers would be one voter; and nobody can tell which is which. (Over TLS it can't: see
+//! [`service::cookies`].)
+//!
+//! The names carry the installation's mark. Release 0.1.0 had `voter` and `ballots` without; they are read where there
+//! is no cookie of ours yet, so that nobody becomes a second voter, and go with the next release. They were signed for
+//! other purposes: what is made now is worth nothing under an old name.
 //!
 //! | cookie | holds, in URL-safe base64 |
 //! |---|---|
@@ -13,10 +21,11 @@ use std::num::NonZeroU16;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Choices, Poll, PollId, Position, Secret, Signer, VoterId};
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
+use service::cookies::{CookieName, CookieNames};
 use subtle::ConstantTimeEq;
 
-use crate::codes::Code;
+use crate::{codes::Code, refusal::Refusal};
 
 /// The cookie that tells one voter from another.
 const VOTER_COOKIE: &str = "voter";
@@ -31,29 +40,63 @@ const FIXED_BYTES: usize = 4 + 4 + 8 + 2;
 /// The longest `ballots` cookie there can be, in bytes before base64.
 const MAX_BALLOTS_BYTES: usize = MAC_BYTES + MAX_REMEMBERED * (1 + domain::MAX_POLL_ID_BYTES + FIXED_BYTES);
 /// One year.
-const MAX_AGE_SECONDS: u32 = 31_536_000;
+const MAX_AGE_SECONDS: u64 = 31_536_000;
 
-/// The keys that the cookies are signed with, kept ready: every ballot needs them several times.
+/// The voters' cookies of an installation: what they are called and signed with. Kept ready, because every ballot needs
+/// it several times.
 pub(crate) struct CookieKeys {
-    voter: Signer,
-    ballots: Signer,
+    now: KeyPair,
+    /// What release 0.1.0 set.
+    before: KeyPair,
+}
+
+/// The two cookies of one release.
+struct KeyPair {
+    voter: (CookieName, Signer),
+    ballots: (CookieName, Signer),
 }
 
 impl CookieKeys {
-    /// The keys of this installation.
-    pub(crate) fn of(secret: &Secret) -> Self {
-        Self { voter: secret.signer("cookie.voter"), ballots: secret.signer("cookie.ballots") }
+    /// Those of the installation with this secret; `is_https`: browsers reach it over TLS.
+    pub(crate) fn new(secret: &Secret, is_https: bool) -> Self {
+        let names = CookieNames::new(secret, is_https);
+        let now = KeyPair {
+            voter: (names.of(VOTER_COOKIE), secret.signer("cookie.voter.2")),
+            ballots: (names.of(BALLOTS_COOKIE), secret.signer("cookie.ballots.2")),
+        };
+        let before = KeyPair {
+            voter: (CookieName::unmarked(VOTER_COOKIE, false), secret.signer("cookie.voter")),
+            ballots: (CookieName::unmarked(BALLOTS_COOKIE, false), secret.signer("cookie.ballots")),
+        };
+        Self { now, before }
     }
+}
 
+impl KeyPair {
     fn voter_mac(&self, token: &[u8]) -> [u8; MAC_BYTES] {
-        shortened(self.voter.sign(&[token]))
+        shortened(self.voter.1.sign(&[token]))
     }
 
     /// Over the voter's token as well: one voter's `ballots` is worth nothing beside another's `voter`.
     fn ballots_mac(&self, token: &[u8], ballots: &[u8]) -> [u8; MAC_BYTES] {
-        shortened(self.ballots.sign(&[token, ballots]))
+        shortened(self.ballots.1.sign(&[token, ballots]))
+    }
+
+    /// The voter that a request says it comes from. How many cookies there can be is limited by the size of its head.
+    fn token(&self, headers: &HeaderMap) -> Result<Option<Token>, Refusal> {
+        let mut tokens = self.voter.0.values(headers).filter_map(|value| voter_token(value, self));
+        let Some(token) = tokens.next() else { return Ok(None) };
+        if tokens.all(|other| other == token) { Ok(Some(token)) } else { Err(Refusal::TwoVoters) }
+    }
+
+    /// What this voter's browser remembers.
+    fn ballots(&self, headers: &HeaderMap, token: &Token) -> Option<Vec<Remembered>> {
+        self.ballots.0.values(headers).find_map(|value| remembered(value, token, self))
     }
 }
+
+/// What makes a browser a voter.
+type Token = [u8; TOKEN_BYTES];
 
 /// What was recorded for this browser in one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,19 +116,22 @@ pub(crate) struct Remembered {
 /// A browser, as far as its cookies tell.
 #[derive(Clone)]
 pub(crate) struct Browser {
-    token: [u8; TOKEN_BYTES],
+    token: Token,
     known: bool,
     ballots: Vec<Remembered>,
 }
 
 impl Browser {
-    /// Reads the cookies; without a valid `voter` it is a new voter.
-    pub(crate) fn of(headers: &HeaderMap, keys: &CookieKeys) -> Self {
-        let Some(token) = cookies(headers, VOTER_COOKIE).find_map(|value| voter_token(value, keys)) else {
-            return Self { token: service::random_bytes(), known: false, ballots: Vec::new() };
+    /// Reads the cookies; without a valid `voter` it is a new voter. Refused is what comes as two of them.
+    pub(crate) fn of(headers: &HeaderMap, keys: &CookieKeys) -> Result<Self, Refusal> {
+        let known = keys.now.token(headers)?;
+        let before = if known.is_none() { keys.before.token(headers)? } else { None };
+        let Some(token) = known.or(before) else {
+            return Ok(Self { token: service::random_bytes(), known: false, ballots: Vec::new() });
         };
-        let ballots = cookies(headers, BALLOTS_COOKIE).find_map(|value| remembered(value, &token, keys));
-        Self { token, known: true, ballots: ballots.unwrap_or_default() }
+        let ballots = keys.now.ballots(headers, &token).or_else(|| keys.before.ballots(headers, &token));
+        // Who brings the cookies of the release before gets ours beside them.
+        Ok(Self { token, known: known.is_some(), ballots: ballots.unwrap_or_default() })
     }
 
     /// The voter's pseudonym in a poll: that of the voting code with this number, else that of the browser.
@@ -125,18 +171,18 @@ impl Browser {
     }
 
     /// Sets `voter`, if the browser came without.
-    pub(crate) fn set_voter_cookie(&self, headers: &mut HeaderMap, keys: &CookieKeys, secure: bool) {
+    pub(crate) fn set_voter_cookie(&self, headers: &mut HeaderMap, keys: &CookieKeys) {
         if self.known {
             return;
         }
         let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
         bytes[..TOKEN_BYTES].copy_from_slice(&self.token);
-        bytes[TOKEN_BYTES..].copy_from_slice(&keys.voter_mac(&self.token));
-        set_cookie(headers, VOTER_COOKIE, &bytes, secure);
+        bytes[TOKEN_BYTES..].copy_from_slice(&keys.now.voter_mac(&self.token));
+        set_cookie(headers, &keys.now.voter.0, &bytes);
     }
 
     /// Sets `ballots` to what is remembered.
-    pub(crate) fn set_ballots_cookie(&self, headers: &mut HeaderMap, keys: &CookieKeys, secure: bool) {
+    pub(crate) fn set_ballots_cookie(&self, headers: &mut HeaderMap, keys: &CookieKeys) {
         let mut bytes = Vec::with_capacity(MAC_BYTES + self.ballots.len() * (8 + FIXED_BYTES));
         bytes.extend_from_slice(&[0; MAC_BYTES]);
         for ballot in &self.ballots {
@@ -148,27 +194,20 @@ impl Browser {
             bytes.extend_from_slice(&ballot.position.as_i64().to_be_bytes());
             bytes.extend_from_slice(&ballot.code.map_or(0, NonZeroU16::get).to_be_bytes());
         }
-        let mac = keys.ballots_mac(&self.token, &bytes[MAC_BYTES..]);
+        let mac = keys.now.ballots_mac(&self.token, &bytes[MAC_BYTES..]);
         bytes[..MAC_BYTES].copy_from_slice(&mac);
-        set_cookie(headers, BALLOTS_COOKIE, &bytes, secure);
+        set_cookie(headers, &keys.now.ballots.0, &bytes);
     }
 }
 
-/// The values of all cookies of this name: a browser may send several, set for different paths or domains.
-pub(crate) fn cookies<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(move |(known, _)| *known == name).map(|(_, value)| value)
-}
-
-fn voter_token(value: &str, keys: &CookieKeys) -> Option<[u8; TOKEN_BYTES]> {
+fn voter_token(value: &str, keys: &KeyPair) -> Option<Token> {
     let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
     let length = URL_SAFE_NO_PAD.decode_slice(value, &mut bytes).ok()?;
     let (token, mac) = bytes[..length].split_first_chunk::<TOKEN_BYTES>()?;
     bool::from(keys.voter_mac(token).ct_eq(mac)).then_some(*token)
 }
 
-fn remembered(value: &str, token: &[u8], keys: &CookieKeys) -> Option<Vec<Remembered>> {
+fn remembered(value: &str, token: &[u8], keys: &KeyPair) -> Option<Vec<Remembered>> {
     if value.len() > MAX_BALLOTS_BYTES.div_ceil(3) * 4 {
         return None;
     }
@@ -207,31 +246,23 @@ fn shortened(mac: [u8; 32]) -> [u8; MAC_BYTES] {
     *mac.first_chunk().expect("32 bytes")
 }
 
-fn set_cookie(headers: &mut HeaderMap, name: &str, bytes: &[u8], secure: bool) {
-    let secure = if secure { "; Secure" } else { "" };
-    let mut line = String::with_capacity(name.len() + bytes.len().div_ceil(3) * 4 + 80);
-    line.push_str(name);
-    line.push('=');
-    URL_SAFE_NO_PAD.encode_string(bytes, &mut line);
-    line.push_str("; Path=/; Max-Age=");
-    line.push_str(&MAX_AGE_SECONDS.to_string());
-    line.push_str("; HttpOnly; SameSite=Lax");
-    line.push_str(secure);
-    let value = HeaderValue::try_from(line).expect("base64 and attributes are header text");
-    headers.append(header::SET_COOKIE, value);
+fn set_cookie(headers: &mut HeaderMap, name: &CookieName, bytes: &[u8]) {
+    name.set(headers, &URL_SAFE_NO_PAD.encode(bytes), MAX_AGE_SECONDS);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use domain::PollSpec;
+    use http::header;
+
+    use super::*;
 
     fn secret() -> Secret {
         Secret::parse(&"x".repeat(32)).unwrap()
     }
 
     fn keys() -> CookieKeys {
-        CookieKeys::of(&secret())
+        CookieKeys::new(&secret(), false)
     }
 
     fn ballot(poll: &str, choices: u32) -> Remembered {
@@ -243,8 +274,8 @@ mod tests {
     /// Sends back what was set, as a browser does.
     fn returning(browser: &Browser) -> HeaderMap {
         let mut set = HeaderMap::new();
-        browser.set_voter_cookie(&mut set, &keys(), false);
-        browser.set_ballots_cookie(&mut set, &keys(), false);
+        browser.set_voter_cookie(&mut set, &keys());
+        browser.set_ballots_cookie(&mut set, &keys());
         let pairs =
             set.get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap().split(';').next().unwrap());
         let line = pairs.collect::<Vec<_>>().join("; ");
@@ -253,10 +284,10 @@ mod tests {
 
     #[test]
     fn a_browser_is_the_same_voter_when_it_returns_and_remembers_its_ballots() {
-        let mut browser = Browser::of(&HeaderMap::new(), &keys());
+        let mut browser = Browser::of(&HeaderMap::new(), &keys()).unwrap();
         browser.remember(ballot("lunch", 0b101));
         browser.remember(ballot("budget", 0));
-        let back = Browser::of(&returning(&browser), &keys());
+        let back = Browser::of(&returning(&browser), &keys()).unwrap();
         assert!(back.known && !browser.known);
         assert_eq!(back.voter(&secret(), PollId::MAIN, None), browser.voter(&secret(), PollId::MAIN, None));
         assert_eq!(back.ballots, [ballot("budget", 0), ballot("lunch", 0b101)]);
@@ -264,9 +295,9 @@ mod tests {
 
     #[test]
     fn another_voters_ballots_are_not_believed() {
-        let mut mine = Browser::of(&HeaderMap::new(), &keys());
+        let mut mine = Browser::of(&HeaderMap::new(), &keys()).unwrap();
         mine.remember(ballot("lunch", 1));
-        let theirs = Browser::of(&HeaderMap::new(), &keys());
+        let theirs = Browser::of(&HeaderMap::new(), &keys()).unwrap();
         let mixed = {
             let text = |headers: HeaderMap| headers[header::COOKIE].to_str().unwrap().to_owned();
             let (mine, theirs) = (text(returning(&mine)), text(returning(&theirs)));
@@ -274,18 +305,18 @@ mod tests {
             let ballots = mine.split("; ").nth(1).unwrap();
             HeaderMap::from_iter([(header::COOKIE, format!("{voter}; {ballots}").parse().unwrap())])
         };
-        let browser = Browser::of(&mixed, &keys());
+        let browser = Browser::of(&mixed, &keys()).unwrap();
         assert!(browser.known);
         assert_eq!(browser.ballots, []);
     }
 
     #[test]
     fn only_the_latest_polls_are_remembered_and_a_browser_can_hold_the_cookie() {
-        let mut browser = Browser::of(&HeaderMap::new(), &keys());
+        let mut browser = Browser::of(&HeaderMap::new(), &keys()).unwrap();
         for poll in 0..40 {
             browser.remember(ballot(&format!("a-poll-with-a-long-name-of-32-{poll:02}"), 1));
         }
-        let back = Browser::of(&returning(&browser), &keys());
+        let back = Browser::of(&returning(&browser), &keys()).unwrap();
         assert_eq!(back.ballots.len(), MAX_REMEMBERED);
         assert_eq!(back.ballots[0].poll.as_str(), "a-poll-with-a-long-name-of-32-39");
         assert!(returning(&browser)[header::COOKIE].len() < 3_000, "browsers hold 4,096 bytes a cookie");
@@ -294,7 +325,7 @@ mod tests {
     #[test]
     fn a_ballot_of_an_earlier_round_is_not_shown_as_recorded() {
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"])).unwrap();
-        let mut browser = Browser::of(&HeaderMap::new(), &keys());
+        let mut browser = Browser::of(&HeaderMap::new(), &keys()).unwrap();
         browser.remember(ballot("main", 1));
         assert!(browser.recorded(&poll).is_some());
         let reset = poll.after(&domain::PollChange::Reset, true).unwrap();

@@ -18,24 +18,28 @@ fn secret() -> Secret {
 /// A `Cookie` header as anybody can send it: never believed, never a panic.
 pub fn cookie_header(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
-    Browser::of(&HeaderMap::from_iter([(header::COOKIE, value)]), &CookieKeys::of(&secret()));
+    let _ = Browser::of(&HeaderMap::from_iter([(header::COOKIE, value)]), &CookieKeys::new(&secret(), true));
 }
 
 /// A `ballots` cookie whose signature is right, whatever it holds: as if the secret were known, or a later release had
 /// written it. What is read is written back and read the same.
 pub fn signed_cookie(token: [u8; 16], ballots: &[u8]) {
-    let keys = CookieKeys::of(&secret());
+    let keys = CookieKeys::new(&secret(), true);
     let sign = |purpose, parts: &[&[u8]]| secret().sign(purpose, parts)[..16].to_vec();
     let voter = [&token[..], &sign("cookie.voter", &[&token])].concat();
     let memory = [&sign("cookie.ballots", &[&token, ballots])[..], ballots].concat();
     let line = format!("voter={}; ballots={}", URL_SAFE_NO_PAD.encode(voter), URL_SAFE_NO_PAD.encode(memory));
-    let browser = Browser::of(&HeaderMap::from_iter([(header::COOKIE, line.parse().expect("text"))]), &keys);
+    let browser = browser(&line, &keys);
     let mut set = HeaderMap::new();
-    browser.set_ballots_cookie(&mut set, &keys, true);
+    browser.set_ballots_cookie(&mut set, &keys);
     let again = set[header::SET_COOKIE].to_str().expect("text").split(';').next().expect("the pair").to_owned();
     let line = format!("{}; {again}", line.split(';').next().expect("the voter"));
-    let back = Browser::of(&HeaderMap::from_iter([(header::COOKIE, line.parse().expect("text"))]), &keys);
-    assert_eq!(back.remembered(), browser.remembered());
+    assert_eq!(self::browser(&line, &keys).remembered(), browser.remembered());
+}
+
+fn browser(line: &str, keys: &CookieKeys) -> Browser {
+    let headers = HeaderMap::from_iter([(header::COOKIE, line.parse().expect("text"))]);
+    Browser::of(&headers, keys).expect("one voter")
 }
 
 /// A posted form, as a ballot and as the fields of the organiser's pages.

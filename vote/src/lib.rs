@@ -75,6 +75,7 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
     if config.organiser_token.is_none() {
         tracing::warn!("ORGANISER_TOKEN is not set: nobody can create, open or close polls here");
     }
+    let is_https = app::is_https(&config);
     let app = Arc::new(App::new(config, ballots));
     Router::new()
         .route("/", voting())
@@ -82,7 +83,7 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         .merge(api::router().layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
         .route("/api", get(api::page))
         .merge(organise::router(&app))
-        .merge(files().layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
+        .merge(files(is_https).layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
         .fallback(explain::no_such_page)
         .method_not_allowed_fallback(explain::method_not_allowed)
         // In one call, the outermost first: each further call would box and copy what is below it for every request.
@@ -95,9 +96,9 @@ fn voting() -> MethodRouter<Arc<App>> {
     get(voting_page::show).layer(CompressionLayer::new()).merge(post(voting_page::cast))
 }
 
-fn files() -> Router<Arc<App>> {
+fn files(is_https: bool) -> Router<Arc<App>> {
     Router::new()
         .route("/static/{*path}", get(assets::serve::<StaticFiles>))
-        .route("/language/{tag}", get(language_switch::switch))
+        .route("/language/{tag}", language_switch::route(is_https))
         .layer(CompressionLayer::new())
 }

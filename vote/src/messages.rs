@@ -210,6 +210,11 @@ const REFUSALS: &[Message] = &[
         "Rien n’a été fait\u{a0}: cela vient d’une page d’un autre site. Ouvrez la page de ce site et réessayez.",
     ),
     (
+        "two-voters",
+        "Nothing was recorded: your browser sent the cookies of two different voters, and we can’t tell which one you are. Another site may have set one of them. Please delete the cookies of this site, or open a private window, and try again.",
+        "Rien n’a été enregistré\u{a0}: votre navigateur a envoyé les cookies de deux votants différents, et nous ne pouvons pas savoir lequel vous êtes. L’un d’eux vient peut-être d’un autre site. Veuillez effacer les cookies de ce site, ou ouvrir une fenêtre privée, et réessayer.",
+    ),
+    (
         "internal",
         "The request was not done. Please try again; voting twice is harmless, you are counted once.",
         "La requête n’a pas abouti. Veuillez réessayer\u{a0}: voter deux fois est sans risque, vous ne comptez qu’une fois.",

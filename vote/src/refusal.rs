@@ -82,6 +82,8 @@ pub(crate) enum Refusal {
     ContentType(&'static str),
     /// A page of another site sent it.
     CrossSite,
+    /// The browser sent the cookies of two voters.
+    TwoVoters,
     /// A mistake of ours.
     Panicked,
 }
@@ -107,7 +109,7 @@ impl Refusal {
             Self::CodeNeeded | Self::SignInNeeded | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::UnknownPoll | Self::NoOrganiser | Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotUtf8 | Self::PercentEncoding | Self::Json(_) => StatusCode::BAD_REQUEST,
+            Self::NotUtf8 | Self::PercentEncoding | Self::Json(_) | Self::TwoVoters => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Interrupted => StatusCode::REQUEST_TIMEOUT,
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -160,6 +162,7 @@ impl Refusal {
             Self::Interrupted => "body-interrupted",
             Self::ContentType(_) => "content-type",
             Self::CrossSite => "cross-site",
+            Self::TwoVoters => "two-voters",
             Self::Panicked => "internal",
         }
     }

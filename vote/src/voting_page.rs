@@ -43,7 +43,10 @@ pub(crate) async fn show(
         Err(refusal @ Refusal::Unavailable(_)) => return app.cannot_show(&asked, &refusal),
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
-    let browser = Browser::of(&headers, &app.cookies);
+    let browser = match Browser::of(&headers, &app.cookies) {
+        Ok(browser) => browser,
+        Err(refusal) => return app.refuse(&asked, &refusal),
+    };
     let voted = query.as_deref().filter(|_| !headers.contains_key(header::COOKIE));
     let voted = voted.and_then(|query| receipt_in(query, &app, poll.id()));
     let typed = query.as_deref().and_then(typed_code);
@@ -51,7 +54,7 @@ pub(crate) async fn show(
     let view = View { app: &app, asked: &asked, poll: &poll, browser: &browser, headers: &headers, code, voted };
     let mut response = view.page(None, None);
     // Known before it votes, a browser can post twice (an answer lost on the way, two taps) and stay one voter.
-    browser.set_voter_cookie(response.headers_mut(), &app.cookies, app.is_https());
+    browser.set_voter_cookie(response.headers_mut(), &app.cookies);
     response
 }
 
@@ -59,14 +62,13 @@ pub(crate) async fn show(
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let asked = || Asked::of(&parts.uri, &parts.headers);
-    let Posted { chosen, code, revision, poll } = match read(&app, &path, &parts.headers, body).await {
+    let Posted { chosen, code, revision, poll, mut browser } = match read(&app, &path, &parts.headers, body).await {
         Ok(read) => read,
         Err(refusal) => {
             metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
             return app.refuse(&asked(), &refusal);
         }
     };
-    let mut browser = Browser::of(&parts.headers, &app.cookies);
     let outcome = match &chosen {
         Ok(choices) => {
             let (choices, code) = (*choices, code.as_deref());
@@ -107,6 +109,7 @@ struct Posted {
     code: Option<String>,
     revision: Option<u32>,
     poll: Arc<Poll>,
+    browser: Browser,
 }
 
 /// The form's choices and code, and the poll they are for. Choices that can't be a ballot are told on the poll's own
@@ -115,7 +118,8 @@ async fn read(app: &App, path: &PollPath, headers: &HeaderMap, body: axum::body:
     let form = body::form(headers, body, body::MAX_BALLOT_BYTES).await?;
     let ballot = form::ballot(&form)?;
     let (chosen, code) = (ballot.choices.map_err(Refusal::Choices), ballot.code.map(Cow::into_owned));
-    Ok(Posted { chosen, code, revision: ballot.revision, poll: find(app, path).await? })
+    let browser = Browser::of(headers, &app.cookies)?;
+    Ok(Posted { chosen, code, revision: ballot.revision, poll: find(app, path).await?, browser })
 }
 
 /// The code in an address, if there is one; perhaps empty.

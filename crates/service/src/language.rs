@@ -5,7 +5,10 @@ use std::{convert::Infallible, fmt::Write};
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request::Parts};
 
-/// The cookie by which a person chooses a language for themselves.
+use crate::cookies::CookieName;
+
+/// The cookie by which a person chooses a language for themselves. It has no installation's mark: a person speaks the same
+/// language to all. Where it was set over TLS, nobody else's is looked at.
 pub const LANGUAGE_COOKIE: &str = "language";
 
 /// A language that the pages speak.
@@ -53,11 +56,10 @@ impl Language {
 
     /// The language of a request: what the person chose, else what the browser asks for.
     pub fn of(headers: &HeaderMap) -> Self {
-        let chosen =
-            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|cookies| {
-                let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
-                pairs.find(|(name, _)| *name == LANGUAGE_COOKIE).and_then(|(_, tag)| Self::from_tag(tag))
-            });
+        let chosen = [true, false].into_iter().find_map(|is_https| {
+            let name = CookieName::unmarked(LANGUAGE_COOKIE, is_https);
+            name.values(headers).find_map(Self::from_tag)
+        });
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         chosen.or_else(|| asked.map(Self::negotiate)).unwrap_or_default()
     }

@@ -3,11 +3,18 @@
 use axum::{
     extract::{Path, Query},
     response::{IntoResponse, Redirect, Response},
+    routing::{MethodRouter, get},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::Deserialize;
 
-use crate::language::{LANGUAGE_COOKIE, Language};
+use crate::{
+    cookies::CookieName,
+    language::{LANGUAGE_COOKIE, Language},
+};
+
+/// One year.
+const MAX_AGE_SECONDS: u64 = 31_536_000;
 
 /// Where to go back to.
 #[derive(Debug, Deserialize)]
@@ -16,17 +23,18 @@ pub struct Back {
     back: String,
 }
 
-/// Handler of `/language/{tag}`. It only goes back to a path of this same host.
-#[expect(clippy::unused_async, reason = "a handler is async")]
-pub async fn switch(Path(tag): Path<String>, Query(Back { back }): Query<Back>) -> Response {
-    let Some(language) = Language::from_tag(&tag) else {
+/// Answers at `/language/{tag}`; `is_https`: browsers come over TLS. It only goes back to a path of this same host.
+pub fn route<S: Clone + Send + Sync + 'static>(is_https: bool) -> MethodRouter<S> {
+    get(async move |Path(tag): Path<String>, Query(Back { back }): Query<Back>| switch(&tag, &back, is_https))
+}
+
+fn switch(tag: &str, back: &str, is_https: bool) -> Response {
+    let Some(language) = Language::from_tag(tag) else {
         return (StatusCode::NOT_FOUND, "no such language\n").into_response();
     };
-    let mut response = Redirect::to(local_path(&back)).into_response();
-    let cookie = format!("{LANGUAGE_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax", language.tag());
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
+    let mut response = Redirect::to(local_path(back)).into_response();
+    let cookie = CookieName::unmarked(LANGUAGE_COOKIE, is_https);
+    cookie.set(response.headers_mut(), language.tag(), MAX_AGE_SECONDS);
     response
 }
 

@@ -8,6 +8,7 @@ pub mod attempts;
 pub mod client_address;
 pub mod connection_settings;
 pub mod connections;
+pub mod cookies;
 pub mod counterpart;
 pub mod first_poll;
 mod guarded_stream;

@@ -168,7 +168,7 @@ impl Voter {
     fn keep_cookie(&mut self, answer: &Response) {
         for cookie in answer.headers().get_all(header::SET_COOKIE) {
             let pair = cookie.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-            if pair.starts_with("voter=") {
+            if pair.starts_with("voter") {
                 self.cookie = Some(pair.to_owned());
             }
         }

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{Choices, PollId, Receipt};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::{
     PathText,
@@ -25,7 +25,7 @@ use crate::{
 
 /// Cast a ballot
 ///
-/// The voter is whoever the `voter` cookie names; without a valid one it is a new voter, and the answer sets the cookie.
+/// The voter is whoever the cookie `voter-…` names; without a valid one it is a new voter, and the answer sets the cookie.
 /// In polls with voting codes the voter is whoever holds the code.
 /// After 503 with the code `not-recorded` or `full` (there is no memory for more votes) the ballot is certainly not
 /// recorded. After 503 with the code `outcome-unknown` the ballot may be recorded or not: casting it again **with the cookie
@@ -36,7 +36,7 @@ use crate::{
     request_body = NewBallot,
     responses(
         (status = 201, description = "Recorded", body = RecordedBallot),
-        (status = 400, description = "Not JSON", body = ProblemBody),
+        (status = 400, description = "Not JSON, or the cookies of two voters", body = ProblemBody),
         (status = 403, description = "From another site's page, or a voting code is needed", body = ProblemBody),
         (status = 404, description = "Unknown poll", body = ProblemBody),
         (status = 409, description = "The poll is not open, was rewritten, or allows no change", body = ProblemBody),
@@ -54,12 +54,13 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: R
     let read = async {
         let ballot: NewBallot = body::json(&parts.headers, body, body::MAX_BALLOT_BYTES).await?;
         let choices = Choices::parse(ballot.choices.iter().map(String::as_str)).map_err(Refusal::Choices)?;
-        Ok((choices, ballot.revision, ballot.code, path_poll(path)?))
+        let browser = Browser::of(&parts.headers, &app.cookies)?;
+        Ok((choices, ballot.revision, ballot.code, path_poll(path)?, browser))
     };
     match read.await {
-        Ok((choices, revision, code, id)) => {
+        Ok((choices, revision, code, id, browser)) => {
             let code = code.as_deref().filter(|code| !code.trim().is_empty());
-            put(&app, id, Attempt { choices, revision, code, from: app.client(&parts) }, &parts.headers).await
+            put(&app, id, Attempt { choices, revision, code, from: app.client(&parts) }, browser).await
         }
         Err(refusal) => {
             let refusal: Refusal = refusal;
@@ -69,7 +70,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: R
     }
 }
 
-async fn put(app: &App, id: PollId, attempt: Attempt<'_>, headers: &HeaderMap) -> Response {
+async fn put(app: &App, id: PollId, attempt: Attempt<'_>, mut browser: Browser) -> Response {
     let poll = match booth::poll(app, id).await {
         Ok(poll) => poll,
         Err(refusal) => {
@@ -77,7 +78,6 @@ async fn put(app: &App, id: PollId, attempt: Attempt<'_>, headers: &HeaderMap) -
             return refusal.problem().into_response();
         }
     };
-    let mut browser = Browser::of(headers, &app.cookies);
     let mut response = match booth::cast(app, &poll, &mut browser, attempt).await {
         Ok(recorded) => {
             let receipt = Receipt { position: recorded.position, voter: recorded.voter };

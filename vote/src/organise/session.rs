@@ -15,18 +15,16 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::Secret;
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, Method, Uri};
 use subtle::ConstantTimeEq;
 
 use crate::{
     app::{App, Asked},
-    cookies::cookies,
     refusal::Refusal,
 };
 
 /// How long a session lasts: an evening, and the clearing up.
 pub(crate) const VALID_SECONDS: u64 = 12 * 60 * 60;
-const COOKIE: &str = "organiser";
 const MAC_BYTES: usize = 16;
 const COOKIE_BYTES: usize = 8 + MAC_BYTES;
 
@@ -52,27 +50,19 @@ pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request
 pub(crate) fn is_signed_in(app: &App, headers: &HeaderMap) -> bool {
     let Some(token) = app.organiser.reveal() else { return false };
     let now = service::now_millis();
-    cookies(headers, COOKIE).any(|value| is_valid(value, &app.config.secret, token, now))
+    app.session_cookie.values(headers).any(|value| is_valid(value, &app.config.secret, token, now))
 }
 
 /// Begins a session.
 pub(crate) fn begin(app: &App, headers: &mut HeaderMap) {
     let Some(token) = app.organiser.reveal() else { return };
     let value = issue(&app.config.secret, token, service::now_millis());
-    set_cookie(app, headers, &value, VALID_SECONDS);
+    app.session_cookie.set(headers, &value, VALID_SECONDS);
 }
 
 /// Ends the session in this browser.
 pub(crate) fn end(app: &App, headers: &mut HeaderMap) {
-    set_cookie(app, headers, "", 0);
-}
-
-fn set_cookie(app: &App, headers: &mut HeaderMap, value: &str, seconds: u64) {
-    let secure = if app.is_https() { "; Secure" } else { "" };
-    // Lax rather than Strict: somebody who comes by a link in a mail is still signed in. Posts from other sites are
-    // refused before they come here.
-    let line = format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    headers.append(header::SET_COOKIE, HeaderValue::try_from(line).expect("base64 and attributes are header text"));
+    app.session_cookie.set(headers, "", 0);
 }
 
 /// The sign-in page that leads on to this page, with its query: which voting codes were asked for, say.

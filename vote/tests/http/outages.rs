@@ -34,7 +34,7 @@ async fn after_an_unknown_outcome_voting_again_is_the_same_voter_even_without_a_
     assert!(lost.set_cookie("ballots").is_none(), "nothing is claimed to be recorded");
 
     app.ballots.recover();
-    let cookie = format!("voter={}", lost.cookie("voter"));
+    let cookie = lost.pair("voter");
     let again = answer(app.program().form("/", "vote=a").header("cookie", cookie)).await;
     assert_eq!(again.status, StatusCode::SEE_OTHER);
     let voters = app.ballots.voters();

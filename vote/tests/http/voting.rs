@@ -152,12 +152,12 @@ async fn a_browser_that_lost_its_memory_learns_that_its_ballot_stands() {
     spec.changes = false;
     app.poll("final", spec);
     let first = app.browser().post_form("/p/final", "vote=a").await;
-    let voter = format!("voter={}", first.cookie("voter"));
+    let voter = first.pair("voter");
 
     let again = answer(app.program().form("/p/final", "vote=b").header("cookie", &voter)).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
     again.says("your earlier ballot stands").does_not_say("You chose");
-    let both = format!("{voter}; ballots={}", again.cookie("ballots"));
+    let both = format!("{voter}; {}", again.pair("ballots"));
     let page = answer(app.program().request("GET", "/p/final").header("cookie", both)).await;
     page.says("Your vote is recorded").does_not_say("You chose");
 }

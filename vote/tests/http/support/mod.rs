@@ -196,16 +196,22 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The `Set-Cookie` line for this cookie.
-    pub(crate) fn set_cookie(&self, name: &str) -> Option<&str> {
-        let lines = self.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
-        lines.into_iter().find(|line| line.starts_with(&format!("{name}=")))
+    /// The `Set-Cookie` line for the cookie that is for this, whatever stands before and behind that in its name.
+    pub(crate) fn set_cookie(&self, what: &str) -> Option<&str> {
+        let mut lines = self.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+        let begins = |line: &&str| line.strip_prefix("__Host-").unwrap_or(line).starts_with(&format!("{what}-"));
+        lines.find(begins)
+    }
+
+    /// This cookie as it is sent back: name and value.
+    pub(crate) fn pair(&self, what: &str) -> String {
+        let line = self.set_cookie(what).unwrap_or_else(|| panic!("{what} is not set: {:?}", self.headers));
+        line.split(';').next().unwrap().to_owned()
     }
 
     /// The value of this cookie, as it is set.
-    pub(crate) fn cookie(&self, name: &str) -> String {
-        let line = self.set_cookie(name).unwrap_or_else(|| panic!("{name} is not set: {:?}", self.headers));
-        line.split(';').next().unwrap().split_once('=').unwrap().1.to_owned()
+    pub(crate) fn cookie(&self, what: &str) -> String {
+        self.pair(what).split_once('=').unwrap().1.to_owned()
     }
 
     /// Asserts that a page says this, whatever the white space and the marks between the words.
