@@ -104,10 +104,13 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
             browser.remember(remember(Some(choices), position));
             Ok(Recorded { position, voter, replaces: earlier.map(|ballot| ballot.position) })
         }
+        // Whoever holds the sheet can type its codes, and reads from numbers who has which: only the browser that cast
+        // may learn where a code's ballot stands, and that knows it. So nothing is remembered.
+        Ok(Cast::AlreadyCast(_)) if code.is_some() => Err(Refusal::CodeUsed),
         Ok(Cast::AlreadyCast(position)) => {
             let choices = earlier.filter(|ballot| ballot.position == position).and_then(|ballot| ballot.choices);
             browser.remember(remember(choices, position));
-            Err(if code.is_some() { Refusal::CodeUsed } else { Refusal::AlreadyCast })
+            Err(Refusal::AlreadyCast)
         }
         Ok(Cast::NotOpen(state)) => Err(Refusal::NotOpen(state)),
         Ok(Cast::UnknownPoll) => Err(Refusal::UnknownPoll),

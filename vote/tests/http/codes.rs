@@ -1,5 +1,6 @@
 //! Voting codes: one code, one ballot; wrong ones are told from used ones, and guessing is limited.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{PollId, Receipt, VoterId};
 use http::StatusCode;
 use serde_json::json;
@@ -138,6 +139,45 @@ async fn a_used_code_is_told_from_a_wrong_one_where_votes_are_final() {
     again.says("This code has been used already").does_not_say("You chose");
     cast(&app.program(), "tea", "b", &codes[0]).await.is_problem(409, "already-voted");
     assert_eq!(app.ballots.choices(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_used_code_shows_its_ballot_to_nobody_but_the_browser_that_cast() {
+    let app = spawn_app().await;
+    let codes = app.poll_with_codes("tea", false, 2).await;
+    let (ada, organiser) = (app.browser(), app.organiser_browser().await);
+    let form = format!("vote=a&code={}", codes[0]);
+    ada.vote("/p/tea", &form).await.says("You chose Yes");
+    organiser.vote("/p/tea", &format!("vote=b&code={}", codes[1])).await.says("You chose No");
+
+    let typed = organiser.post_form("/p/tea", &form).await;
+    typed.says("This code has been used already").does_not_say("Your vote is recorded");
+    let over_the_api = cast(&organiser, "tea", "a", &codes[0]).await;
+    over_the_api.is_problem(409, "already-voted");
+    let program = cast(&app.program(), "tea", "a", &codes[0]).await;
+    program.is_problem(409, "already-voted");
+    let shown = organiser.get(&format!("/p/tea?code={}", codes[0])).await;
+    shown.does_not_say("Your vote is recorded");
+    let position = app.ballots.positions()[0].to_string();
+    let receipt = Receipt { position: app.ballots.positions()[0], voter: app.ballots.voters()[0] };
+    let receipt = receipt.encode(&app.config.secret, PollId::parse("tea").unwrap());
+    for answer in [typed, over_the_api, program, shown] {
+        assert!(!answer.text.contains(&receipt) && !answer.text.contains(&position), "{}", answer.text);
+        // What cookies remember is not secret from their browser.
+        for line in answer.headers.get_all("set-cookie") {
+            assert!(!remembers(line.to_str().unwrap(), app.ballots.positions()[0]), "{line:?}");
+        }
+    }
+    let again = ada.post_form("/p/tea", &form).await;
+    again.says("This code has been used already").says("You chose Yes");
+    assert!(again.link_with("/receipts/").contains(&receipt));
+}
+
+/// Whether the value of a cookie holds this position.
+fn remembers(line: &str, position: domain::Position) -> bool {
+    let value = line.split(';').next().unwrap().split_once('=').unwrap().1;
+    let bytes = URL_SAFE_NO_PAD.decode(value).unwrap_or_default();
+    bytes.windows(8).any(|window| window == position.as_i64().to_be_bytes())
 }
 
 #[tokio::test]
