@@ -37,6 +37,30 @@ async fn the_page_shows_the_present_figures_without_any_script() {
 }
 
 #[tokio::test]
+async fn what_people_wrote_has_its_own_direction_wherever_it_stands() {
+    let app = spawn_app().await;
+    let (question, option) = ("תה או קפה?", "شاي!");
+    let spec = PollSpec { listed: true, ..PollSpec::simple(question, [option, "Coffee"]) };
+    app.ledger.create("tea", spec);
+    let receipt = format!("/p/tea/receipts/{}", receipt_of(PollId::parse("tea").unwrap()));
+    for path in ["/p/tea", "/p/tea/embed", "/polls", &receipt] {
+        let page = app.page(path).await;
+        let mut seen = 0;
+        for (at, text) in [question, option].iter().flat_map(|text| page.match_indices(text)) {
+            seen += 1;
+            let (before, behind) = (&page[..at], &page[at + text.len()..]);
+            let tag = before.rsplit('<').next().unwrap();
+            // In an element of its own, between marks, or alone in an attribute.
+            let set_apart = tag.ends_with('>') && tag.contains("dir=\"auto\"");
+            let is_marked = before.ends_with('\u{2068}') && behind.starts_with('\u{2069}');
+            let alone = before.ends_with("content=\"") && behind.starts_with('"');
+            assert!(set_apart || is_marked || alone, "{path}: <{tag}{text}");
+        }
+        assert!(seen > 0, "{path}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn no_votes_look_like_no_votes() {
     let app = spawn_app().await;
     let page = app.page("/").await;

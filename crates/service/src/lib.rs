@@ -10,6 +10,7 @@ pub mod connection_settings;
 pub mod connections;
 pub mod cookies;
 pub mod counterpart;
+pub mod direction;
 pub mod first_poll;
 mod guarded_stream;
 pub mod headers;

@@ -12,14 +12,16 @@ use rust_embed::RustEmbed;
 
 use crate::{
     assets::{self, SharedTemplates},
+    direction::isolated,
     language::{Language, Messages},
 };
 
 /// The templates and texts of one service, ready to render.
 ///
 /// Everything that a template prints is escaped for HTML. Templates have three functions: `t("key", name=value)`
-/// for a text in the page's language, `asset("file.css")` for the address of a static file, and the filter
-/// `number` for a whole number in the page's language. The context always holds `lang`, the language's tag.
+/// for a text in the page's language, `asset("file.css")` for the address of a static file, and two filters:
+/// `number` for a whole number in the page's language, `isolated` for what people wrote, in titles and attributes. The
+/// context always holds `lang`, the language's tag.
 pub struct Pages {
     environment: Environment<'static>,
 }
@@ -57,6 +59,7 @@ impl Pages {
                 .map(Value::from_safe_string)
                 .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no static file {path:?}")))
         });
+        environment.add_filter("isolated", |text: String| isolated(&text).into_owned());
         environment.add_filter("number", |state: &State, value: u64| language(state).number(value));
         Self { environment }
     }
