@@ -14,7 +14,7 @@ use minijinja::{
     value::{Serde, Value},
 };
 use serde::Serialize;
-use service::{language::Language, poll_address, settings::PublicUrl};
+use service::{edition::edition, language::Language, poll_address, settings::PublicUrl};
 
 use crate::{App, error_page, join::Join, projector, scores, scores::Present, share, texts::MESSAGES, time};
 
@@ -119,7 +119,7 @@ fn live(app: &App, language: Language, present: &Present, path: &str) -> Value {
         question => poll.question(),
         question_size => question_size(poll.question()),
         state => scores::state_name(poll.state()),
-        edition => scores::edition(poll),
+        edition => edition(poll),
         archived => poll.archived(),
         corrected_at => poll.correction().map(|correction| time::date_and_time(language, correction.at_millis)),
         bars => bars.map(Serde),

@@ -13,7 +13,7 @@ const withKey = controls.querySelector("input");
 function remembered() {
   try {
     return localStorage.getItem(REMEMBERED) !== "off";
-  } catch {
+  } catch (error) {
     return true;
   }
 }
@@ -21,7 +21,7 @@ function remembered() {
 function remember(on) {
   try {
     localStorage.setItem(REMEMBERED, on ? "on" : "off");
-  } catch {
+  } catch (error) {
     // As above.
   }
 }
@@ -30,7 +30,7 @@ async function toggle() {
   try {
     if (document.fullscreenElement) await document.exitFullscreen();
     else await document.documentElement.requestFullscreen({ navigationUI: "hide" });
-  } catch {
+  } catch (error) {
     // The browser refuses it now, and says why to the user if it wants to.
   }
 }

@@ -1,16 +1,28 @@
 // Looks again at a page that waits for something, and shows what has changed; nothing moves while nothing has.
-// Without this script the page has a link for that.
+// Until this script runs, if ever, the page has a link for that.
 
+import { ask } from "./ask.js";
+
+const PATIENCE_MS = 10000;
 const { seconds } = document.getElementById("reload").dataset;
+const title = headingOf(document);
+
+setTimeout(look, seconds * 1000);
+document.getElementById("by-hand").hidden = true;
 document.getElementById("by-itself").hidden = false;
 
-setInterval(async () => {
+async function look() {
   try {
-    const response = await fetch(location.href, { cache: "no-store" });
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-    const [mine, its] = [document, fresh].map((page) => page.querySelector("main h1")?.textContent);
-    if (its && its !== mine) location.reload();
-  } catch {
+    const answer = await ask(location.href, { cache: "no-store" }, PATIENCE_MS);
+    const fresh = headingOf(new DOMParser().parseFromString(answer.text, "text/html"));
+    if (fresh && fresh !== title) return location.reload();
+  } catch (error) {
     // Still away: next time.
   }
-}, seconds * 1000);
+  setTimeout(look, seconds * 1000);
+}
+
+function headingOf(page) {
+  const heading = page.querySelector("main h1");
+  return heading ? heading.textContent : "";
+}

@@ -1,20 +1,25 @@
 // Keeps the live page up: writes the scores that come over the socket into the page that the server made.
 // Without this script the page shows the same figures, as of when it was loaded, and has a link to look again.
+//
+// ECMAScript 2018 and the Web APIs of Safari 12, no more: an old tablet shows results too (tests/old_phones.rs).
 
+import { ask } from "./ask.js";
 import { percent } from "./percent.js";
-import { Socket } from "./socket.js";
+import { openSocket } from "./socket.js";
 
+const PATIENCE_MS = 10000;
 // The server sends scores at least every 10 s; without any for this long, something on the way is stuck.
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 30000;
 // Where WebSockets don't get through, the scores are fetched this often.
-const FETCH_EVERY_MS = 5_000;
+const FETCH_EVERY_MS = 5000;
 // A page of another edition is made anew, at most this often, and not by all screens at once.
-const RENEW_EVERY_MS = 5_000;
+const RENEW_EVERY_MS = 5000;
 const RENEW_JITTER_MS = 500;
 
 const lang = document.documentElement.lang;
 const numbers = new Intl.NumberFormat(lang);
-const times = new Intl.DateTimeFormat(navigator.languages.find((own) => own.startsWith(lang)) ?? lang, { timeStyle: "medium" });
+const locale = (navigator.languages || []).find((own) => own.startsWith(lang)) || lang;
+const times = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", second: "2-digit" });
 
 let page = document.getElementById("poll");
 const poll = page.dataset.poll;
@@ -48,13 +53,13 @@ function setLevel(row, votes, voters) {
 function show(scores) {
   if (scores.poll !== poll || !isNewer(scores)) return;
   heardAt = performance.now();
-  staleSince = scores.stale_since ?? null;
+  staleSince = scores.stale_since || null;
   if (scores.edition !== page.dataset.edition) {
     renew();
     return showConnection();
   }
   for (const row of page.querySelectorAll("tr[data-key]")) {
-    const votes = Number(scores[row.dataset.key] ?? 0);
+    const votes = Number(scores[row.dataset.key] || 0);
     write(row.querySelector(".share"), percent(votes, scores.voters));
     write(row.querySelector(".count"), numbers.format(votes));
     setLevel(row, votes, scores.voters);
@@ -102,19 +107,19 @@ function renew() {
   setTimeout(async () => {
     renewedAt = performance.now();
     try {
-      const response = await fetch(location.href, { cache: "no-store" });
-      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+      const response = await ask(location.href, { cache: "no-store" }, PATIENCE_MS);
+      const fresh = new DOMParser().parseFromString(response.text, "text/html");
       const replacement = fresh.getElementById("poll");
       if (!response.ok || !replacement) return;
       const replaced = page;
       page = replacement;
       // Before it is on the page, so that nothing in it is told as if it were new.
       showConnection();
-      replaced.replaceWith(replacement);
+      replaced.parentNode.replaceChild(replacement, replaced);
       document.title = fresh.title;
       // For screen readers, which don't tell that a part of the page was exchanged.
       write(document.getElementById("news"), page.dataset.news);
-    } catch {
+    } catch (error) {
       // The next scores bring us here again.
     } finally {
       renewing = false;
@@ -125,22 +130,22 @@ function renew() {
 async function fetchScores() {
   if (connected) return;
   try {
-    const response = await fetch(`/api/polls/${poll}/tally`, { cache: "no-store" });
+    const response = await ask(`/api/polls/${poll}/tally`, { cache: "no-store" }, PATIENCE_MS);
     if (!response.ok) return;
-    const { votes, ...rest } = await response.json();
-    show({ ...votes, ...rest });
-  } catch {
+    const tally = JSON.parse(response.text);
+    show(Object.assign({}, tally.votes, tally));
+  } catch (error) {
     // The server is away; the socket goes on trying.
   }
 }
 
-const socket = new Socket("/socket.io/", { poll }, {
+const socket = openSocket("/socket.io/", { poll }, {
   event(name, argument) {
     if (name === "scores") show(JSON.parse(argument));
   },
   state(now) {
     connected = now;
-    everConnected ||= now;
+    everConnected = everConnected || now;
     heardAt = performance.now();
     showConnection();
   },

@@ -83,6 +83,12 @@ const VOTING: &[Message] = &[
     ("voters.none", "Nobody has voted yet.", "Personne n’a encore voté."),
     ("voters.one", "One person has voted.", "Une personne a voté."),
     ("voters.many", "{count} people have voted.", "{count} personnes ont voté."),
+    ("counting", "Your vote is being counted…", "Votre vote est en cours de décompte…"),
+    (
+        "unsent",
+        "The poll has changed: what you had chosen was not sent.",
+        "Le scrutin a changé\u{a0}: ce que vous aviez choisi n’a pas été envoyé.",
+    ),
     ("reload", "Look again", "Actualiser"),
     ("result", "See the live result", "Voir le résultat en direct"),
     ("result.hidden", "See the turnout", "Voir la participation"),

@@ -9,10 +9,10 @@ use axum::{
     extract::{RawQuery, Request, State},
     response::{IntoResponse, Response},
 };
-use domain::{Access, Choices, Poll, PollId, PollState, Receipt, option_key};
+use domain::{Access, Choices, Poll, PollId, PollState, Position, Receipt, option_key};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use minijinja::{Value, context};
-use service::poll_address;
+use service::{direction::isolated, edition::edition, poll_address};
 
 use crate::{
     app::{App, Asked, PollPath},
@@ -103,7 +103,7 @@ async fn poll_to_show(app: &App, poll: &Arc<Poll>, refusal: &Refusal) -> Arc<Pol
     }
 }
 
-/// What was posted, and the poll it is for.
+/// What was posted, by whom, and the poll it is for.
 struct Posted {
     chosen: Result<Choices, Refusal>,
     code: Option<String>,
@@ -210,6 +210,8 @@ impl View<'_> {
             try_again => matches!(refusal, Some(Refusal::Unavailable(_))),
             hidden => self.poll.is_hidden(),
             result_url => result.as_ref().map(|origin| self.result_url(origin)),
+            standing => self.standing(state),
+            position => self.position(recorded).map(|position| position.to_string()),
             tally_url => result.as_ref().map(|origin| format!("{origin}/api/polls/{}/tally", self.poll.id())),
             receipt_url => self.receipt(recorded).zip(result.as_ref()).map(|(receipt, origin)| self.receipt_url(origin, receipt)),
             ..self.script_texts()
@@ -240,13 +242,25 @@ impl View<'_> {
 
     /// For link previews: what there is to choose from.
     fn description(&self) -> String {
-        MESSAGES.format(self.asked.language, "description", &[("options", &self.poll.options().join(" · "))])
+        let options: Vec<_> = self.poll.options().iter().map(|text| isolated(text)).collect();
+        MESSAGES.format(self.asked.language, "description", &[("options", &options.join(" · "))])
     }
 
     /// What the script says by itself, in the page's language.
     fn script_texts(&self) -> Value {
         let text = |key| MESSAGES.format(self.asked.language, key, &[]);
         context! { text_failed => text("outcome-unknown"), text_sending => text("sending") }
+    }
+
+    /// What the page depends on. Its script compares it with that of a tally, and with that of the page asked for anew.
+    fn standing(&self, state: PollState) -> String {
+        let (poll, state) = (self.poll, state_word(state));
+        format!("{state} {} {} {}", poll.round(), poll.revision(), edition(poll))
+    }
+
+    /// Where the ballot stands that the page is about.
+    fn position(&self, recorded: Option<Remembered>) -> Option<Position> {
+        self.voted.map(|receipt| receipt.position).or_else(|| recorded.map(|ballot| ballot.position))
     }
 
     fn by_code(&self) -> bool {

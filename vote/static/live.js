@@ -1,54 +1,67 @@
-// Writes a poll's tally, fetched from the result host, into a table that the page has: `[data-live]`. It asks every
-// two seconds while figures move and less often while they stand still, and not at all while nobody looks.
+// Asks the result host for a poll's tally, every two seconds while figures move and less often while they stand still,
+// and not at all while nobody looks; and writes it into a table that the page has.
 //
-//   watch(element)                      // what stands in `data-live` is the address
-//   watch(element, { address, told })   // `address()` gives it; `told(tally)` hears each tally
+//   follow({ address, isOver, heard })  // `heard(tally)` hears each, or null; it gives true where it wants one soon
+//   watch(element, { address, told })   // the same for a table: `[data-live]`, which is removed with its page
+//   show(element, tally)                // writes figures into a table
 
+import { ask } from "./ask.js";
 import { percent } from "./percent.js";
 
 const SHORTEST_MS = 2000;
-const LONGEST_MS = 15_000;
+const LONGEST_MS = 10000;
+const SOON_MS = 600;
 const GROWTH = 1.4;
-const TIMEOUT_MS = 5000;
+const PATIENCE_MS = 5000;
 
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
 
-export function watch(element, { address = () => element.dataset.live, told = () => {} } = {}) {
-  if (!element || element.dataset.watched) return;
-  element.dataset.watched = "yes";
+export function follow({ address, isOver, heard, longestMs = LONGEST_MS }) {
   let pause = SHORTEST_MS;
+  let soon = SOON_MS;
   let last = "";
   let timer = 0;
-  const ask = async () => {
+  const look = async () => {
     clearTimeout(timer);
-    if (!element.isConnected) return document.removeEventListener("visibilitychange", ask);
+    if (isOver()) return document.removeEventListener("visibilitychange", look);
     if (document.hidden) return;
+    let tally = null;
     try {
-      const answer = await fetch(address(), { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(TIMEOUT_MS) });
-      if (!answer.ok) throw new Error(String(answer.status));
-      const tally = await answer.json();
-      const figures = JSON.stringify([tally.votes, tally.voters, tally.counted, tally.state]);
-      pause = figures === last ? Math.min(LONGEST_MS, pause * GROWTH) : SHORTEST_MS;
-      last = figures;
-      show(element, tally);
-      told(tally);
-    } catch {
-      pause = Math.min(LONGEST_MS, pause * 2);
-      told(null);
+      const answer = await ask(address(), { cache: "no-store", credentials: "omit" }, PATIENCE_MS);
+      if (answer.ok) tally = JSON.parse(answer.text);
+    } catch (error) {
+      // No tally, then.
     }
+    if (isOver()) return;
+    const wanted = heard(tally);
+    const figures = tally && JSON.stringify([tally.votes, tally.voters, tally.counted, tally.state]);
+    if (tally && figures !== last) pause = SHORTEST_MS;
+    else pause = Math.min(longestMs, pause * (tally ? GROWTH : 2));
+    if (tally) last = figures;
+    soon = wanted ? Math.min(LONGEST_MS, soon * GROWTH) : SOON_MS;
+    const wait = wanted ? soon : pause;
     // A little apart from each other, so that a full room does not ask at the same moment.
     clearTimeout(timer);
-    timer = setTimeout(ask, pause * (0.85 + Math.random() * 0.3));
+    timer = setTimeout(look, wait * (0.85 + Math.random() * 0.3));
   };
-  document.addEventListener("visibilitychange", ask);
-  ask();
+  document.addEventListener("visibilitychange", look);
+  look();
 }
 
-function show(element, { votes, voters }) {
+export function watch(element, { address, told }) {
+  if (!element) return;
+  const heard = (tally) => {
+    if (tally) show(element, tally);
+    told(tally);
+  };
+  follow({ address, isOver: () => !element.isConnected, heard });
+}
+
+export function show(element, { votes, voters }) {
   element.hidden = !votes && !element.dataset.always;
   if (!votes) return;
   for (const row of element.querySelectorAll("[data-key]")) {
-    const count = votes[row.dataset.key] ?? 0;
+    const count = votes[row.dataset.key] || 0;
     write(row.querySelector(".votes"), numbers.format(count));
     write(row.querySelector(".share"), percent(count, voters));
     const bar = row.querySelector(".fill");

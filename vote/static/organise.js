@@ -1,12 +1,13 @@
 // Keeps the numbers on the organiser's page moving: what the log has accepted is asked of this host, what is counted
 // of the result host, with a ticket that also shows votes while they are hidden. The page works without it.
 
+import { ask } from "./ask.js";
 import { people, watch, write } from "./live.js";
 
 const ACCEPTED_MS = 2000;
-const SAY_EVERY_MS = 20_000;
-const RETRY_MS = 15_000;
-const TIMEOUT_MS = 5000;
+const SAY_EVERY_MS = 20000;
+const RETRY_MS = 15000;
+const PATIENCE_MS = 5000;
 
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
 const list = document.querySelector("dl.numbers");
@@ -18,17 +19,18 @@ const away = document.getElementById("away");
 const projector = document.querySelector("a[data-kept]");
 if (projector) projector.href = projector.dataset.kept;
 
-let ticket = table?.dataset.ticket;
+let ticket = table ? table.dataset.ticket : "";
 let accepted = null;
 let counted = null;
 let saidAt = -Infinity;
 let refresh = 0;
 let refreshedAt = performance.now();
 
-watch(table, { address: () => `${table.dataset.live}?ticket=${encodeURIComponent(ticket)}`, told });
+if (table) watch(table, { address: () => `${table.dataset.live}?ticket=${encodeURIComponent(ticket)}`, told });
 askAccepted();
 askNewVoters();
-if (table) refreshLater(60_000);
+if (table) refreshLater(60000);
+document.getElementById("no-script").hidden = true;
 
 function told(tally) {
   if (tally === null) {
@@ -57,8 +59,8 @@ function showLag() {
 async function askAccepted() {
   if (!document.hidden) {
     try {
-      const answer = await fetch(`/api/polls/${list.dataset.poll}`, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
-      const poll = await answer.json();
+      const answer = await ask(`/api/polls/${list.dataset.poll}`, { cache: "no-store" }, PATIENCE_MS);
+      const poll = JSON.parse(answer.text);
       if (answer.ok) {
         accepted = poll.accepted;
         write(document.getElementById("accepted"), numbers.format(accepted));
@@ -66,7 +68,7 @@ async function askAccepted() {
         const edition = `${poll.state} ${poll.results} ${poll.round}`;
         if (edition !== list.dataset.edition) document.getElementById("changed").hidden = false;
       }
-    } catch {
+    } catch (error) {
       // The next answer will tell.
     }
   }
@@ -79,13 +81,13 @@ async function askNewVoters() {
   if (!figure) return;
   if (!document.hidden) {
     try {
-      const answer = await fetch(figure.dataset.address, { cache: "no-store" });
-      const lately = await answer.json();
+      const answer = await ask(figure.dataset.address, { cache: "no-store" }, PATIENCE_MS);
+      const lately = JSON.parse(answer.text);
       if (answer.ok) {
         write(figure, numbers.format(lately.new_voters));
         write(document.getElementById("networks"), numbers.format(lately.networks));
       }
-    } catch {
+    } catch (error) {
       // The next answer will tell.
     }
   }
@@ -101,15 +103,16 @@ function refreshLater(afterMs) {
 async function refreshTicket() {
   refreshedAt = performance.now();
   try {
-    const answer = await fetch(table.dataset.tickets, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const answer = await ask(table.dataset.tickets, { cache: "no-store" }, PATIENCE_MS);
     if (!answer.ok) throw new Error(String(answer.status));
-    const { figures, valid_ms } = await answer.json();
+    const { figures, valid_ms } = JSON.parse(answer.text);
     ticket = figures;
     refreshLater(valid_ms / 2);
-  } catch {
+  } catch (error) {
     refreshLater(RETRY_MS);
   }
 }
 
 // A click into the code to embed selects all of it.
-document.getElementById("embed-code")?.addEventListener("focus", (event) => event.target.select());
+const embedCode = document.getElementById("embed-code");
+if (embedCode) embedCode.addEventListener("focus", (event) => event.target.select());

@@ -11,6 +11,7 @@ pub mod connections;
 pub mod cookies;
 pub mod counterpart;
 pub mod direction;
+pub mod edition;
 pub mod first_poll;
 mod guarded_stream;
 pub mod headers;

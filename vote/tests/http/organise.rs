@@ -295,7 +295,10 @@ async fn after_voting_the_live_result_is_below_unless_it_is_hidden() {
     assert!(!before.text.contains("data-live"), "not before: {}", before.text);
     assert!(before.header("content-security-policy").contains("connect-src 'self' http://127.0.0.1:8081;"));
     let after = ada.vote("/", "vote=a").await.text.replace("&#x2f;", "/");
-    assert!(after.contains("data-live=\"http://127.0.0.1:8081/api/polls/main/tally\""), "{after}");
+    assert!(
+        after.contains("data-live") && after.contains("data-tally=\"http://127.0.0.1:8081/api/polls/main/tally\""),
+        "{after}"
+    );
     app.organiser("POST", "/api/polls/main/hide", None).await;
     assert!(!ada.get("/").await.text.contains("data-live"));
     app.organiser("POST", "/api/polls/main/reveal", None).await;

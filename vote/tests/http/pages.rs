@@ -127,6 +127,41 @@ async fn links_to_a_poll_have_a_preview() {
     assert!(page.text.contains(r#"<meta property="og:title" content="Cats or Dogs?">"#), "{}", page.text);
 }
 
+/// What stands before and behind each place where a page has this text.
+fn places<'a>(page: &'a str, text: &str) -> Vec<(&'a str, &'a str)> {
+    page.match_indices(text).map(|(at, found)| (&page[..at], &page[at + found.len()..])).collect()
+}
+
+#[tokio::test]
+async fn what_people_wrote_has_its_own_direction_wherever_it_stands() {
+    let app = spawn_app().await;
+    let (question, option) = ("תה או קפה?", "شاي!");
+    let mut spec = PollSpec::simple(question, [option, "Coffee"]);
+    spec.access = domain::Access::Codes;
+    app.poll("tea", spec.clone());
+    spec.access = domain::Access::Anyone;
+    app.poll("open", spec);
+    let (ada, organiser) = (app.browser(), app.organiser_browser().await);
+    let mut pages = vec![("voted", ada.vote("/p/open", "vote=a").await), ("plain", ada.get("/p/tea").await)];
+    for path in ["", "/tea", "/tea/codes", "/tea/edit", "/tea/reset", "/open"] {
+        pages.push((path, organiser.get(&format!("/organise{path}")).await));
+    }
+    for (path, page) in pages {
+        let mut seen = 0;
+        for (before, behind) in [question, option].into_iter().flat_map(|text| places(&page.text, text)) {
+            seen += 1;
+            let tag = before.rsplit('<').next().unwrap();
+            // In an element of its own, between marks, or alone in an attribute.
+            let set_apart =
+                (tag.ends_with('>') || tag.ends_with(">\n")) && tag.contains("dir=\"auto\"") || tag == "bdi>";
+            let is_marked = before.ends_with('\u{2068}') && behind.starts_with('\u{2069}');
+            let alone = before.ends_with("content=\"") && behind.starts_with('"');
+            assert!(set_apart || is_marked || alone, "{path}: <{tag}{question}");
+        }
+        assert!(seen > 0, "{path}: {}", page.text);
+    }
+}
+
 #[tokio::test]
 async fn the_footer_says_which_instance_answered() {
     let app = spawn_app().await;

@@ -1,0 +1,33 @@
+//! A fingerprint of what pages of a poll are made of. Both hosts make it, so that an open page of either can tell from a
+//! tally that it is out of date.
+
+use domain::Poll;
+
+/// The fingerprint of question, options, and whether votes are shown, apart from the figures. FNV-1a rather than the
+/// standard hasher, so that replicas of two releases agree on it.
+pub fn edition(poll: &Poll) -> String {
+    let parts = std::iter::once(poll.question()).chain(poll.options().iter().map(String::as_str));
+    // 0xff ends a part; it never occurs in UTF-8.
+    let bytes = parts.flat_map(|part| part.bytes().chain([0xff])).chain([u8::from(poll.is_hidden())]);
+    let bytes = bytes.chain(poll.archived().then_some(2));
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{PollChange, PollId, PollSpec};
+
+    use super::*;
+
+    #[test]
+    fn the_edition_tells_apart_what_a_page_shows() {
+        let poll =
+            |question: &str, options: [&str; 2]| Poll::new(PollId::MAIN, PollSpec::simple(question, options)).unwrap();
+        let first = poll("Which?", ["ab", "c"]);
+        assert_eq!(edition(&first), edition(&first.after(&PollChange::Close, true).unwrap()));
+        assert_ne!(edition(&first), edition(&poll("Which?", ["a", "bc"])));
+        assert_ne!(edition(&first), edition(&first.after(&PollChange::Hide, true).unwrap()));
+    }
+}
