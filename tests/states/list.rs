@@ -51,6 +51,8 @@ fn voting(stage: &Stage) -> Vec<State> {
         ("vote-recorded-26", with(chosen("/p/books", "input[value=c]"), shown())),
         ("vote-recorded-hidden", chosen("/p/dinner", "input[value=a]")),
         ("vote-recorded-final", chosen("/p/final", "input[value=a]")),
+        ("vote-recorded-kiosk", vec![vote("/p/tablet"), Click("button[value=a]"), Find(".next button")]),
+        ("vote-next-voter", vec![Click(".next button"), Find("main:not(:has(.next)) .tiles")]),
         (
             "vote-recorded-reset",
             vec![

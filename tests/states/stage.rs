@@ -88,6 +88,7 @@ fn polls() -> Vec<Value> {
         json!({"id": "dinner", "question": "Who is to speak at the dinner?", "options": ["Ada", "Grace", "Mary"],
             "results": "hidden", "listed": true}),
         json!({"id": "later", "question": "Was that a good idea?", "options": two, "state": "waiting"}),
+        json!({"id": "tablet", "question": "Was the day worth your time?", "options": two, "kiosk": true}),
         json!({"id": "over", "question": "Shall we meet again next month?", "options": two}),
         json!({"id": "again", "question": "Shall we begin earlier?", "options": two}),
         json!({"id": "short", "question": "Is the room warm enough?", "options": two}),

@@ -30,6 +30,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) revision: Option<u32>,
     /// The voting code as it was typed, if one was.
     pub(crate) code: Option<&'a str>,
+    /// Whose turn it was when the page was shown, if that says so: at a shared device somebody else's may have begun.
+    pub(crate) turn: Option<&'a str>,
     /// From which address, for the limit on wrong codes.
     pub(crate) from: IpAddr,
 }
@@ -78,9 +80,12 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
         app.polls.forget(poll.id());
         return Err(Refusal::PollRewritten);
     }
+    if attempt.turn.is_some_and(|shown| shown != browser.turn(poll.id())) {
+        return Err(Refusal::AnotherTurn);
+    }
     let code = match poll.access() {
         Access::Anyone => None,
-        Access::Codes => Some(code(app, poll.id(), browser, attempt)?),
+        Access::Codes => Some(code(app, poll, browser, attempt)?),
     };
     let choices = attempt.choices;
     poll.check(choices).map_err(Refusal::Choices)?;
@@ -125,9 +130,10 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     }
 }
 
-/// The number of the code by which this ballot is cast: the one that was typed, else the one used here last.
-fn code(app: &App, poll: PollId, browser: &Browser, attempt: Attempt<'_>) -> Result<NonZeroU16, Refusal> {
-    let known = browser.code_number(poll);
+/// The number of the code by which this ballot is cast: the one that was typed, else the one used here last, unless others
+/// vote here as well.
+fn code(app: &App, poll: &Poll, browser: &Browser, attempt: Attempt<'_>) -> Result<NonZeroU16, Refusal> {
+    let (known, poll) = (browser.code_number(poll.id()).filter(|_| !poll.kiosk()), poll.id());
     let Some(typed) = attempt.code else { return known.ok_or(Refusal::CodeNeeded) };
     // A right code passes at any time, whoever guesses beside it.
     Code::read(typed, &app.config.secret, poll).map(Code::number).map_err(|_| {

@@ -25,7 +25,11 @@ use http::HeaderMap;
 use service::cookies::{CookieName, CookieNames};
 use subtle::ConstantTimeEq;
 
-use crate::{codes::Code, refusal::Refusal};
+use crate::{
+    codes::Code,
+    refusal::Refusal,
+    turns::{TurnKeys, Turns},
+};
 
 /// The cookie that tells one voter from another.
 const VOTER_COOKIE: &str = "voter";
@@ -48,6 +52,7 @@ pub(crate) struct CookieKeys {
     now: KeyPair,
     /// What release 0.1.0 set.
     before: KeyPair,
+    turns: TurnKeys,
 }
 
 /// The two cookies of one release.
@@ -68,7 +73,7 @@ impl CookieKeys {
             voter: (CookieName::unmarked(VOTER_COOKIE, false), secret.signer("cookie.voter")),
             ballots: (CookieName::unmarked(BALLOTS_COOKIE, false), secret.signer("cookie.ballots")),
         };
-        Self { now, before }
+        Self { now, before, turns: TurnKeys::new(secret, &names) }
     }
 }
 
@@ -119,6 +124,7 @@ pub(crate) struct Browser {
     token: Token,
     known: bool,
     ballots: Vec<Remembered>,
+    turns: Turns,
 }
 
 impl Browser {
@@ -127,19 +133,41 @@ impl Browser {
         let known = keys.now.token(headers)?;
         let before = if known.is_none() { keys.before.token(headers)? } else { None };
         let Some(token) = known.or(before) else {
-            return Ok(Self { token: service::random_bytes(), known: false, ballots: Vec::new() });
+            let (token, turns) = (service::random_bytes(), Turns::default());
+            return Ok(Self { token, known: false, ballots: Vec::new(), turns });
         };
         let ballots = keys.now.ballots(headers, &token).or_else(|| keys.before.ballots(headers, &token));
+        let turns = Turns::of(headers, &keys.turns, &token);
         // Who brings the cookies of the release before gets ours beside them.
-        Ok(Self { token, known: known.is_some(), ballots: ballots.unwrap_or_default() })
+        Ok(Self { token, known: known.is_some(), ballots: ballots.unwrap_or_default(), turns })
     }
 
-    /// The voter's pseudonym in a poll: that of the voting code with this number, else that of the browser.
+    /// The voter's pseudonym in a poll: that of the voting code with this number, else that of the browser and of the
+    /// turn that somebody has at it.
     pub(crate) fn voter(&self, secret: &Secret, poll: PollId, code: Option<NonZeroU16>) -> VoterId {
-        match code {
-            Some(number) => Code::issue(secret, poll, number).voter(secret, poll),
-            None => VoterId::of_cookie(secret, poll, &self.token),
+        match (code, self.turns.in_poll(poll)) {
+            (Some(number), _) => Code::issue(secret, poll, number).voter(secret, poll),
+            (None, None) => VoterId::of_cookie(secret, poll, &self.token),
+            (None, Some(turn)) => VoterId::of_cookie(secret, poll, &[&self.token[..], turn].concat()),
         }
+    }
+
+    /// Whose turn it is in a poll, as the page's form carries it.
+    pub(crate) fn turn(&self, poll: PollId) -> String {
+        self.turns.text(poll)
+    }
+
+    /// Makes whoever comes next another voter in this poll, of whom nothing is remembered.
+    pub(crate) fn begin_next_turn(&mut self, poll: PollId) {
+        self.ballots.retain(|ballot| ballot.poll != poll);
+        self.turns.begin_next(poll);
+    }
+
+    /// Sets all cookies, for the next turn.
+    pub(crate) fn set_cookies_of_turn(&self, headers: &mut HeaderMap, keys: &CookieKeys) {
+        self.set_voter_cookie(headers, keys);
+        self.set_ballots_cookie(headers, keys);
+        self.turns.set_cookie(headers, &keys.turns, &self.token, MAX_AGE_SECONDS);
     }
 
     /// What was recorded for it in the present round of `poll`.

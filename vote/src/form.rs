@@ -1,5 +1,5 @@
-//! Reading posted forms. A ballot's: `vote=a`, with `vote` repeated for several choices, perhaps `code=…` and
-//! `revision=…`. Other fields are passed over.
+//! Reading posted forms. A ballot's: `vote=a`, with `vote` repeated for several choices, perhaps `code=…`,
+//! `revision=…` and `turn=…`. Other fields are passed over.
 //!
 //! Stricter than browsers need: what is not well-formed is refused rather than guessed at.
 
@@ -24,21 +24,24 @@ pub(crate) struct BallotForm<'a> {
     pub(crate) code: Option<Cow<'a, str>>,
     /// Its first `revision` field: which revision of the poll was shown. What is no number is none that there is, 0.
     pub(crate) revision: Option<u32>,
+    /// Its first `turn` field: whose turn it was at a shared device when the page was shown.
+    pub(crate) turn: Option<Cow<'a, str>>,
 }
 
 /// Reads a ballot; an error is only what can't be read at all.
 pub(crate) fn ballot(form: &[u8]) -> Result<BallotForm<'_>, FormError> {
     let mut keys = Vec::with_capacity(1);
-    let (mut code, mut revision) = (None, None);
+    let (mut code, mut revision, mut turn) = (None, None, None);
     for pair in pairs(form)? {
         match pair? {
             (name, value) if name == "vote" => keys.push(value),
             (name, value) if name == "code" && code.is_none() && !value.trim().is_empty() => code = Some(value),
+            (name, value) if name == "turn" && turn.is_none() => turn = Some(value),
             (name, value) if name == "revision" && revision.is_none() => revision = Some(value.parse().unwrap_or(0)),
             _ => {}
         }
     }
-    Ok(BallotForm { choices: Choices::parse(keys.iter().map(AsRef::as_ref)), code, revision })
+    Ok(BallotForm { choices: Choices::parse(keys.iter().map(AsRef::as_ref)), code, revision, turn })
 }
 
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);

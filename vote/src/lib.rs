@@ -5,6 +5,7 @@
 //! | path | |
 //! |---|---|
 //! | `/`, `/p/{poll}` | the voting page and its form |
+//! | `/p/{poll}/next-voter` | the next one at a shared device |
 //! | `/organise…` | the organiser's pages |
 //! | `/api/…` | the same for programs, and the organiser's requests; `/api` a page to try it |
 //! | `/static/…`, `/language/{tag}` | files; the switch in the footer |
@@ -31,6 +32,7 @@ mod poll_faults;
 mod refusal;
 #[cfg(test)]
 mod testing;
+mod turns;
 mod voting_page;
 
 use std::sync::Arc;
@@ -80,6 +82,7 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
     Router::new()
         .route("/", voting())
         .route("/p/{poll}", voting())
+        .route("/p/{poll}/next-voter", post(voting_page::next_voter).get(voting_page::back_to_poll))
         .merge(api::router().layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
         .route("/api", get(api::page))
         .merge(organise::router(&app))

@@ -46,6 +46,15 @@ const VOTING: &[Message] = &[
         "Votre code ne vaut toujours que pour un seul bulletin.",
     ),
     ("no-cookies.other", "For somebody else at this device:", "Pour une autre personne sur cet appareil\u{a0}:"),
+    ("next-voter", "Next voter", "Votant suivant"),
+    (
+        "next-voter.text",
+        "Does somebody else vote on this device? Then press this first.",
+        "Quelqu’un d’autre vote sur cet appareil\u{a0}? Appuyez d’abord ici.",
+    ),
+    ("next-voter.failed", "That did not work. Please try again.", "Cela n’a pas fonctionné. Veuillez réessayer."),
+    ("next-voter.mine", "See or change my vote", "Voir ou changer mon vote"),
+    ("next-voter.see", "See my vote", "Voir mon vote"),
     ("receipt", "Check that my ballot is counted", "Vérifier que mon bulletin est compté"),
     (
         "reset",
@@ -215,6 +224,12 @@ const REFUSALS: &[Message] = &[
         "Nothing was done: this came from a page of another site. Open the page of this site and try again there.",
         "Rien n’a été fait\u{a0}: cela vient d’une page d’un autre site. Ouvrez la page de ce site et réessayez.",
     ),
+    (
+        "another-turn",
+        "Your vote was not recorded: this page was open since before the last “Next voter”. Please vote again.",
+        "Votre vote n’a pas été enregistré\u{a0}: cette page date d’avant le dernier «\u{a0}Votant suivant\u{a0}». Veuillez voter à nouveau.",
+    ),
+    ("no-kiosk", "In this poll each device has one voter.", "Dans ce scrutin, chaque appareil a un seul votant."),
     (
         "two-voters",
         "Nothing was recorded: your browser sent the cookies of two different voters, and we can’t tell which one you are. Another site may have set one of them. Please delete the cookies of this site, or open a private window, and try again.",

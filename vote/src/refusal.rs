@@ -84,6 +84,10 @@ pub(crate) enum Refusal {
     CrossSite,
     /// The browser sent the cookies of two voters.
     TwoVoters,
+    /// At a shared device, the page is one from before somebody else's turn.
+    AnotherTurn,
+    /// The poll is none in which several people may vote on one device.
+    NoKiosk,
     /// A mistake of ours.
     Panicked,
 }
@@ -106,6 +110,8 @@ impl Refusal {
             Self::NotOpen(_) | Self::AlreadyCast | Self::CodeUsed | Self::PollRewritten | Self::OpenToAnyone => {
                 StatusCode::CONFLICT
             }
+            Self::AnotherTurn => StatusCode::CONFLICT,
+            Self::NoKiosk => StatusCode::FORBIDDEN,
             Self::CodeNeeded | Self::SignInNeeded | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::UnknownPoll | Self::NoOrganiser | Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -163,6 +169,8 @@ impl Refusal {
             Self::ContentType(_) => "content-type",
             Self::CrossSite => "cross-site",
             Self::TwoVoters => "two-voters",
+            Self::AnotherTurn => "another-turn",
+            Self::NoKiosk => "no-kiosk",
             Self::Panicked => "internal",
         }
     }

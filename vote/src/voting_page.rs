@@ -7,7 +7,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     extract::{RawQuery, Request, State},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use domain::{Access, Choices, Poll, PollId, PollState, Position, Receipt, option_key};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
@@ -50,7 +50,8 @@ pub(crate) async fn show(
     let voted = query.as_deref().filter(|_| !headers.contains_key(header::COOKIE));
     let voted = voted.and_then(|query| receipt_in(query, &app, poll.id()));
     let typed = query.as_deref().and_then(typed_code);
-    let code = typed.as_deref();
+    // Where several people vote on one device, a code is typed each time: this address may be the last voter's.
+    let code = typed.as_deref().filter(|_| !poll.kiosk());
     let view = View { app: &app, asked: &asked, poll: &poll, browser: &browser, headers: &headers, code, voted };
     let mut response = view.page(None, None);
     // Known before it votes, a browser can post twice (an answer lost on the way, two taps) and stay one voter.
@@ -62,7 +63,8 @@ pub(crate) async fn show(
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let asked = || Asked::of(&parts.uri, &parts.headers);
-    let Posted { chosen, code, revision, poll, mut browser } = match read(&app, &path, &parts.headers, body).await {
+    let Posted { chosen, code, revision, turn, poll, mut browser } = match read(&app, &path, &parts.headers, body).await
+    {
         Ok(read) => read,
         Err(refusal) => {
             metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
@@ -71,8 +73,8 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     };
     let outcome = match &chosen {
         Ok(choices) => {
-            let (choices, code) = (*choices, code.as_deref());
-            let attempt = Attempt { choices, revision, code, from: app.client(&parts) };
+            let (choices, code, turn) = (*choices, code.as_deref(), turn.as_deref());
+            let attempt = Attempt { choices, revision, code, turn, from: app.client(&parts) };
             booth::cast(&app, &poll, &mut browser, attempt).await
         }
         Err(refusal) => {
@@ -108,6 +110,7 @@ struct Posted {
     chosen: Result<Choices, Refusal>,
     code: Option<String>,
     revision: Option<u32>,
+    turn: Option<String>,
     poll: Arc<Poll>,
     browser: Browser,
 }
@@ -118,8 +121,39 @@ async fn read(app: &App, path: &PollPath, headers: &HeaderMap, body: axum::body:
     let form = body::form(headers, body, body::MAX_BALLOT_BYTES).await?;
     let ballot = form::ballot(&form)?;
     let (chosen, code) = (ballot.choices.map_err(Refusal::Choices), ballot.code.map(Cow::into_owned));
+    let (revision, turn) = (ballot.revision, ballot.turn.map(Cow::into_owned));
     let browser = Browser::of(headers, &app.cookies)?;
-    Ok(Posted { chosen, code, revision: ballot.revision, poll: find(app, path).await?, browser })
+    Ok(Posted { chosen, code, revision, turn, poll: find(app, path).await?, browser })
+}
+
+/// Makes whoever comes next to this device another voter, in this poll and if it allows that.
+pub(crate) async fn next_voter(
+    State(app): State<Arc<App>>,
+    path: PollPath,
+    asked: Asked,
+    headers: HeaderMap,
+) -> Response {
+    let begun = async {
+        let poll = find(&app, &path).await.map_err(Refusal::when_showing)?;
+        let mut browser = Browser::of(&headers, &app.cookies)?;
+        if !poll.kiosk() {
+            return Err(Refusal::NoKiosk);
+        }
+        browser.begin_next_turn(poll.id());
+        let mut response = see_other(poll.id());
+        browser.set_cookies_of_turn(response.headers_mut(), &app.cookies);
+        Ok(response)
+    };
+    begun.await.unwrap_or_else(|refusal| app.refuse(&asked, &refusal))
+}
+
+/// Somebody opened the address of that button.
+pub(crate) async fn back_to_poll(State(app): State<Arc<App>>, path: PollPath, asked: Asked) -> Response {
+    path.id().map_or_else(|refusal| app.refuse(&asked, &refusal), see_other)
+}
+
+fn see_other(poll: PollId) -> Response {
+    Redirect::to(&poll_address::path(poll)).into_response()
 }
 
 /// The code in an address, if there is one; perhaps empty.
@@ -201,6 +235,9 @@ impl View<'_> {
             code_at_fault => refusal.is_some_and(is_about_code),
             can_vote => state == PollState::Open && !settled,
             changes => self.poll.changes(),
+            kiosk => self.poll.kiosk(),
+            turn => self.browser.turn(self.poll.id()),
+            next_voter => format!("/p/{}/next-voter", self.poll.id()),
             recorded => recorded.is_some(),
             voted => self.voted.is_some(),
             recorded_known => recorded.is_some_and(|ballot| ballot.choices.is_some()),
@@ -279,7 +316,8 @@ impl View<'_> {
     /// What stands in the field for the voting code: what was typed, else the code that was used here last.
     fn code_to_show(&self) -> Option<String> {
         let (secret, id) = (&self.app.config.secret, self.poll.id());
-        let used = || self.browser.code_number(id).map(|number| Code::issue(secret, id, number).to_string());
+        let known = self.browser.code_number(id).filter(|_| !self.poll.kiosk());
+        let used = || known.map(|number| Code::issue(secret, id, number).to_string());
         self.code.map(codes::tidied).or_else(used).filter(|code| self.by_code() && !code.is_empty())
     }
 

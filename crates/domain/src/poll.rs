@@ -8,10 +8,12 @@ use crate::{Choices, ChoicesError, PollId};
 
 mod correction;
 mod limits;
+mod record;
 
 pub use correction::{Correction, Wording};
 pub use limits::{MAX_OPTION_CHARS, MAX_QUESTION_CHARS, PollError};
 use limits::{checked, tidied};
+use record::Record;
 
 /// The revision of a poll that was never rewritten.
 pub const FIRST_REVISION: u32 = 1;
@@ -77,21 +79,13 @@ pub struct PollSpec {
     /// How many new voters a minute one network may bring; as many as come without it.
     #[serde(default)]
     pub new_voters_per_minute: Option<NonZeroU16>,
+    /// Whether people may vote one after the other on one device: a kiosk.
+    #[serde(default)]
+    pub kiosk: bool,
 }
 
 fn one() -> u8 {
     1
-}
-fn first_revision() -> u32 {
-    FIRST_REVISION
-}
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_first_revision(revision: &u32) -> bool {
-    *revision == FIRST_REVISION
-}
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 fn yes() -> bool {
     true
@@ -119,6 +113,7 @@ impl PollSpec {
             access: anyone(),
             listed: false,
             new_voters_per_minute: None,
+            kiosk: false,
         }
     }
 }
@@ -135,31 +130,6 @@ pub struct Poll {
     archived: bool,
     correction: Option<Box<Correction>>,
     spec: PollSpec,
-}
-
-/// The stored form: one flat object.
-#[derive(Clone, Serialize, Deserialize)]
-struct Record {
-    id: PollId,
-    state: PollState,
-    changes: bool,
-    round: u32,
-    /// Not written for the first, as it always was.
-    #[serde(default = "first_revision", skip_serializing_if = "is_first_revision")]
-    revision: u32,
-    question: String,
-    options: Vec<String>,
-    max_choices: u8,
-    results: Visibility,
-    access: Access,
-    #[serde(default)]
-    listed: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    new_voters_per_minute: Option<NonZeroU16>,
-    #[serde(default, skip_serializing_if = "is_false")]
-    archived: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    correction: Option<Box<Correction>>,
 }
 
 /// What an organiser can do to a poll.
@@ -179,12 +149,14 @@ pub enum PollChange {
     List(bool),
     /// Let one network bring so many new voters a minute, or as many as come.
     LimitNewVoters(Option<NonZeroU16>),
+    /// Let people vote one after the other on one device, or no longer.
+    Kiosk(bool),
     /// Put it away from the lists; an open poll is closed by it. Opening it brings it back as well.
     Archive,
     /// Bring it back, in the state in which it was put away.
     Restore,
-    /// Another question, other options or rules; state, visibility, listing and limits stay. Refused once there are
-    /// ballots.
+    /// Another question, other options or rules; state, visibility, listing, limits and kiosk stay. Refused once there
+    /// are ballots.
     Rewrite(Box<PollSpec>),
     /// The same question and options in better words. With ballots it is noted, and the revision stays: a ballot that was
     /// cast for the words before counts for the same option.
@@ -259,6 +231,10 @@ impl Poll {
     pub fn new_voters_per_minute(&self) -> Option<NonZeroU16> {
         self.spec.new_voters_per_minute
     }
+    /// Whether people may vote one after the other on one device.
+    pub fn kiosk(&self) -> bool {
+        self.spec.kiosk
+    }
     /// Whether it was put away from the lists. It is not open then.
     pub fn archived(&self) -> bool {
         self.archived
@@ -308,8 +284,8 @@ impl Poll {
     /// Whether the other asks the same: question, options and rules.
     pub fn asks_the_same_as(&self, other: &Self) -> bool {
         let asked = |poll: &Self| {
-            let PollSpec { state, results, listed, new_voters_per_minute, .. } = self.spec;
-            PollSpec { state, results, listed, new_voters_per_minute, ..poll.spec.clone() }
+            let PollSpec { state, results, listed, new_voters_per_minute, kiosk, .. } = self.spec;
+            PollSpec { state, results, listed, new_voters_per_minute, kiosk, ..poll.spec.clone() }
         };
         asked(self) == asked(other)
     }
@@ -326,6 +302,7 @@ impl Poll {
             PollChange::Reset => (next.round, next.correction) = (self.round.saturating_add(1), None),
             PollChange::List(listed) => next.spec.listed = *listed,
             PollChange::LimitNewVoters(limit) => next.spec.new_voters_per_minute = *limit,
+            PollChange::Kiosk(kiosk) => next.spec.kiosk = *kiosk,
             PollChange::Archive => {
                 next.archived = true;
                 if self.is_open() {
@@ -344,50 +321,10 @@ impl Poll {
     fn rewritten(&self, spec: &PollSpec) -> Result<Self, ChangeRefused> {
         let mut next = self.clone();
         // Opening, closing, hiding, listing and limiting are changes of their own, and may have come in between.
-        let PollSpec { state, results, listed, new_voters_per_minute, .. } = self.spec;
-        next.spec = tidied(PollSpec { state, results, listed, new_voters_per_minute, ..spec.clone() })?;
+        let PollSpec { state, results, listed, new_voters_per_minute, kiosk, .. } = self.spec;
+        next.spec = tidied(PollSpec { state, results, listed, new_voters_per_minute, kiosk, ..spec.clone() })?;
         next.revision = self.revision.saturating_add(u32::from(next.spec != self.spec));
         Ok(next)
-    }
-}
-
-impl From<Poll> for Record {
-    fn from(Poll { id, round, revision, archived, correction, spec }: Poll) -> Self {
-        Self {
-            id,
-            state: spec.state,
-            changes: spec.changes,
-            round,
-            revision,
-            question: spec.question,
-            options: spec.options,
-            max_choices: spec.max_choices,
-            results: spec.results,
-            access: spec.access,
-            listed: spec.listed,
-            new_voters_per_minute: spec.new_voters_per_minute,
-            archived,
-            correction,
-        }
-    }
-}
-
-impl TryFrom<Record> for Poll {
-    type Error = PollError;
-    fn try_from(record: Record) -> Result<Self, PollError> {
-        let Record { id, round, revision, archived, correction, .. } = record;
-        let spec = PollSpec {
-            question: record.question,
-            options: record.options,
-            max_choices: record.max_choices,
-            state: record.state,
-            results: record.results,
-            changes: record.changes,
-            access: record.access,
-            listed: record.listed,
-            new_voters_per_minute: record.new_voters_per_minute,
-        };
-        Ok(Self { id, round, revision, archived, correction, spec: checked(spec)? })
     }
 }
 

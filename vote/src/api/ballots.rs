@@ -60,7 +60,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: R
     match read.await {
         Ok((choices, revision, code, id, browser)) => {
             let code = code.as_deref().filter(|code| !code.trim().is_empty());
-            put(&app, id, Attempt { choices, revision, code, from: app.client(&parts) }, browser).await
+            put(&app, id, Attempt { choices, revision, code, turn: None, from: app.client(&parts) }, browser).await
         }
         Err(refusal) => {
             let refusal: Refusal = refusal;

@@ -43,6 +43,8 @@ pub(crate) struct PollBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u16>, minimum = 1)]
     new_voters_per_minute: Option<NonZeroU16>,
+    /// Whether people may vote one after the other on one device ("next voter").
+    kiosk: bool,
     /// Whether it was put away from the lists; absent if it was not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
@@ -74,6 +76,7 @@ impl PollBody {
             access: poll.access(),
             listed: poll.listed(),
             new_voters_per_minute: poll.new_voters_per_minute(),
+            kiosk: poll.kiosk(),
             archived: poll.archived(),
             correction: poll.correction().cloned().map(CorrectionBody::from),
             round: poll.round(),
@@ -147,6 +150,9 @@ pub(crate) struct NewPoll {
     #[serde(default)]
     #[schema(value_type = Option<u16>, minimum = 1)]
     new_voters_per_minute: Option<NonZeroU16>,
+    /// Whether people may vote one after the other on one device: its page then offers "next voter" after a vote.
+    #[serde(default)]
+    kiosk: bool,
 }
 
 fn one() -> u8 {
@@ -177,6 +183,7 @@ impl From<NewPoll> for PollSpec {
             access: new.access,
             listed: new.listed,
             new_voters_per_minute: new.new_voters_per_minute,
+            kiosk: new.kiosk,
         }
     }
 }
@@ -204,6 +211,8 @@ pub(crate) struct PollPatch {
     pub(crate) listed: Option<bool>,
     /// How many new voters a minute one network may bring; 0: as many as come.
     pub(crate) new_voters_per_minute: Option<u16>,
+    /// Whether people may vote one after the other on one device.
+    kiosk: Option<bool>,
     /// Whether `question` and `options` only correct the words: as many options as before, in the same order. That is
     /// done also once there are ballots, and noted with its time wherever the result is shown.
     #[serde(default)]
@@ -217,6 +226,7 @@ impl PollPatch {
         let other_rules = self.max_choices.is_some() || self.changes.is_some() || self.access.is_some();
         let mut changes = Vec::new();
         changes.extend(self.new_voters_per_minute.map(|limit| PollChange::LimitNewVoters(NonZeroU16::new(limit))));
+        changes.extend(self.kiosk.map(PollChange::Kiosk));
         changes.extend(self.listed.map(PollChange::List));
         if self.correction {
             if other_rules || !other_words {
@@ -242,6 +252,7 @@ impl PollPatch {
             access: self.access.unwrap_or_else(|| poll.access()),
             listed: poll.listed(),
             new_voters_per_minute: poll.new_voters_per_minute(),
+            kiosk: poll.kiosk(),
         }
     }
 }
@@ -254,7 +265,8 @@ pub(crate) struct NewBallot {
     #[schema(example = json!(["a"]), min_items = 1, max_items = 26)]
     pub(crate) choices: Vec<String>,
     /// The voting code, in polls whose `access` is `codes`; upper or lower case, with or without dashes, or its whole
-    /// link. Elsewhere it is passed over. With the cookie of an earlier ballot it may be left out.
+    /// link. Elsewhere it is passed over. With the cookie of an earlier ballot it may be left out, unless the poll is a
+    /// kiosk.
     #[serde(default)]
     #[schema(example = json!(null), max_length = 1000)]
     pub(crate) code: Option<String>,

@@ -151,7 +151,8 @@ enum ChangeWord {
     Restore,
 }
 
-/// Rewrite a poll, while there are no ballots; correct its words, list it or limit new voters at any time
+/// Rewrite a poll, while there are no ballots; correct its words, list it, limit new voters or make it a
+/// kiosk at any time
 #[utoipa::path(
     patch, path = "/api/polls/{poll}", tag = "organising", security(("organiser" = [])),
     params(("poll" = String, Path, description = "The poll's id")),

@@ -31,6 +31,8 @@ pub(crate) async fn change(
         "reveal" => PollChange::Reveal,
         "list" => PollChange::List(true),
         "unlist" => PollChange::List(false),
+        "kiosk" => PollChange::Kiosk(true),
+        "no-kiosk" => PollChange::Kiosk(false),
         "archive" => PollChange::Archive,
         "restore" => PollChange::Restore,
         _ => return app.refuse(&asked, &Refusal::NoSuchPage),

@@ -19,6 +19,7 @@ pub(crate) struct PollForm {
     changes: bool,
     results: Visibility,
     listed: bool,
+    kiosk: bool,
     state: PollState,
     /// As it was typed; empty for no limit.
     new_voters_per_minute: String,
@@ -48,6 +49,7 @@ impl Default for PollForm {
             changes: true,
             results,
             listed: false,
+            kiosk: false,
             state,
             new_voters_per_minute,
             once,
@@ -68,6 +70,7 @@ impl PollForm {
             changes: fields.has("changes"),
             results: if fields.get("results") == "hidden" { Visibility::Hidden } else { Visibility::Live },
             listed: fields.has("listed"),
+            kiosk: fields.has("kiosk"),
             state: if fields.get("state") == "waiting" { PollState::Waiting } else { PollState::Open },
             new_voters_per_minute: fields.get(LIMIT_FIELD).trim().to_owned(),
             once: fields.get("once").to_owned(),
@@ -85,6 +88,7 @@ impl PollForm {
             changes: poll.changes(),
             results: poll.results(),
             listed: poll.listed(),
+            kiosk: poll.kiosk(),
             state: poll.state(),
             new_voters_per_minute: poll.new_voters_per_minute().map_or_else(String::new, |limit| limit.to_string()),
             once: String::new(),
@@ -115,6 +119,7 @@ impl PollForm {
             access: self.access,
             listed: self.listed,
             new_voters_per_minute: limit,
+            kiosk: self.kiosk,
         })
     }
 

@@ -77,6 +77,7 @@ pub(super) fn of_poll(poll: &Poll) -> Value {
         changes => poll.changes(),
         codes => poll.access() == Access::Codes,
         listed => poll.listed(),
+        kiosk => poll.kiosk(),
         max_choices => poll.max_choices(),
         round => poll.round(),
         archived => poll.archived(),

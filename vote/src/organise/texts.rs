@@ -49,6 +49,7 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("trait.live", "result live", "résultat en direct"),
     ("trait.codes", "voting codes", "codes de vote"),
     ("trait.anyone", "anyone with the link", "toute personne ayant le lien"),
+    ("trait.kiosk", "several voters on one device", "plusieurs votants sur un appareil"),
     ("trait.listed", "in the public list", "dans la liste publique"),
     ("trait.single", "one choice", "un seul choix"),
     ("trait.several", "up to {max} choices", "jusqu’à {max} choix"),
@@ -100,6 +101,11 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("form.now", "Open it now", "Ouvrir tout de suite"),
     ("form.later", "Open it later", "Ouvrir plus tard"),
     (
+        "form.kiosk",
+        "Several people may vote one after the other on one device, such as a tablet in the room: after each vote the page offers “Next voter”. Without voting codes, anybody can then vote more than once.",
+        "Plusieurs personnes peuvent voter l’une après l’autre sur un même appareil, comme une tablette dans la salle\u{a0}: après chaque vote, la page propose «\u{a0}Votant suivant\u{a0}». Sans codes de vote, chacun peut alors voter plusieurs fois.",
+    ),
+    (
         "form.listed",
         "Show it in the public list of open polls",
         "L’afficher dans la liste publique des scrutins ouverts",
@@ -119,6 +125,8 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("do.hide", "Hide the result", "Masquer le résultat"),
     ("do.reveal", "Reveal the result", "Dévoiler le résultat"),
     ("do.list", "Put in the public list", "Mettre dans la liste publique"),
+    ("do.kiosk", "Allow several voters on one device", "Autoriser plusieurs votants sur un appareil"),
+    ("do.no-kiosk", "One voter on each device", "Un votant par appareil"),
     ("do.unlist", "Take out of the public list", "Retirer de la liste publique"),
     ("do.reset", "Reset…", "Recommencer…"),
     ("do.archive", "Archive", "Archiver"),

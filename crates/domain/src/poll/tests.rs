@@ -74,7 +74,9 @@ fn a_poll_of_one_revision_always_asks_the_same() {
     let coded = rewritten(PollSpec { access: Access::Codes, ..poll.spec.clone() });
     assert_eq!((poll.revision(), swapped.revision(), coded.revision()), (1, 2, 2));
     assert_eq!(rewritten(poll.spec.clone()).revision(), 1, "nothing changed");
-    for change in [PollChange::Close, PollChange::Hide, PollChange::Reset, PollChange::List(true)] {
+    for change in
+        [PollChange::Close, PollChange::Hide, PollChange::Reset, PollChange::List(true), PollChange::Kiosk(true)]
+    {
         assert_eq!(swapped.after(&change, true).unwrap().revision(), 2, "{change:?}");
     }
     let stored = serde_json::to_string(&swapped).unwrap();

@@ -1,0 +1,127 @@
+//! Turns at a device that several people share: "next voter", in polls that allow it.
+//!
+//! A turn is a random number that stands beside the browser's token in one poll: there the pseudonym is made of both, so
+//! that the next person is another voter, while in all other polls the browser stays who it is. The first turn is none.
+//! Like what a browser remembers, turns are kept in a cookie, signed together with the voter's token:
+//!
+//! MAC (16) ‖ for each of the 30 polls with a turn, the newest first: length of the id (1) ‖ id ‖ turn (8)
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use domain::{PollId, Secret, Signer};
+use http::HeaderMap;
+use service::cookies::{CookieName, CookieNames};
+use subtle::ConstantTimeEq;
+
+const COOKIE: &str = "turns";
+const TURN_BYTES: usize = 8;
+const MAC_BYTES: usize = 16;
+const MAX_TURNS: usize = 30;
+/// The longest cookie there can be, in bytes before base64.
+const MAX_BYTES: usize = MAC_BYTES + MAX_TURNS * (1 + domain::MAX_POLL_ID_BYTES + TURN_BYTES);
+
+/// What makes one voter at a shared device another than the one before.
+pub(crate) type Turn = [u8; TURN_BYTES];
+
+/// What the cookie is called and signed with.
+pub(crate) struct TurnKeys {
+    name: CookieName,
+    signer: Signer,
+}
+
+/// The polls in which a browser is not at its first turn.
+#[derive(Clone, Default)]
+pub(crate) struct Turns(Vec<(PollId, Turn)>);
+
+impl TurnKeys {
+    pub(crate) fn new(secret: &Secret, names: &CookieNames) -> Self {
+        Self { name: names.of(COOKIE), signer: secret.signer("cookie.turns") }
+    }
+
+    fn mac(&self, token: &[u8], turns: &[u8]) -> [u8; MAC_BYTES] {
+        *self.signer.sign(&[token, turns]).first_chunk().expect("32 bytes")
+    }
+}
+
+impl Turns {
+    /// Those of the voter with this token.
+    pub(crate) fn of(headers: &HeaderMap, keys: &TurnKeys, token: &[u8]) -> Self {
+        keys.name.values(headers).find_map(|value| read(value, keys, token)).unwrap_or_default()
+    }
+
+    /// The turn in this poll, if it is not the first.
+    pub(crate) fn in_poll(&self, poll: PollId) -> Option<&Turn> {
+        self.0.iter().find(|(known, _)| *known == poll).map(|(_, turn)| turn)
+    }
+
+    /// As the page's form carries it: empty for the first.
+    pub(crate) fn text(&self, poll: PollId) -> String {
+        self.in_poll(poll).map(|turn| URL_SAFE_NO_PAD.encode(turn)).unwrap_or_default()
+    }
+
+    /// Begins the next one in this poll.
+    pub(crate) fn begin_next(&mut self, poll: PollId) {
+        self.0.retain(|(known, _)| *known != poll);
+        self.0.insert(0, (poll, service::random_bytes()));
+        self.0.truncate(MAX_TURNS);
+    }
+
+    /// Sets the cookie.
+    pub(crate) fn set_cookie(&self, headers: &mut HeaderMap, keys: &TurnKeys, token: &[u8], max_age_seconds: u64) {
+        let mut bytes = vec![0; MAC_BYTES];
+        for (poll, turn) in &self.0 {
+            let id = poll.as_str().as_bytes();
+            bytes.push(u8::try_from(id.len()).expect("an id has at most 32 bytes"));
+            bytes.extend_from_slice(id);
+            bytes.extend_from_slice(turn);
+        }
+        let mac = keys.mac(token, &bytes[MAC_BYTES..]);
+        bytes[..MAC_BYTES].copy_from_slice(&mac);
+        keys.name.set(headers, &URL_SAFE_NO_PAD.encode(bytes), max_age_seconds);
+    }
+}
+
+fn read(value: &str, keys: &TurnKeys, token: &[u8]) -> Option<Turns> {
+    if value.len() > MAX_BYTES.div_ceil(3) * 4 {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
+    let (mac, mut rest) = bytes.split_first_chunk::<MAC_BYTES>()?;
+    if !bool::from(keys.mac(token, rest).ct_eq(mac)) {
+        return None;
+    }
+    let mut turns = Vec::new();
+    while let Some((&length, behind)) = rest.split_first() {
+        let (id, behind) = behind.split_at_checked(usize::from(length))?;
+        let (turn, behind) = behind.split_first_chunk::<TURN_BYTES>()?;
+        turns.push((PollId::parse(str::from_utf8(id).ok()?).ok()?, *turn));
+        rest = behind;
+    }
+    Some(Turns(turns))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header;
+
+    use super::*;
+
+    #[test]
+    fn turns_come_back_as_they_were_set_and_only_to_their_voter() {
+        let secret = Secret::parse(&"x".repeat(32)).unwrap();
+        let keys = TurnKeys::new(&secret, &CookieNames::new(&secret, false));
+        let mut turns = Turns::default();
+        for number in 0..40 {
+            turns.begin_next(PollId::parse(&format!("a-poll-with-a-long-name-of-32-{number:02}")).unwrap());
+        }
+        let mut set = HeaderMap::new();
+        turns.set_cookie(&mut set, &keys, b"token", 60);
+        let pair = set[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+        assert!(pair.len() < 2_500, "browsers hold 4,096 bytes a cookie");
+        let headers = HeaderMap::from_iter([(header::COOKIE, pair.parse().unwrap())]);
+        let back = Turns::of(&headers, &keys, b"token");
+        assert_eq!(back.0, turns.0);
+        assert_eq!(back.0.len(), MAX_TURNS);
+        assert!(Turns::of(&headers, &keys, b"other").0.is_empty());
+        assert_eq!(back.text(PollId::MAIN), "");
+    }
+}
