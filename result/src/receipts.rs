@@ -1,6 +1,6 @@
 //! Receipts: whether a ballot is counted, for people and for programs. Never what it chose.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -11,7 +11,7 @@ use domain::{Inclusion, PollId, Position, Receipt, Unavailable};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
 use serde::Serialize;
-use service::{language::Language, poll_address, problem::Problem};
+use service::{language::Language, log_throttle::LogThrottle, poll_address, problem::Problem};
 use utoipa::ToSchema;
 
 use crate::{
@@ -43,6 +43,9 @@ pub(crate) struct ReceiptBody {
     counted_through: Option<String>,
 }
 
+/// The shortest time between two lines of the log about the same: anybody can ask, as often as they like.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
 /// Why a receipt says nothing.
 enum NoAnswer {
     /// The text is no receipt of this poll.
@@ -53,7 +56,10 @@ enum NoAnswer {
 
 impl From<Unavailable> for NoAnswer {
     fn from(error: Unavailable) -> Self {
-        tracing::warn!(%error, "a receipt could not be looked up");
+        static LINE: LogThrottle = LogThrottle::new(BETWEEN_LINES);
+        if let Some(requests) = LINE.due() {
+            tracing::warn!(%error, requests, "receipts.unavailable: receipts could not be looked up");
+        }
         Self::Unavailable
     }
 }
@@ -141,7 +147,10 @@ async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Found, NoAnswer
 /// That a ballot is counted is told even if it can't be had when.
 async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> {
     app.board.counted_at(poll, position).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "when a receipt's ballot was counted could not be looked up");
+        static LINE: LogThrottle = LogThrottle::new(BETWEEN_LINES);
+        if let Some(requests) = LINE.due() {
+            tracing::warn!(%error, requests, "receipts.no_time: when ballots of receipts were counted could not be looked up");
+        }
         None
     })
 }

@@ -20,6 +20,7 @@ pub mod http_server;
 pub mod language;
 pub mod language_switch;
 pub mod log_file;
+pub mod log_throttle;
 pub mod organiser;
 pub mod pages;
 pub mod poll_address;

@@ -1,0 +1,54 @@
+//! A line of the log for what many requests can meet, or provoke: at once, and then only now and again with how many met it
+//! meanwhile. Without this an outage, or somebody who wants it, would fill the log.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// One kind of line.
+pub struct LogThrottle {
+    between: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    written: Option<Instant>,
+    unsaid: u64,
+}
+
+impl LogThrottle {
+    /// At most one line each time this has passed.
+    pub const fn new(between: Duration) -> Self {
+        Self { between, state: Mutex::new(State { written: None, unsaid: 0 }) }
+    }
+
+    /// Notes that it happened. If a line is to be written: how often it happened since the last.
+    pub fn due(&self) -> Option<u64> {
+        self.due_at(Instant::now())
+    }
+
+    fn due_at(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unsaid += 1;
+        if state.written.is_some_and(|written| now < written + self.between) {
+            return None;
+        }
+        state.written = Some(now);
+        Some(std::mem::take(&mut state.unsaid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_is_told_at_once_and_the_rest_together() {
+        let (line, begun) = (LogThrottle::new(Duration::from_mins(1)), Instant::now());
+        assert_eq!(line.due_at(begun), Some(1));
+        assert!((0..999).all(|_| line.due_at(begun).is_none()));
+        assert_eq!(line.due_at(begun + Duration::from_mins(1)), Some(1_000));
+        assert_eq!(line.due_at(begun + Duration::from_mins(1)), None);
+    }
+}
