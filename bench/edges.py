@@ -22,6 +22,13 @@ POLLS = 1_000
 FLOOD_PER_SECOND = 1_000
 GUESSES_PER_SECOND = 500
 PEOPLE_IN_A_HALL = 300
+ENDLESS_HEADS = 1_500
+ENDLESS_HEAD_BYTES = 400 * 1024
+# Connections at the least, and 2,000 more than the service holds.
+EXCESS_CONNECTIONS = 2_000
+WRONG_PER_SECOND = 2_000
+RIGHT_ONES = 100
+DEAF_READERS = 50
 # Where they come from, as the trusted proxy says: all who are a burden, and all who sit in one hall.
 BURDEN_ADDRESS = "192.0.2.66"
 HALL_ADDRESS = "192.0.2.77"
@@ -72,11 +79,11 @@ def going_on(step, needed):
 class Idle:
     """Connections that never say a word."""
 
-    def __init__(self, url):
+    def __init__(self, url, count):
         self.url = url
         self.ends = select.epoll()
         self.open = {}
-        for _ in range(IDLE_CONNECTIONS):
+        for _ in range(count):
             self.come()
 
     def come(self):
@@ -98,8 +105,8 @@ class Idle:
 
 @contextlib.contextmanager
 def idle(url):
-    """Connections that never say a word. Those whose heads are overdue are closed after 30 s, and come again."""
-    with contextlib.closing(Idle(url)) as connections, going_on(connections.come_again, needed=[]):
+    """Connections that never say a word. Those that are closed, as each is after 100 s, come again."""
+    with contextlib.closing(Idle(url, IDLE_CONNECTIONS)) as connections, going_on(connections.come_again, needed=[]):
         yield
 
 
@@ -243,3 +250,184 @@ def deaf_viewers(url):
     finally:
         for each in sockets:
             each.close()
+
+
+# ── From the same address as the honest ones, without a proxy that tells them apart
+
+
+def beyond_the_limit(url, limit):
+    """More silent connections than the service holds. Those that are closed come again, some hundred a second."""
+    connections = Idle(url, limit + EXCESS_CONNECTIONS)
+
+    def come_again(stop, met):
+        begun = time.monotonic()
+        for descriptor, _ in connections.ends.poll(0.5, 50):
+            connections.open.pop(descriptor).close()
+            connections.come()
+            met["a place lost"] += 1
+        stop.wait(max(0, 0.1 - (time.monotonic() - begun)))
+
+    @contextlib.contextmanager
+    def burden():
+        with contextlib.closing(connections), going_on(come_again, needed=["a place lost"]):
+            yield
+
+    return burden()
+
+
+@contextlib.contextmanager
+def endless_heads(url):
+    """Connections that send heads which never end, as much as is taken of them. Whichever is cut comes again."""
+    head = b"GET / HTTP/1.1\r\nHost: vote\r\nX-Endless: " + b"a" * ENDLESS_HEAD_BYTES
+    sockets, sent = [None] * ENDLESS_HEADS, [0] * ENDLESS_HEADS
+
+    def pour(stop, met):
+        for index, each in enumerate(sockets):
+            try:
+                if each is None:
+                    each = sockets[index] = connected(url)
+                    each.setblocking(False)
+                    sent[index] = 0
+                rest = head[sent[index]:] or b"a"
+                sent[index] += each.send(rest)
+                met["bytes taken"] += 1
+            except BlockingIOError:
+                pass
+            except OSError:
+                each.close()
+                sockets[index] = None
+            if stop.is_set():
+                return
+        stop.wait(0.2)
+
+    with going_on(pour, needed=["bytes taken"]):
+        yield
+    for each in filter(None, sockets):
+        each.close()
+
+
+@contextlib.contextmanager
+def wrong_ones(url, request, allowed, per_second=WRONG_PER_SECOND):
+    """So many of this request a second, on a few connections that don't wait for each answer."""
+    address, batch = urlsplit(url), per_second // 40
+    begun, met_in_all = time.monotonic(), collections.Counter()
+    streams = [connected(url) for _ in range(4)]
+
+    def send(stop, met):
+        began = time.monotonic()
+        for each in streams:
+            each.sendall(request.replace(b"{host}", address.netloc.encode()) * batch)
+        for each in streams:
+            answers = b""
+            while answers.count(b"HTTP/1.1 ") < batch or not answers.endswith((b"}", b">", b"\n")):
+                part = each.recv(65536)
+                if not part:
+                    fail("the service closed a connection of those that are wrong")
+                answers += part
+            for status in [line[:3] for line in answers.split(b"HTTP/1.1 ")[1:]]:
+                if int(status) not in allowed:
+                    fail(f"a wrong one is answered with {status}")
+                met[int(status)] += 1
+                met_in_all["answers"] += 1
+        stop.wait(max(0, 0.1 - (time.monotonic() - began)))
+
+    with going_on(send, needed=[allowed[-1]]):
+        yield
+    rate = met_in_all["answers"] / (time.monotonic() - begun)
+    if rate < 0.9 * per_second:
+        fail(f"only {rate:.0f} wrong ones a second were sent")
+    for each in streams:
+        each.close()
+
+
+def json_request(path, body="", more="", method="POST"):
+    length = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+    return f"{method} {path} HTTP/1.1\r\nHost: {{host}}\r\n{more}{length}\r\n{body}".encode()
+
+
+def wrong_tokens(url):
+    request = json_request("/api/polls", more="Authorization: Bearer not-the-organisers-token\r\n", method="GET")
+    return wrong_ones(url, request, allowed=(401, 429))
+
+
+def wrong_codes(url, poll):
+    body = '{"choices":["a"],"code":"AAAA-AAAA-AAAA"}'
+    return wrong_ones(url, json_request(f"/api/polls/{poll}/ballots", body), allowed=(422, 429))
+
+
+def handshakes(url):
+    """Long-polling that begins and never goes on."""
+    request = json_request("/socket.io/?EIO=4&transport=polling", method="GET")
+    return wrong_ones(url, request, allowed=(200, 503))
+
+
+def let_in(ask):
+    """How many of the right ones are let in; each asks on a connection of its own."""
+
+    def one(number):
+        try:
+            return bool(ask(number))
+        except (OSError, http.client.HTTPException):
+            return False
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=5) as people:
+        return sum(people.map(one, range(RIGHT_ONES)))
+
+
+def answer_status(url, method, path, body=None, headers=None):
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+def screen(url):
+    """A screen that gets a place: its socket, or None."""
+    key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    upgrade = f"Host: {urlsplit(url).netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}"
+    each = connected(url)
+    each.sendall(f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n{upgrade}\r\n\r\n".encode())
+    if each.recv(12)[9:] != b"101":
+        each.close()
+        return None
+    # `40` in a frame of its own, masked with zeros: connects to the default namespace.
+    each.sendall(b"\x81\x82\0\0\0\x0040")
+    said = b""
+    while b"scores" not in said:
+        part = each.recv(4096)
+        if not part:
+            return None
+        said += part
+    return each
+
+
+def tcp_bytes():
+    """What the system holds in the buffers of all its TCP connections."""
+    with open("/proc/net/sockstat") as file:
+        line = next(line for line in file if line.startswith("TCP:"))
+    return int(line.split()[-1]) * 4096
+
+
+def deaf_readers(url, path):
+    """What the system keeps for each reader that asks for much and reads none of it, in KiB, at most."""
+    before, sockets, most = tcp_bytes(), [], 0
+    for _ in range(DEAF_READERS):
+        each = socket.socket()
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        address = urlsplit(url)
+        each.connect((address.hostname, address.port))
+        each.setblocking(False)
+        sockets.append(each)
+    request = json_request(path, method="GET").replace(b"{host}", urlsplit(url).netloc.encode())
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        for each in sockets:
+            with contextlib.suppress(OSError):
+                each.send(request * 20)
+        most = max(most, tcp_bytes() - before)
+        time.sleep(0.1)
+    for each in sockets:
+        each.close()
+    return most / 1024 / DEAF_READERS
