@@ -1,17 +1,38 @@
 //! The ballot box on SQLite: what `vote` asks of the all-in-one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Scoreboard, Unavailable};
 
 use crate::{
-    SqliteLedger, store,
-    writer::{CastRequest, Request},
+    SqliteLedger,
+    reply::Reply,
+    requests::{CastRequest, Request},
+    store,
 };
 
 /// How long a voter's request waits here at most.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+impl SqliteLedger {
+    /// Changes polls, which takes the ledger. Whoever votes does not wait for it.
+    async fn alone(
+        &self,
+        what: &'static str,
+        request: impl Fn(Reply<Option<Change>>) -> Request,
+    ) -> Result<Change, Unavailable> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        loop {
+            self.turn.wait(what, deadline).await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Some(change) = self.writer.ask(what, left, &request).await? {
+                return Ok(change);
+            }
+            // Somebody else was faster.
+        }
+    }
+}
 
 #[async_trait]
 impl BallotBox for SqliteLedger {
@@ -32,11 +53,11 @@ impl BallotBox for SqliteLedger {
     }
 
     async fn create(&self, poll: Poll) -> Result<Change, Unavailable> {
-        self.writer.ask("creating a poll", ANSWER_WITHIN, |to| Request::Create(Box::new(poll), to)).await
+        self.alone("creating a poll", |to| Request::Create(Box::new(poll.clone()), to)).await
     }
 
     async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
-        self.writer.ask("changing a poll", ANSWER_WITHIN, |to| Request::Change(id, change, to)).await
+        self.alone("changing a poll", |to| Request::Change(id, change.clone(), to)).await
     }
 
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {

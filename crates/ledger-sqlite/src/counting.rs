@@ -13,15 +13,19 @@ use std::{
 };
 
 use domain::{Entry, Position};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::oneshot;
 
 use crate::{
     apply::{self, Outcome},
     casting::PARTITION,
     files::LedgerFiles,
     movements::Movements,
+    opening::LOCK_WAIT,
     progress::Progress,
+    reply::Undone,
     store::{self, StoreError},
+    turn::LedgerTurn,
     waiting::{self, Accepted},
 };
 
@@ -38,17 +42,25 @@ const MAX_BATCH: usize = 32_768;
 /// How long after a count that failed the next one is tried.
 const COUNT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How long it waits for a lock that somebody else has while the thread that accepts waits for it.
+const LOCK_WAIT_IN_A_HURRY: Duration = Duration::from_millis(20);
+
+const NOT_COUNTED: &str = "ledger.refused: what was accepted can't be counted. It is kept and tried again every second; \
+    voting goes on until 65,536 ballots wait";
+
 /// Other work on the ledger, in transactions of its own.
 type Work = Box<dyn FnOnce(&mut Connection, &Movements) + Send>;
 
-enum Task {
+pub(crate) enum Task {
     Count(Vec<Accepted>),
     /// Counts all that came before, and says whether that went well.
     Flush(mpsc::SyncSender<Result<(), StoreError>>),
     /// Counts until so many more can wait, and says whether that went well.
     MakeRoom(usize, mpsc::SyncSender<Result<(), StoreError>>),
-    /// Counts these entries, behind all that waits, and says whether that went well.
-    Apply(Vec<Entry>, mpsc::SyncSender<Result<(), StoreError>>),
+    /// Counts all that came before, waits until nobody else has the ledger, and says whether that went well.
+    Turn(oneshot::Sender<Result<(), StoreError>>),
+    /// Counts these entries, behind all that waits, and says whether that went well. Waits for nobody else's lock.
+    Apply(Vec<Entry>, mpsc::SyncSender<Result<(), Undone>>),
     Work(Work),
 }
 
@@ -78,6 +90,7 @@ impl Counter {
             pending: VecDeque::new(),
             count_at: None,
             since: None,
+            hurried: false,
         };
         let thread = thread::Builder::new().name("ledger-counter".into()).spawn(move || table.run(&queue))?;
         Ok(Self { tasks: Some(tasks), progress, thread: Some(thread) })
@@ -94,9 +107,14 @@ impl Counter {
         if self.progress.waiting() + more <= waiting::CAPACITY {
             return Ok(());
         }
+        // The others would wait for nothing.
+        if self.progress.failure().is_some() {
+            return Err(StoreError::NoRoom);
+        }
         let (answer, answered) = mpsc::sync_channel(1);
         self.send(Task::MakeRoom(more, answer));
-        answered.recv().map_err(|_| StoreError::Interrupted)?
+        // Why not is told by the count.
+        answered.recv().map_err(|_| StoreError::Interrupted)?.map_err(|_| StoreError::NoRoom)
     }
 
     /// How far it is, for whoever shows the scores.
@@ -117,10 +135,16 @@ impl Counter {
     }
 
     /// Counts entries at once, behind all that waits.
-    pub(crate) fn apply(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+    pub(crate) fn apply(&self, entries: Vec<Entry>) -> Result<(), Undone> {
         let (answer, answered) = mpsc::sync_channel(1);
         self.send(Task::Apply(entries, answer));
-        answered.recv().map_err(|_| StoreError::Interrupted)?
+        answered.recv().map_err(|_| Undone::while_writing(StoreError::Interrupted))?
+    }
+
+    /// For changes of polls.
+    pub(crate) fn turn(&self) -> LedgerTurn {
+        let tasks = self.tasks.as_ref().expect("the queue is there until the handle is dropped");
+        LedgerTurn::new(tasks.clone())
     }
 
     /// Does other work on the ledger, and waits for it.
@@ -164,6 +188,8 @@ struct Table {
     count_at: Option<Instant>,
     /// Since when the first of it waits; absent where it could not be counted.
     since: Option<Instant>,
+    /// Whether the thread that accepts waits for what is done.
+    hurried: bool,
 }
 
 impl Table {
@@ -200,6 +226,7 @@ impl Table {
             }
             Ok(Task::Flush(answer)) => _ = answer.send(self.count_until(0)),
             Ok(Task::MakeRoom(more, answer)) => _ = answer.send(self.count_until(waiting::CAPACITY - more)),
+            Ok(Task::Turn(answer)) => _ = answer.send(self.wait_for_turn()),
             Ok(Task::Apply(entries, answer)) => _ = answer.send(self.apply(entries)),
             Ok(Task::Work(work)) => self.work(work),
             Err(mpsc::RecvTimeoutError::Timeout) => match self.since {
@@ -230,14 +257,15 @@ impl Table {
         (self.count_at, self.since) = (Some(begun + COUNT_AGAIN_AFTER), None);
         let ballots = self.pending.len().min(MAX_BATCH);
         let entries = self.pending.range(..ballots).map(waiting::entry).collect();
-        let outcome = self.commit(entries).inspect_err(|error| {
-            metrics::counter!("scrutin_ledger_failures_total").increment(1);
-            if !matches!(error, StoreError::Stopped(_)) {
-                tracing::error!(error = %error, ballots, waiting = self.pending.len(), "what was accepted could not be counted, and is tried again");
-            }
-        })?;
+        let outcome = match self.commit(entries) {
+            Ok(outcome) => outcome,
+            Err(undone) => return Err(self.not_counted(undone.error)),
+        };
         metrics::histogram!("scrutin_ledger_count_seconds").record(begun.elapsed());
         metrics::counter!("scrutin_ledger_ballots_total").increment(outcome.applied.ballots);
+        if self.progress.recovered() {
+            tracing::info!("ledger.counting: what was accepted is counted again");
+        }
         self.pending.drain(..ballots);
         self.progress.done(ballots);
         self.progress.count_to(outcome.applied.position);
@@ -248,42 +276,68 @@ impl Table {
         Ok(())
     }
 
-    /// Counts what waits, and then these entries.
-    fn apply(&mut self, entries: Vec<Entry>) -> Result<(), StoreError> {
+    /// Told once, until the count goes on.
+    fn not_counted(&self, error: StoreError) -> StoreError {
+        metrics::counter!("scrutin_ledger_failures_total").increment(1);
+        // Whoever does not wait finds the ledger in other hands now and then.
+        let of_no_matter = self.hurried && error.is_held();
+        if !of_no_matter && self.progress.failed(&error.to_string()) && !matches!(error, StoreError::Stopped(_)) {
+            tracing::error!(error = %error, waiting = self.pending.len(), "{NOT_COUNTED}");
+        }
+        error
+    }
+
+    /// Counts what waits, and makes sure that nobody else has the ledger.
+    fn wait_for_turn(&mut self) -> Result<(), StoreError> {
         self.count_until(0)?;
-        let outcome = self.commit(entries)?;
+        self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok(())
+    }
+
+    /// Counts what waits, and then these entries. The thread that accepts waits for it.
+    fn apply(&mut self, entries: Vec<Entry>) -> Result<(), Undone> {
+        self.conn.busy_timeout(LOCK_WAIT_IN_A_HURRY).map_err(Undone::before_writing)?;
+        self.hurried = true;
+        let outcome = self.count_until(0).map_err(Undone::before_writing).and_then(|()| self.commit(entries));
+        self.hurried = false;
+        self.conn.busy_timeout(LOCK_WAIT).map_err(Undone::while_writing)?;
+        let outcome = outcome?;
         self.progress.count_to(outcome.applied.position);
         self.movements.tell(outcome.moved);
         Ok(())
     }
 
     /// Counts entries of this process into the ledger, if both are what they were when it wrote last.
-    fn commit(&mut self, entries: Vec<Entry>) -> Result<Outcome, StoreError> {
-        self.files.check_ledger()?;
-        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (found, committed) = (store::counted_through(&tx, PARTITION)?, self.committed);
-        let first = entries.first().map(|entry| entry.position);
-        if found != committed || first.is_some_and(|first| first <= committed) {
-            let next = first.unwrap_or_default();
-            self.files.stop_for_another_writer(&format!(
-                "its position is {found}, this program wrote {committed} last, and {next} is next"
-            ));
-            return self.files.counting().and_then(|()| Err(StoreError::Interrupted));
-        }
-        let outcome = apply::apply(&tx, PARTITION, entries)?;
+    fn commit(&mut self, entries: Vec<Entry>) -> Result<Outcome, Undone> {
+        self.files.check_ledger().map_err(Undone::before_writing)?;
+        let (tx, outcome) = self.write(entries).map_err(Undone::before_writing)?;
         if let Err(error) = tx.commit() {
             // What failed may have been done all the same.
-            match store::counted_through(&self.conn, PARTITION) {
-                Ok(position) if position == committed => return Err(error.into()),
-                Ok(_) => {}
-                Err(_) => return Err(StoreError::Commit(error)),
+            let found = store::counted_through(&self.conn, PARTITION).map_err(Undone::while_writing)?;
+            if found == self.committed {
+                return Err(Undone::before_writing(error));
             }
         }
         report_rejected(&outcome);
         self.committed = outcome.applied.position;
         // The files may have gone meanwhile, and with them what was just written.
-        self.files.check_ledger()?;
+        self.files.check_ledger().map_err(Undone::while_writing)?;
         Ok(outcome)
+    }
+
+    /// Writes what the entries change, in a transaction that is to be committed.
+    fn write(&mut self, entries: Vec<Entry>) -> Result<(Transaction<'_>, Outcome), StoreError> {
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (found, committed) = (store::counted_through(&tx, PARTITION)?, self.committed);
+        let next = entries.first().map_or(found, |entry| entry.position);
+        if found != committed || next < committed || next == committed && !entries.is_empty() {
+            self.files.stop_for_another_writer(&format!(
+                "its position is {found}, this program wrote {committed} last, and {next} is next"
+            ));
+            self.files.counting()?;
+        }
+        let outcome = apply::apply(&tx, PARTITION, entries)?;
+        Ok((tx, outcome))
     }
 
     /// Lets go of what waits and is committed: where an error came after the commit.

@@ -20,8 +20,8 @@ use crate::{
     SqliteLedger,
     apply::{self, Place, write_poll},
     movements::Movements,
+    requests::Writer,
     store::{self, StoreError, position, unsigned, voter},
-    writer::Writer,
 };
 
 /// How long a batch waits for its transaction at most, with all that is queued before it.

@@ -24,8 +24,10 @@ mod progress;
 mod readers;
 mod recount;
 mod reply;
+mod requests;
 mod scoreboard;
 mod store;
+mod turn;
 mod uncounted;
 mod waiting;
 mod writer;
@@ -47,14 +49,8 @@ pub use scoreboard::SqliteScoreboard;
 pub use uncounted::Uncounted;
 
 use crate::{
-    accepted::AcceptedCounts,
-    counting::Counter,
-    files::LedgerFiles,
-    leading::Leads,
-    movements::Movements,
-    opening::Opened,
-    readers::Readers,
-    writer::{Desk, Writer},
+    accepted::AcceptedCounts, counting::Counter, files::LedgerFiles, leading::Leads, movements::Movements,
+    opening::Opened, readers::Readers, requests::Writer, turn::LedgerTurn, writer::Desk,
 };
 
 /// A clock: milliseconds since 1970.
@@ -67,6 +63,7 @@ pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 pub struct SqliteLedger {
     // Readers first, so that the writer is the last to close the file and can tidy up.
     board: SqliteScoreboard,
+    turn: LedgerTurn,
     writer: Arc<Writer>,
     leads: Arc<Leads>,
     accepted: Arc<AcceptedCounts>,
@@ -90,16 +87,17 @@ impl SqliteLedger {
         let readers = Readers::open(place, Some(Arc::clone(&files))).map_err(OpenError::failed(path))?;
         let counter = Counter::start(ledger, Arc::clone(&movements), counted, Arc::clone(&files));
         let counter = counter.map_err(OpenError::failed(path))?;
-        let progress = counter.progress();
+        let (progress, turn) = (counter.progress(), counter.turn());
         let desk = Desk::new(looking_up, waiting, counter, clock, Arc::clone(&accepted), Arc::clone(&files));
         let writer = Arc::new(Writer::start(desk).map_err(OpenError::failed(path))?);
         let board = SqliteScoreboard::new(readers, movements, progress);
-        Ok(Arc::new(Self { board, writer, leads: Arc::default(), accepted, files }))
+        Ok(Arc::new(Self { board, turn, writer, leads: Arc::default(), accepted, files }))
     }
 
-    /// Whether ballots are taken: the files are where they were, and nobody else writes.
-    fn takes_ballots(&self) -> Result<(), Unavailable> {
-        self.files.check().map_err(|error| Unavailable::failed("looking at the ledger's files", error))
+    /// Whether ballots are taken and counted: the files are where they were, nobody else writes, and the count goes on.
+    fn works(&self) -> Result<(), Unavailable> {
+        self.files.check().map_err(|error| Unavailable::failed("looking at the ledger's files", error))?;
+        self.board.keeps_up().map_err(|reason| Unavailable::failed("counting", reason))
     }
 
     fn readers(&self) -> &Arc<Readers> {
@@ -149,7 +147,7 @@ impl Scoreboard for SqliteLedger {
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
-        self.takes_ballots()?;
+        self.works()?;
         self.board.ready().await
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long SQLite waits for a lock that somebody else has, such as a backup tool.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// The mark of a ledger that a program has open, in SQLite's `user_version`.
 const OPEN: i64 = 1;

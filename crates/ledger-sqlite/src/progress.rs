@@ -10,6 +10,9 @@ use std::{
 
 use domain::{Heartbeat, Position};
 
+/// Longer than any batch takes.
+const STANDS_STILL: Duration = Duration::from_secs(10);
+
 /// Shared by both sides.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -20,6 +23,8 @@ pub(crate) struct Progress {
     /// Since when ballots wait of which none was counted; absent where none waits.
     idle_since: Mutex<Option<Instant>>,
     begun: Instant,
+    /// Why the count does not go on; absent where it does.
+    failure: Mutex<Option<String>>,
 }
 
 impl Progress {
@@ -29,6 +34,7 @@ impl Progress {
             counted: AtomicI64::new(counted.as_i64()),
             idle_since: Mutex::new(None),
             begun: Instant::now(),
+            failure: Mutex::new(None),
         }
     }
 
@@ -67,12 +73,46 @@ impl Progress {
         self.idle_since().map(|since| since.elapsed())
     }
 
+    /// The count failed; whether that is news.
+    pub(crate) fn failed(&self, reason: &str) -> bool {
+        self.last_failure().replace(reason.to_owned()).is_none()
+    }
+
+    /// The count went well; whether that is news.
+    pub(crate) fn recovered(&self) -> bool {
+        self.last_failure().take().is_some()
+    }
+
+    /// Why what waits can't be counted, if so.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.last_failure().clone()
+    }
+
+    /// Whether what is accepted is counted; else what is the matter with it.
+    pub(crate) fn keeps_up(&self) -> Result<(), String> {
+        let Some(behind) = self.behind() else { return Ok(()) };
+        let failure = self.failure().or_else(|| (behind > STANDS_STILL).then(|| "it does not come to an end".into()));
+        failure.map_or(Ok(()), |reason| {
+            Err(format!("{} ballots wait to be counted, for {} s: {reason}", self.waiting(), behind.as_secs()))
+        })
+    }
+
+    /// Shows how far it is behind.
+    pub(crate) fn show(&self) {
+        metrics::gauge!("scrutin_ledger_lag_ballots").set(u32::try_from(self.waiting()).unwrap_or(u32::MAX));
+        metrics::gauge!("scrutin_ledger_lag_seconds").set(self.behind().unwrap_or_default().as_secs_f64());
+    }
+
     /// Where nothing waits, the count has nothing to show and is as good as at work.
     pub(crate) fn heartbeat(&self) -> Heartbeat {
         let age = self.behind().unwrap_or_default();
         let at = self.begun.elapsed().saturating_sub(age);
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         Heartbeat { at_millis: millis(at), age_millis: millis(age) }
+    }
+
+    fn last_failure(&self) -> MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn idle_since(&self) -> MutexGuard<'_, Option<Instant>> {

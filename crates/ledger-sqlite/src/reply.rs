@@ -49,23 +49,35 @@ impl<T> Reply<T> {
 }
 
 /// A failure, and whether something may have been written by then.
+#[derive(Debug)]
 pub(crate) struct Undone {
     pub(crate) error: StoreError,
     certain: bool,
 }
 
 impl Undone {
-    pub(crate) fn before_writing(error: StoreError) -> Self {
-        Self { error, certain: true }
+    /// Nothing was written.
+    pub(crate) fn before_writing(error: impl Into<StoreError>) -> Self {
+        Self { error: error.into(), certain: true }
     }
 
-    /// A transaction that was not committed yet has left nothing.
-    pub(crate) fn while_writing(error: StoreError) -> Self {
-        Self { certain: matches!(error, StoreError::Sql(_)), error }
+    /// It may have been written.
+    pub(crate) fn while_writing(error: impl Into<StoreError>) -> Self {
+        Self { error: error.into(), certain: false }
+    }
+
+    /// Whether nothing was written, for certain.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.certain
     }
 
     /// What those who asked are told.
     pub(crate) fn told(&self, what: &'static str) -> Unavailable {
-        if self.certain { Unavailable::not_done(what, &self.error) } else { Unavailable::failed(what, &self.error) }
+        match &self.error {
+            error if !self.certain => Unavailable::failed(what, error),
+            StoreError::Stopped(reason) => Unavailable::Untrusted(reason.clone()),
+            StoreError::NoRoom => Unavailable::Full,
+            error => Unavailable::not_done(what, error),
+        }
     }
 }

@@ -53,6 +53,11 @@ impl SqliteScoreboard {
     pub(crate) fn new(readers: Arc<Readers>, movements: Arc<Movements>, progress: Arc<Progress>) -> Self {
         Self { readers, movements: Some(movements), progress: Some(progress), auditing: Semaphore::new(1) }
     }
+
+    /// Whether what is accepted is counted; else what is the matter with it.
+    pub(crate) fn keeps_up(&self) -> Result<(), String> {
+        self.progress.as_ref().map_or(Ok(()), |progress| progress.keeps_up())
+    }
 }
 
 impl SqliteScoreboard {

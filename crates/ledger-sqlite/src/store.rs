@@ -4,7 +4,7 @@
 
 use domain::{Choices, Figures, KnownPoll, Partition, Poll, PollId, Position, Previous, VoterId};
 use rusqlite::{
-    CachedStatement, Connection, Error as SqlError, OptionalExtension, Result as SqlResult, Row, types::Type,
+    CachedStatement, Connection, Error as SqlError, ErrorCode, OptionalExtension, Result as SqlResult, Row, types::Type,
 };
 
 /// What can go wrong in the file. It never crosses a port as such.
@@ -13,9 +13,6 @@ pub(crate) enum StoreError {
     /// SQLite's words.
     #[error(transparent)]
     Sql(#[from] SqlError),
-    /// The same, of a commit: it may have come through.
-    #[error("committing: {0}")]
-    Commit(SqlError),
     /// The file holds something that no release wrote, or misses something that each writes.
     #[error("the ledger is damaged: {0}")]
     Data(String),
@@ -28,9 +25,23 @@ pub(crate) enum StoreError {
     /// Another process writes, or the files are not where they were: nothing may be written any more.
     #[error("stopped for good: {0}; see this program's log")]
     Stopped(String),
+    /// As many ballots wait as can, and none of them can be counted.
+    #[error("as many ballots wait to be counted as can")]
+    NoRoom,
     /// A later position can't be given out: the clock stands beyond the year 2248.
     #[error("the log has no positions left")]
     NoPositionLeft,
+}
+
+impl StoreError {
+    /// Whether another program has the ledger at present.
+    pub(crate) fn is_held(&self) -> bool {
+        let code = match self {
+            Self::Sql(error) => error.sqlite_error_code(),
+            _ => None,
+        };
+        matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    }
 }
 
 /// A poll as the ledger holds it.

@@ -1,25 +1,24 @@
-//! The one thread that accepts, and the bounded queue before it.
+//! The one thread that accepts.
 //!
-//! While ballots are on their way to the disk, requests gather in the queue; the next transaction takes all of them (up to
-//! [`MAX_GROUP`]), so a commit's `fsync` is shared by as many as there are. Requests are answered after the commit. One
-//! that could not be decided is told that nothing was done; one whose writing failed, that the outcome is not known, and so
-//! is one that was taken up and not answered in time. Whoever gave up before theirs was taken up has withdrawn it.
-//! The thread itself goes on after any failure, and even a panic.
+//! While ballots are on their way to the disk, requests gather in the queue; the next write takes all of them (up to
+//! [`MAX_GROUP`]), so an `fsync` is shared by as many as there are. Requests are answered after it. One that could not
+//! be decided is told that nothing was done; one whose writing failed, that the outcome is not known, and so is one
+//! that was taken up and not answered in time. Whoever gave up before theirs was taken up has withdrawn it. The thread
+//! itself goes on after any failure, and even a panic.
 //!
-//! Ballots go to the file of those that wait (`waiting`), and are counted by another thread (`counting`). What changes a
-//! poll goes to the ledger, once all is counted that came before it.
+//! Ballots go to the ring file (`waiting`), and are counted by another thread (`counting`). What changes a poll goes to
+//! the ledger, once all is counted that came before it. It comes when the ledger can be written (`LedgerTurn`), and
+//! where that is over meanwhile it is not done: so ballots never wait for somebody else's lock.
 
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
-    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use domain::{Ballot, Cast, Change, Entry, Event, Poll, PollChange, PollId, Unavailable};
+use domain::{Ballot, Cast, Change, Entry, Event, Poll, PollChange, PollId, Position};
 use rusqlite::Connection;
-use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     Clock,
@@ -27,115 +26,24 @@ use crate::{
     casting::{Booth, PARTITION},
     counting::Counter,
     files::LedgerFiles,
-    movements::Movements,
     opening,
     reply::{Reply, Undone},
+    requests::{CastRequest, Job, Request},
     store::{self, StoreError},
-    waiting::{self, WaitingFile},
+    waiting::{self, Accepted, WaitingFile},
 };
 
-/// How many requests may wait; with more, callers are told that the ledger is busy.
-const MAX_QUEUE: usize = 8_192;
 /// How many requests one transaction takes at most.
 const MAX_GROUP: usize = 1_000;
 /// How often it is looked whether the files are still there, while nobody asks for anything.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
-/// Something asked of the log; its answer is sent once it is on the disk.
-pub(crate) enum Request {
-    Cast(CastRequest),
-    Create(Box<Poll>, Reply<Change>),
-    Change(PollId, PollChange, Reply<Change>),
-}
 
-/// A ballot, the revision of its poll that the voter was shown, and who waits for the answer.
-pub(crate) struct CastRequest {
-    pub(crate) ballot: Ballot,
-    pub(crate) revision: u32,
-    pub(crate) answer: Reply<Cast>,
-}
-
-/// Other work on the ledger, in transactions of its own, once all is counted that was asked before it.
-type Work = Box<dyn FnOnce(&Counter) + Send>;
-
-enum Job {
-    Request(Request),
-    Work(Work),
-}
-
-/// The handle of the thread. Dropping it lets the thread finish what is queued, and waits for that.
-pub(crate) struct Writer {
-    queue: Option<mpsc::SyncSender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    /// Starts the thread.
-    pub(crate) fn start(desk: Desk) -> std::io::Result<Self> {
-        let (queue, jobs) = mpsc::sync_channel(MAX_QUEUE);
-        let thread = thread::Builder::new().name("log-writer".into()).spawn(move || desk.run(&jobs))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
-    }
-
-    /// Queues a request and waits for its answer.
-    pub(crate) async fn ask<T>(
-        &self,
-        what: &'static str,
-        limit: Duration,
-        request: impl FnOnce(Reply<T>) -> Request,
-    ) -> Result<T, Unavailable> {
-        let (to, answered) = oneshot::channel();
-        let reply = Reply::new(to);
-        let claim = reply.claim();
-        self.submit(what, Job::Request(request(reply)))?;
-        match wait(what, limit, answered).await {
-            Err(Unavailable::Timeout { .. }) if claim.take() => {
-                Err(Unavailable::not_done(what, format!("not begun within {} ms, and withdrawn", limit.as_millis())))
-            }
-            answer => answer?,
-        }
-    }
-
-    /// Queues other work and waits for its result.
-    pub(crate) async fn work<T: Send + 'static>(
-        &self,
-        what: &'static str,
-        limit: Duration,
-        work: impl FnOnce(&mut Connection, &Movements) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, Unavailable> {
-        let (answer, answered) = oneshot::channel();
-        let work = move |counter: &Counter| {
-            // Whoever asked may have gone meanwhile.
-            let _ = answer.send(counter.work(work));
-        };
-        self.submit(what, Job::Work(Box::new(work)))?;
-        wait(what, limit, answered).await?.map_err(|error| Unavailable::failed(what, error))
-    }
-
-    fn submit(&self, what: &'static str, job: Job) -> Result<(), Unavailable> {
-        let queue = self.queue.as_ref().expect("the queue is there until the handle is dropped");
-        queue.try_send(job).map_err(|error| match error {
-            mpsc::TrySendError::Full(_) => Unavailable::Busy,
-            mpsc::TrySendError::Disconnected(_) => Unavailable::not_done(what, "the ledger is closed"),
-        })
-    }
-}
-
-async fn wait<T>(what: &'static str, limit: Duration, answered: oneshot::Receiver<T>) -> Result<T, Unavailable> {
-    match timeout(limit, answered).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) => Err(Unavailable::failed(what, "the ledger could not be written")),
-        Err(_) => Err(Unavailable::Timeout { what, after: limit }),
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic was reported when it happened; there is nothing to add.
-            let _ = thread.join();
-        }
-    }
+/// What is to be done about a poll.
+enum Decided {
+    /// This is the answer.
+    Nothing(Change),
+    /// The poll becomes so, at this place in the log.
+    Enter(Poll, Position),
 }
 
 /// What the thread owns.
@@ -165,15 +73,18 @@ impl Desk {
         Self { ledger, waiting, counter, clock, accepted, booth: None, files }
     }
 
-    fn run(mut self, queue: &mpsc::Receiver<Job>) {
+    pub(crate) fn run(mut self, queue: &mpsc::Receiver<Job>) {
+        let mut look_at = Instant::now();
         loop {
+            if Instant::now() >= look_at {
+                // What is wrong is told where it is found.
+                _ = self.files.check();
+                self.counter.progress().show();
+                look_at = Instant::now() + CHECK_EVERY;
+            }
             let first = match queue.recv_timeout(CHECK_EVERY) {
                 Ok(first) => first,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    // What is wrong is told where it is found.
-                    _ = self.files.check();
-                    continue;
-                }
+                Err(mpsc::RecvTimeoutError::Timeout) => continue,
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             };
             let jobs = std::iter::once(first).chain(queue.try_iter()).take(MAX_GROUP).collect();
@@ -231,7 +142,7 @@ impl Desk {
                 metrics::histogram!("scrutin_ledger_transaction_seconds").record(begun.elapsed());
             }
             Err(undone) => {
-                failed("accepting ballots", replies.len(), &undone.error);
+                failed("accepting ballots", replies.len(), &undone);
                 let told = undone.told("casting a ballot");
                 replies.into_iter().for_each(|reply| reply.send(Err(told.clone())));
             }
@@ -253,14 +164,20 @@ impl Desk {
             let cast = booth.cast(&self.ledger, now, ballot, revision, &mut accepted);
             answers.push(cast.map_err(Undone::before_writing)?);
         }
+        self.append(booth, accepted).map_err(Undone::while_writing)?;
+        Ok(answers)
+    }
+
+    /// Puts what was accepted on the disk, where the next start finds it.
+    fn append(&mut self, booth: Booth, accepted: Vec<Accepted>) -> Result<(), StoreError> {
         if !accepted.is_empty() {
-            self.waiting.append(&accepted).map_err(|error| Undone::while_writing(error.into()))?;
+            self.waiting.append(&accepted)?;
             self.accepted.set(accepted.iter().map(|(_, ballot)| ballot.poll), |id| booth.accepted(id));
             self.counter.count(accepted);
-            self.files.check().map_err(Undone::while_writing)?;
+            self.files.check()?;
         }
         self.booth = Some(booth);
-        Ok(answers)
+        Ok(())
     }
 
     /// The booth, which the caller puts back when all went well. After a failure, what the file has may be more than what
@@ -272,7 +189,7 @@ impl Desk {
         self.counter.flush()?;
         let left = self.waiting.after(self.counter.counted())?;
         if !left.is_empty() {
-            self.counter.apply(left.iter().map(waiting::entry).collect())?;
+            self.counter.apply(left.iter().map(waiting::entry).collect()).map_err(|undone| undone.error)?;
         }
         self.accepted.clear();
         Ok(Booth::new(store::counted_through(&self.ledger, PARTITION)?))
@@ -281,55 +198,69 @@ impl Desk {
     fn change(
         &mut self,
         what: &'static str,
-        reply: Reply<Change>,
-        change: impl FnOnce(&Self, &mut Booth) -> Result<Change, Undone>,
+        reply: Reply<Option<Change>>,
+        change: impl FnOnce(&Self, &mut Booth) -> Result<Decided, StoreError>,
     ) {
-        let booth = self.files.check().and_then(|()| self.booth()).map_err(Undone::before_writing);
+        let booth = self.files.check().and_then(|()| self.booth());
         // Only now, as above.
         if !reply.take_up() {
             self.booth = booth.ok();
             return;
         }
-        let changed = booth.and_then(|mut booth| {
-            let changed = change(self, &mut booth)?;
+        let decided = booth.and_then(|mut booth| {
+            let decided = change(self, &mut booth);
             self.booth = Some(booth);
-            Ok(changed)
+            decided
         });
+        let changed = match decided {
+            Ok(Decided::Nothing(change)) => Ok(Some(change)),
+            Ok(Decided::Enter(poll, position)) => self.enter(poll, position),
+            Err(error) => Err(Undone::before_writing(error)),
+        };
         reply.send(changed.map_err(|undone| {
-            failed(what, 1, &undone.error);
+            failed(what, 1, &undone);
             undone.told(what)
         }));
     }
 
     /// Creates a poll if its id is free.
-    fn create(&self, booth: &mut Booth, poll: Poll) -> Result<Change, Undone> {
-        if booth.standing(&self.ledger, poll.id()).map_err(Undone::before_writing)?.is_some() {
-            return Ok(Change::Exists);
+    fn create(&self, booth: &mut Booth, poll: Poll) -> Result<Decided, StoreError> {
+        if booth.standing(&self.ledger, poll.id())?.is_some() {
+            return Ok(Decided::Nothing(Change::Exists));
         }
-        self.enter(booth, poll)
+        Ok(Decided::Enter(poll, booth.next_position((self.clock)())?))
     }
 
     /// Changes a poll. What changes nothing is done without an entry.
-    fn change_poll(&self, booth: &mut Booth, id: PollId, change: &PollChange) -> Result<Change, Undone> {
-        let standing = booth.standing(&self.ledger, id).map_err(Undone::before_writing)?;
-        let Some(standing) = standing else { return Ok(Change::UnknownPoll) };
-        match standing.poll.after(change, standing.accepted > 0) {
-            Ok(next) if next == standing.poll => Ok(Change::Done(next)),
-            Ok(next) => self.enter(booth, next),
-            Err(refused) => Ok(Change::Refused(refused)),
-        }
+    fn change_poll(&self, booth: &mut Booth, id: PollId, change: &PollChange) -> Result<Decided, StoreError> {
+        let Some(standing) = booth.standing(&self.ledger, id)? else {
+            return Ok(Decided::Nothing(Change::UnknownPoll));
+        };
+        Ok(match standing.poll.after(change, standing.accepted > 0) {
+            Ok(next) if next == standing.poll => Decided::Nothing(Change::Done(next)),
+            Ok(next) => Decided::Enter(next, booth.next_position((self.clock)())?),
+            Err(refused) => Decided::Nothing(Change::Refused(refused)),
+        })
     }
 
-    /// Puts the poll as it is now at the end of the log, and counts it.
-    fn enter(&self, booth: &mut Booth, poll: Poll) -> Result<Change, Undone> {
-        let position = booth.next_position((self.clock)()).map_err(Undone::before_writing)?;
-        // What waits comes first; where it can't be counted, nothing of the change was written.
-        self.counter.flush().map_err(Undone::before_writing)?;
+    /// Puts the poll as it is now at the end of the log, and counts it. `None` if somebody else has the ledger.
+    fn enter(&mut self, poll: Poll, position: Position) -> Result<Option<Change>, Undone> {
         let entry = Entry { position, event: Ok(Event::Poll(Box::new(poll.clone()))) };
-        self.counter.apply(vec![entry]).map_err(Undone::while_writing)?;
-        booth.forget(poll.id());
+        match self.counter.apply(vec![entry]) {
+            Err(undone) if undone.is_certain() && undone.error.is_held() => return Ok(None),
+            Err(undone) => {
+                if !undone.is_certain() {
+                    self.booth = None;
+                }
+                return Err(undone);
+            }
+            Ok(()) => {}
+        }
+        if let Some(booth) = &mut self.booth {
+            booth.forget(poll.id());
+        }
         self.accepted.forget(poll.id());
-        Ok(Change::Done(poll))
+        Ok(Some(Change::Done(poll)))
     }
 
     /// Everything is in the ledger's file in the end, if it can be counted; else it is counted at the next start.
@@ -348,9 +279,14 @@ impl Desk {
     }
 }
 
-fn failed(what: &'static str, requests: usize, error: &StoreError) {
+fn failed(what: &'static str, requests: usize, undone: &Undone) {
     metrics::counter!("scrutin_ledger_failures_total").increment(1);
-    tracing::error!(error = %error, requests, what, "not done, and not answered");
+    match &undone.error {
+        // What lasts is told once, by the files and by the count.
+        StoreError::Stopped(_) | StoreError::NoRoom => {}
+        error if undone.is_certain() => tracing::error!(%error, requests, what, "not done, and nothing was written"),
+        error => tracing::error!(%error, requests, what, "not done, or perhaps it was: the outcome is unknown"),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -19,12 +19,12 @@ use tokio::task::JoinSet;
 
 struct Booth {
     ledger: Arc<SqliteLedger>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 fn booth() -> Booth {
     let directory = tempfile::tempdir().unwrap();
-    Booth { ledger: SqliteLedger::open(&directory.path().join("ledger.db")).unwrap(), _directory: directory }
+    Booth { ledger: SqliteLedger::open(&directory.path().join("ledger.db")).unwrap(), directory }
 }
 
 impl Booth {
@@ -251,4 +251,41 @@ async fn a_ballot_for_what_the_poll_asked_before_is_not_recorded() {
 async fn the_ballot_box_is_ready() {
     let booth = booth();
     assert_eq!(BallotBox::ready(&*booth.ledger).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_ledger_in_other_hands_keeps_nobody_from_voting_whatever_the_organiser_asks() {
+    let booth = booth();
+    booth.open_poll(|_| {}).await;
+    let path = booth.directory.path().join("ledger.db");
+    let mut other = rusqlite::Connection::open(&path).unwrap();
+    let held = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let lunch = Poll::new(PollId::parse("lunch").unwrap(), PollSpec::simple("Lunch?", ["Soup", "Salad"])).unwrap();
+    let over = AtomicBool::new(false);
+    let organising = async {
+        let closed = booth.ledger.change(PollId::MAIN, PollChange::Close).await;
+        let created = booth.ledger.create(lunch.clone()).await;
+        over.store(true, Ordering::Relaxed);
+        (closed, created)
+    };
+    // For as long as the organiser waits, ballot after ballot is recorded.
+    let voting = async {
+        let mut voters = 0;
+        while !over.load(Ordering::Relaxed) {
+            let cast = booth.cast(voters, "a").await;
+            assert!(matches!(cast, Cast::Recorded(_)), "{cast:?}");
+            voters += 1;
+        }
+        voters
+    };
+    let ((closed, created), voters) = tokio::join!(organising, voting);
+    for refused in [closed.unwrap_err(), created.unwrap_err()] {
+        assert!(refused.nothing_happened(), "{refused:?}");
+    }
+    assert!(voters > 10, "{voters} voted meanwhile");
+    held.rollback().unwrap();
+    assert!(matches!(booth.ledger.create(lunch).await, Ok(Change::Done(_))));
+    booth.change(PollChange::Close).await;
+    assert_eq!(booth.figures().await.voters, voters);
+    booth.assert_audit().await;
 }

@@ -31,6 +31,7 @@ fn full_table(directory: &Path) -> Table {
         pending: (0..waiting::CAPACITY).map(accepted).collect(),
         count_at: Some(Instant::now()),
         since: None,
+        hurried: false,
     }
 }
 

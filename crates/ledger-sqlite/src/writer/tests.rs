@@ -2,14 +2,16 @@
 
 use std::{fs::File, io, path::Path};
 
-use domain::{BallotBox, Choices, FIRST_REVISION, PollSpec, Position, Scoreboard, VoterId};
-use tokio::task::JoinSet;
+use domain::{BallotBox, Choices, FIRST_REVISION, PollSpec, Scoreboard, Unavailable, VoterId};
+use tokio::{sync::oneshot, task::JoinSet};
 
 use super::*;
 use crate::{
     SqliteLedger, SqliteScoreboard,
+    movements::Movements,
     opening::{self, Opened},
     readers,
+    requests::MAX_QUEUE,
 };
 
 async fn ledger(directory: &Path) -> Arc<SqliteLedger> {
@@ -90,7 +92,7 @@ fn desk(directory: &Path) -> Desk {
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
     let (to, mut created) = oneshot::channel();
     desk.take(vec![Job::Request(Request::Create(Box::new(poll.clone()), Reply::new(to)))]);
-    assert_eq!(created.try_recv(), Ok(Ok(Change::Done(poll))));
+    assert_eq!(created.try_recv(), Ok(Ok(Some(Change::Done(poll)))));
     desk
 }
 
@@ -187,7 +189,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
         }
         assert!(recorded <= most_waiting + 10_000, "{recorded} were accepted");
     };
-    assert!(matches!(refused, Some(Err(Unavailable::NotDone { .. }))), "{refused:?}");
+    assert_eq!(refused, Some(Err(Unavailable::Full)));
     let waiting = waiting::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots;
     let counted_before = ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted;
     assert!(
@@ -201,6 +203,33 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
     counted(&ledger, recorded).await;
     assert!(ledger.audit().await.unwrap().polls[0].agrees());
     assert!(matches!(ledger.cast(ballot(recorded), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+}
+
+#[tokio::test]
+async fn a_change_that_can_not_be_written_is_refused_for_certain_and_voting_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = ledger(directory.path()).await;
+    on_the_ledger(&ledger, |conn| {
+        let refuse =
+            "CREATE TEMP TRIGGER refuse_polls BEFORE UPDATE ON main.polls BEGIN SELECT raise(ABORT, 'refused'); END";
+        conn.execute_batch(refuse).unwrap();
+    })
+    .await;
+    assert!(matches!(ledger.cast(ballot(1), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+    let refused = ledger.change(PollId::MAIN, PollChange::Close).await.unwrap_err();
+    assert!(refused.nothing_happened(), "{refused:?}");
+    stop_counting(&ledger).await;
+    assert!(matches!(ledger.cast(ballot(2), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+    let refused = ledger.change(PollId::MAIN, PollChange::Close).await.unwrap_err();
+    assert!(refused.nothing_happened(), "{refused:?}");
+    assert!(matches!(ledger.cast(ballot(3), FIRST_REVISION).await, Ok(Cast::Recorded(_))), "and voting goes on");
+    let unready = Scoreboard::ready(&*ledger).await.unwrap_err().to_string();
+    assert!(unready.contains("2 ballots wait") && unready.contains("refused"), "{unready}");
+
+    on_the_ledger(&ledger, |conn| conn.execute_batch("DROP TRIGGER refuse; DROP TRIGGER refuse_polls").unwrap()).await;
+    assert!(matches!(ledger.change(PollId::MAIN, PollChange::Close).await, Ok(Change::Done(_))));
+    counted(&ledger, 3).await;
+    assert_eq!(Scoreboard::ready(&*ledger).await, Ok(()));
 }
 
 #[tokio::test]
