@@ -46,10 +46,10 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Serving {
     /// Address of the voting page
-    #[arg(long, env = "VOTE_ADDR", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "VOTE_ADDR", default_value = "[::]:8080")]
     pub(crate) vote_addr: SocketAddr,
     /// Address of the result page
-    #[arg(long, env = "RESULT_ADDR", default_value = "0.0.0.0:8081")]
+    #[arg(long, env = "RESULT_ADDR", default_value = "[::]:8081")]
     pub(crate) result_addr: SocketAddr,
     /// Address of `/livez`, `/readyz` and `/metrics`; none unless set
     #[arg(long, env = "ADMIN_ADDR")]

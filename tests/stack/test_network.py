@@ -61,7 +61,7 @@ class Network(unittest.TestCase):
             workload = named(documents, "Deployment", name) or named(documents, "StatefulSet", name)
             self.assertIn(port, [p["containerPort"] for p in containers(workload)[0]["ports"]])
             listen = {v["name"]: v.get("value") for v in containers(workload)[0].get("env", [])}.get("LISTEN_ADDR")
-            self.assertIn(listen, [None, f"0.0.0.0:{port}"])
+            self.assertIn(listen, [None, f"[::]:{port}"])
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ pub(crate) struct Settings {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     /// Address of the voting pages and of the API
-    #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "LISTEN_ADDR", default_value = "[::]:8080")]
     pub(crate) listen_addr: SocketAddr,
     /// Secret of this installation, at least 32 bytes; the same for all services, and never changed
     #[arg(long, env = "SECRET_KEY", value_parser = secret, hide_env_values = true)]

@@ -81,7 +81,7 @@ async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
 /// containers that have no shell. Success if the service is ready; else it prints what it was told.
 #[expect(clippy::print_stderr, reason = "the output of a command")]
 pub async fn healthcheck(admin_addr: SocketAddr) -> ExitCode {
-    let answer = tokio::time::timeout(HEALTHCHECK_TIMEOUT, ask(here(admin_addr))).await;
+    let answer = tokio::time::timeout(HEALTHCHECK_TIMEOUT, ask(&here(admin_addr))).await;
     match answer {
         Ok(Ok(text)) if text.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
         Ok(Ok(text)) => {
@@ -99,18 +99,21 @@ pub async fn healthcheck(admin_addr: SocketAddr) -> ExitCode {
     }
 }
 
-/// Where to reach, on this machine, what listens on `addr`.
-fn here(addr: SocketAddr) -> SocketAddr {
-    let ip = match addr.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
+/// Where to reach, on this machine, what listens on `addr`, the likeliest first: `[::]` is `0.0.0.0` on a system without
+/// IPv6.
+fn here(addr: SocketAddr) -> Vec<SocketAddr> {
+    let (v4, v6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
+    let ips = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => vec![v4],
+        IpAddr::V6(ip) if ip.is_unspecified() => vec![v6, v4],
+        ip => vec![ip],
     };
-    SocketAddr::new(ip, addr.port())
+    ips.into_iter().map(|ip| SocketAddr::new(ip, addr.port())).collect()
 }
 
-async fn ask(addr: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(addr).await?;
+/// Asks at the first of the addresses that takes a connection.
+async fn ask(addrs: &[SocketAddr]) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(addrs).await?;
     stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
     let mut answer = Vec::new();
     stream.take(4096).read_to_end(&mut answer).await?;

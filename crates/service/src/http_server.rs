@@ -35,6 +35,7 @@ use tower::ServiceExt;
 use crate::{
     connections::{Connections, OpenConnection, Peer, Phase},
     guarded_stream::GuardedStream,
+    listener::listen,
 };
 
 /// What one server takes upon itself.
@@ -116,10 +117,10 @@ fn ignores_hangup(status: &str) -> bool {
     ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits & 1 == 1)
 }
 
-/// Binds an address; the error names it.
+/// Binds an address; the error names it. `[::]` is all addresses of the machine, of IPv4 too.
+#[expect(clippy::unused_async, reason = "it needs a runtime, and says so")]
 pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    let listener =
-        TcpListener::bind(addr).await.map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))?;
+    let listener = listen(addr).map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))?;
     // Connections inherit it. Without it the system gives each as much as its reader is slow, megabytes.
     SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES)?;
     Ok(listener)
@@ -257,6 +258,8 @@ impl UpgradedConnection {
 /// Serves one connection to its end. When it is time to stop, the request in flight is the last, or, where there is none,
 /// one that comes within a moment.
 async fn converse(place: OpenConnection, stream: TcpStream, peer: SocketAddr, router: Router, stop: Stop) {
+    // A listener for both kinds of addresses shows those of IPv4 as `::ffff:10.0.0.7`.
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     // Answers are small and people wait for them: never let Nagle's algorithm hold one back.
     let set = stream.set_nodelay(true).and_then(|()| SockRef::from(&stream).set_tcp_user_timeout(Some(PEER_TIMEOUT)));
     if let Err(error) = set {

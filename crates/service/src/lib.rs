@@ -19,6 +19,7 @@ pub mod http_metrics;
 pub mod http_server;
 pub mod language;
 pub mod language_switch;
+mod listener;
 pub mod log_file;
 pub mod log_throttle;
 pub mod organiser;

@@ -90,7 +90,7 @@ fn is_secret(key: &str) -> bool {
 #[derive(Clone, Debug, clap::Args)]
 pub struct AdminSettings {
     /// Address of `/livez`, `/readyz` and `/metrics`
-    #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9090")]
+    #[arg(long, env = "ADMIN_ADDR", default_value = "[::]:9090")]
     pub admin_addr: SocketAddr,
     /// What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,scrutin_vote=debug`
     #[arg(long, env = "LOG", default_value = "info")]
