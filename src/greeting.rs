@@ -2,10 +2,14 @@
 
 use std::{
     fmt::Write,
-    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr},
 };
 
-use service::settings::PublicUrl;
+use service::{
+    counterpart::host_of,
+    reach::{self, Unreachable},
+    settings::PublicUrl,
+};
 
 /// The two addresses, as bound and as configured.
 pub(crate) struct Places<'a> {
@@ -17,7 +21,6 @@ pub(crate) struct Places<'a> {
 
 /// The lines to print.
 pub(crate) fn greeting(places: &Places, organiser_token: &str) -> String {
-    let network = local_network_address();
     let mut text = String::from("\n  Scrutin is ready.\n\n");
     let mut line = |name: &str, addresses: &[String]| {
         for (index, address) in addresses.iter().enumerate() {
@@ -25,57 +28,79 @@ pub(crate) fn greeting(places: &Places, organiser_token: &str) -> String {
             writeln!(text, "  {name:<9} {address}").expect("writing to a String");
         }
     };
-    let vote = urls(places.vote, places.vote_url, network);
+    let found = reach::addresses(places.vote.port());
+    let vote = urls(places.vote, places.vote_url, &found);
     line("Vote", &vote);
-    line("Results", &urls(places.result, places.result_url, network));
-    let organise = vote.first().map(|url| format!("{url}/organise/sign-in?token={organiser_token}"));
+    line("Results", &urls(places.result, places.result_url, &reach::addresses(places.result.port())));
+    // The last works on this computer, whichever network it is in by then.
+    let organise = vote.last().map(|url| format!("{url}/organise/sign-in?token={organiser_token}"));
     line("Organise", &organise.into_iter().collect::<Vec<_>>());
+    if let (None, Err(why)) = (places.vote_url, found) {
+        writeln!(text, "\n  {}", said(why)).expect("writing to a String");
+    }
     text.push_str("\n  Ctrl-C stops it; nothing is lost.\n");
     text
 }
 
-/// Where browsers can reach a bound address: the configured URL, else this machine's and the local network's.
-fn urls(bound: SocketAddr, configured: Option<&PublicUrl>, network: Option<IpAddr>) -> Vec<String> {
+/// Where browsers can reach a bound address: the configured URL; else the machine's addresses in its networks, the
+/// likeliest first, and at the end the one on this machine.
+fn urls(bound: SocketAddr, configured: Option<&PublicUrl>, found: &Result<Vec<IpAddr>, Unreachable>) -> Vec<String> {
     if let Some(url) = configured {
         return vec![url.to_string()];
     }
-    let at =
-        |ip: &str| if bound.port() == 80 { format!("http://{ip}") } else { format!("http://{ip}:{}", bound.port()) };
+    let port = if bound.port() == 80 { String::new() } else { format!(":{}", bound.port()) };
+    let at = |host: String| format!("http://{host}{port}");
     if !bound.ip().is_unspecified() {
-        return if bound.ip().is_ipv6() {
-            vec![at(&format!("[{}]", bound.ip()))]
-        } else {
-            vec![at(&bound.ip().to_string())]
-        };
+        return vec![at(host_of(bound.ip()))];
     }
-    let network = network.map(|ip| at(&ip.to_string()));
-    std::iter::once(at("localhost")).chain(network).collect()
+    let found = found.iter().flatten().map(|address| at(host_of(*address)));
+    found.chain([at("localhost".into())]).collect()
 }
 
-/// The address by which others on the local network reach this machine, if it is in one.
-///
-/// Connecting a UDP socket sends nothing; it only makes the system choose the address it would send from.
-fn local_network_address() -> Option<IpAddr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    // An address for documentation (RFC 5737): no host of anybody.
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    let ip = socket.local_addr().ok()?.ip();
-    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+/// Why no phone gets there.
+fn said(why: Unreachable) -> &'static str {
+    match why {
+        Unreachable::LoopbackOnly => "Only this computer is served (VOTE_ADDR): phones can't vote.",
+        Unreachable::NoNetwork | Unreachable::Elsewhere => {
+            "This computer is in no network: phones can't vote yet. Once it is in one, load the pages again."
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn found(addresses: &[&str]) -> Result<Vec<IpAddr>, Unreachable> {
+        Ok(addresses.iter().map(|address| address.parse().unwrap()).collect())
+    }
+
     #[test]
     fn every_address_that_works_is_named() {
-        let network = Some(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 7)));
-        let any = "0.0.0.0:8080".parse().unwrap();
-        assert_eq!(urls(any, None, network), ["http://localhost:8080", "http://192.168.1.7:8080"]);
-        assert_eq!(urls(any, None, None), ["http://localhost:8080"]);
-        assert_eq!(urls("127.0.0.1:80".parse().unwrap(), None, network), ["http://127.0.0.1"]);
-        assert_eq!(urls("[::1]:8080".parse().unwrap(), None, network), ["http://[::1]:8080"]);
-        let url: PublicUrl = "https://vote.example.org".parse().unwrap();
-        assert_eq!(urls(any, Some(&url), network), ["https://vote.example.org"]);
+        let two = found(&["192.168.1.7", "10.42.0.1", "fd00::7"]);
+        let any = "[::]:8080".parse().unwrap();
+        assert_eq!(
+            urls(any, None, &two),
+            ["http://192.168.1.7:8080", "http://10.42.0.1:8080", "http://[fd00::7]:8080", "http://localhost:8080"]
+        );
+        assert_eq!(urls(any, None, &Err(Unreachable::NoNetwork)), ["http://localhost:8080"]);
+        assert_eq!(urls("127.0.0.1:80".parse().unwrap(), None, &two), ["http://127.0.0.1"]);
+        assert_eq!(urls("[::1]:8080".parse().unwrap(), None, &two), ["http://[::1]:8080"]);
+        let url: PublicUrl = "https://vote.example.org/tonight/".parse().unwrap();
+        assert_eq!(urls(any, Some(&url), &two), ["https://vote.example.org/tonight"]);
+    }
+
+    #[test]
+    fn it_says_when_no_phone_can_reach_it() {
+        let at = |vote: &str| Places {
+            vote: vote.parse().unwrap(),
+            result: "127.0.0.1:8081".parse().unwrap(),
+            vote_url: None,
+            result_url: None,
+        };
+        assert!(said(Unreachable::LoopbackOnly).contains("VOTE_ADDR"));
+        let text = greeting(&at("0.0.0.0:8080"), "token");
+        assert_eq!(text.contains("in no network"), reach::addresses(8080).is_err(), "{text}");
+        assert!(text.contains("http://localhost:8080/organise/sign-in?token=token"), "{text}");
     }
 }

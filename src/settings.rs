@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use domain::Secret;
-use result::EmbedOrigin;
+use result::{AllowedOrigin, EmbedOrigin};
 use service::client_address::TrustedProxies;
 use service::connection_settings::ConnectionSettings;
 use service::first_poll::FirstPollSettings;
@@ -54,15 +54,16 @@ pub(crate) struct Serving {
     /// Address of `/livez`, `/readyz` and `/metrics`; none unless set
     #[arg(long, env = "ADMIN_ADDR")]
     pub(crate) admin_addr: Option<SocketAddr>,
-    /// Where browsers reach the voting page, if not at its own address: `https://vote.example.org`
+    /// Where browsers reach the voting page, if not at its own address: `https://vote.example.org`, or below a path
     #[arg(long, env = "VOTE_URL")]
     pub(crate) vote_url: Option<PublicUrl>,
     /// Where browsers reach the result page, if not at its own address
     #[arg(long, env = "RESULT_URL")]
     pub(crate) result_url: Option<PublicUrl>,
-    /// Other origins whose pages may show the live result, comma separated
+    /// Other origins whose pages may show the live result, comma separated; `null` for pages in files, and with them
+    /// for every site
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
-    pub(crate) allowed_origins: Vec<PublicUrl>,
+    pub(crate) allowed_origins: Vec<AllowedOrigin>,
     /// Origins whose pages may show `/p/POLL/embed` of the result page in a frame, comma separated, or `*`
     #[arg(long, env = "EMBED_ORIGINS", value_delimiter = ',')]
     pub(crate) embed_origins: Vec<EmbedOrigin>,

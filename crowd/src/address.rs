@@ -28,6 +28,8 @@ pub(crate) struct Address {
     port: u16,
     /// What requests say in `Host`.
     pub(crate) authority: String,
+    /// The path below which the service is.
+    pub(crate) base: String,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
@@ -53,7 +55,7 @@ impl Address {
         let host = uri.host().expect("a public address has a host").trim_matches(['[', ']']).to_owned();
         let port = uri.port_u16().unwrap_or(if url.is_https() { 443 } else { 80 });
         let tls = if url.is_https() { Some(tls(&host)?) } else { None };
-        Ok(Self { host, port, authority, tls })
+        Ok(Self { host, port, authority, base: url.base().as_str().to_owned(), tls })
     }
 
     /// Opens a connection. Answers are small and waited for, so Nagle's algorithm is off.
@@ -69,7 +71,7 @@ impl Address {
     /// The address of a path here, for a WebSocket.
     pub(crate) fn websocket(&self, path: &str) -> String {
         let scheme = if self.tls.is_some() { "wss" } else { "ws" };
-        format!("{scheme}://{}{path}", self.authority)
+        format!("{scheme}://{}{}{path}", self.authority, self.base)
     }
 }
 
@@ -102,5 +104,6 @@ mod tests {
         assert_eq!((address("http://vote.example").port, address("http://[::1]:8080").port), (80, 8080));
         assert_eq!(address("http://[::1]:8080").host, "::1");
         assert_eq!(address("http://vote.example:81").websocket("/x"), "ws://vote.example:81/x");
+        assert_eq!(address("http://example:81/result/").websocket("/x"), "ws://example:81/result/x");
     }
 }

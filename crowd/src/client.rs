@@ -69,7 +69,7 @@ impl<'a> Ask<'a> {
     fn request(&self, address: &Address) -> Request<Full<Bytes>> {
         let mut request = Request::builder()
             .method(self.method.clone())
-            .uri(self.path)
+            .uri(format!("{}{}", address.base, self.path))
             .header(header::HOST, &address.authority)
             .header(header::USER_AGENT, "scrutin-crowd");
         if let Some(cookie) = self.cookie {

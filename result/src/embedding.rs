@@ -4,39 +4,36 @@ use std::str::FromStr;
 
 use service::{
     headers::SecurityHeaders,
-    settings::{PublicUrl, PublicUrlError},
+    origin::{Origin, OriginError},
 };
 
 /// Whose pages may frame the page made for it (`EMBED_ORIGINS`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EmbedOrigin {
-    /// `*`: everybody's.
+    /// `*`: everybody's, and those of slides in a file.
     Any,
     /// Those of one origin.
-    Of(PublicUrl),
+    Of(Origin),
 }
 
 impl FromStr for EmbedOrigin {
-    type Err = PublicUrlError;
-    fn from_str(text: &str) -> Result<Self, PublicUrlError> {
-        if text == "*" { Ok(Self::Any) } else { text.parse().map(Self::Of) }
-    }
-}
-
-impl EmbedOrigin {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Any => "*",
-            Self::Of(url) => url.as_str(),
-        }
+    type Err = OriginError;
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        if text.trim() == "*" { Ok(Self::Any) } else { text.parse().map(Self::Of) }
     }
 }
 
 /// The headers of the page made for frames: without any origin it keeps to itself like all the others.
 pub(crate) fn headers(origins: &[EmbedOrigin]) -> SecurityHeaders {
-    if origins.is_empty() {
-        return SecurityHeaders::new(&[]);
+    if origins.contains(&EmbedOrigin::Any) {
+        return SecurityHeaders::embeddable_anywhere();
     }
-    let origins: Vec<&str> = origins.iter().map(EmbedOrigin::as_str).collect();
-    SecurityHeaders::embeddable(&[], &origins.join(" "))
+    let of: Vec<&Origin> = origins
+        .iter()
+        .filter_map(|origin| match origin {
+            EmbedOrigin::Of(origin) => Some(origin),
+            EmbedOrigin::Any => None,
+        })
+        .collect();
+    if of.is_empty() { SecurityHeaders::new(None) } else { SecurityHeaders::embeddable(&of) }
 }

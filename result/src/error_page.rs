@@ -17,7 +17,7 @@ use crate::App;
 pub(crate) const RELOAD_SECONDS: u32 = 5;
 
 /// The pages that an address may be meant for which somebody typed or pasted a little differently.
-const PAGES: [&str; 3] = ["/p/{poll}", "/p/{poll}/embed", "/polls"];
+const PAGES: [&str; 4] = ["/p/{poll}", "/p/{poll}/embed", "/p/{poll}/join", "/polls"];
 
 /// Middleware: leads a visit at no page of ours on to the page that can only be meant.
 pub(crate) async fn lead_on(request: Request, next: Next) -> Response {

@@ -1,9 +1,13 @@
 //! How to come from the screen to the voting page: its address as text and as a QR code.
 
 use domain::PollId;
-use http::HeaderMap;
 use serde::Serialize;
-use service::{counterpart::Counterpart, poll_address, qr::Qr};
+use service::{
+    counterpart::{CameBy, Counterpart, Invitation},
+    poll_address,
+    qr::Qr,
+    reach::Unreachable,
+};
 
 /// Where to vote.
 #[derive(Debug, Serialize)]
@@ -12,41 +16,46 @@ pub(crate) struct Join {
     url: String,
     /// The address as people read and type it: without the scheme.
     text: String,
-    /// The QR code; `None` if the address is too long for one.
+    /// The QR code; `None` if the address is too long for one, or leads no phone to the voting page.
     qr: Option<Qr>,
+    /// The key of the text that says why it leads no phone there.
+    unreachable: Option<&'static str>,
 }
 
 impl Join {
-    /// The voting page of a poll, for the browser that sent these headers; `None` if its host is not known.
-    pub(crate) fn new(vote: &Counterpart, headers: &HeaderMap, poll: PollId) -> Option<Self> {
-        let origin = vote.origin(headers)?;
-        let url = poll_address::url(&origin, poll);
+    /// The voting page of a poll, for a browser that came by this way; `None` if its host is not known.
+    pub(crate) fn new(vote: &Counterpart, came_by: &CameBy, poll: PollId) -> Option<Self> {
+        vote.invitation(came_by).map(|invitation| Self::of(&invitation, poll))
+    }
+
+    fn of(invitation: &Invitation, poll: PollId) -> Self {
+        let url = poll_address::url(&invitation.url, poll);
         let text = url.split_once("://").map_or(url.as_str(), |(_, text)| text).to_owned();
-        let qr = Qr::new(&url);
-        Some(Self { url, text, qr })
+        let qr = if invitation.unreachable.is_none() { Qr::new(&url) } else { None };
+        Self { url, text, qr, unreachable: invitation.unreachable.map(Unreachable::text_key) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::header;
-
     use super::*;
 
-    #[test]
-    fn the_default_poll_is_at_the_root_and_others_below_p() {
-        let vote = Counterpart::Fixed("https://vote.example.org".parse().unwrap());
-        let join = |poll| Join::new(&vote, &HeaderMap::new(), poll).unwrap();
-        assert_eq!(join(PollId::MAIN).text, "vote.example.org");
-        assert_eq!(join(PollId::parse("lunch").unwrap()).url, "https://vote.example.org/p/lunch");
+    fn join(url: &str, unreachable: Option<Unreachable>, poll: PollId) -> Join {
+        Join::of(&Invitation { url: url.parse().unwrap(), unreachable }, poll)
     }
 
     #[test]
-    fn an_unknown_host_is_not_guessed() {
-        assert!(Join::new(&Counterpart::Port(8080), &HeaderMap::new(), PollId::MAIN).is_none());
-        let headers = HeaderMap::from_iter([(header::HOST, "10.0.0.7:8081".parse().unwrap())]);
-        let join = Join::new(&Counterpart::Port(8080), &headers, PollId::MAIN).unwrap();
-        assert_eq!(join.url, "http://10.0.0.7:8080");
-        assert_eq!(join.qr, Qr::new("http://10.0.0.7:8080"));
+    fn the_default_poll_is_at_the_root_and_others_below_p() {
+        let at = "https://vote.example.org";
+        assert_eq!(join(at, None, PollId::MAIN).text, "vote.example.org");
+        assert_eq!(join(at, None, PollId::parse("lunch").unwrap()).url, "https://vote.example.org/p/lunch");
+        assert_eq!(join("http://10.0.0.7:8080", None, PollId::MAIN).qr, Qr::new("http://10.0.0.7:8080"));
+    }
+
+    #[test]
+    fn an_address_that_no_phone_reaches_has_no_code_and_says_why() {
+        let join = join("http://localhost:8080", Some(Unreachable::NoNetwork), PollId::MAIN);
+        assert_eq!((join.qr, join.unreachable), (None, Some("reach.no-network")));
+        assert_eq!(join.url, "http://localhost:8080", "whoever sits at this machine may still follow it");
     }
 }

@@ -21,12 +21,14 @@ use domain::{Scoreboard, Secret};
 use rust_embed::RustEmbed;
 use service::{
     assets,
+    below::below,
     client_address::TrustedProxies,
     counterpart::Counterpart,
     headers::SecurityHeaders,
     http_metrics, language_switch,
     organiser::OrganiserToken,
     pages::Pages,
+    public_url::BasePath,
     settings::{Hidden, PublicUrl},
 };
 use socketioxide::SocketIo;
@@ -60,6 +62,7 @@ mod texts;
 mod time;
 
 pub use embedding::EmbedOrigin;
+pub use origins::AllowedOrigin;
 pub use pace::Timing;
 
 use crate::{admission::Places, board::Board, open_polls::OpenPolls, origins::Origins};
@@ -85,10 +88,10 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// Where browsers find the voting page.
     pub vote: Counterpart,
-    /// Where browsers find this service, if that is not simply where they came.
+    /// Where browsers find this service, if that is not simply where they came; perhaps below a path.
     pub result_url: Option<PublicUrl>,
     /// Further origins whose pages may connect.
-    pub allowed_origins: Vec<PublicUrl>,
+    pub allowed_origins: Vec<AllowedOrigin>,
     /// Whose pages may show the live result in a frame.
     pub embed_origins: Vec<EmbedOrigin>,
     /// Which instance this is, for the footer.
@@ -156,7 +159,8 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
     }
     let timing = config.timing;
     let board = Arc::new(Board::new(Arc::clone(&scoreboard), timing.pace));
-    let origins = Arc::new(Origins::new(config.result_url.clone(), config.vote.clone(), config.allowed_origins));
+    let origins = Arc::new(Origins::new(config.result_url.as_ref(), config.vote.clone(), config.allowed_origins));
+    let base = BasePath::of(config.result_url.as_ref());
     let places =
         Places::new(config.max_viewers, config.trusted_proxies.clone(), config.secret.clone(), shutdown.clone());
     let (socket_io, io) = screens::endpoint(&board, Arc::clone(&origins), places);
@@ -174,9 +178,9 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         result_url: config.result_url,
         embed_headers: embedding::headers(&config.embed_origins),
         instance: config.instance,
-        pages: Pages::new::<Templates, StaticFiles>(texts::MESSAGES),
+        pages: Pages::new::<Templates, StaticFiles>(texts::MESSAGES, &base),
     });
-    Running { router: http(app, origins).merge(socket_io), screens }
+    Running { router: below(&base, http(app, origins).merge(socket_io)), screens }
 }
 
 async fn keep_screens(board: Arc<Board>, io: SocketIo, timing: Timing, shutdown: CancellationToken) {
@@ -201,12 +205,13 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/api/polls/{poll}/receipts/{receipt}", get(receipts::for_programs))
         .route("/api/openapi.json", get(openapi::description))
         .layer(middleware::from_fn_with_state(origins, origins::share));
-    let headers = SecurityHeaders::new(&[]);
+    let headers = SecurityHeaders::new(None);
     let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
     Router::new()
         .route("/", get(live_page::default_poll))
         .route("/p/{poll}", get(live_page::poll))
         .route("/p/{poll}/embed", get(live_page::embed))
+        .route("/p/{poll}/join", get(live_page::join))
         .route("/polls", get(open_polls::list))
         .route("/p/{poll}/receipts/{receipt}", get(receipts::for_people))
         .route("/language/{tag}", language_switch::route(is_https))

@@ -8,13 +8,13 @@ use axum::{
     response::Response,
 };
 use domain::{PollId, option_key};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{StatusCode, Uri};
 use minijinja::{
     context,
     value::{Serde, Value},
 };
 use serde::Serialize;
-use service::{edition::edition, language::Language, poll_address, settings::PublicUrl};
+use service::{counterpart::CameBy, edition::edition, language::Language, poll_address, settings::PublicUrl};
 
 use crate::{App, error_page, join::Join, projector, scores, scores::Present, share, texts::MESSAGES, time};
 
@@ -51,9 +51,9 @@ pub(crate) async fn default_poll(
     State(app): State<Arc<App>>,
     uri: Uri,
     language: Language,
-    headers: HeaderMap,
+    came_by: CameBy,
 ) -> Response {
-    whole(&app, &uri, language, &headers, PollId::MAIN).await
+    whole(&app, &uri, language, &came_by, PollId::MAIN).await
 }
 
 /// `GET /p/{poll}`.
@@ -62,10 +62,10 @@ pub(crate) async fn poll(
     Path(poll): Path<String>,
     uri: Uri,
     language: Language,
-    headers: HeaderMap,
+    came_by: CameBy,
 ) -> Response {
     match PollId::parse(&poll) {
-        Ok(poll) => whole(&app, &uri, language, &headers, poll).await,
+        Ok(poll) => whole(&app, &uri, language, &came_by, poll).await,
         Err(_) => error_page::unknown_poll(&app, language, "/"),
     }
 }
@@ -80,14 +80,39 @@ pub(crate) async fn embed(State(app): State<Arc<App>>, Path(poll): Path<String>,
     response
 }
 
-async fn whole(app: &App, uri: &Uri, language: Language, headers: &HeaderMap, poll: PollId) -> Response {
+/// `GET /p/{poll}/join`: the QR code alone.
+pub(crate) async fn join(
+    State(app): State<Arc<App>>,
+    Path(poll): Path<String>,
+    language: Language,
+    came_by: CameBy,
+) -> Response {
+    let Ok(poll) = PollId::parse(&poll) else { return error_page::unknown_poll(&app, language, "/") };
+    let path = format!("/p/{poll}/join");
+    match app.board.present(poll).await {
+        Ok(Some(present)) => {
+            let context = context! {
+                instance => app.instance.as_str(),
+                path,
+                question => present.poll().question(),
+                join => Join::new(&app.vote, &came_by, poll).map(Serde),
+                result_path => poll_address::path(poll),
+            };
+            app.pages.respond(StatusCode::OK, language, "join.html", context)
+        }
+        Ok(None) => error_page::unknown_poll(&app, language, &path),
+        Err(_) => error_page::unavailable(&app, language, &path),
+    }
+}
+
+async fn whole(app: &App, uri: &Uri, language: Language, came_by: &CameBy, poll: PollId) -> Response {
     let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
     if let Some(welcome) = projector::welcome(uri.query().unwrap_or_default(), &app.secret, poll, is_https) {
         return welcome;
     }
     let more = context! {
-        join => Join::new(&app.vote, headers, poll).map(Serde),
-        result_url => app.result_url.as_ref().map(|url| format!("{url}{}", poll_address::path(poll))),
+        join => Join::new(&app.vote, came_by, poll).map(Serde),
+        result_url => app.result_url.as_ref().map(|at| poll_address::url(at, poll)),
     };
     page(app, language, poll, &poll_address::path(poll), "live.html", more).await
 }

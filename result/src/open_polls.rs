@@ -10,7 +10,7 @@ use domain::{PollId, Scoreboard, Tally, Unavailable};
 use http::{HeaderMap, StatusCode};
 use minijinja::{context, value::Serde};
 use serde::{Deserialize, Serialize};
-use service::{language::Language, poll_address};
+use service::{language::Language, poll_address, settings::PublicUrl};
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{App, archive, error_page, live_page};
@@ -74,21 +74,21 @@ pub(crate) async fn list(
     let mut rest = polls.iter().filter(|tally| after.is_none_or(|after| tally.poll.id() > after));
     let shown: Vec<&Tally> = rest.by_ref().take(POLLS_PER_PAGE).collect();
     let next = rest.next().and(shown.last()).map(|last| last.poll.id().to_string());
-    let vote = app.vote.origin(&headers);
-    let lines: Vec<Line> = shown.into_iter().map(|tally| Line::new(language, tally, vote.as_deref())).collect();
+    let vote = app.vote.url(&headers);
+    let lines: Vec<Line> = shown.into_iter().map(|tally| Line::new(language, tally, vote.as_ref())).collect();
     let path = after.map_or_else(|| "/polls".to_owned(), |after| format!("/polls?after={after}"));
     let context = context! { instance => app.instance.as_str(), path, polls => Serde(lines), next };
     app.pages.respond(StatusCode::OK, language, "polls.html", context)
 }
 
 impl Line {
-    fn new(language: Language, tally: &Tally, vote: Option<&str>) -> Self {
+    fn new(language: Language, tally: &Tally, vote: Option<&PublicUrl>) -> Self {
         let poll = tally.poll.id();
         Self {
             question: tally.poll.question().to_owned(),
             turnout: live_page::turnout(language, tally.figures.voters),
             result: poll_address::path(poll),
-            vote: vote.map(|origin| poll_address::url(origin, poll)),
+            vote: vote.map(|at| poll_address::url(at, poll)),
         }
     }
 }

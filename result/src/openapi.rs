@@ -1,12 +1,17 @@
 //! The description of the result host's API, at `/api/openapi.json`.
 
-use axum::Json;
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
 use utoipa::{
     Modify, OpenApi, ToSchema,
-    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+    openapi::{
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+        server::Server,
+    },
 };
 
-use crate::{api, export, receipts, scores::TallyBody};
+use crate::{App, api, export, receipts, scores::TallyBody};
 
 /// An RFC 9457 problem, as `service::problem` writes it. Only for the description.
 #[derive(ToSchema)]
@@ -74,7 +79,9 @@ impl Modify for Permits {
     }
 }
 
-/// `GET /api/openapi.json`.
-pub(crate) async fn description() -> Json<utoipa::openapi::OpenApi> {
-    Json(Description::openapi())
+/// `GET /api/openapi.json`; addresses are below the public one, if there is one.
+pub(crate) async fn description(State(app): State<Arc<App>>) -> Json<utoipa::openapi::OpenApi> {
+    let mut description = Description::openapi();
+    description.servers = app.result_url.as_ref().map(|url| vec![Server::new(url.as_str())]);
+    Json(description)
 }

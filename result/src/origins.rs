@@ -4,7 +4,7 @@
 //! with some requests, for an image say, and most of them say then whether a foreign page asks (`Sec-Fetch-Site`). A client
 //! that sends neither is no browser page, or an old one, and is welcome.
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -12,34 +12,56 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use service::{counterpart::Counterpart, problem::Problem, settings::PublicUrl};
+use service::{
+    counterpart::Counterpart,
+    origin::{Origin, OriginError},
+    problem::Problem,
+    settings::PublicUrl,
+};
+
+/// A further page that may connect (`ALLOWED_ORIGINS`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowedOrigin {
+    /// `null`: pages without an origin, such as slides in a file. Any site can make one of itself, by a sandboxed
+    /// frame.
+    Null,
+    /// Pages of one origin.
+    Of(Origin),
+}
+
+impl FromStr for AllowedOrigin {
+    type Err = OriginError;
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        if text.trim() == "null" { Ok(Self::Null) } else { text.parse().map(Self::Of) }
+    }
+}
 
 /// The pages that may connect.
 #[derive(Debug)]
 pub(crate) struct Origins {
-    result: Option<PublicUrl>,
+    result: Option<Origin>,
     vote: Counterpart,
-    others: Vec<PublicUrl>,
+    others: Vec<AllowedOrigin>,
 }
 
 impl Origins {
     /// This service's own public address, the voting page's, and others.
-    pub(crate) fn new(result: Option<PublicUrl>, vote: Counterpart, others: Vec<PublicUrl>) -> Self {
-        Self { result, vote, others }
+    pub(crate) fn new(result: Option<&PublicUrl>, vote: Counterpart, others: Vec<AllowedOrigin>) -> Self {
+        Self { result: result.map(|url| url.origin().clone()), vote, others }
     }
 
     /// Whether a page of `origin` may read, for a request with these headers.
     fn allows(&self, origin: &str, headers: &HeaderMap) -> bool {
-        let configured = self.others.iter().chain(&self.result).any(|url| url.as_str() == origin);
-        configured || is_own_host(origin, headers) || self.vote.origin(headers).as_deref() == Some(origin)
+        // Chromium says the second where a page in a file opens a WebSocket.
+        if matches!(origin, "null" | "file://") {
+            return self.others.contains(&AllowedOrigin::Null);
+        }
+        let Ok(origin) = origin.parse::<Origin>() else { return false };
+        self.result.as_ref() == Some(&origin)
+            || origin.is_asked(headers)
+            || self.vote.url(headers).is_some_and(|vote| *vote.origin() == origin)
+            || self.others.contains(&AllowedOrigin::Of(origin))
     }
-}
-
-/// Whether the page came from the host and port that it now asks, over http or, before a proxy, https.
-fn is_own_host(origin: &str, headers: &HeaderMap) -> bool {
-    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    matches!((authority, host), (Some(authority), Some(host)) if authority.eq_ignore_ascii_case(host))
 }
 
 /// Middleware that refuses browsers on foreign pages, and lets those on allowed ones read the answer.
@@ -106,7 +128,7 @@ mod tests {
     #[test]
     fn own_voting_and_allowed_pages_may_connect_and_no_others() {
         let origins = Origins::new(
-            Some("https://result.example.org".parse().unwrap()),
+            Some(&"https://result.example.org:443/live".parse().unwrap()),
             Counterpart::Port(8080),
             vec!["https://slides.example.com".parse().unwrap()],
         );
@@ -117,12 +139,47 @@ mod tests {
             "https://10.0.0.7:8081",
             "https://result.example.org",
             "https://slides.example.com",
+            "https://Slides.example.com.:443",
         ] {
             assert!(origins.allows(good, &host), "{good}");
         }
-        for bad in ["null", "", "http://10.0.0.7", "http://10.0.0.7:8082", "https://slides.example.com.evil.example"] {
+        for bad in [
+            "null",
+            "file://",
+            "",
+            "http://10.0.0.7",
+            "http://10.0.0.7:8082",
+            "https://slides.example.com.evil.example",
+        ] {
             assert!(!origins.allows(bad, &host), "{bad}");
         }
         assert!(!origins.allows("http://", &HeaderMap::new()));
+    }
+
+    #[test]
+    fn default_ports_are_dropped_wherever_they_stand() {
+        let origins = |vote: &str| {
+            let vote = Counterpart::Fixed(vote.parse().unwrap());
+            Origins::new(None, vote, vec!["http://slides.test:80".parse().unwrap()])
+        };
+        for vote in ["http://vote.test:80", "http://vote.test", "http://VOTE.test./vote/"] {
+            assert!(origins(vote).allows("http://vote.test", &asked_at("result.test:80")), "{vote}");
+        }
+        assert!(origins("https://vote.test:443").allows("https://vote.test", &asked_at("result.test")));
+        assert!(origins("http://x").allows("http://result.test", &asked_at("result.test:80")), "its own page");
+        assert!(origins("http://x").allows("http://slides.test", &asked_at("result.test")));
+        assert!(!origins("http://vote.test").allows("https://vote.test", &asked_at("result.test")));
+    }
+
+    #[test]
+    fn a_page_without_an_origin_is_let_in_where_null_is_allowed() {
+        let origins = Origins::new(None, Counterpart::Port(8080), vec!["null".parse().unwrap()]);
+        assert!(
+            origins.allows("null", &asked_at("result.test")) && origins.allows("file://", &asked_at("result.test"))
+        );
+        assert!(!origins.allows("http://evil.test", &asked_at("result.test")));
+        for bad in ["*", "file://", "slides.test", "http://slides.test/path"] {
+            assert!(bad.parse::<AllowedOrigin>().is_err(), "{bad}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 use domain::Secret;
-use scrutin_result::{Config, DEFAULT_MAX_VIEWERS, EmbedOrigin, Timing, max_viewers};
+use scrutin_result::{AllowedOrigin, Config, DEFAULT_MAX_VIEWERS, EmbedOrigin, Timing, max_viewers};
 use service::{
     client_address::TrustedProxies,
     connection_settings::ConnectionSettings,
@@ -41,15 +41,17 @@ pub(crate) struct Settings {
         hide_env_values = true
     )]
     pub(crate) database_url: Hidden,
-    /// Where browsers find the voting pages, such as `https://vote.example.org`; without it: the same host, port 8080
+    /// Where browsers find the voting pages, such as `https://vote.example.org` or `https://example.org/vote`; without
+    /// it: the same host, port 8080
     #[arg(long, env = "VOTE_URL")]
     pub(crate) vote_url: Option<PublicUrl>,
-    /// Where browsers find this service; without it: wherever they come by
+    /// Where browsers find this service, perhaps below a path; without it: wherever they come by
     #[arg(long, env = "RESULT_URL")]
     pub(crate) result_url: Option<PublicUrl>,
-    /// Origins of further pages that may connect to the live scores, separated by commas
+    /// Origins of further pages that may connect to the live scores, separated by commas; `null` for pages in files,
+    /// and with them for every site
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
-    pub(crate) allowed_origins: Vec<PublicUrl>,
+    pub(crate) allowed_origins: Vec<AllowedOrigin>,
     /// Origins whose pages may show `/p/POLL/embed` in a frame, separated by commas, or `*`; without it: none
     #[arg(long, env = "EMBED_ORIGINS", value_delimiter = ',')]
     pub(crate) embed_origins: Vec<EmbedOrigin>,
@@ -109,8 +111,10 @@ mod tests {
         assert_eq!(read.config(1_000).vote, Counterpart::Port(VOTE_PORT));
         assert!(read.config(1_000).allowed_origins.is_empty());
         let read = settings(&["--allowed-origins", "https://a.example,http://b.example:8000"]).unwrap();
-        let origins: Vec<_> = read.allowed_origins.iter().map(PublicUrl::as_str).collect();
-        assert_eq!(origins, ["https://a.example", "http://b.example:8000"]);
+        let of = |origin: &str| AllowedOrigin::Of(origin.parse().unwrap());
+        assert_eq!(read.allowed_origins, [of("https://a.example"), of("http://b.example:8000")]);
+        let read = settings(&["--allowed-origins", "null, https://a.example"]).unwrap();
+        assert_eq!(read.allowed_origins, [AllowedOrigin::Null, of("https://a.example")]);
         let read = settings(&["--embed-origins", "https://a.example,*"]).unwrap();
         assert_eq!(read.embed_origins, [EmbedOrigin::Of("https://a.example".parse().unwrap()), EmbedOrigin::Any]);
     }

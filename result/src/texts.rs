@@ -11,7 +11,7 @@ const TEXTS: &[Message] = &[
     ("locale", "en_GB", "fr_FR"),
     ("news.shown", "The votes are shown.", "Les voix sont affichées."),
     ("full_screen", "Full screen", "Plein écran"),
-    ("full_screen.key", "with the key F", "avec la touche F"),
+    ("full_screen.key", "with the keys F and Q", "avec les touches F et Q"),
     ("polls.title", "Open polls", "Scrutins ouverts"),
     ("polls.description", "Polls that anybody can take part in now.", "Les scrutins auxquels chacun peut participer."),
     ("polls.none", "No poll is open to everybody at present.", "Aucun scrutin public n’est ouvert pour l’instant."),
@@ -38,6 +38,8 @@ const TEXTS: &[Message] = &[
     ("table.votes", "Votes", "Voix"),
     ("join", "Vote at", "Votez sur"),
     ("join.qr", "QR code of the voting page", "Code QR de la page de vote"),
+    ("join.enlarge", "QR code on the whole screen", "Code QR en plein écran"),
+    ("join.close", "Back to the result", "Retour au résultat"),
     ("unknown.title", "There is no such poll", "Ce scrutin n’existe pas"),
     (
         "unknown.text",

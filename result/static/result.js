@@ -17,6 +17,8 @@ const RENEW_EVERY_MS = 5000;
 const RENEW_JITTER_MS = 500;
 
 const lang = document.documentElement.lang;
+// The path that stands before every one of this host's.
+const base = document.documentElement.dataset.base || "";
 const numbers = new Intl.NumberFormat(lang);
 const locale = (navigator.languages || []).find((own) => own.startsWith(lang)) || lang;
 const times = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", second: "2-digit" });
@@ -130,7 +132,7 @@ function renew() {
 async function fetchScores() {
   if (connected) return;
   try {
-    const response = await ask(`/api/polls/${poll}/tally`, { cache: "no-store" }, PATIENCE_MS);
+    const response = await ask(`${base}/api/polls/${poll}/tally`, { cache: "no-store" }, PATIENCE_MS);
     if (!response.ok) return;
     const tally = JSON.parse(response.text);
     show(Object.assign({}, tally.votes, tally));
@@ -139,7 +141,7 @@ async function fetchScores() {
   }
 }
 
-const socket = openSocket("/socket.io/", { poll }, {
+const socket = openSocket(`${base}/socket.io/`, { poll }, {
   event(name, argument) {
     if (name === "scores") show(JSON.parse(argument));
   },

@@ -8,6 +8,7 @@ use domain::{Inclusion, PollChange, PollId, PollSpec, Position, Receipt, Unavail
 use http::{StatusCode, header};
 use scrutin_result::Config;
 use serde_json::json;
+use service::counterpart::Counterpart;
 use support::{App, config, secret, spawn_app, spawn_app_with};
 
 fn receipt_of(poll: PollId) -> String {
@@ -122,9 +123,13 @@ async fn the_page_says_where_to_vote() {
 #[tokio::test]
 async fn only_the_page_made_for_it_may_be_framed_and_only_by_whom_the_operator_allows() {
     for (origins, ancestors) in [
-        (vec!["https://slides.example.com"], "frame-ancestors https://slides.example.com"),
-        (vec!["https://a.example", "http://b.example:8000"], "frame-ancestors https://a.example http://b.example:8000"),
-        (vec!["*"], "frame-ancestors *"),
+        (vec!["https://Slides.example.com:443"], "; frame-ancestors https://slides.example.com"),
+        (
+            vec!["https://a.example", "http://b.example:8000"],
+            "; frame-ancestors https://a.example http://b.example:8000",
+        ),
+        // No word of ancestors: `*` would keep out slides in a file.
+        (vec!["https://a.example", "*"], "; base-uri 'none'"),
     ] {
         let embed_origins = origins.iter().map(|origin| origin.parse().unwrap()).collect();
         let app = spawn_app_with(Config { embed_origins, ..config() }).await;
@@ -139,6 +144,79 @@ async fn only_the_page_made_for_it_may_be_framed_and_only_by_whom_the_operator_a
             assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_page_in_a_file_may_read_where_null_is_allowed() {
+    let with_null = Config { allowed_origins: vec!["null".parse().unwrap()], ..config() };
+    for (app, allowed) in [(spawn_app_with(with_null).await, Some("null")), (spawn_app().await, None)] {
+        let request = app.http.get(app.url("/api/polls/main/tally")).header(header::ORIGIN, "null");
+        let headers = request.send().await.unwrap().headers().clone();
+        let said = headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap());
+        assert_eq!(said, allowed);
+        for origin in ["null", "file://"] {
+            let request = app.http.get(app.url("/socket.io/?EIO=4&transport=polling")).header(header::ORIGIN, origin);
+            let expected = if allowed.is_some() { StatusCode::OK } else { StatusCode::FORBIDDEN };
+            assert_eq!(request.send().await.unwrap().status(), expected, "{origin}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn default_ports_and_spellings_of_the_voting_page_let_it_read() {
+    for vote in ["http://vote.test:80", "http://VOTE.test.", "http://vote.test/vote"] {
+        let app = spawn_app_with(Config { vote: Counterpart::Fixed(vote.parse().unwrap()), ..config() }).await;
+        let request = app.http.get(app.url("/api/polls/main/tally")).header(header::ORIGIN, "http://vote.test");
+        let headers = request.send().await.unwrap().headers().clone();
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "http://vote.test", "{vote}");
+    }
+    let app = spawn_app_with(Config { vote: Counterpart::Port(80), ..config() }).await;
+    let request = app.http.get(app.url("/api/polls/main/tally")).header(header::ORIGIN, "http://result.test");
+    let headers = request.header(header::HOST, "result.test:80").send().await.unwrap().headers().clone();
+    assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "http://result.test");
+}
+
+#[tokio::test]
+async fn the_code_is_a_page_of_its_own_and_leads_phones_or_says_why_not() {
+    let app = spawn_app().await;
+    let page = app.page("/p/main/join").await;
+    assert!(page.contains("class=\"qr\"") && page.contains("href=\"https://vote.example.org\""), "{page}");
+    assert!(app.page("/").await.contains("class=\"enlarge\" href=\"/p/main/join\""));
+    assert_eq!(app.get("/p/nowhere/join").await.status(), StatusCode::NOT_FOUND);
+
+    // Opened at this machine's own address, without a word of where the voting page is.
+    let app = spawn_app_with(Config { vote: Counterpart::Port(8080), ..config() }).await;
+    for path in ["/", "/p/main/join"] {
+        let page = app.page(path).await;
+        let address = service::reach::addresses(8080);
+        match &address {
+            Ok(addresses) => {
+                let url = format!("http://{}:8080", service::counterpart::host_of(addresses[0]));
+                assert!(page.contains("class=\"qr\"") && page.contains(&format!("href=\"{url}\"")), "{page}");
+            }
+            Err(_) => assert!(!page.contains("class=\"qr\"") && page.contains("is in no network"), "{page}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn below_a_path_every_address_of_a_page_begins_with_it() {
+    let below = Config { result_url: Some("http://example.org/result".parse().unwrap()), ..config() };
+    let app = spawn_app_with(below).await;
+    for prefix in ["", "/result"] {
+        for path in ["/", "/p/main", "/p/main/embed", "/p/main/join", "/polls", "/p/nowhere", "/nowhere"] {
+            let page = app.page(&format!("{prefix}{path}")).await;
+            for written in ["href=\"/", "src=\"/", "action=\"/"] {
+                for address in page.split(written).skip(1) {
+                    assert!(address.starts_with("result/"), "{prefix}{path}: {written}{address}");
+                }
+            }
+        }
+    }
+    let switched = app.get("/result/language/fr?back=/p/main").await;
+    assert_eq!(switched.headers()[header::LOCATION], "/result/p/main");
+    assert_eq!(app.get("/result/socket.io/?EIO=4&transport=polling").await.status(), StatusCode::OK);
+    assert_eq!(app.get("/results/").await.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

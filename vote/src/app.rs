@@ -23,6 +23,7 @@ use service::{
     language_switch::local_path,
     organiser::OrganiserToken,
     pages::Pages,
+    public_url::BasePath,
     settings::PublicUrl,
 };
 
@@ -74,8 +75,8 @@ impl App {
     pub(crate) fn new(config: Config, ballots: Arc<dyn BallotBox>) -> Self {
         Self {
             polls: PollCache::new(ballots.clone()),
-            pages: Pages::new::<Templates, StaticFiles>(MESSAGES),
-            headers: SecurityHeaders::new(&[]),
+            pages: Pages::new::<Templates, StaticFiles>(MESSAGES, &BasePath::of(config.vote_url.as_ref())),
+            headers: SecurityHeaders::new(None),
             outages: OutageLog::default(),
             cookies: CookieKeys::new(&config.secret, is_https(&config)),
             session_cookie: CookieNames::new(&config.secret, is_https(&config)).of(SESSION_COOKIE),
@@ -97,18 +98,18 @@ impl App {
         self.with_headers(self.bare_page(asked, status, template, context))
     }
 
-    /// A page whose script may ask the result host at this origin.
+    /// A page whose script may ask the result host at this address.
     pub(crate) fn page_with_result(
         &self,
         asked: &Asked,
-        result: Option<&str>,
+        result: Option<&PublicUrl>,
         status: StatusCode,
         template: &str,
         context: Value,
     ) -> Response {
         let mut response = self.bare_page(asked, status, template, context);
         match result {
-            Some(origin) => SecurityHeaders::new(&[origin]).set(&mut response),
+            Some(url) => SecurityHeaders::new(Some(url.origin())).set(&mut response),
             None => self.headers.set(&mut response),
         }
         response

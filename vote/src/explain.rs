@@ -1,4 +1,4 @@
-//! Turns what the layers below answer without words (a cross-site post, a panic) into a page or a problem.
+//! Refuses posts from pages of other sites, and turns a panic below into a page or a problem.
 
 use std::{
     any::Any,
@@ -9,26 +9,24 @@ use std::{
 };
 
 use axum::{
-    body::Body,
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use http::StatusCode;
-use service::poll_address::Visit;
+use service::{poll_address::Visit, settings::PublicUrl};
 use tower::{Layer, Service};
-use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::{
     app::{App, Asked},
     refusal::Refusal,
+    same_site::is_same_site,
 };
 
 /// The pages that an address may be meant for which somebody typed or pasted a little differently.
 const PAGES: [&str; 6] =
     ["/p/{poll}", "/organise", "/organise/sign-in", "/organise/{poll}", "/organise/{poll}/edit", "/api"];
 
-/// Layer: puts words where a layer below refused, or panicked.
+/// Layer: lets nothing through from pages of other sites, and puts words where a handler panicked.
 #[derive(Clone)]
 pub(crate) struct Explain(Arc<App>);
 
@@ -68,6 +66,9 @@ where
         let asked = Asked::of(request.uri(), request.headers());
         let visit = Visit::of(request.method(), request.uri());
         let app = self.app.clone();
+        if !is_same_site(request.method(), request.headers(), app.config.vote_url.as_ref().map(PublicUrl::origin)) {
+            return Box::pin(async move { Ok(app.refuse_anywhere(&asked, &Refusal::CrossSite)) });
+        }
         // What a panic leaves behind of the state that handlers share is whole: see the locks there.
         let answering = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
@@ -78,11 +79,8 @@ where
                     return Ok(app.refuse_anywhere(&asked, &Refusal::Panicked));
                 }
             };
-            if let Some(redirect) = visit.and_then(|visit| visit.redirect(response.status(), &PAGES)) {
-                return Ok(app.with_headers(redirect));
-            }
-            let refused = response.extensions().get::<ProtectionError>().is_some();
-            Ok(if refused { app.refuse_anywhere(&asked, &Refusal::CrossSite) } else { response })
+            let redirect = visit.and_then(|visit| visit.redirect(response.status(), &PAGES));
+            Ok(redirect.map_or(response, |redirect| app.with_headers(redirect)))
         })
     }
 }
@@ -90,19 +88,6 @@ where
 fn log_panic(panic: &(dyn Any + Send)) {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = text.unwrap_or("(no text)"), "a request panicked");
-}
-
-/// Refuses posts from pages of other sites, by `Sec-Fetch-Site` and else by `Origin`. A client that sends
-/// neither is no browser and carries nobody's cookies. The public address is allowed beside the `Host`, for
-/// proxies that change it.
-pub(crate) fn same_site_only(
-    app: &App,
-) -> CsrfLayer<impl FnMut(ProtectionError) -> http::Response<Body> + Clone + use<>> {
-    let layer = match &app.config.vote_url {
-        Some(url) => CsrfLayer::new().add_trusted_origin(url.as_str()).expect("a public address is an origin"),
-        None => CsrfLayer::new(),
-    };
-    layer.with_rejection_response(|_: ProtectionError| StatusCode::FORBIDDEN.into_response())
 }
 
 /// Answers what is no address of ours.

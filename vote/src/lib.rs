@@ -30,6 +30,7 @@ mod outage_log;
 mod poll_cache;
 mod poll_faults;
 mod refusal;
+mod same_site;
 #[cfg(test)]
 mod testing;
 mod turns;
@@ -44,9 +45,11 @@ use axum::{
 use domain::{BallotBox, Secret};
 use service::{
     assets,
+    below::below,
     client_address::TrustedProxies,
     counterpart::Counterpart,
     http_metrics, language_switch,
+    public_url::BasePath,
     settings::{Hidden, PublicUrl},
 };
 use tower_http::compression::CompressionLayer;
@@ -62,8 +65,8 @@ pub struct Config {
     pub organiser_token: Option<Hidden>,
     /// Where browsers find the results.
     pub result: Counterpart,
-    /// Where browsers find this service, if that is known: posts from there are let in whatever the `Host`, and
-    /// cookies are `Secure` if it is https.
+    /// Where browsers find this service, if that is known, perhaps below a path: posts from there are let in whatever
+    /// the `Host`, and cookies are `Secure` if it is https.
     pub vote_url: Option<PublicUrl>,
     /// Proxies that are believed when they say, in `X-Forwarded-For`, from which address a request came. Without them
     /// everybody behind a proxy counts as one where guessing is limited.
@@ -78,8 +81,9 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         tracing::warn!("ORGANISER_TOKEN is not set: nobody can create, open or close polls here");
     }
     let is_https = app::is_https(&config);
+    let base = BasePath::of(config.vote_url.as_ref());
     let app = Arc::new(App::new(config, ballots));
-    Router::new()
+    let router = Router::new()
         .route("/", voting())
         .route("/p/{poll}", voting())
         .route("/p/{poll}/next-voter", post(voting_page::next_voter).get(voting_page::back_to_poll))
@@ -90,8 +94,9 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         .fallback(explain::no_such_page)
         .method_not_allowed_fallback(explain::method_not_allowed)
         // In one call, the outermost first: each further call would box and copy what is below it for every request.
-        .layer((http_metrics::Observe, explain::Explain::new(&app), explain::same_site_only(&app)))
-        .with_state(app)
+        .layer((http_metrics::Observe, explain::Explain::new(&app)))
+        .with_state(app);
+    below(&base, router)
 }
 
 /// Pages are compressed; the answer to a ballot has no body to compress.

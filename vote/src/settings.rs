@@ -42,7 +42,8 @@ pub(crate) struct Settings {
     /// `unchecked` (whatever Redis is)
     #[arg(long, env = "DURABILITY", default_value = "disk")]
     pub(crate) durability: Durability,
-    /// Where browsers find this service, such as `https://vote.example.org`; without it: wherever they come by
+    /// Where browsers find this service, such as `https://vote.example.org` or `https://example.org/vote`; without it:
+    /// wherever they come by
     #[arg(long, env = "VOTE_URL")]
     pub(crate) vote_url: Option<PublicUrl>,
     /// Where browsers find the results; without it: the same host, port 8081

@@ -12,7 +12,7 @@ use axum::{
 use domain::{Access, Choices, Poll, PollId, PollState, Position, Receipt, option_key};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use minijinja::{Value, context};
-use service::{direction::isolated, edition::edition, poll_address};
+use service::{direction::isolated, edition::edition, poll_address, settings::PublicUrl};
 
 use crate::{
     app::{App, Asked, PollPath},
@@ -215,7 +215,7 @@ impl View<'_> {
             Some(Refusal::NotOpen(state)) => *state,
             _ => self.poll.state(),
         };
-        let result = self.app.config.result.origin(self.headers);
+        let result = self.app.config.result.url(self.headers);
         let settled = recorded.is_some() && !self.poll.changes();
         let context = context! {
             question => self.poll.question(),
@@ -246,16 +246,16 @@ impl View<'_> {
             refused_code => refusal.map(Refusal::code),
             try_again => matches!(refusal, Some(Refusal::Unavailable(_))),
             hidden => self.poll.is_hidden(),
-            result_url => result.as_ref().map(|origin| self.result_url(origin)),
+            result_url => result.as_ref().map(|at| self.result_url(at)),
             standing => self.standing(state),
             position => self.position(recorded).map(|position| position.to_string()),
-            tally_url => result.as_ref().map(|origin| format!("{origin}/api/polls/{}/tally", self.poll.id())),
-            receipt_url => self.receipt(recorded).zip(result.as_ref()).map(|(receipt, origin)| self.receipt_url(origin, receipt)),
+            tally_url => result.as_ref().map(|at| format!("{at}/api/polls/{}/tally", self.poll.id())),
+            receipt_url => result.as_ref().and_then(|at| Some(self.receipt_url(at, self.receipt(recorded)?))),
             ..self.script_texts()
         };
         let status = refusal.map_or(StatusCode::OK, Refusal::status);
         let asked = self.asked_again();
-        let mut response = self.app.page_with_result(&asked, result.as_deref(), status, "vote.html", context);
+        let mut response = self.app.page_with_result(&asked, result.as_ref(), status, "vote.html", context);
         if let Some(seconds) = refusal.and_then(Refusal::retry_after_seconds) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -329,9 +329,8 @@ impl View<'_> {
     }
 
     /// The live result of this poll on the other host.
-    fn result_url(&self, origin: &str) -> String {
-        let id = self.poll.id();
-        format!("{origin}{}", poll_address::path(id))
+    fn result_url(&self, at: &PublicUrl) -> String {
+        format!("{at}{}", poll_address::path(self.poll.id()))
     }
 
     /// The receipt of the ballot that the page is about.
@@ -342,9 +341,9 @@ impl View<'_> {
     }
 
     /// Where the voter can look up whether the ballot is counted.
-    fn receipt_url(&self, origin: &str, receipt: Receipt) -> String {
+    fn receipt_url(&self, at: &PublicUrl, receipt: Receipt) -> String {
         let id = self.poll.id();
-        format!("{origin}/p/{id}/receipts/{}", receipt.encode(&self.app.config.secret, id))
+        format!("{at}/p/{id}/receipts/{}", receipt.encode(&self.app.config.secret, id))
     }
 }
 

@@ -6,13 +6,14 @@ import { ask } from "./ask.js";
 const PATIENCE_MS = 15000;
 const root = document.getElementById("api");
 const { send, body: bodyLabel, answer: answerLabel, failed, needsToken } = root.dataset;
+const base = document.documentElement.dataset.base || "";
 const METHODS = ["get", "post", "patch", "put", "delete"];
 
 let schemas = {};
 begin();
 
 async function begin() {
-  const description = JSON.parse((await ask("/api/openapi.json", {}, PATIENCE_MS)).text);
+  const description = JSON.parse((await ask(`${base}/api/openapi.json`, {}, PATIENCE_MS)).text);
   schemas = description.components.schemas;
   for (const [path, methods] of Object.entries(description.paths)) {
     for (const method of METHODS.filter((name) => methods[name])) {
@@ -71,7 +72,7 @@ async function call(path, method, parameters, hasBody, secured, form, output) {
   if (secured && token) headers.Authorization = `Bearer ${token}`;
   output.hidden = false;
   try {
-    const address = search ? `${filled}?${search}` : filled;
+    const address = base + (search ? `${filled}?${search}` : filled);
     const options = { method: method.toUpperCase(), headers, body: hasBody ? value("body") : undefined };
     const answer = await ask(address, options, PATIENCE_MS);
     output.textContent = `${answer.status}\n\n${pretty(answer.text)}`;

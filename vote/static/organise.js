@@ -10,6 +10,7 @@ const RETRY_MS = 15000;
 const PATIENCE_MS = 5000;
 
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
+const base = document.documentElement.dataset.base || "";
 const list = document.querySelector("dl.numbers");
 const table = document.querySelector("table[data-live]");
 const said = document.getElementById("said");
@@ -59,7 +60,7 @@ function showLag() {
 async function askAccepted() {
   if (!document.hidden) {
     try {
-      const answer = await ask(`/api/polls/${list.dataset.poll}`, { cache: "no-store" }, PATIENCE_MS);
+      const answer = await ask(`${base}/api/polls/${list.dataset.poll}`, { cache: "no-store" }, PATIENCE_MS);
       const poll = JSON.parse(answer.text);
       if (answer.ok) {
         accepted = poll.accepted;

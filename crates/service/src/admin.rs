@@ -99,8 +99,8 @@ pub async fn healthcheck(admin_addr: SocketAddr) -> ExitCode {
     }
 }
 
-/// Where to reach, on this machine, what listens on `addr`, the likeliest first: `[::]` is `0.0.0.0` on a system without
-/// IPv6.
+/// Where to reach, on this machine, what listens on `addr`, the likeliest first: `[::]` is `0.0.0.0` on a system
+/// without IPv6.
 fn here(addr: SocketAddr) -> Vec<SocketAddr> {
     let (v4, v6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
     let ips = match addr.ip() {

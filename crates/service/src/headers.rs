@@ -3,6 +3,8 @@
 use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderName, HeaderValue, header};
 
+use crate::origin::Origin;
+
 /// What a page may do beyond loading its own styles, scripts and images.
 #[derive(Clone, Debug)]
 pub struct SecurityHeaders {
@@ -11,25 +13,31 @@ pub struct SecurityHeaders {
 }
 
 impl SecurityHeaders {
-    /// For pages that speak only to their own host and to `connect` (origins), and that no other page may frame.
+    /// For pages that speak only to their own host and perhaps to another, and that no other page may frame.
     ///
     /// # Panics
-    /// If an origin is no header text; settings are checked before they come here.
-    pub fn new(connect: &[&str]) -> Self {
-        Self::with(connect, "'none'", false)
+    /// If an origin is no header text; every origin is.
+    pub fn new(connect: Option<&Origin>) -> Self {
+        Self::with(connect, "; frame-ancestors 'none'", false)
     }
 
-    /// For pages made to be framed by `ancestors` (origins, or `*`).
-    pub fn embeddable(connect: &[&str], ancestors: &str) -> Self {
-        Self::with(connect, ancestors, true)
+    /// For pages made to be framed by pages of these origins.
+    pub fn embeddable(ancestors: &[&Origin]) -> Self {
+        let ancestors: String = ancestors.iter().map(|origin| format!(" {origin}")).collect();
+        Self::with(None, &format!("; frame-ancestors{ancestors}"), true)
     }
 
-    fn with(connect: &[&str], ancestors: &str, embeddable: bool) -> Self {
-        let connect: String = connect.iter().flat_map(|origin| [" ", origin]).collect();
+    /// For pages made to be framed by any page. Nothing is said of ancestors: `*` would mean those over the network
+    /// alone, and not slides in a file.
+    pub fn embeddable_anywhere() -> Self {
+        Self::with(None, "", true)
+    }
+
+    fn with(connect: Option<&Origin>, ancestors: &str, embeddable: bool) -> Self {
+        let connect = connect.map(|origin| format!(" {}", source(origin))).unwrap_or_default();
         let policy = format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-             connect-src 'self'{connect}; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
-             frame-ancestors {ancestors}"
+             connect-src 'self'{connect}; manifest-src 'self'; form-action 'self'; base-uri 'none'{ancestors}"
         );
         Self { policy: HeaderValue::from_str(&policy).expect("origins are header text"), embeddable }
     }
@@ -60,5 +68,15 @@ impl SecurityHeaders {
         for (name, value) in fixed {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
+    }
+}
+
+/// An origin as a source of a policy, whose grammar has no addresses of IPv6 (CSP 3, section 2.3.1): then any host over
+/// this scheme.
+fn source(origin: &Origin) -> String {
+    match (origin.host().starts_with('['), origin.is_https()) {
+        (false, _) => origin.to_string(),
+        (true, false) => "http:".to_owned(),
+        (true, true) => "https:".to_owned(),
     }
 }

@@ -36,6 +36,7 @@ use crate::{
     connections::{Connections, OpenConnection, Peer, Phase},
     guarded_stream::GuardedStream,
     listener::listen,
+    reach,
 };
 
 /// What one server takes upon itself.
@@ -123,6 +124,7 @@ pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     let listener = listen(addr).map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))?;
     // Connections inherit it. Without it the system gives each as much as its reader is slow, megabytes.
     SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    reach::note_listener(listener.local_addr()?);
     Ok(listener)
 }
 

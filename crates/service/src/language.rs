@@ -99,6 +99,25 @@ pub const SHARED_MESSAGES: &[Message] = &[
     ("language.other", "Français", "English"),
     ("language.other.tag", "fr", "en"),
     ("tagline", "Live voting", "Vote en direct"),
+    (
+        "reach.no-network",
+        "Phones can’t vote yet: this computer is in no network. Join one, then load this page again.",
+        "Les téléphones ne peuvent pas encore voter\u{a0}: cet ordinateur n’est dans aucun réseau. \
+         Rejoignez-en un, puis rechargez cette page.",
+    ),
+    (
+        "reach.loopback-only",
+        "Phones can’t vote: the voting page is served to this computer alone (VOTE_ADDR, LISTEN_ADDR).",
+        "Les téléphones ne peuvent pas voter\u{a0}: la page de vote n’est servie qu’à cet ordinateur \
+         (VOTE_ADDR, LISTEN_ADDR).",
+    ),
+    (
+        "reach.elsewhere",
+        "Phones don’t find this address: it leads each device to itself. \
+         Open this page by the computer’s network address, or set VOTE_URL.",
+        "Les téléphones ne trouvent pas cette adresse\u{a0}: elle mène chaque appareil à lui-même. \
+         Ouvrez cette page par l’adresse réseau de l’ordinateur, ou réglez VOTE_URL.",
+    ),
 ];
 
 /// The texts of a service.

@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 /// Connections that may wait in the system's queue, as tokio has it.
 const BACKLOG: i32 = 1_024;
 
-/// Listens on an address. `[::]` takes IPv4 as well, whatever the system does by default; on a system without IPv6 it is
-/// `0.0.0.0`.
+/// Listens on an address. `[::]` takes IPv4 as well, whatever the system does by default; on a system without IPv6 it
+/// is `0.0.0.0`.
 pub(crate) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     if addr.ip() != Ipv6Addr::UNSPECIFIED {
         return open(addr);

@@ -14,6 +14,7 @@ use crate::{
     assets::{self, SharedTemplates},
     direction::isolated,
     language::{Language, Messages},
+    public_url::BasePath,
 };
 
 /// The templates and texts of one service, ready to render.
@@ -21,14 +22,14 @@ use crate::{
 /// Everything that a template prints is escaped for HTML. Templates have three functions: `t("key", name=value)`
 /// for a text in the page's language, `asset("file.css")` for the address of a static file, and two filters:
 /// `number` for a whole number in the page's language, `isolated` for what people wrote, in titles and attributes. The
-/// context always holds `lang`, the language's tag.
+/// context always holds `lang`, the language's tag, and `base`, which stands before every path of this service.
 pub struct Pages {
     environment: Environment<'static>,
 }
 
 impl Pages {
-    /// Pages from the templates of `T` (and the shared ones), with static files of `S`.
-    pub fn new<T: RustEmbed, S: RustEmbed + 'static>(messages: Messages) -> Self {
+    /// Pages from the templates of `T` (and the shared ones), with static files of `S`, of a service below this path.
+    pub fn new<T: RustEmbed, S: RustEmbed + 'static>(messages: Messages, base: &BasePath) -> Self {
         let mut environment = Environment::new();
         environment.set_auto_reload(cfg!(debug_assertions));
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
@@ -53,10 +54,13 @@ impl Pages {
             let texts: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
             Ok(messages.format(language(state), key, &texts))
         });
-        environment.add_function("asset", |path: &str| {
+        // Safe as it stands: letters, digits, and a few signs.
+        environment.add_global("base", Value::from_safe_string(base.as_str().to_owned()));
+        let base = base.as_str().to_owned();
+        environment.add_function("asset", move |path: &str| {
             // Safe as it stands: file names of ours and a fingerprint.
             assets::address::<S>(path)
-                .map(Value::from_safe_string)
+                .map(|address| Value::from_safe_string(format!("{base}{address}")))
                 .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no static file {path:?}")))
         });
         environment.add_filter("isolated", |text: String| isolated(&text).into_owned());

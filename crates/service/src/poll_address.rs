@@ -6,6 +6,8 @@ use domain::PollId;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 
+use crate::settings::PublicUrl;
+
 /// How long an address may be of which one asks what was meant, in bytes.
 const MAX_MEANT_BYTES: usize = 500;
 /// What stands for a poll's id in the paths of pages.
@@ -16,10 +18,11 @@ pub fn path(poll: PollId) -> String {
     if poll == PollId::MAIN { "/".to_owned() } else { format!("/p/{poll}") }
 }
 
-/// The address of a poll's page on the host at `origin`, as short as people would type it: `https://vote.example.org`, or
-/// `https://vote.example.org/p/lunch`.
-pub fn url(origin: &str, poll: PollId) -> String {
-    if poll == PollId::MAIN { origin.to_owned() } else { format!("{origin}{}", path(poll)) }
+/// The address of a poll's page at a public address, as short as people would type it: `https://vote.example.org`, or
+/// `https://vote.example.org/p/lunch`. Below a path the slash stays, since not every proxy adds it.
+pub fn url(at: &PublicUrl, poll: PollId) -> String {
+    let is_bare = poll == PollId::MAIN && at.base().as_str().is_empty();
+    if is_bare { at.to_string() } else { format!("{at}{}", path(poll)) }
 }
 
 /// The address of a visit at which nothing may be found.
@@ -144,7 +147,10 @@ mod tests {
     fn the_default_poll_is_at_the_root_and_others_below_p() {
         let lunch = PollId::parse("lunch").unwrap();
         assert_eq!((path(PollId::MAIN).as_str(), path(lunch).as_str()), ("/", "/p/lunch"));
-        assert_eq!(url("https://vote.example.org", PollId::MAIN), "https://vote.example.org");
-        assert_eq!(url("https://vote.example.org", lunch), "https://vote.example.org/p/lunch");
+        let at = |text: &str, poll| url(&text.parse().unwrap(), poll);
+        assert_eq!(at("https://vote.example.org", PollId::MAIN), "https://vote.example.org");
+        assert_eq!(at("https://vote.example.org", lunch), "https://vote.example.org/p/lunch");
+        assert_eq!(at("https://example.org/vote", PollId::MAIN), "https://example.org/vote/");
+        assert_eq!(at("https://example.org/vote/", lunch), "https://example.org/vote/p/lunch");
     }
 }

@@ -16,6 +16,8 @@ use clap::{
 };
 use domain::{Secret, SecretError};
 
+pub use crate::public_url::{PublicUrl, PublicUrlError};
+
 /// Exit code of a program that was called or configured wrongly.
 pub const EXIT_USAGE: i32 = 2;
 
@@ -145,46 +147,6 @@ pub fn token(text: &str) -> Result<Hidden, TokenError> {
     }
 }
 
-/// The address at which browsers reach a service: `http` or `https`, a host, perhaps a port; no path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicUrl(String);
-
-/// Not an address that browsers can use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an address such as https://vote.example.org is needed: http or https, a host, perhaps a port, and no path")]
-pub struct PublicUrlError;
-
-impl PublicUrl {
-    /// Without a slash at the end; this is also the origin that browsers send.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether browsers reach it over TLS.
-    pub fn is_https(&self) -> bool {
-        self.0.starts_with("https://")
-    }
-}
-
-impl FromStr for PublicUrl {
-    type Err = PublicUrlError;
-    fn from_str(text: &str) -> Result<Self, PublicUrlError> {
-        let uri: http::Uri = text.parse().map_err(|_| PublicUrlError)?;
-        let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https")).ok_or(PublicUrlError)?;
-        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or(PublicUrlError)?;
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(PublicUrlError);
-        }
-        Ok(Self(format!("{scheme}://{}", authority.as_str().to_ascii_lowercase())))
-    }
-}
-
-impl fmt::Display for PublicUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a duration such as 500ms, 30s, 10m, 1h or 7d is needed")]
@@ -271,16 +233,6 @@ mod tests {
         assert_eq!(duration("1h"), Ok(Duration::from_hours(1)));
         for bad in ["", "1", "h", "1 h", "-1s", "1w", "99999999999999999999d"] {
             assert_eq!(duration(bad), Err(DurationError), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn public_addresses_are_origins() {
-        let url: PublicUrl = "https://Vote.example.org/".parse().unwrap();
-        assert_eq!(url.as_str(), "https://vote.example.org");
-        assert!(url.is_https());
-        for bad in ["vote.example.org", "ftp://x", "http://x/path", "http://x?y", "http://u@x", ""] {
-            assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");
         }
     }
 }

@@ -1,15 +1,23 @@
 //! The description of the API, made from the handlers: `/api/openapi.json`.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use http::header;
+use service::settings::PublicUrl;
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    openapi::{
+        security::{Http, HttpAuthScheme, SecurityScheme},
+        server::Server,
+    },
 };
 
 use super::{ballots, codes, polls};
+use crate::app::App;
 
 /// The whole document.
 #[derive(OpenApi)]
@@ -34,20 +42,24 @@ impl Modify for OrganiserToken {
     }
 }
 
-static JSON: LazyLock<String> =
-    LazyLock::new(|| Document::openapi().to_json().expect("a document of plain types is JSON"));
+/// The whole document as JSON; addresses are below the public one, if there is one.
+fn json(vote_url: Option<&PublicUrl>) -> String {
+    let mut document = Document::openapi();
+    document.servers = vote_url.map(|url| vec![Server::new(url.as_str())]);
+    document.to_json().expect("a document of plain types is JSON")
+}
 
 /// Describe this API
 #[utoipa::path(
     get, path = "/api/openapi.json", tag = "voting",
     responses((status = 200, description = "This document", content_type = "application/json"))
 )]
-pub(crate) async fn document() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], JSON.as_str()).into_response()
+pub(crate) async fn document(State(app): State<Arc<App>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], json(app.config.vote_url.as_ref())).into_response()
 }
 
 /// The document, for tests.
 #[cfg(test)]
 pub(crate) fn value() -> serde_json::Value {
-    serde_json::from_str(&JSON).unwrap()
+    serde_json::from_str(&json(None)).unwrap()
 }

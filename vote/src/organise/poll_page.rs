@@ -12,9 +12,11 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
 use serde::Serialize;
 use service::{
+    counterpart::CameBy,
     language::Language,
     poll_address,
     qr::Qr,
+    settings::PublicUrl,
     signed_link::{self, Purpose},
 };
 
@@ -30,23 +32,29 @@ use crate::{
 const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.json"];
 
 /// Shows the page.
-pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, asked: Asked, headers: HeaderMap) -> Response {
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    path: PollPath,
+    asked: Asked,
+    came_by: CameBy,
+    headers: HeaderMap,
+) -> Response {
     let (poll, accepted) = match read(&app, &path).await {
         Ok(read) => read,
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
-    let result = app.config.result.origin(&headers);
+    let result = app.config.result.url(&headers);
     let numbers = context! { accepted => accepted, has_ballots => accepted > 0, max_codes => MAX_CODES };
     let lately = app.new_voters.lately(poll.id(), Instant::now());
     let new_voters = context! { new_voters => lately.voters, networks => lately.networks };
     let context = context! {
         ..numbers,
         ..new_voters,
-        ..handed_out(&app, &headers, &poll),
-        ..at_the_result_host(&app, result.as_deref(), &poll),
+        ..handed_out(&app, &came_by, &poll),
+        ..at_the_result_host(&app, result.as_ref(), &poll),
         ..of_poll(&poll)
     };
-    app.page_with_result(&asked, result.as_deref(), StatusCode::OK, "organise/poll.html", context)
+    app.page_with_result(&asked, result.as_ref(), StatusCode::OK, "organise/poll.html", context)
 }
 
 /// The poll as the log has it this moment, and how many ballots it has accepted.
@@ -87,21 +95,22 @@ pub(super) fn of_poll(poll: &Poll) -> Value {
 }
 
 /// The link and the QR code for voters.
-fn handed_out(app: &App, headers: &HeaderMap, poll: &Poll) -> Value {
-    let origin = share::own_origin(app, headers);
-    let url = origin.as_deref().map(|origin| poll_address::url(origin, poll.id()));
+fn handed_out(app: &App, came_by: &CameBy, poll: &Poll) -> Value {
+    let own = share::own_address(app, came_by);
+    let url = own.as_ref().map(|own| poll_address::url(&own.url, poll.id()));
+    let with_code = own.as_ref().is_some_and(|own| own.unreachable.is_none());
     context! {
-        only_here => origin.as_deref().is_some_and(share::is_local),
+        unreachable => own.as_ref().and_then(share::why_unreachable),
         vote_text => url.as_deref().map(share::without_scheme),
-        qr => url.as_deref().and_then(Qr::new).map(Serde),
+        qr => url.as_deref().filter(|_| with_code).and_then(Qr::new).map(Serde),
         vote_url => url,
     }
 }
 
 /// What the result host has of this poll.
-fn at_the_result_host(app: &App, origin: Option<&str>, poll: &Poll) -> Value {
+fn at_the_result_host(app: &App, result: Option<&PublicUrl>, poll: &Poll) -> Value {
     let id = poll.id();
-    let at = |path: String| origin.map(|origin| format!("{origin}{path}"));
+    let at = |path: String| result.map(|at| format!("{at}{path}"));
     context! {
         projector_url => at(poll_address::path(id)),
         embed_code => at(format!("/p/{id}/embed")).map(|url| embed_code(&url, poll.question())),
@@ -170,7 +179,7 @@ pub(crate) async fn projector(
     asked: Asked,
     headers: HeaderMap,
 ) -> Response {
-    let (Ok(id), Some(origin)) = (path.id(), app.config.result.origin(&headers)) else {
+    let (Ok(id), Some(origin)) = (path.id(), app.config.result.url(&headers)) else {
         return app.refuse(&asked, &Refusal::NoSuchPage);
     };
     let ticket = ticket(&app, id, Purpose::Projector);
@@ -189,10 +198,10 @@ pub(crate) async fn export(
     let (Ok(id), true) = (path.id(), EXPORTS.contains(&file.as_str())) else {
         return app.refuse(&asked, &Refusal::NoSuchPage);
     };
-    let Some(origin) = app.config.result.origin(&headers) else { return app.refuse(&asked, &Refusal::NoSuchPage) };
+    let Some(result) = app.config.result.url(&headers) else { return app.refuse(&asked, &Refusal::NoSuchPage) };
     let ticket = ticket(&app, id, Purpose::Export);
     // Spreadsheets in French cut lines at semicolons.
     let is_french_table = asked.language == Language::French && file.ends_with("csv");
     let separator = if is_french_table { "&separator=semicolon" } else { "" };
-    Redirect::to(&format!("{origin}/api/polls/{id}/{file}?ticket={ticket}{separator}")).into_response()
+    Redirect::to(&format!("{result}/api/polls/{id}/{file}?ticket={ticket}{separator}")).into_response()
 }

@@ -1,36 +1,34 @@
 //! The addresses that an organiser hands out.
 
 use domain::PollId;
-use http::{HeaderMap, header};
-use service::counterpart;
+use service::{
+    counterpart::{CameBy, Invitation},
+    reach::Unreachable,
+    settings::PublicUrl,
+};
 
 use crate::app::App;
 
-/// The origin by which this service is to be found: as configured, else as this browser came; `None` if it sent no
-/// usable `Host`.
-pub(crate) fn own_origin(app: &App, headers: &HeaderMap) -> Option<String> {
-    if let Some(url) = &app.config.vote_url {
-        return Some(url.as_str().to_owned());
-    }
-    let host = counterpart::host(headers)?;
-    let authority: http::uri::Authority = headers.get(header::HOST)?.to_str().ok()?.parse().ok()?;
-    Some(authority.port_u16().map_or_else(|| format!("http://{host}"), |port| format!("http://{host}:{port}")))
+/// The address by which this service is to be found: as configured, else as this browser came, or by the machine's
+/// address in a network where only this machine knows the name; `None` if it sent no usable `Host`.
+pub(crate) fn own_address(app: &App, came_by: &CameBy) -> Option<Invitation> {
+    Invitation::here(app.config.vote_url.as_ref(), came_by)
+}
+
+/// The key of the text that says why phones don't find an address, if they don't.
+pub(crate) fn why_unreachable(invitation: &Invitation) -> Option<&'static str> {
+    let configured = invitation.url.origin().is_loopback().then_some(Unreachable::Elsewhere);
+    invitation.unreachable.or(configured).map(Unreachable::text_key)
 }
 
 /// Where the holder of a voting code votes: the code is filled in there.
-pub(crate) fn code_url(origin: &str, poll: PollId, code: &str) -> String {
-    format!("{origin}/p/{poll}?code={code}")
+pub(crate) fn code_url(at: &PublicUrl, poll: PollId, code: &str) -> String {
+    format!("{at}/p/{poll}?code={code}")
 }
 
 /// An address as people read and type it: without the scheme.
 pub(crate) fn without_scheme(url: &str) -> &str {
     url.split_once("://").map_or(url, |(_, text)| text)
-}
-
-/// Whether only this very machine finds the address.
-pub(crate) fn is_local(origin: &str) -> bool {
-    let host = without_scheme(origin);
-    ["localhost", "127.", "[::1]"].iter().any(|local| host.starts_with(local))
 }
 
 #[cfg(test)]
@@ -39,9 +37,11 @@ mod tests {
 
     #[test]
     fn addresses_are_short_and_say_when_they_lead_nowhere_else() {
-        assert_eq!(code_url("http://x", PollId::MAIN, "K7QM"), "http://x/p/main?code=K7QM");
+        let at = "http://x".parse().unwrap();
+        assert_eq!(code_url(&at, PollId::MAIN, "K7QM"), "http://x/p/main?code=K7QM");
         assert_eq!(without_scheme("https://vote.example.org/p/lunch"), "vote.example.org/p/lunch");
-        assert!(is_local("http://localhost:8080") && is_local("http://127.0.0.1") && is_local("http://[::1]:8080"));
-        assert!(!is_local("http://192.168.1.7:8080"));
+        let why = |url: &str| why_unreachable(&Invitation { url: url.parse().unwrap(), unreachable: None });
+        assert_eq!(why("http://localhost:8080"), Some("reach.elsewhere"), "although somebody configured it");
+        assert_eq!(why("http://192.168.1.7:8080"), None);
     }
 }

@@ -7,9 +7,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{Access, Poll};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
-use service::{language::Language, poll_address, qr::Qr};
+use service::{counterpart::CameBy, language::Language, poll_address, qr::Qr};
 
 use super::{
     poll_page::{find, of_poll},
@@ -70,7 +70,7 @@ pub(crate) async fn show(
     path: PollPath,
     RawQuery(query): RawQuery,
     asked: Asked,
-    headers: HeaderMap,
+    came_by: CameBy,
 ) -> Response {
     let (poll, range) = match read(&app, &path, query.as_deref()).await {
         Ok(read) => read,
@@ -81,29 +81,30 @@ pub(crate) async fn show(
     let asked = Asked { path, ..asked };
     // Drawing two thousand QR codes takes long enough to be in the way of voters.
     let drawing = tokio::task::spawn_blocking(move || {
-        let context = context! { ..sheet(&app, &poll, range, &headers), ..of_poll(&poll) };
+        let context = context! { ..sheet(&app, &poll, range, &came_by), ..of_poll(&poll) };
         app.page(&asked, StatusCode::OK, "organise/codes.html", context)
     });
     drawing.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-fn sheet(app: &App, poll: &Poll, range: Range, headers: &HeaderMap) -> Value {
-    let origin = share::own_origin(app, headers);
+fn sheet(app: &App, poll: &Poll, range: Range, came_by: &CameBy) -> Value {
+    let own = share::own_address(app, came_by);
+    let with_code = own.as_ref().filter(|own| own.unreachable.is_none());
     let card = |code: Code| {
-        let url = origin.as_deref().map(|origin| share::code_url(origin, poll.id(), code.as_str()));
+        let url = with_code.map(|own| share::code_url(&own.url, poll.id(), code.as_str()));
         context! {
             number => code.number().get(),
             code => code.to_string(),
             qr => url.as_deref().and_then(Qr::new).map(Serde),
         }
     };
-    let url = origin.as_deref().map(|origin| poll_address::url(origin, poll.id()));
+    let url = own.as_ref().map(|own| poll_address::url(&own.url, poll.id()));
     context! {
         cards => range.codes(app, poll).map(card).collect::<Vec<_>>(),
         from => range.first.get(),
         count => range.count,
         next => range.first.get().checked_add(range.count),
-        only_here => origin.as_deref().is_some_and(share::is_local),
+        unreachable => own.as_ref().and_then(share::why_unreachable),
         vote_text => url.as_deref().map(share::without_scheme),
     }
 }
@@ -115,18 +116,19 @@ pub(crate) async fn csv(
     path: PollPath,
     RawQuery(query): RawQuery,
     asked: Asked,
-    headers: HeaderMap,
+    came_by: CameBy,
 ) -> Response {
     let (poll, range) = match read(&app, &path, query.as_deref()).await {
         Ok(read) => read,
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
-    let origin = share::own_origin(&app, &headers).unwrap_or_default();
+    let own = share::own_address(&app, &came_by);
     // Spreadsheets in French cut lines at semicolons.
     let separator = if asked.language == Language::French { ";" } else { "," };
     let mut csv = ["number", "code", "link"].join(separator) + "\r\n";
     for code in range.codes(&app, &poll) {
-        let line = [code.number().to_string(), code.to_string(), share::code_url(&origin, poll.id(), code.as_str())];
+        let link = own.as_ref().map(|own| share::code_url(&own.url, poll.id(), code.as_str())).unwrap_or_default();
+        let line = [code.number().to_string(), code.to_string(), link];
         csv.push_str(&line.join(separator));
         csv.push_str("\r\n");
     }

@@ -204,11 +204,6 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("hand-out", "Hand out", "À distribuer"),
     ("hand-out.link", "Link for voters", "Lien pour les votants"),
     ("hand-out.qr", "QR code of the link for voters", "Code QR du lien pour les votants"),
-    (
-        "hand-out.local",
-        "This address works on this computer only. Open this page by the computer’s network address, so that link and QR code work for others.",
-        "Cette adresse ne fonctionne que sur cet ordinateur. Ouvrez cette page par l’adresse réseau de l’ordinateur, pour que le lien et le code QR fonctionnent ailleurs.",
-    ),
     ("hand-out.projector", "Open the projector page", "Ouvrir la page à projeter"),
     ("codes.title", "Voting codes", "Codes de vote"),
     (

@@ -2,9 +2,10 @@
 
 use domain::{PollId, PollSpec};
 use http::StatusCode;
+use scrutin_vote::Config;
 use service::signed_link::{self, Purpose};
 
-use crate::support::{Answer, Browser, Mishap, TestApp, answer, spawn_app};
+use crate::support::{Answer, Browser, Mishap, TestApp, answer, config, spawn_app, spawn_with};
 
 async fn poll(app: &TestApp, id: &str) -> serde_json::Value {
     app.program().get(&format!("/api/polls/{id}")).await.json()
@@ -168,8 +169,8 @@ async fn the_page_of_a_poll_hands_out_what_is_needed() {
     let page = ada.get("/organise/tea").await;
     let plain = page.text.replace("&#x2f;", "/");
     assert!(plain.contains(&format!("href=\"http://{}/p/tea\"", app.addr)), "the link for voters: {plain}");
-    assert!(plain.contains("<svg class=\"qr\""), "{plain}");
-    page.says("This address works on this computer only.");
+    assert!(!plain.contains("<svg class=\"qr\""), "a code that leads nowhere: {plain}");
+    page.says("the voting page is served to this computer alone");
     assert!(plain.contains("href=\"http://127.0.0.1:8081/p/tea\""), "the projector page: {plain}");
     assert!(plain.contains("&lt;iframe src=&quot;http://127.0.0.1:8081/p/tea/embed&quot;"), "{plain}");
     page.says("only where whoever runs this site has allowed them (EMBED_ORIGINS)");
@@ -179,6 +180,20 @@ async fn the_page_of_a_poll_hands_out_what_is_needed() {
     assert!(policy.contains("connect-src 'self' http://127.0.0.1:8081;"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     app.browser_in("fr").get("/organise/tea").await;
+}
+
+#[tokio::test]
+async fn a_code_leads_to_the_name_that_others_know_and_to_the_configured_address() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    let by_name = answer(ada.request("GET", "/organise/main").header("host", "laptop.local:8080")).await;
+    let plain = by_name.text.replace("&#x2f;", "/");
+    assert!(plain.contains("href=\"http://laptop.local:8080\"") && plain.contains("<svg class=\"qr\""), "{plain}");
+
+    let vote_url = Some("http://vote.example.org:80".parse().unwrap());
+    let app = spawn_with(Config { vote_url, ..config() }).await;
+    let plain = app.organiser_browser().await.get("/organise/main").await.text.replace("&#x2f;", "/");
+    assert!(plain.contains("href=\"http://vote.example.org\"") && plain.contains("<svg class=\"qr\""), "{plain}");
 }
 
 #[tokio::test]

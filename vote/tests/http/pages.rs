@@ -2,8 +2,9 @@
 
 use domain::PollSpec;
 use http::StatusCode;
+use scrutin_vote::Config;
 
-use crate::support::{answer, spawn_app};
+use crate::support::{answer, config, spawn_app, spawn_with};
 
 #[tokio::test]
 async fn every_answer_with_words_keeps_to_itself() {
@@ -47,6 +48,52 @@ async fn an_address_typed_a_little_differently_leads_to_the_poll() {
     assert_eq!(ada.post_form("/p/Lunch", "vote=a").await.status, StatusCode::NOT_FOUND, "a post is not led on");
     let organiser = app.organiser_browser().await;
     assert_eq!(organiser.get("/organise/Lunch/").await.header("location"), "/organise/lunch");
+}
+
+#[tokio::test]
+async fn below_a_path_every_address_of_a_page_begins_with_it() {
+    let vote_url = Some("http://example.org/vote/".parse().unwrap());
+    let app = spawn_with(Config { vote_url, ..config() }).await;
+    app.poll_with_codes("tea", true, 1).await;
+    let ada = app.organiser_browser().await;
+    for prefix in ["", "/vote"] {
+        for path in [
+            "/",
+            "/p/main",
+            "/p/tea",
+            "/p/nowhere",
+            "/nowhere",
+            "/api",
+            "/organise",
+            "/organise/main",
+            "/organise/main/edit",
+            "/organise/main/reset",
+            "/organise/tea/codes",
+            "/organise/nowhere",
+        ] {
+            let page = ada.get(&format!("{prefix}{path}")).await.text.replace("&#x2f;", "/");
+            for address in page.split("=\"/").skip(1) {
+                let ours = ["vote/", "vote\""].iter().any(|base| address.starts_with(base));
+                assert!(ours, "{prefix}{path}: {address}");
+            }
+        }
+    }
+    for (path, form, to) in [
+        ("/vote/p/main", "vote=a", "/vote/p/main"),
+        ("/p/main", "vote=a", "/vote/p/main"),
+        ("/vote/organise/main/close", "", "/vote/organise/main"),
+        ("/vote/organise/sign-out", "", "/vote/organise/sign-in"),
+    ] {
+        assert_eq!(ada.post_form(path, form).await.header("location"), to, "{path}");
+    }
+    assert_eq!(
+        app.browser().get("/organise/main").await.header("location"),
+        "/vote/organise/sign-in?to=/organise/main"
+    );
+    assert_eq!(app.browser().get("/vote/language/fr?back=/p/tea").await.header("location"), "/vote/p/tea");
+    assert_eq!(app.browser().get("/voter").await.status, StatusCode::NOT_FOUND);
+    let described = app.program().get("/vote/api/openapi.json").await.json();
+    assert_eq!(described["servers"][0]["url"], "http://example.org/vote");
 }
 
 #[tokio::test]

@@ -103,6 +103,27 @@ async fn methods_that_an_address_does_not_take_are_told() {
 }
 
 #[tokio::test]
+async fn posts_pass_however_a_proxy_spells_the_host() {
+    let app = spawn_app().await;
+    let ada = app.browser();
+    for (origin, host) in [
+        ("http://vote.test", "vote.test:80"),
+        ("http://vote.test", "Vote.Test"),
+        ("http://vote.test", "vote.test."),
+        ("https://vote.test", "vote.test:443"),
+        ("http://[::1]:8080", "[0::1]:8080"),
+        ("http://xn--bcher-kva.example", "XN--BCHER-KVA.example:80"),
+    ] {
+        let posted = answer(ada.form("/", "vote=a").header("origin", origin).header("host", host)).await;
+        assert_eq!(posted.status, StatusCode::SEE_OTHER, "{origin} at {host}");
+    }
+    let vote_url = Some("http://Vote.example.org:80/".parse().unwrap());
+    let app = spawn_with(scrutin_vote::Config { vote_url, ..config() }).await;
+    let posted = answer(app.browser().form("/", "vote=a").header("origin", "http://vote.example.org")).await;
+    assert_eq!(posted.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
 async fn posts_from_pages_of_other_sites_are_refused() {
     let app = spawn_app().await;
     let ada = app.browser();

@@ -4,7 +4,7 @@ use domain::PollSpec;
 use http::StatusCode;
 use serde_json::json;
 
-use crate::support::{TestApp, spawn_app};
+use crate::support::{TestApp, answer, spawn_app};
 
 /// Everything on a page that looks like a code.
 fn codes_in(text: &str) -> Vec<String> {
@@ -30,7 +30,11 @@ async fn a_sheet_of_300_has_300_codes_that_are_right_each_with_its_qr_code() {
     app.poll_with_codes("tea", true, 1).await;
     let ada = app.organiser_browser().await;
     ada.get("/organise/tea").await.says("Voting codes").says("Sheet to print");
-    let sheet = ada.get("/organise/tea/codes?from=1&count=300").await;
+    let path = "/organise/tea/codes?from=1&count=300";
+    let here = ada.get(path).await;
+    here.says("Voting codes 1 to 300").says("the voting page is served to this computer alone");
+    assert!(!here.text.contains("<svg class=\"qr\""), "codes that lead nowhere are not printed");
+    let sheet = answer(ada.request("GET", path).header("host", "laptop.local:8080")).await;
     assert_eq!(sheet.status, StatusCode::OK);
     sheet.says("Voting codes 1 to 300").says("No. 300").does_not_say("No. 301");
     let codes = codes_in(&sheet.text);
