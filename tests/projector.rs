@@ -80,3 +80,114 @@ async fn bars_of_one_colour_after_the_other_have_patterns_too_and_keep_their_ord
         one.getBoundingClientRect().top - other.getBoundingClientRect().top).map(row => row.dataset.key).join('')";
     assert_eq!(browser.run(order).await, Value::from("abcdef"), "the leader does not jump to the top");
 }
+
+/// What is cut off inside of its own box, and what is not wholly on the screen or lies under something else.
+const CLIPPED: &str = "\
+    const all = [...document.querySelectorAll('.question, .bars tbody th, .bars .share, .bars .bar, #turnout, .join a')]; \
+    const cut = it => it.matches('th, .question') \
+        && (it.scrollHeight > it.clientHeight + 1 || it.scrollWidth > it.clientWidth + 1); \
+    const seen = it => { const {left, top, bottom} = it.getBoundingClientRect(); \
+        const over = document.elementFromPoint(left + 2, (top + bottom) / 2); \
+        return top >= 0 && bottom <= innerHeight && bottom > top && it.contains(over); }; \
+    return {bars: document.querySelectorAll('.bars .bar').length, \
+        scrolls: document.documentElement.scrollHeight > innerHeight, \
+        cut: all.filter(cut).map(it => it.textContent), hidden: all.filter(it => !seen(it)).map(it => it.textContent)};";
+
+async fn poll_of(services: &Services, id: &str, question: &str, options: &[String]) {
+    let spec = json!({"id": id, "question": question, "options": options});
+    let url = format!("{}/api/polls", services.vote.url());
+    let created = Client::new().post(url).bearer_auth(ORGANISER_TOKEN).json(&spec).send().await;
+    assert_eq!(created.expect("vote answers").status(), 201, "{spec}");
+    let result = services.result.url();
+    wait::until(&format!("{id} at the result host"), || testkit::crowd::tally(&result, id)).await;
+}
+
+/// So many different texts of so many letters.
+fn texts(count: usize, letters: usize, of: &str) -> Vec<String> {
+    (1..=count).map(|number| format!("{number} {}", of.repeat(letters)).chars().take(letters).collect()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_texts_are_shrunk_to_fit_and_never_clipped() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let words = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz";
+    for (id, options) in [
+        ("three", texts(3, 200, "an answer that goes on and on, ")),
+        ("six", texts(6, 120, "an answer that goes on and on, ")),
+        ("twelve", texts(12, 80, "an answer that goes on and on, ")),
+        ("words", texts(12, 70, words)),
+        ("crowd", texts(26, 80, "an answer that goes on and on, ")),
+    ] {
+        poll_of(&services, id, "Which of these answers is the one that we all want?", &options).await;
+    }
+    let driver = Driver::start().await;
+    for size in [(1280, 720), (1024, 768), PROJECTOR] {
+        for language in ["en", "fr"] {
+            let browser = driver.open(Setup { size, language, ..Setup::default() }).await;
+            for (id, bars) in [("three", 3), ("six", 6), ("twelve", 12), ("words", 12), ("crowd", 26)] {
+                browser.goto(&format!("{}/p/{id}", services.result.url())).await;
+                browser.find("[data-kind=live]").await;
+                let clipped = browser.run(CLIPPED).await;
+                let fits = json!({"bars": bars, "scrolls": false, "cut": [], "hidden": []});
+                assert_eq!(clipped, fits, "{id} at {size:?} in {language}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_fit_is_scrolled_to_and_without_scripts_too() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let options = texts(26, 200, "an answer that goes on and on, ");
+    poll_of(&services, "largest", &"Why, and how much? ".repeat(26), &options).await;
+    let driver = Driver::start().await;
+    for javascript in [true, false] {
+        let browser = driver.open(Setup { size: (1280, 720), javascript, ..Setup::default() }).await;
+        browser.goto(&format!("{}/p/largest", services.result.url())).await;
+        // Scripts of WebDriver run all the same.
+        let clipped = browser.run(CLIPPED).await;
+        assert_eq!((&clipped["cut"], &clipped["scrolls"]), (&json!([]), &json!(true)), "{javascript}");
+        browser.run("scrollTo(0, document.documentElement.scrollHeight)").await;
+        let last = "const bars = [...document.querySelectorAll('.bars .bar')]; \
+            const below = document.querySelector('.below').getBoundingClientRect().top; \
+            return bars.every(bar => bar.getBoundingClientRect().bottom <= below)";
+        assert_eq!(browser.run(last).await, true, "{javascript}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_code_covers_the_screen_on_a_click_or_a_key_and_goes_away() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let driver = Driver::start().await;
+    let browser = driver.open(Setup { size: (1280, 720), ..Setup::default() }).await;
+    browser.goto(&services.result.url()).await;
+    browser.find("[data-kind=live]").await;
+    let open = "const large = document.getElementById('join-large'); \
+        const {width, height} = large.querySelector('.qr')?.getBoundingClientRect() ?? {width: 0, height: 0}; \
+        return !large.hidden && width >= 500 && width === height";
+    let focused = "return document.activeElement.className || document.activeElement.localName";
+    let press = async |key: &str| {
+        let event = format!("dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))");
+        browser.run(&format!("document.activeElement.{event}")).await;
+    };
+
+    browser.click(".enlarge").await;
+    assert_eq!(browser.run(open).await, true, "by a click");
+    assert_eq!(browser.run("return document.activeElement.closest('#join-large') !== null").await, true);
+    let address = browser.run("return document.querySelector('#join-large .address').textContent").await;
+    assert_eq!(address, json!(services.vote.url().trim_start_matches("http://")));
+    press("Escape").await;
+    assert_eq!(browser.run(open).await, false, "closed by Escape");
+    assert_eq!(browser.run(focused).await, "enlarge", "the keyboard is back where it was");
+    press("q").await;
+    assert_eq!(browser.run(open).await, true, "by the key");
+    browser.click("#join-large").await;
+    assert_eq!(browser.run(open).await, false, "closed by a click");
+    browser.click("#full-screen input").await;
+    press("q").await;
+    assert_eq!(browser.run(open).await, false, "the key can be switched off");
+    assert_eq!(browser.complaints().await, [""; 0]);
+}

@@ -118,6 +118,16 @@ fn watching(stage: &Stage) -> Vec<State> {
         ("receipt-missing", vec![result(&format!("/p/talks/receipts/{missing}")), Find(".note.bad")]),
         ("receipt-unknown", vec![result("/p/talks/receipts/no-such-receipt")]),
         ("result-two", live("/p/lunch")),
+        ("result-join", vec![result("/p/lunch/join")]),
+        (
+            "result-join-large",
+            vec![
+                result("/p/lunch"),
+                Find("[data-kind=live]"),
+                Click(".enlarge"),
+                Find("#join-large:not([hidden]) .qr"),
+            ],
+        ),
         ("result-live", live("/p/talks")),
         ("result-26", live("/p/books")),
         ("result-zero", live("/p/zero")),

@@ -1,0 +1,53 @@
+// Makes all of the score fit on the screen: shrinks the bars, then the question, then the bars again, as little as that
+// takes, and never below what can be read; then the page scrolls. Without this script it scrolls sooner.
+
+const COMFORTABLE_PX = 15;
+const SMALLEST_PX = 11;
+const SMALLEST_QUESTION = 0.6;
+const TRIES = 7;
+// As result.css: on a smaller screen one scrolls.
+const wide = matchMedia("(min-width: 60rem) and (min-height: 32rem)");
+
+let pending = 0;
+
+function fits() {
+  return document.documentElement.scrollHeight <= innerHeight;
+}
+
+// The largest factor from `least` to 1 with which everything fits; `least` where none does.
+function shrink(poll, name, least) {
+  const set = (factor) => poll.style.setProperty(name, String(factor));
+  let [small, large] = [least, 1];
+  set(least);
+  if (!fits()) return;
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const middle = (small + large) / 2;
+    set(middle);
+    if (fits()) small = middle;
+    else large = middle;
+  }
+  set(small);
+}
+
+function fit() {
+  const poll = document.getElementById("poll");
+  poll.style.removeProperty("--fit-bars");
+  poll.style.removeProperty("--fit-question");
+  const text = poll.querySelector(".bars tbody th");
+  if (!wide.matches || !text || fits()) return;
+  const least = (px) => Math.min(1, px / parseFloat(getComputedStyle(text).fontSize));
+  const [comfortable, smallest] = [least(COMFORTABLE_PX), least(SMALLEST_PX)];
+  shrink(poll, "--fit-bars", comfortable);
+  if (!fits()) shrink(poll, "--fit-question", SMALLEST_QUESTION);
+  if (!fits()) shrink(poll, "--fit-bars", smallest);
+}
+
+function fitSoon() {
+  cancelAnimationFrame(pending);
+  pending = requestAnimationFrame(fit);
+}
+
+fit();
+addEventListener("resize", fitSoon);
+// The score is taken anew when the poll changes.
+new MutationObserver(fitSoon).observe(document.getElementById("content"), { childList: true });
