@@ -1,0 +1,111 @@
+//! What release 0.1.0 stored is taken over by the all-in-one: a directory that a kill left, with ballots in its ring file.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use reqwest::{Client, StatusCode, header};
+use serde_json::{Value, json};
+use testkit::{all_in_one::AllInOne, crowd, programs, wait};
+
+fn stored() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/0.1.0/all-in-one")
+}
+
+/// Casts over the API with the cookie that a browser has kept.
+async fn cast(scrutin: &AllInOne, poll: &str, choice: &str, cookie: Option<&str>, code: Option<&str>) -> StatusCode {
+    let mut request = Client::new().post(format!("{}/api/polls/{poll}/ballots", scrutin.vote_url()));
+    if let Some(cookie) = cookie {
+        request = request.header(header::COOKIE, cookie);
+    }
+    let mut body = json!({"choices": [choice]});
+    if let Some(code) = code {
+        body["code"] = code.into();
+    }
+    request.json(&body).send().await.expect("it answers").status()
+}
+
+async fn tallied(scrutin: &AllInOne, poll: &str, votes: &[u64], voters: u64) {
+    wait::until_true(&format!("{votes:?} by {voters} in {poll}"), || async {
+        let tally = crowd::tally(&scrutin.result_url(), poll).await;
+        tally.is_some_and(|tally| crowd::votes(&tally, votes.len()) == votes && tally["voters"] == voters)
+    })
+    .await;
+}
+
+async fn receipt_says(scrutin: &AllInOne, of: &Value, state: &str) {
+    let (poll, receipt) = (of["poll"].as_str().unwrap(), of["receipt"].as_str().unwrap());
+    let url = format!("{}/api/polls/{poll}/receipts/{receipt}", scrutin.result_url());
+    let answer = reqwest::get(url).await.unwrap().text().await.unwrap();
+    assert!(answer.contains(&format!("\"{state}\"")), "{poll}: {answer}");
+}
+
+#[tokio::test]
+async fn a_directory_of_0_1_0_is_counted_to_its_end_and_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let unpacked = Command::new("tar").arg("-xzf").arg(stored().join("data.tar.gz")).arg("-C").arg(&data).status();
+    assert!(unpacked.expect("tar runs").success());
+    let voters: Value = serde_json::from_str(&fs::read_to_string(stored().join("voters.json")).unwrap()).unwrap();
+    let token = fs::read_to_string(data.join("organiser-token")).unwrap();
+
+    let mut scrutin = AllInOne::start(&data).await;
+    let mode = |name: &str| fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(["scrutin.db", "scrutin.db.waiting", "scrutin.db.lock"].map(mode), [0o600; 3]);
+    tallied(&scrutin, "main", &[5, 1], 6).await;
+    tallied(&scrutin, "closed", &[1, 0], 1).await;
+    tallied(&scrutin, "once", &[1, 1], 2).await;
+    tallied(&scrutin, "reset", &[1, 1], 2).await;
+    tallied(&scrutin, "codes", &[1, 1], 2).await;
+    let hidden = crowd::tally(&scrutin.result_url(), "hidden").await.expect("a tally");
+    assert_eq!(hidden["voters"], 2);
+    assert!(crowd::votes(&hidden, 3).iter().all(|&votes| votes == 0), "hidden stays hidden: {hidden}");
+
+    // Receipts: counted before and from the ring file, replaced before and by one from there, of a past round.
+    for waited in voters["waiting"].as_array().unwrap() {
+        receipt_says(&scrutin, waited, "counted").await;
+    }
+    for (of, state) in [
+        (&voters["counted"][0], "counted"),
+        (&voters["counted"][1], "replaced"),
+        (&voters["replaced"], "replaced"),
+        (&voters["again"], "counted"),
+        (&voters["counted"][5], "past_round"),
+        (&voters["second"], "counted"),
+        (&voters["used"], "counted"),
+    ] {
+        receipt_says(&scrutin, of, state).await;
+    }
+
+    // A browser with its cookie is the voter it was; who voted once has voted; codes are good, and used ones are used.
+    let cookie = |of: &Value| of["cookie"].as_str().unwrap().to_owned();
+    let code = |number: usize| voters["codes"][number]["code"].as_str().unwrap().to_owned();
+    assert_eq!(cast(&scrutin, "main", "b", Some(&cookie(&voters["counted"][0])), None).await, StatusCode::CREATED);
+    tallied(&scrutin, "main", &[4, 2], 6).await;
+    for voted in [&voters["counted"][4], &voters["waiting"][4]] {
+        assert_ne!(cast(&scrutin, "once", "a", Some(&cookie(voted)), None).await, StatusCode::CREATED);
+    }
+    assert_ne!(cast(&scrutin, "codes", "b", None, Some(&code(0))).await, StatusCode::CREATED);
+    assert_ne!(cast(&scrutin, "codes", "b", None, Some(&code(1))).await, StatusCode::CREATED);
+    assert_eq!(cast(&scrutin, "codes", "b", None, Some(&code(2))).await, StatusCode::CREATED);
+    assert_eq!(cast(&scrutin, "closed", "a", None, None).await, StatusCode::CONFLICT);
+    let open = format!("{}/api/polls/closed/open", scrutin.vote_url());
+    let opened = Client::new().post(open).bearer_auth(token.trim()).json(&json!({})).send().await.unwrap();
+    assert_eq!(opened.status(), StatusCode::OK, "the organiser's token is good");
+    assert_eq!(cast(&scrutin, "closed", "b", None, None).await, StatusCode::CREATED);
+    tallied(&scrutin, "codes", &[1, 2], 3).await;
+    tallied(&scrutin, "closed", &[1, 1], 2).await;
+    tallied(&scrutin, "once", &[1, 1], 2).await;
+
+    assert!(scrutin.program.terminate().await.success());
+    let mut recount = Command::new(programs::path("scrutin"));
+    let recount = recount.arg("recount").env_clear().env("DATA_DIR", &data).output().unwrap();
+    let said = String::from_utf8_lossy(&recount.stdout).into_owned();
+    assert_eq!(recount.status.code(), Some(0), "{said}");
+    assert!(said.contains("6 polls agree") && said.contains("rejected entries: 0"), "{said}");
+    assert!(!said.contains("gap") && !said.contains("waiting"), "{said}");
+}
