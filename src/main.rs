@@ -5,6 +5,7 @@
 mod data_dir;
 mod export;
 mod greeting;
+mod identity;
 mod settings;
 
 use std::{io::Write, process::ExitCode, sync::Arc};
@@ -45,6 +46,17 @@ async fn main() -> Result<ExitCode> {
         }
         Some(Command::Backup { file }) => export::back_up(&data_dir, &file).await,
         Some(Command::Export { file }) => export::export(&data_dir, &file).await,
+        Some(Command::Rekey { force }) => {
+            let data = DataDir::open(&data_dir)?;
+            let secret = secret_key(&data, &serving)?;
+            identity::rekey(&*SqliteLedger::open(&data.ledger())?, &secret, force).await?;
+            writeln!(
+                std::io::stdout(),
+                "the data directory has the new key: each browser is a new voter, and receipts, voting codes and sessions \
+                 of the old key are not understood any more"
+            )?;
+            Ok(ExitCode::SUCCESS)
+        }
         None => {
             let first_poll = serving.first_poll.poll().unwrap_or_else(|line| fail("scrutin", &line));
             telemetry::log(&serving.log).unwrap_or_else(|error| fail("scrutin", &error.to_string()));
@@ -61,11 +73,9 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
         Some(token) => token.reveal().to_owned(),
         None => data.secret("organiser-token", random_text::<16>)?,
     };
-    let secret = match &settings.secret_key {
-        Some(secret) => secret.clone(),
-        None => Secret::parse(&data.secret("secret-key", random_text::<32>)?).context("the kept secret key")?,
-    };
+    let secret = secret_key(&data, &settings)?;
     let ledger = SqliteLedger::open(&data.ledger())?;
+    identity::check(&ledger, &secret).await?;
     if let Change::Done(poll) = ledger.create(first_poll).await? {
         tracing::info!(poll.id = %poll.id(), "the first poll was made");
     }
@@ -114,6 +124,14 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
     tokio::try_join!(voting, showing)?;
     result.closed().await;
     Ok(())
+}
+
+/// The key that is set, or the one that is kept in the data directory.
+fn secret_key(data: &DataDir, settings: &Serving) -> Result<Secret> {
+    match &settings.secret_key {
+        Some(secret) => Ok(secret.clone()),
+        None => Secret::parse(&data.secret("secret-key", random_text::<32>)?).context("the kept secret key"),
+    }
 }
 
 /// Serves the operator's address, if there is one.

@@ -1,11 +1,12 @@
 //! The program `result`: wires the scoreboard to the ledger on PostgreSQL. Nothing is decided here.
 
+mod key_watch;
 mod settings;
 
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use domain::Scoreboard;
+use domain::{Fingerprint, Scoreboard};
 use ledger_postgres::{DatabaseUrl, PostgresScoreboard};
 use service::{
     admin,
@@ -15,7 +16,10 @@ use service::{
     telemetry,
 };
 
-use crate::settings::{Command, Settings};
+use crate::{
+    key_watch::KeyWatch,
+    settings::{Command, Settings},
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -44,15 +48,20 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let admin_listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let listener = http_server::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
 
-    let scoreboard: Arc<dyn Scoreboard> = Arc::new(PostgresScoreboard::new(database.clone()));
+    let scoreboard = Arc::new(PostgresScoreboard::new(database.clone()));
+    let key = KeyWatch::start(Arc::clone(&scoreboard), Fingerprint::of(&settings.secret_key));
     let asked = Arc::clone(&scoreboard);
     let readiness = admin::readiness(move || {
-        let scoreboard = Arc::clone(&asked);
-        async move { scoreboard.ready().await.map_err(|error| error.to_string()) }
+        let (scoreboard, key) = (Arc::clone(&asked), key.clone());
+        async move { scoreboard.ready().await.map_err(|error| error.to_string()).and_then(|()| key.ready()) }
     });
     admin::spawn(admin_listener, readiness, metrics, shutdown.clone());
 
-    let running = scrutin_result::start(settings.config(connections.limit()), scoreboard, shutdown.clone());
+    let running = scrutin_result::start(
+        settings.config(connections.limit()),
+        scoreboard as Arc<dyn Scoreboard>,
+        shutdown.clone(),
+    );
     tracing::info!(listen.addr = %listener.local_addr()?, database = ?database, "result.started");
     let router = running.router.clone();
     http_server::serve(listener, router, &connections, shutdown).await?;

@@ -5,7 +5,7 @@ mod settings;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use domain::BallotBox;
+use domain::{BallotBox, Fingerprint};
 use log_redis::{RedisBallotBox, RedisUrl};
 use service::{
     admin,
@@ -41,7 +41,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let admin_listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let listener = http_server::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
 
-    let ballots = RedisBallotBox::on(&redis, settings.partitions, settings.durability);
+    let ballots =
+        RedisBallotBox::on(&redis, settings.partitions, settings.durability, Fingerprint::of(&settings.secret_key));
     let asked = ballots.clone();
     let readiness = admin::readiness(move || {
         let ballots = asked.clone();

@@ -21,6 +21,8 @@ pub(crate) enum Stop {
     Ledger(Unavailable),
     /// The log failed. The lead is kept.
     Log(Unavailable),
+    /// Log and ledger don't belong together, or not to this worker's settings; it was told why. The lead is given up.
+    Refused,
     /// Log or ledger are not where they were when they were attached; attach them again. The lead is kept.
     Moved(&'static str),
 }

@@ -24,6 +24,7 @@ pub(crate) struct Attached {
 impl Teller {
     /// Attaches the ledger to the log, which is begun if there is none.
     pub(crate) async fn attach(&mut self, ledger: &mut dyn Ledger) -> Result<Attached, Stop> {
+        self.identify(ledger).await?;
         let state = ask_ledger(&self.duty, PATIENCE, "reading the ledger's position", ledger.state()).await?;
         self.lag.holds(state.counted);
         if state.log.is_none() {

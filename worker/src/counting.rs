@@ -74,6 +74,7 @@ impl Teller {
     /// Makes sure that log and ledger are where they were left, and measures the lag. It finds what reading and
     /// applying would not: a lost lead while no ballots come, a ledger restored and a log set back under our feet.
     async fn survey(&mut self, ledger: &mut dyn Ledger, id: &LogId, counted: Position) -> Result<(), Stop> {
+        self.identify(ledger).await?;
         let state = ask_ledger(&self.duty, PATIENCE, "reading the ledger's position", ledger.state()).await?;
         if state.position != counted || state.log.as_ref() != Some(id) {
             return Err(Stop::Moved("the ledger is not where it was left"));

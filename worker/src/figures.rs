@@ -18,6 +18,7 @@ const LOGS_BEGUN: &str = "scrutin_worker_logs_begun_total";
 const LOGS_LOST: &str = "scrutin_worker_logs_lost_total";
 const BALLOTS_LOST: &str = "scrutin_worker_ballots_lost_total";
 const GAPS: &str = "scrutin_worker_gaps_total";
+const REFUSED: &str = "scrutin_installation_refused";
 const LEDGER_FAILURES: &str = "scrutin_worker_ledger_failures_total";
 const LOG_FAILURES: &str = "scrutin_worker_log_failures_total";
 
@@ -40,6 +41,7 @@ pub fn describe() {
     counter!(LOGS_LOST, "Times that the log was another one than the ledger had counted from");
     counter!(BALLOTS_LOST, "Ballots known to have been accepted and not yet counted when a log was lost");
     counter!(GAPS, "Parts of the log that were gone before they were counted");
+    gauge!(REFUSED, "1 while log and ledger don't belong together, or not to this worker's settings");
     counter!(LEDGER_FAILURES, "Errors of the ledger");
     counter!(LOG_FAILURES, "Errors of the log");
 }
@@ -61,6 +63,7 @@ pub(crate) struct Figures {
     pub(crate) logs_lost: Counter,
     pub(crate) ballots_lost: Counter,
     pub(crate) gaps: Counter,
+    pub(crate) refused: Gauge,
     pub(crate) ledger_failures: Counter,
     pub(crate) log_failures: Counter,
 }
@@ -83,6 +86,7 @@ impl Figures {
             logs_lost: counter!(LOGS_LOST, &of),
             ballots_lost: counter!(BALLOTS_LOST, &of),
             gaps: counter!(GAPS, &of),
+            refused: gauge!(REFUSED, &of),
             ledger_failures: counter!(LEDGER_FAILURES, &of),
             log_failures: counter!(LOG_FAILURES, &of),
         }

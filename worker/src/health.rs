@@ -21,8 +21,10 @@ const LATELY: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<BTreeMap<Partition, Answers>>>);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Answers {
+    /// Why nothing is counted: log and ledger don't belong together.
+    refused: Option<String>,
     leads: bool,
     ledger: Option<Instant>,
     log: Option<Instant>,
@@ -43,6 +45,9 @@ impl Health {
             return Err("no teller has begun yet".into());
         }
         for (partition, answers) in answers.iter() {
+            if let Some(why) = &answers.refused {
+                return Err(format!("partition {partition}: {why}"));
+            }
             lately(answers.ledger).map_err(|why| format!("partition {partition}: the ledger {why}"))?;
             if answers.leads {
                 lately(answers.log).map_err(|why| format!("partition {partition}: the log {why}"))?;
@@ -103,6 +108,11 @@ impl Duty {
     /// The log was read to where it is now, and all of it is committed.
     pub(crate) fn counted(&self) {
         self.update(|answers| answers.counted = Some(Instant::now()));
+    }
+
+    /// Log and ledger don't belong together, for this reason; or do again.
+    pub(crate) fn refused(&self, why: Option<String>) {
+        self.update(|answers| answers.refused = why);
     }
 
     pub(crate) fn ledger_answered(&self) {

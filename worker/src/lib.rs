@@ -25,8 +25,10 @@ mod attach;
 mod counting;
 mod figures;
 mod health;
+mod identity;
 mod import;
 mod lag;
+mod moving;
 mod outage;
 pub mod settings;
 mod teller;
@@ -40,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 pub use figures::describe as describe_metrics;
 pub use health::Health;
 pub use import::{ImportError, import};
+pub use moving::{MoveError, begin, rekey};
 
 /// What all tellers of a worker go by.
 #[derive(Clone, Debug)]

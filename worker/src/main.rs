@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::Context;
-use domain::Scoreboard;
+use domain::{Fingerprint, Log, Scoreboard};
 use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisLog, RedisUrl, ServerWatch};
 use scrutin_worker::{
@@ -34,6 +34,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         None => count(&settings).await,
         Some(Command::Recount) => recount(&settings).await,
         Some(Command::Import { file }) => import(&settings, file).await,
+        Some(Command::Begin { adopt }) => begin(&settings, *adopt).await,
+        Some(Command::Rekey { key, force }) => rekey(&settings, key, *force).await,
         Some(Command::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
     }
 }
@@ -95,6 +97,34 @@ async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
         writeln!(out, "{entries} entries, and the ledger does not hold what the file says of {}", missing.join(", "))?;
     }
     Ok(if agrees && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Lets the ledger's log be at `REDIS_URL` from now on.
+async fn begin(settings: &Settings, adopt: bool) -> anyhow::Result<ExitCode> {
+    let (ledgers, mut logs) = servers(settings);
+    let address = scrutin_worker::begin(&ledgers, &mut logs, settings.partitions, adopt).await?;
+    writeln!(io::stdout(), "the ledger's log is at {address} from now on; a worker begins it if there is none")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Gives the installation another key.
+async fn rekey(settings: &Settings, key: &Fingerprint, force: bool) -> anyhow::Result<ExitCode> {
+    let (ledgers, mut logs) = servers(settings);
+    scrutin_worker::rekey(&ledgers, &mut logs, key, force).await?;
+    writeln!(
+        io::stdout(),
+        "the installation's key has the fingerprint {key} now. Start vote and result with it: each browser is a new voter, \
+         and receipts, voting codes and sessions of the old key are not understood any more"
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn servers(settings: &Settings) -> (PostgresLedgers, Vec<Box<dyn Log>>) {
+    let redis: RedisUrl = address("REDIS_URL", &settings.redis_url);
+    let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
+    telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
+    let log = |partition| Box::new(RedisLog::new(&redis, partition)) as Box<dyn Log>;
+    (PostgresLedgers::new(database), settings.partitions.all().map(log).collect())
 }
 
 /// Reads the address of a server, or ends the program with a line that names the key and not the address.

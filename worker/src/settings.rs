@@ -3,10 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
-use domain::{Durability, Partitions};
+use domain::{Durability, Fingerprint, Partitions, SecretError};
 use service::{
     first_poll::FirstPollSettings,
-    settings::{AdminSettings, Hidden, duration},
+    settings::{AdminSettings, Hidden, duration, secret},
 };
 
 use crate::Rules;
@@ -53,7 +53,7 @@ pub struct Settings {
 }
 
 /// What else the program does.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Count all ballots in the ledger again and compare with the figures kept: exit code 0 if they agree, 1 if not
     Recount,
@@ -63,8 +63,28 @@ pub enum Command {
         /// The file; `-` is standard input
         file: PathBuf,
     },
+    /// Let this ledger's log be at `REDIS_URL` from now on: where the old one is lost, or was moved without its data
+    Begin {
+        /// Let this ledger, which counted another log or none, take the log that is there
+        #[arg(long)]
+        adopt: bool,
+    },
+    /// Give the installation the key in `SECRET_KEY`: all cookies, receipts, voting codes and sessions of the old one end
+    Rekey {
+        /// The new key
+        #[arg(long = "secret-key", env = "SECRET_KEY", value_parser = fingerprint, hide_env_values = true)]
+        key: Fingerprint,
+        /// Also while polls are open: whoever has voted in them can vote once more
+        #[arg(long)]
+        force: bool,
+    },
     /// Ask the worker on this machine whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck,
+}
+
+/// What is stored of a key.
+fn fingerprint(text: &str) -> Result<Fingerprint, SecretError> {
+    secret(text).map(|key| Fingerprint::of(&key))
 }
 
 impl Settings {
@@ -95,7 +115,7 @@ mod tests {
         assert_eq!(rules.partitions.count(), 4);
         assert_eq!(rules.log_retention, Duration::from_mins(10));
         assert_eq!(rules.batch_entries, 500);
-        assert_eq!(settings(&["recount"]).unwrap().command, Some(Command::Recount));
+        assert!(matches!(settings(&["recount"]).unwrap().command, Some(Command::Recount)));
         for bad in [
             ["--batch-entries", "0"],
             ["--batch-entries", "10001"],

@@ -21,6 +21,8 @@ use crate::{
 /// How often a standby asks for the lead. A leader that is killed is replaced within a few seconds: this,
 /// and the time that the ledger's server takes to notice.
 const STANDBY_RETRY: Duration = Duration::from_secs(1);
+/// How long the lead is left to others where log and ledger don't belong together as this worker is set up.
+const REFUSED_RETRY: Duration = Duration::from_secs(2);
 /// While the ledger is away, asking the log how much waits must not keep the teller from asking the ledger again.
 const SIDE_GLANCE: Duration = Duration::from_secs(1);
 
@@ -32,6 +34,8 @@ pub(crate) struct Teller {
     pub(crate) duty: Duty,
     pub(crate) figures: Figures,
     pub(crate) lag: Lag,
+    /// Why nothing is counted, where log and ledger don't belong together.
+    pub(crate) refused: Option<String>,
     ledger_outage: Outage,
     log_outage: Outage,
     /// Attachments that did not last.
@@ -49,9 +53,22 @@ impl Teller {
         shutdown: CancellationToken,
     ) -> Self {
         let figures = Figures::new(partition);
-        let (ledger_outage, log_outage, unrest) = Default::default();
+        let (ledger_outage, log_outage, unrest, refused) = Default::default();
         let lag = Lag::default();
-        Self { partition, rules, ledgers, log, duty, figures, lag, ledger_outage, log_outage, unrest, shutdown }
+        Self {
+            partition,
+            rules,
+            ledgers,
+            log,
+            duty,
+            figures,
+            lag,
+            refused,
+            ledger_outage,
+            log_outage,
+            unrest,
+            shutdown,
+        }
     }
 
     /// Counts until shutdown.
@@ -65,10 +82,11 @@ impl Teller {
             self.duty.leads(false);
             self.figures.leads.set(0);
             self.figures.counts(None);
-            if let Err(error) = stop {
-                self.ledger_failed(&error);
-            } else {
-                info!(partition = self.partition.number(), "lead.released: this worker stops; another may count");
+            match stop {
+                Stop::Ledger(error) => self.ledger_failed(&error),
+                // Another worker may have the right settings.
+                Stop::Refused if self.pause(REFUSED_RETRY).await.is_some() => {}
+                _ => info!(partition = self.partition.number(), "lead.released: this worker stops; another may count"),
             }
         }
     }
@@ -82,10 +100,12 @@ impl Teller {
             let pause = match shutdown.run_until_cancelled(asked).await? {
                 Ok(Some(ledger)) => {
                     self.duty.ledger_answered();
-                    info!(
-                        partition = self.partition.number(),
-                        "lead.taken: this worker counts the partition from now on"
-                    );
+                    if self.refused.is_none() {
+                        info!(
+                            partition = self.partition.number(),
+                            "lead.taken: this worker counts the partition from now on"
+                        );
+                    }
                     return Some(ledger);
                 }
                 Ok(None) => {
@@ -118,8 +138,8 @@ impl Teller {
         }
     }
 
-    /// Leads until shutdown, or until the ledger fails.
-    async fn lead(&mut self, ledger: &mut dyn Ledger) -> Result<(), Unavailable> {
+    /// Leads until shutdown, until the ledger fails, or until log and ledger turn out not to belong together.
+    async fn lead(&mut self, ledger: &mut dyn Ledger) -> Stop {
         let shutdown = self.shutdown.clone();
         loop {
             let attached = shutdown.run_until_cancelled(self.attach(ledger)).await.unwrap_or(Err(Stop::Shutdown));
@@ -131,13 +151,12 @@ impl Teller {
                 Err(stop) => stop,
             };
             let pause = match stop {
-                Stop::Shutdown => return Ok(()),
-                Stop::Ledger(error) => return Err(error),
+                Stop::Shutdown | Stop::Ledger(_) | Stop::Refused => return stop,
                 Stop::Log(error) => self.log_failed(&error),
                 Stop::Moved(reason) => self.attachment_ended(reason),
             };
             if self.pause(pause).await.is_none() {
-                return Ok(());
+                return Stop::Shutdown;
             }
         }
     }

@@ -8,6 +8,7 @@ mod choices;
 mod count;
 mod durability;
 mod event;
+mod installation;
 mod partition;
 mod poll;
 mod poll_id;
@@ -23,6 +24,7 @@ pub use choices::{Choices, ChoicesError, MAX_OPTIONS, option_key};
 pub use count::{Batch, Changes, CountedBallot, KnownPoll, PollUpdate, Previous, Rejected, TallyChange, count};
 pub use durability::{Durability, DurabilityError};
 pub use event::{Ballot, Entry, Event, Undecodable};
+pub use installation::{Fingerprint, Installation, InstallationId, LedgerIdentity, LogIdentity, Rekey};
 pub use partition::{Partition, Partitions, PartitionsError};
 pub use poll::{
     Access, ChangeRefused, Correction, FIRST_REVISION, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,

@@ -14,8 +14,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Audit, Ballot, ChangeRefused, Choices, Entry, Partition, Poll, PollChange, PollId, PollState, Position, Receipt,
-    Tally, VoterId,
+    Audit, Ballot, ChangeRefused, Choices, Entry, Fingerprint, Installation, LedgerIdentity, LogIdentity, Partition,
+    Poll, PollChange, PollId, PollState, Position, Receipt, Rekey, Tally, VoterId,
 };
 
 /// The thing below did not answer as it should. Whether what was asked of it happened is **not known** only where
@@ -298,6 +298,19 @@ pub struct Page {
 /// One partition of the log, as the worker that leads it sees it.
 #[async_trait]
 pub trait Log: Send {
+    /// Where it is, without user and password.
+    fn address(&self) -> String;
+
+    /// Which installation it belongs to. Nothing is changed by looking.
+    async fn identity(&mut self) -> Result<LogIdentity, Unavailable>;
+
+    /// Writes which installation it belongs to, unless it belongs to another, which stands. A fingerprint that is there
+    /// stays too.
+    async fn install(&mut self, installation: &Installation) -> Result<(), Unavailable>;
+
+    /// Gives the installation that it belongs to another key.
+    async fn rekey(&mut self, fingerprint: &Fingerprint) -> Result<(), Unavailable>;
+
     /// The log that is there, if one has begun.
     async fn look(&mut self) -> Result<Option<Attachment>, Unavailable>;
 
@@ -338,6 +351,16 @@ pub struct Applied {
 /// After any error the value is spent; get a new one from [`Ledgers::lead`].
 #[async_trait]
 pub trait Ledger: Send {
+    /// Which installation it belongs to; `None` before it was written, as in a ledger of 0.1.0.
+    async fn identity(&mut self) -> Result<Option<LedgerIdentity>, Unavailable>;
+
+    /// Writes which installation it belongs to, and where its log is. An installation that it belongs to already stands,
+    /// and so does a fingerprint that is known.
+    async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable>;
+
+    /// Each poll, and in which partition it stands.
+    async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable>;
+
     /// How far it is.
     async fn state(&mut self) -> Result<LogState, Unavailable>;
 
@@ -365,4 +388,7 @@ pub trait Ledger: Send {
 pub trait Ledgers: Send + Sync {
     /// Takes the lead of the partition; `None` while another has it.
     async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable>;
+
+    /// Gives the ledger's installation another key, if all its polls are closed, or by `force`.
+    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, Unavailable>;
 }

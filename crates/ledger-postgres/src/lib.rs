@@ -12,6 +12,7 @@
 //! | `tallies`, `turnout` | the figures of the present round | with each batch |
 //! | `log` | the position of each partition | with each batch |
 //! | `gaps`, `rejected` | what could not be counted, and why | when it happens |
+//! | `installation` | which installation the ledger belongs to | once, by the first leader |
 //! | `migrations` | which migrations were applied | by whoever writes, first |
 //!
 //! # One writer
@@ -37,6 +38,7 @@ mod apply;
 mod audit;
 mod connect;
 mod failure;
+mod installation;
 mod listen;
 mod locks;
 mod migrations;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use domain::{
-    Audit, CurrentBallot, Heartbeat, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable,
-    VoterId,
+    Audit, CurrentBallot, Heartbeat, Inclusion, LedgerIdentity, Movement, PollId, Position, Receipt, Scoreboard, Tally,
+    Unavailable, VoterId,
 };
 use tokio_postgres::{NoTls, Row, types::ToSql};
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use crate::{
     audit,
     connect::{DatabaseUrl, Purpose, set_session},
     failure::{Failure, within},
+    installation,
     listen::Listener,
     rows,
 };
@@ -113,6 +114,15 @@ impl PostgresScoreboard {
             .expect("a pool with a runtime may have timeouts");
         let listener = Listener::start(database.clone());
         Self { database, pool, listener }
+    }
+
+    /// Which installation the ledger belongs to; `None` before a worker has written it.
+    pub async fn identity(&self) -> Result<Option<LedgerIdentity>, Unavailable> {
+        within("reading the ledger's installation", READ_TIMEOUT, async {
+            let client = self.pool.get().await.map_err(|error| Failure::Pool(pool_words(&error)))?;
+            installation::identity(&client).await
+        })
+        .await
     }
 
     /// The rows that answer one statement.

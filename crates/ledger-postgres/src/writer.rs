@@ -4,8 +4,8 @@ use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Applied, Entry, Gap, KnownPoll, Ledger, Ledgers, LogId, LogSeed, LogState, Partition, Poll, PollId, PollSeed,
-    Position, Unavailable, VoterId,
+    Applied, Entry, Fingerprint, Gap, KnownPoll, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition,
+    Poll, PollId, PollSeed, Position, Rekey, Unavailable, VoterId,
 };
 use futures_util::TryStreamExt;
 use tokio::sync::Mutex;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     connect::{DatabaseUrl, Purpose},
     failure::{Failure, within},
-    listen, locks, migrations, rows,
+    installation, listen, locks, migrations, rows,
     statements::Statements,
 };
 
@@ -85,6 +85,15 @@ impl Ledgers for PostgresLedgers {
         let leader = within("leading a partition", WRITE_TIMEOUT, self.try_lead(partition)).await?;
         Ok(leader.map(|leader| Box::new(PostgresLedger { leader: Some(leader) }) as Box<dyn Ledger>))
     }
+
+    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, Unavailable> {
+        within("changing the ledger's key", WRITE_TIMEOUT, async {
+            let client = self.database.connect(Purpose::Write, STATEMENT_TIMEOUT).await?;
+            migrations::migrate(&client).await?;
+            installation::rekey(&client, fingerprint, force).await
+        })
+        .await
+    }
 }
 
 /// One partition's writer. Each operation takes the leader out and puts it back only when all went well: after an
@@ -101,6 +110,29 @@ impl PostgresLedger {
 
 #[async_trait]
 impl Ledger for PostgresLedger {
+    async fn identity(&mut self) -> Result<Option<LedgerIdentity>, Unavailable> {
+        let leader = self.take()?;
+        let asked = installation::identity(&leader.client);
+        let identity = within("reading the ledger's installation", WRITE_TIMEOUT, asked).await?;
+        self.leader = Some(leader);
+        Ok(identity)
+    }
+
+    async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable> {
+        let leader = self.take()?;
+        let written = installation::install(&leader.client, identity);
+        within("writing the ledger's installation", WRITE_TIMEOUT, written).await?;
+        self.leader = Some(leader);
+        Ok(())
+    }
+
+    async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable> {
+        let leader = self.take()?;
+        let homes = within("reading where polls stand", WRITE_TIMEOUT, installation::homes(&leader.client)).await?;
+        self.leader = Some(leader);
+        Ok(homes)
+    }
+
     async fn state(&mut self) -> Result<LogState, Unavailable> {
         let leader = self.take()?;
         let state = within("reading the ledger's position", WRITE_TIMEOUT, leader.state()).await?;

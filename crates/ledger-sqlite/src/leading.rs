@@ -11,14 +11,15 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Applied, Entry, Gap, Ledger, Ledgers, LogId, LogSeed, LogState, Partition, Poll, PollId, PollSeed, Position,
-    Unavailable,
+    Applied, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
+    PollId, PollSeed, Position, Rekey, Unavailable,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, Transaction, TransactionBehavior};
 
 use crate::{
     SqliteLedger,
     apply::{self, Place, write_poll},
+    installation,
     movements::Movements,
     requests::Writer,
     store::{self, StoreError, position, unsigned, voter},
@@ -58,6 +59,12 @@ impl Ledgers for SqliteLedger {
         }
         Ok(Some(Box::new(Lead { partition, leads: Arc::clone(&self.leads), writer: Arc::clone(&self.writer) })))
     }
+
+    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, Unavailable> {
+        let fingerprint = fingerprint.clone();
+        let work = move |conn: &mut Connection, _: &Movements| installation::rekey(conn, &fingerprint, force);
+        self.writer.work("changing the ledger's key", APPLY_WITHIN, work).await
+    }
 }
 
 impl Lead {
@@ -81,6 +88,20 @@ impl Lead {
 
 #[async_trait]
 impl Ledger for Lead {
+    async fn identity(&mut self) -> Result<Option<LedgerIdentity>, Unavailable> {
+        self.write("reading the ledger's installation", |tx, _| Ok((installation::identity(tx)?, Vec::new()))).await
+    }
+
+    async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable> {
+        let identity = identity.clone();
+        let install = move |tx: &Transaction<'_>, _| Ok((installation::install(tx, &identity)?, Vec::new()));
+        self.write("writing the ledger's installation", install).await
+    }
+
+    async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable> {
+        self.write("reading where polls stand", |tx, _| Ok((installation::homes(tx)?, Vec::new()))).await
+    }
+
     async fn state(&mut self) -> Result<LogState, Unavailable> {
         self.write("reading the ledger's state", |tx, partition| Ok((state(tx, partition)?, Vec::new()))).await
     }

@@ -15,6 +15,7 @@ mod casting;
 mod counting;
 mod entries;
 mod files;
+mod installation;
 mod leading;
 mod ledger_path;
 mod migrations;

@@ -7,8 +7,11 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::store::StoreError;
 
 /// In order; the first is number 1.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_tables.sql"), include_str!("../migrations/0002_count_times.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_tables.sql"),
+    include_str!("../migrations/0002_count_times.sql"),
+    include_str!("../migrations/0003_installation.sql"),
+];
 
 /// How many migrations this release knows.
 pub(crate) const KNOWN: usize = MIGRATIONS.len();

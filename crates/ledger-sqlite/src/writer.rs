@@ -144,7 +144,9 @@ impl Desk {
             Err(undone) => {
                 failed("accepting ballots", replies.len(), &undone);
                 let told = undone.told("casting a ballot");
-                replies.into_iter().for_each(|reply| reply.send(Err(told.clone())));
+                for reply in replies {
+                    reply.send(Err(told.clone()));
+                }
             }
         }
     }

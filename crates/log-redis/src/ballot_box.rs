@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Durability, Partitions, Poll, PollChange, PollId, Unavailable};
+use domain::{
+    Ballot, BallotBox, Cast, Change, Durability, Fingerprint, Partitions, Poll, PollChange, PollId, Unavailable,
+};
 use redis::Value;
 
 use crate::{
@@ -14,6 +16,7 @@ use crate::{
     fitness::Fitness,
     keys::Keys,
     link::{Deadline, Link},
+    membership::Member,
     memory::Memory,
     scripts::{self, PUT_POLL, READ_ALL, READ_POLL, unexpected, word},
     watch, wire,
@@ -50,10 +53,10 @@ impl RedisBallotBox {
     /// A ballot box on this Redis, which need not be there yet: it is connected when needed, and again
     /// whenever it was lost. Must be called within a Tokio runtime.
     ///
-    /// Nothing is sent to a Redis that is not what `durability` asks: then every call says
-    /// [`Unavailable::Untrusted`].
-    pub fn on(url: &RedisUrl, partitions: Partitions, durability: Durability) -> Arc<Self> {
-        let fitness = Arc::new(Fitness::new(durability));
+    /// Nothing is sent to a Redis that is not what `durability` asks, or whose log belongs to an installation with another
+    /// number of partitions or another `key`: then every call says [`Unavailable::Untrusted`].
+    pub fn on(url: &RedisUrl, partitions: Partitions, durability: Durability, key: Fingerprint) -> Arc<Self> {
+        let fitness = Arc::new(Fitness::new(durability, Some(Member::new(partitions, key))));
         let link = || Link::to_fit_server(url, Arc::clone(&fitness));
         let ballot_box = Self::with_links(partitions, link(), link());
         watch::keep_looking(&ballot_box.link);

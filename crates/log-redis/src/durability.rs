@@ -16,6 +16,9 @@ use std::collections::HashMap;
 
 use redis::{Pipeline, Value};
 
+/// How many questions there are.
+pub(crate) const QUESTIONS: usize = 5;
+
 /// What is asked, in order.
 pub(crate) fn questions() -> Pipeline {
     let mut asked = redis::pipe();

@@ -1,29 +1,41 @@
-//! Whether the server behind a connection is fit to be trusted with ballots, and what the operator is told of it.
+//! Whether the server behind a connection is fit to be trusted with ballots, and what the operator is told of it: it
+//! keeps what it acknowledges (`durability`), and its log belongs to our installation (`membership`).
 //!
 //! It is looked at on each new connection before anything else is sent, and again every second, since settings
-//! change under live connections. Here are the rules; [`Link`](crate::link::Link) asks.
+//! change under live connections. Here is what follows; [`Link`](crate::link::Link) asks.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use domain::{Durability, Unavailable};
 use redis::{Pipeline, Value};
 
-use crate::durability::{self, Finding, Notes, Witness};
+use crate::{
+    durability::{self, Finding, Notes, Witness},
+    membership::{Member, Membership},
+};
 
 const GAUGE: &str = "scrutin_log_durability";
 /// What `scrutin_log_durability` can say in its label `state`.
 const STATES: [&str; 4] = ["disk", "refused", "unseen", "unchecked"];
 
+/// Where something is amiss, calls look again by themselves, but not more often than this.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// What one process has found out about its server. Shared by all of its connections.
 #[derive(Debug)]
 pub(crate) struct Fitness {
     durability: Durability,
+    /// Where the log must belong to an installation.
+    member: Option<Member>,
     seen: Mutex<Seen>,
     /// Why nothing is sent at present.
-    refused: RwLock<Option<String>>,
+    refused: RwLock<Option<Unavailable>>,
     wait_aof: AtomicBool,
 }
 
@@ -32,44 +44,72 @@ struct Seen {
     witness: Witness,
     last: Option<Finding>,
     replicas: u64,
+    membership: Option<Membership>,
+    /// Of the last look that a call made by itself.
+    looked: Option<Instant>,
 }
 
 impl Fitness {
-    pub(crate) fn new(durability: Durability) -> Self {
-        let refused = RwLock::new(Some("Redis was not looked at yet".to_owned()));
-        let fitness = Self { durability, seen: Mutex::default(), refused, wait_aof: AtomicBool::new(false) };
+    pub(crate) fn new(durability: Durability, member: Option<Member>) -> Self {
+        let refused = RwLock::new(Some(Unavailable::Untrusted("Redis was not looked at yet".to_owned())));
+        let wait_aof = AtomicBool::new(false);
+        let fitness = Self { durability, member, seen: Mutex::default(), refused, wait_aof };
         if durability == Durability::Unchecked {
             tracing::warn!(
                 "durability.unchecked: DURABILITY=unchecked, so nobody looks whether Redis keeps what it acknowledges: \
                  if it is not durable by other means, ballots that voters were told are recorded can be lost"
             );
             show("unchecked");
-            fitness.refuse(None);
+            if fitness.member.is_none() {
+                fitness.refuse(None);
+            }
         }
         fitness
     }
 
     /// What is to be asked of the server; may be nothing.
     pub(crate) fn questions(&self) -> Pipeline {
-        match self.durability {
+        let mut asked = match self.durability {
             Durability::Disk => durability::questions(),
             Durability::Unchecked => Pipeline::new(),
+        };
+        if let Some(member) = &self.member {
+            member.ask(&mut asked);
         }
+        asked
     }
 
     /// Takes the answers to [`questions`](Self::questions).
     pub(crate) fn judge(&self, answers: &[Value]) {
-        if self.durability == Durability::Unchecked {
-            return;
-        }
         let mut seen = self.seen();
+        let mut answers = answers;
+        let mut refused = None;
+        if self.durability == Durability::Disk
+            && let Some((of_durability, further)) = answers.split_at_checked(durability::QUESTIONS)
+        {
+            answers = further;
+            refused = self.judge_durability(&mut seen, of_durability);
+        }
+        if let Some(member) = &self.member {
+            let membership = member.judge(answers);
+            // Its own trouble first: what would be lost is worse than what is not there.
+            refused = refused.or_else(|| membership.refusal());
+            membership.tell(seen.membership.as_ref());
+            seen.membership = Some(membership);
+        }
+        self.refuse(refused);
+    }
+
+    fn judge_durability(&self, seen: &mut Seen, answers: &[Value]) -> Option<Unavailable> {
         let (finding, notes) = seen.witness.judge(answers);
         seen.warn_of_replicas(notes);
         self.wait_aof.store(finding == Finding::WithWaitAof, Ordering::Relaxed);
-        self.refuse(match &finding {
-            Finding::Wrong(why) => Some(format!("Redis would lose what it acknowledges: {why}")),
+        let refused = match &finding {
+            Finding::Wrong(why) => {
+                Some(Unavailable::Untrusted(format!("Redis would lose what it acknowledges: {why}")))
+            }
             _ => None,
-        });
+        };
         if seen.last.as_ref() != Some(&finding) {
             tell(&finding, seen.last.as_ref());
             show(match finding {
@@ -79,12 +119,29 @@ impl Fitness {
             });
             seen.last = Some(finding);
         }
+        refused
+    }
+
+    /// Whether a call that is refused is to look again first.
+    pub(crate) fn looks_again(&self) -> bool {
+        let mut seen = self.seen();
+        let due = seen.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AGAIN);
+        if due {
+            seen.looked = Some(Instant::now());
+        }
+        due
+    }
+
+    /// What gives the log our key, where it has none; nothing otherwise.
+    pub(crate) fn claims(&self) -> Option<Pipeline> {
+        let seen = self.seen();
+        self.member.as_ref()?.claims(seen.membership.as_ref()?)
     }
 
     /// Whether anything may be sent; else why not.
     pub(crate) fn check(&self) -> Result<(), Unavailable> {
         let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner);
-        refused.as_ref().map_or(Ok(()), |why| Err(Unavailable::Untrusted(why.clone())))
+        refused.as_ref().map_or(Ok(()), |refused| Err(refused.clone()))
     }
 
     /// The same, where a server that was not looked at yet will do.
@@ -97,7 +154,7 @@ impl Fitness {
         self.wait_aof.load(Ordering::Relaxed)
     }
 
-    fn refuse(&self, why: Option<String>) {
+    fn refuse(&self, why: Option<Unavailable>) {
         *self.refused.write().unwrap_or_else(PoisonError::into_inner) = why;
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Keys {
     pub(crate) trimmed: String,
     /// `{scrutin:p}:beginning`, a string that expires: who is setting up the log at present.
     pub(crate) beginning: String,
+    /// `{scrutin:p}:installation`, a hash: which installation the log belongs to. See [`crate::installation`].
+    pub(crate) installation: String,
     voters_prefix: String,
 }
 
@@ -35,6 +37,7 @@ impl Keys {
             accepted: key("accepted"),
             trimmed: key("trimmed"),
             beginning: key("beginning"),
+            installation: key("installation"),
             voters_prefix: key("voters:"),
         }
     }
@@ -64,6 +67,7 @@ mod tests {
                 "{scrutin:7}:beginning"
             ]
         );
+        assert_eq!(keys.installation, "{scrutin:7}:installation");
         assert_eq!(keys.voters(PollId::MAIN), "{scrutin:7}:voters:main");
     }
 }

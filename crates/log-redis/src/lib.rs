@@ -34,8 +34,10 @@ mod durability;
 mod fitness;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod installation;
 mod keys;
 mod link;
+mod membership;
 mod memory;
 mod reader;
 mod scripts;

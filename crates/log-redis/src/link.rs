@@ -138,7 +138,12 @@ impl Link {
         let Some(fitness) = &self.fitness else { return Ok(()) };
         let (what, deadline, questions) = ("looking at Redis", Deadline::usual(), fitness.questions());
         let connection = self.connection_within(what, deadline).await?;
-        if !questions.is_empty() {
+        if questions.is_empty() {
+            return Ok(());
+        }
+        fitness.judge(&exchange(connection.clone(), what, deadline, &questions).await?);
+        if let Some(claims) = fitness.claims() {
+            exchange(connection.clone(), what, deadline, &claims).await?;
             fitness.judge(&exchange(connection, what, deadline, &questions).await?);
         }
         Ok(())
@@ -157,6 +162,9 @@ impl Link {
     ) -> Result<Vec<Value>, Unavailable> {
         let connection = self.connection_within(what, deadline).await?;
         let Some(fitness) = &self.fitness else { return exchange(connection, what, deadline, commands).await };
+        if fitness.check().is_err() && fitness.looks_again() {
+            self.look().await?;
+        }
         fitness.check()?;
         if fitness.waits_for_file() {
             return exchange_and_wait_for_file(connection, what, deadline, commands).await;

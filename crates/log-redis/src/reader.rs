@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Attachment, Log, LogId, LogSeed, Page, Partition, Poll, Position, Unavailable};
+use domain::{
+    Attachment, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, Page, Partition, Poll, Position,
+    Unavailable,
+};
 use redis::Value;
 
 use crate::{
@@ -13,6 +16,7 @@ use crate::{
     ballot_box::{begun, number, read_polls},
     beginning::{self, Stopped},
     casting::MAX_BALLOTS_SENT,
+    installation,
     keys::Keys,
     link::{ANSWER_TIMEOUT, Deadline, Link},
     scripts::{self, LOOK, RAISE, READ_ALL, TRIM, checked, unexpected, word},
@@ -27,6 +31,8 @@ const BEGIN_ATTEMPTS: usize = 3;
 
 /// One partition of the log on Redis, as the worker that leads it sees it.
 pub struct RedisLog {
+    address: String,
+    partition: Partition,
     keys: Keys,
     link: Link,
     /// Reads block their connection, so they have one of their own.
@@ -42,6 +48,8 @@ impl RedisLog {
     /// The partition's log on this Redis, which need not be there yet.
     pub fn new(url: &RedisUrl, partition: Partition) -> Self {
         Self {
+            address: url.address(),
+            partition,
             keys: Keys::new(partition),
             link: Link::new(url),
             reading: Link::new(url),
@@ -88,6 +96,22 @@ impl RedisLog {
 
 #[async_trait]
 impl Log for RedisLog {
+    fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    async fn identity(&mut self) -> Result<LogIdentity, Unavailable> {
+        installation::identity(&self.link, &self.keys).await
+    }
+
+    async fn install(&mut self, installation: &Installation) -> Result<(), Unavailable> {
+        installation::install(&self.link, &self.keys, installation, self.partition).await
+    }
+
+    async fn rekey(&mut self, fingerprint: &Fingerprint) -> Result<(), Unavailable> {
+        installation::rekey(&self.link, &self.keys, fingerprint).await
+    }
+
     async fn look(&mut self) -> Result<Option<Attachment>, Unavailable> {
         const WHAT: &str = "looking for the log";
         let call = LOOK.call(&[&self.keys.id, &self.keys.trimmed, &self.keys.log]);

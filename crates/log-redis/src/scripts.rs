@@ -74,6 +74,14 @@ script! {
     RAISE = "raise.lua"
 }
 script! {
+    /// Writes which installation the log belongs to.
+    INSTALL = "install.lua"
+}
+script! {
+    /// Writes the fingerprint of an installation's key.
+    FINGERPRINT = "fingerprint.lua"
+}
+script! {
     /// Removes old entries.
     TRIM = "places.lua", "trim.lua"
 }
@@ -81,6 +89,11 @@ script! {
 impl Script {
     fn new(source: &'static str) -> Self {
         Self { source, hash: redis::Script::new(source).get_hash().to_owned() }
+    }
+
+    /// Its text, for a call of which the server need not know it.
+    pub(crate) fn source(&self) -> &'static str {
+        self.source
     }
 
     /// A call with these keys; arguments are added to the command, then [`run`] takes it.

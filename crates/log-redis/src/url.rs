@@ -23,6 +23,13 @@ impl RedisUrl {
     }
 }
 
+impl RedisUrl {
+    /// Where it is, as `host:port/database`: without user and password.
+    pub(crate) fn address(&self) -> String {
+        format!("{}/{}", self.0.addr(), self.0.redis_settings().db())
+    }
+}
+
 impl FromStr for RedisUrl {
     type Err = RedisUrlError;
     fn from_str(text: &str) -> Result<Self, RedisUrlError> {
@@ -50,6 +57,7 @@ mod tests {
         let url: RedisUrl = "redis://vote:s3cret@redis.example:6380/2".parse().unwrap();
         assert_eq!(format!("{url:?}"), "RedisUrl(redis.example:6380)");
         assert_eq!(url.connection_info().redis_settings().db(), 2);
+        assert_eq!(url.address(), "redis.example:6380/2");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct ServerWatch(Arc<Link>);
 impl ServerWatch {
     /// Begins to look. Must be called within a Tokio runtime.
     pub fn start(url: &RedisUrl, durability: Durability) -> Self {
-        let link = Arc::new(Link::to_fit_server(url, Arc::new(Fitness::new(durability))));
+        let link = Arc::new(Link::to_fit_server(url, Arc::new(Fitness::new(durability, None))));
         keep_looking(&link);
         Self(link)
     }

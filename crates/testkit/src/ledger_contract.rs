@@ -10,6 +10,7 @@
 //! and gets one `#[tokio::test]` for each story. The stories know only the ports, never a database.
 
 mod counting;
+mod installation;
 mod leading;
 mod reading;
 mod scene;
@@ -19,6 +20,7 @@ use std::{any::Any, sync::Arc};
 use domain::{Ledgers, Scoreboard};
 
 pub use counting::*;
+pub use installation::*;
 pub use leading::*;
 pub use reading::*;
 
@@ -68,6 +70,8 @@ macro_rules! ledger_contract {
             a_reset_read_behind_a_gap_starts_its_round,
             only_one_leads_a_partition_at_a_time,
             partitions_do_not_disturb_one_another,
+            an_installation_is_written_once_and_learns_its_key,
+            a_key_is_changed_only_while_all_polls_are_closed,
         }
     };
     (@stories $setup:expr; $($story:ident),* $(,)?) => {

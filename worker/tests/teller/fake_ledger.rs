@@ -1,7 +1,10 @@
 //! The ledger ports on a [`World`].
 
 use async_trait::async_trait;
-use domain::{Applied, Entry, Gap, Ledger, Ledgers, LogId, LogSeed, LogState, Partition, Poll, Unavailable};
+use domain::{
+    Applied, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
+    PollId, Rekey, Unavailable,
+};
 
 use crate::world::{LedgerDisk, World};
 
@@ -26,6 +29,10 @@ impl Ledgers for FakeLedgers {
         let Some(connection) = connection else { return Ok(None) };
         world.state().holder = Some(connection);
         Ok(Some(Box::new(FakeLedger { world: world.clone(), connection, spent: false })))
+    }
+
+    async fn rekey(&self, _: &Fingerprint, _: bool) -> Result<Rekey, Unavailable> {
+        unreachable!("a teller changes no keys")
     }
 }
 
@@ -75,6 +82,18 @@ fn learn(ledger: &mut LedgerDisk, polls: &[Poll]) {
 
 #[async_trait]
 impl Ledger for FakeLedger {
+    async fn identity(&mut self) -> Result<Option<LedgerIdentity>, Unavailable> {
+        Ok(Some(self.world.identity()))
+    }
+
+    async fn install(&mut self, _: &LedgerIdentity) -> Result<(), Unavailable> {
+        unreachable!("it is written")
+    }
+
+    async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable> {
+        unreachable!("its installation is known")
+    }
+
     async fn state(&mut self) -> Result<LogState, Unavailable> {
         self.ask("state", |ledger| LogState {
             log: ledger.log.clone(),

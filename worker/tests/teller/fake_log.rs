@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Attachment, Log, LogSeed, Page, Poll, Position, Unavailable};
+use domain::{Attachment, Fingerprint, Installation, Log, LogIdentity, LogSeed, Page, Poll, Position, Unavailable};
 
 use crate::world::{LogDisk, World};
 
@@ -32,8 +32,29 @@ fn attachment(log: &LogDisk) -> Option<Attachment> {
     Some(Attachment { id: log.id.clone()?, trimmed: log.trimmed, last: log.last })
 }
 
+/// All worlds are of one installation; what else can be is tested on its own (`identity`), and on real servers.
 #[async_trait]
 impl Log for FakeLog {
+    fn address(&self) -> String {
+        self.0.identity().log_address
+    }
+
+    async fn identity(&mut self) -> Result<LogIdentity, Unavailable> {
+        if self.0.state().log_away {
+            return Err(Unavailable::failed("identity", "it is away"));
+        }
+        let installation = Some((self.0.identity().installation, self.0.partition));
+        Ok(LogIdentity { installation, begun: None })
+    }
+
+    async fn install(&mut self, _: &Installation) -> Result<(), Unavailable> {
+        unreachable!("it is written")
+    }
+
+    async fn rekey(&mut self, _: &Fingerprint) -> Result<(), Unavailable> {
+        unreachable!("a teller changes no keys")
+    }
+
     async fn look(&mut self) -> Result<Option<Attachment>, Unavailable> {
         self.ask("look", |log| Ok(attachment(log))).await
     }

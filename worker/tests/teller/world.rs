@@ -10,8 +10,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, Choices, Entry, Event, Gap, Log, LogId, LogSeed, Partition, Partitions, PartitionsError, Poll, PollId,
-    PollSeed, PollSpec, Position, Unavailable, VoterId,
+    Ballot, Choices, Entry, Event, Gap, Installation, InstallationId, LedgerIdentity, Log, LogId, LogSeed, Partition,
+    Partitions, PartitionsError, Poll, PollId, PollSeed, PollSpec, Position, Unavailable, VoterId,
 };
 use scrutin_worker::{Health, Rules};
 use tokio::sync::Notify;
@@ -83,6 +83,8 @@ pub(crate) struct Acknowledged {
 
 #[derive(Default)]
 pub(crate) struct State {
+    /// Of the worker that was started last.
+    partitions: Option<Partitions>,
     pub(crate) log: LogDisk,
     pub(crate) ledger: LedgerDisk,
     /// Which connection holds the lead, and how many there were.
@@ -133,6 +135,13 @@ impl World {
     pub(crate) fn of(partition: Partition) -> Self {
         let state = State { clock: service::now_millis() - 60_000, ..State::default() };
         Self { partition, state: Arc::new(Mutex::new(state)), reading: Arc::default() }
+    }
+
+    /// Which installation log and ledger belong to, as soon as a worker is started.
+    pub(crate) fn identity(&self) -> LedgerIdentity {
+        let partitions = self.state().partitions.expect("a worker was started");
+        let installation = Installation::new(InstallationId::new("one"), partitions);
+        LedgerIdentity { installation, log_address: "here".to_owned() }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -326,6 +335,9 @@ pub(crate) struct Worker {
 
 /// Starts a worker with a teller for each of these partitions.
 pub(crate) fn start_worker(worlds: &[World], rules: Rules) -> Worker {
+    for world in worlds {
+        world.state().partitions = Some(rules.partitions);
+    }
     let (health, shutdown) = (Health::new(), CancellationToken::new());
     let ledgers = Arc::new(FakeLedgers(worlds.to_vec()));
     let logs = worlds.to_vec();

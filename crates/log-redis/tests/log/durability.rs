@@ -5,10 +5,31 @@ use scrutin_log_redis::ServerWatch;
 
 use crate::*;
 
-/// A ballot box that insists on the disk, on a log that has begun.
+/// A ballot box that insists on this, on a log that has begun.
+async fn insisting_on(redis: &RedisServer, durability: Durability) -> Arc<RedisBallotBox> {
+    begun_on(redis).await;
+    settled(RedisBallotBox::on(&url(redis), Partitions::ONE, durability, key("aa"))).await
+}
+
+/// Has given its key, or found out that it has nothing to give it to.
+async fn settled(ballots: Arc<RedisBallotBox>) -> Arc<RedisBallotBox> {
+    let asked = || async {
+        match ballots.ready().await {
+            Err(Unavailable::NotBegun) => Err("not yet"),
+            _ => Ok(()),
+        }
+    };
+    eventually(asked).await;
+    ballots
+}
+
 async fn on_disk(redis: &RedisServer) -> Arc<RedisBallotBox> {
-    log_on(redis).begin(seed(Position::ZERO, vec![poll("main")])).await.unwrap();
-    RedisBallotBox::on(&url(redis), Partitions::ONE, Durability::Disk)
+    insisting_on(redis, Durability::Disk).await
+}
+
+/// The same by the address of somebody who may do less.
+async fn on_disk_as(url: &RedisUrl) -> Arc<RedisBallotBox> {
+    settled(RedisBallotBox::on(url, Partitions::ONE, Durability::Disk, key("aa"))).await
 }
 
 async fn cast_on(ballots: &RedisBallotBox) -> Result<Cast, Unavailable> {
@@ -49,15 +70,14 @@ async fn a_redis_that_would_lose_ballots_takes_none_from_the_first() {
                 command(&redis, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await.unwrap();
             }
             // A cluster of one takes a moment to be one.
-            let begin = || async { log_on(&redis).begin(seed(Position::ZERO, vec![poll("main")])).await };
-            eventually(begin).await;
-            let ballots = RedisBallotBox::on(&url(&redis), Partitions::ONE, Durability::Disk);
+            eventually(|| async { log_on(&redis).install(&installation("one")).await }).await;
+            let ballots = on_disk(&redis).await;
             assert!(reason(cast_on(&ballots).await).contains(said), "{arguments:?}");
             assert!(reason(ballots.ready().await).contains(said), "{arguments:?}");
             assert!(reason(ballots.change(id("main"), PollChange::Close).await).contains(said), "{arguments:?}");
             assert_eq!(length(&redis).await, redis::Value::Int(0), "{arguments:?}");
 
-            let unchecked = RedisBallotBox::on(&url(&redis), Partitions::ONE, Durability::Unchecked);
+            let unchecked = insisting_on(&redis, Durability::Unchecked).await;
             recorded(cast_on(&unchecked).await);
         }
     }
@@ -101,7 +121,7 @@ async fn a_file_switched_on_late_counts_only_after_its_first_rewrite() {
         })
         .await;
         // So does a process that meets it in that moment.
-        let late = RedisBallotBox::on(&url(&redis), Partitions::ONE, Durability::Disk);
+        let late = on_disk_as(&url(&redis)).await;
         assert!(reason(cast_on(&late).await).contains("first rewrite"));
         set(&redis, "rdb-key-save-delay", "0").await;
         recorded(Ok(eventually(|| cast_on(&ballots)).await));
@@ -119,7 +139,7 @@ async fn an_ordinary_rewrite_stops_nobody() {
         redis::from_redis_value::<String>(info).unwrap().contains("aof_rewrite_in_progress:1")
     };
     assert!(rewriting().await);
-    let late = RedisBallotBox::on(&url(&redis), Partitions::ONE, Durability::Disk);
+    let late = on_disk_as(&url(&redis)).await;
     while rewriting().await {
         recorded(cast_on(&ballots).await);
         recorded(cast_on(&late).await);
@@ -136,8 +156,8 @@ async fn without_config(redis: &RedisServer) -> RedisUrl {
 #[tokio::test]
 async fn where_config_is_forbidden_each_call_waits_for_the_file() {
     let redis = RedisServer::start_valkey(&[]).await;
-    log_on(&redis).begin(seed(Position::ZERO, vec![poll("main")])).await.unwrap();
-    let ballots = RedisBallotBox::on(&without_config(&redis).await, Partitions::ONE, Durability::Disk);
+    begun_on(&redis).await;
+    let ballots = on_disk_as(&without_config(&redis).await).await;
     recorded(cast_on(&ballots).await);
     let waits = |info: redis::Value| {
         let text = redis::from_redis_value::<String>(info).unwrap();
@@ -159,8 +179,8 @@ async fn where_config_is_forbidden_each_call_waits_for_the_file() {
 #[tokio::test]
 async fn where_nothing_shows_how_redis_syncs_ballots_are_taken() {
     let redis = RedisServer::start().await;
-    log_on(&redis).begin(seed(Position::ZERO, vec![poll("main")])).await.unwrap();
-    let ballots = RedisBallotBox::on(&without_config(&redis).await, Partitions::ONE, Durability::Disk);
+    begun_on(&redis).await;
+    let ballots = on_disk_as(&without_config(&redis).await).await;
     recorded(cast_on(&ballots).await);
     set(&redis, "appendonly", "no").await;
     eventually(|| async { if cast_on(&ballots).await.is_err() { Ok(()) } else { Err("still taken") } }).await;

@@ -5,6 +5,7 @@
 mod ballots;
 mod beginning;
 mod durability;
+mod installation;
 mod memory;
 mod outages;
 mod polls;
@@ -13,8 +14,8 @@ mod reading;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
-    Ballot, BallotBox, Cast, Choices, Entry, Event, FIRST_REVISION, Log, LogSeed, Partition, Partitions, Poll, PollId,
-    PollSeed, PollSpec, PollState, Position, Unavailable, VoterId,
+    Ballot, BallotBox, Cast, Choices, Entry, Event, FIRST_REVISION, Fingerprint, Installation, InstallationId, Log,
+    LogSeed, Partition, Partitions, Poll, PollId, PollSeed, PollSpec, PollState, Position, Unavailable, VoterId,
 };
 use scrutin_log_redis::{RedisBallotBox, RedisLog, RedisUrl};
 use testkit::redis_server::RedisServer;
@@ -81,6 +82,21 @@ impl Scene {
 
 fn url(redis: &RedisServer) -> RedisUrl {
     redis.url().parse().unwrap()
+}
+
+/// Begins a log of the installation `one`, whose key is not known yet, with the poll `main`.
+async fn begun_on(redis: &RedisServer) {
+    let mut log = log_on(redis);
+    log.install(&installation("one")).await.unwrap();
+    log.begin(seed(Position::ZERO, vec![poll("main")])).await.unwrap();
+}
+
+fn installation(id: &str) -> Installation {
+    Installation::new(InstallationId::new(id), Partitions::ONE)
+}
+
+fn key(text: &str) -> Fingerprint {
+    Fingerprint::stored(text).unwrap()
 }
 
 fn log_on(redis: &RedisServer) -> RedisLog {

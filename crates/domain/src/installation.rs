@@ -1,0 +1,175 @@
+//! Which Scrutin a server belongs to: what each log and each ledger carries, so that no service works on another's.
+
+use std::fmt;
+
+use crate::{Partition, Partitions, Secret};
+
+/// How many addresses of servers an installation has. More come with a later release.
+const ADDRESSES: u16 = 1;
+
+/// The random id of an installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstallationId(String);
+
+/// Tells one `SECRET_KEY` from another, and nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint(String);
+
+/// One Scrutin, as its ledger and each partition of its log know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Which one.
+    pub id: InstallationId,
+    /// How many partitions its log has.
+    pub partitions: Partitions,
+    /// How many addresses its log has.
+    pub addresses: u16,
+    /// Of its `SECRET_KEY`; `None` until a `vote` has come by.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// What the ledger says of its installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerIdentity {
+    /// Which it belongs to.
+    pub installation: Installation,
+    /// Where the log was that it counted last, without user and password.
+    pub log_address: String,
+}
+
+/// What one partition of a log says of itself, before anything is done to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogIdentity {
+    /// Which installation it belongs to, and which of its partitions it is.
+    pub installation: Option<(Installation, Partition)>,
+    /// The incarnation that has begun there.
+    pub begun: Option<crate::LogId>,
+}
+
+/// What came of the wish to change an installation's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rekey {
+    /// It has the new fingerprint.
+    Done,
+    /// A poll is open, in which whoever has voted could vote once more.
+    PollsOpen,
+    /// There is no installation yet, so it has no key.
+    NoInstallation,
+}
+
+impl InstallationId {
+    /// From the text that is stored.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The stored text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstallationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Fingerprint {
+    /// From the text that is stored; an empty one is none.
+    pub fn stored(text: impl Into<String>) -> Option<Self> {
+        let text = text.into();
+        (!text.is_empty()).then_some(Self(text))
+    }
+
+    /// Of this secret: a truncated MAC with a purpose of its own.
+    pub fn of(secret: &Secret) -> Self {
+        let mac = secret.key("installation.fingerprint");
+        let first = mac.first_chunk().expect("a MAC has 32 bytes");
+        Self(format!("{:016x}", u64::from_be_bytes(*first)))
+    }
+
+    /// The stored text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Installation {
+    /// A new one, without a key yet.
+    pub fn new(id: InstallationId, partitions: Partitions) -> Self {
+        Self { id, partitions, addresses: ADDRESSES, fingerprint: None }
+    }
+
+    /// Why a service with this number of partitions can't work for it.
+    pub fn differs_from_settings(&self, partitions: Partitions) -> Option<String> {
+        if self.partitions != partitions {
+            return Some(format!(
+                "PARTITIONS is {partitions}, and this installation ({}) has {}: polls would be looked for elsewhere. Set \
+                 PARTITIONS={} for all services; another number takes an export and an import into an empty ledger",
+                self.id, self.partitions, self.partitions
+            ));
+        }
+        if self.addresses != ADDRESSES {
+            return Some(format!(
+                "this installation ({}) has {} addresses of its log, and this release knows {ADDRESSES}: use the release \
+                 that wrote it",
+                self.id, self.addresses
+            ));
+        }
+        None
+    }
+
+    /// Why a service with this key can't work for it; not while it has none.
+    pub fn differs_from_key(&self, key: &Fingerprint) -> Option<String> {
+        let known = self.fingerprint.as_ref().filter(|known| *known != key)?;
+        Some(format!(
+            "SECRET_KEY has the fingerprint {key}, and this installation ({}) the fingerprint {known}: with another key each \
+             browser is a new voter, who votes once more. Set the SECRET_KEY of this installation; to change it, close all \
+             polls and run `worker rekey` with the new one (docs/operations.md, Installation)",
+            self.id
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn installation() -> Installation {
+        Installation::new(InstallationId::new("one"), Partitions::new(4).unwrap())
+    }
+
+    #[test]
+    fn a_fingerprint_tells_keys_apart_and_shows_nothing_of_them() {
+        let of = |key: &str| Fingerprint::of(&Secret::parse(&key.repeat(32)).unwrap());
+        assert_eq!(of("x"), of("x"));
+        assert_ne!(of("x"), of("y"));
+        assert_eq!(of("x").as_str().len(), 16);
+        assert_eq!(Fingerprint::stored(of("x").as_str()), Some(of("x")));
+        assert_eq!(Fingerprint::stored(""), None);
+    }
+
+    #[test]
+    fn a_difference_names_both_values() {
+        let mut known = installation();
+        assert_eq!(known.differs_from_settings(Partitions::new(4).unwrap()), None);
+        let why = known.differs_from_settings(Partitions::ONE).unwrap();
+        assert!(why.contains("PARTITIONS is 1") && why.contains("PARTITIONS=4"), "{why}");
+
+        let key = |text: &str| Fingerprint::stored(text).unwrap();
+        assert_eq!(known.differs_from_key(&key("aa")), None, "the first key is as good as any");
+        known.fingerprint = Some(key("aa"));
+        assert_eq!(known.differs_from_key(&key("aa")), None);
+        let why = known.differs_from_key(&key("bb")).unwrap();
+        assert!(why.contains("aa") && why.contains("bb") && why.contains("worker rekey"), "{why}");
+        known.addresses = 2;
+        assert!(known.differs_from_settings(Partitions::new(4).unwrap()).unwrap().contains("2 addresses"));
+    }
+}

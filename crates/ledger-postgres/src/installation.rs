@@ -1,0 +1,64 @@
+//! The row that says which installation this ledger belongs to.
+
+use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollId, Rekey};
+use tokio_postgres::Client;
+
+use crate::{failure::Failure, rows};
+
+const TABLE_EXISTS: &str = "SELECT to_regclass('installation') IS NOT NULL";
+const IDENTITY: &str = "SELECT id, partitions, addresses, fingerprint, log_address FROM installation";
+const UPDATE: &str = "
+    UPDATE installation SET fingerprint = coalesce(fingerprint, $2), log_address = $3
+    WHERE id = $1 AND (log_address <> $3 OR (fingerprint IS NULL AND $2::text IS NOT NULL))";
+const INSERT: &str = "
+    INSERT INTO installation (id, partitions, addresses, fingerprint, log_address)
+    SELECT $1::text, $2::integer, $3::integer, $4::text, $5::text
+    WHERE NOT EXISTS (SELECT 1 FROM installation)";
+const HOMES: &str = "SELECT id, partition FROM polls ORDER BY id";
+const REKEY: &str = "
+    UPDATE installation SET fingerprint = $1 WHERE $2 OR NOT EXISTS (SELECT 1 FROM polls WHERE state = 'open')";
+
+/// Which it belongs to; `None` if that was not written yet, by this release or at all.
+pub(crate) async fn identity(client: &Client) -> Result<Option<LedgerIdentity>, Failure> {
+    if !client.query_one(TABLE_EXISTS, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    let Some(row) = client.query_opt(IDENTITY, &[]).await? else { return Ok(None) };
+    let number = |column| -> Result<u16, Failure> {
+        u16::try_from(row.try_get::<_, i32>(column)?).map_err(|_| Failure::Unreadable("an installation"))
+    };
+    let partitions = Partitions::new(number("partitions")?).map_err(|_| Failure::Unreadable("an installation"))?;
+    let fingerprint = row.try_get::<_, Option<String>>("fingerprint")?.and_then(Fingerprint::stored);
+    let id = InstallationId::new(row.try_get::<_, String>("id")?);
+    let installation = Installation { id, partitions, addresses: number("addresses")?, fingerprint };
+    Ok(Some(LedgerIdentity { installation, log_address: row.try_get("log_address")? }))
+}
+
+/// Writes it. Leaders of several partitions may do so at once; the first stands.
+pub(crate) async fn install(client: &Client, identity: &LedgerIdentity) -> Result<(), Failure> {
+    let Installation { id, partitions, addresses, fingerprint } = &identity.installation;
+    let fingerprint = fingerprint.as_ref().map(Fingerprint::as_str);
+    let (partitions, addresses) = (i32::from(partitions.count()), i32::from(*addresses));
+    let (id, address) = (id.as_str(), &identity.log_address);
+    client.execute(INSERT, &[&id, &partitions, &addresses, &fingerprint, address]).await?;
+    client.execute(UPDATE, &[&id, &fingerprint, address]).await?;
+    Ok(())
+}
+
+/// Each poll and its partition.
+pub(crate) async fn homes(client: &Client) -> Result<Vec<(PollId, Partition)>, Failure> {
+    let home = |row: &tokio_postgres::Row| {
+        let partition = u16::try_from(row.try_get::<_, i32>("partition")?);
+        Ok((rows::poll_id(row, "id")?, Partition::new(partition.map_err(|_| Failure::Unreadable("a partition"))?)))
+    };
+    client.query(HOMES, &[]).await?.iter().map(home).collect()
+}
+
+/// Writes another fingerprint, if all polls are closed, or by `force`.
+pub(crate) async fn rekey(client: &Client, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, Failure> {
+    if identity(client).await?.is_none() {
+        return Ok(Rekey::NoInstallation);
+    }
+    let changed = client.execute(REKEY, &[&fingerprint.as_str(), &force]).await?;
+    Ok(if changed == 1 { Rekey::Done } else { Rekey::PollsOpen })
+}

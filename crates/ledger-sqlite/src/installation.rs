@@ -1,0 +1,56 @@
+//! The row that says which installation this file belongs to.
+
+use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollId, Rekey};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::store::{self, StoreError};
+
+fn unreadable() -> StoreError {
+    StoreError::Data("its installation can't be read".into())
+}
+
+/// Which it belongs to; `None` if that was not written yet.
+pub(crate) fn identity(conn: &Connection) -> Result<Option<LedgerIdentity>, StoreError> {
+    let read = |row: &Row<'_>| {
+        Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<String>>(3)?, row.get(4)?))
+    };
+    let sql = "SELECT id, partitions, addresses, fingerprint, log_address FROM installation";
+    let Some((id, partitions, addresses, fingerprint, log_address)) = conn.query_row(sql, (), read).optional()? else {
+        return Ok(None);
+    };
+    let partitions = Partitions::new(partitions).map_err(|_| unreadable())?;
+    let fingerprint = fingerprint.and_then(Fingerprint::stored);
+    let installation = Installation { id: InstallationId::new(id), partitions, addresses, fingerprint };
+    Ok(Some(LedgerIdentity { installation, log_address }))
+}
+
+/// Writes it. What is there already stands, and so does a fingerprint that is known.
+pub(crate) fn install(conn: &Connection, identity: &LedgerIdentity) -> Result<(), StoreError> {
+    let Installation { id, partitions, addresses, fingerprint } = &identity.installation;
+    let fingerprint = fingerprint.as_ref().map(Fingerprint::as_str);
+    conn.execute(
+        "INSERT INTO installation (one, id, partitions, addresses, fingerprint, log_address)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5) ON CONFLICT (one) DO UPDATE
+         SET fingerprint = coalesce(fingerprint, excluded.fingerprint), log_address = excluded.log_address
+         WHERE id = excluded.id",
+        (id.as_str(), partitions.count(), addresses, fingerprint, &identity.log_address),
+    )?;
+    Ok(())
+}
+
+/// Each poll and its partition.
+pub(crate) fn homes(conn: &Connection) -> Result<Vec<(PollId, Partition)>, StoreError> {
+    Ok(store::polls(conn, None)?.into_iter().map(|stored| (stored.poll.id(), stored.partition)).collect())
+}
+
+/// Writes another fingerprint, if all polls are closed, or by `force`.
+pub(crate) fn rekey(conn: &Connection, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, StoreError> {
+    if identity(conn)?.is_none() {
+        return Ok(Rekey::NoInstallation);
+    }
+    let changed = conn.execute(
+        "UPDATE installation SET fingerprint = ?1 WHERE ?2 OR NOT EXISTS (SELECT 1 FROM polls WHERE state = 'open')",
+        (fingerprint.as_str(), force),
+    )?;
+    Ok(if changed == 1 { Rekey::Done } else { Rekey::PollsOpen })
+}

@@ -1,0 +1,214 @@
+//! Whether log and ledger belong together, before anything is done to either.
+//!
+//! Both carry which installation they belong to. Here is what follows from the two, as a pure function, and the teller's
+//! step that asks for it when it attaches and every second after that. A log or a ledger of 0.1.0 says nothing of it, and
+//! is adopted where they know one another.
+
+use domain::{
+    Fingerprint, Installation, InstallationId, Ledger, LedgerIdentity, LogId, LogIdentity, Partition, Partitions,
+    PollId, Unavailable,
+};
+use tracing::{error, info};
+
+use crate::{
+    asking::{PATIENCE, Stop, ask_ledger, ask_log},
+    teller::Teller,
+};
+
+/// What a teller knows before it decides.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) ledger: Option<LedgerIdentity>,
+    /// The incarnation of a log that the ledger counted last.
+    pub(crate) counted_from: Option<LogId>,
+    pub(crate) log: LogIdentity,
+    /// Where the log is.
+    pub(crate) address: String,
+    pub(crate) partition: Partition,
+    pub(crate) partitions: Partitions,
+}
+
+/// What has to be written so that both say the same. Nothing, most of the time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Belonging {
+    pub(crate) to_ledger: Option<LedgerIdentity>,
+    pub(crate) to_log: Option<Installation>,
+}
+
+impl Known {
+    /// Whether they belong together, and what has to be written then; else why not, and what to do.
+    pub(crate) fn decide(&self, new_id: impl FnOnce() -> InstallationId) -> Result<Belonging, String> {
+        let known = self.ledger.as_ref().map(|ledger| &ledger.installation);
+        let in_log = self.log.installation.as_ref().map(|(installation, _)| installation);
+        let mut installation = match (known, in_log) {
+            (Some(known), Some(in_log)) if known.id == in_log.id => known.clone(),
+            (Some(known), Some(in_log)) => return Err(self.another_log(known, in_log)),
+            (Some(known), None) => self.log_says_nothing(known)?,
+            (None, Some(in_log)) => self.ledger_says_nothing(in_log)?,
+            (None, None) => self.nobody_says_anything(new_id)?,
+        };
+        let of_log = in_log.and_then(|in_log| in_log.fingerprint.clone());
+        self.agree_on_settings(&installation, in_log)?;
+        if let (Some(key), true) = (&of_log, installation.fingerprint.is_some())
+            && let Some(why) = installation.differs_from_key(key)
+        {
+            return Err(format!("ledger and log were used with two keys. Of the log: {why}"));
+        }
+        installation.fingerprint = installation.fingerprint.or(of_log);
+        let identity = LedgerIdentity { installation: installation.clone(), log_address: self.address.clone() };
+        Ok(Belonging {
+            to_ledger: (self.ledger.as_ref() != Some(&identity)).then_some(identity),
+            to_log: (in_log != Some(&installation)).then_some(installation),
+        })
+    }
+
+    fn agree_on_settings(&self, installation: &Installation, in_log: Option<&Installation>) -> Result<(), String> {
+        let differs = |known: &Installation| known.differs_from_settings(self.partitions);
+        if let Some(why) = differs(installation).or_else(|| in_log.and_then(differs)) {
+            return Err(why);
+        }
+        match &self.log.installation {
+            Some((_, partition)) if *partition != self.partition => Err(format!(
+                "the log of partition {} says that it is partition {partition}: its keys were copied or renamed",
+                self.partition
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn another_log(&self, known: &Installation, in_log: &Installation) -> String {
+        format!(
+            "the log at {} belongs to the installation {}, and the ledger to {}: it is left alone, and nothing is \
+             counted. Set REDIS_URL and DATABASE_URL of one installation; if that log is not needed any more, empty its \
+             Redis and run `worker begin`",
+            self.address, in_log.id, known.id
+        )
+    }
+
+    /// A log that is lost, or one of an older release.
+    fn log_says_nothing(&self, known: &Installation) -> Result<Installation, String> {
+        let ledger = self.ledger.as_ref().expect("its installation is known");
+        match (&self.log.begun, &self.counted_from) {
+            (Some(begun), counted) if Some(begun) != counted.as_ref() => Err(self.stranger()),
+            (Some(_), _) | (None, None) => Ok(known.clone()),
+            (None, Some(_)) if ledger.log_address == self.address => Ok(known.clone()),
+            (None, Some(_)) => Err(format!(
+                "there is no log at {}, and this ledger (installation {}) counted one at {}. If that one is lost or was \
+                 moved without its data, run `worker begin`, which begins another here; else set REDIS_URL to where it is",
+                self.address, known.id, ledger.log_address
+            )),
+        }
+    }
+
+    /// A ledger of 0.1.0, or one that has nothing to do with that log.
+    fn ledger_says_nothing(&self, in_log: &Installation) -> Result<Installation, String> {
+        if self.counted_from.is_some() && self.counted_from == self.log.begun {
+            return Ok(in_log.clone());
+        }
+        Err(format!(
+            "the log at {} belongs to the installation {}, and this ledger to none: it is left alone, and nothing is \
+             counted. Set DATABASE_URL to the ledger of that installation, or restore a dump of it; if that is lost and an \
+             empty one shall take its place, run `worker begin --adopt`",
+            self.address, in_log.id
+        ))
+    }
+
+    /// The very first start, or the first one after 0.1.0.
+    fn nobody_says_anything(&self, new_id: impl FnOnce() -> InstallationId) -> Result<Installation, String> {
+        if self.log.begun.is_some() && self.log.begun != self.counted_from {
+            return Err(self.stranger());
+        }
+        Ok(Installation::new(new_id(), self.partitions))
+    }
+
+    fn stranger(&self) -> String {
+        format!(
+            "the log at {} was written by an older release for another ledger: it is left alone, and nothing is counted. \
+             Set REDIS_URL and DATABASE_URL of one installation; if this ledger shall count it from now on, run `worker \
+             begin --adopt`",
+            self.address
+        )
+    }
+}
+
+/// The first poll that stands elsewhere than it would with so many partitions: the number was changed.
+pub(crate) fn misplaced(homes: &[(PollId, Partition)], partitions: Partitions) -> Option<String> {
+    let (poll, partition) = homes.iter().find(|(poll, partition)| partitions.of(*poll) != *partition)?;
+    Some(format!(
+        "PARTITIONS is {partitions}, with which the poll {poll} would stand in partition {}, and this ledger has it in \
+         partition {partition}: set the number that it was written with",
+        partitions.of(*poll)
+    ))
+}
+
+impl Teller {
+    /// Makes sure that log and ledger belong together, and writes so where it is not written yet.
+    pub(crate) async fn identify(&mut self, ledger: &mut dyn Ledger) -> Result<(), Stop> {
+        let mut belonging = self.compare(ledger).await?;
+        if let Some(identity) = belonging.to_ledger {
+            // The ledger first. Another leader may have written it meanwhile; what stands there is what the log gets.
+            ask_ledger(&self.duty, PATIENCE, "writing the ledger's installation", ledger.install(&identity)).await?;
+            info!(
+                partition = self.partition.number(),
+                installation.id = identity.installation.id.as_str(),
+                installation.key = identity.installation.fingerprint.as_ref().map(Fingerprint::as_str),
+                log.address = identity.log_address,
+                "installation.noted: the ledger says which installation it belongs to, and where its log is"
+            );
+            belonging = self.compare(ledger).await?;
+        }
+        if let Some(installation) = belonging.to_log {
+            let written = self.log.install(&installation);
+            ask_log(&self.duty, PATIENCE, "writing the log's installation", written).await?;
+        }
+        if self.refused.take().is_some() {
+            self.duty.refused(None);
+            self.figures.refused.set(0);
+            info!(partition = self.partition.number(), "installation.agrees: log and ledger belong together again");
+        }
+        Ok(())
+    }
+
+    async fn compare(&mut self, ledger: &mut dyn Ledger) -> Result<Belonging, Stop> {
+        let identity = ask_ledger(&self.duty, PATIENCE, "reading the ledger's installation", ledger.identity()).await?;
+        let log = ask_log(&self.duty, PATIENCE, "reading the log's installation", self.log.identity()).await;
+        let log = match log {
+            Err(Stop::Log(Unavailable::Untrusted(why))) => return Err(self.refuse(why)),
+            log => log?,
+        };
+        let mut known = Known {
+            ledger: identity,
+            counted_from: None,
+            log,
+            address: self.log.address(),
+            partition: self.partition,
+            partitions: self.rules.partitions,
+        };
+        if known.ledger.is_none() {
+            let homes = ask_ledger(&self.duty, PATIENCE, "reading where polls stand", ledger.homes()).await?;
+            if let Some(why) = misplaced(&homes, self.rules.partitions) {
+                return Err(self.refuse(why));
+            }
+        }
+        if known.ledger.is_none() || known.log.installation.is_none() {
+            let state = ledger.state();
+            known.counted_from = ask_ledger(&self.duty, PATIENCE, "reading the ledger's position", state).await?.log;
+        }
+        let new_id = || InstallationId::new(service::random_text::<16>());
+        known.decide(new_id).map_err(|why| self.refuse(why))
+    }
+
+    /// Says why nothing is done, once.
+    fn refuse(&mut self, why: String) -> Stop {
+        if self.refused.as_ref() != Some(&why) {
+            error!(partition = self.partition.number(), "installation.refused: {why}");
+        }
+        self.duty.refused(Some(why.clone()));
+        self.figures.refused.set(1);
+        self.refused = Some(why);
+        Stop::Refused
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+use super::*;
+
+fn installation(id: &str) -> Installation {
+    Installation::new(InstallationId::new(id), Partitions::ONE)
+}
+
+fn with_key(id: &str, key: &str) -> Installation {
+    Installation { fingerprint: Fingerprint::stored(key), ..installation(id) }
+}
+
+fn ledger(installation: Installation) -> LedgerIdentity {
+    LedgerIdentity { installation, log_address: "here".into() }
+}
+
+fn log(installation: Installation) -> LogIdentity {
+    LogIdentity { installation: Some((installation, Partition::new(0))), begun: Some(LogId::new("log")) }
+}
+
+fn older_log() -> LogIdentity {
+    LogIdentity { installation: None, begun: Some(LogId::new("log")) }
+}
+
+/// Nothing anywhere.
+fn nothing() -> Known {
+    Known {
+        ledger: None,
+        counted_from: None,
+        log: LogIdentity::default(),
+        address: "here".into(),
+        partition: Partition::new(0),
+        partitions: Partitions::ONE,
+    }
+}
+
+fn counted() -> Known {
+    Known { counted_from: Some(LogId::new("log")), ..nothing() }
+}
+
+fn decided(known: &Known) -> Belonging {
+    known.decide(|| InstallationId::new("new")).unwrap()
+}
+
+fn refused(known: &Known) -> String {
+    known.decide(|| InstallationId::new("new")).unwrap_err()
+}
+
+#[test]
+fn the_first_start_makes_an_installation_and_the_second_finds_it() {
+    let first = decided(&nothing());
+    assert_eq!(first, Belonging { to_ledger: Some(ledger(installation("new"))), to_log: Some(installation("new")) });
+    let second = Known { ledger: first.to_ledger, log: log(installation("new")), ..counted() };
+    assert_eq!(decided(&second), Belonging::default());
+}
+
+#[test]
+fn what_an_older_release_stored_is_adopted_where_both_know_one_another() {
+    let adopted = decided(&Known { log: older_log(), ..counted() });
+    assert_eq!(adopted.to_log, Some(installation("new")));
+    // An older dump of the ledger is restored after that.
+    let restored = decided(&Known { log: log(with_key("one", "aa")), ..counted() });
+    assert_eq!(restored, Belonging { to_ledger: Some(ledger(with_key("one", "aa"))), to_log: None });
+    // Another partition's leader has written the ledger's row.
+    let next = decided(&Known { ledger: Some(ledger(installation("one"))), log: older_log(), ..counted() });
+    assert_eq!(next, Belonging { to_ledger: None, to_log: Some(installation("one")) });
+    for ledger in [None, Some(ledger(installation("one")))] {
+        let stranger = Known { log: older_log(), ledger, ..nothing() };
+        assert!(refused(&stranger).contains("another ledger"));
+    }
+}
+
+#[test]
+fn a_log_or_a_ledger_of_another_installation_is_left_alone() {
+    let other = Known { ledger: Some(ledger(installation("one"))), log: log(installation("two")), ..counted() };
+    let why = refused(&other);
+    assert!(why.contains("one") && why.contains("two") && why.contains("worker begin"), "{why}");
+    // An empty ledger on somebody's log.
+    let why = refused(&Known { log: log(installation("two")), ..nothing() });
+    assert!(why.contains("two") && why.contains("--adopt"), "{why}");
+}
+
+#[test]
+fn a_lost_log_is_begun_again_where_it_was_and_nowhere_else() {
+    let lost = Known { ledger: Some(ledger(with_key("one", "aa"))), ..counted() };
+    assert_eq!(decided(&lost), Belonging { to_ledger: None, to_log: Some(with_key("one", "aa")) });
+    let elsewhere = Known { address: "there".into(), ..lost };
+    let why = refused(&elsewhere);
+    assert!(why.contains("at here") && why.contains("at there") && why.contains("worker begin"), "{why}");
+    // A ledger that has counted no log yet begins its first one anywhere: an import, for one.
+    assert!(decided(&Known { counted_from: None, ..elsewhere.clone() }).to_log.is_some());
+    // A log that was moved with its data is the same.
+    let moved = decided(&Known { log: log(with_key("one", "aa")), ..elsewhere });
+    assert_eq!(moved.to_ledger.unwrap().log_address, "there");
+}
+
+#[test]
+fn the_first_key_is_carried_from_the_log_to_the_ledger_and_back() {
+    let known = |ledger_key, log_key| Known {
+        ledger: Some(ledger(with_key("one", ledger_key))),
+        log: log(with_key("one", log_key)),
+        ..counted()
+    };
+    let carried = Belonging { to_ledger: Some(ledger(with_key("one", "aa"))), to_log: None };
+    assert_eq!(decided(&known("", "aa")), carried);
+    let carried = Belonging { to_ledger: None, to_log: Some(with_key("one", "aa")) };
+    assert_eq!(decided(&known("aa", "")), carried);
+    let why = refused(&known("aa", "bb"));
+    assert!(why.contains("aa") && why.contains("bb") && why.contains("worker rekey"), "{why}");
+}
+
+#[test]
+fn another_number_of_partitions_is_refused() {
+    let four = Partitions::new(4).unwrap();
+    let known = Known { ledger: Some(ledger(installation("one"))), log: log(installation("one")), ..counted() };
+    let why = refused(&Known { partitions: four, ..known.clone() });
+    assert!(why.contains("PARTITIONS is 4") && why.contains("PARTITIONS=1"), "{why}");
+    let lost = Known { partitions: four, log: LogIdentity::default(), ..known.clone() };
+    assert!(refused(&lost).contains("PARTITIONS"));
+    assert!(refused(&Known { partition: Partition::new(1), ..known }).contains("partition 1"));
+    // Before the number was written down, the polls tell it.
+    let lunch = PollId::parse("lunch").unwrap();
+    assert_eq!(misplaced(&[(lunch, Partition::new(3))], four), None);
+    let why = misplaced(&[(lunch, Partition::new(0))], four).unwrap();
+    assert!(why.contains("lunch") && why.contains("partition 3") && why.contains("partition 0"), "{why}");
+}

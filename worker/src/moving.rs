@@ -1,0 +1,134 @@
+//! The commands that change what log and ledger say of their installation: `worker begin` and `worker rekey`.
+
+use std::time::Duration;
+
+use domain::{
+    Fingerprint, Installation, InstallationId, Ledger, LedgerIdentity, Ledgers, Log, LogIdentity, Partition,
+    Partitions, PollState, Rekey, Unavailable,
+};
+
+/// How often the lead is asked for: a worker that is refused has it for a moment now and then.
+const LEAD_ATTEMPTS: u32 = 20;
+const LEAD_PAUSE: Duration = Duration::from_millis(500);
+
+/// Why a command did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    /// Log or ledger.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// Somebody else writes to the ledger.
+    #[error("another process counts partition {0}: stop the workers first")]
+    Led(Partition),
+    /// The log belongs to somebody.
+    #[error("the log at {address} belongs to the installation {id}, {todo}")]
+    Foreign {
+        /// Where it is.
+        address: String,
+        /// To which.
+        id: InstallationId,
+        /// What can be done.
+        todo: &'static str,
+    },
+    /// The log of an older release, which says nothing of itself.
+    #[error("there is a log of an older release at {0}: to count it into this ledger, add --adopt")]
+    OlderLog(String),
+    /// Adopting means that the log is another's no more.
+    #[error("this ledger holds polls, and the log at {0} is another's: only an empty ledger can take its place")]
+    NotEmpty(String),
+    /// Whoever has voted could vote once more.
+    #[error("a poll is open, in which whoever has voted could vote once more: close all polls first, or add --force")]
+    PollsOpen,
+    /// Nothing was ever started on it.
+    #[error("the ledger belongs to no installation yet: there is no key to change; start a worker first")]
+    NoInstallation,
+}
+
+/// Writes into the ledger that its log is where `logs` are. With `adopt` it takes what is there. Returns where that is.
+///
+/// # Panics
+/// If there is no log: an installation has at least one partition.
+pub async fn begin(
+    ledgers: &dyn Ledgers,
+    logs: &mut [Box<dyn Log>],
+    partitions: Partitions,
+    adopt: bool,
+) -> Result<String, MoveError> {
+    let mut ledger = lead(ledgers, Partition::new(0)).await?;
+    let known = ledger.identity().await?.map(|known| known.installation);
+    let address = logs[0].address();
+    let mut found = Vec::new();
+    for log in logs.iter_mut() {
+        found.push(log.identity().await?);
+    }
+    let in_log = found.iter().find_map(|found| found.installation.as_ref()).map(|(in_log, _)| in_log.clone());
+    let installation = match (known, in_log) {
+        (Some(known), Some(in_log)) if known.id != in_log.id => {
+            let todo = "and this ledger to another. If that log is not needed any more, empty its Redis first";
+            return Err(MoveError::Foreign { address, id: in_log.id, todo });
+        }
+        (None, Some(in_log)) if !adopt => {
+            let todo = "and this ledger to none. If it is empty and shall take the place of one that is lost, add --adopt; \
+                        if that log is not needed any more, empty its Redis first";
+            return Err(MoveError::Foreign { address, id: in_log.id, todo });
+        }
+        (None, Some(_)) if !ledger.homes().await?.is_empty() => return Err(MoveError::NotEmpty(address)),
+        (known, in_log) => known
+            .or(in_log)
+            .unwrap_or_else(|| Installation::new(InstallationId::new(service::random_text::<16>()), partitions)),
+    };
+    let older = |found: &LogIdentity| found.installation.is_none() && found.begun.is_some();
+    if found.iter().any(older) && !adopt {
+        return Err(MoveError::OlderLog(address));
+    }
+    ledger.install(&LedgerIdentity { installation: installation.clone(), log_address: address.clone() }).await?;
+    for (log, found) in logs.iter_mut().zip(&found) {
+        if older(found) {
+            log.install(&installation).await?;
+        }
+    }
+    Ok(address)
+}
+
+/// Writes the fingerprint of another key into the ledger, and into each partition of the log that is there.
+pub async fn rekey(
+    ledgers: &dyn Ledgers,
+    logs: &mut [Box<dyn Log>],
+    key: &Fingerprint,
+    force: bool,
+) -> Result<(), MoveError> {
+    for log in logs.iter_mut() {
+        let polls = match log.polls().await {
+            Ok(polls) => polls,
+            // The ledger knows them.
+            Err(Unavailable::NotBegun) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        if !force && polls.iter().any(|poll| poll.state() == PollState::Open) {
+            return Err(MoveError::PollsOpen);
+        }
+    }
+    match ledgers.rekey(key, force).await? {
+        Rekey::Done => {}
+        Rekey::PollsOpen => return Err(MoveError::PollsOpen),
+        Rekey::NoInstallation => return Err(MoveError::NoInstallation),
+    }
+    for log in logs {
+        match log.rekey(key).await {
+            // The worker writes it from the ledger when it begins the log.
+            Ok(()) | Err(Unavailable::NotBegun) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+async fn lead(ledgers: &dyn Ledgers, partition: Partition) -> Result<Box<dyn Ledger>, MoveError> {
+    for _ in 0..LEAD_ATTEMPTS {
+        if let Some(ledger) = ledgers.lead(partition).await? {
+            return Ok(ledger);
+        }
+        tokio::time::sleep(LEAD_PAUSE).await;
+    }
+    Err(MoveError::Led(partition))
+}
