@@ -20,7 +20,7 @@ use service::{
     counterpart::Counterpart,
     http_server, instance, random_text, recount,
     settings::{Hidden, fail, parse},
-    telemetry,
+    telemetry::{self, MetricsHandle},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +74,8 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
         None => data.secret("organiser-token", random_text::<16>)?,
     };
     let secret = secret_key(&data, &settings)?;
+    // Before the ledger, which tells of what it finds when it is opened.
+    let metrics = settings.admin_addr.map(|_| telemetry::metrics()).transpose()?;
     let ledger = SqliteLedger::open(&data.ledger())?;
     identity::check(&ledger, &secret).await?;
     if let Change::Done(poll) = ledger.create(first_poll).await? {
@@ -85,7 +87,7 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
     let vote_listener = http_server::bind(settings.vote_addr).await.context("VOTE_ADDR")?;
     let result_listener = http_server::bind(settings.result_addr).await.context("RESULT_ADDR")?;
     let (vote_addr, result_addr) = (vote_listener.local_addr()?, result_listener.local_addr()?);
-    serve_operator(&settings, &ledger, &shutdown).await?;
+    serve_operator(&settings, metrics, &ledger, &shutdown).await?;
 
     let beside = |url: &Option<_>, port| url.clone().map_or(Counterpart::Port(port), Counterpart::Fixed);
     let vote = vote::router(
@@ -135,14 +137,19 @@ fn secret_key(data: &DataDir, settings: &Serving) -> Result<Secret> {
 }
 
 /// Serves the operator's address, if there is one.
-async fn serve_operator(settings: &Serving, ledger: &Arc<SqliteLedger>, shutdown: &CancellationToken) -> Result<()> {
-    let Some(addr) = settings.admin_addr else { return Ok(()) };
+async fn serve_operator(
+    settings: &Serving,
+    metrics: Option<MetricsHandle>,
+    ledger: &Arc<SqliteLedger>,
+    shutdown: &CancellationToken,
+) -> Result<()> {
+    let (Some(addr), Some(metrics)) = (settings.admin_addr, metrics) else { return Ok(()) };
     let listener = http_server::bind(addr).await.context("ADMIN_ADDR")?;
     let ledger = Arc::clone(ledger);
     let readiness = admin::readiness(move || {
         let ledger = Arc::clone(&ledger);
         async move { Scoreboard::ready(&*ledger).await.map_err(|error| error.to_string()) }
     });
-    admin::spawn(listener, readiness, telemetry::metrics()?, shutdown.clone());
+    admin::spawn(listener, readiness, metrics, shutdown.clone());
     Ok(())
 }

@@ -154,7 +154,7 @@ async fn three_replicas_without_sticky_sessions_serve_screens_over_websocket() {
         screen.scores(|scores| scores["voters"] == 0);
     }
     for replica in replicas {
-        let has_one = || async { (replica.metric("result_viewers").await - 1.0).abs() < f64::EPSILON };
+        let has_one = || async { (replica.metric("scrutin_result_viewers").await - 1.0).abs() < f64::EPSILON };
         wait::until_true("one screen at each replica", has_one).await;
     }
     let vote = reqwest::Client::new().post(services.vote.url()).form(&[("vote", "a")]).send().await;

@@ -202,7 +202,7 @@ impl Place {
         let polls = transport == TransportType::Polling;
         if !taken.has_room(self.places.0.count, self.address, polls, self.is_projector) {
             self.stage.store(REFUSED, Ordering::Relaxed);
-            metrics::counter!("result_refused_total", "reason" => "full").increment(1);
+            metrics::counter!("scrutin_result_refused_total", "reason" => "full").increment(1);
             return false;
         }
         self.stage.store(SEATED, Ordering::Relaxed);
@@ -213,7 +213,7 @@ impl Place {
         if polls {
             taken.polling.insert(self.id, (sid, self.address));
         }
-        metrics::gauge!("result_viewers").increment(1.0);
+        metrics::gauge!("scrutin_result_viewers").increment(1.0);
         true
     }
 
@@ -233,7 +233,7 @@ impl Drop for Place {
             BEGINNING => self.no_longer_begins(&mut taken),
             SEATED => {
                 taken.stand_up(self);
-                metrics::gauge!("result_viewers").decrement(1.0);
+                metrics::gauge!("scrutin_result_viewers").decrement(1.0);
             }
             _ => {}
         }
@@ -260,7 +260,7 @@ pub(crate) async fn admit(State(places): State<Places>, mut request: Request, ne
 }
 
 fn refuse(reason: &'static str, detail: &str) -> Response {
-    metrics::counter!("result_refused_total", "reason" => reason).increment(1);
+    metrics::counter!("scrutin_result_refused_total", "reason" => reason).increment(1);
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason, detail).retry_after(RETRY_AFTER_SECONDS).into_response()
 }
 

@@ -256,8 +256,8 @@ impl Board {
         let reading = tokio::time::timeout(READ_TIMEOUT, self.scoreboard.tallies(polls));
         let read = reading.await.unwrap_or(Err(Unavailable::Timeout { what: "reading tallies", after: READ_TIMEOUT }));
         let outcome = if read.is_ok() { "ok" } else { "failed" };
-        metrics::counter!("result_reads_total", "outcome" => outcome).increment(1);
-        metrics::histogram!("result_read_seconds").record(begun.elapsed().as_secs_f64());
+        metrics::counter!("scrutin_result_reads_total", "outcome" => outcome).increment(1);
+        metrics::histogram!("scrutin_result_read_seconds").record(begun.elapsed().as_secs_f64());
         self.tell_operator(&read);
         read
     }

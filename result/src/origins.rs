@@ -69,7 +69,7 @@ pub(crate) async fn only_allowed(State(origins): State<Arc<Origins>>, request: R
     let headers = request.headers();
     match allowed_origin(&origins, headers).or(is_foreign(headers).then_some(Err(()))) {
         Some(Err(())) => {
-            metrics::counter!("result_refused_total", "reason" => "origin").increment(1);
+            metrics::counter!("scrutin_result_refused_total", "reason" => "origin").increment(1);
             let detail = "pages of this origin may not connect; the operator can allow it with ALLOWED_ORIGINS";
             Problem::new(StatusCode::FORBIDDEN, "origin-not-allowed", detail).into_response()
         }

@@ -125,7 +125,7 @@ pub(crate) fn endpoint(board: &Arc<Board>, origins: Arc<Origins>, places: Places
 pub(crate) async fn send(io: &SocketIo, poll: PollId, present: Arc<Present>) {
     // `None` once the endpoint is closed.
     let Some(all) = io.of("/") else { return };
-    metrics::counter!("result_scores_sent_total").increment(1);
+    metrics::counter!("scrutin_result_scores_sent_total").increment(1);
     if let Err(error) = all.within(poll.as_str().to_owned()).volatile().emit("scores", present.scores()).await {
         tracing::debug!(%error, "some viewers are gone already");
     }

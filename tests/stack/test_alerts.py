@@ -38,15 +38,15 @@ def ready(service):
 
 
 def answered(status):
-    return f'http_requests_total{{job="vote", method="POST", route="/", status="{status}"}}'
+    return f'scrutin_http_requests_total{{job="vote", method="POST", route="/", status="{status}"}}'
 
 
 def faster_than(seconds):
-    return f'http_request_duration_seconds_bucket{{job="vote", method="POST", le="{seconds}"}}'
+    return f'scrutin_http_request_duration_seconds_bucket{{job="vote", method="POST", le="{seconds}"}}'
 
 
 def refused(reason):
-    return f'result_refused_total{{job="result", reason="{reason}"}}'
+    return f'scrutin_result_refused_total{{job="result", reason="{reason}"}}'
 
 
 def of_worker(metric, pod="a"):

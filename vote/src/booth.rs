@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// Kept, because every ballot counts itself here. Metrics must have begun before the first.
-static RECORDED: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("ballots_cast_total", "outcome" => "recorded"));
+static RECORDED: LazyLock<Counter> =
+    LazyLock::new(|| metrics::counter!("scrutin_ballots_cast_total", "outcome" => "recorded"));
 
 /// What somebody tries to cast.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +70,7 @@ pub(crate) async fn cast(
     let outcome = try_cast(app, poll, browser, attempt).await;
     match &outcome {
         Ok(_) => RECORDED.increment(1),
-        Err(refusal) => metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1),
+        Err(refusal) => metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1),
     }
     outcome
 }

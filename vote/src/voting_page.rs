@@ -67,7 +67,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     {
         Ok(read) => read,
         Err(refusal) => {
-            metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
+            metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1);
             return app.refuse(&asked(), &refusal);
         }
     };
@@ -78,7 +78,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
             booth::cast(&app, &poll, &mut browser, attempt).await
         }
         Err(refusal) => {
-            metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
+            metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1);
             Err(refusal.clone())
         }
     };

@@ -1,9 +1,9 @@
-//! The metrics of the worker. Every series is labelled with its partition and is there, at zero, from the start.
+//! The metrics of the worker; `service::metric_list` says what each means. Every series is labelled with its partition and is there, at zero, from the start.
 
 use std::time::Duration;
 
 use domain::{Applied, LogId, Partition};
-use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 const LEADS: &str = "scrutin_worker_leads";
 const ENTRIES: &str = "scrutin_worker_entries_total";
@@ -21,30 +21,6 @@ const GAPS: &str = "scrutin_worker_gaps_total";
 const REFUSED: &str = "scrutin_installation_refused";
 const LEDGER_FAILURES: &str = "scrutin_worker_ledger_failures_total";
 const LOG_FAILURES: &str = "scrutin_worker_log_failures_total";
-
-/// Tells the recorder what each metric means. Call it once, after the recorder is installed.
-pub fn describe() {
-    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
-    gauge!(LEADS, "1 while this worker counts the partition, 0 while it stands by");
-    counter!(ENTRIES, "Entries of the log that were taken into the ledger, counted or set aside");
-    counter!(BALLOTS, "Ballots counted");
-    counter!(REJECTED, "Entries set aside because they could not be counted");
-    histogram!(BATCH_ENTRIES, "Entries in one transaction of the ledger");
-    histogram!(BATCH_SECONDS, Unit::Seconds, "Time that one transaction of the ledger took");
-    gauge!(LAG_BALLOTS, "Ballots accepted and not yet counted, where this worker leads");
-    gauge!(LAG_SECONDS, Unit::Seconds, "How long the oldest uncounted ballot has waited, where this worker leads");
-    gauge!(
-        LOG_INFO,
-        "1 for the incarnation of the log that this worker counts, by its id; 0 for those it counted before"
-    );
-    counter!(LOGS_BEGUN, "Logs begun: once on the very first start, and after each loss of the log");
-    counter!(LOGS_LOST, "Times that the log was another one than the ledger had counted from");
-    counter!(BALLOTS_LOST, "Ballots known to have been accepted and not yet counted when a log was lost");
-    counter!(GAPS, "Parts of the log that were gone before they were counted");
-    gauge!(REFUSED, "1 while log and ledger don't belong together, or not to this worker's settings");
-    counter!(LEDGER_FAILURES, "Errors of the ledger");
-    counter!(LOG_FAILURES, "Errors of the log");
-}
 
 /// The metrics of one partition.
 pub(crate) struct Figures {

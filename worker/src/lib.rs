@@ -39,7 +39,6 @@ use domain::{Ledgers, Log, Partition, Partitions, Poll};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use figures::describe as describe_metrics;
 pub use health::Health;
 pub use import::{ImportError, import};
 pub use moving::{MoveError, begin, rekey};

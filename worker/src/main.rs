@@ -15,7 +15,7 @@ use domain::{Fingerprint, Log, Scoreboard};
 use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisLog, RedisUrl, ServerWatch};
 use scrutin_worker::{
-    Health, Rules, describe_metrics,
+    Health, Rules,
     settings::{Command, Settings},
 };
 use service::{
@@ -47,7 +47,6 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let rules: Rules = settings.rules().unwrap_or_else(|line| fail("worker", &line));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let metrics = telemetry::metrics()?;
-    describe_metrics();
 
     let shutdown = http_server::shutdown_signal()?;
     let listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;

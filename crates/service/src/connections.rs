@@ -189,7 +189,7 @@ impl Connections {
         for peer in &idle[..some] {
             peer.cut();
         }
-        metrics::counter!("http_connections_cut_total", "reason" => "full").increment(some as u64);
+        metrics::counter!("scrutin_http_connections_cut_total", "reason" => "full").increment(some as u64);
     }
 
     /// Notes that a long message comes in on this connection. If there are too many of those, the oldest is cut: a client
@@ -201,7 +201,7 @@ impl Connections {
             && let Some((_, oldest)) = large.pop_first()
         {
             oldest.cut();
-            metrics::counter!("http_connections_cut_total", "reason" => "large").increment(1);
+            metrics::counter!("scrutin_http_connections_cut_total", "reason" => "large").increment(1);
         }
     }
 

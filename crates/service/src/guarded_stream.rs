@@ -82,7 +82,7 @@ fn is_overdue(timer: &mut Option<Pin<Box<Sleep>>>, limit: Duration, context: &mu
 }
 
 fn cut(reason: &'static str) -> io::Error {
-    metrics::counter!("http_connections_cut_total", "reason" => reason).increment(1);
+    metrics::counter!("scrutin_http_connections_cut_total", "reason" => reason).increment(1);
     io::Error::new(io::ErrorKind::TimedOut, reason)
 }
 

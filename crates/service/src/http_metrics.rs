@@ -107,8 +107,8 @@ fn series(route: &str, kind: Kind) -> Series {
     let (method, status) = kind;
     let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_u16().to_string())];
     let series = Series {
-        requests: metrics::counter!("http_requests_total", &labels),
-        duration_seconds: metrics::histogram!("http_request_duration_seconds", &labels[..2]),
+        requests: metrics::counter!("scrutin_http_requests_total", &labels),
+        duration_seconds: metrics::histogram!("scrutin_http_request_duration_seconds", &labels[..2]),
     };
     let mut routes = ROUTES.write().unwrap_or_else(PoisonError::into_inner);
     routes.entry(route.to_owned()).or_default().insert(kind, series.clone());

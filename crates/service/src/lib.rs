@@ -23,6 +23,7 @@ pub mod language_switch;
 mod listener;
 pub mod log_file;
 pub mod log_throttle;
+pub mod metric_list;
 pub mod organiser;
 pub mod origin;
 pub mod pages;

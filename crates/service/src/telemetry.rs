@@ -5,12 +5,17 @@ use std::{io::IsTerminal, time::Duration};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, Layer, filter::ParseError, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+use crate::metric_list;
+
 /// Upper bounds of the histograms of durations, in seconds: from half a millisecond to ten seconds.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Upper bounds of the histograms of sizes, in entries.
-const ENTRIES: [f64; 9] = [1.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0];
+/// Upper bounds of all other histograms, which are of numbers.
+const NUMBERS: [f64; 9] = [1.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0];
 /// How often the metrics library tidies its histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// What renders the metrics.
+pub type MetricsHandle = PrometheusHandle;
 
 /// Why telemetry could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -66,12 +71,14 @@ pub fn end() {
 
 /// Begins to gather metrics. The handle renders them for `/metrics`. Must be called within a Tokio runtime.
 ///
-/// Names that end in `_seconds` or `_entries` get buckets for those units.
+/// Every histogram has buckets, which add up over instances: those of durations, whose names end in `_seconds`, and those
+/// of numbers.
 pub fn metrics() -> Result<PrometheusHandle, TelemetryError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_entries".into()), &ENTRIES)?
+        .set_buckets(&NUMBERS)?
         .install_recorder()?;
+    metric_list::describe();
     let upkeep = handle.clone();
     tokio::spawn(async move {
         let mut beat = tokio::time::interval(UPKEEP);

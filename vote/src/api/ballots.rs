@@ -64,7 +64,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: R
         }
         Err(refusal) => {
             let refusal: Refusal = refusal;
-            metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
+            metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1);
             refusal.problem().into_response()
         }
     }
@@ -74,7 +74,7 @@ async fn put(app: &App, id: PollId, attempt: Attempt<'_>, mut browser: Browser) 
     let poll = match booth::poll(app, id).await {
         Ok(poll) => poll,
         Err(refusal) => {
-            metrics::counter!("ballots_cast_total", "outcome" => refusal.code()).increment(1);
+            metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1);
             return refusal.problem().into_response();
         }
     };
