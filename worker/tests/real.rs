@@ -8,8 +8,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, Cast, Change, Choices, FIRST_REVISION, Figures, Inclusion, Log, Partition, Partitions, Poll,
-    PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
+    Ballot, BallotBox, Cast, Change, Choices, FIRST_REVISION, Figures, Inclusion, Ledgers, Log, Partition, Partitions,
+    Poll, PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisBallotBox, RedisLog, RedisUrl};
@@ -337,4 +337,75 @@ async fn servers_may_come_late_and_be_killed_and_what_was_acknowledged_counts() 
     at.holds_the_promise().await;
     assert_eq!(at.acknowledged.len(), 81);
     until_true("the worker is ready again", || async { worker.health.ready().is_ok() }).await;
+}
+
+/// Waits until the count of this poll's partition has shown no sign of life for longer than screens wait for one; or until
+/// it shows one again.
+async fn heartbeat(at: &Installation, poll: PollId, beats: bool) {
+    until_true(if beats { "a heartbeat" } else { "no heartbeat" }, || async {
+        let tallies = at.scoreboard.tallies(&[poll]).await.unwrap_or_default();
+        tallies.first().is_some_and(|tally| {
+            let age = tally.heartbeat.age_millis;
+            if beats { age < 2_000 } else { age > 4_000 }
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whatever_stops_the_count_stops_its_heartbeat_also_where_nobody_votes() {
+    let database = TestDatabase::create().await;
+    let at = Installation::new(database.url(), 1).await;
+    let worker = at.start_worker();
+    at.open().await;
+    let client = database.client().await;
+    heartbeat(&at, PollId::MAIN, true).await;
+
+    at.redis.pause();
+    heartbeat(&at, PollId::MAIN, false).await;
+    at.redis.resume();
+    heartbeat(&at, PollId::MAIN, true).await;
+
+    client.batch_execute("BEGIN; LOCK TABLE log IN EXCLUSIVE MODE").await.unwrap();
+    heartbeat(&at, PollId::MAIN, false).await;
+    client.batch_execute("COMMIT").await.unwrap();
+    heartbeat(&at, PollId::MAIN, true).await;
+
+    // The ledger answers, gives the lead, and takes nothing.
+    let name: String = client.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
+    let read_only = |on: &str| format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = {on}");
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name = 'scrutin-worker'";
+    client.batch_execute(&read_only("on")).await.unwrap();
+    client.execute(end, &[]).await.unwrap();
+    heartbeat(&at, PollId::MAIN, false).await;
+    until_true("a worker that can't count is not ready", || async { worker.health.ready().is_err() }).await;
+    client.batch_execute(&read_only("off")).await.unwrap();
+    client.execute(end, &[]).await.unwrap();
+    heartbeat(&at, PollId::MAIN, true).await;
+    until_true("it is ready again", || async { worker.health.ready().is_ok() }).await;
+
+    drop(worker);
+    heartbeat(&at, PollId::MAIN, false).await;
+}
+
+#[tokio::test]
+async fn a_poll_is_stale_only_by_its_own_partition() {
+    let database = TestDatabase::create().await;
+    let at = Installation::new(database.url(), 2).await;
+    let worker = at.start_worker();
+    at.open().await;
+    let ids = ["lunch", "a", "tea", "walk", "b", "c"].map(|id| PollId::parse(id).unwrap());
+    let other = ids.into_iter().find(|id| at.partitions.of(*id) != at.partitions.of(PollId::MAIN)).unwrap();
+    let poll = Poll::new(other, PollSpec::simple("?", ["x", "y"])).unwrap();
+    assert!(matches!(at.ballot_box.create(poll).await, Ok(Change::Done(_))));
+    heartbeat(&at, other, true).await;
+    drop(worker);
+    // Somebody takes the lead of the other partition, and does not count.
+    let ledgers = PostgresLedgers::new(at.database_url.parse().unwrap());
+    let _idle =
+        until("the lead is free", || async { ledgers.lead(at.partitions.of(other)).await.ok().flatten() }).await;
+    let _worker = at.start_worker();
+    heartbeat(&at, other, false).await;
+    heartbeat(&at, PollId::MAIN, true).await;
 }
