@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use domain::Partition;
+use domain::{Partition, Unavailable};
 use tokio::time::Instant;
 
 /// An answer is "lately" for so long. Well above the seconds between two questions, and below what an
@@ -26,6 +26,8 @@ struct Answers {
     /// Why nothing is counted: log and ledger don't belong together.
     refused: Option<String>,
     leads: bool,
+    /// What the ledger said instead of an answer.
+    ledger_error: Option<String>,
     ledger: Option<Instant>,
     log: Option<Instant>,
     /// When it counted last, or began to be the one who has to; `None` while another worker counts.
@@ -48,7 +50,8 @@ impl Health {
             if let Some(why) = &answers.refused {
                 return Err(format!("partition {partition}: {why}"));
             }
-            lately(answers.ledger).map_err(|why| format!("partition {partition}: the ledger {why}"))?;
+            let error = answers.ledger_error.as_ref().map_or(String::new(), |error| format!(" ({error})"));
+            lately(answers.ledger).map_err(|why| format!("partition {partition}: the ledger {why}{error}"))?;
             if answers.leads {
                 lately(answers.log).map_err(|why| format!("partition {partition}: the log {why}"))?;
             }
@@ -116,7 +119,11 @@ impl Duty {
     }
 
     pub(crate) fn ledger_answered(&self) {
-        self.update(|answers| answers.ledger = Some(Instant::now()));
+        self.update(|answers| (answers.ledger, answers.ledger_error) = (Some(Instant::now()), None));
+    }
+
+    pub(crate) fn ledger_failed(&self, error: &Unavailable) {
+        self.update(|answers| answers.ledger_error = Some(error.to_string()));
     }
 
     pub(crate) fn log_answered(&self) {
@@ -138,6 +145,11 @@ mod tests {
         assert!(health.ready().is_err());
         let duty = health.duty(Partition::new(3));
         assert_eq!(health.ready().unwrap_err(), "partition 3: the ledger has not answered yet");
+        duty.ledger_failed(&Unavailable::Busy);
+        assert_eq!(
+            health.ready().unwrap_err(),
+            "partition 3: the ledger has not answered yet (too much is waiting already)"
+        );
         duty.ledger_answered();
         assert_eq!(health.ready(), Ok(()));
 

@@ -169,6 +169,7 @@ impl Teller {
 
     fn ledger_failed(&mut self, error: &Unavailable) {
         self.figures.ledger_failures.increment(1);
+        self.duty.ledger_failed(error);
         if self.ledger_outage.failed() {
             warn!(partition = self.partition.number(), %error, "ledger.away: counting stops; ballots are still taken and wait in the log; the lead is applied for again until the ledger answers");
         }

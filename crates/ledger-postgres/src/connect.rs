@@ -9,7 +9,10 @@ use tokio_postgres::{
     tls::NoTlsStream,
 };
 
-use crate::failure::{Failure, words};
+use crate::{
+    failure::{Failure, words},
+    pooler,
+};
 
 /// The longest time to wait for one address of the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -101,6 +104,8 @@ pub(crate) enum Purpose {
     Write,
     /// Reading and listening.
     Read,
+    /// A look at how connections are served, for a moment.
+    Probe,
 }
 
 impl DatabaseUrl {
@@ -111,16 +116,21 @@ impl DatabaseUrl {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         if config.get_application_name().is_none() {
-            config.application_name(if purpose == Purpose::Write { "scrutin-worker" } else { "scrutin-result" });
+            config.application_name(match purpose {
+                Purpose::Write => "scrutin-worker",
+                Purpose::Read => "scrutin-result",
+                Purpose::Probe => "scrutin-probe",
+            });
         }
         config
     }
 
-    /// A connection with its session set up; it ends when the client is dropped.
+    /// A connection of one's own with its session set up; it ends when the client is dropped.
     pub(crate) async fn connect(&self, purpose: Purpose, statement_timeout: Duration) -> Result<Client, Failure> {
         let (client, connection) = self.open(purpose).await?;
         // Its end is seen by whoever uses the client.
         tokio::spawn(connection);
+        pooler::refuse_shared(self, &client).await?;
         set_session(&client, purpose, statement_timeout).await?;
         Ok(client)
     }

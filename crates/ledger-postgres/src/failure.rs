@@ -20,6 +20,12 @@ pub(crate) enum Failure {
     /// This writer failed before.
     #[error("this writer is spent")]
     Spent,
+    /// The connection's server process serves others between its statements.
+    #[error(
+        "there is a pooler in transaction mode before PostgreSQL (PgBouncer, pool_mode=transaction), which breaks locks, \
+         notifications and prepared statements: set DATABASE_URL to PostgreSQL itself (no pooler), or pool_mode=session"
+    )]
+    Pooled,
     /// A row holds what this release can't read.
     #[error("the ledger holds {0} that can't be read")]
     Unreadable(&'static str),

@@ -32,7 +32,7 @@
 //! # What it needs
 //!
 //! A database of encoding UTF8, in which the user may create tables (from PostgreSQL 15 on: that the user owns); a
-//! direct connection or a pooler in session mode; no extension. There is no TLS.
+//! direct connection or a pooler in session mode (`pooler` notices others); no extension. There is no TLS.
 
 mod apply;
 mod audit;
@@ -42,6 +42,7 @@ mod installation;
 mod listen;
 mod locks;
 mod migrations;
+mod pooler;
 mod rows;
 mod scoreboard;
 mod statements;

@@ -19,6 +19,7 @@ use tracing::{debug, info, warn};
 use crate::{
     connect::{DatabaseUrl, Purpose, set_session},
     failure::{Failure, words},
+    pooler,
 };
 
 /// The channel of notifications; channels are of one database.
@@ -69,6 +70,11 @@ impl Listener {
         Self { news: Arc::clone(&news), task: tokio::spawn(listen_for_ever(database, news)) }
     }
 
+    /// Whether a pooler stands before the server that shares sessions, as was last seen.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.news.pooled.load(Ordering::Relaxed)
+    }
+
     /// Waits for a movement; while nobody listens, only a second.
     pub(crate) async fn moved(&self) -> Movement {
         loop {
@@ -91,6 +97,8 @@ impl Drop for Listener {
 #[derive(Debug, Default)]
 struct News {
     listening: AtomicBool,
+    /// A pooler was found that shares sessions.
+    pooled: AtomicBool,
     pending: Mutex<Pending>,
     arrived: Notify,
 }
@@ -157,8 +165,11 @@ async fn listen(database: &DatabaseUrl, news: &News) -> String {
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
     // The client is kept, since the connection ends with it.
     let mut begin = Box::pin(time::timeout(LISTEN_TIMEOUT, async {
+        let own = pooler::refuse_shared(database, &client).await;
+        news.pooled.store(matches!(own, Err(Failure::Pooled)), Ordering::Relaxed);
+        own?;
         set_session(&client, Purpose::Read, LISTEN_TIMEOUT).await?;
-        client.batch_execute(LISTEN).await
+        Ok::<_, Failure>(client.batch_execute(LISTEN).await?)
     }));
     let mut begun = false;
     loop {
@@ -177,7 +188,7 @@ async fn listen(database: &DatabaseUrl, news: &News) -> String {
                     // What moved before is told by no notification: read it now.
                     news.add(Movement::Any);
                 }
-                Ok(Err(error)) => return words(&error),
+                Ok(Err(failure)) => return failure.to_string(),
                 Err(_) => return format!("no answer to LISTEN within {} ms", LISTEN_TIMEOUT.as_millis()),
             },
         }

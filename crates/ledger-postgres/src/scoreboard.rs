@@ -210,6 +210,9 @@ impl Scoreboard for PostgresScoreboard {
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
+        if self.listener.is_pooled() {
+            return Err(Unavailable::failed("asking the ledger for an answer", Failure::Pooled));
+        }
         self.rows("asking the ledger for an answer", READY_TIMEOUT, ANSWER, &[]).await.map(drop)
     }
 }
