@@ -284,6 +284,10 @@ impl Table {
         if !of_no_matter && self.progress.failed(&error.to_string()) && !matches!(error, StoreError::Stopped(_)) {
             tracing::error!(error = %error, waiting = self.pending.len(), "{NOT_COUNTED}");
         }
+        if error.is_full() {
+            // What the write-ahead log takes of the disk may be all that is missing. If not, the next try tells.
+            _ = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        }
         error
     }
 

@@ -36,11 +36,19 @@ pub(crate) enum StoreError {
 impl StoreError {
     /// Whether another program has the ledger at present.
     pub(crate) fn is_held(&self) -> bool {
-        let code = match self {
+        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    }
+
+    /// Whether the disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.code() == Some(ErrorCode::DiskFull)
+    }
+
+    fn code(&self) -> Option<ErrorCode> {
+        match self {
             Self::Sql(error) => error.sqlite_error_code(),
             _ => None,
-        };
-        matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+        }
     }
 }
 
