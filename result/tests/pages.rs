@@ -268,7 +268,9 @@ async fn the_public_list_shows_open_polls_that_the_organiser_put_there_and_no_ot
     app.ledger.create("later", PollSpec { state: domain::PollState::Waiting, ..listed("Later?") });
     app.ledger.vote_many("lunch", 0, 1_234);
     let page = app.page("/polls").await;
-    for expected in ["href=\"/p/lunch\">Lunch?</a>", "1,234 voters", "href=\"https://vote.example.org/p/lunch\""] {
+    for expected in
+        ["href=\"/p/lunch\" dir=\"auto\">Lunch?</a>", "1,234 voters", "href=\"https://vote.example.org/p/lunch\""]
+    {
         assert!(page.contains(expected), "{expected} in {page}");
     }
     for unexpected in ["Cats", "Over?", "Later?"] {
