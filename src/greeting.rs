@@ -19,8 +19,16 @@ pub(crate) struct Places<'a> {
     pub(crate) result_url: Option<&'a PublicUrl>,
 }
 
+/// How the organiser gets in.
+pub(crate) enum WayIn<'a> {
+    /// By a link with this token in it. Only for whoever started the program: what is printed may be kept in a log.
+    Token(&'a str),
+    /// With the token that is there.
+    Place(&'a str),
+}
+
 /// The lines to print.
-pub(crate) fn greeting(places: &Places, organiser_token: &str) -> String {
+pub(crate) fn greeting(places: &Places, way_in: &WayIn) -> String {
     let mut text = String::from("\n  Scrutin is ready.\n\n");
     let mut line = |name: &str, addresses: &[String]| {
         for (index, address) in addresses.iter().enumerate() {
@@ -33,7 +41,10 @@ pub(crate) fn greeting(places: &Places, organiser_token: &str) -> String {
     line("Vote", &vote);
     line("Results", &urls(places.result, places.result_url, &reach::addresses(places.result.port())));
     // The last works on this computer, whichever network it is in by then.
-    let organise = vote.last().map(|url| format!("{url}/organise/sign-in?token={organiser_token}"));
+    let organise = vote.last().map(|url| match way_in {
+        WayIn::Token(token) => format!("{url}/organise/sign-in?token={token}"),
+        WayIn::Place(place) => format!("{url}/organise ({place})"),
+    });
     line("Organise", &organise.into_iter().collect::<Vec<_>>());
     if let (None, Err(why)) = (places.vote_url, found) {
         writeln!(text, "\n  {}", said(why)).expect("writing to a String");

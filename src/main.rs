@@ -6,9 +6,14 @@ mod data_dir;
 mod export;
 mod greeting;
 mod identity;
+mod organiser_token;
 mod settings;
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use domain::{BallotBox, Change, Poll, Scoreboard, Secret};
@@ -18,15 +23,16 @@ use service::{
     admin,
     connections::Connections,
     counterpart::Counterpart,
-    http_server, instance, random_text, recount,
-    settings::{Hidden, fail, parse},
+    demonstration, first_poll, http_server, instance, random_text, recount,
+    settings::{Hidden, fail, parse, tell_of_white_space_around_key},
     telemetry::{self, MetricsHandle},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     data_dir::DataDir,
-    greeting::{Places, greeting},
+    greeting::{Places, WayIn, greeting},
+    organiser_token::{TokenPlace, organiser_token},
     settings::{Command, Serving, Settings},
 };
 
@@ -69,18 +75,13 @@ async fn main() -> Result<ExitCode> {
 
 /// Serves both pages until told to stop, and then closes the ledger.
 async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()> {
-    let token = match &settings.organiser_token {
-        Some(token) => token.reveal().to_owned(),
-        None => data.secret("organiser-token", random_text::<16>)?,
-    };
+    let (token, token_place) = organiser_token(&data, &settings)?;
     let secret = secret_key(&data, &settings)?;
     // Before the ledger, which tells of what it finds when it is opened.
     let metrics = settings.admin_addr.map(|_| telemetry::metrics()).transpose()?;
     let ledger = SqliteLedger::open(&data.ledger())?;
     identity::check(&ledger, &secret).await?;
-    if let Change::Done(poll) = ledger.create(first_poll).await? {
-        tracing::info!(poll.id = %poll.id(), "the first poll was made");
-    }
+    make_first_poll(&ledger, first_poll).await?;
 
     let shutdown = http_server::shutdown_signal()?;
     let connections = Connections::of_process(settings.connections, settings.trusted.clone());
@@ -88,6 +89,10 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
     let result_listener = http_server::bind(settings.result_addr).await.context("RESULT_ADDR")?;
     let (vote_addr, result_addr) = (vote_listener.local_addr()?, result_listener.local_addr()?);
     serve_operator(&settings, metrics, &ledger, &shutdown).await?;
+    let urls = [settings.vote_url.as_ref(), settings.result_url.as_ref()];
+    demonstration::check(&secret, Some(&Hidden::from(token.clone())), &urls)
+        .unwrap_or_else(|line| fail("scrutin", &line));
+    tell_of_white_space_around_key();
 
     let beside = |url: &Option<_>, port| url.clone().map_or(Counterpart::Port(port), Counterpart::Fixed);
     let vote = vote::router(
@@ -120,7 +125,12 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
 
     let (vote_url, result_url) = (settings.vote_url.as_ref(), settings.result_url.as_ref());
     let places = Places { vote: vote_addr, result: result_addr, vote_url, result_url };
-    std::io::stdout().write_all(greeting(&places, &token).as_bytes())?;
+    let way_in = if token_place == TokenPlace::MadeNow || std::io::stdout().is_terminal() {
+        WayIn::Token(&token)
+    } else {
+        WayIn::Place(token_place.text())
+    };
+    std::io::stdout().write_all(greeting(&places, &way_in).as_bytes())?;
     let voting = http_server::serve(vote_listener, vote, &connections, shutdown.clone());
     let showing = http_server::serve(result_listener, result.router.clone(), &connections, shutdown);
     tokio::try_join!(voting, showing)?;
@@ -134,6 +144,16 @@ fn secret_key(data: &DataDir, settings: &Serving) -> Result<Secret> {
         Some(secret) => Ok(secret.clone()),
         None => Secret::parse(&data.secret("secret-key", random_text::<32>)?).context("the kept secret key"),
     }
+}
+
+/// Makes the default poll on the very first start; later its settings are not applied, and that is told.
+async fn make_first_poll(ledger: &SqliteLedger, first: Poll) -> Result<()> {
+    if let Change::Done(poll) = ledger.create(first.clone()).await? {
+        tracing::info!(poll.id = %poll.id(), "the first poll was made");
+    } else if let Some(there) = BallotBox::poll(ledger, first.id()).await? {
+        first_poll::tell_if_not_applied(&first, &there);
+    }
+    Ok(())
 }
 
 /// Serves the operator's address, if there is one.

@@ -24,6 +24,71 @@ async fn it_starts_with_nothing_and_says_where_it_is() {
 }
 
 #[tokio::test]
+async fn the_organisers_token_is_printed_where_it_was_made_and_in_no_log() {
+    let data = tempfile::tempdir().unwrap();
+    let first = AllInOne::start(data.path()).await;
+    let token = fs::read_to_string(data.path().join("organiser-token")).unwrap();
+    assert!(first.program.output().contains(token.trim()));
+    drop(first);
+    let again = AllInOne::start(data.path()).await;
+    let said = again.program.output();
+    assert!(!said.contains(token.trim()) && said.contains("/organise (with the token in the file"), "{said}");
+    drop(again);
+    let set = "an-organisers-token-from-the-environment";
+    let told = AllInOne::start_with(data.path(), [("ORGANISER_TOKEN", set)]).await;
+    let said = told.program.output();
+    assert!(!said.contains(set) && said.contains("/organise (with the token in ORGANISER_TOKEN)"), "{said}");
+}
+
+#[tokio::test]
+async fn the_organisers_token_works_whatever_an_editor_left_around_it() {
+    let data = tempfile::tempdir().unwrap();
+    fs::write(data.path().join("organiser-token"), "\u{feff}the-organisers-token\r\n").unwrap();
+    let scrutin = AllInOne::start(data.path()).await;
+    let polls = reqwest::Client::new().get(format!("{}/api/polls", scrutin.vote_url()));
+    assert_eq!(polls.bearer_auth("the-organisers-token").send().await.unwrap().status(), 200);
+    let form = [("token", format!("\u{feff} {}/organise/sign-in?token=the-organisers-token ", scrutin.vote_url()))];
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let signed_in = http.post(format!("{}/organise/sign-in", scrutin.vote_url())).form(&form).send().await.unwrap();
+    assert_eq!(signed_in.status(), 303, "pasted with its link");
+}
+
+#[tokio::test]
+async fn settings_of_the_first_poll_that_come_too_late_are_told() {
+    let data = tempfile::tempdir().unwrap();
+    let first = AllInOne::start_with(data.path(), [("OPTION_A", "Tea")]).await;
+    assert!(!first.program.output().contains("settings_not_applied"));
+    drop(first);
+    let again = AllInOne::start_with(data.path(), [("OPTION_A", "Coffee")]).await;
+    let said = again.program.output();
+    assert!(said.contains("poll.settings_not_applied: OPTION_A make") && said.contains("/organise/main"), "{said}");
+    let page = reqwest::get(again.vote_url()).await.unwrap().text().await.unwrap();
+    assert!(page.contains("Tea") && !page.contains("Coffee"));
+}
+
+#[tokio::test]
+async fn public_keys_are_told_loudly_and_refused_behind_tls() {
+    let data = tempfile::tempdir().unwrap();
+    let public = ("SECRET_KEY", "for-development-only-and-known-to-everybody");
+    let admin = address::free();
+    let told = AllInOne::start_with(data.path(), [public, ("ADMIN_ADDR", &admin.to_string())]).await;
+    let said = told.program.output();
+    assert!(said.contains("keys.public: SECRET_KEY is a demonstration value"), "{said}");
+    let metrics = reqwest::get(format!("http://{admin}/metrics")).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("public_keys 1"), "{metrics}");
+    drop(told);
+    let refused = Command::new(programs::path("scrutin"))
+        .args(["--secret-key", public.1, "--vote-url", "https://vote.example.org"])
+        .args(["--vote-addr", "127.0.0.1:0", "--result-addr", "127.0.0.1:0", "--data-dir"])
+        .arg(data.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("SECRET_KEY: a demonstration value") && said.contains("https://vote.example.org"), "{said}");
+}
+
+#[tokio::test]
 async fn killed_again_and_again_it_loses_no_acknowledged_ballot() {
     let data = tempfile::tempdir().unwrap();
     let mut scrutin = AllInOne::start(data.path()).await;

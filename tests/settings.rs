@@ -90,6 +90,22 @@ fn a_wrong_value_is_one_clear_line_that_names_the_key() {
     assert!(String::from_utf8(missing.stderr).unwrap().contains("SECRET_KEY"));
 }
 
+#[test]
+fn a_password_that_cuts_its_address_short_is_told_how_to_be_written() {
+    let secret = ("SECRET_KEY", SECRET_KEY);
+    for (program, key, address, encoded) in [
+        ("worker", "DATABASE_URL", "postgres://vote:hunter#2@db:5432/votes", "%23"),
+        ("worker", "REDIS_URL", "redis://:hunter/2@redis:6379", "%2F"),
+        ("result", "DATABASE_URL", "postgres://vote:hunter?2@db/votes", "%3F"),
+        ("vote", "REDIS_URL", "redis://:hunter#2@redis", "%23"),
+    ] {
+        let output = run(program, &[], &[(key, address), secret]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(key) && said.contains(encoded) && !said.contains("hunter"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn without_an_organisers_token_there_is_no_organiser_and_the_log_says_so() {
     let (listen, admin) = (address::free(), address::free());

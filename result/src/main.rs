@@ -11,8 +11,8 @@ use ledger_postgres::{DatabaseUrl, PostgresScoreboard};
 use service::{
     admin,
     connections::Connections,
-    http_server,
-    settings::{fail, parse},
+    demonstration, http_server, server_address,
+    settings::{fail, parse, tell_of_white_space_around_key},
     telemetry,
 };
 
@@ -35,13 +35,13 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 /// Serves until told to stop.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let database: DatabaseUrl = settings
-        .database_url
-        .reveal()
-        .parse()
-        .unwrap_or_else(|error| fail("result", &format!("DATABASE_URL: {error}")));
+    let database: DatabaseUrl = server_address::read("result", "DATABASE_URL", &settings.database_url);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("result", &error.to_string()));
     let metrics = telemetry::metrics()?;
+    let urls = [settings.vote_url.as_ref(), settings.result_url.as_ref()];
+    let (secret, token) = (&settings.secret_key, settings.organiser_token.as_ref());
+    demonstration::check(secret, token, &urls).unwrap_or_else(|line| fail("result", &line));
+    tell_of_white_space_around_key();
 
     let shutdown = http_server::shutdown_signal()?;
     let connections = Connections::of_process(settings.connections, settings.trusted.clone());

@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::refusal::Refusal;
+use crate::{multipart, refusal::Refusal};
 
 /// The longest ballot, in bytes.
 pub(crate) const MAX_BALLOT_BYTES: usize = 16 * 1024;
@@ -21,8 +21,12 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// What the API takes.
 const JSON: &str = "application/json";
 
-/// A posted form, as bytes.
+/// A posted form, as bytes. One of several parts, as `curl -F` sends it, is taken as well.
 pub(crate) async fn form(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Refusal> {
+    if let Some(boundary) = multipart::boundary(headers) {
+        let bytes = collect(headers, body, limit_bytes).await?;
+        return Ok(multipart::urlencoded(&bytes, &boundary).into());
+    }
     read(headers, body, FORM, limit_bytes).await
 }
 
@@ -43,6 +47,10 @@ async fn read(headers: &HeaderMap, body: Body, expected: &'static str, limit_byt
     if !is_type(headers, expected) {
         return Err(Refusal::ContentType(expected));
     }
+    collect(headers, body, limit_bytes).await
+}
+
+async fn collect(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Refusal> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|announced| announced > limit_bytes) {
         return Err(Refusal::TooLarge(limit_bytes));

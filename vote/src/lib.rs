@@ -24,6 +24,7 @@ pub mod fuzzing;
 mod look;
 mod made_up_id;
 mod messages;
+mod multipart;
 mod new_voters;
 mod organise;
 mod outage_log;

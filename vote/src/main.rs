@@ -10,8 +10,8 @@ use log_redis::{RedisBallotBox, RedisUrl};
 use service::{
     admin,
     connections::Connections,
-    http_server,
-    settings::{fail, parse},
+    demonstration, http_server, server_address,
+    settings::{fail, parse, tell_of_white_space_around_key},
     telemetry,
 };
 
@@ -31,10 +31,12 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 /// Serves until told to stop.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let redis: RedisUrl =
-        settings.redis_url.reveal().parse().unwrap_or_else(|error| fail("vote", &format!("REDIS_URL: {error}")));
+    let redis: RedisUrl = server_address::read("vote", "REDIS_URL", &settings.redis_url);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("vote", &error.to_string()));
     let metrics = telemetry::metrics()?;
+    let (secret, token) = (&settings.secret_key, settings.organiser_token.as_ref());
+    demonstration::check(secret, token, &[settings.vote_url.as_ref()]).unwrap_or_else(|line| fail("vote", &line));
+    tell_of_white_space_around_key();
 
     let shutdown = http_server::shutdown_signal()?;
     let connections = Connections::of_process(settings.connections, settings.trusted.clone());

@@ -5,6 +5,7 @@
 //! A failure at any step leaves a state from which the next attempt goes on.
 
 use domain::{Attachment, Gap, Ledger, LogId, LogState, Position};
+use service::first_poll;
 use tracing::{debug, error, info, warn};
 
 use crate::{
@@ -37,6 +38,7 @@ impl Teller {
         };
         self.keep_positions_rising(&log, &state).await?;
         let counted = self.note(ledger, &log, &state).await?;
+        self.tell_of_first_poll().await?;
         self.figures.counts(Some(&log.id));
         debug!(partition = self.partition.number(), log.id = log.id.as_str(), %counted, "log.attached");
         Ok(Attached { log: log.id, counted })
@@ -49,6 +51,21 @@ impl Teller {
             return Ok(());
         }
         ask_ledger(&self.duty, PATIENCE, "making the first poll", ledger.found(poll)).await
+    }
+
+    /// Settings for the first poll that come too late are told, once.
+    async fn tell_of_first_poll(&mut self) -> Result<(), Stop> {
+        let first = &self.rules.first_poll;
+        let is_elsewhere = self.rules.partitions.of(first.id()) != self.partition;
+        if self.first_poll_told || is_elsewhere || first_poll::is_default(first) {
+            return Ok(());
+        }
+        self.first_poll_told = true;
+        let polls = ask_log(&self.duty, PATIENCE, "reading the log's polls", self.log.polls()).await?;
+        if let Some(there) = polls.iter().find(|poll| poll.id() == first.id()) {
+            first_poll::tell_if_not_applied(first, there);
+        }
+        Ok(())
     }
 
     /// Begins a log with what the ledger knows: a closed poll stays closed, and positions go on from the ledger's.

@@ -1,12 +1,10 @@
 //! The program `worker`: wires the tellers to the log on Redis and the ledger on PostgreSQL. Nothing is decided here.
 
 use std::{
-    fmt::Display,
     fs::File,
     io::{self, BufRead, BufReader, Write},
     path::Path,
     process::ExitCode,
-    str::FromStr,
     sync::Arc,
 };
 
@@ -19,8 +17,8 @@ use scrutin_worker::{
     settings::{Command, Settings},
 };
 use service::{
-    admin, http_server, recount,
-    settings::{Hidden, fail, parse},
+    admin, http_server, recount, server_address,
+    settings::{fail, parse},
     telemetry,
 };
 
@@ -42,8 +40,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 /// Counts until told to stop.
 async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let redis: RedisUrl = address("REDIS_URL", &settings.redis_url);
-    let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
+    let redis: RedisUrl = server_address::read("worker", "REDIS_URL", &settings.redis_url);
+    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
     let rules: Rules = settings.rules().unwrap_or_else(|line| fail("worker", &line));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let metrics = telemetry::metrics()?;
@@ -67,7 +65,7 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
 
 /// Counts the ledger's ballots again; success if all figures agree.
 async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
+    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
     let audit = PostgresScoreboard::new(database).audit().await?;
     let agrees = recount::report(&audit, &mut io::stdout().lock())?;
     Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -75,7 +73,7 @@ async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
 
 /// Counts a file into the empty ledger; success if the ledger then holds what the file says.
 async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
-    let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
+    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let input: Box<dyn BufRead> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -119,14 +117,9 @@ async fn rekey(settings: &Settings, key: &Fingerprint, force: bool) -> anyhow::R
 }
 
 fn servers(settings: &Settings) -> (PostgresLedgers, Vec<Box<dyn Log>>) {
-    let redis: RedisUrl = address("REDIS_URL", &settings.redis_url);
-    let database: DatabaseUrl = address("DATABASE_URL", &settings.database_url);
+    let redis: RedisUrl = server_address::read("worker", "REDIS_URL", &settings.redis_url);
+    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let log = |partition| Box::new(RedisLog::new(&redis, partition)) as Box<dyn Log>;
     (PostgresLedgers::new(database), settings.partitions.all().map(log).collect())
-}
-
-/// Reads the address of a server, or ends the program with a line that names the key and not the address.
-fn address<T: FromStr<Err: Display>>(key: &str, text: &Hidden) -> T {
-    text.reveal().parse().unwrap_or_else(|error| fail("worker", &format!("{key}: {error}")))
 }

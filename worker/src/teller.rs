@@ -41,6 +41,8 @@ pub(crate) struct Teller {
     /// Attachments that did not last.
     unrest: Outage,
     pub(crate) shutdown: CancellationToken,
+    /// Whether it was looked at whether the settings for the first poll come too late.
+    pub(crate) first_poll_told: bool,
 }
 
 impl Teller {
@@ -68,6 +70,7 @@ impl Teller {
             log_outage,
             unrest,
             shutdown,
+            first_poll_told: false,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     language::{Language, Message, Messages},
     log_throttle::LogThrottle,
     problem::Problem,
-    settings::Hidden,
+    settings::{Hidden, cleaned},
 };
 
 /// Why the door stays shut, in words: the same on pages and for programs.
@@ -101,7 +101,7 @@ impl OrganiserToken {
 pub fn bearer_token(headers: &HeaderMap) -> Option<String> {
     let value = String::from_utf8_lossy(headers.get(header::AUTHORIZATION)?.as_bytes());
     let (scheme, token) = value.split_once(' ').unwrap_or((&value, ""));
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim().to_owned())
+    scheme.eq_ignore_ascii_case("Bearer").then(|| cleaned(token).to_owned())
 }
 
 impl NotOrganiser {

@@ -25,9 +25,10 @@ pub const EXIT_USAGE: i32 = 2;
 /// prints one line that names its key and exits with [`EXIT_USAGE`].
 ///
 /// A variable that is there and empty counts as not set: that is what a line `KEY=` in a file of settings means, and
-/// what Compose passes on for a variable that nobody has set.
+/// what Compose passes on for a variable that nobody has set. The marks and line ends of files that values were read
+/// from are no part of them ([`cleaned`]).
 pub fn parse<T: Parser>() -> T {
-    let command = without_empty(T::command(), |name| env::var_os(name));
+    let command = without_traces(without_empty(T::command(), |name| env::var_os(name)), |name| env::var_os(name));
     match command.try_get_matches().and_then(|matches| T::from_arg_matches(&matches)) {
         Ok(settings) => settings,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),
@@ -38,9 +39,45 @@ pub fn parse<T: Parser>() -> T {
 /// The command without the variables that are empty.
 fn without_empty(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> clap::Command {
     command.mut_args(|argument| match argument.get_env().and_then(&variable) {
-        Some(value) if value.is_empty() => argument.env(None::<&'static str>),
+        Some(value) if value.to_str().is_some_and(|value| cleaned(value).is_empty()) => {
+            argument.env(None::<&'static str>)
+        }
         _ => argument,
     })
+}
+
+/// The one setting of which every byte counts: an earlier release took it as it was, and another key would make every
+/// voter a new one.
+const EVERY_BYTE: &str = "SECRET_KEY";
+
+/// The command with the values of variables as they are without traces of the file that they came from.
+fn without_traces(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> clap::Command {
+    command.mut_args(|argument| {
+        let value = argument.get_env().filter(|name| *name != EVERY_BYTE).and_then(&variable);
+        let Some(value) = value.as_deref().and_then(OsStr::to_str) else { return argument };
+        match cleaned(value) {
+            clean if clean == value => argument,
+            // A default has no other way in than a text that stays; this happens once, at the start.
+            clean => {
+                let clean: &'static str = Box::leak(clean.to_owned().into_boxed_str());
+                argument.env(None::<&'static str>).default_value(clean).hide_default_value(true)
+            }
+        }
+    })
+}
+
+/// A value without what editors and shells leave around it: a byte order mark, line ends, white space.
+pub fn cleaned(value: &str) -> &str {
+    value.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace())
+}
+
+/// Says that white space around `SECRET_KEY` is a part of it: a service that was given it without has another key.
+pub fn tell_of_white_space_around_key() {
+    if env::var(EVERY_BYTE).is_ok_and(|key| cleaned(&key) != key) {
+        tracing::warn!(
+            "key.white_space: SECRET_KEY begins or ends with white space or a line end, which is a part of the key: all services must have it alike"
+        );
+    }
 }
 
 /// Ends the program because a setting is wrong, with one line on standard error.
@@ -141,6 +178,7 @@ pub struct TokenError(usize);
 
 /// Reads `ORGANISER_TOKEN`; for `value_parser`.
 pub fn token(text: &str) -> Result<Hidden, TokenError> {
+    let text = cleaned(text);
     match text.chars().count() {
         16.. => Ok(Hidden(text.to_owned())),
         chars => Err(TokenError(chars)),
@@ -216,6 +254,22 @@ mod tests {
         let read = asked("").try_get_matches_from(["vote", "--secret-key", &key]).unwrap();
         let read = Example::from_arg_matches(&read).unwrap();
         assert_eq!(read.listen_addr, "0.0.0.0:80".parse().unwrap(), "the default holds");
+    }
+
+    #[test]
+    fn traces_of_a_file_are_no_part_of_a_value() {
+        let listen_addr = |value: &'static str| {
+            let command =
+                without_traces(Example::command(), move |name| (name == "TEST_LISTEN_ADDR").then(|| value.into()));
+            let read = command.try_get_matches_from(["vote", "--secret-key", &"x".repeat(32)]).unwrap();
+            Example::from_arg_matches(&read).unwrap().listen_addr.to_string()
+        };
+        for value in ["127.0.0.1:1\r", "127.0.0.1:1\r\n", "\u{feff}127.0.0.1:1", " 127.0.0.1:1\n"] {
+            assert_eq!(listen_addr(value), "127.0.0.1:1", "{value:?}");
+        }
+        assert_eq!(token("\u{feff}0123456789abcdef\r\n").unwrap().reveal(), "0123456789abcdef");
+        let key = |value: &str| secret(value).unwrap().key("same");
+        assert_ne!(key(&format!("{}\n", "x".repeat(32))), key(&"x".repeat(32)), "as an earlier release took it");
     }
 
     #[test]

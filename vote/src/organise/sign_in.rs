@@ -8,7 +8,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::context;
-use service::organiser::NotOrganiser;
+use service::{organiser::NotOrganiser, settings::cleaned};
 
 use super::session;
 use crate::{
@@ -82,7 +82,7 @@ pub(crate) async fn back() -> Redirect {
 }
 
 fn try_token(app: &App, asked: &Asked, sent: &str, to: &str, address: std::net::IpAddr) -> Response {
-    match app.organiser.check(sent.trim(), address) {
+    match app.organiser.check(pasted_token(sent), address) {
         Ok(()) => {
             tracing::info!("the organiser signed in");
             let mut response = Redirect::to(to).into_response();
@@ -100,6 +100,13 @@ fn try_token(app: &App, asked: &Asked, sent: &str, to: &str, address: std::net::
             response
         }
     }
+}
+
+/// The token in what was typed or pasted: perhaps the whole link that the program printed, with what editors leave around
+/// it.
+fn pasted_token(sent: &str) -> &str {
+    let sent = cleaned(sent);
+    sent.split_once("/organise/sign-in?token=").map_or(sent, |(_, token)| token)
 }
 
 fn say(asked: &Asked, key: &str) -> String {

@@ -6,6 +6,21 @@ use http::StatusCode;
 use crate::support::{answer, spawn_app};
 
 #[tokio::test]
+async fn a_form_of_several_parts_is_taken_as_curl_sends_it() {
+    let app = spawn_app().await;
+    let multipart = async |body: &str| {
+        let request = app.program().request("POST", "/").header("content-type", "multipart/form-data; boundary=x7");
+        answer(request.body(body.to_owned())).await
+    };
+    let part = "--x7\r\nContent-Disposition: form-data; name=\"vote\"\r\n\r\n";
+    assert_eq!(multipart(&format!("{part}b\r\n--x7--\r\n")).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(app.ballots.choices(), ["b"]);
+    assert_eq!(multipart(&format!("{part}b")).await.status, StatusCode::UNPROCESSABLE_ENTITY, "it was cut off");
+    assert_eq!(multipart(&"x".repeat(17_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(app.ballots.choices().len(), 1);
+}
+
+#[tokio::test]
 async fn a_vote_is_recorded_and_the_page_shows_it() {
     let app = spawn_app().await;
     let ada = app.browser();

@@ -1,0 +1,76 @@
+//! Addresses of servers with passwords in them (`REDIS_URL`, `DATABASE_URL`), and what is wrong with one. A password that
+//! was put in as it is ends the address too early, and what is read then blames something else.
+
+use std::{fmt::Display, str::FromStr};
+
+use crate::settings::{Hidden, fail};
+
+/// Reads the address, or ends the program with a line that names the setting and never shows the password.
+pub fn read<T: FromStr<Err: Display>>(program: &str, key: &str, text: &Hidden) -> T {
+    if let Some(raw) = raw_in_password(text.reveal()) {
+        fail(program, &format!("{key}: {}", encode_it(raw)));
+    }
+    text.reveal().parse().unwrap_or_else(|error| fail(program, &format!("{key}: {error}")))
+}
+
+fn encode_it(raw: char) -> String {
+    let encoded = format!("%{:02X}", u32::from(raw));
+    format!(
+        "the user or the password holds {raw:?}, which has a meaning of its own in an address: write it as {encoded}"
+    )
+}
+
+/// The first character of user and password that must be percent-encoded and is not.
+///
+/// A `%` without two digits behind it, and an `@`, are left to who reads the address: some take them.
+fn raw_in_password(address: &str) -> Option<char> {
+    // Some settings take several addresses; `key=value` pairs have no such trouble.
+    address.split_ascii_whitespace().find_map(|address| {
+        let (_, behind) = address.split_once("://")?;
+        let end = behind.find(['#', '/', '?'])?;
+        let (host, rest) = behind.split_at(end);
+        let raw = rest.chars().next()?;
+        // No server is addressed by a fragment. A path or a query may hold an `@` behind a host and its port.
+        let is_host = host.contains('@') || host.rsplit(':').next().is_some_and(is_port) || !host.contains(':');
+        let cuts_a_password = raw == '#' || rest.contains('@') && !is_host;
+        cuts_a_password.then_some(raw)
+    })
+}
+
+fn is_port(text: &str) -> bool {
+    text.is_empty() || text.parse::<u16>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_an_address_within_its_password_is_named() {
+        for (address, raw) in [
+            ("postgres://vote:pa#ss@db:5432/votes", '#'),
+            ("postgres://vote:pa/ss@db/votes", '/'),
+            ("postgres://vote:pa?ss@db/votes", '?'),
+            ("redis://:pa#ss@redis:6379", '#'),
+            ("redis://:pa/ss@redis:6379/0", '/'),
+            ("redis://a:6379 redis://:x?y@b:6379", '?'),
+            ("redis://:p@ss#word@redis", '#'),
+        ] {
+            assert_eq!(raw_in_password(address), Some(raw), "{address}");
+            assert!(encode_it(raw).ends_with(&format!("%{:02X}", u32::from(raw))));
+        }
+        for fine in [
+            "redis://redis:6379",
+            "redis://redis/0",
+            "redis://:pa%23ss@redis:6379/0",
+            "redis://:p@ss@redis",
+            "postgres://vote:secret@db:5432/votes?application_name=a@b",
+            "postgres://db:5432/votes?user=vote@db",
+            "postgres://[::1]:5432/votes?user=a@b",
+            "host=db user=vote password=pa#ss/x",
+            "",
+        ] {
+            assert_eq!(raw_in_password(fine), None, "{fine}");
+        }
+    }
+}
