@@ -161,8 +161,9 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
     let board = Arc::new(Board::new(Arc::clone(&scoreboard), timing.pace));
     let origins = Arc::new(Origins::new(config.result_url.as_ref(), config.vote.clone(), config.allowed_origins));
     let base = BasePath::of(config.result_url.as_ref());
+    let organiser = OrganiserToken::new(config.organiser_token, &config.secret);
     let places =
-        Places::new(config.max_viewers, config.trusted_proxies.clone(), config.secret.clone(), shutdown.clone());
+        Places::new(config.max_viewers, config.trusted_proxies.clone(), organiser.links().clone(), shutdown.clone());
     let (socket_io, io) = screens::endpoint(&board, Arc::clone(&origins), places);
     let screens = tokio::spawn(keep_screens(Arc::clone(&board), io, timing, shutdown));
 
@@ -171,7 +172,7 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         scoreboard,
         open_polls: OpenPolls::default(),
         exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
-        organiser: OrganiserToken::new(config.organiser_token, &config.secret),
+        organiser,
         secret: config.secret,
         trusted_proxies: config.trusted_proxies,
         vote: config.vote,

@@ -107,7 +107,7 @@ pub(crate) async fn join(
 
 async fn whole(app: &App, uri: &Uri, language: Language, came_by: &CameBy, poll: PollId) -> Response {
     let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
-    if let Some(welcome) = projector::welcome(uri.query().unwrap_or_default(), &app.secret, poll, is_https) {
+    if let Some(welcome) = projector::welcome(uri.query().unwrap_or_default(), app.organiser.links(), poll, is_https) {
         return welcome;
     }
     let more = context! {

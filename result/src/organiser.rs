@@ -78,7 +78,8 @@ impl Shown {
         }
         let Some(ticket) = &self.ticket else { return Ok(None) };
         let now = service::now_millis();
-        let valid = purposes.iter().any(|&purpose| signed_link::is_valid(ticket, &app.secret, poll, purpose, now));
+        let valid =
+            purposes.iter().any(|&purpose| signed_link::is_valid(ticket, app.organiser.links(), poll, purpose, now));
         if valid { Ok(Some(Organiser(()))) } else { Err(Refused::WrongTicket) }
     }
 }

@@ -12,7 +12,7 @@ use reqwest::Response;
 use scrutin_result::Config;
 use serde_json::{Value, json};
 use service::signed_link::{self, Purpose, VALID_MILLIS};
-use support::{App, ORGANISER_TOKEN, config, secret, spawn_app, spawn_app_with};
+use support::{App, ORGANISER_TOKEN, config, links, secret, spawn_app, spawn_app_with};
 
 /// Everything that only the organiser may download, below `/api/polls/{poll}/`.
 const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.json"];
@@ -21,7 +21,7 @@ const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.j
 const MANY: u64 = 12_345;
 
 fn ticket(poll: &str, purpose: Purpose) -> String {
-    signed_link::ticket(&secret(), PollId::parse(poll).unwrap(), purpose, service::now_millis())
+    signed_link::ticket(&links(), PollId::parse(poll).unwrap(), purpose, service::now_millis())
 }
 
 async fn as_organiser(app: &App, path: &str) -> Response {
@@ -245,7 +245,11 @@ async fn a_ticket_for_something_else_is_refused() {
     let now = service::now_millis();
     let wrong = [
         ("another poll", ticket("other", Purpose::Export)),
-        ("too old", signed_link::ticket(&secret(), PollId::MAIN, Purpose::Export, long_ago)),
+        ("too old", signed_link::ticket(&links(), PollId::MAIN, Purpose::Export, long_ago)),
+        (
+            "another token",
+            signed_link::ticket(&secret().bound_to("yesterdays-token"), PollId::MAIN, Purpose::Export, now),
+        ),
         ("another installation", signed_link::ticket(&elsewhere, PollId::MAIN, Purpose::Export, now)),
         ("none", String::new()),
         ("no ticket", "x".repeat(32)),

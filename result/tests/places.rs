@@ -16,7 +16,7 @@ use service::{
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use support::{
-    App, config, eventually_async, secret, spawn_app_with,
+    App, config, eventually_async, links, spawn_app_with,
     viewers::{PollingViewer, Viewer},
 };
 
@@ -115,7 +115,7 @@ async fn a_place_is_kept_for_the_projector_that_the_organiser_opened() {
     let _first = viewer(&app, "192.0.2.1").await.unwrap();
     assert!(viewer(&app, "192.0.2.1").await.is_none());
     let now = service::now_millis();
-    let ticket = signed_link::ticket(&secret(), PollId::MAIN, Purpose::Projector, now);
+    let ticket = signed_link::ticket(&links(), PollId::MAIN, Purpose::Projector, now);
     let welcome = app.get(&format!("/?ticket={ticket}")).await;
     assert_eq!(
         (welcome.status(), &welcome.headers()[header::LOCATION]),
@@ -124,8 +124,8 @@ async fn a_place_is_kept_for_the_projector_that_the_organiser_opened() {
     let cookie = welcome.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
     let _projector = Viewer::connect(app.addr, "", &[("cookie", &cookie)]).await.expect("the projector's place");
 
-    let other = signed_link::ticket(&secret(), PollId::MAIN, Purpose::Figures, now);
-    let old = signed_link::until(&secret(), PollId::MAIN, Purpose::Projector, now - 1);
+    let other = signed_link::ticket(&links(), PollId::MAIN, Purpose::Figures, now);
+    let old = signed_link::until(&links(), PollId::MAIN, Purpose::Projector, now - 1);
     for ticket in [other, old, "x".to_owned()] {
         let page = app.get(&format!("/?ticket={ticket}")).await;
         assert_eq!((page.status(), page.headers().get(header::SET_COOKIE)), (StatusCode::OK, None));

@@ -231,6 +231,12 @@ mod tests {
         async fn change(&self, _: PollId, _: PollChange) -> Result<Change, Unavailable> {
             unreachable!("the cache changes nothing")
         }
+        async fn end_session(&self, _: domain::SessionId, _: Duration) -> Result<(), Unavailable> {
+            unreachable!("only polls are asked for")
+        }
+        async fn has_ended(&self, _: domain::SessionId) -> Result<bool, Unavailable> {
+            unreachable!("only polls are asked for")
+        }
         async fn accepted(&self, _: PollId) -> Result<u64, Unavailable> {
             unreachable!("the cache counts nothing")
         }

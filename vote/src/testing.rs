@@ -1,7 +1,9 @@
 //! What the unit tests of this crate share.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Secret, Unavailable};
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Secret, SessionId, Unavailable};
 use service::counterpart::Counterpart;
 
 use crate::Config;
@@ -36,6 +38,12 @@ impl BallotBox for NoBallotBox {
         Err(Unavailable::NotBegun)
     }
     async fn change(&self, _: PollId, _: PollChange) -> Result<Change, Unavailable> {
+        Err(Unavailable::NotBegun)
+    }
+    async fn end_session(&self, _: SessionId, _: Duration) -> Result<(), Unavailable> {
+        Err(Unavailable::NotBegun)
+    }
+    async fn has_ended(&self, _: SessionId) -> Result<bool, Unavailable> {
         Err(Unavailable::NotBegun)
     }
     async fn accepted(&self, _: PollId) -> Result<u64, Unavailable> {

@@ -33,7 +33,7 @@ pub use poll::{
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
     Applied, Attachment, BallotBox, Cast, Change, CurrentBallot, Gap, Inclusion, Ledger, Ledgers, Log, LogId, LogSeed,
-    LogState, Movement, Page, PollSeed, Scoreboard, Unavailable,
+    LogState, Movement, Page, PollSeed, Scoreboard, SessionId, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};

@@ -86,6 +86,9 @@ impl Unavailable {
     }
 }
 
+/// Which session of the organiser: 16 random bytes. It opens nothing by itself; the signed cookie does.
+pub type SessionId = [u8; 16];
+
 /// The log's answer to a ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cast {
@@ -136,6 +139,13 @@ pub trait BallotBox: Send + Sync {
 
     /// Changes a poll.
     async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable>;
+
+    /// Notes that a session of the organiser was ended, for as long as it would have lasted otherwise. Every instance
+    /// of `vote` on the same log knows it from then on.
+    async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable>;
+
+    /// Whether that was noted.
+    async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable>;
 
     /// How many ballots of this poll the log has accepted, over all rounds; 0 for an unknown poll.
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable>;

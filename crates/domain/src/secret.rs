@@ -37,11 +37,19 @@ impl Secret {
         if key.len() < MIN_SECRET_BYTES {
             return Err(SecretError(key.len()));
         }
-        let root = Signer::new(&Signer::new(key.as_bytes()).sign(&[b"scrutin"]));
+        Ok(Self::of(Signer::new(&Signer::new(key.as_bytes()).sign(&[b"scrutin"]))))
+    }
+
+    /// A secret of the same installation and of this text: with another text, everything that it signs is another.
+    pub fn bound_to(&self, text: &str) -> Self {
+        Self::of(Signer::new(&self.sign("bound", &[text.as_bytes()])))
+    }
+
+    fn of(root: Signer) -> Self {
         let signer = |purpose| root.signer(purpose);
         let (cookie_voters, code_voters) = (signer("voter.cookie"), signer("voter.code"));
         let (receipts, receipt_masks) = (signer("receipt"), signer("receipt.mask"));
-        Ok(Self { root, cookie_voters, code_voters, receipts, receipt_masks })
+        Self { root, cookie_voters, code_voters, receipts, receipt_masks }
     }
 
     /// The key for one purpose (RFC 5869's expand step with a single block).
@@ -126,5 +134,15 @@ mod tests {
         assert_ne!(secret.key("voter"), secret.key("receipt"));
         assert_ne!(secret.sign("voter", &[b"ab", b"c"]), secret.sign("voter", &[b"a", b"bc"]));
         assert!(!format!("{secret:?}").contains('x'));
+    }
+
+    #[test]
+    fn a_bound_secret_is_one_of_its_installation_and_text() {
+        let secret = |key: &str| Secret::parse(&key.repeat(32)).unwrap();
+        let key = |secret: Secret| secret.key("link");
+        assert_eq!(key(secret("x").bound_to("a")), key(secret("x").bound_to("a")));
+        assert_ne!(key(secret("x").bound_to("a")), key(secret("x").bound_to("b")));
+        assert_ne!(key(secret("x").bound_to("a")), key(secret("y").bound_to("a")));
+        assert_ne!(key(secret("x").bound_to("")), key(secret("x")));
     }
 }

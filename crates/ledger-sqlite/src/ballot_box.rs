@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Scoreboard, Unavailable};
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Scoreboard, SessionId, Unavailable};
 
 use crate::{
     SqliteLedger,
@@ -58,6 +58,26 @@ impl BallotBox for SqliteLedger {
 
     async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
         self.alone("changing a poll", |to| Request::Change(id, change.clone(), to)).await
+    }
+
+    async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable> {
+        let lasting_ms = i64::try_from(lasting.as_millis()).unwrap_or(i64::MAX);
+        let note = move |conn: &mut rusqlite::Connection, _: &_| {
+            let tx = conn.transaction()?;
+            tx.execute("DELETE FROM ended_sessions WHERE until < unixepoch() * 1000", ())?;
+            let insert = "INSERT OR REPLACE INTO ended_sessions (session, until) VALUES (?1, unixepoch() * 1000 + ?2)";
+            tx.execute(insert, (session, lasting_ms))?;
+            Ok(tx.commit()?)
+        };
+        self.writer.work("ending a session", ANSWER_WITHIN, note).await
+    }
+
+    async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {
+        let look = move |conn: &rusqlite::Connection| {
+            let ask = "SELECT EXISTS (SELECT 1 FROM ended_sessions WHERE session = ?1)";
+            Ok(conn.query_row(ask, [session], |row| row.get(0))?)
+        };
+        self.readers().read("asking whether a session has ended", ANSWER_WITHIN, look).await
     }
 
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {

@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::store::StoreError;
 
 /// In order; the first is number 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_tables.sql"),
     include_str!("../migrations/0002_count_times.sql"),
     include_str!("../migrations/0003_installation.sql"),
+    include_str!("../migrations/0004_ended_sessions.sql"),
 ];
 
 /// How many migrations this release knows.

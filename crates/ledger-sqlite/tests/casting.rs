@@ -89,6 +89,15 @@ fn voter(number: u64) -> VoterId {
 }
 
 #[tokio::test]
+async fn a_session_that_was_ended_is_ended_until_it_would_have() {
+    let booth = booth();
+    assert_eq!(booth.ledger.has_ended([1; 16]).await, Ok(false));
+    assert_eq!(booth.ledger.end_session([1; 16], Duration::from_hours(1)).await, Ok(()));
+    assert_eq!(booth.ledger.end_session([1; 16], Duration::from_hours(1)).await, Ok(()), "twice is harmless");
+    assert_eq!((booth.ledger.has_ended([1; 16]).await, booth.ledger.has_ended([2; 16]).await), (Ok(true), Ok(false)));
+}
+
+#[tokio::test]
 async fn a_recorded_ballot_is_accepted_at_once_and_counted_soon() {
     let booth = booth();
     let poll = booth.open_poll(|_| {}).await;

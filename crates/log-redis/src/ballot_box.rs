@@ -2,11 +2,11 @@
 //!
 //! It decides nothing about polls and ballots itself: the scripts do, in the same step that writes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, Cast, Change, Durability, Fingerprint, Partitions, Poll, PollChange, PollId, Unavailable,
+    Ballot, BallotBox, Cast, Change, Durability, Fingerprint, Partitions, Poll, PollChange, PollId, SessionId, Unavailable,
 };
 use redis::Value;
 
@@ -174,6 +174,29 @@ impl BallotBox for RedisBallotBox {
         }
         // The last attempt wrote nothing either, and we know it.
         Err(Unavailable::Busy)
+    }
+
+    async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable> {
+        const WHAT: &str = "ending a session";
+        let lasting_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut commands = redis::pipe();
+        commands.cmd("SET").arg(self.rooms[0].keys.ended(session)).arg(1).arg("PX").arg(lasting_ms);
+        for answer in self.link.send(WHAT, Deadline::usual(), &commands).await? {
+            scripts::checked(WHAT, answer)?;
+        }
+        Ok(())
+    }
+
+    async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {
+        const WHAT: &str = "asking whether a session has ended";
+        let mut commands = redis::pipe();
+        commands.cmd("EXISTS").arg(self.rooms[0].keys.ended(session));
+        let answers = self.link.send(WHAT, Deadline::usual(), &commands).await?;
+        let answer = answers.into_iter().next().ok_or_else(|| unexpected(WHAT))?;
+        match scripts::checked(WHAT, answer)? {
+            Value::Int(there) => Ok(there == 1),
+            _ => Err(unexpected(WHAT)),
+        }
     }
 
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {

@@ -3,7 +3,7 @@
 //! The braces make every key of a partition hash to one slot of a Redis Cluster, so a script may touch all
 //! of them. Every script is given its keys; none makes up a name.
 
-use domain::{Partition, PollId};
+use domain::{Partition, PollId, SessionId};
 
 /// The keys of one partition `p`.
 #[derive(Clone, Debug)]
@@ -24,6 +24,7 @@ pub(crate) struct Keys {
     /// `{scrutin:p}:installation`, a hash: which installation the log belongs to. See [`crate::installation`].
     pub(crate) installation: String,
     voters_prefix: String,
+    ended_prefix: String,
 }
 
 impl Keys {
@@ -39,6 +40,7 @@ impl Keys {
             beginning: key("beginning"),
             installation: key("installation"),
             voters_prefix: key("voters:"),
+            ended_prefix: key("ended:"),
         }
     }
 
@@ -46,6 +48,14 @@ impl Keys {
     /// that allow no change, and only for the present round.
     pub(crate) fn voters(&self, poll: PollId) -> String {
         format!("{}{poll}", self.voters_prefix)
+    }
+}
+
+impl Keys {
+    /// `{scrutin:p}:ended:SESSION`, a string that expires: a session of the organiser that was ended before its time. In
+    /// the first partition only.
+    pub(crate) fn ended(&self, session: SessionId) -> String {
+        session.iter().fold(self.ended_prefix.clone(), |key, byte| key + &format!("{byte:02x}"))
     }
 }
 
@@ -69,5 +79,6 @@ mod tests {
         );
         assert_eq!(keys.installation, "{scrutin:7}:installation");
         assert_eq!(keys.voters(PollId::MAIN), "{scrutin:7}:voters:main");
+        assert_eq!(keys.ended([0x0a; 16]), format!("{{scrutin:7}}:ended:{}", "0a".repeat(16)));
     }
 }

@@ -64,6 +64,7 @@ metric_list! {
     "scrutin_log_ballots_per_call" Histogram "ballots" "Ballots that `vote` sent to Redis in one call"
     "scrutin_log_connections_total" Counter "connections" "Connections made to Redis"
     "scrutin_log_durability" Gauge "1 or 0" "1 for what is known of Redis' durability, by `state`: `disk`, `refused`, `unseen`, `unchecked`"
+    "scrutin_public_keys" Gauge "keys" "How many of `SECRET_KEY` and `ORGANISER_TOKEN` are values of this repository, for demonstrations"
     "scrutin_result_heartbeat_age_seconds" Gauge "seconds" "How long ago the count of the polls on screens last showed that it works, by the oldest"
     "scrutin_result_read_seconds" Histogram "seconds" "Time that one read of tallies took"
     "scrutin_result_reads_total" Counter "reads" "Reads of tallies, by `outcome`"

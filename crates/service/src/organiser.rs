@@ -49,6 +49,7 @@ const BETWEEN_LINES: Duration = Duration::from_mins(1);
 /// The organiser's token, and how many wrong ones were sent lately.
 pub struct OrganiserToken {
     token: Option<Hidden>,
+    links: Secret,
     signer: Signer,
     attempts: Attempts<()>,
     wrong: LogThrottle,
@@ -71,7 +72,13 @@ impl OrganiserToken {
     /// The token of this installation; `None` if it has no organiser.
     pub fn new(token: Option<Hidden>, secret: &Secret) -> Self {
         let attempts = Attempts::new(WRONG_TOKENS, WRONG_TOKENS_IN_ALL);
-        Self { token, signer: secret.signer("organiser.token"), attempts, wrong: LogThrottle::new(BETWEEN_LINES) }
+        let links = secret.bound_to(token.as_ref().map_or("", Hidden::reveal));
+        Self { token, links, signer: secret.signer("organiser.token"), attempts, wrong: LogThrottle::new(BETWEEN_LINES) }
+    }
+
+    /// What the links of the organiser's page are signed with ([`crate::signed_link`]). With another token they all end.
+    pub fn links(&self) -> &Secret {
+        &self.links
     }
 
     /// The token itself, to derive sessions from; `None` if there is no organiser.

@@ -1,7 +1,8 @@
 //! Links by which the organiser's page on the vote host lets its reader fetch, from the result host, what is only
 //! for the organiser: signed with the installation's secret for one poll, one purpose and five minutes.
 //!
-//! The organiser's token itself is never in such a link.
+//! The organiser's token itself is never in such a link. What signs it is bound to the token, though
+//! ([`crate::organiser::OrganiserToken::links`]): with another token all links end.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{PollId, Secret};

@@ -41,6 +41,11 @@ impl Drop for App {
     }
 }
 
+/// What signs the links of the organiser's page.
+pub(crate) fn links() -> Secret {
+    secret().bound_to(ORGANISER_TOKEN)
+}
+
 pub(crate) fn secret() -> Secret {
     Secret::parse(&"s".repeat(32)).unwrap()
 }

@@ -132,7 +132,7 @@ fn embed_code(url: &str, question: &str) -> String {
 }
 
 fn ticket(app: &App, poll: PollId, purpose: Purpose) -> String {
-    signed_link::ticket(&app.config.secret, poll, purpose, service::now_millis())
+    signed_link::ticket(app.organiser.links(), poll, purpose, service::now_millis())
 }
 
 /// What the page's script fetches before its ticket ends.

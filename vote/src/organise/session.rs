@@ -1,12 +1,14 @@
-//! The organiser's session: a signed cookie that ends by itself, and with the token that opened it.
+//! The organiser's session: a signed cookie that ends by itself, with the token that opened it, and by signing out.
 //!
 //! | cookie | holds, in URL-safe base64 |
 //! |---|---|
-//! | `organiser` | when it ends, in milliseconds since 1970 (8) ‖ MAC (16) over that and the organiser's token |
+//! | `organiser` | when it ends, in milliseconds since 1970 (8) ‖ which session it is (16 random bytes) ‖ MAC (16) over both and the organiser's token |
 //!
-//! Nothing is kept by the service: any instance knows the session, and a new token ends all sessions at once.
+//! Any instance knows the session, and a new token ends all sessions at once. Which sessions were ended by signing out is
+//! kept beside the polls ([`domain::BallotBox::end_session`]), for every copy of the cookie; other browsers in which the
+//! organiser signed in, a phone beside the laptop, have sessions of their own and go on.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
@@ -14,7 +16,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::Secret;
+use domain::{Secret, SessionId};
 use http::{HeaderMap, Method, Uri};
 use subtle::ConstantTimeEq;
 
@@ -26,7 +28,10 @@ use crate::{
 /// How long a session lasts: an evening, and the clearing up.
 pub(crate) const VALID_SECONDS: u64 = 12 * 60 * 60;
 const MAC_BYTES: usize = 16;
-const COOKIE_BYTES: usize = 8 + MAC_BYTES;
+/// How many session cookies of one request are looked at.
+const MAX_SESSIONS: usize = 4;
+const ID_BYTES: usize = 16;
+const COOKIE_BYTES: usize = 8 + ID_BYTES + MAC_BYTES;
 
 /// Middleware: lets pass who is signed in. Others are led to the sign-in page, and what they posted is not done.
 pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -34,8 +39,11 @@ pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request
     if app.organiser.reveal().is_none() {
         return app.refuse(&asked, &Refusal::NoOrganiser);
     }
-    if is_signed_in(&app, request.headers()) {
-        return next.run(request).await;
+    match is_signed_in(&app, request.headers()).await {
+        Ok(true) => return next.run(request).await,
+        Ok(false) => {}
+        Err(refusal) if asked.path.ends_with("/tickets") => return refusal.problem().into_response(),
+        Err(refusal) => return app.refuse(&asked, &refusal),
     }
     match *request.method() {
         Method::GET | Method::HEAD if ["/tickets", "/new-voters"].iter().any(|end| asked.path.ends_with(end)) => {
@@ -46,17 +54,46 @@ pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request
     }
 }
 
-/// Whether the request comes with a session that still lasts.
-pub(crate) fn is_signed_in(app: &App, headers: &HeaderMap) -> bool {
-    let Some(token) = app.organiser.reveal() else { return false };
+/// Whether the request comes with a session that still lasts. The log is asked only about one that does by itself.
+pub(crate) async fn is_signed_in(app: &App, headers: &HeaderMap) -> Result<bool, Refusal> {
+    for session in sessions(app, headers) {
+        if !app.ballots.has_ended(session.id).await.map_err(|error| app.not_shown(error))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Ends the sessions of this browser, for whoever has a copy of their cookies; says whether there was any.
+pub(crate) async fn end_all(app: &App, headers: &HeaderMap) -> Result<bool, Refusal> {
+    let sessions = sessions(app, headers);
+    for session in &sessions {
+        let ended = app.ballots.end_session(session.id, session.lasting).await;
+        ended.map_err(|error| app.not_told(error))?;
+    }
+    Ok(!sessions.is_empty())
+}
+
+/// A session that lasts, unless it was ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Session {
+    id: SessionId,
+    /// For how long still.
+    lasting: Duration,
+}
+
+/// The first few sessions of a request.
+fn sessions(app: &App, headers: &HeaderMap) -> Vec<Session> {
+    let Some(token) = app.organiser.reveal() else { return Vec::new() };
     let now = service::now_millis();
-    app.session_cookie.values(headers).any(|value| is_valid(value, &app.config.secret, token, now))
+    let values = app.session_cookie.values(headers);
+    values.filter_map(|value| read(value, &app.config.secret, token, now)).take(MAX_SESSIONS).collect()
 }
 
 /// Begins a session.
 pub(crate) fn begin(app: &App, headers: &mut HeaderMap) {
     let Some(token) = app.organiser.reveal() else { return };
-    let value = issue(&app.config.secret, token, service::now_millis());
+    let value = issue(&app.config.secret, token, service::random_bytes(), service::now_millis());
     app.session_cookie.set(headers, &value, VALID_SECONDS);
 }
 
@@ -81,27 +118,31 @@ pub(crate) fn local(path: &str) -> &str {
     if ours { path } else { "/organise" }
 }
 
-fn issue(secret: &Secret, token: &str, now_millis: u64) -> String {
+fn issue(secret: &Secret, token: &str, id: SessionId, now_millis: u64) -> String {
     let until = now_millis.saturating_add(VALID_SECONDS * 1_000);
     let mut bytes = [0; COOKIE_BYTES];
     bytes[..8].copy_from_slice(&until.to_be_bytes());
-    bytes[8..].copy_from_slice(&mac(secret, token, until));
+    bytes[8..8 + ID_BYTES].copy_from_slice(&id);
+    bytes[8 + ID_BYTES..].copy_from_slice(&mac(secret, token, id, until));
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn is_valid(value: &str, secret: &Secret, token: &str, now_millis: u64) -> bool {
+/// The session, if its signature is ours and it still lasts.
+fn read(value: &str, secret: &Secret, token: &str, now_millis: u64) -> Option<Session> {
     let mut bytes = [0; COOKIE_BYTES];
     if URL_SAFE_NO_PAD.decode_slice(value, &mut bytes) != Ok(COOKIE_BYTES) {
-        return false;
+        return None;
     }
-    let (until, signature) = bytes.split_first_chunk::<8>().expect("a session is longer than its time");
+    let (until, rest) = bytes.split_first_chunk::<8>()?;
+    let (id, signature) = rest.split_first_chunk::<ID_BYTES>()?;
     let until = u64::from_be_bytes(*until);
-    let signed: bool = signature.ct_eq(&mac(secret, token, until)).into();
-    signed && now_millis < until
+    let signed: bool = signature.ct_eq(&mac(secret, token, *id, until)).into();
+    let lasting = Duration::from_millis(until.saturating_sub(now_millis));
+    (signed && !lasting.is_zero()).then_some(Session { id: *id, lasting })
 }
 
-fn mac(secret: &Secret, token: &str, until: u64) -> [u8; MAC_BYTES] {
-    let signed = secret.sign("cookie.organiser", &[token.as_bytes(), &until.to_be_bytes()]);
+fn mac(secret: &Secret, token: &str, id: SessionId, until: u64) -> [u8; MAC_BYTES] {
+    let signed = secret.sign("cookie.organiser", &[token.as_bytes(), &until.to_be_bytes(), &id]);
     *signed.first_chunk().expect("a signature is longer than what is kept of it")
 }
 
@@ -115,25 +156,31 @@ mod tests {
         Secret::parse(&"x".repeat(32)).unwrap()
     }
 
+    const ID: SessionId = [7; ID_BYTES];
+
     #[test]
     fn a_session_lasts_twelve_hours_and_as_long_as_its_token() {
-        let cookie = issue(&secret(), TOKEN, 1_000);
-        let valid = |token, now| is_valid(&cookie, &secret(), token, now);
+        let cookie = issue(&secret(), TOKEN, ID, 1_000);
+        let read_at = |token, now| read(&cookie, &secret(), token, now);
         let twelve_hours = 12 * 60 * 60 * 1_000;
-        assert!(valid(TOKEN, 1_000) && valid(TOKEN, 999 + twelve_hours));
-        assert!(!valid(TOKEN, 1_000 + twelve_hours));
-        assert!(!valid("another-organisers-token", 1_000));
-        assert!(!is_valid(&cookie, &Secret::parse(&"y".repeat(32)).unwrap(), TOKEN, 1_000));
+        let begun = read_at(TOKEN, 1_000).unwrap();
+        assert_eq!((begun.id, begun.lasting), (ID, Duration::from_millis(twelve_hours)));
+        assert!(read_at(TOKEN, 999 + twelve_hours).is_some());
+        assert_eq!(read_at(TOKEN, 1_000 + twelve_hours), None);
+        assert_eq!(read_at("another-organisers-token", 1_000), None);
+        assert_eq!(read(&cookie, &Secret::parse(&"y".repeat(32)).unwrap(), TOKEN, 1_000), None);
     }
 
     #[test]
     fn a_forged_or_prolonged_session_is_none() {
-        let cookie = issue(&secret(), TOKEN, 1_000);
-        let mut bytes = URL_SAFE_NO_PAD.decode(&cookie).unwrap();
-        bytes[3] ^= 1;
-        let prolonged = URL_SAFE_NO_PAD.encode(bytes);
-        for bad in ["", "x", "é", &cookie[1..], &format!("{cookie}A"), &prolonged] {
-            assert!(!is_valid(bad, &secret(), TOKEN, 1_000), "{bad:?}");
+        let cookie = issue(&secret(), TOKEN, ID, 1_000);
+        let changed = |at: usize| {
+            let mut bytes = URL_SAFE_NO_PAD.decode(&cookie).unwrap();
+            bytes[at] ^= 1;
+            URL_SAFE_NO_PAD.encode(bytes)
+        };
+        for bad in ["", "x", "é", &cookie[1..], &format!("{cookie}A"), &changed(3), &changed(9), &changed(30)] {
+            assert_eq!(read(bad, &secret(), TOKEN, 1_000), None, "{bad:?}");
         }
     }
 

@@ -35,8 +35,10 @@ pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery,
         }
         return try_token(&app, &asked, fields.get("token"), to, app.client(&parts));
     }
-    if session::is_signed_in(&app, &parts.headers) {
-        return Redirect::to(to).into_response();
+    match session::is_signed_in(&app, &parts.headers).await {
+        Ok(true) => return Redirect::to(to).into_response(),
+        Ok(false) => {}
+        Err(refusal) => return app.refuse(&asked, &refusal),
     }
     page(&app, &asked, to, None)
 }
@@ -66,12 +68,15 @@ pub(crate) async fn sign_in(State(app): State<Arc<App>>, request: Request) -> Re
     }
 }
 
-/// Ends the session in this browser.
-pub(crate) async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let mut response = Redirect::to("/organise/sign-in").into_response();
-    if session::is_signed_in(&app, &headers) {
-        tracing::info!("the organiser signed out");
+/// Ends the session: in this browser, and for every copy of its cookie. Where that can't be noted nothing is done, so that
+/// it can be tried again.
+pub(crate) async fn sign_out(State(app): State<Arc<App>>, asked: Asked, headers: HeaderMap) -> Response {
+    match session::end_all(&app, &headers).await {
+        Ok(true) => tracing::info!("the organiser signed out"),
+        Ok(false) => {}
+        Err(refusal) => return app.refuse(&asked, &refusal),
     }
+    let mut response = Redirect::to("/organise/sign-in").into_response();
     session::end(&app, response.headers_mut());
     response
 }

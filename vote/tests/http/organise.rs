@@ -5,7 +5,7 @@ use http::StatusCode;
 use scrutin_vote::Config;
 use service::signed_link::{self, Purpose};
 
-use crate::support::{Answer, Browser, Mishap, TestApp, answer, config, spawn_app, spawn_with};
+use crate::support::{Answer, Browser, Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
 
 async fn poll(app: &TestApp, id: &str) -> serde_json::Value {
     app.program().get(&format!("/api/polls/{id}")).await.json()
@@ -200,7 +200,7 @@ async fn a_code_leads_to_the_name_that_others_know_and_to_the_configured_address
 async fn links_to_the_result_host_are_for_this_poll_and_purpose() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
-    let (secret, id) = (&app.config.secret, PollId::MAIN);
+    let (secret, id) = (&app.config.secret.bound_to(TOKEN), PollId::MAIN);
     let now = service::now_millis();
     for file in ["tally.csv", "tally.json", "ballots.csv", "ballots.json"] {
         let led = ada.get(&format!("/organise/main/export/{file}")).await;

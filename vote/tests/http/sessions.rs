@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::support::{Answer, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
+use crate::support::{Answer, Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
 
 /// Everything that only the organiser may do, as addresses of pages and of forms.
 const PAGES: [&str; 8] = [
@@ -98,6 +98,30 @@ async fn the_form_signs_in_and_leads_to_the_page_that_was_asked_for() {
         assert_eq!(posted.header("location"), "/organise", "{elsewhere}");
     }
     app.browser_in("fr").get("/organise/sign-in").await.says("Se connecter comme organisateur");
+}
+
+#[tokio::test]
+async fn signing_out_ends_every_copy_of_the_session_and_no_other() {
+    let app = spawn_app().await;
+    let (laptop, phone) = (sign_in(&app, TOKEN).await, app.organiser_browser().await);
+    let cookie = laptop.set_cookie("organiser").unwrap().split(';').next().unwrap().to_owned();
+    let cookie = format!("organiser={}", cookie.trim_start_matches("organiser="));
+    let with_copy =
+        async |method: &str, path: &str| answer(app.program().request(method, path).header("cookie", &cookie)).await;
+    assert_eq!(with_copy("GET", "/organise").await.status, StatusCode::OK);
+    app.ballots.break_down(Mishap::NotBegun);
+    let not_done = with_copy("POST", "/organise/sign-out").await;
+    assert_eq!(not_done.status, StatusCode::SERVICE_UNAVAILABLE, "what can't be ended is not said to be");
+    assert_eq!(not_done.set_cookie("organiser"), None);
+    assert_eq!(with_copy("GET", "/organise").await.status, StatusCode::SERVICE_UNAVAILABLE, "nor believed");
+    app.ballots.recover();
+
+    assert_eq!(with_copy("POST", "/organise/sign-out").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(with_copy("GET", "/organise").await.header("location"), "/organise/sign-in");
+    let form = app.program().request("POST", "/organise/main/close").header("cookie", &cookie);
+    assert_eq!(answer(form).await.status, StatusCode::FORBIDDEN);
+    with_copy("GET", "/organise/main/tickets").await.is_problem(403, "sign-in-needed");
+    assert_eq!(phone.get("/organise").await.status, StatusCode::OK, "another browser's session goes on");
 }
 
 #[tokio::test]

@@ -22,6 +22,21 @@ fn poll_of(entry: &Entry) -> &Poll {
 }
 
 #[tokio::test]
+async fn a_session_that_was_ended_is_ended_for_every_instance() {
+    let scene = Scene::begun().await;
+    let other = ballot_box_on(&scene.redis);
+    let (ended, goes_on) = ([1; 16], [2; 16]);
+    assert_eq!(other.has_ended(ended).await, Ok(false));
+    assert_eq!(scene.ballots.end_session(ended, Duration::from_hours(1)).await, Ok(()));
+    assert_eq!((other.has_ended(ended).await, other.has_ended(goes_on).await), (Ok(true), Ok(false)));
+    let left = scene.raw(&["PTTL", &format!("{{scrutin:0}}:ended:{}", "01".repeat(16))]).await;
+    assert!(
+        matches!(left, redis::Value::Int(1..=3_600_000)),
+        "it is forgotten when the session would have ended: {left:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_created_poll_is_known_everywhere_and_stands_in_the_log() {
     let mut scene = Scene::begun().await;
     let lunch = poll("lunch");

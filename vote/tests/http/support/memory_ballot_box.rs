@@ -1,13 +1,13 @@
 //! A log in memory that keeps the promises of the port, and can be made to break down.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Position, Unavailable, VoterId};
+use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Position, SessionId, Unavailable, VoterId};
 
 /// How the log breaks down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ struct State {
     polls: HashMap<PollId, Poll>,
     ballots: Vec<(Position, Ballot)>,
     mishap: Option<Mishap>,
+    ended: HashSet<SessionId>,
 }
 
 impl MemoryBallotBox {
@@ -147,6 +148,16 @@ impl BallotBox for MemoryBallotBox {
 
     async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
         self.after_mishap(|state| state.change(id, &change))
+    }
+
+    async fn end_session(&self, session: SessionId, _: Duration) -> Result<(), Unavailable> {
+        self.after_mishap(|state| {
+            state.ended.insert(session);
+        })
+    }
+
+    async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {
+        self.after_mishap(|state| state.ended.contains(&session))
     }
 
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {
