@@ -110,7 +110,7 @@ mod tests {
             result_url: None,
         };
         assert!(said(Unreachable::LoopbackOnly).contains("VOTE_ADDR"));
-        let text = greeting(&at("0.0.0.0:8080"), "token");
+        let text = greeting(&at("0.0.0.0:8080"), &WayIn::Token("token"));
         assert_eq!(text.contains("in no network"), reach::addresses(8080).is_err(), "{text}");
         assert!(text.contains("http://localhost:8080/organise/sign-in?token=token"), "{text}");
     }

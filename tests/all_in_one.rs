@@ -75,7 +75,7 @@ async fn public_keys_are_told_loudly_and_refused_behind_tls() {
     let said = told.program.output();
     assert!(said.contains("keys.public: SECRET_KEY is a demonstration value"), "{said}");
     let metrics = reqwest::get(format!("http://{admin}/metrics")).await.unwrap().text().await.unwrap();
-    assert!(metrics.contains("public_keys 1"), "{metrics}");
+    assert!(metrics.contains("scrutin_public_keys 1"), "{metrics}");
     drop(told);
     let refused = Command::new(programs::path("scrutin"))
         .args(["--secret-key", public.1, "--vote-url", "https://vote.example.org"])

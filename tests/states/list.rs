@@ -180,6 +180,12 @@ fn organising(stage: &Stage) -> Vec<State> {
         ("organise-reset", vec![vote("/organise/talks/reset")]),
         ("organise-edit", vec![vote("/organise/zero/edit")]),
         ("organise-edit-too-late", vec![vote("/organise/talks/edit")]),
+        (
+            "organise-poll-archived",
+            vec![Organise(stage.vote("/api/polls/zero/archive")), vote("/organise/zero"), Find("#numbers")],
+        ),
+        ("organise-list-archived", vec![vote("/organise"), Find("details summary")]),
+        ("vote-archived", vec![vote("/p/zero")]),
         ("organise-unknown-poll", vec![vote("/organise/nowhere")]),
         ("api", vec![vote("/api"), Find("#operations summary")]),
         (

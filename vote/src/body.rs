@@ -25,7 +25,7 @@ const JSON: &str = "application/json";
 pub(crate) async fn form(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Refusal> {
     if let Some(boundary) = multipart::boundary(headers) {
         let bytes = collect(headers, body, limit_bytes).await?;
-        return Ok(multipart::urlencoded(&bytes, &boundary).into());
+        return multipart::urlencoded(&bytes, &boundary).map(Bytes::from).ok_or(Refusal::ContentType(FORM));
     }
     read(headers, body, FORM, limit_bytes).await
 }

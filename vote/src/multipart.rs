@@ -22,21 +22,22 @@ pub(crate) fn boundary(headers: &HeaderMap) -> Option<String> {
     (1..=MAX_BOUNDARY_BYTES).contains(&boundary.len()).then_some(boundary)
 }
 
-/// The form as `application/x-www-form-urlencoded`. What is not well-formed holds no field, so nothing is cast by it.
-pub(crate) fn urlencoded(body: &[u8], boundary: &str) -> Vec<u8> {
+/// The form as `application/x-www-form-urlencoded`; `None` if it has no end, or is no such form at all. A part that is not
+/// well-formed is passed over.
+pub(crate) fn urlencoded(body: &[u8], boundary: &str) -> Option<Vec<u8>> {
     let delimiter = format!("\r\n--{boundary}").into_bytes();
     // The first delimiter may stand at the very beginning.
     let body = [b"\r\n", body].concat();
     let mut form = Vec::with_capacity(body.len());
     let parts: Vec<&[u8]> = split(&body, &delimiter).skip(1).take(MAX_PARTS + 1).collect();
     // Behind the last one stands `--`; without that something is missing.
-    let complete = parts.iter().position(|part| part.starts_with(b"--")).unwrap_or(0);
+    let complete = parts.iter().position(|part| part.starts_with(b"--"))?;
     for (name, value) in parts[..complete].iter().filter_map(|part| field(part)) {
         for text in [&b"&"[..], percent(name.as_bytes()).as_bytes(), b"=", percent(value).as_bytes()] {
             form.extend_from_slice(text);
         }
     }
-    form
+    Some(form)
 }
 
 /// Name and value of one part: lines that describe it, an empty line, the value.
@@ -103,19 +104,20 @@ mod tests {
                     content-disposition: form-data; name=\"q\"; filename=\"f\"\r\nContent-Type: text/plain\r\n\r\n\
                     é & \r\n--y\r\n\r\n1\r\n--x--\r\n";
         assert_eq!(
-            String::from_utf8(urlencoded(body.as_bytes(), "x")).unwrap(),
+            String::from_utf8(urlencoded(body.as_bytes(), "x").unwrap()).unwrap(),
             "&vote=a&q=%C3%A9%20%26%20%0D%0A%2D%2Dy%0D%0A%0D%0A1"
         );
     }
 
     #[test]
     fn what_is_malformed_holds_no_field() {
-        for body in
-            ["", "--x", "--x--", "--x\r\n\r\na", "--x\r\nname=vote\r\n\r\na\r\n--x--", "vote=a", "--x\r\n\r\n--x\r\n"]
-        {
-            assert_eq!(urlencoded(body.as_bytes(), "x"), b"", "{body:?}");
+        for body in ["", "--x", "--x\r\n\r\na", "vote=a", "--x\r\n\r\n--x\r\n"] {
+            assert_eq!(urlencoded(body.as_bytes(), "x"), None, "{body:?}");
+        }
+        for body in ["--x--", "--x\r\nname=vote\r\n\r\na\r\n--x--"] {
+            assert_eq!(urlencoded(body.as_bytes(), "x").as_deref(), Some(&b""[..]), "{body:?}");
         }
         let cut_off = "--x\r\nContent-Disposition: form-data; name=\"vote\"\r\n\r\na";
-        assert_eq!(urlencoded(cut_off.as_bytes(), "x"), b"", "its end is missing");
+        assert_eq!(urlencoded(cut_off.as_bytes(), "x"), None, "its end is missing");
     }
 }

@@ -105,14 +105,12 @@ impl Refusal {
             | Self::EmptyPatch
             | Self::NotACorrection
             | Self::NewVotersLimit => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::PollExists | Self::HasBallots => StatusCode::CONFLICT,
+            Self::PollExists | Self::HasBallots | Self::AnotherTurn => StatusCode::CONFLICT,
             Self::TooManyTries(_) | Self::TooManyNewVoters(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotOpen(_) | Self::AlreadyCast | Self::CodeUsed | Self::PollRewritten | Self::OpenToAnyone => {
                 StatusCode::CONFLICT
             }
-            Self::AnotherTurn => StatusCode::CONFLICT,
-            Self::NoKiosk => StatusCode::FORBIDDEN,
-            Self::CodeNeeded | Self::SignInNeeded | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::CodeNeeded | Self::SignInNeeded | Self::CrossSite | Self::NoKiosk => StatusCode::FORBIDDEN,
             Self::UnknownPoll | Self::NoOrganiser | Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotUtf8 | Self::PercentEncoding | Self::Json(_) | Self::TwoVoters => StatusCode::BAD_REQUEST,

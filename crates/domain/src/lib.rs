@@ -16,6 +16,7 @@ mod ports;
 mod position;
 mod receipt;
 mod secret;
+mod session;
 mod tally;
 mod text;
 mod voter;
@@ -33,10 +34,11 @@ pub use poll::{
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
     Applied, Attachment, BallotBox, Cast, Change, CurrentBallot, Gap, Inclusion, Ledger, Ledgers, Log, LogId, LogSeed,
-    LogState, Movement, Page, PollSeed, Scoreboard, SessionId, Unavailable,
+    LogState, Movement, Page, PollSeed, Scoreboard, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};
 pub use secret::{MIN_SECRET_BYTES, Secret, SecretError, Signer};
+pub use session::SessionId;
 pub use tally::{Audit, Figures, Heartbeat, Recount, Tally};
 pub use voter::VoterId;

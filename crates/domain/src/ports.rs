@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::{
     Audit, Ballot, ChangeRefused, Choices, Entry, Fingerprint, Installation, LedgerIdentity, LogIdentity, Partition,
-    Poll, PollChange, PollId, PollState, Position, Receipt, Rekey, Tally, VoterId,
+    Poll, PollChange, PollId, PollState, Position, Receipt, Rekey, SessionId, Tally, VoterId,
 };
 
 /// The thing below did not answer as it should. Whether what was asked of it happened is **not known** only where
@@ -86,9 +86,6 @@ impl Unavailable {
     }
 }
 
-/// Which session of the organiser: 16 random bytes. It opens nothing by itself; the signed cookie does.
-pub type SessionId = [u8; 16];
-
 /// The log's answer to a ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cast {
@@ -140,8 +137,7 @@ pub trait BallotBox: Send + Sync {
     /// Changes a poll.
     async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable>;
 
-    /// Notes that a session of the organiser was ended, for as long as it would have lasted otherwise. Every instance
-    /// of `vote` on the same log knows it from then on.
+    /// Notes, for every instance, that a session of the organiser was ended that would have lasted so long.
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable>;
 
     /// Whether that was noted.

@@ -6,7 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, Cast, Change, Durability, Fingerprint, Partitions, Poll, PollChange, PollId, SessionId, Unavailable,
+    Ballot, BallotBox, Cast, Change, Durability, Fingerprint, Partitions, Poll, PollChange, PollId, SessionId,
+    Unavailable,
 };
 use redis::Value;
 

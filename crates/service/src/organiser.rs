@@ -72,8 +72,14 @@ impl OrganiserToken {
     /// The token of this installation; `None` if it has no organiser.
     pub fn new(token: Option<Hidden>, secret: &Secret) -> Self {
         let attempts = Attempts::new(WRONG_TOKENS, WRONG_TOKENS_IN_ALL);
-        let links = secret.bound_to(token.as_ref().map_or("", Hidden::reveal));
-        Self { token, links, signer: secret.signer("organiser.token"), attempts, wrong: LogThrottle::new(BETWEEN_LINES) }
+        let links = token.as_ref().map_or_else(|| secret.clone(), |token| secret.bound_to(token.reveal()));
+        Self {
+            token,
+            links,
+            signer: secret.signer("organiser.token"),
+            attempts,
+            wrong: LogThrottle::new(BETWEEN_LINES),
+        }
     }
 
     /// What the links of the organiser's page are signed with ([`crate::signed_link`]). With another token they all end.

@@ -50,7 +50,11 @@ impl Visit {
 
 /// The path of the page that is meant by `path`; `None` if it is none, or this very path.
 fn meant(path: &str, pages: &[&str]) -> Option<String> {
-    if path.len() > MAX_MEANT_BYTES {
+    let is_encoded = path
+        .split('%')
+        .skip(1)
+        .all(|behind| behind.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit())));
+    if path.len() > MAX_MEANT_BYTES || !is_encoded {
         return None;
     }
     let decoded = percent_decode_str(path).decode_utf8().ok()?;
@@ -122,6 +126,8 @@ mod tests {
             "/p/a/b",
             "/p/two%20words",
             "/p/%FF",
+            "/p/%zz",
+            "/p/lunch%",
             "/p/é",
             "/q/lunch",
             "/p/%C3%A9t%C3%A9",

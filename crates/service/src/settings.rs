@@ -39,12 +39,15 @@ pub fn parse<T: Parser>() -> T {
 /// The command without the variables that are empty.
 fn without_empty(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> clap::Command {
     command.mut_args(|argument| match argument.get_env().and_then(&variable) {
-        Some(value) if value.to_str().is_some_and(|value| cleaned(value).is_empty()) => {
+        Some(value) if value.to_str().is_some_and(|value| value.trim_matches(LINE_ENDS).is_empty()) => {
             argument.env(None::<&'static str>)
         }
         _ => argument,
     })
 }
+
+/// What a line of a file ends with, and a file may begin with.
+const LINE_ENDS: [char; 3] = ['\r', '\n', '\u{feff}'];
 
 /// The one setting of which every byte counts: an earlier release took it as it was, and another key would make every
 /// voter a new one.
@@ -56,7 +59,8 @@ fn without_traces(command: clap::Command, variable: impl Fn(&OsStr) -> Option<Os
         let value = argument.get_env().filter(|name| *name != EVERY_BYTE).and_then(&variable);
         let Some(value) = value.as_deref().and_then(OsStr::to_str) else { return argument };
         match cleaned(value) {
-            clean if clean == value => argument,
+            // A blank text is somebody's mistake, and told.
+            clean if clean == value || clean.is_empty() => argument,
             // A default has no other way in than a text that stays; this happens once, at the start.
             clean => {
                 let clean: &'static str = Box::leak(clean.to_owned().into_boxed_str());

@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 
 /// A poll.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub(crate) struct PollBody {
     /// Its id, as it stands in addresses.
     #[schema(example = "main", pattern = "^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]

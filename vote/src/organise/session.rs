@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{Secret, SessionId};
+use domain::{Secret, SessionId, Unavailable};
 use http::{HeaderMap, Method, Uri};
 use subtle::ConstantTimeEq;
 
@@ -42,8 +42,12 @@ pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request
     match is_signed_in(&app, request.headers()).await {
         Ok(true) => return next.run(request).await,
         Ok(false) => {}
-        Err(refusal) if asked.path.ends_with("/tickets") => return refusal.problem().into_response(),
-        Err(refusal) => return app.refuse(&asked, &refusal),
+        Err(error) => {
+            let is_visit = matches!(*request.method(), Method::GET | Method::HEAD);
+            let refusal = if is_visit { app.not_shown(error) } else { app.not_told(error) };
+            let is_for_script = asked.path.ends_with("/tickets") || asked.path.ends_with("/new-voters");
+            return if is_for_script { refusal.problem().into_response() } else { app.refuse(&asked, &refusal) };
+        }
     }
     match *request.method() {
         Method::GET | Method::HEAD if ["/tickets", "/new-voters"].iter().any(|end| asked.path.ends_with(end)) => {
@@ -55,9 +59,9 @@ pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request
 }
 
 /// Whether the request comes with a session that still lasts. The log is asked only about one that does by itself.
-pub(crate) async fn is_signed_in(app: &App, headers: &HeaderMap) -> Result<bool, Refusal> {
+pub(crate) async fn is_signed_in(app: &App, headers: &HeaderMap) -> Result<bool, Unavailable> {
     for session in sessions(app, headers) {
-        if !app.ballots.has_ended(session.id).await.map_err(|error| app.not_shown(error))? {
+        if !app.ballots.has_ended(session.id).await? {
             return Ok(true);
         }
     }

@@ -38,7 +38,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery,
     match session::is_signed_in(&app, &parts.headers).await {
         Ok(true) => return Redirect::to(to).into_response(),
         Ok(false) => {}
-        Err(refusal) => return app.refuse(&asked, &refusal),
+        Err(error) => return app.refuse(&asked, &app.not_shown(error)),
     }
     page(&app, &asked, to, None)
 }

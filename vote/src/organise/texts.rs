@@ -140,7 +140,7 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("correct.title", "Correct the wording", "Corriger le texte"),
     (
         "correct.text",
-        "For slips of the pen: the options stay as many and in their order, and every ballot counts as it was cast. The result says that the wording was corrected, and when.",
+        "For typing mistakes: the options stay as many and in their order, and every ballot counts as it was cast. The result says that the wording was corrected, and when.",
         "Pour les fautes de frappe\u{a0}: les options restent aussi nombreuses et dans le même ordre, et chaque bulletin compte tel qu’il a été déposé. Le résultat indique que le texte a été corrigé, et quand.",
     ),
     ("correct.save", "Save the correction", "Enregistrer la correction"),

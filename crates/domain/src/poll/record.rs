@@ -9,6 +9,7 @@ use crate::PollId;
 
 /// One flat object. What a poll has only sometimes is not written where it has it not, as it always was.
 #[derive(Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub(super) struct Record {
     id: PollId,
     state: PollState,
