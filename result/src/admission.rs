@@ -35,9 +35,6 @@ use crate::{projector, screens::Viewer};
 const RETRY_AFTER_SECONDS: u32 = 10;
 /// Places beyond the last, for projectors that the organiser opened.
 const KEPT_PLACES: usize = 16;
-/// Sessions of each transport that have begun and not entered the namespace yet.
-const MAX_BEGINNINGS: usize = 2_000;
-
 /// The places there are.
 #[derive(Clone)]
 pub(crate) struct Places(Arc<Shared>);
@@ -101,7 +98,7 @@ impl Places {
         let is_projector = projector::is_one(request.headers(), &self.0.secret, service::now_millis());
         let connection = request.extensions().get::<UpgradedConnection>();
         let address = limited_together(self.0.trusted.client_of_request(request));
-        let is_polling = connection.is_none();
+        let is_polling = connection.is_none() || !is_websocket(request.uri().query().unwrap_or_default());
         self.ask_anew(is_polling);
         let mut taken = self.taken();
         if !taken.has_room(self.0.count, address, is_polling, is_projector) {
@@ -109,14 +106,14 @@ impl Places {
         }
         let id = taken.next;
         taken.next += 1;
-        if let Some(connection) = connection {
+        if let Some(connection) = connection.filter(|_| !is_polling) {
             taken.beginning.insert(id, connection.clone());
-            if taken.beginning.len() > MAX_BEGINNINGS
+            if taken.beginning.len() > beginnings(self.0.count)
                 && let Some((_, first)) = taken.beginning.pop_first()
             {
                 first.cut();
             }
-        } else if taken.beginning_polling < MAX_BEGINNINGS {
+        } else if taken.beginning_polling < beginnings(self.0.count) {
             taken.beginning_polling += 1;
         } else {
             return None;
@@ -149,6 +146,16 @@ impl Places {
         // What a panicking thread left is whole enough: figures that are off by one.
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a session begins as a WebSocket, as the Socket.IO server reads it.
+fn is_websocket(query: &str) -> bool {
+    query.split('&').find(|pair| pair.starts_with("transport=")) == Some("transport=websocket")
+}
+
+/// How many sessions of each transport may have begun and not entered the namespace yet.
+fn beginnings(count: usize) -> usize {
+    (count / 4).clamp(64, 2_000)
 }
 
 /// How many of the places long-polling may have.

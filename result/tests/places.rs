@@ -28,7 +28,8 @@ async fn spawn(max_viewers: usize) -> App {
 /// A polling handshake from this address: its status.
 async fn handshake(app: &App, address: &str) -> StatusCode {
     let request = app.http.get(app.url("/socket.io/?EIO=4&transport=polling")).header("x-forwarded-for", address);
-    request.send().await.unwrap().status()
+    // What it claims to become changes nothing.
+    request.header("connection", "upgrade").header("upgrade", "websocket").send().await.unwrap().status()
 }
 
 async fn viewer(app: &App, address: &str) -> Option<Viewer> {
@@ -38,7 +39,7 @@ async fn viewer(app: &App, address: &str) -> Option<Viewer> {
 #[tokio::test]
 async fn handshakes_take_no_places() {
     let app = spawn(8).await;
-    let statuses = join_all((0..100).map(|_| handshake(&app, "192.0.2.1"))).await;
+    let statuses = join_all((0..60).map(|_| handshake(&app, "192.0.2.1"))).await;
     assert!(statuses.iter().all(|status| *status == StatusCode::OK), "{statuses:?}");
     let mut viewers = Vec::new();
     for _ in 0..6 {
@@ -49,12 +50,8 @@ async fn handshakes_take_no_places() {
 #[tokio::test]
 async fn handshakes_are_bounded_and_websockets_still_come() {
     let app = spawn(8).await;
-    let mut refused = 0;
-    for _ in 0..22 {
-        let statuses = join_all((0..100).map(|_| handshake(&app, "192.0.2.1"))).await;
-        refused += statuses.iter().filter(|status| **status == StatusCode::SERVICE_UNAVAILABLE).count();
-    }
-    assert!(refused > 0, "2,200 of them");
+    let statuses = join_all((0..200).map(|_| handshake(&app, "192.0.2.1"))).await;
+    assert!(statuses.contains(&StatusCode::SERVICE_UNAVAILABLE), "200 of them");
     assert!(viewer(&app, "192.0.2.1").await.is_some());
     eventually_async("the handshakes to be forgotten", async || handshake(&app, "192.0.2.1").await == StatusCode::OK)
         .await;

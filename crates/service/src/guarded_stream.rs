@@ -77,11 +77,12 @@ impl GuardedStream {
 }
 
 /// Whether this timer, which is set when it is first asked for, has run out.
-fn is_overdue(timer: &mut Option<Pin<Box<Sleep>>>, limit: Duration, context: &mut Context<'_>) -> bool {
+pub(crate) fn is_overdue(timer: &mut Option<Pin<Box<Sleep>>>, limit: Duration, context: &mut Context<'_>) -> bool {
     timer.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(context).is_ready()
 }
 
-fn cut(reason: &'static str) -> io::Error {
+/// What ends a connection that is cut, for this reason.
+pub(crate) fn cut(reason: &'static str) -> io::Error {
     metrics::counter!("scrutin_http_connections_cut_total", "reason" => reason).increment(1);
     io::Error::new(io::ErrorKind::TimedOut, reason)
 }

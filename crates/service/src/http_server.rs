@@ -36,7 +36,7 @@ use crate::{
     connections::{Connections, OpenConnection, Peer, Phase},
     guarded_stream::GuardedStream,
     listener::listen,
-    reach,
+    reach, received_body,
 };
 
 /// What one server takes upon itself.
@@ -274,7 +274,7 @@ async fn converse(place: OpenConnection, stream: TcpStream, peer: SocketAddr, ro
     let asked = Arc::clone(&this);
     let service = service_fn(move |request: Request<Incoming>| {
         let (stopping, asked) = (Arc::clone(&stopping), Arc::clone(&asked));
-        let mut request = received::request(request, &connections, &asked);
+        let mut request = received_body::request(request, &connections, &asked);
         request.extensions_mut().insert(ConnectInfo(peer));
         if request.headers().contains_key(header::UPGRADE) {
             request.extensions_mut().insert(UpgradedConnection(Arc::clone(&asked)));
@@ -334,65 +334,5 @@ async fn converse(place: OpenConnection, stream: TcpStream, peer: SocketAddr, ro
     if let Err(error) = served {
         // A client that goes away in the middle is nothing that an operator could mend.
         tracing::debug!(%error, "a connection ended early");
-    }
-}
-
-/// Requests as they come in: who waits for whom is noted, so that no connection is cut whose client waits.
-mod received {
-    use std::{
-        pin::Pin,
-        sync::Arc,
-        task::{Context, Poll, ready},
-    };
-
-    use axum::{
-        body::{Body, Bytes, HttpBody},
-        extract::Request,
-    };
-    use hyper::body::{Frame, Incoming, SizeHint};
-
-    use crate::connections::{Connections, Peer, Phase};
-
-    pub(super) fn request(request: Request<Incoming>, connections: &Arc<Connections>, peer: &Arc<Peer>) -> Request {
-        peer.enter(Phase::Request);
-        if request.body().is_end_stream() {
-            peer.is_busy();
-            return request.map(Body::new);
-        }
-        connections.waits(peer);
-        let (connections, peer) = (Arc::clone(connections), Arc::clone(peer));
-        request.map(|incoming| Body::new(ReceivedBody { incoming, connections, peer }))
-    }
-
-    struct ReceivedBody {
-        incoming: Incoming,
-        connections: Arc<Connections>,
-        peer: Arc<Peer>,
-    }
-
-    impl HttpBody for ReceivedBody {
-        type Data = Bytes;
-        type Error = hyper::Error;
-
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-            let frame = ready!(Pin::new(&mut self.incoming).poll_frame(context));
-            if frame.is_none() || self.incoming.is_end_stream() {
-                self.peer.is_busy();
-            } else {
-                self.connections.waits(&self.peer);
-            }
-            Poll::Ready(frame)
-        }
-
-        fn is_end_stream(&self) -> bool {
-            self.incoming.is_end_stream()
-        }
-
-        fn size_hint(&self) -> SizeHint {
-            self.incoming.size_hint()
-        }
     }
 }

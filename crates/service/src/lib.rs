@@ -34,6 +34,7 @@ pub mod public_url;
 pub mod qr;
 mod random;
 pub mod reach;
+mod received_body;
 pub mod recount;
 pub mod server_address;
 pub mod settings;

@@ -250,6 +250,20 @@ async fn bodies_that_never_come_make_room_and_who_waits_for_an_answer_stays() {
 }
 
 #[tokio::test]
+async fn a_body_of_which_nothing_comes_any_more_is_given_up() {
+    let server = start(Limits { stall: SOON, ..limits() }).await;
+    let mut slow = server.connect().await;
+    slow.write_all(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na").await.unwrap();
+    assert!(closed(&mut slow).await.starts_with("HTTP/1.1 400"));
+    let mut whole = server.connect().await;
+    whole
+        .write_all(b"POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\ndone")
+        .await
+        .unwrap();
+    assert!(closed(&mut whole).await.ends_with("done"));
+}
+
+#[tokio::test]
 async fn where_nobody_is_idle_the_next_waits_until_there_is_a_place() {
     let server = start(Limits { connections: 1, ..limits() }).await;
     let mut first = server.connect().await;
