@@ -62,7 +62,7 @@ async fn without_javascript_people_vote_and_see_the_result() {
     plain.shows("enregistré").await;
     plain.goto(&services.result.url()).await;
     wait::until_true("the present result without scripts", || async {
-        plain.click(".status noscript a").await;
+        plain.click(".status .again a").await;
         plain.text().await.contains("100")
     })
     .await;

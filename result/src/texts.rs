@@ -26,6 +26,7 @@ const TEXTS: &[Message] = &[
     ("connection.live", "Live", "En direct"),
     ("connection.connecting", "Connecting…", "Connexion…"),
     ("connection.reconnecting", "Reconnecting…", "Reconnexion…"),
+    ("connection.polled", "Updated every few seconds", "Actualisé toutes les quelques secondes"),
     ("connection.stale", "Scores stand still since {time}", "Résultats figés depuis {time}"),
     ("connection.page", "As of {time}", "État à {time}"),
     ("turnout.none", "No votes yet", "Aucun vote pour l’instant"),
@@ -101,6 +102,7 @@ const TEXTS: &[Message] = &[
         "The count has come to the ballots of {time}",
         "Le décompte en est aux bulletins du {time}",
     ),
+    ("receipt.stale_since", "The count stands still since {time}", "Le décompte est arrêté depuis le {time}"),
     ("receipt.cast_at", "Cast on {time}", "Déposé le {time}"),
     ("receipt.counted_at", "Counted on {time}", "Compté le {time}"),
     (

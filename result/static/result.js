@@ -28,6 +28,7 @@ const poll = page.dataset.poll;
 let connected = false;
 let everConnected = false;
 let staleSince = null;
+let fetchedAt = -Infinity;
 let position = 0;
 let heardAt = performance.now();
 let renewedAt = -Infinity;
@@ -89,16 +90,24 @@ function turnout(voters) {
 }
 
 function showConnection() {
-  const { connectionLive, connectionConnecting, connectionReconnecting, connectionStale } = page.dataset;
+  const { connectionLive, connectionPolled, connectionConnecting, connectionReconnecting, connectionStale } = page.dataset;
   const element = page.querySelector("#connection");
-  const kind = staleSince !== null ? "stale" : connected ? "live" : "reconnecting";
+  // Where WebSockets don't get through, the scores move all the same.
+  const moves = connected ? "live" : performance.now() - fetchedAt < 3 * FETCH_EVERY_MS ? "polled" : "reconnecting";
+  const kind = staleSince !== null ? "stale" : moves;
   element.dataset.kind = kind;
   const texts = {
     live: connectionLive,
+    polled: connectionPolled,
     reconnecting: everConnected ? connectionReconnecting : connectionConnecting,
     stale: connectionStale.replace("{time}", staleSince === null ? "" : times.format(staleSince)),
   };
   write(element, texts[kind]);
+}
+
+// The link to look again is for where this script does not run.
+function hideLink() {
+  page.querySelector("#again").hidden = true;
 }
 
 // Question, options or visibility changed: takes the whole page from the server again.
@@ -115,6 +124,7 @@ function renew() {
       if (!response.ok || !replacement) return;
       const replaced = page;
       page = replacement;
+      hideLink();
       // Before it is on the page, so that nothing in it is told as if it were new.
       showConnection();
       replaced.parentNode.replaceChild(replacement, replaced);
@@ -131,9 +141,11 @@ function renew() {
 
 async function fetchScores() {
   if (connected) return;
+  if (everConnected || fetchedAt > 0) showConnection();
   try {
     const response = await ask(`${base}/api/polls/${poll}/tally`, { cache: "no-store" }, PATIENCE_MS);
     if (!response.ok) return;
+    fetchedAt = performance.now();
     const tally = JSON.parse(response.text);
     show(Object.assign({}, tally.votes, tally));
   } catch (error) {
@@ -141,6 +153,7 @@ async function fetchScores() {
   }
 }
 
+hideLink();
 const socket = openSocket(`${base}/socket.io/`, { poll }, {
   event(name, argument) {
     if (name === "scores") show(JSON.parse(argument));

@@ -176,3 +176,37 @@ async fn a_receipt_that_waits_shows_by_itself_when_it_is_counted() {
     browser.shows("Your ballot is counted").await;
     assert_eq!(browser.complaints().await, [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_websockets_do_not_get_through_the_screen_moves_and_says_what_is() {
+    let (app, driver) = (spawn_app().await, Driver::start().await);
+    let browser = driver.open(Setup::default()).await;
+    let source = "window.WebSocket = class { \
+        constructor() { setTimeout(() => this.onclose && this.onclose(), 50); } close() {} send() {} }";
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})).await;
+    browser.goto(&app.url("/")).await;
+    until(&browser, "no link to look again", "document.getElementById('again').hidden").await;
+    browser.find("[data-kind=polled]").await;
+    browser.shows("Updated every few seconds").await;
+    app.ledger.vote("main", 0);
+    until(&browser, "the vote", "document.querySelector('[data-key=a] .count').textContent === '1'").await;
+    app.ledger.stop_counting("main", Some(60_000));
+    browser.find("[data-kind=stale]").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_script_does_not_run_there_is_a_link_to_look_again() {
+    let (app, driver) = (spawn_app().await, Driver::start().await);
+    let browser = driver.open(Setup::default()).await;
+    let source = "delete window.Intl";
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})).await;
+    browser.goto(&app.url("/")).await;
+    until(&browser, "the link", "getComputedStyle(document.querySelector('#again a')).visibility === 'visible'").await;
+    app.ledger.vote("main", 0);
+    wait::until_true("the vote", || async {
+        browser.click("#again a").await;
+        browser.run("return document.querySelector('[data-key=a] .count').textContent").await == json!("1")
+    })
+    .await;
+}
