@@ -41,6 +41,9 @@ pub(crate) struct ReceiptBody {
     /// While it waits: the count has come to what was accepted until then (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     counted_through: Option<String>,
+    /// While it waits and nothing is counted at present, or the ledger can't be read: since when (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_since: Option<String>,
 }
 
 /// The shortest time between two lines of the log about the same: anybody can ask, as often as they like.
@@ -87,15 +90,16 @@ pub(crate) async fn for_programs(
 ) -> Result<Response, Problem> {
     match look_up(&app, &poll, &receipt).await {
         Ok(found) => {
-            let counted_through = match found.inclusion {
-                Inclusion::Waiting => present(&app, found.poll).await.map(|now| now.counted_through_ms()),
+            let present = match found.inclusion {
+                Inclusion::Waiting => present(&app, found.poll).await,
                 _ => None,
             };
             let body = ReceiptBody {
                 status: status(found.inclusion),
                 cast_at: time::rfc3339(found.cast_at),
                 counted_at: found.counted_at.map(time::rfc3339),
-                counted_through: counted_through.map(time::rfc3339),
+                counted_through: present.as_ref().map(|now| time::rfc3339(now.counted_through_ms())),
+                stale_since: present.and_then(|now| now.stale_since_ms()).map(time::rfc3339),
             };
             Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
         }
@@ -141,7 +145,19 @@ async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Found, NoAnswer
         Inclusion::Counted | Inclusion::Replaced | Inclusion::PastRound => counted_at(app, poll, position).await,
         Inclusion::Waiting | Inclusion::Missing => None,
     };
-    Ok(Found { poll, inclusion, cast_at: position.millis(), counted_at })
+    let (cast_at, counted_at) = in_order(position.millis(), counted_at, service::now_millis());
+    Ok(Found { poll, inclusion, cast_at, counted_at })
+}
+
+/// When a ballot was cast and counted, as it can have been: not later than now, and not counted before it was cast. The
+/// two are by two clocks, either of which may have been set; the earlier one bounds when it was cast.
+fn in_order(cast_at: u64, counted_at: Option<u64>, now: u64) -> (u64, Option<u64>) {
+    /// Within the second that a count is noted in, it is not known which was first.
+    const NOTED_TO_MS: u64 = 999;
+    let counted_at = counted_at.map(|counted_at| counted_at.min(now));
+    let latest = counted_at.map_or(now, |counted_at| counted_at.saturating_add(NOTED_TO_MS).min(now));
+    let cast_at = cast_at.min(latest);
+    (cast_at, counted_at.map(|counted_at| counted_at.max(cast_at)))
 }
 
 /// That a ballot is counted is told even if it can't be had when.
@@ -160,6 +176,7 @@ async fn page(app: &App, language: Language, path: &str, found: Found) -> Respon
     let present = present(app, poll).await;
     let waiting = inclusion == Inclusion::Waiting;
     let counted_through = present.as_ref().filter(|_| waiting).map(|present| present.counted_through_ms());
+    let stale_since = present.as_ref().filter(|_| waiting).and_then(|present| present.stale_since_ms());
     let context = context! {
         instance => app.instance.as_str(),
         path,
@@ -174,6 +191,8 @@ async fn page(app: &App, language: Language, path: &str, found: Found) -> Respon
         counted_at_text => counted_at.map(|millis| time::date_and_time(language, millis)),
         counted_through => counted_through.map(time::rfc3339),
         counted_through_text => counted_through.map(|millis| time::date_and_time(language, millis)),
+        stale_since => stale_since.map(time::rfc3339),
+        stale_since_text => stale_since.map(|millis| time::date_and_time(language, millis)),
         reload_seconds => waiting.then_some(RELOAD_SECONDS),
     };
     app.pages.respond(StatusCode::OK, language, "receipt.html", context)
@@ -191,5 +210,28 @@ fn status(inclusion: Inclusion) -> &'static str {
         Inclusion::PastRound => "past_round",
         Inclusion::Waiting => "waiting",
         Inclusion::Missing => "missing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_order;
+
+    #[test]
+    fn a_receipt_never_says_what_can_not_have_been() {
+        const NOW: u64 = 1_795_423_560_000;
+        let before = |millis| NOW - millis;
+        // As usual: counted within the second, which is noted without its milliseconds.
+        assert_eq!(in_order(before(9_500), Some(before(10_000)), NOW), (before(9_500), Some(before(9_500))));
+        assert_eq!(in_order(before(9_500), Some(before(9_000)), NOW), (before(9_500), Some(before(9_000))));
+        // The log's clock was set forward: cast tomorrow.
+        for counted_at in [None, Some(before(1_000))] {
+            let (cast_at, counted_at) = in_order(NOW + 86_400_000, counted_at, NOW);
+            assert!(cast_at <= NOW && counted_at.is_none_or(|counted_at| cast_at <= counted_at), "{cast_at}");
+        }
+        // The ledger's clock was set back, or forward.
+        let (cast_at, counted_at) = in_order(before(5_000), Some(before(3_600_000)), NOW);
+        assert!(counted_at.is_some_and(|counted_at| cast_at <= counted_at && counted_at <= NOW));
+        assert_eq!(in_order(before(5_000), Some(NOW + 3_600_000), NOW), (before(5_000), Some(NOW)));
     }
 }

@@ -39,7 +39,9 @@ impl Present {
         let stale_since_ms = (age > STALE_AFTER).then(|| {
             // Once said, it stays what it is, until the count works again.
             let known = known.filter(|(_, before)| before.is_the_same_as(heard));
-            known.and_then(|(known, _)| known.stale_since_ms).unwrap_or_else(|| since(read_at_ms, age))
+            // Unless our own clock was set back behind it.
+            let said = known.and_then(|(known, _)| known.stale_since_ms).filter(|since| *since <= read_at_ms);
+            said.unwrap_or_else(|| since(read_at_ms, age))
         });
         Self::with(tally, read_at_ms, stale_since_ms)
     }
@@ -100,9 +102,9 @@ impl Present {
         votes(&self.tally)
     }
 
-    /// How far the log is counted, in milliseconds since 1970.
+    /// How far the log is counted, in milliseconds since 1970; never later than now, whatever the log's clock said.
     pub(crate) fn counted_through_ms(&self) -> u64 {
-        self.tally.position.millis()
+        self.tally.position.millis().min(self.read_at_ms)
     }
 
     /// Whether a screen that shows `other` would show the same.

@@ -86,6 +86,11 @@ const VOTING: &[Message] = &[
     ("options", "The options", "Les options"),
     ("live", "The result so far", "Le résultat pour l’instant"),
     ("live.closed", "The result", "Le résultat"),
+    (
+        "live.stale",
+        "These figures stand still since {time}. Votes are recorded all the same, and counted later.",
+        "Ces chiffres sont figés depuis {time}. Les votes sont enregistrés quand même, et comptés plus tard.",
+    ),
     ("live.option", "Option", "Option"),
     ("live.votes", "Votes", "Voix"),
     ("live.share", "Share", "Part"),

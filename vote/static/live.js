@@ -15,6 +15,7 @@ const GROWTH = 1.4;
 const PATIENCE_MS = 5000;
 
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
+const times = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "numeric", minute: "2-digit", second: "2-digit" });
 
 export function follow({ address, isOver, heard, longestMs = LONGEST_MS }) {
   let pause = SHORTEST_MS;
@@ -57,7 +58,12 @@ export function watch(element, { address, told }) {
   follow({ address, isOver: () => !element.isConnected, heard });
 }
 
-export function show(element, { votes, voters }) {
+export function show(element, { votes, voters, stale_since: staleSince }) {
+  const stale = element.querySelector(".stale");
+  if (stale) {
+    stale.hidden = !staleSince;
+    if (staleSince) write(stale, stale.dataset.text.replace("{time}", times.format(staleSince)));
+  }
   element.hidden = !votes && !element.dataset.always;
   if (!votes) return;
   for (const row of element.querySelectorAll("[data-key]")) {
