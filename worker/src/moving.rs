@@ -33,9 +33,6 @@ pub enum MoveError {
     /// The log of an older release, which says nothing of itself.
     #[error("there is a log of an older release at {0}: to count it into this ledger, add --adopt")]
     OlderLog(String),
-    /// Adopting means that the log is another's no more.
-    #[error("this ledger holds polls, and the log at {0} is another's: only an empty ledger can take its place")]
-    NotEmpty(String),
     /// Whoever has voted could vote once more.
     #[error("a poll is open, in which whoever has voted could vote once more: close all polls first, or add --force")]
     PollsOpen,
@@ -72,7 +69,6 @@ pub async fn begin(
                         if that log is not needed any more, empty its Redis first";
             return Err(MoveError::Foreign { address, id: in_log.id, todo });
         }
-        (None, Some(_)) if !ledger.homes().await?.is_empty() => return Err(MoveError::NotEmpty(address)),
         (known, in_log) => known
             .or(in_log)
             .unwrap_or_else(|| Installation::new(InstallationId::new(service::random_text::<16>()), partitions)),

@@ -81,6 +81,11 @@ impl Fitness {
 
     /// Takes the answers to [`questions`](Self::questions).
     pub(crate) fn judge(&self, answers: &[Value]) {
+        if answers.iter().any(says_nothing_yet) {
+            // No finding, and so nothing to tell; the next call looks again.
+            let why = "Redis is loading its data, or busy, and shows nothing of itself".to_owned();
+            return self.refuse(Some(Unavailable::Untrusted(why)));
+        }
         let mut seen = self.seen();
         let mut answers = answers;
         let mut refused = None;
@@ -174,6 +179,11 @@ impl Seen {
         }
         self.replicas = replicas;
     }
+}
+
+/// Whether a server that can't answer now will answer the same question later.
+fn says_nothing_yet(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if matches!(error.code(), "LOADING" | "BUSY" | "MASTERDOWN"))
 }
 
 fn show(state: &str) {

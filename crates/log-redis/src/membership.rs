@@ -48,6 +48,11 @@ impl Member {
     pub(crate) fn judge(&self, answers: &[Value]) -> Membership {
         let (mut first, mut without_key) = (None, Vec::new());
         for (index, answer) in answers.iter().enumerate() {
+            if let Value::ServerError(error) = answer {
+                return Membership::Foreign(format!(
+                    "Redis does not show which installation the log belongs to: {error}"
+                ));
+            }
             let (installation, partition) = match installation::read(answer) {
                 Ok(Some(found)) => found,
                 Ok(None) => return Membership::NotWritten,

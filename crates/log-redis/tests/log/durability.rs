@@ -188,6 +188,43 @@ async fn where_nothing_shows_how_redis_syncs_ballots_are_taken() {
 }
 
 #[tokio::test]
+async fn a_redis_whose_config_is_renamed_is_taken_without_a_look_at_it() {
+    let redis = RedisServer::start_with(&["--rename-command", "CONFIG", ""]).await;
+    let ballots = on_disk(&redis).await;
+    recorded(cast_on(&ballots).await);
+    let redis = RedisServer::start_with(&["--rename-command", "CONFIG", "", "--appendonly", "no"]).await;
+    let ballots = on_disk(&redis).await;
+    assert!(reason(cast_on(&ballots).await).contains("appendonly is no"));
+}
+
+#[tokio::test]
+async fn a_redis_that_is_busy_is_looked_at_again_when_it_is_not() {
+    let redis = RedisServer::start_with(&["--busy-reply-threshold", "50"]).await;
+    let ballots = on_disk(&redis).await;
+    recorded(cast_on(&ballots).await);
+    let mut connection = redis.connection().await;
+    let busy =
+        tokio::spawn(
+            async move { redis::cmd("EVAL").arg("while true do end").arg(0).exec_async(&mut connection).await },
+        );
+    // On a new connection as on one that lives, it is told that nothing was done, and not that something is wrong.
+    let late = RedisBallotBox::on(&url(&redis), Partitions::ONE, Durability::Disk, key("aa"));
+    for asked in [&ballots, &late] {
+        eventually(|| async {
+            match asked.ready().await {
+                Err(why) if why.nothing_happened() && why.to_string().to_lowercase().contains("busy") => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await;
+    }
+    command(&redis, &["SCRIPT", "KILL"]).await.unwrap();
+    assert!(busy.await.unwrap().is_err());
+    recorded(Ok(eventually(|| cast_on(&late)).await));
+    recorded(Ok(eventually(|| cast_on(&ballots)).await));
+}
+
+#[tokio::test]
 async fn a_restart_without_the_file_is_noticed_before_the_first_ballot() {
     let mut redis = RedisServer::start().await;
     let ballots = on_disk(&redis).await;
