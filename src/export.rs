@@ -51,6 +51,15 @@ pub(crate) fn report(uncounted: &Uncounted, out: &mut impl Write) -> io::Result<
         let Uncounted { damaged, damaged_slots, .. } = uncounted;
         writeln!(out, "damaged: {damaged} slots of scrutin.db.waiting can't be read: {damaged_slots}")?;
     }
+    if !uncounted.passed_over.is_empty() {
+        writeln!(
+            out,
+            "PASSED OVER: {} acknowledged ballots of scrutin.db.waiting are not counted, since two programs wrote to the \
+             ledger; the first is at position {}",
+            uncounted.passed_over.len(),
+            uncounted.passed_over[0]
+        )?;
+    }
     if uncounted.ring_missing {
         writeln!(
             out,
@@ -58,7 +67,7 @@ pub(crate) fn report(uncounted: &Uncounted, out: &mut impl Write) -> io::Result<
              are missing"
         )?;
     }
-    Ok(!uncounted.ring_missing)
+    Ok(!uncounted.ring_missing && uncounted.passed_over.is_empty())
 }
 
 /// A new file for its owner only: it says what each pseudonym chose.

@@ -17,6 +17,7 @@ use crate::{
     ledger_path::LedgerPath,
     migrations, readers,
     store::{self, StoreError},
+    uncounted,
     waiting::{self, Accepted, DamagedSlot, WaitingFile},
 };
 
@@ -25,7 +26,9 @@ pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// The mark of a ledger that a program has open, in SQLite's `user_version`.
 const OPEN: i64 = 1;
-/// How many damaged slots are named in a line.
+/// How long a start looks for ballots that are passed over; a recount finds all of them.
+const LOOK_BACK: Duration = Duration::from_millis(20);
+/// How many slots or positions are named in a line.
 const MAX_NAMED: usize = 20;
 
 /// Why a ledger can't be opened.
@@ -191,9 +194,10 @@ fn count_what_waits(
     let counted = store::counted_through(ledger, PARTITION)?;
     let mut left: Vec<Accepted> = Vec::new();
     for ring in [Some(waiting), older.as_ref()].into_iter().flatten() {
-        let content = ring.content()?;
+        let content = uncounted::split(ledger, ring.content()?, LOOK_BACK)?;
         report_damaged(&content.damaged);
-        left.extend(content.ballots.into_iter().filter(|(position, _)| *position > counted));
+        report_passed_over(&content.passed_over);
+        left.extend(content.ballots);
     }
     left.sort_unstable_by_key(|&(position, _)| position);
     if left.is_empty() {
@@ -215,16 +219,28 @@ fn report_damaged(damaged: &[DamagedSlot]) {
     }
     tracing::warn!(
         slots = damaged.len(),
-        damaged = name_slots(damaged),
+        damaged = name_all(damaged),
         "ring.damaged: slots of the ring file can't be read. A ballot in them that was acknowledged and not counted yet is \
          lost, unless the end was a power cut or a kill in the middle of a write; compare with the voters' receipts"
     );
 }
 
+/// They have their places among what is counted, and were not when that was. It is too late to count them.
+fn report_passed_over(positions: &[Position]) {
+    if !positions.is_empty() {
+        tracing::error!(
+            ballots = positions.len(),
+            positions = name_all(positions),
+            "ring.passed_over: ballots were acknowledged by one program while another wrote to the ledger, whose position is \
+             beyond them. They are not counted, and a recount names them as long as the ring file has them"
+        );
+    }
+}
+
 /// The first of them, by name.
-pub(crate) fn name_slots(damaged: &[DamagedSlot]) -> String {
-    let named: Vec<_> = damaged.iter().take(MAX_NAMED).map(ToString::to_string).collect();
-    let more = damaged.len().saturating_sub(MAX_NAMED);
+pub(crate) fn name_all(all: &[impl ToString]) -> String {
+    let named: Vec<_> = all.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+    let more = all.len().saturating_sub(MAX_NAMED);
     named.join(", ") + &if more > 0 { format!(", and {more} more") } else { String::new() }
 }
 

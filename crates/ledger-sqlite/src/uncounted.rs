@@ -1,11 +1,16 @@
 //! What was accepted and is not in the ledger: for the recount, and for copies that are complete.
 
 use std::{
-    collections::BTreeMap, fs::OpenOptions, io::ErrorKind, os::unix::fs::OpenOptionsExt, path::Path, thread,
-    time::Duration,
+    collections::BTreeMap,
+    fs::OpenOptions,
+    io::ErrorKind,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
-use domain::{Audit, PollId, Unavailable};
+use domain::{Audit, PollId, Position, Unavailable};
 use rusqlite::Connection;
 
 use crate::{
@@ -13,7 +18,7 @@ use crate::{
     casting::PARTITION,
     counting,
     ledger_path::LedgerPath,
-    opening::{self, name_slots},
+    opening::{self, name_all},
     recount,
     scoreboard::AUDIT_WITHIN,
     store::{self, StoreError},
@@ -32,6 +37,9 @@ pub struct Uncounted {
     pub damaged: usize,
     /// Their positions, or their places in the file.
     pub damaged_slots: String,
+    /// Ballots that were acknowledged at positions which the ledger is beyond, and that it does not have: another
+    /// program has written to it. They are never counted.
+    pub passed_over: Vec<Position>,
     /// The ledger was open when it was copied, or when its program was killed, and its ring file is not beside it.
     pub ring_missing: bool,
 }
@@ -42,12 +50,7 @@ impl SqliteScoreboard {
         let place = self.readers.path().clone();
         let read = move |conn: &Connection| {
             let content = what_waits(conn, &place)?;
-            let uncounted = Uncounted {
-                waiting: by_poll(&content),
-                damaged: content.damaged.len(),
-                damaged_slots: name_slots(&content.damaged),
-                ring_missing: opening::is_marked_open(conn)? && !has_ring(&place),
-            };
+            let uncounted = Uncounted { waiting: by_poll(&content), ..lacking(conn, &place, content)? };
             Ok((recount::audit(conn, &[])?, uncounted))
         };
         self.readers.read("counting again", AUDIT_WITHIN, read).await
@@ -72,15 +75,21 @@ impl SqliteScoreboard {
             opening::mark_closed(&copy)?;
             copy.close().map_err(|(_, error)| error)?;
             LedgerPath::resolve(&file)?.sync_directory()?;
-            Ok(Uncounted {
-                waiting: Vec::new(),
-                damaged: content.damaged.len(),
-                damaged_slots: name_slots(&content.damaged),
-                ring_missing: opening::is_marked_open(conn)? && !has_ring(&place),
-            })
+            lacking(conn, &place, content)
         };
         self.readers.read_without_transaction("copying the ledger", AUDIT_WITHIN, copy).await
     }
+}
+
+/// What a ledger lacks, but for what waits.
+fn lacking(conn: &Connection, place: &LedgerPath, content: RingContent) -> Result<Uncounted, StoreError> {
+    Ok(Uncounted {
+        waiting: Vec::new(),
+        damaged: content.damaged.len(),
+        damaged_slots: name_all(&content.damaged),
+        passed_over: content.passed_over,
+        ring_missing: opening::is_marked_open(conn)? && !has_ring(place),
+    })
 }
 
 fn has_ring(place: &LedgerPath) -> bool {
@@ -104,7 +113,26 @@ pub(crate) fn what_waits(conn: &Connection, place: &LedgerPath) -> Result<RingCo
         content = read_rings(place)?;
         content.damaged.retain(|slot| before.contains(slot));
     }
+    split(conn, content, Duration::MAX)
+}
+
+/// Leaves what is to be counted, and finds what is passed over, the newest first, as far as it gets in this time.
+pub(crate) fn split(conn: &Connection, mut content: RingContent, limit: Duration) -> Result<RingContent, StoreError> {
+    let begun = Instant::now();
     let counted = store::counted_through(conn, PARTITION)?;
+    let mut is_counted = conn.prepare_cached(
+        "SELECT 1 FROM ballots WHERE poll = (SELECT number FROM polls WHERE id = ?1) AND voter = ?2 AND position = ?3",
+    )?;
+    let mut is_set_aside = conn.prepare_cached("SELECT 1 FROM rejected WHERE partition = ?1 AND position = ?2")?;
+    for (position, ballot) in content.ballots.iter().rev().filter(|(position, _)| *position <= counted) {
+        if begun.elapsed() > limit {
+            break;
+        }
+        let key = (ballot.poll.as_str(), ballot.voter.as_bytes(), position.as_i64());
+        if !is_counted.exists(key)? && !is_set_aside.exists((PARTITION.number(), position.as_i64()))? {
+            content.passed_over.push(*position);
+        }
+    }
     content.ballots.retain(|(position, _)| *position > counted);
     Ok(content)
 }

@@ -56,6 +56,8 @@ pub(crate) struct RingContent {
     /// In order of their positions.
     pub(crate) ballots: Vec<Accepted>,
     pub(crate) damaged: Vec<DamagedSlot>,
+    /// What the ledger's position is beyond, and the ledger does not have; to be found out by whoever has both.
+    pub(crate) passed_over: Vec<Position>,
 }
 
 /// A slot with something in it that does not fit its checksum.

@@ -14,7 +14,7 @@ use domain::{
     VoterId,
 };
 use rusqlite::Connection;
-use scrutin_ledger_sqlite::{OpenError, SqliteLedger};
+use scrutin_ledger_sqlite::{OpenError, SqliteLedger, SqliteScoreboard};
 use testkit::wait;
 
 async fn create_main(ledger: &SqliteLedger) {
@@ -245,4 +245,8 @@ async fn a_ledger_that_somebody_else_moved_on_is_not_written_any_more() {
     let waiting = fs::read(directory.path().join("ledger.db.waiting")).unwrap();
     drop(ledger);
     assert_eq!(fs::read(directory.path().join("ledger.db.waiting")).unwrap(), waiting, "what waits is kept");
+    // Its place is passed: it can't be counted any more, and that is told.
+    let (_, uncounted) = SqliteScoreboard::open(&path).unwrap().recount().await.unwrap();
+    assert!(!uncounted.passed_over.is_empty(), "{uncounted:?}");
+    assert!(uncounted.waiting.is_empty(), "{uncounted:?}");
 }
