@@ -4,7 +4,11 @@
 use reqwest::{Client, StatusCode};
 use service::{counterpart::host_of, reach};
 use tempfile::TempDir;
-use testkit::{programs::Program, wait};
+use testkit::{
+    browser::{Driver, Setup},
+    programs::Program,
+    wait,
+};
 
 /// The addresses that the program printed for one of its pages.
 fn printed(output: &str, name: &str) -> Vec<String> {
@@ -76,4 +80,24 @@ async fn a_page_that_is_served_to_its_machine_alone_shows_no_code_and_says_so() 
     let page = page(&result[0]).await;
     assert!(!page.contains("class=\"qr\"") && page.contains("is served to this computer alone"), "{page}");
     assert!(page.contains(&format!("href=\"{}\"", vote[0])), "who sits there may still vote: {page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voter_who_came_by_an_address_of_ipv6_sees_the_live_result() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        // This system has no IPv6.
+        return;
+    }
+    let data = TempDir::new().expect("a directory");
+    let (_program, vote, result) = start(&data, "[::1]:0").await;
+    assert!(vote[0].starts_with("http://[::1]:"), "{vote:?}");
+    let driver = Driver::start().await;
+    let browser = driver.open(Setup::default()).await;
+    browser.goto(&vote[0]).await;
+    browser.click("button[value=a]").await;
+    browser.find("section.live:not([hidden]) .share:not(:empty)").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+    browser.goto(&result[0]).await;
+    browser.find("[data-kind=live]").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
 }

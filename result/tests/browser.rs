@@ -163,6 +163,41 @@ async fn an_allowed_frame_is_live_and_any_other_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn slides_in_a_file_show_the_frame_and_read_the_scores_if_allowed() {
+    let driver = Driver::start().await;
+    let allowed = Config {
+        embed_origins: vec!["*".parse().unwrap()],
+        allowed_origins: vec!["null".parse().unwrap()],
+        ..config()
+    };
+    for (app, opens) in [(spawn_app_with(allowed).await, true), (spawn_app().await, false)] {
+        app.ledger.vote("main", 1);
+        let slides = tempfile::Builder::new().suffix(".html").tempfile().unwrap();
+        let page = format!(
+            "<!doctype html><title>Slides</title><iframe src=\"{}\" width=800 height=600></iframe><p></p><b></b><script>
+             const say = (css, text) => document.querySelector(css).textContent = text;
+             fetch(\"{}\").then(it => it.json()).then(it => say('p', `read ${{it.voters}}`), () => say('p', 'refused'));
+             const socket = new WebSocket(\"ws://{}/socket.io/?EIO=4&transport=websocket\");
+             socket.onopen = () => say('b', 'connected'); socket.onerror = () => say('b', 'turned away');</script>",
+            app.url("/p/main/embed"),
+            app.url("/api/polls/main/tally"),
+            app.addr,
+        );
+        std::fs::write(slides.path(), page).unwrap();
+        let browser = driver.open(Setup { size: PROJECTOR, ..Setup::default() }).await;
+        browser.goto(&format!("file://{}", slides.path().display())).await;
+        browser.shows(if opens { "read 1" } else { "refused" }).await;
+        browser.shows(if opens { "connected" } else { "turned away" }).await;
+        browser.find("iframe").await.enter_frame().await.unwrap();
+        if opens {
+            browser.shows("1 voter").await;
+        } else {
+            assert!(!browser.text().await.contains("Cats"), "it is not allowed here");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_that_waits_shows_by_itself_when_it_is_counted() {
     use domain::{Inclusion, PollId, Position, Receipt, VoterId};
     let (app, driver) = (spawn_app().await, Driver::start().await);
