@@ -101,12 +101,12 @@ async fn evening(path: Passing) {
     let driver = Driver::start().await;
 
     let organiser = driver.open(Setup { size: (1280, 1000), ..Setup::default() }).await;
-    organiser.goto(&format!("{vote}/organise/lunch")).await;
+    organiser.goto(&format!("{vote}/organise/main")).await;
     organiser.find("#token").await;
     stays_below(&organiser, "the sign-in").await;
     organiser.type_into("#token", ORGANISER_TOKEN).await;
     organiser.submit("main form button").await;
-    assert_eq!(address(&organiser).await, format!("{vote}/organise/lunch"), "it leads on");
+    assert_eq!(address(&organiser).await, format!("{vote}/organise/main"), "it leads on");
     organiser.goto(&format!("{vote}/organise")).await;
     organiser.type_into("#question", "What is for lunch?").await;
     organiser.type_into("#options", "Soup\nSalad").await;

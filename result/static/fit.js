@@ -9,6 +9,8 @@ const TRIES = 7;
 const wide = matchMedia("(min-width: 60rem) and (min-height: 32rem)");
 
 let pending = 0;
+let fitted = null;
+let hopeless = false;
 
 function fits() {
   return document.documentElement.scrollHeight <= innerHeight;
@@ -31,23 +33,35 @@ function shrink(poll, name, least) {
 
 function fit() {
   const poll = document.getElementById("poll");
+  fitted = poll;
+  hopeless = false;
   poll.style.removeProperty("--fit-bars");
   poll.style.removeProperty("--fit-question");
   const text = poll.querySelector(".bars tbody th");
-  if (!wide.matches || !text || fits()) return;
+  if (!wide.matches || !text) hopeless = true;
+  if (hopeless || fits()) return;
   const least = (px) => Math.min(1, px / parseFloat(getComputedStyle(text).fontSize));
   const [comfortable, smallest] = [least(COMFORTABLE_PX), least(SMALLEST_PX)];
   shrink(poll, "--fit-bars", comfortable);
   if (!fits()) shrink(poll, "--fit-question", SMALLEST_QUESTION);
   if (!fits()) shrink(poll, "--fit-bars", smallest);
+  hopeless = !fits();
 }
 
-function fitSoon() {
+// A poll that was taken anew, or figures that have grown so that a text beside them takes one more line.
+function changed() {
+  if (document.getElementById("poll") !== fitted || (!hopeless && !fits())) fit();
+}
+
+function soon() {
   cancelAnimationFrame(pending);
-  pending = requestAnimationFrame(fit);
+  pending = requestAnimationFrame(changed);
 }
 
 fit();
-addEventListener("resize", fitSoon);
-// The score is taken anew when the poll changes.
-new MutationObserver(fitSoon).observe(document.getElementById("content"), { childList: true });
+addEventListener("resize", () => {
+  fitted = null;
+  soon();
+});
+const content = document.getElementById("content");
+new MutationObserver(soon).observe(content, { childList: true, subtree: true });

@@ -9,6 +9,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::lean::lean;
+
 /// The files that all services share: the base styles and the icon.
 #[derive(RustEmbed)]
 #[folder = "static"]
@@ -52,7 +54,7 @@ pub async fn serve<E: RustEmbed>(Path(path): Path<String>, request: Request) -> 
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Response::new(Body::from(file.data.into_owned()))
+        Response::new(Body::from(lean(&path, file.data.into_owned())))
     };
     let mime =
         HeaderValue::from_str(file.metadata.mimetype()).unwrap_or(HeaderValue::from_static("application/octet-stream"));

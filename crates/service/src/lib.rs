@@ -21,6 +21,7 @@ pub mod http_metrics;
 pub mod http_server;
 pub mod language;
 pub mod language_switch;
+mod lean;
 mod listener;
 pub mod log_file;
 pub mod log_throttle;

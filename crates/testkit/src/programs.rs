@@ -216,6 +216,8 @@ fn vote_with(listen: SocketAddr, redis_url: &str, result_url: Option<&str>, furt
     environment.extend(further.iter().map(|&(key, value)| (key.into(), value.into())));
     environment.push(("REDIS_URL".into(), redis_url.into()));
     environment.push(("ORGANISER_TOKEN".into(), ORGANISER_TOKEN.into()));
+    // It listens to this machine alone, where nothing is handed out unless it is set.
+    environment.push(("VOTE_URL".into(), format!("http://{listen}")));
     environment.extend(result_url.map(|url| ("RESULT_URL".into(), url.into())));
     Service { program: Program::start("vote", &[], environment), listen: Some(listen), admin }
 }
