@@ -11,7 +11,7 @@ use testkit::{
 };
 use tokio::{
     process::Command,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -42,11 +42,12 @@ pub(crate) struct Played {
     pub(crate) blows: u32,
 }
 
-/// Plays one act of this length.
+/// Plays one act of this length. `set_back`: at its beginning Redis comes back with older files.
 pub(crate) async fn play(
     cast: &mut Cast,
     crowd: Crowd,
     length: Duration,
+    set_back: bool,
     random: &mut fastrand::Rng,
 ) -> anyhow::Result<Played> {
     let settings = Settings::parse_from(
@@ -64,6 +65,13 @@ pub(crate) async fn play(
         .split(' '),
     );
     let striking = async {
+        if set_back {
+            sleep(CALM / 2).await;
+            let files = cast.redis_files();
+            sleep(CALM / 2).await;
+            println!("  Redis is set back by {} s, and its clock is behind", (CALM / 2).as_secs());
+            cast.set_redis_back(&files).await;
+        }
         let blows = blows(cast, length, random).await;
         cast.all_ready().await;
         blows
@@ -162,8 +170,9 @@ pub(crate) async fn trimmed(cast: &Cast) {
     println!("  the log: all that was counted is removed");
 }
 
-/// Counts all ballots again, and holds the ledger to having no gap and nothing set aside.
-pub(crate) async fn recount(cast: &Cast) -> anyhow::Result<()> {
+/// Counts all ballots again, and holds the ledger to having nothing set aside, and a gap for each time that Redis was set
+/// back: the worker can't know that nothing was in it.
+pub(crate) async fn recount(cast: &Cast, set_back: usize) -> anyhow::Result<()> {
     let output = Command::new(programs::path("worker"))
         .arg("recount")
         .env("DATABASE_URL", cast.database_url())
@@ -171,8 +180,12 @@ pub(crate) async fn recount(cast: &Cast) -> anyhow::Result<()> {
         .await
         .context("worker recount does not start")?;
     let said = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() || said.contains("gap:") || !said.contains("rejected entries: 0") {
-        bail!("worker recount differs, or tells of a gap:\n{said}{}", String::from_utf8_lossy(&output.stderr));
+    let gaps = said.lines().filter(|line| line.starts_with("gap:")).count();
+    if !output.status.success() || gaps != set_back || !said.contains("rejected entries: 0") {
+        bail!(
+            "worker recount differs, or does not tell of {set_back} gaps:\n{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     let verdict = said.lines().last().unwrap_or_default();
     println!("  recount: {verdict}");

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use testkit::{
     postgres_server::PostgresServer,
     programs::{self, Service},
-    redis_server::RedisServer,
+    redis_server::{RedisFiles, RedisServer},
     wait,
 };
 use tokio::{
@@ -21,9 +21,12 @@ use crate::{
     proxy::{Mode, Proxy},
 };
 
-/// The log of the one partition, and the key without which there is none.
+/// The log of the one partition, the key without which it takes nothing, and how much it has accepted.
 const LOG: &str = "{scrutin:0}:log";
-const LOG_ID: &str = "{scrutin:0}:id";
+const ATTACHED: &str = "{scrutin:0}:attached";
+const ACCEPTED: &str = "{scrutin:0}:accepted";
+/// By how much the clock of a Redis is behind that was set back.
+const CLOCK_BEHIND: Duration = Duration::from_secs(30);
 /// For so long the log keeps what is counted: short, so that entries are removed while everything breaks.
 const LOG_RETENTION: &str = "2s";
 /// How often PostgreSQL is looked at while it comes back.
@@ -193,7 +196,40 @@ impl Cast {
     pub(crate) async fn empty_the_log(&self) {
         let mut connection = self.redis.connection().await;
         redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("FLUSHALL is done");
-        wait::until_true("a new log to be begun", || async { self.ask_redis("EXISTS", LOG_ID).await == 1 }).await;
+        wait::until_true("a new log to be begun", || async { self.ask_redis("EXISTS", ATTACHED).await == 1 }).await;
+    }
+
+    /// The files of Redis as they are now.
+    pub(crate) fn redis_files(&self) -> RedisFiles {
+        self.redis.files()
+    }
+
+    /// Sets Redis back to older files, on a clock that is behind, as an operator does with a backup on another machine:
+    /// nothing comes in meanwhile, and all that was acknowledged is counted. So none of it may be missing afterwards.
+    pub(crate) async fn set_redis_back(&mut self, files: &RedisFiles) {
+        let votes: Vec<_> = (0..self.names.len()).filter(|&number| self.names[number].starts_with("vote")).collect();
+        votes.iter().for_each(|&number| self.link(number, Mode::Cut));
+        wait::until_true("all that came in to be counted", || async {
+            self.accepted().await.is_some_and(|accepted| accepted > 0) && self.accepted().await == self.counted().await
+        })
+        .await;
+        self.redis.set_back(files, CLOCK_BEHIND).await;
+        votes.iter().for_each(|&number| self.link(number, Mode::Pass));
+    }
+
+    /// How many ballots the log has accepted, as Redis says itself.
+    async fn accepted(&self) -> Option<u64> {
+        let mut connection = self.redis.connection().await;
+        redis::cmd("HGET").arg(ACCEPTED).arg("main").query_async(&mut connection).await.ok()?
+    }
+
+    /// How many ballots are counted, as PostgreSQL says itself.
+    async fn counted(&self) -> Option<u64> {
+        let (client, connection) = tokio_postgres::connect(self.postgres.url(), NoTls).await.ok()?;
+        tokio::spawn(connection);
+        let counted: i64 =
+            client.query_one("SELECT sum(counted)::bigint FROM turnout", &[]).await.ok()?.try_get(0).ok()?;
+        u64::try_from(counted).ok()
     }
 
     /// How many entries the log holds.

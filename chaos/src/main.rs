@@ -70,12 +70,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut cast = Cast::gather(disks).await;
     let begun = Instant::now();
-    let (mut acts, mut blows, mut acknowledged, mut unknown) = (0, 0, 0, 0);
+    let (mut acts, mut set_back, mut blows, mut acknowledged, mut unknown) = (0, 0, 0, 0, 0);
     while begun.elapsed() < time {
         acts += 1;
         println!("act {acts}");
         // How many blows an act has depends on the machine; those of the next act don't depend on it.
-        let played = match one_act(&mut cast, acts, crowd, random.fork()).await {
+        let played = match one_act(&mut cast, acts, &mut set_back, crowd, random.fork()).await {
             Ok(played) if played.report.kept => played,
             broken => {
                 let logs = keep_outputs(&cast, seed)?;
@@ -95,15 +95,23 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One act and what is checked after it. Before the second, and before some of those to come, the log is emptied.
-async fn one_act(cast: &mut Cast, number: u32, crowd: Crowd, mut random: fastrand::Rng) -> anyhow::Result<Played> {
-    let emptying = random.bool();
+/// One act and what is checked after it. Before the second, and before some of those to come, the log is emptied; in the
+/// first, and in some of those to come, it is set back while everybody votes.
+async fn one_act(
+    cast: &mut Cast,
+    number: u32,
+    set_back: &mut usize,
+    crowd: Crowd,
+    mut random: fastrand::Rng,
+) -> anyhow::Result<Played> {
+    let (emptying, setting_back) = (random.bool(), number == 1 || random.bool());
     if number == 2 || number > 2 && emptying {
         empty_the_log(cast).await?;
     }
-    let played = play(cast, crowd, ACT, &mut random).await?;
+    let played = play(cast, crowd, ACT, setting_back, &mut random).await?;
+    *set_back += usize::from(setting_back);
     println!("{}", played.report);
-    recount(cast).await?;
+    recount(cast, *set_back).await?;
     trimmed(cast).await;
     Ok(played)
 }

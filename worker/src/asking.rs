@@ -46,7 +46,10 @@ pub(crate) async fn ask_log<T>(
     what: &'static str,
     question: impl Future<Output = Result<T, Unavailable>>,
 ) -> Result<T, Stop> {
-    let answer = within(patience, what, question).await.map_err(Stop::Log)?;
+    let answer = within(patience, what, question).await.map_err(|error| match error {
+        Unavailable::NotAttached => Stop::Moved("another leader has claimed the log, or it was emptied"),
+        error => Stop::Log(error),
+    })?;
     duty.log_answered();
     Ok(answer)
 }

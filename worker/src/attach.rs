@@ -1,15 +1,17 @@
-//! Attaching the ledger to the log: finding the place from which to count.
+//! Attaching the ledger to the log: making its server fit to take ballots, and finding the place from which to count.
 //!
-//! Whatever happened before (a first start, a crash, a log that lost its storage, a ledger restored from an
-//! older dump), only two things decide: the position in the ledger, and what the log says of itself.
-//! A failure at any step leaves a state from which the next attempt goes on.
+//! Whatever happened before (a first start, a crash, a server that came back with less than it had, a ledger restored from
+//! an older dump), only two things decide: the ledger, and what the log says of itself. The log takes no ballots while the
+//! two are compared. A failure at any step leaves it so, and the next attempt goes on from there.
 
-use domain::{Attachment, Gap, Ledger, LogId, LogState, Position};
+use domain::{Gap, Ledger, LogId, LogState, Position};
 use service::first_poll;
 use tracing::{debug, error, info, warn};
 
 use crate::{
+    account::{Account, Missing},
     asking::{LONG_PATIENCE, PATIENCE, Stop, ask_ledger, ask_log},
+    findings::{Findings, Loss, Memory},
     teller::Teller,
 };
 
@@ -27,21 +29,27 @@ impl Teller {
     pub(crate) async fn attach(&mut self, ledger: &mut dyn Ledger) -> Result<Attached, Stop> {
         self.identify(ledger).await?;
         let state = ask_ledger(&self.duty, PATIENCE, "reading the ledger's position", ledger.state()).await?;
-        self.lag.holds(state.counted);
+        self.lag.accounts_for(state.accounted());
         if state.log.is_none() {
             self.found(ledger).await?;
         }
-        let looked = ask_log(&self.duty, PATIENCE, "looking at the log", self.log.look()).await?;
-        let log = match looked {
-            Some(log) => log,
-            None => self.begin(ledger).await?,
+        let claim = self.log.claim(&self.leader, &state);
+        let claimed = ask_log(&self.duty, PATIENCE, "claiming the log", claim).await?;
+        if !claimed.uninterrupted {
+            self.retention.restart();
+        }
+        let memory = Memory { promoted: claimed.promoted, ..self.memory(state.log.as_ref()) };
+        let (id, findings) = match claimed.log {
+            Some(log) => (log.id.clone(), Findings::of(&state, &log, memory)),
+            None => (self.begin(ledger).await?, Findings::of_a_new_log(&state, claimed.now_millis, memory)),
         };
-        self.keep_positions_rising(&log, &state).await?;
-        let counted = self.note(ledger, &log, &state).await?;
+        let counted = self.put_right(ledger, &id, &state, &findings).await?;
+        ask_log(&self.duty, PATIENCE, "attaching to the log", self.log.open()).await?;
+        self.account = Account::begin(counted);
         self.tell_of_first_poll().await?;
-        self.figures.counts(Some(&log.id));
-        debug!(partition = self.partition.number(), log.id = log.id.as_str(), %counted, "log.attached");
-        Ok(Attached { log: log.id, counted })
+        self.figures.counts(Some(&id));
+        debug!(partition = self.partition.number(), log.id = id.as_str(), %counted, "log.attached");
+        Ok(Attached { log: id, counted })
     }
 
     /// The very first start: the ledger gets the first poll, if this is its partition. The log learns it when it is begun.
@@ -69,64 +77,129 @@ impl Teller {
     }
 
     /// Begins a log with what the ledger knows: a closed poll stays closed, and positions go on from the ledger's.
-    async fn begin(&mut self, ledger: &mut dyn Ledger) -> Result<Attachment, Stop> {
+    async fn begin(&mut self, ledger: &mut dyn Ledger) -> Result<LogId, Stop> {
         let seed = ask_ledger(&self.duty, LONG_PATIENCE, "reading what a new log must know", ledger.seed()).await?;
         let (after, polls) = (seed.after, seed.polls.len());
-        let log = ask_log(&self.duty, LONG_PATIENCE, "beginning a log", self.log.begin(seed)).await?;
+        let id = ask_log(&self.duty, LONG_PATIENCE, "beginning a log", self.log.begin(seed)).await?;
         self.figures.logs_begun.increment(1);
-        info!(partition = self.partition.number(), log.id = log.id.as_str(), %after, polls, "log.begun: there was no log; one is begun with the ledger's polls, and ballots can be taken");
-        Ok(log)
+        info!(partition = self.partition.number(), log.id = id.as_str(), %after, polls, "log.begun: there was no log; one is begun with the ledger's polls");
+        Ok(id)
     }
 
-    /// A log whose last position is before the ledger's has gone back: it was restored from an older copy, or a
-    /// replica took over that had not everything. What it gives out next must not look counted already.
-    async fn keep_positions_rising(&mut self, log: &Attachment, state: &LogState) -> Result<(), Stop> {
-        if log.last >= state.position {
-            return Ok(());
+    /// Does what the findings ask for. Returns the position from which to count.
+    ///
+    /// The gap is noted before the log is raised above it: what stops in between is found, and told, once more.
+    async fn put_right(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        id: &LogId,
+        state: &LogState,
+        findings: &Findings,
+    ) -> Result<Position, Stop> {
+        if findings.renew {
+            let seed = ask_ledger(&self.duty, LONG_PATIENCE, "reading what the log must know", ledger.seed()).await?;
+            ask_log(&self.duty, LONG_PATIENCE, "writing polls and voters into the log", self.log.renew(seed)).await?;
         }
-        ask_log(&self.duty, PATIENCE, "raising the log's position", self.log.raise(state.position)).await?;
-        warn!(partition = self.partition.number(), log.id = log.id.as_str(), log.last = %log.last, counted = %state.position, "log.went_back: the log had lost entries; those counted stay counted, others are gone; it goes on after the ledger's position");
-        Ok(())
+        let gap = findings.gap.map(|Missing { after, through, ballots }| {
+            // What is left to read shows how many.
+            let ballots = (!findings.open || ballots > 0).then_some(ballots);
+            Gap { partition: self.partition, after, through, ballots }
+        });
+        self.note(ledger, id, state, gap).await?;
+        self.tell(id, state, findings.loss, gap);
+        let beyond = gap.map_or(state.position, |gap| gap.through.max(state.position));
+        if findings.raise || findings.last < beyond {
+            ask_log(&self.duty, PATIENCE, "raising the log's position", self.log.raise(beyond)).await?;
+        }
+        // What is left to read before a gap is counted first.
+        let counted = if gap.is_some_and(|gap| gap.after > state.position) { state.position } else { beyond };
+        let missing = gap.and_then(|gap| gap.ballots).unwrap_or(0);
+        if findings.settle {
+            let counts = ask_ledger(&self.duty, PATIENCE, "reading how much is counted", ledger.counts()).await?;
+            let settle = self.log.settle(&counts, state.uncounted() + missing);
+            ask_log(&self.duty, PATIENCE, "repairing how much was accepted", settle).await?;
+        }
+        let accounted = state.accounted() + missing;
+        self.lag.accounts_for(accounted);
+        self.lag.accepted(id, if findings.settle { accounted } else { findings.accepted });
+        Ok(counted)
     }
 
-    /// Notes in the ledger which log it counts from now on, and what of it can't be counted. Returns the
-    /// position from which to count.
-    async fn note(&mut self, ledger: &mut dyn Ledger, log: &Attachment, state: &LogState) -> Result<Position, Stop> {
-        let gap = (state.position < log.trimmed).then_some(Gap {
-            partition: self.partition,
-            after: state.position,
-            through: log.trimmed,
-        });
-        if gap.is_none() && state.log.as_ref() == Some(&log.id) {
-            return Ok(state.position);
+    /// Notes in the ledger which log it counts from now on, and what of it can't be counted.
+    async fn note(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        id: &LogId,
+        state: &LogState,
+        gap: Option<Gap>,
+    ) -> Result<(), Stop> {
+        if gap.is_none() && state.log.as_ref() == Some(id) {
+            return Ok(());
         }
         // The changes of polls within a gap are lost with it, but the log knows the polls as they are now.
         let polls = match gap {
             Some(_) => ask_log(&self.duty, PATIENCE, "reading the log's polls", self.log.polls()).await?,
             None => Vec::new(),
         };
-        ask_ledger(&self.duty, PATIENCE, "attaching the ledger to the log", ledger.attach(&log.id, gap, &polls))
-            .await?;
-        self.tell_of_loss(log, state);
-        if let Some(Gap { after, through, .. }) = gap {
-            self.figures.gaps.increment(1);
-            error!(partition = self.partition.number(), %after, %through, "ledger.gap: the log no longer holds what follows the ledger's position; the ballots between the two can't be counted, which is noted in the ledger; counting goes on behind the gap");
-        }
-        Ok(gap.map_or(state.position, |gap| gap.through))
+        ask_ledger(&self.duty, PATIENCE, "attaching the ledger to the log", ledger.attach(id, gap, &polls)).await
     }
 
-    /// Says what is known to be lost when the ledger counted from another log before.
-    fn tell_of_loss(&mut self, log: &Attachment, state: &LogState) {
-        let Some(before) = state.log.as_ref().filter(|before| **before != log.id) else { return };
-        let uncounted = self.lag.lost_with(before, state.counted);
-        self.figures.logs_lost.increment(1);
-        self.figures.ballots_lost.increment(uncounted.unwrap_or(0));
-        warn!(
-            partition = self.partition.number(),
-            log.id = log.id.as_str(),
-            log.before = before.as_str(),
-            accepted.uncounted = uncounted.map_or("unknown".to_owned(), |ballots| ballots.to_string()),
-            "log.lost: the log the ledger counted from is gone; ballots it had taken and that were not counted are lost; what is counted stays, and the new log is counted"
-        );
+    /// Notes in the ledger what was removed from the log before it could be read, as it shows while more is counted.
+    pub(crate) async fn note_missing(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        id: &LogId,
+        Missing { after, through, ballots }: Missing,
+    ) -> Result<(), Stop> {
+        let gap = Gap { partition: self.partition, after, through, ballots: Some(ballots) };
+        let polls = ask_log(&self.duty, PATIENCE, "reading the log's polls", self.log.polls()).await?;
+        ask_ledger(&self.duty, PATIENCE, "noting what is missing", ledger.attach(id, Some(gap), &polls)).await?;
+        self.lag.taken(ballots);
+        self.tell_of_gap(gap, Some(Loss::Entries));
+        Ok(())
+    }
+
+    /// Says what was lost, and what came of it.
+    fn tell(&self, id: &LogId, state: &LogState, loss: Option<Loss>, gap: Option<Gap>) {
+        let (partition, counted) = (self.partition.number(), state.position);
+        match loss {
+            Some(Loss::WholeLog) => {
+                self.figures.logs_lost.increment(1);
+                let before = state.log.as_ref().map_or("none", LogId::as_str);
+                error!(
+                    partition,
+                    log.id = id.as_str(),
+                    log.before = before,
+                    "log.lost: the log that the ledger counted from is gone; ballots it had taken and that were not counted are lost; what is counted stays, and the new log is counted"
+                );
+            }
+            Some(Loss::ItsEnd) => {
+                error!(partition, log.id = id.as_str(), %counted, "log.went_back: Redis came back with less than it had, or a replica was promoted; what is counted stays counted, the log gets polls and voters as the ledger knows them, and goes on behind all that was lost");
+            }
+            Some(Loss::Figures) => {
+                warn!(
+                    partition,
+                    log.id = id.as_str(),
+                    "log.repaired: how many ballots the log had accepted did not fit what is counted, and nothing was missing; the figures are the ledger's now"
+                );
+            }
+            Some(Loss::Stream) => {
+                error!(partition, log.id = id.as_str(), %counted, "log.stream_lost: somebody deleted the log's stream, or Redis has evicted it; a new one is begun behind the ledger's position");
+            }
+            Some(Loss::Trimmed | Loss::Entries) | None => {}
+        }
+        if let Some(gap) = gap {
+            self.tell_of_gap(gap, loss);
+        }
+    }
+
+    fn tell_of_gap(&self, Gap { after, through, ballots, .. }: Gap, loss: Option<Loss>) {
+        let partition = self.partition.number();
+        self.figures.gaps.increment(1);
+        self.figures.ballots_lost.increment(ballots.unwrap_or(0));
+        let lost = loss.map_or("", Loss::words);
+        let ballots =
+            ballots.filter(|ballots| *ballots > 0).map_or("unknown".to_owned(), |ballots| ballots.to_string());
+        error!(partition, %after, %through, ballots, lost, "ledger.gap: ballots may have been acknowledged between these two places that can't be counted any more; that is noted in the ledger, `worker recount` shows it, and counting goes on behind it");
     }
 }

@@ -23,6 +23,8 @@ use crate::{
 const READ_WAIT: Duration = Duration::from_secs(1);
 /// How often it is made sure that log and ledger are where they should be, and the lag is measured.
 const SURVEY_EVERY: Duration = Duration::from_secs(1);
+/// The server was started anew or promoted, another leader has claimed the log, or the log was emptied.
+const NOT_ATTACHED: &str = "this worker is not attached to the log any more";
 /// How often the log forgets what it need not keep.
 const TRIM_EVERY: Duration = Duration::from_secs(10);
 
@@ -32,11 +34,14 @@ impl Teller {
         let Attached { log: id, mut counted } = at;
         let shutdown = self.shutdown.clone();
         let mut batch: Vec<Entry> = Vec::new();
+        // Ballots accepted when it was read.
+        let mut accepted = 0;
         // At once: whoever shows the scores waits for the first heartbeat.
         let mut survey_at = Instant::now();
         let mut trim_at = Instant::now() + TRIM_EVERY;
         loop {
             let after = batch.last().map_or(counted, |last| last.position);
+            let missing = self.account.will_miss(&batch, self.lag.accounted());
             let (applied, page) = tokio::join!(
                 apply(&self.duty, &self.figures, ledger, batch),
                 read(&self.duty, self.log.as_mut(), after, self.rules.batch_entries, &shutdown),
@@ -44,18 +49,24 @@ impl Teller {
             // The batch first: if it failed, the page follows something that was not counted.
             if let Some(applied) = applied? {
                 self.ledger_works();
-                self.lag.counted(applied.ballots);
+                self.lag.taken(applied.ballots + applied.rejected);
                 if applied.position != after {
                     return Err(Stop::Moved("the ledger's position is not that of the batch"));
                 }
                 counted = after;
+                self.quiet = accepted == self.lag.accounted();
+                if let Some(missing) = missing {
+                    self.note_missing(ledger, &id, missing).await?;
+                }
             }
             let page = page?;
             self.log_works();
-            if page.log.as_ref() != Some(&id) {
-                return Err(Stop::Moved("the log is gone, or is another one"));
+            if !page.attached {
+                return Err(Stop::Moved(NOT_ATTACHED));
             }
-            batch = page.entries;
+            (batch, accepted) = (page.entries, page.accepted);
+            self.quiet &= batch.is_empty();
+            self.lag.accepted(&id, accepted);
             self.lag.waiting_since(batch.first().map(|oldest| oldest.position.millis()));
 
             if Instant::now() >= survey_at {
@@ -64,7 +75,7 @@ impl Teller {
                 survey_at = Instant::now() + SURVEY_EVERY;
                 // Only after a survey: whoever lost the lead without noticing must not trim what another counts.
                 if Instant::now() >= trim_at {
-                    self.trim(counted).await?;
+                    self.trim(ledger, counted).await?;
                     trim_at = Instant::now() + TRIM_EVERY;
                 }
             }
@@ -80,18 +91,26 @@ impl Teller {
             return Err(Stop::Moved("the ledger is not where it was left"));
         }
         self.ledger_works();
-        match ask_log(&self.duty, PATIENCE, "looking at the log", self.log.look()).await? {
-            Some(log) if log.id != *id => return Err(Stop::Moved("the log is another one")),
-            Some(log) if log.last < counted => return Err(Stop::Moved("the log went back")),
-            Some(log) if log.trimmed > counted => {
-                return Err(Stop::Moved("the log was trimmed beyond what is counted"));
-            }
-            Some(_) => self.attachment_lasts(),
-            None => return Err(Stop::Moved("the log is gone")),
+        let looked = ask_log(&self.duty, PATIENCE, "looking at the log", self.log.look(counted)).await?;
+        let log = looked.ok_or(Stop::Moved(NOT_ATTACHED))?;
+        if log.id != *id {
+            return Err(Stop::Moved("the log is another one"));
         }
-        let accepted = ask_log(&self.duty, PATIENCE, "reading how much is accepted", self.log.accepted()).await?;
-        self.lag.holds(state.counted);
-        self.lag.accepted(id, accepted);
+        if log.last.is_none_or(|last| last < counted) {
+            return Err(Stop::Moved("the log went back, or its stream is gone"));
+        }
+        if log.trimmed > counted {
+            return Err(Stop::Moved("the log was trimmed beyond what is counted"));
+        }
+        if !log.unread && log.accepted != state.accounted() {
+            return Err(Stop::Moved("all that the log holds is counted, and it has accepted more or fewer"));
+        }
+        self.attachment_lasts();
+        self.quiet = !log.unread;
+        self.sees(&log);
+        self.account.log_says(&log);
+        self.lag.accounts_for(state.accounted());
+        self.lag.accepted(id, log.accepted);
         self.show_lag();
         // Only here: both work, the log was just read, and what was read before is committed.
         ask_ledger(&self.duty, PATIENCE, "noting that the count works", ledger.heartbeat()).await?;
@@ -99,11 +118,11 @@ impl Teller {
         Ok(())
     }
 
-    /// Lets the log forget what is counted and older than its retention.
-    async fn trim(&mut self, counted: Position) -> Result<(), Stop> {
-        let retention = u64::try_from(self.rules.log_retention.as_millis()).unwrap_or(u64::MAX);
-        let before_millis = service::now_millis().saturating_sub(retention);
-        ask_log(&self.duty, PATIENCE, "trimming the log", self.log.trim(counted, before_millis)).await
+    /// Lets the log forget what was counted long enough ago.
+    async fn trim(&mut self, ledger: &mut dyn Ledger, counted: Position) -> Result<(), Stop> {
+        let replicated = ask_ledger(&self.duty, PATIENCE, "reading how far standbys are", ledger.replicated()).await?;
+        let Some(through) = self.retention.counted(counted, replicated) else { return Ok(()) };
+        ask_log(&self.duty, PATIENCE, "trimming the log", self.log.trim(through)).await
     }
 }
 

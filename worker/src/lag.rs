@@ -5,8 +5,9 @@ use domain::LogId;
 /// What is known of the lag of one partition. No clock: the time is handed in.
 #[derive(Debug, Default)]
 pub(crate) struct Lag {
-    /// Ballots in the ledger; `None` while another worker counts, so that this one can't know.
-    counted: Option<u64>,
+    /// Ballots that the ledger accounts for: counted, set aside or missing. `None` while another worker counts, so that
+    /// this one can't know.
+    accounted: Option<u64>,
     /// Ballots that the log had accepted when it was last asked.
     accepted: u64,
     /// Which log that was, if it was attached.
@@ -16,14 +17,19 @@ pub(crate) struct Lag {
 }
 
 impl Lag {
-    /// The ledger holds so many ballots.
-    pub(crate) fn holds(&mut self, ballots: u64) {
-        self.counted = Some(ballots);
+    /// The ledger accounts for so many ballots.
+    pub(crate) fn accounts_for(&mut self, ballots: u64) {
+        self.accounted = Some(ballots);
     }
 
     /// The ledger took in so many ballots more.
-    pub(crate) fn counted(&mut self, ballots: u64) {
-        self.counted = self.counted.map(|counted| counted.saturating_add(ballots));
+    pub(crate) fn taken(&mut self, ballots: u64) {
+        self.accounted = self.accounted.map(|accounted| accounted.saturating_add(ballots));
+    }
+
+    /// How many ballots the ledger accounts for.
+    pub(crate) fn accounted(&self) -> u64 {
+        self.accounted.unwrap_or(0)
     }
 
     /// The oldest entry that is read and not counted was accepted then; `None` if all that was read is counted.
@@ -53,14 +59,14 @@ impl Lag {
         *self = Self::default();
     }
 
-    /// Whether this worker knows what the ledger holds.
+    /// Whether this worker knows what the ledger accounts for.
     pub(crate) fn is_known(&self) -> bool {
-        self.counted.is_some()
+        self.accounted.is_some()
     }
 
     /// Ballots accepted and not counted.
     pub(crate) fn ballots(&self) -> u64 {
-        self.counted.map_or(0, |counted| self.accepted.saturating_sub(counted))
+        self.accounted.map_or(0, |accounted| self.accepted.saturating_sub(accounted))
     }
 
     /// How long the oldest uncounted ballot has waited, in milliseconds; 0 if none waits.
@@ -68,10 +74,9 @@ impl Lag {
         self.waiting_since_millis.map_or(0, |since| now_millis.saturating_sub(since))
     }
 
-    /// How many ballots `log` had accepted that a ledger holding `counted` does not have; `None` if this log was
-    /// never asked.
-    pub(crate) fn lost_with(&self, log: &LogId, counted: u64) -> Option<u64> {
-        (self.log.as_ref() == Some(log)).then(|| self.accepted.saturating_sub(counted))
+    /// How many ballots `log` had accepted when it was last asked; `None` if this log was never asked.
+    pub(crate) fn accepted_by(&self, log: &LogId) -> Option<u64> {
+        (self.log.as_ref() == Some(log)).then_some(self.accepted)
     }
 }
 
@@ -84,11 +89,11 @@ mod tests {
         let log = LogId::new("first");
         let mut lag = Lag::default();
         assert!(!lag.is_known());
-        lag.holds(10);
+        lag.accounts_for(10);
         lag.accepted(&log, 25);
         lag.waiting_since(Some(4_000));
         assert_eq!((lag.ballots(), lag.millis(5_500)), (15, 1_500));
-        lag.counted(15);
+        lag.taken(15);
         lag.waiting_since(None);
         assert_eq!((lag.ballots(), lag.millis(5_500)), (0, 0));
 
@@ -101,12 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_lost_log_itself_accepted_is_known_to_be_lost() {
+    fn how_much_was_accepted_is_known_only_of_the_log_that_was_asked() {
         let (first, second) = (LogId::new("first"), LogId::new("second"));
         let mut lag = Lag::default();
-        assert_eq!(lag.lost_with(&first, 0), None);
+        assert_eq!(lag.accepted_by(&first), None);
         lag.accepted(&first, 25);
-        assert_eq!(lag.lost_with(&first, 20), Some(5));
-        assert_eq!(lag.lost_with(&second, 20), None);
+        assert_eq!(lag.accepted_by(&first), Some(25));
+        assert_eq!(lag.accepted_by(&second), None);
     }
 }

@@ -13,23 +13,29 @@
 //! 3. A page that was read ahead is applied only if the batch before it was applied. After any error of the
 //!    ledger, or if the log is no longer the one the ledger is attached to, it is thrown away, and the
 //!    teller begins again from the position that the ledger holds. Nothing is read ahead across that.
-//! 4. Only the holder of the lead writes: the lock lives on the connection that writes (see [`domain::Ledger`]).
+//! 4. Only the holder of the lead writes: the lock lives on the connection that writes (see [`domain::Ledger`]), and the log
+//!    takes from a leader only what carries its mark (see [`domain::Log`]).
+//! 5. The log takes ballots only from a server that a leader has attached to since it started, so that no ballot gets a
+//!    position which the ledger has passed.
 //!
 //! What can't be counted (the log lost its storage, or the ledger is older than the log reaches back) is
 //! said in the log and in the metrics, and a gap is noted in the ledger; it is never passed over in silence.
 //!
 //! This library knows the log and the ledger only as the ports of [`domain`]; `main.rs` names the adapters.
 
+mod account;
 mod asking;
 mod attach;
 mod counting;
 mod figures;
+mod findings;
 mod health;
 mod identity;
 mod import;
 mod lag;
 mod moving;
 mod outage;
+mod retention;
 pub mod settings;
 mod teller;
 
@@ -50,7 +56,7 @@ pub struct Rules {
     pub partitions: Partitions,
     /// The poll that is made on the very first start, in the partition to which it belongs.
     pub first_poll: Poll,
-    /// For how long the log keeps what is counted.
+    /// For how long the log keeps what is counted, from then on.
     pub log_retention: Duration,
     /// About how many entries are counted in one transaction.
     pub batch_entries: usize,

@@ -12,13 +12,25 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const MOST_DOUBLINGS: u32 = 3;
 
 /// Counts the failures in a row of one thing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outage {
+    longest_pause: Duration,
     since: Option<Instant>,
     failures: u32,
 }
 
+impl Default for Outage {
+    fn default() -> Self {
+        Self::with_pauses_up_to(LONGEST_PAUSE)
+    }
+}
+
 impl Outage {
+    /// One in which no pause is longer than this.
+    pub(crate) fn with_pauses_up_to(longest_pause: Duration) -> Self {
+        Self { longest_pause, since: None, failures: 0 }
+    }
+
     /// It failed. True if it had not failed before: that is when an operator wants to be told.
     pub(crate) fn failed(&mut self) -> bool {
         self.failures = self.failures.saturating_add(1);
@@ -30,7 +42,7 @@ impl Outage {
     /// How long to wait before it is tried again; twice as long after each failure, up to a limit.
     pub(crate) fn pause(&self) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(MOST_DOUBLINGS);
-        (SHORTEST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
+        (SHORTEST_PAUSE * 2_u32.pow(doublings)).min(self.longest_pause)
     }
 
     /// It works. If it had failed before, for how long it was away.

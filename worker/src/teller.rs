@@ -5,17 +5,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Ledger, Ledgers, Log, Partition, Unavailable};
+use domain::{Attachment, Ledger, Ledgers, Log, LogId, Partition, Position, Unavailable};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     Rules,
+    account::Account,
     asking::{PATIENCE, Stop, within},
     figures::Figures,
+    findings::Memory,
     health::Duty,
     lag::Lag,
     outage::Outage,
+    retention::Retention,
 };
 
 /// How often a standby asks for the lead. A leader that is killed is replaced within a few seconds: this,
@@ -25,6 +29,10 @@ const STANDBY_RETRY: Duration = Duration::from_secs(1);
 const REFUSED_RETRY: Duration = Duration::from_secs(2);
 /// While the ledger is away, asking the log how much waits must not keep the teller from asking the ledger again.
 const SIDE_GLANCE: Duration = Duration::from_secs(1);
+
+/// The longest pause before the log is tried again: until a leader has attached to a server that came back, it takes no
+/// ballots.
+const LONGEST_LOG_PAUSE: Duration = Duration::from_millis(500);
 
 pub(crate) struct Teller {
     pub(crate) partition: Partition,
@@ -36,6 +44,14 @@ pub(crate) struct Teller {
     pub(crate) lag: Lag,
     /// Why nothing is counted, where log and ledger don't belong together.
     pub(crate) refused: Option<String>,
+    pub(crate) account: Account,
+    pub(crate) retention: Retention,
+    /// What this teller calls itself in the log during one lead.
+    pub(crate) leader: String,
+    /// The log as it was seen last, while this worker was attached to it.
+    seen: Option<Seen>,
+    /// When the log was last read or looked at, all that it had accepted was counted.
+    pub(crate) quiet: bool,
     ledger_outage: Outage,
     log_outage: Outage,
     /// Attachments that did not last.
@@ -43,6 +59,13 @@ pub(crate) struct Teller {
     pub(crate) shutdown: CancellationToken,
     /// Whether it was looked at whether the settings for the first poll come too late.
     pub(crate) first_poll_told: bool,
+}
+
+/// What a log said at a survey.
+struct Seen {
+    last: Position,
+    clock_millis: u64,
+    at: Instant,
 }
 
 impl Teller {
@@ -55,8 +78,7 @@ impl Teller {
         shutdown: CancellationToken,
     ) -> Self {
         let figures = Figures::new(partition);
-        let (ledger_outage, log_outage, unrest, refused) = Default::default();
-        let lag = Lag::default();
+        let retention = Retention::new(rules.log_retention);
         Self {
             partition,
             rules,
@@ -64,11 +86,16 @@ impl Teller {
             log,
             duty,
             figures,
-            lag,
-            refused,
-            ledger_outage,
-            log_outage,
-            unrest,
+            lag: Lag::default(),
+            refused: None,
+            account: Account::default(),
+            retention,
+            leader: String::new(),
+            seen: None,
+            quiet: false,
+            ledger_outage: Outage::default(),
+            log_outage: Outage::with_pauses_up_to(LONGEST_LOG_PAUSE),
+            unrest: Outage::default(),
             shutdown,
             first_poll_told: false,
         }
@@ -79,9 +106,12 @@ impl Teller {
         while let Some(mut ledger) = self.apply_for_lead().await {
             self.duty.leads(true);
             self.figures.leads.set(1);
+            self.leader = service::random_text::<16>();
+            self.retention.restart();
             let stop = self.lead(ledger.as_mut()).await;
             // The lock lives on the ledger's connection: this gives the lead up.
             drop(ledger);
+            self.quiet = false;
             self.duty.leads(false);
             self.figures.leads.set(0);
             self.figures.counts(None);
@@ -217,6 +247,24 @@ impl Teller {
     /// Log and ledger are still where they were when they were attached.
     pub(crate) fn attachment_lasts(&mut self) {
         self.unrest.over();
+    }
+
+    /// The log was looked at, and this worker is attached to it.
+    pub(crate) fn sees(&mut self, log: &Attachment) {
+        let last = log.last.unwrap_or_default().max(self.seen.as_ref().map_or(Position::ZERO, |seen| seen.last));
+        self.seen = Some(Seen { last, clock_millis: log.now_millis, at: Instant::now() });
+    }
+
+    /// What this worker remembers of the log that the ledger counts.
+    pub(crate) fn memory(&self, log: Option<&LogId>) -> Memory {
+        let accepted = log.and_then(|log| self.lag.accepted_by(log));
+        let Some(Seen { last, clock_millis, at }) = &self.seen else {
+            return Memory { accepted, quiet: self.quiet, ..Memory::default() };
+        };
+        // Ballots that came since it was seen last have places by a clock that went on.
+        let since = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now = Position::new(clock_millis.saturating_add(since).saturating_add(1), 0).unwrap_or_default();
+        Memory { last: *last, given_out: now.max(*last), accepted, quiet: self.quiet, promoted: false }
     }
 
     /// While the ledger is away nobody counts, but the log can still tell how much is waiting.

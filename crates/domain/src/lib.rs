@@ -33,8 +33,8 @@ pub use poll::{
 };
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
-    Applied, Attachment, BallotBox, Cast, Change, CurrentBallot, Gap, Inclusion, Ledger, Ledgers, Log, LogId, LogSeed,
-    LogState, Movement, Page, PollSeed, Scoreboard, Unavailable,
+    Applied, Attachment, BallotBox, Cast, Change, Claimed, CurrentBallot, Gap, Inclusion, Ledger, Ledgers, Log, LogId,
+    LogSeed, LogState, Movement, Page, PollSeed, Replicated, Scoreboard, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};

@@ -9,14 +9,17 @@
 //! "Not found" is a value; an error is always [`Unavailable`]: the thing below did not do its work and
 //! the caller can only say so and try again. Errors of drivers never cross a port.
 
+mod log;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::{
-    Audit, Ballot, ChangeRefused, Choices, Entry, Fingerprint, Installation, LedgerIdentity, LogIdentity, Partition,
-    Poll, PollChange, PollId, PollState, Position, Receipt, Rekey, SessionId, Tally, VoterId,
+    Audit, Ballot, ChangeRefused, Choices, Entry, Fingerprint, LedgerIdentity, Partition, Poll, PollChange, PollId,
+    PollState, Position, Receipt, Rekey, SessionId, Tally, VoterId,
 };
+pub use log::{Attachment, Claimed, Log, LogId, LogSeed, Page, PollSeed};
 
 /// The thing below did not answer as it should. Whether what was asked of it happened is **not known** only where
 /// it was sent and got no answer; [`nothing_happened`](Self::nothing_happened) tells the two apart.
@@ -25,6 +28,10 @@ pub enum Unavailable {
     /// Nothing was begun yet: no worker has set up the log. Nothing happened.
     #[error("the log has not begun yet")]
     NotBegun,
+    /// The log is there, and no leading worker has made its server fit to take ballots since that started, was promoted, or
+    /// lost something. Nothing happened.
+    #[error("no worker has attached to the log yet")]
+    NotAttached,
     /// The queue before it is full. Nothing happened.
     #[error("too much is waiting already")]
     Busy,
@@ -80,7 +87,12 @@ impl Unavailable {
     /// Whether it is certain that nothing was done.
     pub fn nothing_happened(&self) -> bool {
         match self {
-            Self::NotBegun | Self::Busy | Self::Untrusted(_) | Self::Full | Self::NotDone { .. } => true,
+            Self::NotBegun
+            | Self::NotAttached
+            | Self::Busy
+            | Self::Untrusted(_)
+            | Self::Full
+            | Self::NotDone { .. } => true,
             Self::Timeout { .. } | Self::Failed { .. } => false,
         }
     }
@@ -223,35 +235,8 @@ pub trait Scoreboard: Send + Sync {
     async fn ready(&self) -> Result<(), Unavailable>;
 }
 
-/// The random id of one incarnation of a partition's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogId(String);
-
-impl LogId {
-    /// From the text that the log and the ledger store.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The stored text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A log that has begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attachment {
-    /// Which incarnation it is.
-    pub id: LogId,
-    /// Nothing at or below this position can be read from it any more.
-    pub trimmed: Position,
-    /// The last position it has given out; the next is later.
-    pub last: Position,
-}
-
 /// How far a ledger is with one partition of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogState {
     /// Which incarnation it read last; `None` before the very first.
     pub log: Option<LogId>,
@@ -259,9 +244,25 @@ pub struct LogState {
     pub position: Position,
     /// How many ballots the ledger holds of all polls of this partition.
     pub counted: u64,
+    /// How many entries were set aside.
+    pub set_aside: u64,
+    /// How many ballots are known to be missing, over all gaps.
+    pub missing: u64,
 }
 
-/// A part of the log that the ledger could not count: after `after`, up to and including `through`.
+impl LogState {
+    /// How many of the ballots that the log has accepted the ledger accounts for.
+    pub fn accounted(&self) -> u64 {
+        self.counted + self.uncounted()
+    }
+
+    /// How many of these will never be counted.
+    pub fn uncounted(&self) -> u64 {
+        self.set_aside + self.missing
+    }
+}
+
+/// A part of the log that the ledger could not count, or not all of it: after `after`, up to and including `through`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// In which partition.
@@ -270,74 +271,8 @@ pub struct Gap {
     pub after: Position,
     /// The last position that is missing.
     pub through: Position,
-}
-
-/// What a ledger knows of a poll, and a new log must know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PollSeed {
-    /// The poll.
-    pub poll: Poll,
-    /// How many ballots of it the ledger holds.
-    pub counted: u64,
-    /// Who has a ballot in the present round, where the poll allows no change; else empty.
-    pub voters: Vec<(VoterId, Position)>,
-}
-
-/// What a new log begins with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSeed {
-    /// Every position of the new log is later than this one.
-    pub after: Position,
-    /// All polls of the partition.
-    pub polls: Vec<PollSeed>,
-}
-
-/// Some entries of a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The incarnation they were read from; `None` if the log is gone.
-    pub log: Option<LogId>,
-    /// In order of positions.
-    pub entries: Vec<Entry>,
-}
-
-/// One partition of the log, as the worker that leads it sees it.
-#[async_trait]
-pub trait Log: Send {
-    /// Where it is, without user and password.
-    fn address(&self) -> String;
-
-    /// Which installation it belongs to. Nothing is changed by looking.
-    async fn identity(&mut self) -> Result<LogIdentity, Unavailable>;
-
-    /// Writes which installation it belongs to, unless it belongs to another, which stands. A fingerprint that is there
-    /// stays too.
-    async fn install(&mut self, installation: &Installation) -> Result<(), Unavailable>;
-
-    /// Gives the installation that it belongs to another key.
-    async fn rekey(&mut self, fingerprint: &Fingerprint) -> Result<(), Unavailable>;
-
-    /// The log that is there, if one has begun.
-    async fn look(&mut self) -> Result<Option<Attachment>, Unavailable>;
-
-    /// Begins a log where none is. If another one begins it meanwhile, that one stands and is returned.
-    async fn begin(&mut self, seed: LogSeed) -> Result<Attachment, Unavailable>;
-
-    /// Makes the log give out only positions after `above` from now on.
-    async fn raise(&mut self, above: Position) -> Result<(), Unavailable>;
-
-    /// About `limit` entries after `after`, or fewer; waits up to `wait` if there are none. Ballots that were cast together come
-    /// together, so it may be more; and `after` must be where a page ended, or where the log says that it begins or ends.
-    async fn read(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable>;
-
-    /// Forgets entries accepted before `before_millis` (since 1970), but none after `counted`.
-    async fn trim(&mut self, counted: Position, before_millis: u64) -> Result<(), Unavailable>;
-
-    /// All polls that the log knows, as they are now.
-    async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable>;
-
-    /// How many ballots this partition's log has accepted, over all polls.
-    async fn accepted(&mut self) -> Result<u64, Unavailable>;
+    /// How many ballots are known to be missing, at least; `None` where that shows once all behind it is counted.
+    pub ballots: Option<u64>,
 }
 
 /// What became of a batch.
@@ -376,8 +311,12 @@ pub trait Ledger: Send {
     /// What a new log must know.
     async fn seed(&mut self) -> Result<LogSeed, Unavailable>;
 
-    /// Notes which log is read from now on. With a gap, notes the gap, moves the position behind it, and
-    /// takes in `polls` (as the log has them) where the ledger does not know them.
+    /// How many ballots it holds of each poll.
+    async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable>;
+
+    /// Notes which log is read from now on. With a gap, notes the gap, moves the position behind it if the gap begins there,
+    /// and takes in `polls` (as the log has them) where the ledger does not know them. A gap with a number of ballots is not
+    /// noted beside one without: it says how many are missing there.
     async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable>;
 
     /// Counts a batch and moves the position, in one transaction. Entries at or below the ledger's
@@ -387,6 +326,18 @@ pub trait Ledger: Send {
     /// Notes that the count works: the log was just read, and all that was read before is committed. Whoever reads a
     /// tally sees how long ago that was ([`Tally::heartbeat`]). To be called every second or so.
     async fn heartbeat(&mut self) -> Result<(), Unavailable>;
+
+    /// How far its own writing is, and that of its standbys.
+    async fn replicated(&mut self) -> Result<Replicated, Unavailable>;
+}
+
+/// How far a ledger is written, in units of its own that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replicated {
+    /// Everything that was committed is at or below this.
+    pub written: u64,
+    /// Everything up to here stands in each of its standbys too; `None` where it shows none.
+    pub standbys: Option<u64>,
 }
 
 /// Where a worker applies to be a partition's only writer.

@@ -41,7 +41,7 @@ const RECOUNT: &str = "
     ) AS ballot
     JOIN polls ON polls.number = ballot.poll
     GROUP BY polls.number, ballot.choices";
-const GAPS: &str = "SELECT partition, after, through FROM gaps ORDER BY partition, after";
+const GAPS: &str = "SELECT partition, after, through, ballots FROM gaps ORDER BY partition, after, through";
 const REJECTED: &str = "SELECT count(*) FROM rejected";
 
 /// Counts everything again, on a connection of its own.
@@ -99,6 +99,7 @@ async fn gaps(client: &Client) -> Result<Vec<Gap>, Failure> {
                 partition: Partition::new(partition.map_err(|_| Failure::Unreadable("a partition"))?),
                 after: rows::position(row, "after")?,
                 through: rows::position(row, "through")?,
+                ballots: row.try_get::<_, Option<i64>>("ballots")?.map(rows::amount).transpose()?,
             })
         })
         .collect()

@@ -45,6 +45,7 @@ mod migrations;
 mod pooler;
 mod rows;
 mod scoreboard;
+mod standbys;
 mod statements;
 mod writer;
 

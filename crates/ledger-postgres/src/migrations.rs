@@ -9,11 +9,12 @@ use tracing::info;
 
 use crate::{failure::Failure, locks};
 
-const MIGRATIONS: [(i32, &str); 4] = [
+const MIGRATIONS: [(i32, &str); 5] = [
     (1, include_str!("../migrations/0001_ledger.sql")),
     (2, include_str!("../migrations/0002_count_times.sql")),
     (3, include_str!("../migrations/0003_heartbeat.sql")),
     (4, include_str!("../migrations/0004_installation.sql")),
+    (5, include_str!("../migrations/0005_missing.sql")),
 ];
 
 const TABLE_EXISTS: &str = "SELECT to_regclass('migrations') IS NOT NULL";

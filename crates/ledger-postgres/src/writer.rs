@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use domain::{
     Applied, Entry, Fingerprint, Gap, KnownPoll, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition,
-    Poll, PollId, PollSeed, Position, Rekey, Unavailable, VoterId,
+    Poll, PollId, PollSeed, Position, Rekey, Replicated, Unavailable, VoterId,
 };
 use futures_util::TryStreamExt;
 use tokio::sync::Mutex;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     connect::{DatabaseUrl, Purpose},
     failure::{Failure, within},
-    installation, listen, locks, migrations, rows,
+    installation, listen, locks, migrations, rows, standbys,
     statements::Statements,
 };
 
@@ -34,8 +34,16 @@ const STATE: &str = "
         SELECT coalesce(sum(turnout.counted), 0)::bigint
         FROM polls JOIN turnout ON turnout.poll = polls.number
         WHERE polls.partition = $1
-    ) AS counted
+    ) AS counted, (
+        SELECT count(*) FROM rejected WHERE rejected.partition = $1
+    ) AS set_aside, (
+        SELECT coalesce(sum(gaps.ballots), 0)::bigint FROM gaps WHERE gaps.partition = $1
+    ) AS missing
     FROM log WHERE partition = $1";
+const COUNTS: &str = "
+    SELECT polls.id, coalesce(turnout.counted, 0) AS counted
+    FROM polls LEFT JOIN turnout ON turnout.poll = polls.number
+    WHERE polls.partition = $1 ORDER BY polls.id";
 const SEED: &str = "
     SELECT polls.number, polls.poll::text AS poll, polls.since, coalesce(turnout.counted, 0) AS counted
     FROM polls LEFT JOIN turnout ON turnout.poll = polls.number
@@ -45,7 +53,16 @@ const VOTERS: &str = "
     WHERE poll = $1::integer AND position > $2::bigint
     GROUP BY voter";
 const NOTE_LOG: &str = "UPDATE log SET log_id = $2, position = $3 WHERE partition = $1";
-const NOTE_GAP: &str = "INSERT INTO gaps (partition, after, through) VALUES ($1, $2, $3)";
+/// A gap of which it shows now how many ballots are missing is the newest that was noted without a number.
+const FILL_GAP: &str = "
+    UPDATE gaps SET ballots = $2::bigint WHERE partition = $1::integer AND ballots IS NULL AND through = (
+        SELECT max(through) FROM gaps WHERE partition = $1::integer AND ballots IS NULL
+    )";
+const ADD_TO_GAP: &str = "
+    UPDATE gaps SET ballots = coalesce(ballots, 0) + coalesce($4::bigint, 0)
+    WHERE partition = $1::integer AND after = $2::bigint AND through = $3::bigint";
+const NOTE_GAP: &str = "
+    INSERT INTO gaps (partition, after, through, ballots) VALUES ($1::integer, $2::bigint, $3::bigint, $4::bigint)";
 
 /// Where a worker applies to be a partition's only writer in a PostgreSQL ledger.
 #[derive(Debug)]
@@ -154,6 +171,21 @@ impl Ledger for PostgresLedger {
         Ok(seed)
     }
 
+    async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable> {
+        let leader = self.take()?;
+        let counts = within("reading how much of each poll is counted", WRITE_TIMEOUT, leader.counts()).await?;
+        self.leader = Some(leader);
+        Ok(counts)
+    }
+
+    async fn replicated(&mut self) -> Result<Replicated, Unavailable> {
+        let leader = self.take()?;
+        let asked = standbys::replicated(&leader.client);
+        let replicated = within("reading how far standbys are", WRITE_TIMEOUT, asked).await?;
+        self.leader = Some(leader);
+        Ok(replicated)
+    }
+
     async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable> {
         let mut leader = self.take()?;
         within("noting which log is read", WRITE_TIMEOUT, leader.attach(log, gap, polls)).await?;
@@ -217,7 +249,14 @@ impl Leader {
             log: row.try_get::<_, Option<String>>("log_id")?.map(LogId::new),
             position: rows::position(&row, "position")?,
             counted: rows::amount(row.try_get("counted")?)?,
+            set_aside: rows::amount(row.try_get("set_aside")?)?,
+            missing: rows::amount(row.try_get("missing")?)?,
         })
+    }
+
+    async fn counts(&self) -> Result<Vec<(PollId, u64)>, Failure> {
+        let rows = self.client.query(COUNTS, &[&self.partition]).await?;
+        rows.iter().map(|row| Ok((rows::poll_id(row, "id")?, rows::amount(row.try_get("counted")?)?))).collect()
     }
 
     /// A poll that begins here begins behind all that is counted.
@@ -259,10 +298,10 @@ impl Leader {
 
     async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Failure> {
         self.begin_transaction().await?;
-        let position = gap.map_or(self.position, |gap| gap.through.max(self.position));
+        let reached = gap.filter(|gap| gap.after <= self.position);
+        let position = reached.map_or(self.position, |gap| gap.through.max(self.position));
         if let Some(gap) = gap {
-            let (after, through) = (gap.after.as_i64(), gap.through.as_i64());
-            self.client.execute(NOTE_GAP, &[&self.partition, &after, &through]).await?;
+            self.note_gap(gap).await?;
             for poll in polls {
                 self.add_poll(poll, poll.round_behind_gap(), position).await?;
             }
@@ -279,6 +318,21 @@ impl Leader {
         let parameters: [&(dyn ToSql + Sync); 2] = [&self.partition, &self.position.as_i64()];
         let noted = self.client.execute(&self.statements.heartbeat, &parameters).await?;
         if noted == 1 { Ok(()) } else { Err(Failure::Overtaken) }
+    }
+
+    async fn note_gap(&self, gap: Gap) -> Result<(), Failure> {
+        let ballots = gap.ballots.map(i64::try_from).transpose().map_err(|_| Failure::Unreadable("a count"))?;
+        if let Some(ballots) = ballots.filter(|ballots| *ballots > 0)
+            && self.client.execute(FILL_GAP, &[&self.partition, &ballots]).await? > 0
+        {
+            return Ok(());
+        }
+        let (after, through) = (gap.after.as_i64(), gap.through.as_i64());
+        let gap: [&(dyn ToSql + Sync); 4] = [&self.partition, &after, &through, &ballots];
+        if self.client.execute(ADD_TO_GAP, &gap).await? == 0 {
+            self.client.execute(NOTE_GAP, &gap).await?;
+        }
+        Ok(())
     }
 
     /// Writes a poll, unless the ledger has one with its id.

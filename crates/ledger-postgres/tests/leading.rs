@@ -24,7 +24,7 @@ async fn until_unlocked(client: &Client) {
 }
 
 /// How many migrations this release has: its files.
-const MIGRATIONS: usize = 4;
+const MIGRATIONS: usize = 5;
 
 #[tokio::test]
 async fn four_leaders_at_once_migrate_once_and_one_leads() {
@@ -184,7 +184,7 @@ async fn a_poll_taken_in_behind_a_gap_keeps_its_ballots_when_it_closes() {
     let database = TestDatabase::create().await;
     let (mut writer, poll) = (lead(&ledgers(&database), FIRST).await, poll("main"));
     let closed = poll.after(&PollChange::Close, true).unwrap();
-    let gap = Gap { partition: FIRST, after: Position::ZERO, through: at(5) };
+    let gap = Gap { partition: FIRST, after: Position::ZERO, through: at(5), ballots: None };
     writer.attach(&LogId::new("log"), Some(gap), std::slice::from_ref(&closed)).await.unwrap();
 
     writer.apply(vec![ballot(6, &poll, 1, "a"), poll_event(7, &closed)]).await.unwrap();

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Applied, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
-    PollId, PollSeed, Position, Rekey, Unavailable,
+    PollId, PollSeed, Rekey, Replicated, Unavailable,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, Transaction, TransactionBehavior};
 
@@ -123,6 +123,19 @@ impl Ledger for Lead {
         self.write("reading what a new log must know", |tx, partition| Ok((seed(tx, partition)?, Vec::new()))).await
     }
 
+    async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable> {
+        self.write("reading how much of each poll is counted", |tx, partition| {
+            let polls = store::polls(tx, Some(partition))?;
+            Ok((polls.iter().map(|stored| (stored.poll.id(), stored.counted)).collect(), Vec::new()))
+        })
+        .await
+    }
+
+    /// A file has no standbys.
+    async fn replicated(&mut self) -> Result<Replicated, Unavailable> {
+        Ok(Replicated::default())
+    }
+
     async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable> {
         let (log, polls) = (log.clone(), polls.to_vec());
         self.write("attaching to a log", move |tx, partition| {
@@ -149,11 +162,20 @@ impl Ledger for Lead {
 fn state(tx: &Transaction<'_>, partition: Partition) -> Result<LogState, StoreError> {
     let read = |row: &Row<'_>| {
         let log: Option<String> = row.get(0)?;
-        Ok(LogState { log: log.map(LogId::new), position: position(row, 1)?, counted: unsigned(row, 2)? })
+        Ok(LogState {
+            log: log.map(LogId::new),
+            position: position(row, 1)?,
+            counted: unsigned(row, 2)?,
+            set_aside: unsigned(row, 3)?,
+            missing: unsigned(row, 4)?,
+        })
     };
-    let sql = "SELECT log_id, position, counted FROM log WHERE partition = ?1";
+    let sql = "SELECT log_id, position, counted,
+            (SELECT count(*) FROM rejected WHERE partition = ?1),
+            (SELECT coalesce(sum(ballots), 0) FROM gaps WHERE partition = ?1)
+        FROM log WHERE partition = ?1";
     let found = tx.query_row(sql, [partition.number()], read).optional()?;
-    Ok(found.unwrap_or(LogState { log: None, position: Position::ZERO, counted: 0 }))
+    Ok(found.unwrap_or_default())
 }
 
 fn seed(tx: &Transaction<'_>, partition: Partition) -> Result<LogSeed, StoreError> {
@@ -180,22 +202,37 @@ fn attach(
     gap: Option<Gap>,
     polls: &[Poll],
 ) -> Result<(), StoreError> {
-    let through = gap.map_or(Position::ZERO, |gap| gap.through);
+    let counted = store::counted_through(tx, partition)?;
+    let through = gap.filter(|gap| gap.after <= counted).map_or(counted, |gap| gap.through);
     tx.execute(
         "INSERT INTO log (partition, log_id, position, counted) VALUES (?1, ?2, ?3, 0) ON CONFLICT (partition)
          DO UPDATE SET log_id = excluded.log_id, position = max(position, excluded.position)",
         (partition.number(), log.as_str(), through.as_i64()),
     )?;
     let Some(gap) = gap else { return Ok(()) };
-    tx.execute(
-        "INSERT OR IGNORE INTO gaps (partition, after, through) VALUES (?1, ?2, ?3)",
-        (gap.partition.number(), gap.after.as_i64(), gap.through.as_i64()),
-    )?;
+    note_gap(tx, gap)?;
     for poll in polls {
         if store::poll(tx, poll.id())?.is_none() {
             let round = poll.round_behind_gap();
             write_poll(tx, poll, &Place { partition, round, since: through, position: through })?;
         }
     }
+    Ok(())
+}
+
+fn note_gap(tx: &Transaction<'_>, gap: Gap) -> Result<(), StoreError> {
+    let (partition, ballots) = (gap.partition.number(), gap.ballots.map(store::signed));
+    // A gap of which it shows now how many ballots are missing is the newest that was noted without a number.
+    let fill = "UPDATE gaps SET ballots = ?2 WHERE partition = ?1 AND ballots IS NULL AND through = (
+        SELECT max(through) FROM gaps WHERE partition = ?1 AND ballots IS NULL
+    )";
+    if ballots.is_some_and(|ballots| ballots > 0) && tx.execute(fill, (partition, ballots))? > 0 {
+        return Ok(());
+    }
+    tx.execute(
+        "INSERT INTO gaps (partition, after, through, ballots) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (partition, after, through)
+         DO UPDATE SET ballots = coalesce(ballots, 0) + coalesce(excluded.ballots, 0)",
+        (partition, gap.after.as_i64(), gap.through.as_i64(), ballots),
+    )?;
     Ok(())
 }

@@ -7,11 +7,12 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::store::StoreError;
 
 /// In order; the first is number 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0001_tables.sql"),
     include_str!("../migrations/0002_count_times.sql"),
     include_str!("../migrations/0003_installation.sql"),
     include_str!("../migrations/0004_ended_sessions.sql"),
+    include_str!("../migrations/0005_missing.sql"),
 ];
 
 /// How many migrations this release knows.

@@ -18,9 +18,15 @@ pub(crate) fn audit(conn: &Connection, waiting: &[Accepted]) -> Result<Audit, St
         let (kept, recounted) = (poll.figures(conn)?, recount(conn, &poll, waiting)?);
         audit.polls.push(Recount { poll: poll.poll.id(), kept, recounted });
     }
-    let mut select = conn.prepare("SELECT partition, after, through FROM gaps ORDER BY partition, after, through")?;
+    let mut select =
+        conn.prepare("SELECT partition, after, through, ballots FROM gaps ORDER BY partition, after, through")?;
     let gaps = select.query_map((), |row| {
-        Ok(Gap { partition: Partition::new(row.get(0)?), after: position(row, 1)?, through: position(row, 2)? })
+        Ok(Gap {
+            partition: Partition::new(row.get(0)?),
+            after: position(row, 1)?,
+            through: position(row, 2)?,
+            ballots: row.get::<_, Option<i64>>(3)?.map(i64::unsigned_abs),
+        })
     })?;
     audit.gaps = gaps.collect::<SqlResult<_>>()?;
     audit.rejected = conn.query_row("SELECT count(*) FROM rejected", (), |row| unsigned(row, 0))?;

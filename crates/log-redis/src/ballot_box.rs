@@ -14,6 +14,7 @@ use redis::Value;
 use crate::{
     RedisUrl,
     casting::{self, Casting},
+    fence::{self, Fence},
     fitness::Fitness,
     keys::Keys,
     link::{Deadline, Link},
@@ -40,6 +41,8 @@ pub struct RedisBallotBox {
 /// What belongs to one partition.
 struct Room {
     keys: Arc<Keys>,
+    /// For all but casting, which has one of its own.
+    fence: Fence,
     casting: Casting,
 }
 
@@ -74,7 +77,7 @@ impl RedisBallotBox {
         let room = |partition| {
             let keys = Arc::new(Keys::new(partition));
             let (casting, sending) = Casting::new(Arc::clone(&keys), &memory);
-            (Room { keys, casting }, sending)
+            (Room { fence: Fence::new(Arc::clone(&keys)), keys, casting }, sending)
         };
         let (rooms, sendings) = partitions.all().map(room).unzip();
         casting::send_all(casting, sendings, memory).expect("the system has a thread for the log");
@@ -87,8 +90,8 @@ impl RedisBallotBox {
 
     async fn find(&self, what: &'static str, deadline: Deadline, id: PollId) -> Result<Option<Found>, Unavailable> {
         let keys = &self.room(id).keys;
-        let call = READ_POLL.call(&[&keys.id, &keys.polls, &keys.accepted]).arg(id.as_str());
-        let Value::Array(parts) = begun(scripts::run_until(&self.link, what, deadline, call).await?)? else {
+        let call = READ_POLL.call(&[&keys.incarnation, &keys.polls, &keys.accepted]).arg(id.as_str());
+        let Value::Array(parts) = begun(scripts::run_until(&*self.link, what, deadline, call).await?)? else {
             return Err(unexpected(what));
         };
         match <[Value; 2]>::try_from(parts) {
@@ -102,7 +105,7 @@ impl RedisBallotBox {
     }
 
     /// Writes `next` in the place of `before` (`None`: where no such poll is). Says whether it did: not if the poll
-    /// is another by now, or has ballots where it must have none.
+    /// is another by now, or has ballots where it must have none. Where both are the same it only makes sure that they are.
     async fn put(
         &self,
         deadline: Deadline,
@@ -110,22 +113,45 @@ impl RedisBallotBox {
         next: &Poll,
         without_ballots: bool,
     ) -> Result<bool, Unavailable> {
+        let patience = fence::patience();
+        loop {
+            match self.put_once(deadline, before, next, without_ballots).await {
+                // Another leader is attaching, which takes a moment.
+                Err(Unavailable::NotAttached) if !patience.is_over() => {
+                    self.room(next.id()).fence.refused();
+                    tokio::time::sleep(fence::ASK_AGAIN_AFTER).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn put_once(
+        &self,
+        deadline: Deadline,
+        before: Option<&Found>,
+        next: &Poll,
+        without_ballots: bool,
+    ) -> Result<bool, Unavailable> {
         const WHAT: &str = "writing a poll";
-        let keys = &self.room(next.id()).keys;
+        let Room { keys, fence, .. } = self.room(next.id());
+        let pass = fence.pass(&self.link, WHAT, deadline).await?;
         // Where the round is new or the rules are, nobody has voted; what a lost log left behind is not ours either.
         let forget_voters = without_ballots || before.is_none_or(|found| found.poll.round() != next.round());
+        let same = before.filter(|found| found.poll == *next);
         let call = PUT_POLL
-            .call(&[&keys.id, &keys.polls, &keys.log, &keys.accepted, &keys.voters(next.id())])
+            .call(&[&keys.attached, &keys.polls, &keys.log, &keys.accepted, &keys.voters(next.id())])
             .arg(next.id().as_str())
             .arg(before.map_or(&[][..], |found| &found.json))
-            .arg(wire::encode_poll(next))
+            .arg(same.map_or_else(|| wire::encode_poll(next).into_bytes(), |found| found.json.clone()))
             .arg(wire::POLL_FIELD)
             .arg(u8::from(without_ballots))
-            .arg(u8::from(forget_voters));
-        match word(WHAT, scripts::run_until(&self.link, WHAT, deadline, call).await?)?.as_str() {
+            .arg(u8::from(forget_voters))
+            .arg(&*pass.token);
+        match word(WHAT, scripts::run_until(&pass.connection, WHAT, deadline, call).await?)?.as_str() {
             "done" => Ok(true),
             "differs" => Ok(false),
-            "not begun" => Err(Unavailable::NotBegun),
+            "not attached" => Err(Unavailable::NotAttached),
             _ => Err(unexpected(WHAT)),
         }
     }
@@ -143,10 +169,10 @@ impl BallotBox for RedisBallotBox {
 
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
         const WHAT: &str = "reading the polls";
-        let call = |room: &Room| READ_ALL.call(&[&room.keys.id, &room.keys.polls]);
+        let call = |room: &Room| READ_ALL.call(&[&room.keys.incarnation, &room.keys.polls]);
         let calls = self.rooms.iter().map(call).collect();
         let mut polls = Vec::new();
-        for answer in scripts::run_together(&self.link, WHAT, Deadline::usual(), calls).await? {
+        for answer in scripts::run_together(&*self.link, WHAT, Deadline::usual(), calls).await? {
             polls.extend(read_polls(WHAT, answer?)?);
         }
         polls.sort_unstable_by_key(Poll::id);
@@ -168,8 +194,8 @@ impl BallotBox for RedisBallotBox {
                 Ok(next) => next,
                 Err(refused) => return Ok(Change::Refused(refused)),
             };
-            // Closing what is closed is done already, and says nothing new to the log.
-            if next == found.poll || self.put(deadline, Some(&found), &next, without_ballots).await? {
+            // Closing what is closed is done already; but a log that lost something may say so and be wrong.
+            if self.put(deadline, Some(&found), &next, without_ballots).await? {
                 return Ok(Change::Done(next));
             }
         }
@@ -206,19 +232,11 @@ impl BallotBox for RedisBallotBox {
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
-        const WHAT: &str = "asking whether the log has begun";
-        let mut commands = redis::pipe();
-        for room in &self.rooms {
-            commands.cmd("EXISTS").arg(&room.keys.id);
-        }
-        for answer in self.link.send(WHAT, Deadline::usual(), &commands).await? {
-            match scripts::checked(WHAT, answer)? {
-                Value::Int(1) => {}
-                Value::Int(_) => return Err(Unavailable::NotBegun),
-                _ => return Err(unexpected(WHAT)),
-            }
-        }
-        Ok(())
+        const WHAT: &str = "asking whether the log takes ballots";
+        let deadline = Deadline::usual();
+        let connection = self.link.connected(WHAT, deadline).await?;
+        let partitions = self.rooms.iter().map(|room| &*room.keys);
+        fence::tokens(&connection, WHAT, deadline, partitions).await.map(drop)
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::{
 use tracing::Instrument;
 
 use crate::{
+    fence::{self, Fence, Pass},
     keys::Keys,
     link::{Deadline, Link},
     memory::Memory,
@@ -104,15 +105,15 @@ pub(crate) fn send_all(link: Link, sendings: Vec<Sending>, memory: Arc<Memory>) 
 }
 
 async fn send_as_they_come(Sending { mut queue, keys, memory }: Sending, link: Arc<Link>) {
+    let way = Arc::new(Way { fence: Fence::new(Arc::clone(&keys)), keys, link, memory });
     let mut taken = Vec::new();
     while queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await > 0 {
         // For traces (`service::traces`); nobody listens otherwise.
         let span = tracing::trace_span!(target: "scrutin::trace", "log.cast", ballots = taken.len());
-        let (link, keys, most_voters) = (Arc::clone(&link), Arc::clone(&keys), memory.most_voters());
+        let way = Arc::clone(&way);
         let taken = mem::replace(&mut taken, Vec::with_capacity(MAX_BALLOTS_SENT));
         // A task of its own, so that a panic takes one call with it and not all that come after.
-        let sent =
-            tokio::spawn(async move { send(&link, &keys, most_voters, still_in_time(taken)).await }.instrument(span));
+        let sent = tokio::spawn(async move { send(&way, still_in_time(taken)).await }.instrument(span));
         if sent.await.is_err() {
             tracing::error!("sending ballots panicked; those in that call were told that the outcome is not known");
         }
@@ -130,62 +131,105 @@ fn still_in_time(taken: Vec<Waiting>) -> Vec<Waiting> {
     sent
 }
 
+/// What leads to the log of one partition.
+struct Way {
+    link: Arc<Link>,
+    keys: Arc<Keys>,
+    fence: Fence,
+    memory: Arc<Memory>,
+}
+
 /// Sends the ballots and answers each of them.
-async fn send(link: &Link, keys: &Keys, most_voters: u64, taken: Vec<Waiting>) {
+async fn send(way: &Way, taken: Vec<Waiting>) {
     let Some(first) = taken.iter().map(|waiting| waiting.since).min() else { return };
     #[expect(clippy::cast_precision_loss, reason = "at most MAX_BALLOTS_SENT")]
     metrics::histogram!("scrutin_log_ballots_per_call").record(taken.len() as f64);
     // The first to give up decides for all: nobody's ballot is cast after they were told that nothing is known.
     let deadline = Deadline::since(first);
-    let too_late = send_within(link, keys, most_voters, deadline, by_kind(taken)).await;
-    // Redis found the call too late, and we don't: its clock was set forward since we last knew of it. It cast
-    // nothing, and we know its clock now.
-    let again =
-        if deadline.is_over() { too_late } else { send_within(link, keys, most_voters, deadline, too_late).await };
-    tell_all(again, &Unavailable::not_done(WHAT, "Redis was too slow; the ballot was not cast"));
+    let returned = send_within(way, deadline, by_kind(taken)).await;
+    for Returned { group: (_, ballots), because } in send_again(way, deadline, returned).await {
+        tell(ballots, Err(because));
+    }
 }
 
-/// Sends the ballots and answers them, but for those whose calls came too late: these are given back, and not cast.
-async fn send_within(link: &Link, keys: &Keys, most_voters: u64, deadline: Deadline, groups: Vec<Group>) -> Vec<Group> {
-    if groups.is_empty() {
-        return groups;
+/// Sends again what Redis took nothing of. We know better now: its clock was set forward since we last knew of it; or
+/// another leader is attaching, which takes a moment.
+async fn send_again(way: &Way, deadline: Deadline, mut returned: Vec<Returned>) -> Vec<Returned> {
+    let patience = fence::patience();
+    let mut late_again = false;
+    while !returned.is_empty() && !deadline.is_over() && !late_again {
+        if returned.iter().any(|returned| returned.because == Unavailable::NotAttached) {
+            if patience.is_over() {
+                break;
+            }
+            tokio::time::sleep(fence::ASK_AGAIN_AFTER).await;
+        } else {
+            late_again = true;
+        }
+        returned = send_within(way, deadline, returned.into_iter().map(|returned| returned.group).collect()).await;
     }
-    let last = match link.clock_at(WHAT, deadline).await {
-        Ok(last) => last,
+    returned
+}
+
+/// Ballots that Redis certainly did not take, and why.
+struct Returned {
+    group: Group,
+    because: Unavailable,
+}
+
+impl Returned {
+    fn not_attached(group: Group) -> Self {
+        Self { group, because: Unavailable::NotAttached }
+    }
+}
+
+/// Sends the ballots and answers them, but for those which Redis took nothing of and that may be sent again: these are
+/// given back.
+async fn send_within(way: &Way, deadline: Deadline, groups: Vec<Group>) -> Vec<Returned> {
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let pass = match way.fence.pass(&way.link, WHAT, deadline).await {
+        Ok(pass) => pass,
+        Err(Unavailable::NotAttached) => return groups.into_iter().map(Returned::not_attached).collect(),
         Err(error) => {
-            // Nothing was sent.
             tell_all(groups, &error);
             return Vec::new();
         }
     };
+    let last = pass.connection.clock_at(deadline);
     let sent = Instant::now();
-    let calls = groups.iter().map(|(kind, ballots)| call(keys, *kind, last, ballots, most_voters)).collect();
-    let answers = match scripts::run_together(link, WHAT, deadline, calls).await {
+    let calls = groups.iter().map(|(kind, ballots)| call(way, &pass, *kind, last, ballots)).collect();
+    let answers = match scripts::run_together(&pass.connection, WHAT, deadline, calls).await {
         Ok(answers) => answers,
         Err(error) => {
             tell_failure(groups, error, deadline);
             return Vec::new();
         }
     };
-    let mut too_late = Vec::new();
+    let mut returned = Vec::new();
     let mut clock = None;
     for ((kind, ballots), answer) in groups.into_iter().zip(answers) {
         match answer.and_then(|answer| read(&answer, ballots.len())) {
-            Ok((now, Some(casts))) => {
+            Ok((now, fate)) => {
                 clock = Some(now);
-                tell(ballots, Ok(casts));
-            }
-            Ok((now, None)) => {
-                clock = Some(now);
-                too_late.push((kind, ballots));
+                match fate {
+                    Ok(casts) => tell(ballots, Ok(casts)),
+                    Err(because) => {
+                        if because == Unavailable::NotAttached {
+                            way.fence.refused();
+                        }
+                        returned.push(Returned { group: (kind, ballots), because });
+                    }
+                }
             }
             Err(error) => tell_failure(vec![(kind, ballots)], error, deadline),
         }
     }
     if let Some(now) = clock {
-        link.saw_clock(now, sent).await;
+        way.link.saw_clock(now, sent).await;
     }
-    too_late
+    returned
 }
 
 /// What the ballots of one call have in common: the poll, and which revision of it their voters were shown.
@@ -214,12 +258,13 @@ fn by_kind(taken: Vec<Waiting>) -> Vec<Group> {
     groups
 }
 
-fn call(keys: &Keys, (poll, revision): Kind, last_millis: u64, waiting: &[Waiting], most_voters: u64) -> Call {
+fn call(way: &Way, pass: &Pass, (poll, revision): Kind, last_millis: u64, waiting: &[Waiting]) -> Call {
+    let keys = &way.keys;
     let mut ballots = Vec::with_capacity(waiting.len() * wire::BALLOT_BYTES);
     for Waiting { ballot, .. } in waiting {
         wire::encode_ballot(ballot, &mut ballots);
     }
-    CAST.call(&[&keys.id, &keys.polls, &keys.log, &keys.accepted, &keys.voters(poll)])
+    CAST.call(&[&keys.attached, &keys.polls, &keys.log, &keys.accepted, &keys.voters(poll)])
         .arg(poll.as_str())
         .arg(wire::BALLOTS_FIELD)
         .arg(wire::encode_poll_of_ballots(poll))
@@ -228,20 +273,20 @@ fn call(keys: &Keys, (poll, revision): Kind, last_millis: u64, waiting: &[Waitin
         .arg(last_millis)
         .arg(revision)
         .arg(ballots)
-        .arg(most_voters)
+        .arg(way.memory.most_voters())
+        .arg(&*pass.token)
 }
 
-/// Reads the script's answer: what Redis' clock shows, and what became of each of `count` ballots; `None` if the call
-/// came too late.
-fn read(answer: &Value, count: usize) -> Result<(u64, Option<Vec<Cast>>), Unavailable> {
+/// Reads the script's answer: what Redis' clock shows, and what became of each of `count` ballots, or why none was taken.
+fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<Cast>, Unavailable>), Unavailable> {
     let Value::Array(parts) = answer else { return Err(unexpected(WHAT)) };
     let [Value::BulkString(word), Value::Int(now), cast @ ..] = parts.as_slice() else {
         return Err(unexpected(WHAT));
     };
-    let one_for_all = |cast| Some(vec![cast; count]);
+    let one_for_all = |cast| Ok(vec![cast; count]);
     let casts = match (word.as_slice(), cast) {
-        (b"too late", []) => None,
-        (b"not begun", []) => return Err(Unavailable::NotBegun),
+        (b"too late", []) => Err(Unavailable::not_done(WHAT, "Redis was too slow; the ballot was not cast")),
+        (b"not attached", []) => Err(Unavailable::NotAttached),
         (b"full", []) => return Err(Unavailable::Full),
         (b"unknown poll", []) => one_for_all(Cast::UnknownPoll),
         (b"waiting", []) => one_for_all(Cast::NotOpen(PollState::Waiting)),
@@ -249,7 +294,7 @@ fn read(answer: &Value, count: usize) -> Result<(u64, Option<Vec<Cast>>), Unavai
         (b"rewritten", []) => one_for_all(Cast::Rewritten),
         (b"cast", [Value::BulkString(first), Value::BulkString(fates)]) => {
             let casts = read_fates(first, fates, count).filter(|casts| casts.len() == count);
-            Some(casts.ok_or_else(|| unexpected(WHAT))?)
+            Ok(casts.ok_or_else(|| unexpected(WHAT))?)
         }
         _ => return Err(unexpected(WHAT)),
     };

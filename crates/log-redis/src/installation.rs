@@ -24,12 +24,13 @@ const WRITING: &str = "writing the log's installation";
 pub(crate) async fn identity(link: &Link, keys: &Keys) -> Result<LogIdentity, Unavailable> {
     let mut commands = redis::pipe();
     commands.cmd("HGETALL").arg(&keys.installation);
-    commands.cmd("GET").arg(&keys.id);
+    commands.cmd("GET").arg(&keys.incarnation);
+    commands.cmd("GET").arg(&keys.old_id);
     let answers = link.send(READING, Deadline::usual(), &commands).await?;
-    let [hash, id] = <[Value; 2]>::try_from(answers).map_err(|_| unexpected(READING))?;
-    let begun = match checked(READING, id)? {
-        Value::Nil => None,
-        id => Some(LogId::new(word(READING, id)?)),
+    let [hash, id, old_id] = <[Value; 3]>::try_from(answers).map_err(|_| unexpected(READING))?;
+    let begun = match (checked(READING, id)?, checked(READING, old_id)?) {
+        (Value::Nil, Value::Nil) => None,
+        (Value::Nil, id) | (id, _) => Some(LogId::new(word(READING, id)?)),
     };
     Ok(LogIdentity { installation: read(&checked(READING, hash)?)?, begun })
 }

@@ -5,24 +5,37 @@
 
 use domain::{Partition, PollId, SessionId};
 
+/// A worker of 0.1.0 that finds no `id` would clear the log away and begin another. It does not where the key `beginning`
+/// starts with 19 digits that are greater than its ledger's position, and these are greater than all.
+pub(crate) const NO_OLD_BEGINNING: &str = "9999999999999999999 kept from releases without fencing";
+
 /// The keys of one partition `p`.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
-    /// `{scrutin:p}:id`, a string: the random id of this incarnation of the log. Written last when a log
-    /// begins; while it is not there, the log has not begun and every script answers so.
-    pub(crate) id: String,
+    /// `{scrutin:p}:incarnation`, a string: the random id of this incarnation of the log. Written last when a log
+    /// begins; while it is not there, the log has not begun.
+    pub(crate) incarnation: String,
+    /// `{scrutin:p}:attached`, a string: `master_replid/leader`, which server it is and which leader made it fit to take
+    /// ballots. Every script that `vote` runs compares it in the step that writes.
+    pub(crate) attached: String,
+    /// `{scrutin:p}:attaching`, a string: the same value while a leader attaches. Its scripts compare it.
+    pub(crate) attaching: String,
     /// `{scrutin:p}:log`, a stream: every ballot and every change of a poll, in order. See [`crate::wire`].
     pub(crate) log: String,
     /// `{scrutin:p}:polls`, a hash: poll id → the poll as it is now, as JSON.
     pub(crate) polls: String,
-    /// `{scrutin:p}:accepted`, a hash: poll id → ballots accepted, over all rounds and all incarnations.
+    /// `{scrutin:p}:accepted`, a hash: poll id → ballots accepted, over all rounds and all incarnations. Its field without
+    /// a name holds what was accepted and will never be counted: set aside, or missing and noted so.
     pub(crate) accepted: String,
     /// `{scrutin:p}:trimmed`, a string: the stream id at and below which nothing can be read any more.
     pub(crate) trimmed: String,
-    /// `{scrutin:p}:beginning`, a string that expires: who is setting up the log at present.
-    pub(crate) beginning: String,
     /// `{scrutin:p}:installation`, a hash: which installation the log belongs to. See [`crate::installation`].
     pub(crate) installation: String,
+    /// `{scrutin:p}:id`, a string: what `incarnation` was called up to 0.1.0. Without it the scripts of those releases
+    /// take nothing, so it is removed when a leader attaches.
+    pub(crate) old_id: String,
+    /// `{scrutin:p}:beginning`, a string: who was setting up the log, up to 0.1.0. It holds [`NO_OLD_BEGINNING`] now.
+    pub(crate) old_beginning: String,
     voters_prefix: String,
     ended_prefix: String,
 }
@@ -32,13 +45,16 @@ impl Keys {
     pub(crate) fn new(partition: Partition) -> Self {
         let key = |name: &str| format!("{{scrutin:{partition}}}:{name}");
         Self {
-            id: key("id"),
+            incarnation: key("incarnation"),
+            attached: key("attached"),
+            attaching: key("attaching"),
             log: key("log"),
             polls: key("polls"),
             accepted: key("accepted"),
             trimmed: key("trimmed"),
-            beginning: key("beginning"),
             installation: key("installation"),
+            old_id: key("id"),
+            old_beginning: key("beginning"),
             voters_prefix: key("voters:"),
             ended_prefix: key("ended:"),
         }
@@ -67,13 +83,26 @@ mod tests {
     fn names_never_change_and_share_a_slot() {
         let keys = Keys::new(Partition::new(7));
         assert_eq!(
-            [&keys.id, &keys.log, &keys.polls, &keys.accepted, &keys.trimmed, &keys.beginning],
             [
-                "{scrutin:7}:id",
+                &keys.incarnation,
+                &keys.attached,
+                &keys.attaching,
+                &keys.log,
+                &keys.polls,
+                &keys.accepted,
+                &keys.trimmed,
+                &keys.old_id,
+                &keys.old_beginning
+            ],
+            [
+                "{scrutin:7}:incarnation",
+                "{scrutin:7}:attached",
+                "{scrutin:7}:attaching",
                 "{scrutin:7}:log",
                 "{scrutin:7}:polls",
                 "{scrutin:7}:accepted",
                 "{scrutin:7}:trimmed",
+                "{scrutin:7}:id",
                 "{scrutin:7}:beginning"
             ]
         );

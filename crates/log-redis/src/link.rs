@@ -6,6 +6,8 @@
 //! that shows it leads to the wrong server. Nothing is ever sent twice: whether a command that got no
 //! answer was carried out is not known, and only the caller can say what that means.
 
+mod exchange;
+
 use std::{
     sync::{
         Arc,
@@ -24,7 +26,9 @@ use tokio::{
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 
-use crate::{RedisUrl, fitness::Fitness, scripts};
+pub(crate) use self::exchange::Transport;
+use self::exchange::exchange;
+use crate::{RedisUrl, fitness::Fitness};
 
 /// How long a caller waits for an answer, including the time to connect. A blocking read waits longer
 /// by as much as it asked Redis to wait.
@@ -90,12 +94,15 @@ struct State {
     outage: Option<String>,
 }
 
+/// One connection, to one server, until it is lost.
 #[derive(Clone)]
-struct Connection {
+pub(crate) struct Connection {
     redis: MultiplexedConnection,
     /// Set by the driver when the socket closes, and by us when we give the connection up.
     lost: Arc<AtomicBool>,
     clock: Clock,
+    /// What is known of the server, if it must be something.
+    fitness: Option<Arc<Fitness>>,
 }
 
 /// Redis' clock, as far as it is known.
@@ -160,28 +167,25 @@ impl Link {
         deadline: Deadline,
         commands: &Pipeline,
     ) -> Result<Vec<Value>, Unavailable> {
-        let connection = self.connection_within(what, deadline).await?;
-        let Some(fitness) = &self.fitness else { return exchange(connection, what, deadline, commands).await };
-        if fitness.check().is_err() && fitness.looks_again() {
-            self.look().await?;
-        }
-        fitness.check()?;
-        if fitness.waits_for_file() {
-            return exchange_and_wait_for_file(connection, what, deadline, commands).await;
-        }
-        exchange(connection, what, deadline, commands).await
+        self.connected(what, deadline).await?.send(what, deadline, commands).await
     }
 
-    /// A connection, if there is one in time. Whoever gets none has sent nothing.
+    /// The present connection, or a new one; for who must know that all it sends goes to one server. Whoever gets none
+    /// has sent nothing.
+    pub(crate) async fn connected(&self, what: &'static str, deadline: Deadline) -> Result<Connection, Unavailable> {
+        let connection = self.connection_within(what, deadline).await?;
+        if let Some(fitness) = &self.fitness
+            && fitness.check().is_err()
+            && fitness.looks_again()
+        {
+            self.look().await?;
+        }
+        Ok(connection)
+    }
+
     async fn connection_within(&self, what: &'static str, deadline: Deadline) -> Result<Connection, Unavailable> {
         let none = |_| Unavailable::not_done(what, format!("no connection within {} ms", deadline.within.as_millis()));
         timeout_at(deadline.at, self.connection(what)).await.map_err(none)?
-    }
-
-    /// What Redis' clock will show at the deadline, in milliseconds since 1970: no more than it will, unless it was set
-    /// back since it was last seen, and less by no more than a round trip took.
-    pub(crate) async fn clock_at(&self, what: &'static str, deadline: Deadline) -> Result<u64, Unavailable> {
-        Ok(self.connection_within(what, deadline).await?.clock.at(deadline.at))
     }
 
     /// Notes what Redis' clock showed (`millis`) some time between `sent` and now.
@@ -229,7 +233,7 @@ impl Link {
         }
         // A connection that was made and soon lost again is no outage yet; this wait is short.
         sleep_until(state.retry_at).await;
-        let connected = connect(&self.client, self.fitness.as_deref()).await;
+        let connected = connect(&self.client, self.fitness.as_ref()).await;
         state.retry_at = Instant::now() + state.pause;
         match connected {
             Ok(connection) => {
@@ -265,61 +269,28 @@ impl State {
 }
 
 impl Connection {
+    /// Whether the two are one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.lost, &other.lost)
+    }
+
+    /// What Redis' clock will show at the deadline, in milliseconds since 1970: no more than it will, unless it was set
+    /// back since it was last seen, and less by no more than a round trip took.
+    pub(crate) fn clock_at(&self, deadline: Deadline) -> u64 {
+        self.clock.at(deadline.at)
+    }
+
     fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
     }
 
-    fn give_up(&self) {
+    /// Leaves it to what still runs on it; the link's next call makes a new one.
+    pub(crate) fn give_up(&self) {
         self.lost.store(true, Ordering::Relaxed);
     }
 }
 
-/// Sends the commands over this connection, which is given up if that fails.
-async fn exchange(
-    mut connection: Connection,
-    what: &'static str,
-    deadline: Deadline,
-    commands: &Pipeline,
-) -> Result<Vec<Value>, Unavailable> {
-    let answer = timeout_at(deadline.at, connection.redis.req_packed_commands(commands, 0, commands.len())).await;
-    match answer {
-        Ok(Ok(values)) => {
-            if values.iter().any(leads_elsewhere) {
-                connection.give_up();
-            }
-            Ok(values)
-        }
-        Ok(Err(error)) => {
-            connection.give_up();
-            Err(Unavailable::failed(what, error))
-        }
-        Err(_) => {
-            connection.give_up();
-            Err(Unavailable::Timeout { what, after: deadline.within })
-        }
-    }
-}
-
-/// The same, and what was written is on the server's disk. How it syncs by itself is not known.
-async fn exchange_and_wait_for_file(
-    connection: Connection,
-    what: &'static str,
-    deadline: Deadline,
-    commands: &Pipeline,
-) -> Result<Vec<Value>, Unavailable> {
-    let mut with_wait = commands.clone();
-    let wait_ms = u64::try_from(deadline.within.as_millis()).unwrap_or(u64::MAX).max(1);
-    with_wait.cmd("WAITAOF").arg(1).arg(0).arg(wait_ms);
-    let mut answers = exchange(connection, what, deadline, &with_wait).await?;
-    match answers.pop() {
-        Some(Value::Array(synced)) if matches!(synced.first(), Some(Value::Int(1..))) => Ok(answers),
-        // Nothing was written, so there is nothing to wait for.
-        Some(_) if answers.iter().all(scripts::is_refusal) => Ok(answers),
-        _ => Err(Unavailable::failed(what, "Redis did not say that its append-only file is on the disk (WAITAOF)")),
-    }
-}
-
-async fn connect(client: &redis::Client, fitness: Option<&Fitness>) -> Result<Connection, RedisError> {
+async fn connect(client: &redis::Client, fitness: Option<&Arc<Fitness>>) -> Result<Connection, RedisError> {
     let lost = Arc::new(AtomicBool::new(false));
     let notice = Arc::clone(&lost);
     let config = AsyncConnectionConfig::new()
@@ -338,7 +309,7 @@ async fn connect(client: &redis::Client, fitness: Option<&Fitness>) -> Result<Co
     let asking = redis::cmd("TIME");
     let asked = async {
         let mut looking = redis.clone();
-        let questions = fitness.map(Fitness::questions).filter(|questions| !questions.is_empty());
+        let questions = fitness.map(|fitness| fitness.questions()).filter(|questions| !questions.is_empty());
         // Both at once: a look costs a new connection no round trip.
         tokio::try_join!(asking.query_async::<(u64, u64)>(&mut redis), async {
             let Some(questions) = questions else { return Ok(None) };
@@ -350,12 +321,5 @@ async fn connect(client: &redis::Client, fitness: Option<&Fitness>) -> Result<Co
         fitness.judge(&seen);
     }
     let clock = Clock { millis: seconds * 1_000 + micros / 1_000, at: Instant::now() };
-    Ok(Connection { redis, lost, clock })
-}
-
-/// Whether the answer shows that the server behind the connection is no longer the one to talk to, while
-/// the address may lead to another by now: after a failover, or when a password was changed.
-fn leads_elsewhere(answer: &Value) -> bool {
-    let Value::ServerError(error) = answer else { return false };
-    matches!(error.code(), "READONLY" | "MASTERDOWN" | "NOAUTH" | "MOVED")
+    Ok(Connection { redis, lost, clock, fitness: fitness.cloned() })
 }

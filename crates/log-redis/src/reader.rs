@@ -5,29 +5,28 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
-    Attachment, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, Page, Partition, Poll, Position,
-    Unavailable,
+    Attachment, Claimed, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Partition, Poll,
+    PollId, Position, Unavailable,
 };
 use redis::Value;
 
 use crate::{
     RedisUrl,
     ballot_box::{begun, number, read_polls},
-    beginning::{self, Stopped},
+    beginning::Steps,
     casting::MAX_BALLOTS_SENT,
     installation,
-    keys::Keys,
+    keys::{Keys, NO_OLD_BEGINNING},
     link::{ANSWER_TIMEOUT, Deadline, Link},
-    scripts::{self, LOOK, RAISE, READ_ALL, TRIM, checked, unexpected, word},
+    scripts::{self, CLAIM, LOOK, OPEN, RAISE, READ_ALL, TRIM, checked, unexpected, word},
     wire,
 };
 
 /// How many entries of the stream are read at once at most. Each holds up to [`MAX_BALLOTS_SENT`] ballots, and how many is known
 /// only when they are here; so this bounds what a page can be.
 const MAX_ENTRIES_READ: usize = 512;
-/// How often a beginning starts over because Redis lost everything meanwhile.
-const BEGIN_ATTEMPTS: usize = 3;
 
 /// One partition of the log on Redis, as the worker that leads it sees it.
 pub struct RedisLog {
@@ -40,6 +39,8 @@ pub struct RedisLog {
     /// A read was begun and has not come to its end. Still true when the next begins: its caller gave it up, and
     /// Redis may be waiting on that connection yet.
     read_under_way: bool,
+    /// What the leader's scripts show: which server it has claimed, and who it is. Empty before.
+    token: String,
     /// How many ballots an entry had in the last page that had any, rounded up.
     ballots_per_entry: usize,
 }
@@ -54,13 +55,18 @@ impl RedisLog {
             link: Link::new(url),
             reading: Link::new(url),
             read_under_way: false,
+            token: String::new(),
             ballots_per_entry: MAX_BALLOTS_SENT,
         }
     }
 
-    /// Reads entries, then the log's id, in this order, over one connection. If the log was emptied and begun anew at
-    /// any time between the caller's last look and here, the id differs from the one that the caller knows, even
-    /// if the entries are still the old log's; the other way round, new entries could pass for the old log's.
+    fn steps(&self) -> Steps<'_> {
+        Steps { link: &self.link, keys: &self.keys, token: &self.token }
+    }
+
+    /// Reads entries, then whether we are attached, in this order, over one connection. If the log was emptied or claimed
+    /// by another at any time between the caller's last look and here, we are not, even if the entries are still the old
+    /// log's; the other way round, new entries could pass for the old log's.
     async fn read_page(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable> {
         const WHAT: &str = "reading the log";
         let mut commands = redis::pipe();
@@ -72,14 +78,16 @@ impl RedisLog {
             read.arg("BLOCK").arg(wait_ms);
         }
         read.arg("STREAMS").arg(&self.keys.log).arg(after.to_string());
-        commands.cmd("GET").arg(&self.keys.id);
+        commands.cmd("GET").arg(&self.keys.attached);
+        commands.cmd("HVALS").arg(&self.keys.accepted);
 
         let deadline = Deadline::within(wait.saturating_add(ANSWER_TIMEOUT));
         let answers = self.reading.send(WHAT, deadline, &commands).await?;
-        let [entries, id] = <[Value; 2]>::try_from(answers).map_err(|_| unexpected(WHAT))?;
-        let log = match checked(WHAT, id)? {
-            Value::Nil => None,
-            id => Some(LogId::new(word(WHAT, id)?)),
+        let [entries, attached, accepted] = <[Value; 3]>::try_from(answers).map_err(|_| unexpected(WHAT))?;
+        let accepted = total(WHAT, checked(WHAT, accepted)?)?;
+        let attached = match checked(WHAT, attached)? {
+            Value::Nil => false,
+            token => word(WHAT, token)? == self.token,
         };
         let stored = stored_entries(WHAT, checked(WHAT, entries)?)?;
         let count = stored.len();
@@ -90,7 +98,7 @@ impl RedisLog {
         if count > 0 {
             self.ballots_per_entry = entries.len().div_ceil(count);
         }
-        Ok(Page { log, entries })
+        Ok(Page { attached, accepted, entries })
     }
 }
 
@@ -112,38 +120,64 @@ impl Log for RedisLog {
         installation::rekey(&self.link, &self.keys, fingerprint).await
     }
 
-    async fn look(&mut self) -> Result<Option<Attachment>, Unavailable> {
-        const WHAT: &str = "looking for the log";
-        let call = LOOK.call(&[&self.keys.id, &self.keys.trimmed, &self.keys.log]);
-        match scripts::run(&self.link, WHAT, call).await? {
-            Value::Nil => Ok(None),
-            Value::Array(parts) => {
-                let [id, trimmed, last] = <[Value; 3]>::try_from(parts).map_err(|_| unexpected(WHAT))?;
-                let (trimmed, last) = (place(WHAT, &trimmed)?, place(WHAT, &last)?);
-                Ok(Some(Attachment { id: LogId::new(word(WHAT, id)?), trimmed, last }))
-            }
-            _ => Err(unexpected(WHAT)),
-        }
+    async fn claim(&mut self, leader: &str, state: &LogState) -> Result<Claimed, Unavailable> {
+        const WHAT: &str = "claiming the log";
+        let Keys { attaching, attached, incarnation, log, trimmed, accepted, old_id, old_beginning, .. } = &self.keys;
+        let keys = [attaching, attached, incarnation, log, trimmed, accepted, old_id, old_beginning];
+        let call = CLAIM.call(&keys.map(String::as_str)).arg(leader);
+        let call = call.arg(state.log.as_ref().map_or_else(random_id, |log| Ok(log.as_str().to_owned()))?);
+        let call = call.arg(state.position.to_string()).arg(NO_OLD_BEGINNING);
+        let Value::Array(parts) = scripts::run(&self.link, WHAT, call).await? else { return Err(unexpected(WHAT)) };
+        let Ok([_, token, before, promoted, id, found]) = <[Value; 6]>::try_from(parts) else {
+            // The address may lead to the master by now.
+            self.link.give_up().await;
+            return Err(Unavailable::failed(WHAT, "the server is a replica, and takes no ballots"));
+        };
+        let (before, id) = (word(WHAT, before)?, word(WHAT, id)?);
+        let found = attachment(WHAT, id, found)?;
+        let now_millis = found.now_millis;
+        let log = if found.id.as_str().is_empty() { None } else { Some(found) };
+        self.token = word(WHAT, token)?;
+        let uninterrupted = before.split_once('/').is_some_and(|(_, before)| before == leader);
+        Ok(Claimed { log, now_millis, uninterrupted, promoted: promoted == Value::Int(1) })
     }
 
-    async fn begin(&mut self, seed: LogSeed) -> Result<Attachment, Unavailable> {
-        for _ in 0..BEGIN_ATTEMPTS {
-            match beginning::begin(&self.link, &self.keys, &seed).await {
-                Ok(()) | Err(Stopped::Begun) => {}
-                Err(Stopped::Lost) => continue,
-                Err(Stopped::Failed(error)) => return Err(error),
-            }
-            if let Some(attachment) = self.look().await? {
-                return Ok(attachment);
-            }
-        }
-        Err(Unavailable::failed("beginning the log", "Redis was emptied again meanwhile"))
+    async fn begin(&mut self, seed: LogSeed) -> Result<LogId, Unavailable> {
+        let id = random_id()?;
+        self.steps().begin(&id, &seed).await?;
+        Ok(LogId::new(id))
+    }
+
+    async fn renew(&mut self, seed: LogSeed) -> Result<(), Unavailable> {
+        self.steps().write("writing the ledger's polls into the log", &seed).await
     }
 
     async fn raise(&mut self, above: Position) -> Result<(), Unavailable> {
-        const WHAT: &str = "raising the log's last id";
-        let call = RAISE.call(&[&self.keys.id, &self.keys.log]).arg(wire::last_id_above(above));
-        done(WHAT, scripts::run(&self.link, WHAT, call).await?)
+        let call = self.steps().step(&RAISE, &[&self.keys.log]).arg(wire::last_id_above(above));
+        self.steps().run("raising the log's last id", call).await
+    }
+
+    async fn settle(&mut self, counted: &[(PollId, u64)], others: u64) -> Result<(), Unavailable> {
+        self.steps().settle(counted, others).await
+    }
+
+    async fn open(&mut self) -> Result<(), Unavailable> {
+        let call = self.steps().step(&OPEN, &[&self.keys.log]);
+        self.steps().run("attaching to the log", call).await
+    }
+
+    async fn look(&mut self, counted: Position) -> Result<Option<Attachment>, Unavailable> {
+        const WHAT: &str = "looking for the log";
+        let Keys { attached, incarnation, log, trimmed, accepted, .. } = &self.keys;
+        let call = LOOK.call(&[attached, incarnation, log, trimmed, accepted]);
+        match scripts::run(&self.link, WHAT, call.arg(&self.token).arg(counted.to_string())).await? {
+            Value::Nil => Ok(None),
+            Value::Array(parts) => {
+                let [id, found] = <[Value; 2]>::try_from(parts).map_err(|_| unexpected(WHAT))?;
+                attachment(WHAT, word(WHAT, id)?, found).map(Some)
+            }
+            _ => Err(unexpected(WHAT)),
+        }
     }
 
     async fn read(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable> {
@@ -156,22 +190,18 @@ impl Log for RedisLog {
         page
     }
 
-    async fn trim(&mut self, counted: Position, before_millis: u64) -> Result<(), Unavailable> {
+    async fn trim(&mut self, through: Position) -> Result<(), Unavailable> {
         const WHAT: &str = "trimming the log";
-        let counted = counted.as_i64().saturating_add(1);
-        let before = Position::new(before_millis, 0).map_or(counted, |before| before.as_i64().min(counted));
-        // The first that stays, and the last that may go.
-        let (Some(stays), Some(goes)) = (Position::from_i64(before), Position::from_i64(before - 1)) else {
-            return Ok(());
-        };
-        let call = TRIM.call(&[&self.keys.id, &self.keys.log, &self.keys.trimmed]);
-        let call = call.arg(stays.to_string()).arg(goes.to_string()).arg(wire::BALLOTS_FIELD).arg(wire::BALLOT_BYTES);
-        done(WHAT, scripts::run(&self.link, WHAT, call).await?)
+        let Some(stays) = Position::from_i64(through.as_i64().saturating_add(1)) else { return Ok(()) };
+        let call = TRIM.call(&[&self.keys.attached, &self.keys.log, &self.keys.trimmed]);
+        let call = call.arg(stays.to_string()).arg(through.to_string()).arg(wire::BALLOTS_FIELD);
+        let call = call.arg(wire::BALLOT_BYTES).arg(&self.token);
+        self.steps().run(WHAT, call).await
     }
 
     async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable> {
         const WHAT: &str = "reading the polls";
-        let call = READ_ALL.call(&[&self.keys.id, &self.keys.polls]);
+        let call = READ_ALL.call(&[&self.keys.incarnation, &self.keys.polls]);
         let mut polls = read_polls(WHAT, scripts::run(&self.link, WHAT, call).await?)?;
         polls.sort_unstable_by_key(Poll::id);
         Ok(polls)
@@ -179,11 +209,8 @@ impl Log for RedisLog {
 
     async fn accepted(&mut self) -> Result<u64, Unavailable> {
         const WHAT: &str = "reading how many ballots were accepted";
-        let call = READ_ALL.call(&[&self.keys.id, &self.keys.accepted]);
-        let Value::Array(counts) = begun(scripts::run(&self.link, WHAT, call).await?)? else {
-            return Err(unexpected(WHAT));
-        };
-        counts.iter().map(|count| number(WHAT, count)).sum()
+        let call = READ_ALL.call(&[&self.keys.incarnation, &self.keys.accepted]);
+        total(WHAT, begun(scripts::run(&self.link, WHAT, call).await?)?)
     }
 }
 
@@ -200,15 +227,36 @@ fn stored_entries(what: &'static str, answer: Value) -> Result<Vec<Value>, Unava
     }
 }
 
+/// What the scripts say of a log (`scripts/state.lua`).
+fn attachment(what: &'static str, id: String, found: Value) -> Result<Attachment, Unavailable> {
+    let Value::Array(parts) = found else { return Err(unexpected(what)) };
+    let [trimmed, last, accepted, unread, now] = <[Value; 5]>::try_from(parts).map_err(|_| unexpected(what))?;
+    let (Value::Int(unread), Value::Int(now)) = (unread, now) else { return Err(unexpected(what)) };
+    let last = if last == Value::BulkString(Vec::new()) { None } else { Some(place(what, &last)?) };
+    Ok(Attachment {
+        id: LogId::new(id),
+        trimmed: place(what, &trimmed)?,
+        last,
+        accepted: number(what, &accepted)?,
+        unread: unread > 0,
+        now_millis: u64::try_from(now).map_err(|_| unexpected(what))?,
+    })
+}
+
+/// The sum of all values of the hash of what is accepted.
+fn total(what: &'static str, counts: Value) -> Result<u64, Unavailable> {
+    let Value::Array(counts) = counts else { return Err(unexpected(what)) };
+    counts.iter().map(|count| number(what, count)).sum()
+}
+
 fn place(what: &'static str, id: &Value) -> Result<Position, Unavailable> {
     let Value::BulkString(id) = id else { return Err(unexpected(what)) };
     wire::decode_position(id).ok_or_else(|| unexpected(what))
 }
 
-fn done(what: &'static str, answer: Value) -> Result<(), Unavailable> {
-    match word(what, answer)?.as_str() {
-        "done" => Ok(()),
-        "not begun" => Err(Unavailable::NotBegun),
-        _ => Err(unexpected(what)),
-    }
+/// The id of a new incarnation: 128 random bits as text.
+fn random_id() -> Result<String, Unavailable> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Unavailable::failed("choosing an id", error))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }

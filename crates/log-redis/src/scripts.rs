@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 use domain::Unavailable;
 use redis::{Cmd, Pipeline, Value};
 
-use crate::link::{Deadline, Link};
+use crate::link::{Deadline, Link, Transport};
 
 /// One script.
 pub(crate) struct Script {
@@ -50,28 +50,40 @@ script! {
     READ_ALL = "read_all.lua"
 }
 script! {
-    /// What there is of the log.
-    LOOK = "look.lua"
+    /// The first step of attaching: the log is this leader's, and takes no ballots until the last.
+    CLAIM = "state.lua", "claim.lua"
+}
+script! {
+    /// The last step of attaching: from here on the log takes ballots.
+    OPEN = "state.lua", "leader.lua", "open.lua"
+}
+script! {
+    /// What there is of the log, for the leader that is attached.
+    LOOK = "state.lua", "look.lua"
 }
 script! {
     /// The first step of beginning a log: clears what is left of an older one.
-    BEGIN_FIRST = "begin_first.lua"
+    BEGIN_FIRST = "leader.lua", "begin_first.lua"
 }
 script! {
-    /// A step of beginning a log: some polls.
-    BEGIN_POLLS = "begin_guard.lua", "begin_polls.lua"
+    /// Writes some polls as the ledger has them; their voters are to follow.
+    WRITE_POLLS = "leader.lua", "write_polls.lua"
 }
 script! {
-    /// A step of beginning a log: some voters of one poll.
-    BEGIN_VOTERS = "begin_guard.lua", "begin_voters.lua"
+    /// Writes some voters of one poll.
+    WRITE_VOTERS = "leader.lua", "write_voters.lua"
 }
 script! {
-    /// The last step of beginning a log: from here on it takes ballots.
-    BEGIN_LAST = "begin_guard.lua", "begin_last.lua"
+    /// The last step of beginning a log.
+    BEGIN_LAST = "leader.lua", "begin_last.lua"
 }
 script! {
     /// Moves the stream's last id up.
-    RAISE = "raise.lua"
+    RAISE = "leader.lua", "raise.lua"
+}
+script! {
+    /// Repairs how much was accepted, where nothing waits to be counted.
+    SETTLE = "settle.lua"
 }
 script! {
     /// Writes which installation the log belongs to.
@@ -125,7 +137,7 @@ pub(crate) async fn run(link: &Link, what: &'static str, call: Call) -> Result<V
 
 /// Runs one script within a deadline that other calls share.
 pub(crate) async fn run_until(
-    link: &Link,
+    link: &impl Transport,
     what: &'static str,
     deadline: Deadline,
     call: Call,
@@ -139,7 +151,7 @@ pub(crate) async fn run_until(
 /// An outer error says that any of them may or may not have run, an inner one the same of that call; unless the error
 /// says that nothing happened.
 pub(crate) async fn run_together(
-    link: &Link,
+    link: &impl Transport,
     what: &'static str,
     deadline: Deadline,
     calls: Vec<Call>,
@@ -169,7 +181,7 @@ pub(crate) async fn run_together(
 
 /// Loads the scripts of these calls and calls them again.
 async fn teach(
-    link: &Link,
+    link: &impl Transport,
     what: &'static str,
     deadline: Deadline,
     calls: Vec<Call>,

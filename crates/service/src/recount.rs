@@ -15,11 +15,11 @@ pub fn report(audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
         poll(recount, width, out)?;
     }
     for gap in &audit.gaps {
-        writeln!(
-            out,
-            "gap: partition {}, after {} through {}, was never counted",
-            gap.partition, gap.after, gap.through
-        )?;
+        let ballots = match gap.ballots {
+            Some(ballots @ 1..) => format!("at least {ballots} ballots were never counted"),
+            _ => "was never counted".to_owned(),
+        };
+        writeln!(out, "gap: partition {}, after {} through {}, {ballots}", gap.partition, gap.after, gap.through)?;
     }
     writeln!(out, "rejected entries: {}", audit.rejected)?;
     let differing = audit.polls.iter().filter(|recount| !recount.agrees()).count();
@@ -69,11 +69,14 @@ mod tests {
         let same = figures(&[12, 3], 15, 17);
         let audit = Audit {
             polls: vec![Recount { poll: PollId::MAIN, kept: same.clone(), recounted: same }],
-            gaps: vec![Gap {
-                partition: Partition::new(0),
-                after: Position::new(1_000, 1).unwrap(),
-                through: Position::new(2_000, 0).unwrap(),
-            }],
+            gaps: [None, Some(1_024)]
+                .map(|ballots| Gap {
+                    partition: Partition::new(0),
+                    after: Position::new(1_000, 1).unwrap(),
+                    through: Position::new(2_000, 0).unwrap(),
+                    ballots,
+                })
+                .to_vec(),
             rejected: 2,
         };
         let (agrees, text) = printed(&audit);
@@ -87,6 +90,7 @@ mod tests {
              main  ballots             17            17\n\
              main  agrees\n\
              gap: partition 0, after 1000-1 through 2000-0, was never counted\n\
+             gap: partition 0, after 1000-1 through 2000-0, at least 1024 ballots were never counted\n\
              rejected entries: 2\n\
              1 poll agrees\n"
         );

@@ -67,6 +67,7 @@ macro_rules! ledger_contract {
             a_seed_names_voters_only_where_no_change_is_allowed,
             attaching_notes_which_log_is_read,
             attaching_with_a_gap_notes_it_and_moves_behind_it,
+            a_gap_says_how_many_ballots_are_missing_once_that_is_known,
             a_reset_read_behind_a_gap_starts_its_round,
             only_one_leads_a_partition_at_a_time,
             partitions_do_not_disturb_one_another,

@@ -12,6 +12,7 @@ pub mod all_in_one;
 pub mod browser;
 pub mod crowd;
 pub mod ledger_contract;
+pub mod moving_address;
 pub mod naive_count;
 pub mod postgres_server;
 pub mod programs;

@@ -1,6 +1,8 @@
 //! A private Redis for one test: a process of its own on a free port of 127.0.0.1, with its files in a
 //! temporary directory, and set up as Scrutin asks of any Redis (every write on disk before its answer).
 
+mod set_back;
+
 use std::{
     fs,
     net::TcpListener,
@@ -11,6 +13,8 @@ use std::{
 
 use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use tempfile::TempDir;
+
+pub use set_back::RedisFiles;
 
 /// How long a server may take to start and load its data.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -30,6 +34,8 @@ pub struct RedisServer {
     program: &'static str,
     /// What it was told beside the usual.
     arguments: Vec<String>,
+    /// A clock of its own, if it has one.
+    clock: Option<set_back::ClockBehind>,
 }
 
 /// Why a process did not become a server.
@@ -78,9 +84,9 @@ impl RedisServer {
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         for _ in 0..PORTS_TO_TRY {
             let port = free_port();
-            let mut process = spawn(program, port, &arguments, &directory);
+            let mut process = spawn(program, port, &arguments, &directory, None);
             match answers(port, &mut process).await {
-                Ok(()) => return Self { port, directory, process, program, arguments },
+                Ok(()) => return Self { port, directory, process, program, arguments, clock: None },
                 Err(NotStarted::Ended) => {}
                 Err(NotStarted::Silent) => {
                     end(&mut process);
@@ -114,7 +120,7 @@ impl RedisServer {
         self.kill();
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
-            self.process = spawn(self.program, self.port, &self.arguments, &self.directory);
+            self.process = spawn(self.program, self.port, &self.arguments, &self.directory, self.clock.as_ref());
             match answers(self.port, &mut self.process).await {
                 Ok(()) => return,
                 // Somebody's outgoing connection may sit on the port for a moment.
@@ -165,7 +171,13 @@ fn free_port() -> u16 {
     listener.local_addr().expect("a bound listener has an address").port()
 }
 
-fn spawn(program: &str, port: u16, arguments: &[String], directory: &TempDir) -> Child {
+fn spawn(
+    program: &str,
+    port: u16,
+    arguments: &[String],
+    directory: &TempDir,
+    clock: Option<&set_back::ClockBehind>,
+) -> Child {
     let log = fs::File::options().create(true).append(true).open(directory.path().join("redis.log"));
     let log = log.expect("a log file in the temporary directory");
     Command::new(program)
@@ -175,6 +187,7 @@ fn spawn(program: &str, port: u16, arguments: &[String], directory: &TempDir) ->
         .arg("--dir")
         .arg(directory.path())
         .args(arguments)
+        .envs(clock.into_iter().flat_map(set_back::ClockBehind::environment))
         .stdin(Stdio::null())
         .stderr(log.try_clone().expect("a second handle of the log file"))
         .stdout(log)

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::{
     Applied, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
-    PollId, Rekey, Unavailable,
+    PollId, Rekey, Replicated, Unavailable,
 };
 
 use crate::world::{LedgerDisk, World};
@@ -99,6 +99,8 @@ impl Ledger for FakeLedger {
             log: ledger.log.clone(),
             position: ledger.position,
             counted: u64::try_from(ledger.entries.len()).unwrap(),
+            set_aside: 0,
+            missing: ledger.gaps.iter().filter_map(|gap| gap.ballots).sum(),
         })
         .await
     }
@@ -116,11 +118,25 @@ impl Ledger for FakeLedger {
             ledger.log = Some(log.clone());
             learn(ledger, polls);
             if let Some(gap) = gap {
-                ledger.gaps.push(gap);
-                ledger.position = gap.through;
+                let open = ledger.gaps.iter_mut().rev().find(|noted| noted.ballots.is_none());
+                match open.filter(|_| gap.ballots.is_some_and(|ballots| ballots > 0)) {
+                    Some(noted) => noted.ballots = gap.ballots,
+                    None => ledger.gaps.push(gap),
+                }
+                if gap.after <= ledger.position {
+                    ledger.position = ledger.position.max(gap.through);
+                }
             }
         })
         .await
+    }
+
+    async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable> {
+        self.ask("counts", |ledger| vec![(PollId::MAIN, u64::try_from(ledger.entries.len()).unwrap())]).await
+    }
+
+    async fn replicated(&mut self) -> Result<Replicated, Unavailable> {
+        self.ask("replicated", |_| Replicated::default()).await
     }
 
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable> {

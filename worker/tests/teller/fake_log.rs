@@ -3,47 +3,81 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Attachment, Fingerprint, Installation, Log, LogIdentity, LogSeed, Page, Poll, Position, Unavailable};
+use domain::{
+    Attachment, Claimed, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Poll, PollId,
+    Position, Unavailable,
+};
 
-use crate::world::{LogDisk, World};
+use crate::world::{LogDisk, Token, World};
 
-pub(crate) struct FakeLog(pub(crate) World);
+pub(crate) struct FakeLog {
+    world: World,
+    token: Token,
+}
 
 impl FakeLog {
+    pub(crate) fn of(world: World) -> Self {
+        Self { world, token: Token::default() }
+    }
+
     async fn ask<T>(
         &self,
         what: &'static str,
         work: impl FnOnce(&mut LogDisk) -> Result<T, Unavailable>,
     ) -> Result<T, Unavailable> {
-        self.0
+        self.world
             .call(what, |state| {
-                if state.log_away { Err(Unavailable::failed(what, "it is away")) } else { work(&mut state.log) }
+                if state.log_away {
+                    return Err(Unavailable::failed(what, "it is away"));
+                }
+                state.log.clock = state.clock;
+                work(&mut state.log)
             })
             .await
     }
+
+    /// A step of a leader: refused where another has claimed the log.
+    async fn step<T>(&self, what: &'static str, work: impl FnOnce(&mut LogDisk) -> T) -> Result<T, Unavailable> {
+        self.ask(what, |log| {
+            let claimed = [&log.attaching, &log.attached].contains(&&Some(self.token.clone()));
+            if claimed { Ok(work(log)) } else { Err(Unavailable::NotAttached) }
+        })
+        .await
+    }
+
+    fn is_attached(&self, log: &LogDisk) -> bool {
+        log.attached.as_ref() == Some(&self.token)
+    }
 }
 
-/// What the scripts of the log answer where it has not begun.
+/// What calls of the log answer where it has not begun.
 fn begun(log: &LogDisk) -> Result<(), Unavailable> {
     if log.id.is_some() { Ok(()) } else { Err(Unavailable::NotBegun) }
 }
 
-fn attachment(log: &LogDisk) -> Option<Attachment> {
-    Some(Attachment { id: log.id.clone()?, trimmed: log.trimmed, last: log.last })
+fn attachment(log: &LogDisk, counted: Position) -> Option<Attachment> {
+    Some(Attachment {
+        id: log.id.clone()?,
+        trimmed: log.trimmed,
+        last: (!log.stream_lost).then_some(log.last),
+        accepted: log.accepted,
+        unread: log.entries.last().is_some_and(|last| last.position > counted),
+        now_millis: log.clock,
+    })
 }
 
 /// All worlds are of one installation; what else can be is tested on its own (`identity`), and on real servers.
 #[async_trait]
 impl Log for FakeLog {
     fn address(&self) -> String {
-        self.0.identity().log_address
+        self.world.identity().log_address
     }
 
     async fn identity(&mut self) -> Result<LogIdentity, Unavailable> {
-        if self.0.state().log_away {
+        if self.world.state().log_away {
             return Err(Unavailable::failed("identity", "it is away"));
         }
-        let installation = Some((self.0.identity().installation, self.0.partition));
+        let installation = Some((self.world.identity().installation, self.world.partition));
         Ok(LogIdentity { installation, begun: None })
     }
 
@@ -55,26 +89,69 @@ impl Log for FakeLog {
         unreachable!("a teller changes no keys")
     }
 
-    async fn look(&mut self) -> Result<Option<Attachment>, Unavailable> {
-        self.ask("look", |log| Ok(attachment(log))).await
+    async fn claim(&mut self, leader: &str, state: &LogState) -> Result<Claimed, Unavailable> {
+        let (token, claimed) = self
+            .ask("claim", |log| {
+                let token = Token { server: log.server, leader: leader.to_owned() };
+                let uninterrupted = log.attached.take().is_some_and(|before| before.leader == leader);
+                log.attaching = Some(token.clone());
+                let log_found = attachment(log, state.position);
+                let now_millis = log.clock;
+                Ok((token, Claimed { log: log_found, now_millis, uninterrupted, promoted: false }))
+            })
+            .await?;
+        self.token = token;
+        Ok(claimed)
     }
 
-    async fn begin(&mut self, seed: LogSeed) -> Result<Attachment, Unavailable> {
-        self.ask("begin", |log| {
-            if log.id.is_none() {
-                log.begin(seed);
+    async fn begin(&mut self, seed: LogSeed) -> Result<LogId, Unavailable> {
+        self.step("begin", |log| {
+            log.begin(seed);
+            log.id.clone().expect("it has begun")
+        })
+        .await
+    }
+
+    async fn renew(&mut self, seed: LogSeed) -> Result<(), Unavailable> {
+        self.step("renew", |log| {
+            for poll in seed.polls.into_iter().map(|seed| seed.poll) {
+                log.polls.retain(|known| known.id() != poll.id());
+                log.polls.push(poll);
             }
-            Ok(attachment(log).expect("it has begun"))
         })
         .await
     }
 
     async fn raise(&mut self, above: Position) -> Result<(), Unavailable> {
-        self.ask("raise", |log| {
-            begun(log)?;
+        self.step("raise", |log| {
             log.raised += 1;
+            log.stream_lost = false;
             log.last = log.last.max(above);
+        })
+        .await
+    }
+
+    async fn settle(&mut self, counted: &[(PollId, u64)], others: u64) -> Result<(), Unavailable> {
+        let accepted = counted.iter().map(|(_, count)| count).sum::<u64>() + others;
+        self.step("settle", |log| log.accepted = accepted).await
+    }
+
+    async fn open(&mut self) -> Result<(), Unavailable> {
+        let token = self.token.clone();
+        self.ask("open", |log| {
+            if log.attaching.as_ref() != Some(&token) || log.server != token.server {
+                return Err(Unavailable::NotAttached);
+            }
+            (log.attaching, log.attached) = (None, Some(token));
             Ok(())
+        })
+        .await
+    }
+
+    async fn look(&mut self, counted: Position) -> Result<Option<Attachment>, Unavailable> {
+        self.ask("look", |log| {
+            let attached = self.is_attached(log) && log.server == self.token.server;
+            Ok(attachment(log, counted).filter(|_| attached))
         })
         .await
     }
@@ -82,24 +159,19 @@ impl Log for FakeLog {
     async fn read(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable> {
         let page = |log: &mut LogDisk| {
             let entries = log.entries.iter().filter(|entry| entry.position > after).take(limit).cloned().collect();
-            Ok(Page { log: log.id.clone(), entries })
+            Ok(Page { attached: self.is_attached(log), accepted: log.accepted, entries })
         };
-        self.0.reading.notify_one();
+        self.world.reading.notify_one();
         let first = self.ask("read", page).await?;
-        if !first.entries.is_empty() || first.log.is_none() {
+        if !first.entries.is_empty() || !first.attached {
             return Ok(first);
         }
         tokio::time::sleep(wait).await;
         self.ask("read", page).await
     }
 
-    async fn trim(&mut self, counted: Position, before_millis: u64) -> Result<(), Unavailable> {
-        self.ask("trim", |log| {
-            begun(log)?;
-            log.trim(counted, before_millis);
-            Ok(())
-        })
-        .await
+    async fn trim(&mut self, through: Position) -> Result<(), Unavailable> {
+        self.step("trim", |log| log.trim(through)).await
     }
 
     async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable> {

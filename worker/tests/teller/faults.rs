@@ -17,7 +17,10 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Hang),
         2 => any::<bool>().prop_map(|clock_back| Fault::LoseLog { clock_back }),
         1 => Just(Fault::ReplaceLog),
-        1 => (1_u8..8).prop_map(Fault::SetLogBack),
+        2 => (1_u8..8, any::<bool>()).prop_map(|(entries, clock_back)| Fault::SetLogBack { entries, clock_back }),
+        1 => (1_u8..8).prop_map(Fault::RemoveEntries),
+        1 => Just(Fault::DeleteStream),
+        1 => Just(Fault::Claim),
         1 => Just(Fault::Trim),
         2 => Just(Fault::BreakLead),
         2 => (0_u8..20).prop_map(Fault::RestoreLedger),
@@ -39,11 +42,17 @@ proptest! {
 
 async fn survive(faults: Vec<Fault>, workers: usize) -> Result<(), TestCaseError> {
     let world = World::new();
-    let restored = faults.iter().any(|fault| matches!(fault, Fault::RestoreLedger(_)));
+    let had = |which: fn(&Fault) -> bool| faults.iter().any(which);
+    let restored = had(|fault| matches!(fault, Fault::RestoreLedger(_)));
+    let lost = had(|fault| matches!(fault, Fault::LoseLog { .. } | Fault::ReplaceLog));
+    let loses =
+        |fault: &Fault| matches!(fault, Fault::SetLogBack { .. } | Fault::RemoveEntries(_) | Fault::DeleteStream);
+    let reason = restored || lost || faults.iter().any(loses);
     world.state().faults = faults.into();
     let running: Vec<_> = (0..workers).map(|_| world.start_worker(rules(1))).collect();
 
     world.until("the faults are over", |state| state.faults.is_empty()).await;
+    world.until("the leader is attached", State::is_counted).await;
     world.caught_up().await;
     world.cast_many(1);
     world.caught_up().await;
@@ -51,10 +60,11 @@ async fn survive(faults: Vec<Fault>, workers: usize) -> Result<(), TestCaseError
     for worker in &running {
         prop_assert!(!worker.running.is_finished(), "a worker ended");
     }
-    check(&world.state(), restored)
+    // An emptied log, or an older ledger, may take with it what was still to be told.
+    check(&world.state(), !restored && !lost, reason)
 }
 
-fn check(state: &State, restored: bool) -> Result<(), TestCaseError> {
+fn check(state: &State, all_is_told: bool, reason: bool) -> Result<(), TestCaseError> {
     let counted: Vec<_> = state.ledger.entries.iter().map(|(entry, _)| (entry.position, serial_of(entry))).collect();
     prop_assert!(counted.is_sorted_by(|one, next| one.0 < next.0), "positions do not rise: {counted:?}");
     let serials: BTreeSet<_> = counted.iter().map(|(_, serial)| *serial).collect();
@@ -72,7 +82,12 @@ fn check(state: &State, restored: bool) -> Result<(), TestCaseError> {
             state.ledger.gaps
         );
     }
-    prop_assert!(restored || state.ledger.gaps.is_empty(), "a gap without a reason: {:?}", state.ledger.gaps);
+    let untold = state.acknowledged.iter().filter(|ballot| ballot.must_be_told && !serials.contains(&ballot.serial));
+    for ballot in untold.filter(|_| all_is_told) {
+        let told = state.ledger.gaps.iter().any(|gap| gap.after < ballot.position);
+        prop_assert!(told, "{ballot:?} is lost, and nothing tells of it; gaps: {:?}", state.ledger.gaps);
+    }
+    prop_assert!(reason || state.ledger.gaps.is_empty(), "a gap without a reason: {:?}", state.ledger.gaps);
     let last = state.acknowledged.last().expect("one was cast at the end");
     prop_assert!(serials.contains(&last.serial), "what is cast in the end is counted");
     Ok(())

@@ -95,12 +95,12 @@ async fn a_log_that_went_back_goes_on_after_what_is_counted() {
     {
         // A replica without the last entry took over, and its clock is behind.
         let mut state = world.state();
-        let kept = state.log.entries[0].position;
-        state.log.entries.truncate(1);
-        state.log.last = kept;
+        state.set_log_back(1);
         state.clock -= 60_000;
+        assert_eq!(state.cast(), None, "nothing is taken before a leader has attached");
     }
     world.until("it is noticed without any error", |state| state.log.raised == 1).await;
+    world.caught_up().await;
     assert!(world.cast().unwrap() > last);
     world.caught_up().await;
     assert_eq!(world.state().ledger.entries.len(), 3);
@@ -144,22 +144,131 @@ async fn a_ledger_from_before_the_retention_notes_the_gap_and_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_is_counted_and_older_than_the_retention_is_trimmed() {
+async fn what_waited_for_long_is_kept_for_the_retention_after_it_is_counted() {
     let world = World::new();
     let mut rules = rules(1);
-    rules.log_retention = Duration::from_secs(30);
+    rules.log_retention = Duration::from_mins(10);
     let _worker = world.start_worker(rules);
     world.caught_up().await;
-    // The world's clock begins a minute ago; the machine's does not move while time is virtual.
-    let old = world.cast().unwrap();
-    world.state().clock += 45_000;
-    let young = world.cast().unwrap();
-    world
-        .until("the log is trimmed", |state| state.calls.contains(&"trim") && state.log.trimmed > Position::ZERO)
-        .await;
+    sleep(Duration::from_mins(20)).await;
+    world.state().ledger_away = true;
+    // Accepted a day ago, and by a clock that is a day ahead.
+    world.state().clock -= 86_400_000;
+    world.cast_many(3);
+    world.state().clock += 2 * 86_400_000;
+    let last = world.cast().unwrap();
+    sleep(Duration::from_hours(2)).await;
+    world.state().ledger_away = false;
+    world.caught_up().await;
+    let counted = Instant::now();
+    world.until("the log is trimmed", |state| state.log.trimmed == last).await;
+    let kept = counted.elapsed();
+    assert!((Duration::from_mins(10)..Duration::from_mins(11)).contains(&kept), "{kept:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_trims_only_when_nobody_else_was_attached_for_as_long() {
+    let world = World::new();
+    let mut rules = rules(1);
+    rules.log_retention = Duration::from_mins(10);
+    let _worker = world.start_worker(rules);
+    world.caught_up().await;
+    world.cast_many(3);
+    // Another one that leads, on another half of a split ledger, claims the log again and again.
+    for _ in 0..8 {
+        sleep(Duration::from_mins(5)).await;
+        world.state().strike(Fault::Claim);
+    }
+    assert_eq!(world.state().log.trimmed, Position::ZERO);
+    sleep(Duration::from_mins(11)).await;
+    assert!(world.state().log.trimmed > Position::ZERO, "it has led alone for as long as entries are kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_started_again_without_a_loss_costs_nothing() {
+    let world = World::new();
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    world.cast_many(7);
+    world.caught_up().await;
+    world.state().set_log_back(0);
+    assert_eq!(world.cast(), None);
+    let restarted = Instant::now();
+    world.until("a leader has attached", |state| state.takes_ballots()).await;
+    assert!(restarted.elapsed() < Duration::from_secs(2), "{:?}", restarted.elapsed());
     let state = world.state();
-    assert_eq!(state.log.trimmed, old);
-    assert_eq!(state.log.entries[0].position, young);
+    assert_eq!((state.log.raised, &state.ledger.gaps), (0, &vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_removed_while_nobody_counted_are_noted_with_their_number() {
+    let world = World::new();
+    let worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    let before = world.cast().unwrap();
+    world.caught_up().await;
+    worker.stop().await;
+    world.cast_many(9);
+    world.state().remove_entries(9);
+    let _worker = world.start_worker(rules(1));
+    world.until("the gap is noted", |state| !state.ledger.gaps.is_empty()).await;
+    world.caught_up().await;
+    let gaps = world.state().ledger.gaps.clone();
+    assert_eq!(gaps.iter().map(|gap| (gap.after, gap.ballots)).collect::<Vec<_>>(), [(before, Some(9))]);
+    world.cast_many(1);
+    world.caught_up().await;
+    sleep(Duration::from_mins(1)).await;
+    let state = world.state();
+    assert_eq!((state.ledger.entries.len(), state.ledger.gaps.len(), state.log.accepted), (2, 1, 11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_removed_while_ballots_come_are_noted_with_their_number() {
+    let world = World::new();
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    world.state().apply_takes = Duration::from_millis(400);
+    world.cast_many(30);
+    world.state().remove_entries(4);
+    for _ in 0..60 {
+        world.cast_many(5);
+        sleep(Duration::from_millis(300)).await;
+    }
+    let left = {
+        let state = world.state();
+        state.log.entries.last().unwrap().position > state.ledger.position
+    };
+    assert!(left, "it never caught up");
+    let gaps = world.state().ledger.gaps.clone();
+    assert_eq!(gaps.iter().map(|gap| gap.ballots).collect::<Vec<_>>(), [Some(4)]);
+    world.caught_up().await;
+    sleep(Duration::from_mins(1)).await;
+    let state = world.state();
+    assert_eq!((state.ledger.entries.len(), state.ledger.gaps.len()), (326, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_stream_is_noted_and_a_new_one_goes_on_behind_it() {
+    let world = World::new();
+    let worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    world.cast_many(5);
+    world.caught_up().await;
+    world.state().delete_stream();
+    world.caught_up().await;
+    assert_eq!(world.state().ledger.gaps, [], "all of it was counted");
+    worker.stop().await;
+    world.cast_many(7);
+    world.state().delete_stream();
+    world.state().clock -= 60_000;
+    assert_eq!(world.cast(), None);
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    assert_eq!(world.state().ledger.gaps.iter().map(|gap| gap.ballots).collect::<Vec<_>>(), [Some(7)]);
+    let counted = world.state().ledger.position;
+    assert!(world.cast().unwrap() > counted, "nothing gets a place that the ledger has passed");
+    world.caught_up().await;
+    assert_eq!(world.state().ledger.entries.len(), 6);
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,8 +36,15 @@ pub(crate) enum Fault {
     LoseLog { clock_back: bool },
     /// Just before it the log loses everything, and one who led once begins it anew with what the ledger holds.
     ReplaceLog,
-    /// Just before it the log loses its last entries and goes on as the same log.
-    SetLogBack(u8),
+    /// Just before it the log's server comes back with an older file, which lacks the last entries, and perhaps a clock
+    /// that is behind.
+    SetLogBack { entries: u8, clock_back: bool },
+    /// Just before it entries that are not counted are removed by hand.
+    RemoveEntries(u8),
+    /// Just before it all entries are deleted, with the stream.
+    DeleteStream,
+    /// Just before it another worker claims the log and attaches, which no longer leads.
+    Claim,
     /// Just before it the log forgets all that is counted.
     Trim,
     /// Just before it the connection that holds the lead breaks.
@@ -46,9 +53,25 @@ pub(crate) enum Fault {
     RestoreLedger(u8),
 }
 
+/// One who leads no more, and does not know it.
+const ANOTHER: &str = "another";
+
+/// Which server a leader has claimed, and who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Token {
+    pub(crate) server: u32,
+    pub(crate) leader: String,
+}
+
 /// The log as it stands on its disk.
 #[derive(Default)]
 pub(crate) struct LogDisk {
+    /// Which start of the server this is.
+    pub(crate) server: u32,
+    pub(crate) attaching: Option<Token>,
+    pub(crate) attached: Option<Token>,
+    pub(crate) stream_lost: bool,
+    pub(crate) clock: u64,
     pub(crate) id: Option<LogId>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) trimmed: Position,
@@ -79,6 +102,8 @@ pub(crate) struct Acknowledged {
     pub(crate) position: Position,
     /// The log lost it again.
     pub(crate) lost: bool,
+    /// It was lost in a way of which nothing but the worker can tell.
+    pub(crate) must_be_told: bool,
 }
 
 #[derive(Default)]
@@ -168,7 +193,7 @@ impl World {
     /// Waits until all that is in the log is counted. Time is virtual, so patience costs nothing.
     pub(crate) async fn caught_up(&self) {
         self.until("the log is counted", |state| {
-            state.log.id.is_some()
+            state.takes_ballots()
                 && state.ledger.log == state.log.id
                 && state.log.entries.last().is_none_or(|last| state.ledger.position >= last.position)
         })
@@ -214,6 +239,11 @@ impl LogDisk {
     pub(crate) fn begin(&mut self, seed: LogSeed) {
         let begun = self.begun + 1;
         *self = Self {
+            server: self.server,
+            attaching: self.attaching.take(),
+            attached: self.attached.take(),
+            stream_lost: false,
+            clock: self.clock,
             id: Some(LogId::new(format!("log {begun}"))),
             trimmed: seed.after,
             last: seed.after,
@@ -225,10 +255,9 @@ impl LogDisk {
         };
     }
 
-    pub(crate) fn trim(&mut self, counted: Position, before_millis: u64) {
-        let keep = |position: Position| position > counted || position.millis() >= before_millis;
-        let forgotten = self.entries.iter().map(|entry| entry.position).filter(|position| !keep(*position)).max();
-        self.entries.retain(|entry| keep(entry.position));
+    pub(crate) fn trim(&mut self, through: Position) {
+        let forgotten = self.entries.iter().map(|entry| entry.position).filter(|position| *position <= through).max();
+        self.entries.retain(|entry| entry.position > through);
         self.trimmed = self.trimmed.max(forgotten.unwrap_or(Position::ZERO));
     }
 }
@@ -245,7 +274,21 @@ impl LedgerDisk {
 }
 
 impl State {
+    /// Whether a leader is attached to this very server.
+    pub(crate) fn takes_ballots(&self) -> bool {
+        let attached = self.log.attached.as_ref().is_some_and(|token| token.server == self.log.server);
+        attached && self.log.id.is_some() && !self.log.stream_lost
+    }
+
+    /// Whether that is a worker that counts.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.takes_ballots() && self.log.attached.as_ref().is_some_and(|token| token.leader != ANOTHER)
+    }
+
     pub(crate) fn cast(&mut self) -> Option<Position> {
+        if !self.takes_ballots() {
+            return None;
+        }
         let log = self.log.id.clone()?;
         self.clock += 1;
         let serial = u128::try_from(self.acknowledged.len()).unwrap();
@@ -255,7 +298,7 @@ impl State {
         self.log.last = position;
         self.log.accepted += 1;
         self.log.entries.push(Entry { position, event: Ok(Event::Ballot(ballot)) });
-        self.acknowledged.push(Acknowledged { serial, log, position, lost: false });
+        self.acknowledged.push(Acknowledged { serial, log, position, lost: false, must_be_told: false });
         Some(position)
     }
 
@@ -273,26 +316,53 @@ impl State {
     pub(crate) fn lose_log(&mut self) {
         let log = self.log.id.take();
         self.acknowledged.iter_mut().filter(|ballot| Some(&ballot.log) == log.as_ref()).for_each(|it| it.lost = true);
-        self.log = LogDisk { begun: self.log.begun, raised: self.log.raised, ..LogDisk::default() };
+        let LogDisk { begun, raised, server, .. } = self.log;
+        self.log = LogDisk { begun, raised, server, ..LogDisk::default() };
     }
 
-    fn set_log_back(&mut self, entries: usize) {
+    /// The server is started again on an older file, which holds what was attached then.
+    pub(crate) fn set_log_back(&mut self, entries: usize) {
         let keep = self.log.entries.len().saturating_sub(entries);
-        for entry in self.log.entries.drain(keep..) {
-            self.acknowledged[usize::try_from(serial_of(&entry)).unwrap()].lost = true;
-        }
+        let lost = self.log.entries.split_off(keep);
+        self.log.accepted -= u64::try_from(lost.len()).unwrap();
+        self.lose(lost);
         self.log.last = self.log.entries.last().map_or(self.log.trimmed, |last| last.position);
-        self.set_clock_right();
+        self.log.server += 1;
     }
 
-    /// Where a log goes on from an older place without asking who leads, and its clock is behind as well, it gives
-    /// positions out twice and nobody can tell. A story with a clock that is behind shows that such a log is raised
-    /// as soon as it is looked at.
-    fn set_clock_right(&mut self) {
-        self.clock = self.acknowledged.iter().map(|ballot| ballot.position.millis()).fold(self.clock, u64::max);
+    /// Entries that are not counted are removed, and the log knows nothing of it.
+    pub(crate) fn remove_entries(&mut self, entries: usize) {
+        let counted = self.ledger.position;
+        let first = self.log.entries.iter().position(|entry| entry.position > counted);
+        let first = first.unwrap_or(self.log.entries.len());
+        let lost = self.log.entries.drain(first..(first + entries).min(self.log.entries.len())).collect();
+        self.lose(lost);
     }
 
-    fn strike(&mut self, fault: Fault) {
+    pub(crate) fn delete_stream(&mut self) {
+        if self.log.id.is_some() {
+            let lost = std::mem::take(&mut self.log.entries);
+            self.lose(lost);
+            (self.log.stream_lost, self.log.last) = (true, Position::ZERO);
+        }
+    }
+
+    fn lose(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            let ballot = &mut self.acknowledged[usize::try_from(serial_of(&entry)).unwrap()];
+            (ballot.lost, ballot.must_be_told) = (true, true);
+        }
+    }
+
+    /// Another worker, which stood still since it led, claims the log and attaches.
+    fn claim(&mut self) {
+        if self.log.id.is_some() && !self.log.stream_lost && self.log.last >= self.ledger.position {
+            let token = Token { server: self.log.server, leader: ANOTHER.to_owned() };
+            (self.log.attaching, self.log.attached) = (None, Some(token));
+        }
+    }
+
+    pub(crate) fn strike(&mut self, fault: Fault) {
         match fault {
             Fault::Calm | Fault::FailBefore | Fault::FailAfter | Fault::Hang => {}
             Fault::Cast(ballots) => (0..ballots).for_each(|_| {
@@ -307,10 +377,19 @@ impl State {
             Fault::ReplaceLog => {
                 self.lose_log();
                 self.log.begin(self.ledger.seed());
-                self.set_clock_right();
+                self.log.accepted += self.ledger.gaps.iter().filter_map(|gap| gap.ballots).sum::<u64>();
+                self.claim();
             }
-            Fault::Trim => self.log.trim(self.ledger.position, u64::MAX),
-            Fault::SetLogBack(entries) => self.set_log_back(entries.into()),
+            Fault::Trim => self.log.trim(self.ledger.position),
+            Fault::SetLogBack { entries, clock_back } => {
+                self.set_log_back(entries.into());
+                if clock_back {
+                    self.clock -= 1_000;
+                }
+            }
+            Fault::RemoveEntries(entries) => self.remove_entries(entries.into()),
+            Fault::DeleteStream => self.delete_stream(),
+            Fault::Claim => self.claim(),
             Fault::BreakLead => self.holder = None,
             Fault::RestoreLedger(entries) => {
                 self.holder = None;
@@ -342,7 +421,7 @@ pub(crate) fn start_worker(worlds: &[World], rules: Rules) -> Worker {
     let ledgers = Arc::new(FakeLedgers(worlds.to_vec()));
     let logs = worlds.to_vec();
     let open_log = move |partition: Partition| -> Box<dyn Log> {
-        Box::new(FakeLog(logs.iter().find(|world| world.partition == partition).unwrap().clone()))
+        Box::new(FakeLog::of(logs.iter().find(|world| world.partition == partition).unwrap().clone()))
     };
     let running = tokio::spawn(scrutin_worker::run(rules, ledgers, open_log, health.clone(), shutdown.clone()));
     Worker { health, shutdown, running }

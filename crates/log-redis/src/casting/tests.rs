@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use domain::{Choices, FIRST_REVISION, Log, LogSeed, Partition, Poll, PollSeed, PollSpec, Position, VoterId};
+use domain::{Choices, FIRST_REVISION, Log, LogSeed, LogState, Partition, Poll, PollSeed, PollSpec, Position, VoterId};
 use testkit::redis_server::RedisServer;
 
 use super::*;
@@ -21,7 +21,10 @@ impl Scene {
         let partition = Partition::new(0);
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
         let polls = vec![PollSeed { poll, counted: 0, voters: Vec::new() }];
-        RedisLog::new(&url, partition).begin(LogSeed { after: Position::ZERO, polls }).await.unwrap();
+        let mut log = RedisLog::new(&url, partition);
+        log.claim("a leader", &LogState::default()).await.unwrap();
+        log.begin(LogSeed { after: Position::ZERO, polls }).await.unwrap();
+        log.open().await.unwrap();
         let link = Arc::new(Link::new(&url));
         let (casting, sending) = Casting::new(Arc::new(Keys::new(partition)), &Arc::default());
         tokio::spawn(send_as_they_come(sending, link.clone()));
@@ -36,7 +39,8 @@ impl Scene {
 
     /// By how much the link is mistaken: its idea of the clock less the clock itself, which is this machine's.
     async fn mistaken_by_ms(&self) -> i64 {
-        let known = self.link.clock_at(WHAT, Deadline::within(Duration::ZERO)).await.unwrap();
+        let connection = self.link.connected(WHAT, Deadline::usual()).await.unwrap();
+        let known = connection.clock_at(Deadline::within(Duration::ZERO));
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
         i64::try_from(known).unwrap() - i64::try_from(now).unwrap()
     }
@@ -70,8 +74,9 @@ async fn a_call_that_came_too_late_is_given_back_and_its_callers_are_not_told_ye
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([2; 16]), choices: Choices::parse(["a"]).unwrap() };
     let waiting = Waiting { ballot, revision: FIRST_REVISION, since: Instant::now(), answer };
     let groups = vec![((PollId::MAIN, FIRST_REVISION), vec![waiting])];
-    let keys = Keys::new(Partition::new(0));
-    let too_late = send_within(&scene.link, &keys, 0, Deadline::usual(), groups).await;
+    let keys = Arc::new(Keys::new(Partition::new(0)));
+    let way = Way { link: scene.link.clone(), fence: Fence::new(keys.clone()), keys, memory: Arc::default() };
+    let too_late = send_within(&way, Deadline::usual(), groups).await;
     assert_eq!(too_late.len(), 1, "given back rather than answered");
-    assert!(!too_late[0].1[0].answer.is_closed());
+    assert!(!too_late[0].group.1[0].answer.is_closed());
 }

@@ -1,9 +1,10 @@
 -- Casts ballots for one poll, in their order: one entry of the log for all of them.
--- KEYS: id, polls, log, accepted, voters of the poll
+-- KEYS: attached, polls, log, accepted, voters of the poll
 -- ARGV: poll id, name of the field for ballots, what its value begins with, bytes of a ballot, bytes of a voter at the
 -- start of each, the last millisecond (of this Redis' clock) at which they may be cast, the revision of the poll that
--- their voters were shown, the ballots one behind the other, the most voters that one poll may have remembered ('0': any)
--- Returns: {word, millisecond of this Redis' clock}; the word is 'too late', 'not begun', 'unknown poll', 'waiting', 'closed',
+-- their voters were shown, the ballots one behind the other, the most voters that one poll may have remembered ('0': any),
+-- what `attached` must hold
+-- Returns: {word, millisecond of this Redis' clock}; the word is 'too late', 'not attached', 'unknown poll', 'waiting', 'closed',
 -- 'rewritten' or 'full'; or {'cast', millisecond, place, fates}: the place of the first ballot that was taken ('' for none), which those
 -- taken after it follow; and for each ballot, between spaces, '+' if it was taken, or '=' and the place of the ballot that
 -- already was there. Where all were taken, fates is ''.
@@ -14,8 +15,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now > tonumber(ARGV[6]) then
   return { 'too late', now }
 end
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  return { 'not begun', now }
+if redis.call('GET', KEYS[1]) ~= ARGV[10] then
+  return { 'not attached', now }
 end
 local json = redis.call('HGET', KEYS[2], ARGV[1])
 if not json then
@@ -65,7 +66,11 @@ if not poll.changes then
   end
 end
 
-local place = redis.call('XADD', KEYS[3], '*', ARGV[2], ARGV[3] .. ballots)
+-- Where the stream is gone (deleted, evicted), Redis would begin one at any id.
+local place = redis.call('XADD', KEYS[3], 'NOMKSTREAM', '*', ARGV[2], ARGV[3] .. ballots)
+if not place then
+  return { 'not attached', now }
+end
 take_places(KEYS[3], place, count)
 redis.call('HINCRBY', KEYS[4], ARGV[1], count)
 if not poll.changes then

@@ -1,16 +1,24 @@
 -- Creates a poll or changes one, if it still is what the caller has read.
--- KEYS: id, polls, log, accepted, voters of the poll
+-- KEYS: attached, polls, log, accepted, voters of the poll
 -- ARGV: poll id, the poll as it was read ('' for none), the poll as it shall be, name of a poll's field,
---       '1' if it must have no ballots, '1' if its voters are to be forgotten
--- Returns: 'not begun' | 'differs' | 'done'
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  return 'not begun'
+--       '1' if it must have no ballots, '1' if its voters are to be forgotten, what `attached` must hold
+-- Returns: 'not attached' | 'differs' | 'done'
+if redis.call('GET', KEYS[1]) ~= ARGV[7] then
+  return 'not attached'
 end
 if (redis.call('HGET', KEYS[2], ARGV[1]) or '') ~= ARGV[2] then
   return 'differs'
 end
 if ARGV[5] == '1' and tonumber(redis.call('HGET', KEYS[4], ARGV[1]) or '0') > 0 then
   return 'differs'
+end
+if ARGV[2] == ARGV[3] then
+  -- Nothing is new, and nothing is said to the log; but that it is so was asked of a log that takes ballots.
+  return 'done'
+end
+-- Where the stream is gone (deleted, evicted), Redis would begin one at any id.
+if redis.call('EXISTS', KEYS[3]) == 0 then
+  return 'not attached'
 end
 -- A write that needs no memory comes first, and one that frees some where it can: then Redis lets all that follow
 -- pass, however full it is. Who closes a poll, hides or resets it must always come through.

@@ -1,4 +1,4 @@
--- KEYS: id, polls, accepted   ARGV: poll id
+-- KEYS: incarnation, polls, accepted   ARGV: poll id
 -- Returns: nil if the log has not begun | {the poll or nil, ballots accepted or nil}
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return false

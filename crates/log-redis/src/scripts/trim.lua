@@ -1,8 +1,9 @@
--- KEYS: id, log, trimmed
--- ARGV: the first stream id that stays, the one before it, name of the field for ballots, bytes of a ballot
--- Returns: 'not begun' | 'done'
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  return 'not begun'
+-- KEYS: attached, log, trimmed
+-- ARGV: the first stream id that stays, the one before it, name of the field for ballots, bytes of a ballot, the
+-- leader's token
+-- Returns: 'superseded' | 'done'
+if redis.call('GET', KEYS[1]) ~= ARGV[5] then
+  return 'superseded'
 end
 local newest = redis.call('XREVRANGE', KEYS[2], ARGV[2], '-', 'COUNT', 1)
 if #newest > 0 then

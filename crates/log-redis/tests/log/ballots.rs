@@ -33,6 +33,7 @@ async fn an_acknowledged_ballot_is_there_after_kill_9() {
     let second = recorded(scene.ballots.cast(ballot("main", 2, "b"), FIRST_REVISION).await);
     scene.redis.kill();
     scene.redis.restart().await;
+    scene.attach_again().await;
 
     let expected = [(first, ballot("main", 1, "a")), (second, ballot("main", 2, "b"))];
     let expected = expected.map(|(position, ballot)| Entry { position, event: Ok(Event::Ballot(ballot)) });
@@ -131,7 +132,7 @@ async fn ballots_of_one_call_are_one_entry_and_those_of_the_next_go_on_behind_it
         let expected: Vec<_> = (1..=50).map(|further| before.places_on(further).unwrap()).collect();
         assert_eq!(places, expected);
         before = places[49];
-        assert_eq!(scene.log.look().await.unwrap().unwrap().last, before, "the log ends with the last of them");
+        assert_eq!(scene.look().await.last.unwrap(), before, "the log ends with the last of them");
     }
     assert!(entries_stored(&scene).await <= 7, "the first ballot, and at most two entries each time");
     assert_eq!(scene.ballots_in_log().await.len(), 151);

@@ -7,7 +7,7 @@ use super::*;
 #[tokio::test]
 async fn nothing_works_before_the_log_has_begun() {
     let mut scene = Scene::new().await;
-    assert_eq!(scene.log.look().await, Ok(None));
+    assert_eq!(scene.log.look(Position::ZERO).await, Ok(None));
     assert_eq!(scene.ballots.ready().await, Err(Unavailable::NotBegun));
     assert_eq!(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await, Err(Unavailable::NotBegun));
     assert_eq!(scene.ballots.poll(id("main")).await, Err(Unavailable::NotBegun));
@@ -17,9 +17,10 @@ async fn nothing_works_before_the_log_has_begun() {
     assert_eq!(scene.ballots.change(id("main"), PollChange::Close).await, Err(Unavailable::NotBegun));
     assert_eq!(scene.log.polls().await, Err(Unavailable::NotBegun));
     assert_eq!(scene.log.accepted().await, Err(Unavailable::NotBegun));
-    assert_eq!(scene.log.raise(position(5, 0)).await, Err(Unavailable::NotBegun));
-    assert_eq!(scene.log.trim(position(5, 0), 5).await, Err(Unavailable::NotBegun));
-    assert_eq!(scene.log.read(Position::ZERO, 1, Duration::ZERO).await.unwrap().log, None);
+    assert_eq!(scene.log.raise(position(5, 0)).await, Err(Unavailable::NotAttached));
+    assert_eq!(scene.log.trim(position(5, 0)).await, Err(Unavailable::NotAttached));
+    assert_eq!(scene.log.open().await, Err(Unavailable::NotAttached));
+    assert!(!scene.log.read(Position::ZERO, 1, Duration::ZERO).await.unwrap().attached);
     assert_eq!(scene.raw(&["DBSIZE"]).await, redis::Value::Int(0));
 }
 
@@ -28,9 +29,8 @@ async fn a_log_begins_empty_and_above_the_ledgers_position() {
     let mut scene = Scene::new().await;
     // A day ahead of any clock here: the next positions must not depend on the time.
     let after = position(4_000_000_000_000, 7);
-    let begun = scene.log.begin(seed(after, vec![poll("main")])).await.unwrap();
-    assert_eq!((begun.trimmed, begun.last), (after, after));
-    assert_eq!(scene.log.look().await.unwrap(), Some(begun));
+    let begun = attach(&mut scene.log, seed(after, vec![poll("main")])).await;
+    assert_eq!((begun.trimmed, begun.last), (after, Some(after)));
     assert_eq!(scene.entries().await, []);
     assert_eq!(
         recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await),
@@ -42,10 +42,10 @@ async fn a_log_begins_empty_and_above_the_ledgers_position() {
 #[tokio::test]
 async fn a_lost_log_begins_anew_with_what_the_ledger_holds() {
     let mut scene = Scene::begun_with(vec![once_only("main"), in_state("old", PollState::Closed)]).await;
-    let before = scene.log.look().await.unwrap().unwrap();
+    let before = scene.look().await;
     let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     scene.flush().await;
-    assert_eq!(scene.log.look().await, Ok(None));
+    assert_eq!(scene.log.look(first).await, Ok(None));
     assert_eq!(
         scene.ballots.cast(ballot("old", 1, "a"), FIRST_REVISION).await,
         Err(Unavailable::NotBegun),
@@ -55,7 +55,7 @@ async fn a_lost_log_begins_anew_with_what_the_ledger_holds() {
     let voters = vec![(voter(1), first)];
     let main = PollSeed { poll: once_only("main"), counted: 41, voters };
     let old = PollSeed { poll: in_state("old", PollState::Closed), counted: 7, voters: Vec::new() };
-    let begun = scene.log.begin(LogSeed { after: first, polls: vec![main, old] }).await.unwrap();
+    let begun = attach(&mut scene.log, LogSeed { after: first, polls: vec![main, old] }).await;
     assert_ne!(begun.id, before.id);
     assert_eq!(begun.trimmed, first);
 
@@ -71,42 +71,35 @@ async fn a_lost_log_begins_anew_with_what_the_ledger_holds() {
 async fn a_log_that_has_begun_is_left_as_it_is() {
     let mut scene = Scene::begun().await;
     let there = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
-    let begun = scene.log.look().await.unwrap().unwrap();
-    let stale = log_on(&scene.redis).begin(seed(position(9, 0), vec![poll("other")])).await.unwrap();
-    assert_eq!(stale, begun);
+    let begun = scene.look().await;
+    let stale = attach(&mut log_on(&scene.redis), seed(position(9, 0), vec![poll("other")])).await;
+    assert_eq!(stale.id, begun.id);
     assert_eq!(scene.log.polls().await, Ok(vec![poll("main")]));
+    scene.attach_again().await;
     assert_eq!(scene.ballots_in_log().await, [(there, ballot("main", 1, "a"))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_that_begin_at_once_one_stands_whole() {
     for _ in 0..5 {
-        let mut scene = Scene::new().await;
+        let scene = Scene::new().await;
         let polls = |prefix: &str| (0..450).map(|number| poll(&format!("{prefix}-{number:03}"))).collect::<Vec<_>>();
-        let begin = |prefix, after| {
-            let (mut log, seed) = (log_on(&scene.redis), seed(after, polls(prefix)));
-            tokio::spawn(async move { log.begin(seed).await })
+        let begin = |prefix: &'static str| {
+            let (mut log, seed) = (log_on(&scene.redis), seed(position(5, 0), polls(prefix)));
+            tokio::spawn(async move {
+                log.claim(prefix, &LogState::default()).await?;
+                log.begin(seed).await?;
+                log.open().await
+            })
         };
-        let (one, two) = (begin("one", position(5, 0)), begin("two", position(5, 0)));
-        let (one, two) = (one.await.unwrap(), two.await.unwrap());
+        let (one, two) = (begin("one"), begin("two"));
+        let outcomes = [one.await.unwrap(), two.await.unwrap()];
 
-        let stands = scene.log.look().await.unwrap().expect("at least the one who came last has begun it");
-        for outcome in [one, two].into_iter().flatten() {
-            assert_eq!(outcome, stands);
-        }
-        let kept = scene.log.polls().await.unwrap();
+        assert!(outcomes.contains(&Ok(())), "at least the one who claimed it last has begun it");
+        scene.ballots.ready().await.unwrap();
+        let kept = log_on(&scene.redis).polls().await.unwrap();
         assert!(kept == polls("one") || kept == polls("two"), "a mixture of {} polls", kept.len());
     }
-}
-
-#[tokio::test]
-async fn a_worker_whose_ledger_is_behind_does_not_take_over_a_beginning() {
-    let mut scene = Scene::new().await;
-    scene.raw(&["SET", "{scrutin:0}:beginning", &format!("{:019} other", position(6, 0).as_i64())]).await;
-    let refused = scene.log.begin(seed(position(5, 0), vec![])).await.unwrap_err();
-    assert!(refused.to_string().contains("another worker"), "{refused}");
-    assert_eq!(scene.log.look().await, Ok(None));
-    assert_eq!(scene.log.begin(seed(position(7, 0), vec![])).await.unwrap().last, position(7, 0));
 }
 
 #[tokio::test]
@@ -115,12 +108,11 @@ async fn what_an_unfinished_beginning_left_is_cleared_away() {
     scene.raw(&["HSET", "{scrutin:0}:polls", "ghost", "{}"]).await;
     scene.raw(&["HSET", "{scrutin:0}:accepted", "main", "99"]).await;
     scene.raw(&["HSET", "{scrutin:0}:voters:main", "0123456789abcdef", "1-1"]).await;
-    scene.raw(&["XADD", "{scrutin:0}:log", "9999999999999-0", "b1", "x"]).await;
-    scene.log.begin(seed(position(5, 0), vec![once_only("main")])).await.unwrap();
+    attach(&mut scene.log, seed(position(5, 0), vec![once_only("main")])).await;
     assert_eq!(scene.log.polls().await, Ok(vec![once_only("main")]));
     assert_eq!(scene.log.accepted().await, Ok(0));
     assert_eq!(scene.entries().await, []);
-    assert_eq!(scene.raw(&["EXISTS", "{scrutin:0}:voters:main", "{scrutin:0}:beginning"]).await, redis::Value::Int(0));
+    assert_eq!(scene.raw(&["EXISTS", "{scrutin:0}:voters:main", "{scrutin:0}:attaching"]).await, redis::Value::Int(0));
 }
 
 #[tokio::test]
@@ -128,7 +120,7 @@ async fn many_voters_come_back_in_several_steps() {
     let mut scene = Scene::new().await;
     let voters: Vec<_> = (0..12_001).map(|number| (voter(number), position(1, u64::from(number)))).collect();
     let main = PollSeed { poll: once_only("main"), counted: 12_001, voters };
-    scene.log.begin(LogSeed { after: position(2, 0), polls: vec![main] }).await.unwrap();
+    attach(&mut scene.log, LogSeed { after: position(2, 0), polls: vec![main] }).await;
     for number in [0, 4_999, 5_000, 12_000] {
         let cast = scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await;
         assert_eq!(cast, Ok(Cast::AlreadyCast(position(1, u64::from(number)))));

@@ -5,6 +5,7 @@
 mod ballots;
 mod beginning;
 mod durability;
+mod fencing;
 mod installation;
 mod memory;
 mod outages;
@@ -14,8 +15,9 @@ mod reading;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
-    Ballot, BallotBox, Cast, Choices, Entry, Event, FIRST_REVISION, Fingerprint, Installation, InstallationId, Log,
-    LogSeed, Partition, Partitions, Poll, PollId, PollSeed, PollSpec, PollState, Position, Unavailable, VoterId,
+    Attachment, Ballot, BallotBox, Cast, Choices, Entry, Event, FIRST_REVISION, Fingerprint, Installation,
+    InstallationId, Log, LogSeed, LogState, Partition, Partitions, Poll, PollId, PollSeed, PollSpec, PollState,
+    Position, Unavailable, VoterId,
 };
 use scrutin_log_redis::{RedisBallotBox, RedisLog, RedisUrl};
 use testkit::redis_server::RedisServer;
@@ -38,7 +40,7 @@ impl Scene {
 
     async fn begun_with(polls: Vec<Poll>) -> Self {
         let mut scene = Self::new().await;
-        scene.log.begin(seed(Position::ZERO, polls)).await.unwrap();
+        attach(&mut scene.log, seed(Position::ZERO, polls)).await;
         scene
     }
 
@@ -46,6 +48,21 @@ impl Scene {
         let redis = RedisServer::start().await;
         let (log, ballots) = (log_on(&redis), ballot_box_on(&redis));
         Self { redis, log, ballots }
+    }
+
+    /// The log, to which the leader must be attached.
+    async fn look(&mut self) -> Attachment {
+        self.log.look(Position::ZERO).await.unwrap().expect("the leader is attached")
+    }
+
+    /// Attaches to a log that is there, as a leader does to a server that came back.
+    async fn attach_again(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = self.log.claim("a leader", &LogState::default()).await {
+            assert!(Instant::now() < deadline, "{error}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.log.open().await.unwrap();
     }
 
     /// All entries of the log so far.
@@ -80,6 +97,21 @@ impl Scene {
     }
 }
 
+/// Attaches as a leader does, and begins a log where there is none.
+async fn try_attach(log: &mut RedisLog, seed: LogSeed) -> Result<Attachment, Unavailable> {
+    let after = seed.after;
+    let state = LogState { position: after, ..LogState::default() };
+    if log.claim("a leader", &state).await?.log.is_none() {
+        log.begin(seed).await?;
+    }
+    log.open().await?;
+    Ok(log.look(after).await?.expect("the leader is attached"))
+}
+
+async fn attach(log: &mut RedisLog, seed: LogSeed) -> Attachment {
+    try_attach(log, seed).await.unwrap()
+}
+
 fn url(redis: &RedisServer) -> RedisUrl {
     redis.url().parse().unwrap()
 }
@@ -88,7 +120,7 @@ fn url(redis: &RedisServer) -> RedisUrl {
 async fn begun_on(redis: &RedisServer) {
     let mut log = log_on(redis);
     log.install(&installation("one")).await.unwrap();
-    log.begin(seed(Position::ZERO, vec![poll("main")])).await.unwrap();
+    attach(&mut log, seed(Position::ZERO, vec![poll("main")])).await;
 }
 
 fn installation(id: &str) -> Installation {

@@ -20,17 +20,18 @@ async fn a_redis_that_comes_late_or_comes_back_needs_no_restart_of_ours() {
         assert!(ballots.ready().await.is_err());
         assert!(ballots.polls().await.is_err());
     }
-    assert!(late_log.look().await.is_err());
+    assert!(late_log.polls().await.is_err());
     assert!(late_log.read(Position::ZERO, 1, Duration::ZERO).await.is_err());
 
     scene.redis.restart().await;
+    scene.attach_again().await;
     for ballots in [&scene.ballots, &late] {
         eventually(|| ballots.ready()).await;
         // Ballots go over a connection of their own, which may wait a moment longer. What fails there is not recorded.
         recorded(Ok(eventually(|| ballots.cast(ballot("main", 1, "a"), FIRST_REVISION)).await));
     }
     let deadline = Instant::now() + PATIENCE;
-    while late_log.look().await.is_err() {
+    while late_log.polls().await.is_err() {
         assert!(Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -105,6 +106,7 @@ async fn what_a_server_refuses_is_not_recorded_for_certain() {
         ),
     ];
     for (code, set, back) in refusals {
+        scene.attach_again().await;
         eventually(|| scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION)).await;
         let before = scene.entries_after_outage().await;
         if code == "MASTERDOWN" {
@@ -152,10 +154,12 @@ async fn a_server_that_is_busy_with_a_script_has_recorded_nothing() {
 }
 
 #[tokio::test]
-async fn a_connection_lost_while_nothing_went_over_it_costs_no_ballot() {
+async fn a_restart_costs_no_ballot_once_a_leader_has_attached() {
     let mut scene = Scene::begun().await;
     let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     scene.redis.restart().await;
+    assert_eq!(scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await, Err(Unavailable::NotAttached));
+    scene.attach_again().await;
     assert!(recorded(scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await) > first);
     assert_eq!(scene.entries().await.len(), 2);
 }
@@ -190,6 +194,7 @@ async fn ballots_acknowledged_while_redis_is_killed_and_restarted_are_all_there(
     .await;
     scene.redis.kill();
     scene.redis.restart().await;
+    scene.attach_again().await;
     back.store(true, Ordering::Relaxed);
     let acknowledged = voters.join_all().await.concat();
     scene.entries_after_outage().await;
@@ -215,7 +220,7 @@ async fn a_redis_that_hangs_is_an_error_in_time_and_works_again_afterwards() {
             scene.ballots.poll(id("main")),
             scene.ballots.change(id("main"), PollChange::Close),
             scene.ballots.ready(),
-            scene.log.look(),
+            scene.log.look(Position::ZERO),
         );
         assert!(asked.0.is_err() && asked.1.is_err() && asked.2.is_err() && asked.3.is_err());
         casts.join_all().await
@@ -250,7 +255,7 @@ async fn a_redis_that_forgot_its_scripts_is_taught_them_again() {
 
 #[tokio::test]
 async fn a_master_that_became_a_replica_is_left_for_the_new_one() {
-    let scene = Scene::begun().await;
+    let mut scene = Scene::begun().await;
     recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     scene.raw(&["REPLICAOF", "127.0.0.1", "1"]).await;
     assert!(scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await.is_err());
@@ -266,7 +271,9 @@ async fn a_master_that_became_a_replica_is_left_for_the_new_one() {
         if connections().await > before { Ok(()) } else { Err("no new connection") }
     })
     .await;
+    assert!(scene.log.claim("a leader", &LogState::default()).await.unwrap_err().to_string().contains("replica"));
     scene.raw(&["REPLICAOF", "NO", "ONE"]).await;
+    scene.attach_again().await;
     eventually(|| scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION)).await;
 }
 

@@ -141,12 +141,12 @@ async fn the_polls_of_all_partitions_are_listed_and_each_is_in_its_own() {
     let partitions = Partitions::new(4).unwrap();
     let ballots = RedisBallotBox::new(&url(&redis), partitions);
     for partition in partitions.all().skip(1) {
-        RedisLog::new(&url(&redis), partition).begin(seed(Position::ZERO, vec![])).await.unwrap();
+        attach(&mut RedisLog::new(&url(&redis), partition), seed(Position::ZERO, vec![])).await;
     }
     assert_eq!(ballots.ready().await, Err(Unavailable::NotBegun), "partition 0 has not begun");
     assert_eq!(ballots.polls().await, Err(Unavailable::NotBegun));
     let mut first = RedisLog::new(&url(&redis), Partition::new(0));
-    first.begin(seed(Position::ZERO, vec![])).await.unwrap();
+    attach(&mut first, seed(Position::ZERO, vec![])).await;
     assert_eq!(ballots.ready().await, Ok(()));
 
     for text in ["main", "lunch", "a", "2026-budget"] {

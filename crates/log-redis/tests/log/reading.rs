@@ -9,10 +9,10 @@ async fn entries_come_in_order_from_where_one_left_off() {
     for number in 0..5 {
         places.push(recorded(scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await));
     }
-    let log = scene.log.look().await.unwrap().unwrap();
-    assert_eq!(log.last, places[4]);
+    let log = scene.look().await;
+    assert_eq!(log.last, Some(places[4]));
     let page = scene.log.read(Position::ZERO, 10, Duration::ZERO).await.unwrap();
-    assert_eq!(page.log, Some(log.id));
+    assert!(page.attached);
     let positions = |entries: &[Entry]| entries.iter().map(|entry| entry.position).collect::<Vec<_>>();
     assert_eq!(positions(&page.entries), places[..1], "one entry, for nothing is known of how many ballots it holds");
     let page = scene.log.read(places[0], 2, Duration::ZERO).await.unwrap();
@@ -20,7 +20,7 @@ async fn entries_come_in_order_from_where_one_left_off() {
     let page = scene.log.read(places[2], 10, Duration::from_mins(1)).await.unwrap();
     assert_eq!(positions(&page.entries), places[3..]);
     let page = scene.log.read(places[4], 10, Duration::from_millis(20)).await.unwrap();
-    assert_eq!((page.entries.len(), page.log.is_some()), (0, true));
+    assert_eq!((page.entries.len(), page.attached), (0, true));
 }
 
 #[tokio::test]
@@ -53,28 +53,27 @@ async fn a_read_that_was_given_up_keeps_nobody_waiting() {
     let read = scene.log.read(Position::ZERO, 10, Duration::from_mins(10));
     let page = tokio::time::timeout(PATIENCE, read).await.expect("the next read is not behind the one given up");
     assert_eq!(page.unwrap().entries.len(), 1);
-    scene.log.look().await.unwrap().unwrap();
+    scene.look().await;
 }
 
 #[tokio::test]
-async fn a_log_that_was_lost_or_begun_anew_is_noticed_with_the_page() {
+async fn a_log_that_was_lost_or_claimed_by_another_is_noticed_with_the_page() {
     let mut scene = Scene::begun().await;
-    let old = scene.log.look().await.unwrap().unwrap().id;
     let last = recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await);
-    let mut reader = log_on(&scene.redis);
-    assert_eq!(reader.read(Position::ZERO, 10, Duration::ZERO).await.unwrap().log, Some(old.clone()));
-    scene.flush().await;
-    assert_eq!(reader.read(last, 10, Duration::ZERO).await.unwrap().log, None);
+    assert!(scene.log.read(Position::ZERO, 10, Duration::ZERO).await.unwrap().attached);
+    let mut other = log_on(&scene.redis);
 
-    // While a read waits, another worker begins the log anew and a ballot ends the wait.
-    let waiting = reader.read(last, 10, Duration::from_mins(10));
-    let (page, new) = tokio::join!(waiting, async {
-        let new = scene.log.begin(seed(last, vec![poll("main")])).await.unwrap().id;
+    // While a read waits, another leader claims the log and a ballot ends the wait.
+    let waiting = scene.log.read(last, 10, Duration::from_mins(10));
+    let (page, ()) = tokio::join!(waiting, async {
+        other.claim("another leader", &LogState::default()).await.unwrap();
+        other.open().await.unwrap();
         recorded(scene.ballots.cast(ballot("main", 2, "b"), FIRST_REVISION).await);
-        new
     });
-    assert_ne!(new, old);
-    assert_eq!(page.unwrap().log, Some(new));
+    assert!(!page.unwrap().attached);
+    assert!(other.read(last, 10, Duration::ZERO).await.unwrap().attached);
+    scene.flush().await;
+    assert!(!other.read(last, 10, Duration::ZERO).await.unwrap().attached);
 }
 
 #[tokio::test]
@@ -151,7 +150,7 @@ async fn positions_go_on_above_where_the_log_was_raised_to() {
     let before = recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await);
     let above = position(before.millis() + 1_000_000, 3);
     scene.log.raise(above).await.unwrap();
-    assert_eq!(scene.log.look().await.unwrap().unwrap().last, above);
+    assert_eq!(scene.look().await.last.unwrap(), above);
     assert_eq!(scene.entries().await.len(), 1, "raising adds nothing");
     scene.log.raise(before).await.unwrap();
     scene.log.raise(above).await.unwrap();
@@ -192,14 +191,14 @@ async fn of_ballots_cast_together_the_last_is_the_one_that_was_trimmed_last() {
         [("100-2", "100-2"), ("200-7", "200-7"), ("300-0", "300-0"), ("300-1", "300-1"), ("400-0", "400-0")]
     {
         let (millis, sequence) = counted.split_once('-').unwrap();
-        scene.log.trim(position(millis.parse().unwrap(), sequence.parse().unwrap()), u64::MAX).await.unwrap();
-        assert_eq!(scene.log.look().await.unwrap().unwrap().trimmed.to_string(), trimmed);
+        scene.log.trim(position(millis.parse().unwrap(), sequence.parse().unwrap())).await.unwrap();
+        assert_eq!(scene.look().await.trimmed.to_string(), trimmed);
     }
     assert_eq!(scene.entries().await, []);
 }
 
 #[tokio::test]
-async fn only_what_is_counted_and_old_enough_is_trimmed() {
+async fn what_is_trimmed_is_noted_and_nothing_beyond_it() {
     let mut scene = Scene::begun().await;
     let fields = ["b1", "x"];
     for id in ["100-0", "100-1", "200-0", "300-0"] {
@@ -208,21 +207,19 @@ async fn only_what_is_counted_and_old_enough_is_trimmed() {
     let left = async |scene: &mut Scene| {
         let entries = scene.entries().await;
         let left: Vec<String> = entries.iter().map(|entry| entry.position.to_string()).collect();
-        (left.join(" "), scene.log.look().await.unwrap().unwrap().trimmed.to_string())
+        (left.join(" "), scene.look().await.trimmed.to_string())
     };
     let expect = |left: &str, trimmed: &str| (left.to_owned(), trimmed.to_owned());
 
-    scene.log.trim(Position::ZERO, 1_000).await.unwrap();
-    assert_eq!(left(&mut scene).await, expect("100-0 100-1 200-0 300-0", "0-0"), "nothing is counted");
-    scene.log.trim(position(300, 0), 100).await.unwrap();
-    assert_eq!(left(&mut scene).await, expect("100-0 100-1 200-0 300-0", "0-0"), "nothing is older than 100");
-    scene.log.trim(position(100, 0), 1_000).await.unwrap();
-    assert_eq!(left(&mut scene).await, expect("100-1 200-0 300-0", "100-0"), "one is counted");
-    scene.log.trim(position(300, 0), 250).await.unwrap();
+    scene.log.trim(Position::ZERO).await.unwrap();
+    assert_eq!(left(&mut scene).await, expect("100-0 100-1 200-0 300-0", "0-0"), "nothing is old enough");
+    scene.log.trim(position(100, 0)).await.unwrap();
+    assert_eq!(left(&mut scene).await, expect("100-1 200-0 300-0", "100-0"));
+    scene.log.trim(position(250, 0)).await.unwrap();
     assert_eq!(left(&mut scene).await, expect("300-0", "200-0"), "trimmed names the last that is gone");
-    scene.log.trim(position(250, 0), 1_000).await.unwrap();
+    scene.log.trim(position(250, 0)).await.unwrap();
     assert_eq!(left(&mut scene).await, expect("300-0", "200-0"), "where nothing is gone nothing is noted");
-    scene.log.trim(position(300, 0), u64::MAX).await.unwrap();
+    scene.log.trim(position(300, 0)).await.unwrap();
     assert_eq!(left(&mut scene).await, expect("", "300-0"));
-    assert_eq!(scene.log.look().await.unwrap().unwrap().last, position(300, 0));
+    assert_eq!(scene.look().await.last, Some(position(300, 0)));
 }

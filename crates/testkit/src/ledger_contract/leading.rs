@@ -11,7 +11,7 @@ use super::{
 pub async fn a_fresh_ledger_has_read_nothing(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let state = ledger.state().await.expect("the state");
-    assert_eq!(state, LogState { log: None, position: Position::ZERO, counted: 0 });
+    assert_eq!(state, LogState::default());
     let seed = ledger.seed().await.expect("a seed");
     assert_eq!((seed.after, seed.polls), (Position::ZERO, Vec::new()));
     assert_eq!(subject.scoreboard.audit().await, Ok(domain::Audit::default()));
@@ -67,7 +67,7 @@ pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
     let first = LogId::new("first");
     ledger.attach(&first, None, &[]).await.expect("attaching");
     let state = ledger.state().await.expect("the state");
-    assert_eq!(state, LogState { log: Some(first), position: Position::ZERO, counted: 0 });
+    assert_eq!(state, LogState { log: Some(first), position: Position::ZERO, counted: 0, ..LogState::default() });
 
     log.poll(&fruit);
     log.vote(&fruit, voter(1), "a");
@@ -77,7 +77,7 @@ pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
     let second = LogId::new("second");
     successor.attach(&second, None, std::slice::from_ref(&fruit)).await.expect("attaching to another log");
     let state = successor.state().await.expect("the state");
-    assert_eq!(state, LogState { log: Some(second), position: log.position(), counted: 1 });
+    assert_eq!(state, LogState { log: Some(second), position: log.position(), counted: 1, ..LogState::default() });
     assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
     assert_eq!(subject.scoreboard.audit().await.expect("an audit").gaps, Vec::new());
 }
@@ -93,13 +93,13 @@ pub async fn attaching_with_a_gap_notes_it_and_moves_behind_it(subject: &Subject
     log.poll(&closed);
     log.poll(&young);
     let lost = log.vote(&young, voter(1), "a");
-    let gap = Gap { partition: FIRST, after: before, through: lost };
+    let gap = Gap { partition: FIRST, after: before, through: lost, ballots: None };
     log.vote(&young, voter(2), "b");
 
     let id = LogId::new("restored");
     ledger.attach(&id, Some(gap), &[closed, young.clone()]).await.expect("attaching");
     let state = ledger.state().await.expect("the state");
-    assert_eq!(state, LogState { log: Some(id), position: lost, counted: 1 });
+    assert_eq!(state, LogState { log: Some(id), position: lost, counted: 1, ..LogState::default() });
     assert_eq!(subject.figures(&young).await, figures([0, 0, 0], 0, 0));
     ledger.apply(log.all()).await.expect("all, of which only what is behind the gap is new");
 
@@ -109,6 +109,38 @@ pub async fn attaching_with_a_gap_notes_it_and_moves_behind_it(subject: &Subject
     assert_eq!(inclusion, Ok(Inclusion::Missing));
     assert_eq!(subject.scoreboard.audit().await.expect("an audit").gaps, vec![gap]);
     subject.assert_audit(0).await;
+}
+
+/// How many ballots are missing may show only later, and a gap may begin behind what is still to be counted.
+pub async fn a_gap_says_how_many_ballots_are_missing_once_that_is_known(subject: &Subject) {
+    let (mut log, fruit) = (Script::default(), poll("fruit"));
+    log.poll(&fruit);
+    let counted = log.vote(&fruit, voter(1), "a");
+    log.garbage();
+    let mut ledger = subject.lead(FIRST).await;
+    ledger.apply(log.all()).await.expect("a batch");
+    let (id, after) = (LogId::new("log"), log.position());
+    let gap = |after: Position, millis, ballots| {
+        let through = Position::new(after.millis() + millis, 0).expect("a position");
+        Gap { partition: FIRST, after, through, ballots }
+    };
+    let trimmed = gap(after, 1, None);
+    ledger.attach(&id, Some(trimmed), &[]).await.expect("attaching");
+    let state = ledger.state().await.expect("the state");
+    assert_eq!((state.position, state.accounted(), state.uncounted()), (trimmed.through, 2, 1));
+
+    // It shows, and no second gap is noted for the same ballots.
+    ledger.attach(&id, Some(gap(counted, 0, Some(7))), &[]).await.expect("noting how many");
+    let behind = gap(trimmed.through, 5, Some(3));
+    let ahead = Gap { after: behind.through, through: gap(behind.through, 9, None).through, ..behind };
+    ledger.attach(&id, Some(ahead), &[]).await.expect("noting what is lost behind what is left");
+    let state = ledger.state().await.expect("the state");
+    assert_eq!((state.position, state.missing), (trimmed.through, 10), "what comes before it is still to be counted");
+    ledger.attach(&id, Some(ahead), &[]).await.expect("noting it again");
+    let gaps = subject.scoreboard.audit().await.expect("an audit").gaps;
+    assert_eq!(gaps, [Gap { ballots: Some(7), ..trimmed }, Gap { ballots: Some(6), ..ahead }]);
+    assert_eq!(ledger.counts().await, Ok(vec![(fruit.id(), 1)]));
+    assert!(ledger.replicated().await.expect("an answer").standbys.is_none());
 }
 
 /// The adopted poll is the newest one, with the round of a reset that is still to be read.
@@ -122,7 +154,7 @@ pub async fn a_reset_read_behind_a_gap_starts_its_round(subject: &Subject) {
     log.vote(&reset, voter(2), "b");
 
     let mut ledger = subject.lead(FIRST).await;
-    let gap = Gap { partition: FIRST, after: Position::ZERO, through: lost };
+    let gap = Gap { partition: FIRST, after: Position::ZERO, through: lost, ballots: None };
     ledger.attach(&LogId::new("restored"), Some(gap), std::slice::from_ref(&reset)).await.expect("attaching");
     ledger.apply(entries).await.expect("a ballot of the first round");
     assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));

@@ -1,0 +1,143 @@
+//! The port of the log, as the worker that leads a partition sees it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{LogState, Unavailable};
+use crate::{Entry, Fingerprint, Installation, LogIdentity, Poll, PollId, Position, VoterId};
+
+/// The random id of one incarnation of a partition's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogId(String);
+
+impl LogId {
+    /// From the text that the log and the ledger store.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The stored text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A log that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Which incarnation it is.
+    pub id: LogId,
+    /// Nothing at or below this position can be read from it any more.
+    pub trimmed: Position,
+    /// The last position it has given out; the next is later. `None` where all entries are lost, and that with them.
+    pub last: Option<Position>,
+    /// Ballots it has accepted, over all polls; what [`LogState::accounted`] must come to, once nothing is left to read.
+    pub accepted: u64,
+    /// Whether an entry after the ledger's position is left to read.
+    pub unread: bool,
+    /// What its clock shows, in milliseconds since 1970.
+    pub now_millis: u64,
+}
+
+/// A log as its leader finds it, when it has claimed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The log, if one has begun.
+    pub log: Option<Attachment>,
+    /// What its clock shows, in milliseconds since 1970.
+    pub now_millis: u64,
+    /// Nobody else was attached to it since this leader was.
+    pub uninterrupted: bool,
+    /// Its server was a replica of the one that a leader was attached to, and was promoted since: it may lack the last
+    /// that was acknowledged there.
+    pub promoted: bool,
+}
+
+/// What a ledger knows of a poll, and a new log must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollSeed {
+    /// The poll.
+    pub poll: Poll,
+    /// How many ballots of it the ledger holds.
+    pub counted: u64,
+    /// Who has a ballot in the present round, where the poll allows no change; else empty.
+    pub voters: Vec<(VoterId, Position)>,
+}
+
+/// What a new log begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSeed {
+    /// Every position of the new log is later than this one.
+    pub after: Position,
+    /// All polls of the partition.
+    pub polls: Vec<PollSeed>,
+}
+
+/// Some entries of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Whether this leader was attached still when they were read.
+    pub attached: bool,
+    /// Ballots that the log had accepted then, those in `entries` among them.
+    pub accepted: u64,
+    /// In order of positions.
+    pub entries: Vec<Entry>,
+}
+
+/// One partition of the log, as the worker that leads it sees it.
+///
+/// A leader attaches in this order: [`claim`](Self::claim), then what has to be put right, then [`open`](Self::open). In
+/// between the log takes no ballots. Each step may be done again, and one that another leader has claimed the log from
+/// answers [`Unavailable::NotAttached`].
+#[async_trait]
+pub trait Log: Send {
+    /// Where it is, without user and password.
+    fn address(&self) -> String;
+
+    /// Which installation it belongs to. Nothing is changed by looking.
+    async fn identity(&mut self) -> Result<LogIdentity, Unavailable>;
+
+    /// Writes which installation it belongs to, unless it belongs to another, which stands. A fingerprint that is there
+    /// stays too.
+    async fn install(&mut self, installation: &Installation) -> Result<(), Unavailable>;
+
+    /// Gives the installation that it belongs to another key.
+    async fn rekey(&mut self, fingerprint: &Fingerprint) -> Result<(), Unavailable>;
+
+    /// Takes the log for the leader of this name, from whoever had it; its ledger is in this `state`.
+    async fn claim(&mut self, leader: &str, state: &LogState) -> Result<Claimed, Unavailable>;
+
+    /// Begins a log where none is; returns its id.
+    async fn begin(&mut self, seed: LogSeed) -> Result<LogId, Unavailable>;
+
+    /// Writes the ledger's polls, how many ballots it holds of each, and their voters, over what the log has of these
+    /// polls: it has lost entries that the ledger has counted.
+    async fn renew(&mut self, seed: LogSeed) -> Result<(), Unavailable>;
+
+    /// Makes the log give out only positions after `above` from now on.
+    async fn raise(&mut self, above: Position) -> Result<(), Unavailable>;
+
+    /// Writes that of each poll as many ballots were accepted as are `counted`, and `others` that never will be; before
+    /// [`open`](Self::open) only, and where nothing is left to read.
+    async fn settle(&mut self, counted: &[(PollId, u64)], others: u64) -> Result<(), Unavailable>;
+
+    /// Lets the log take ballots; from here on this leader is attached.
+    async fn open(&mut self) -> Result<(), Unavailable>;
+
+    /// The log, while this leader is attached to the server that it claimed, for a ledger that has counted up to here.
+    async fn look(&mut self, counted: Position) -> Result<Option<Attachment>, Unavailable>;
+
+    /// About `limit` entries after `after`, or fewer; waits up to `wait` if there are none. Ballots that were cast together come
+    /// together, so it may be more; and `after` must be where a page ended, or where the log says that it begins or ends.
+    async fn read(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable>;
+
+    /// Forgets all entries up to here.
+    async fn trim(&mut self, through: Position) -> Result<(), Unavailable>;
+
+    /// All polls that the log knows, as they are now.
+    async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable>;
+
+    /// How many ballots this partition's log has accepted, over all polls.
+    async fn accepted(&mut self) -> Result<u64, Unavailable>;
+}

@@ -1,0 +1,153 @@
+//! The fence: whether the server behind a connection was made fit to take ballots, by a leading worker, since it started.
+//!
+//! A server that was restarted, restored from an older file or promoted may have lost entries that the ledger has counted.
+//! Until a worker has compared the two, a ballot could get a position that the ledger has passed, and would never be
+//! counted. So a worker that attaches writes `master_replid/leader` to `{scrutin:p}:attached`. `master_replid` is new at
+//! every start of a server and at every promotion. Whoever writes looks whether the value is this server's own, and sends
+//! it with every script, which compares the whole of it in the step that writes.
+//!
+//! Look and script go over one connection, so they go to one server. A server that becomes a replica and is promoted
+//! again may keep its connections; so one look is good for [`LOOK_AGAIN_AFTER`] only.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use domain::Unavailable;
+use redis::Value;
+use tokio::time::Instant;
+
+use crate::{
+    keys::Keys,
+    link::{Connection, Deadline, Link, Transport},
+    scripts::{checked, unexpected, word},
+};
+
+/// How long a look at the server is good for. It costs a round trip, so ballots must not ask for it each time.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A leader attaches within some milliseconds, if nothing is wrong: who writes waits this long for it, and asks so often.
+const ATTACH_PATIENCE: Duration = Duration::from_millis(400);
+pub(crate) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// Until when whoever writes waits for a leader to attach.
+pub(crate) fn patience() -> Deadline {
+    Deadline::within(ATTACH_PATIENCE)
+}
+
+/// The fence of one partition, over one link.
+pub(crate) struct Fence {
+    keys: Arc<Keys>,
+    seen: Mutex<Option<Pass>>,
+}
+
+/// A connection whose server takes ballots, and what scripts must show it.
+#[derive(Clone)]
+pub(crate) struct Pass {
+    pub(crate) connection: Connection,
+    pub(crate) token: Arc<str>,
+    looked: Instant,
+}
+
+impl Fence {
+    pub(crate) fn new(keys: Arc<Keys>) -> Self {
+        Self { keys, seen: Mutex::new(None) }
+    }
+
+    /// A pass for the link's present connection. Any error says that nothing was sent that writes.
+    pub(crate) async fn pass(&self, link: &Link, what: &'static str, deadline: Deadline) -> Result<Pass, Unavailable> {
+        let connection = link.connected(what, deadline).await?;
+        let good = |pass: &Pass| pass.connection.is(&connection) && pass.looked.elapsed() < LOOK_AGAIN_AFTER;
+        if let Some(pass) = self.seen().clone().filter(good) {
+            // The link may know more of the server's clock by now.
+            return Ok(Pass { connection, ..pass });
+        }
+        let looked = Instant::now();
+        let token = self.look(&connection, what, deadline).await?;
+        let pass = Pass { connection, token, looked };
+        *self.seen() = Some(pass.clone());
+        Ok(pass)
+    }
+
+    /// A script did not accept the pass: the next one is looked for.
+    pub(crate) fn refused(&self) {
+        *self.seen() = None;
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Option<Pass>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn look(
+        &self,
+        connection: &Connection,
+        what: &'static str,
+        deadline: Deadline,
+    ) -> Result<Arc<str>, Unavailable> {
+        let tokens = tokens(connection, what, deadline, [&*self.keys]).await.map_err(Unavailable::before_anything)?;
+        Ok(tokens.into_iter().next().expect("one for each partition").into())
+    }
+}
+
+/// The tokens of these partitions on the server behind the connection, if it takes ballots for all of them.
+pub(crate) async fn tokens(
+    connection: &Connection,
+    what: &'static str,
+    deadline: Deadline,
+    partitions: impl IntoIterator<Item = &Keys>,
+) -> Result<Vec<String>, Unavailable> {
+    let mut commands = redis::pipe();
+    commands.cmd("INFO").arg("replication");
+    for keys in partitions {
+        commands.cmd("GET").arg(&keys.attached);
+        commands.cmd("EXISTS").arg(&keys.incarnation);
+    }
+    let mut answers = connection.send(what, deadline, &commands).await?.into_iter();
+    let info = text(what, checked(what, answers.next().ok_or_else(|| unexpected(what))?)?)?;
+    let mut tokens = Vec::new();
+    while let (Some(attached), Some(begun)) = (answers.next(), answers.next()) {
+        let attached = checked(what, attached)?;
+        if field(&info, "role") != Some("master") {
+            // The address may lead to the master by now.
+            connection.give_up();
+            return Err(Unavailable::not_done(what, "READONLY: the server is a replica"));
+        }
+        let token = match attached {
+            Value::Nil if checked(what, begun)? == Value::Int(0) => return Err(Unavailable::NotBegun),
+            Value::Nil => return Err(Unavailable::NotAttached),
+            token => word(what, token)?,
+        };
+        let replid = token.split_once('/').map(|(replid, _)| replid);
+        if replid.is_none() || replid != field(&info, "master_replid") {
+            return Err(Unavailable::NotAttached);
+        }
+        tokens.push(token);
+    }
+    Ok(tokens)
+}
+
+/// The answer to `INFO`: RESP3 gives it a type of its own.
+fn text(what: &'static str, answer: Value) -> Result<String, Unavailable> {
+    match answer {
+        Value::VerbatimString { text, .. } => Ok(text),
+        answer => word(what, answer),
+    }
+}
+
+/// A line of `INFO`.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_info_are_found_by_their_whole_name() {
+        let info = "# Replication\r\nrole:master\r\nmaster_replid2:no\r\nmaster_replid:abc\r\n";
+        assert_eq!((field(info, "role"), field(info, "master_replid")), (Some("master"), Some("abc")));
+        assert_eq!(field(info, "slave"), None);
+    }
+}

@@ -1,0 +1,6 @@
+-- Every step of a leader: is the log still its own?
+-- KEYS: attaching, attached, …   ARGV: the leader's token, …
+if redis.call('GET', KEYS[1]) ~= ARGV[1] and redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  return 'superseded'
+end
+

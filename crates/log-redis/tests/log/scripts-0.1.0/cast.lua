@@ -1,0 +1,78 @@
+-- Casts ballots for one poll, in their order: one entry of the log for all of them.
+-- KEYS: id, polls, log, accepted, voters of the poll
+-- ARGV: poll id, name of the field for ballots, what its value begins with, bytes of a ballot, bytes of a voter at the
+-- start of each, the last millisecond (of this Redis' clock) at which they may be cast, the revision of the poll that
+-- their voters were shown, the ballots one behind the other
+-- Returns: {word, millisecond of this Redis' clock}; the word is 'too late', 'not begun', 'unknown poll', 'waiting', 'closed' or
+-- 'rewritten'; or {'cast', millisecond, place, fates}: the place of the first ballot that was taken ('' for none), which those
+-- taken after it follow; and for each ballot, between spaces, '+' if it was taken, or '=' and the place of the ballot that
+-- already was there. Where all were taken, fates is ''.
+-- A call that was held up (a stopped Redis, a slow network) and whose voters were told that the outcome is not known
+-- must not overtake the ballot that a voter has cast again since.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now > tonumber(ARGV[6]) then
+  return { 'too late', now }
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return { 'not begun', now }
+end
+local json = redis.call('HGET', KEYS[2], ARGV[1])
+if not json then
+  return { 'unknown poll', now }
+end
+local poll = cjson.decode(json)
+if poll.state ~= 'open' then
+  return { poll.state, now }
+end
+-- What the voters chose, and how they were told apart, was checked against that revision. Polls of the first releases
+-- have none.
+if (poll.revision or 1) ~= tonumber(ARGV[7]) then
+  return { 'rewritten', now }
+end
+
+local bytes, ballots = tonumber(ARGV[4]), ARGV[8]
+local count = #ballots / bytes
+-- Where nobody may vote twice: the voters whose ballots are taken, and what becomes of each ballot.
+local voters, fates = {}, {}
+if not poll.changes then
+  local asked, taken, nth = {}, {}, {}
+  for i = 1, count do
+    asked[i] = string.sub(ballots, (i - 1) * bytes + 1, (i - 1) * bytes + ARGV[5])
+  end
+  local known = redis.call('HMGET', KEYS[5], unpack(asked))
+  for i, voter in ipairs(asked) do
+    if known[i] then
+      fates[i] = '=' .. known[i]
+    elseif nth[voter] then
+      -- Twice in one call; where the first of them stands is known in a moment.
+      fates[i] = nth[voter]
+    else
+      voters[#voters + 1] = voter
+      taken[#voters] = string.sub(ballots, (i - 1) * bytes + 1, i * bytes)
+      nth[voter] = #voters
+      fates[i] = '+'
+    end
+  end
+  count, ballots = #voters, table.concat(taken)
+  if count == 0 then
+    return { 'cast', now, '', table.concat(fates, ' ') }
+  end
+end
+
+local place = redis.call('XADD', KEYS[3], '*', ARGV[2], ARGV[3] .. ballots)
+take_places(KEYS[3], place, count)
+redis.call('HINCRBY', KEYS[4], ARGV[1], count)
+if not poll.changes then
+  local cast = {}
+  for i, voter in ipairs(voters) do
+    cast[2 * i - 1], cast[2 * i] = voter, place_after(place, i - 1)
+  end
+  redis.call('HSET', KEYS[5], unpack(cast))
+  for i, fate in ipairs(fates) do
+    if type(fate) == 'number' then
+      fates[i] = '=' .. place_after(place, fate - 1)
+    end
+  end
+end
+return { 'cast', now, place, table.concat(fates, ' ') }

@@ -1,0 +1,107 @@
+//! Whether the log still holds what it has accepted.
+//!
+//! At each survey the log says, of one moment, how many ballots it has accepted and the last position it has given out.
+//! Once everything up to that position is counted, the ledger must account for as many. If it accounts for fewer, entries
+//! were removed before they could be read (`XTRIM` or `XDEL` by hand, an eviction), whatever else came in meanwhile.
+
+use domain::{Attachment, Entry, Event, Position};
+
+/// The log's account with the ledger. No I/O, and no memory of more than one survey.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// Up to here both agreed, or what was missing is noted.
+    agreed: Position,
+    /// What the log said at the survey that is to be compared.
+    said: Option<Said>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    accepted: u64,
+    last: Position,
+}
+
+/// Ballots that were accepted and can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub(crate) after: Position,
+    pub(crate) through: Position,
+    pub(crate) ballots: u64,
+}
+
+impl Account {
+    /// Log and ledger were attached at this position.
+    pub(crate) fn begin(at: Position) -> Self {
+        Self { agreed: at, said: None }
+    }
+
+    /// What the log says now; kept until all of it is counted.
+    pub(crate) fn log_says(&mut self, log: &Attachment) {
+        if let Some(last) = log.last.filter(|_| log.unread) {
+            self.said.get_or_insert(Said { accepted: log.accepted, last });
+        }
+    }
+
+    /// A batch is about to be counted by a ledger that accounts for so many ballots before it. What will be missing then.
+    pub(crate) fn will_miss(&mut self, batch: &[Entry], accounted: u64) -> Option<Missing> {
+        let last = batch.last()?.position;
+        let Said { accepted, last: through } = self.said.take_if(|said| last >= said.last)?;
+        let until_then = batch.iter().take_while(|entry| entry.position <= through);
+        let taken = until_then.filter(|entry| !matches!(entry.event, Ok(Event::Poll(_)))).count();
+        let ballots = accepted.saturating_sub(accounted + u64::try_from(taken).unwrap_or(u64::MAX));
+        let after = std::mem::replace(&mut self.agreed, through);
+        (ballots > 0).then_some(Missing { after, through, ballots })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Ballot, Choices, LogId, PollId, Undecodable, VoterId};
+
+    use super::*;
+
+    fn at(sequence: u64) -> Position {
+        Position::new(1, sequence).unwrap()
+    }
+
+    fn ballots(positions: impl IntoIterator<Item = u64>) -> Vec<Entry> {
+        let (voter, choices) = (VoterId::from_bytes([1; 16]), Choices::parse(["a"]).unwrap());
+        let ballot = Ballot { poll: PollId::MAIN, voter, choices };
+        let entry = |sequence| Entry { position: at(sequence), event: Ok(Event::Ballot(ballot)) };
+        positions.into_iter().map(entry).collect()
+    }
+
+    fn log(last: u64, accepted: u64) -> Attachment {
+        let (id, trimmed) = (LogId::new("log"), Position::ZERO);
+        Attachment { id, trimmed, last: Some(at(last)), accepted, unread: true, now_millis: 0 }
+    }
+
+    #[test]
+    fn what_was_accepted_and_is_not_read_is_missing_while_more_comes() {
+        let mut account = Account::begin(at(0));
+        account.log_says(&log(6, 106));
+        assert_eq!(account.will_miss(&ballots([1, 2, 3]), 100), None, "not all of it is read");
+        account.log_says(&log(9, 109));
+        // Of 4 to 6 one is gone. Those after 6 were accepted after the log has said how many there are.
+        let missing = account.will_miss(&ballots([4, 6, 7, 8]), 103);
+        assert_eq!(missing, Some(Missing { after: at(0), through: at(6), ballots: 1 }));
+        account.log_says(&log(9, 109));
+        assert_eq!(account.will_miss(&ballots([9]), 108), None, "the one is accounted for");
+        account.log_says(&log(10, 111));
+        let missing = account.will_miss(&ballots([10]), 109);
+        assert_eq!(missing, Some(Missing { after: at(9), through: at(10), ballots: 1 }));
+    }
+
+    #[test]
+    fn what_is_set_aside_is_accounted_for_and_changes_of_polls_are_no_ballots() {
+        let mut entries = ballots([1, 2, 3]);
+        entries[1].event = Err(Undecodable { reason: String::new(), entry: String::new() });
+        let mut account = Account::begin(at(0));
+        account.log_says(&log(3, 3));
+        assert_eq!(account.will_miss(&entries, 0), None);
+        let poll = domain::Poll::new(PollId::MAIN, domain::PollSpec::simple("?", ["x", "y"])).unwrap();
+        entries[1].event = Ok(Event::Poll(Box::new(poll)));
+        account.log_says(&log(3, 3));
+        assert_eq!(account.will_miss(&entries, 0).map(|missing| missing.ballots), Some(1));
+    }
+}

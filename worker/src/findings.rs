@@ -1,0 +1,156 @@
+//! What there is to put right before a log may take ballots. Pure: it compares what the ledger and the log say.
+
+use std::cmp::Ordering;
+
+use domain::{Attachment, LogState, Position};
+
+use crate::account::Missing;
+
+/// What happened to a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It is another one than the ledger counted from.
+    WholeLog,
+    /// It ends before the ledger's position, or before one that was seen: restored from an older file, or a replica was
+    /// promoted that had not everything; or may have had not.
+    ItsEnd,
+    /// All its entries are gone (deleted, evicted), and its last position with them.
+    Stream,
+    /// Entries are gone that it does not know to be gone (trimmed or deleted by hand).
+    Entries,
+    /// It has forgotten what follows the ledger's position.
+    Trimmed,
+    /// Only its figures are wrong.
+    Figures,
+}
+
+impl Loss {
+    /// For an operator.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::WholeLog => "the whole log",
+            Self::ItsEnd => "the end of the log",
+            Self::Stream => "all entries of the log",
+            Self::Entries => "entries of the log that were not counted",
+            Self::Trimmed => "entries that the log kept for LOG_RETENTION",
+            Self::Figures => "figures",
+        }
+    }
+}
+
+/// What the worker remembers of the log, beside what the ledger holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory {
+    /// The last position that the log was seen to have given out.
+    pub(crate) last: Position,
+    /// It has given out no position behind this one, as far as can be known.
+    pub(crate) given_out: Position,
+    /// How much of the log that the ledger counts was accepted, if this worker has seen that.
+    pub(crate) accepted: Option<u64>,
+    /// All of it was counted when it was seen last, and nothing was read since.
+    pub(crate) quiet: bool,
+    /// The log's server was a replica, and may lack the last moment.
+    pub(crate) promoted: bool,
+}
+
+/// See the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Findings {
+    /// What happened, if something did.
+    pub(crate) loss: Option<Loss>,
+    /// What can't be counted.
+    pub(crate) gap: Option<Missing>,
+    /// How many ballots are missing shows only once what is left to read is counted.
+    pub(crate) open: bool,
+    /// The log's polls and voters are older than the ledger's.
+    pub(crate) renew: bool,
+    /// How much the log has accepted is to be written anew.
+    pub(crate) settle: bool,
+    /// The log has no last position, and must get one.
+    pub(crate) raise: bool,
+    /// The last position that the log has given out.
+    pub(crate) last: Position,
+    /// How much the log has accepted.
+    pub(crate) accepted: u64,
+}
+
+impl Findings {
+    /// What is wrong with a log.
+    pub(crate) fn of(state: &LogState, log: &Attachment, memory: Memory) -> Self {
+        let last = log.last.unwrap_or_default();
+        let loss = loss(state, log, memory);
+        let differs = !log.unread && log.accepted != state.accounted();
+        let missing = if log.unread { 0 } else { log.accepted.saturating_sub(state.accounted()) };
+        let forgotten = memory.accepted.map_or(0, |accepted| accepted.saturating_sub(log.accepted));
+        let beyond = beyond(state, last.max(log.trimmed), log.now_millis, memory.given_out);
+        let gap = |after, through, ballots| Some(Missing { after, through, ballots });
+        let gap = match loss {
+            // What is behind it can be read.
+            Some(Loss::Trimmed) => gap(state.position, log.trimmed, missing),
+            Some(Loss::WholeLog) if log.unread => gap(state.position, log.trimmed.max(state.position), 0),
+            // What is left comes before it.
+            Some(Loss::ItsEnd) if log.unread => gap(last, beyond, forgotten),
+            Some(Loss::ItsEnd) => gap(state.position, beyond, missing.max(memory.lost(state))),
+            Some(Loss::WholeLog) => gap(state.position, beyond, missing.max(memory.lost(state))),
+            Some(Loss::Entries) => gap(state.position, beyond, missing),
+            // Where the figure is gone as well, it says nothing.
+            Some(Loss::Stream) if differs || log.accepted == 0 || log.trimmed > state.position => {
+                gap(state.position, beyond, missing)
+            }
+            Some(Loss::Stream | Loss::Figures) | None => None,
+        };
+        let renew = last < state.position && loss == Some(Loss::ItsEnd);
+        let settle = differs || !log.unread && (gap.is_some() || renew);
+        let open = log.unread && loss != Some(Loss::ItsEnd);
+        Self { loss, gap, open, renew, settle, raise: log.last.is_none(), last, accepted: log.accepted }
+    }
+
+    /// What is to be done for a log that was just begun.
+    pub(crate) fn of_a_new_log(state: &LogState, now_millis: u64, memory: Memory) -> Self {
+        let loss = state.log.is_some().then_some(Loss::WholeLog);
+        // All that was in it was counted, and nothing came since.
+        let empty = memory.quiet && memory.lost(state) == 0;
+        let through = beyond(state, Position::ZERO, now_millis, memory.given_out);
+        let missing = Missing { after: state.position, through, ballots: memory.lost(state) };
+        let gap = loss.filter(|_| !empty).map(|_| missing);
+        let (last, accepted) = (state.position, state.counted);
+        Self { loss, gap, open: false, renew: false, settle: true, raise: false, last, accepted }
+    }
+}
+
+impl Memory {
+    /// How many ballots the worker knows to have been accepted that the ledger does not account for.
+    fn lost(self, state: &LogState) -> u64 {
+        self.accepted.map_or(0, |accepted| accepted.saturating_sub(state.accounted()))
+    }
+}
+
+fn loss(state: &LogState, log: &Attachment, memory: Memory) -> Option<Loss> {
+    let Some(last) = log.last else { return Some(Loss::Stream) };
+    let same = state.log.as_ref().is_none_or(|known| *known == log.id);
+    let remembers_more =
+        same && (last < memory.last || memory.accepted.is_some_and(|accepted| accepted > log.accepted));
+    if last < state.position || remembers_more || same && memory.promoted && !memory.quiet {
+        return Some(Loss::ItsEnd);
+    }
+    if !same {
+        return Some(Loss::WholeLog);
+    }
+    if state.position < log.trimmed {
+        return Some(Loss::Trimmed);
+    }
+    match log.accepted.cmp(&state.accounted()) {
+        _ if log.unread => None,
+        Ordering::Equal => None,
+        Ordering::Greater => Some(Loss::Entries),
+        Ordering::Less => Some(Loss::Figures),
+    }
+}
+
+/// A position behind the ledger's, and behind all that the log may have given out before it lost something, as far as can
+/// be known: what is noted as lost reaches up to there, and the log goes on behind it.
+fn beyond(state: &LogState, last: Position, now_millis: u64, given_out: Position) -> Position {
+    let now = Position::new(now_millis, 0).unwrap_or_default();
+    let known = last.max(now).max(given_out);
+    if known > state.position { known } else { state.position.following(state.position.millis() + 1) }
+}
