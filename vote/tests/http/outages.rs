@@ -46,7 +46,9 @@ async fn after_an_unknown_outcome_voting_again_is_the_same_voter_even_without_a_
 async fn programs_are_told_whether_the_outcome_is_known() {
     let app = spawn_app().await;
     app.browser().get("/").await;
-    for (mishap, code) in [(Mishap::NotBegun, "not-recorded"), (Mishap::AnswerLost, "outcome-unknown")] {
+    for (mishap, code) in
+        [(Mishap::NotBegun, "not-recorded"), (Mishap::Full, "full"), (Mishap::AnswerLost, "outcome-unknown")]
+    {
         app.ballots.break_down(mishap);
         let refused = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await;
         refused.is_problem(503, code);
@@ -54,6 +56,31 @@ async fn programs_are_told_whether_the_outcome_is_known() {
         assert_eq!(refused.json()["retry_after_seconds"], 2);
         assert!(refused.set_cookie("voter").is_some());
     }
+}
+
+#[tokio::test]
+async fn a_ballot_whose_poll_could_not_be_read_is_certainly_not_recorded() {
+    let app = spawn_app().await;
+    // Nobody has looked at the poll yet, so it is read first, and that read gets no answer.
+    app.ballots.break_down(Mishap::AnswerLost);
+    let refused = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await;
+    refused.is_problem(503, "not-recorded");
+    let refused = app.browser().post_form("/", "vote=a").await;
+    refused.says("Your vote was not recorded.");
+    assert!(refused.text.contains(r#"data-refused="not-recorded""#), "{}", refused.text);
+    assert_eq!(app.ballots.voters().len(), 0);
+}
+
+#[tokio::test]
+async fn a_vote_that_finds_no_room_is_told_so_for_certain_in_both_languages() {
+    let app = spawn_app().await;
+    app.browser().get("/").await;
+    app.ballots.break_down(Mishap::Full);
+    let refused = app.browser().post_form("/", "vote=a").await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    refused.says("Your vote was not recorded: there is no room for more votes");
+    assert!(refused.text.contains(r#"data-refused="full""#), "{}", refused.text);
+    app.browser_in("fr").post_form("/", "vote=a").await.says("il n’y a plus de place");
 }
 
 #[tokio::test]

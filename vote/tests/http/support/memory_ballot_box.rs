@@ -14,6 +14,8 @@ use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Position
 pub(crate) enum Mishap {
     /// It refuses everything, and nothing happened.
     NotBegun,
+    /// It has no room left.
+    Full,
     /// It does what is asked, and its answer is lost.
     AnswerLost,
     /// It panics.
@@ -74,6 +76,7 @@ impl MemoryBallotBox {
         match state.mishap {
             None => Ok(act(&mut state)),
             Some(Mishap::NotBegun) => Err(Unavailable::NotBegun),
+            Some(Mishap::Full) => Err(Unavailable::Full),
             Some(Mishap::AnswerLost) => {
                 act(&mut state);
                 Err(Unavailable::Timeout { what: "casting", after: Duration::from_secs(2) })
