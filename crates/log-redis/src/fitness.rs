@@ -17,6 +17,7 @@ use redis::{Pipeline, Value};
 
 use crate::{
     durability::{self, Finding, Notes, Witness},
+    keys::PROBE,
     membership::{Member, Membership},
 };
 
@@ -37,6 +38,8 @@ pub(crate) struct Fitness {
     /// Why nothing is sent at present.
     refused: RwLock<Option<Unavailable>>,
     wait_aof: AtomicBool,
+    /// It did not say in time that something is on its disk, and has not said so since.
+    doubtful: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -52,8 +55,8 @@ struct Seen {
 impl Fitness {
     pub(crate) fn new(durability: Durability, member: Option<Member>) -> Self {
         let refused = RwLock::new(Some(Unavailable::Untrusted("Redis was not looked at yet".to_owned())));
-        let wait_aof = AtomicBool::new(false);
-        let fitness = Self { durability, member, seen: Mutex::default(), refused, wait_aof };
+        let (wait_aof, doubtful) = Default::default();
+        let fitness = Self { durability, member, seen: Mutex::default(), refused, wait_aof, doubtful };
         if durability == Durability::Unchecked {
             tracing::warn!(
                 "durability.unchecked: DURABILITY=unchecked, so nobody looks whether Redis keeps what it acknowledges: \
@@ -113,6 +116,7 @@ impl Fitness {
             Finding::Wrong(why) => {
                 Some(Unavailable::Untrusted(format!("Redis would lose what it acknowledges: {why}")))
             }
+            Finding::WithWaitAof if self.doubtful.load(Ordering::Relaxed) => Some(in_doubt()),
             _ => None,
         };
         if seen.last.as_ref() != Some(&finding) {
@@ -159,6 +163,32 @@ impl Fitness {
         self.wait_aof.load(Ordering::Relaxed)
     }
 
+    /// What is written to see whether it gets onto the disk; nothing where that is not in doubt.
+    pub(crate) fn probe(&self) -> Option<Pipeline> {
+        let in_doubt = self.waits_for_file() && self.doubtful.load(Ordering::Relaxed);
+        in_doubt.then(|| redis::pipe().cmd("SET").arg(PROBE).arg("").arg("PX").arg(60_000).to_owned())
+    }
+
+    /// Redis said, or did not say in time, that what was written is on its disk. After the one nothing is sent until the
+    /// other, so that unknown outcomes don't pile up.
+    pub(crate) fn heard_of_file(&self, on_disk: bool) {
+        if self.doubtful.swap(!on_disk, Ordering::Relaxed) == !on_disk {
+            return;
+        }
+        show(if on_disk { "disk" } else { "refused" });
+        if on_disk {
+            self.refuse(None);
+            tracing::info!("durability.restored: Redis says again that what it wrote is on its disk");
+        } else {
+            self.refuse(Some(in_doubt()));
+            tracing::error!(
+                "durability.refused: Redis did not say in time that what it wrote is on its disk (WAITAOF), and CONFIG is \
+                 forbidden, so that the reason is not to be seen: is appendfsync set to no, or the disk slow? Nothing is \
+                 taken until a write of ours gets there; it is tried every second"
+            );
+        }
+    }
+
     fn refuse(&self, why: Option<Unavailable>) {
         *self.refused.write().unwrap_or_else(PoisonError::into_inner) = why;
     }
@@ -179,6 +209,10 @@ impl Seen {
         }
         self.replicas = replicas;
     }
+}
+
+fn in_doubt() -> Unavailable {
+    Unavailable::Untrusted("Redis does not say that what it writes is on its disk (WAITAOF)".to_owned())
 }
 
 /// Whether a server that can't answer now will answer the same question later.

@@ -9,6 +9,9 @@ use domain::{Partition, PollId, SessionId};
 /// starts with 19 digits that are greater than its ledger's position, and these are greater than all.
 pub(crate) const NO_OLD_BEGINNING: &str = "9999999999999999999 kept from releases without fencing";
 
+/// Written where it is tried whether Redis gets a change onto its disk; holds nothing, and expires.
+pub(crate) const PROBE: &str = "scrutin:probe";
+
 /// The keys of one partition `p`.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {

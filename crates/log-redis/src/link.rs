@@ -27,7 +27,7 @@ use tokio::{
 };
 
 pub(crate) use self::exchange::Transport;
-use self::exchange::exchange;
+use self::exchange::{exchange, exchange_and_wait_for_file};
 use crate::{RedisUrl, fitness::Fitness};
 
 /// How long a caller waits for an answer, including the time to connect. A blocking read waits longer
@@ -156,6 +156,16 @@ impl Link {
         Ok(())
     }
 
+    /// Where it is in doubt whether Redis gets what it writes onto its disk: tries it. It takes a while if it does not.
+    pub(crate) async fn probe(&self) -> Result<(), Unavailable> {
+        let Some((fitness, probe)) = self.fitness().and_then(|fitness| Some((fitness, fitness.probe()?))) else {
+            return Ok(());
+        };
+        let (what, deadline) = ("trying Redis' disk", Deadline::usual());
+        let connection = self.connection_within(what, deadline).await?;
+        exchange_and_wait_for_file(connection, fitness, what, deadline, &probe).await.map(drop)
+    }
+
     /// Sends the commands together and returns the answer to each, in order; an answer may be a
     /// [`Value::ServerError`]. Other callers' commands may come between them.
     ///
@@ -178,7 +188,8 @@ impl Link {
             && fitness.check().is_err()
             && fitness.looks_again()
         {
-            self.look().await?;
+            // Whatever comes of it: nothing was sent yet, and what is known then decides.
+            let _ = self.look().await;
         }
         Ok(connection)
     }

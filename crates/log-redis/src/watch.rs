@@ -41,7 +41,9 @@ pub(crate) fn keep_looking(link: &Arc<Link>) {
             beat.tick().await;
             let Some(link) = link.upgrade() else { return };
             // A server that does not answer is told of by the link itself.
-            let _ = link.look().await;
+            if link.look().await.is_ok() {
+                let _ = link.probe().await;
+            }
         }
     });
 }

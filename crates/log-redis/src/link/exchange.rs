@@ -5,7 +5,7 @@ use redis::{Pipeline, Value, aio::ConnectionLike};
 use tokio::time::timeout_at;
 
 use super::{Connection, Deadline, Link};
-use crate::scripts;
+use crate::{fitness::Fitness, scripts};
 
 /// What scripts are sent over: a link, which connects anew where it must, or one connection of it.
 pub(crate) trait Transport {
@@ -39,11 +39,14 @@ impl Transport for Connection {
         let Some(fitness) = &self.fitness else { return exchange(self.clone(), what, deadline, commands).await };
         fitness.check()?;
         if fitness.waits_for_file() {
-            return exchange_and_wait_for_file(self.clone(), what, deadline, commands).await;
+            return exchange_and_wait_for_file(self.clone(), fitness, what, deadline, commands).await;
         }
         exchange(self.clone(), what, deadline, commands).await
     }
 }
+
+/// How long Redis is given to get what it wrote onto its disk, where it is asked to say so.
+const FILE_WAIT_MS: u32 = 1_500;
 
 /// Sends the commands over this connection, which is given up if that fails.
 pub(super) async fn exchange(
@@ -72,22 +75,27 @@ pub(super) async fn exchange(
 }
 
 /// The same, and what was written is on the server's disk. How it syncs by itself is not known.
-async fn exchange_and_wait_for_file(
+pub(super) async fn exchange_and_wait_for_file(
     connection: Connection,
+    fitness: &Fitness,
     what: &'static str,
     deadline: Deadline,
     commands: &Pipeline,
 ) -> Result<Vec<Value>, Unavailable> {
     let mut with_wait = commands.clone();
-    let wait_ms = u64::try_from(deadline.within.as_millis()).unwrap_or(u64::MAX).max(1);
-    with_wait.cmd("WAITAOF").arg(1).arg(0).arg(wait_ms);
+    with_wait.cmd("WAITAOF").arg(1).arg(0).arg(FILE_WAIT_MS);
     let mut answers = exchange(connection, what, deadline, &with_wait).await?;
-    match answers.pop() {
-        Some(Value::Array(synced)) if matches!(synced.first(), Some(Value::Int(1..))) => Ok(answers),
-        // Nothing was written, so there is nothing to wait for.
-        Some(_) if answers.iter().all(scripts::is_refusal) => Ok(answers),
-        _ => Err(Unavailable::failed(what, "Redis did not say that its append-only file is on the disk (WAITAOF)")),
+    let waited = answers.pop();
+    // Where nothing was written there is nothing to wait for, and nothing to learn.
+    if answers.iter().all(scripts::is_refusal) {
+        return Ok(answers);
     }
+    let on_disk = matches!(&waited, Some(Value::Array(synced)) if matches!(synced.first(), Some(Value::Int(1..))));
+    fitness.heard_of_file(on_disk);
+    if on_disk {
+        return Ok(answers);
+    }
+    Err(Unavailable::failed(what, "Redis did not say that its append-only file is on the disk (WAITAOF)"))
 }
 
 /// Whether the answer shows that the server behind the connection is no longer the one to talk to, while

@@ -177,6 +177,22 @@ async fn where_config_is_forbidden_each_call_waits_for_the_file() {
 }
 
 #[tokio::test]
+async fn after_a_short_answer_of_waitaof_nothing_is_sent_until_a_probe_passes() {
+    let redis = RedisServer::start_valkey(&[]).await;
+    begun_on(&redis).await;
+    let ballots = on_disk_as(&without_config(&redis).await).await;
+    recorded(cast_on(&ballots).await);
+    set(&redis, "appendfsync", "no").await;
+    let unknown = cast_on(&ballots).await.unwrap_err();
+    assert!(!unknown.nothing_happened(), "it was written: {unknown}");
+    for _ in 0..5 {
+        assert!(reason(cast_on(&ballots).await).contains("WAITAOF"));
+    }
+    set(&redis, "appendfsync", "always").await;
+    recorded(Ok(eventually(|| cast_on(&ballots)).await));
+}
+
+#[tokio::test]
 async fn where_nothing_shows_how_redis_syncs_ballots_are_taken() {
     let redis = RedisServer::start().await;
     begun_on(&redis).await;
