@@ -107,3 +107,19 @@ async fn ballots_stop_at_a_reserve_before_redis_is_full() {
     scene.raw(&["CONFIG", "SET", "maxmemory", &(2 * all).to_string()]).await;
     eventually(|| scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION)).await;
 }
+
+#[tokio::test]
+async fn a_full_redis_that_came_back_is_attached_to_and_the_organiser_comes_through() {
+    let mut scene = Scene::begun_with(vec![poll("main"), once_only("lunch")]).await;
+    recorded(scene.ballots.cast(ballot("lunch", 1, "a"), FIRST_REVISION).await);
+    scene.redis.restart().await;
+    scene.raw(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    scene.log.install(&installation("one")).await.unwrap();
+    scene.attach_again().await;
+    for change in [PollChange::Close, PollChange::Reset] {
+        for poll in ["main", "lunch"] {
+            let changed = eventually(|| scene.ballots.change(id(poll), change.clone())).await;
+            assert!(matches!(changed, Change::Done(_)), "{poll}: {change:?}: {changed:?}");
+        }
+    }
+}
