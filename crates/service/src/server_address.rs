@@ -22,11 +22,16 @@ fn encode_it(raw: char) -> String {
 
 /// The first character of user and password that must be percent-encoded and is not.
 ///
-/// A `%` without two digits behind it, and an `@`, are left to who reads the address: some take them.
+/// A `%` without two digits behind it is taken as it stands by all who read addresses, and an `@` by Redis' client, which
+/// cuts at the last one. PostgreSQL's cuts at the first.
 fn raw_in_password(address: &str) -> Option<char> {
     // Some settings take several addresses; `key=value` pairs have no such trouble.
     address.split_ascii_whitespace().find_map(|address| {
-        let (_, behind) = address.split_once("://")?;
+        let (scheme, behind) = address.split_once("://")?;
+        let authority = behind.split(['#', '/', '?']).next().unwrap_or_default();
+        if scheme.starts_with("postgres") && authority.matches('@').count() > 1 {
+            return Some('@');
+        }
         let end = behind.find(['#', '/', '?'])?;
         let (host, rest) = behind.split_at(end);
         let raw = rest.chars().next()?;
@@ -55,6 +60,7 @@ mod tests {
             ("redis://:pa/ss@redis:6379/0", '/'),
             ("redis://a:6379 redis://:x?y@b:6379", '?'),
             ("redis://:p@ss#word@redis", '#'),
+            ("postgresql://vote:p@ss@db/votes", '@'),
         ] {
             assert_eq!(raw_in_password(address), Some(raw), "{address}");
             assert!(encode_it(raw).ends_with(&format!("%{:02X}", u32::from(raw))));

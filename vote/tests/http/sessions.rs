@@ -104,8 +104,7 @@ async fn the_form_signs_in_and_leads_to_the_page_that_was_asked_for() {
 async fn signing_out_ends_every_copy_of_the_session_and_no_other() {
     let app = spawn_app().await;
     let (laptop, phone) = (sign_in(&app, TOKEN).await, app.organiser_browser().await);
-    let cookie = laptop.set_cookie("organiser").unwrap().split(';').next().unwrap().to_owned();
-    let cookie = format!("organiser={}", cookie.trim_start_matches("organiser="));
+    let cookie = laptop.pair("organiser");
     let with_copy =
         async |method: &str, path: &str| answer(app.program().request(method, path).header("cookie", &cookie)).await;
     assert_eq!(with_copy("GET", "/organise").await.status, StatusCode::OK);
