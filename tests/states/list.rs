@@ -186,7 +186,8 @@ fn organising(stage: &Stage) -> Vec<State> {
         ),
         ("organise-list-archived", vec![vote("/organise"), Find("details summary")]),
         ("vote-archived", vec![vote("/p/zero")]),
-        ("organise-unknown-poll", vec![vote("/organise/nowhere")]),
+        // Others go on with it.
+        ("organise-unknown-poll", vec![Organise(stage.vote("/api/polls/zero/open")), vote("/organise/nowhere")]),
         ("api", vec![vote("/api"), Find("#operations summary")]),
         (
             "api-tried",
