@@ -109,6 +109,7 @@ async fn a_copy_of_the_ledger_alone_from_a_running_program_says_that_it_is_incom
     assert_eq!(recount.status.code(), Some(1), "{recount:?}");
     assert!(said(&recount).contains("INCOMPLETE"), "{recount:?}");
 
+    fs::copy(data.path().join("secret-key"), copy.path().join("secret-key")).unwrap();
     let mut again = AllInOne::start(copy.path()).await;
     assert!(again.program.output().contains("ring.missing"), "{}", again.program.output());
     vote(&again, 1).await;

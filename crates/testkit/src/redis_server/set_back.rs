@@ -35,6 +35,18 @@ impl ClockBehind {
     }
 }
 
+impl RedisFiles {
+    /// The files that were kept in this directory, such as those of an earlier release.
+    ///
+    /// # Panics
+    /// If they can't be copied.
+    pub fn kept(directory: &Path) -> Self {
+        let copy = TempDir::with_prefix("scrutin-redis-copy-").expect("a temporary directory");
+        copy_all(directory, copy.path());
+        Self(copy)
+    }
+}
+
 impl RedisServer {
     /// A copy of the server's files as they are now. It may go on writing meanwhile: the copy then ends somewhere.
     ///
