@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path};
 use serde_json::{Value, json};
 use testkit::{
     all_in_one::AllInOne,
-    browser::{Browser, Driver, Setup},
+    browser::{Browser, Driver, PROJECTOR, Setup},
     crowd, wait,
 };
 
@@ -245,6 +245,50 @@ async fn a_script_that_throws_at_its_first_line_leaves_pages_that_work() {
         browser.devtools("Page.removeScriptToEvaluateOnNewDocument", json!({"identifier": id})).await;
     }
     all_for_the_second(&server, ballots).await;
+}
+
+/// Casts a ballot of somebody new, and waits until it is counted as one of so many.
+async fn counted(server: &AllInOne, voters: u64) {
+    let url = format!("{}/api/polls/main/ballots", server.vote_url());
+    let cast = reqwest::Client::new().post(url).json(&json!({"choices": ["b"]})).send().await;
+    assert_eq!(cast.expect("vote answers").status(), 201);
+    wait::until("the ballot to be counted", || async {
+        crowd::tally(&server.result_url(), "main").await.filter(|tally| tally["voters"] == voters)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_whose_script_breaks_keeps_its_link_to_look_again() {
+    let data = tempfile::tempdir().expect("a directory");
+    let server = AllInOne::start(data.path()).await;
+    let driver = Driver::start().await;
+    let browser = driver.open(Setup { size: PROJECTOR, ..Setup::default() }).await;
+    // It comes late, so that it is not seen where it goes at once.
+    let link = "const it = document.querySelector('.again'); \
+        return it.getClientRects().length > 0 && getComputedStyle(it).visibility === 'visible'";
+    counted(&server, 1).await;
+    for (voters, first_line) in [
+        (2, "Document.prototype.getElementById = () => { throw new Error('broken'); }"),
+        (3, "Intl = undefined"),
+        (4, "URL = undefined; fetch = undefined;"),
+    ] {
+        let id = before_each_page(&browser, first_line).await;
+        browser.goto(&server.result_url()).await;
+        counted(&server, voters).await;
+        wait::until_true("the link to look again", || async { browser.run(link).await == true }).await;
+        tap(&browser, place(&browser, ".again a").await).await;
+        browser.shows(&format!("{voters} voters")).await;
+        browser.devtools("Page.removeScriptToEvaluateOnNewDocument", json!({"identifier": id})).await;
+    }
+    // Without a WebSocket it moves by asking, and then there is nothing to do by hand.
+    before_each_page(&browser, "delete window.WebSocket").await;
+    browser.goto(&server.result_url()).await;
+    browser.run("document.documentElement.dataset.same = 'yes'").await;
+    counted(&server, 5).await;
+    browser.shows("5 voters").await;
+    assert_eq!(browser.run("return document.documentElement.dataset.same").await, "yes", "without another page");
+    assert_eq!(browser.run(link).await, false);
 }
 
 /// The rules of a style sheet that stand in no `@supports`: selectors, and declarations as property and value.

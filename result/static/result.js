@@ -1,5 +1,6 @@
 // Keeps the live page up: writes the scores that come over the socket into the page that the server made.
-// Without this script the page shows the same figures, as of when it was loaded, and has a link to look again.
+// Without this script the page shows the same figures, as of when it was loaded, and has a link to look again; the link stays
+// until this script has shown scores.
 //
 // ECMAScript 2018 and the Web APIs of Safari 12, no more: an old tablet shows results too (tests/old_phones.rs).
 
@@ -70,6 +71,7 @@ function show(scores) {
   write(document.getElementById("turnout"), turnout(scores.voters));
   write(document.getElementById("state"), page.dataset[`state${scores.state[0].toUpperCase()}${scores.state.slice(1)}`]);
   page.dataset.state = scores.state;
+  showLink(false);
   showConnection();
 }
 
@@ -105,9 +107,9 @@ function showConnection() {
   write(element, texts[kind]);
 }
 
-// The link to look again is for where this script does not run.
-function hideLink() {
-  page.querySelector("#again").hidden = true;
+// The link to look again is for where this script does not run, or comes to nothing.
+function showLink(on) {
+  page.querySelector("#again").hidden = !on;
 }
 
 // Question, options or visibility changed: takes the whole page from the server again.
@@ -124,7 +126,7 @@ function renew() {
       if (!response.ok || !replacement) return;
       const replaced = page;
       page = replacement;
-      hideLink();
+      showLink(false);
       // Before it is on the page, so that nothing in it is told as if it were new.
       showConnection();
       replaced.parentNode.replaceChild(replacement, replaced);
@@ -133,6 +135,7 @@ function renew() {
       write(document.getElementById("news"), page.dataset.news);
     } catch (error) {
       // The next scores bring us here again.
+      showLink(true);
     } finally {
       renewing = false;
     }
@@ -153,7 +156,6 @@ async function fetchScores() {
   }
 }
 
-hideLink();
 const socket = openSocket(`${base}/socket.io/`, { poll }, {
   event(name, argument) {
     if (name === "scores") show(JSON.parse(argument));
