@@ -118,7 +118,13 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
             browser.remember(remember(choices, position));
             Err(Refusal::AlreadyCast)
         }
-        Ok(Cast::NotOpen(state)) => Err(Refusal::NotOpen(state)),
+        Ok(Cast::NotOpen(state)) => {
+            // The page that is asked for next must not say otherwise.
+            if poll.state() != state {
+                app.polls.forget(poll.id());
+            }
+            Err(Refusal::NotOpen(state))
+        }
         Ok(Cast::UnknownPoll) => Err(Refusal::UnknownPoll),
         Ok(Cast::Rewritten) => {
             app.polls.forget(poll.id());

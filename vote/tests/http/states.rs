@@ -125,3 +125,15 @@ async fn the_switch_in_the_footer_changes_the_language_and_comes_back() {
     assert_eq!((switched.status, switched.header("location")), (StatusCode::SEE_OTHER, "/p/tea"));
     ada.get("/p/tea").await.says("Touchez une réponse");
 }
+
+#[tokio::test]
+async fn what_the_log_said_of_a_poll_is_shown_from_then_on() {
+    let app = spawn_app().await;
+    poll_in(&app, PollState::Open);
+    let ada = app.browser();
+    let shown = ada.get("/p/tea").await;
+    shown.says("Tap an answer to vote");
+    poll_in(&app, PollState::Closed);
+    ada.post_form("/p/tea", "vote=a").await.says("this poll is closed");
+    ada.get("/p/tea").await.says("This poll is closed");
+}
