@@ -97,7 +97,7 @@ async fn evening(path: Passing) {
     let settings = [("VOTE_URL", vote.as_str()), ("RESULT_URL", &result), ("ORGANISER_TOKEN", ORGANISER_TOKEN)];
     let scrutin = AllInOne::start_with(data.path(), settings).await;
     let _proxy = Proxy::start(listen, &scrutin.vote_url(), &scrutin.result_url(), path).await;
-    assert!(scrutin.program.output().contains(&format!("{vote}/organise/sign-in")), "the greeting leads there");
+    assert!(scrutin.program.output().contains(&format!("Vote      {vote}")), "the greeting leads there");
     let driver = Driver::start().await;
 
     let organiser = driver.open(Setup { size: (1280, 1000), ..Setup::default() }).await;
