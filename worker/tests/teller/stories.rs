@@ -375,7 +375,8 @@ async fn a_partition_in_trouble_does_not_hold_up_the_others() {
     worlds[1].caught_up().await;
     let position = worlds[1].cast().unwrap();
     worlds[1].until("the ballot is counted", |state| state.ledger.position == position).await;
-    assert_eq!(worker.health.ready().unwrap_err(), "partition 0: the ledger has not answered yet");
+    let reason = worker.health.ready().unwrap_err();
+    assert_eq!(reason, "partition 0: the ledger has not answered yet (lead: it is away)");
 }
 
 #[tokio::test(start_paused = true)]
