@@ -60,7 +60,7 @@ pub(crate) async fn play(
             crowd.voters,
             crowd.viewers,
             random.u64(..),
-            (length + 2 * CALM).as_secs(),
+            (length + if set_back { 4 * CALM } else { 2 * CALM }).as_secs(),
         )
         .split(' '),
     );
