@@ -214,6 +214,38 @@ async fn a_redis_whose_config_is_renamed_is_taken_without_a_look_at_it() {
 }
 
 #[tokio::test]
+async fn a_redis_that_a_sentinel_watches_is_refused() {
+    let redis = RedisServer::start().await;
+    let ballots = on_disk(&redis).await;
+    recorded(cast_on(&ballots).await);
+    let directory = tempfile::tempdir().unwrap();
+    let settings = directory.path().join("sentinel.conf");
+    let (watched, port) = (redis.port(), testkit::address::free().port());
+    std::fs::write(&settings, format!("port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {watched} 1\n"))
+        .unwrap();
+    let mut sentinel = std::process::Command::new("redis-server")
+        .arg(&settings)
+        .arg("--sentinel")
+        .current_dir(directory.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let seen = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match cast_on(&ballots).await {
+                Err(why) if why.to_string().contains("Sentinel") => return,
+                _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
+        }
+    })
+    .await;
+    sentinel.kill().unwrap();
+    sentinel.wait().unwrap();
+    seen.unwrap();
+    recorded(Ok(eventually(|| cast_on(&ballots)).await));
+}
+
+#[tokio::test]
 async fn a_redis_that_is_busy_is_looked_at_again_when_it_is_not() {
     let redis = RedisServer::start_with(&["--busy-reply-threshold", "50"]).await;
     let ballots = on_disk(&redis).await;
