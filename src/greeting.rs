@@ -82,13 +82,13 @@ fn said(why: Unreachable) -> &'static str {
 mod tests {
     use super::*;
 
-    fn found(addresses: &[&str]) -> Result<Vec<IpAddr>, Unreachable> {
-        Ok(addresses.iter().map(|address| address.parse().unwrap()).collect())
+    fn found(addresses: &[&str]) -> Vec<IpAddr> {
+        addresses.iter().map(|address| address.parse().unwrap()).collect()
     }
 
     #[test]
     fn every_address_that_works_is_named() {
-        let two = found(&["192.168.1.7", "10.42.0.1", "fd00::7"]);
+        let two = Ok(found(&["192.168.1.7", "10.42.0.1", "fd00::7"]));
         let any = "[::]:8080".parse().unwrap();
         assert_eq!(
             urls(any, None, &two),

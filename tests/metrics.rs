@@ -30,7 +30,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
             if !["target", "tests", "fuzz", "bench", ".git", "testkit"].contains(&name) {
                 sources(&path, found);
             }
-        } else if name.ends_with(".rs") && name != "tests.rs" && name != "metric_list.rs" {
+        } else if path.extension() == Some("rs".as_ref()) && name != "tests.rs" && name != "metric_list.rs" {
             found.push(path);
         }
     }

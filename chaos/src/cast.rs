@@ -208,13 +208,17 @@ impl Cast {
     /// nothing comes in meanwhile, and all that was acknowledged is counted. So none of it may be missing afterwards.
     pub(crate) async fn set_redis_back(&mut self, files: &RedisFiles) {
         let votes: Vec<_> = (0..self.names.len()).filter(|&number| self.names[number].starts_with("vote")).collect();
-        votes.iter().for_each(|&number| self.link(number, Mode::Cut));
+        for &number in &votes {
+            self.link(number, Mode::Cut);
+        }
         wait::until_true("all that came in to be counted", || async {
             self.accepted().await.is_some_and(|accepted| accepted > 0) && self.accepted().await == self.counted().await
         })
         .await;
         self.redis.set_back(files, CLOCK_BEHIND).await;
-        votes.iter().for_each(|&number| self.link(number, Mode::Pass));
+        for number in votes {
+            self.link(number, Mode::Pass);
+        }
     }
 
     /// How many ballots the log has accepted, as Redis says itself.

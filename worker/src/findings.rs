@@ -55,6 +55,7 @@ pub(crate) struct Memory {
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a step of its own")]
 pub(crate) struct Findings {
     /// What happened, if something did.
     pub(crate) loss: Option<Loss>,
@@ -90,8 +91,7 @@ impl Findings {
             Some(Loss::WholeLog) if log.unread => gap(state.position, log.trimmed.max(state.position), 0),
             // What is left comes before it.
             Some(Loss::ItsEnd) if log.unread => gap(last, beyond, forgotten),
-            Some(Loss::ItsEnd) => gap(state.position, beyond, missing.max(memory.lost(state))),
-            Some(Loss::WholeLog) => gap(state.position, beyond, missing.max(memory.lost(state))),
+            Some(Loss::ItsEnd | Loss::WholeLog) => gap(state.position, beyond, missing.max(memory.lost(state))),
             Some(Loss::Entries) => gap(state.position, beyond, missing),
             // Where the figure is gone as well, it says nothing.
             Some(Loss::Stream) if differs || log.accepted == 0 || log.trimmed > state.position => {

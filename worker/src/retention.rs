@@ -75,7 +75,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_what_was_counted_long_enough_ago_may_be_forgotten() {
-        let mut retention = Retention::new(Duration::from_secs(60));
+        let mut retention = Retention::new(Duration::from_mins(1));
         assert_eq!(after(&mut retention, 0, 10).await, None, "whoever has led for a moment lets nothing be forgotten");
         assert_eq!(after(&mut retention, 30, 20).await, None);
         assert_eq!(after(&mut retention, 30, 30).await, Some(at(10)));
@@ -88,7 +88,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_ledger_that_went_back_gets_as_much_time_again() {
-        let mut retention = Retention::new(Duration::from_secs(60));
+        let mut retention = Retention::new(Duration::from_mins(1));
         after(&mut retention, 0, 10).await;
         assert_eq!(after(&mut retention, 61, 9).await, None);
         assert_eq!(after(&mut retention, 59, 30).await, None);
@@ -97,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_a_standby_is_half_of_it_behind_nothing_is_forgotten() {
-        let mut retention = Retention::new(Duration::from_secs(60));
+        let mut retention = Retention::new(Duration::from_mins(1));
         let mut step = async |written, standby: Option<u64>| {
             tokio::time::advance(Duration::from_secs(10)).await;
             retention.counted(at(written), Replicated { written, standbys: standby })

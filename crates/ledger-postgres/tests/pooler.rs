@@ -1,4 +1,5 @@
 //! PgBouncer before PostgreSQL: refused by name where it shares sessions, and taken where it does not.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod support;
 

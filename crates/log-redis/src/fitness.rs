@@ -172,7 +172,8 @@ impl Fitness {
     /// Redis said, or did not say in time, that what was written is on its disk. After the one nothing is sent until the
     /// other, so that unknown outcomes don't pile up.
     pub(crate) fn heard_of_file(&self, on_disk: bool) {
-        if self.doubtful.swap(!on_disk, Ordering::Relaxed) == !on_disk {
+        let was_on_disk = !self.doubtful.swap(!on_disk, Ordering::Relaxed);
+        if was_on_disk == on_disk {
             return;
         }
         show(if on_disk { "disk" } else { "refused" });

@@ -165,7 +165,7 @@ mod tests {
                 match unreachable {
                     None => assert!(!url.origin().is_loopback(), "{url}"),
                     Some(why) => {
-                        assert_eq!(why, Unreachable::NoNetwork, "nobody says that this port is only served here")
+                        assert_eq!(why, Unreachable::NoNetwork, "nobody says that this port is only served here");
                     }
                 }
             }

@@ -23,8 +23,8 @@ impl SecurityHeaders {
 
     /// For pages made to be framed by pages of these origins.
     pub fn embeddable(ancestors: &[&Origin]) -> Self {
-        let ancestors: String = ancestors.iter().map(|origin| format!(" {origin}")).collect();
-        Self::with(None, &format!("; frame-ancestors{ancestors}"), true)
+        let ancestors: Vec<String> = ancestors.iter().map(ToString::to_string).collect();
+        Self::with(None, &format!("; frame-ancestors {}", ancestors.join(" ")), true)
     }
 
     /// For pages made to be framed by any page. Nothing is said of ancestors: `*` would mean those over the network

@@ -1,15 +1,17 @@
 //! Scripts and styles as they are sent: without what only people read, which is a quarter of them. Never more clever than
 //! that, so what runs is what stands in the file.
 
+use std::{ffi::OsStr, path::Path};
+
 /// A script or style without comments that have lines of their own, indentation and empty lines; anything else as it is.
 pub(crate) fn lean(path: &str, data: Vec<u8>) -> Vec<u8> {
-    let is_script = path.ends_with(".js");
-    if !is_script && !path.ends_with(".css") {
-        return data;
-    }
+    let lean: fn(&str) -> String = match Path::new(path).extension().and_then(OsStr::to_str) {
+        Some("js") => script,
+        Some("css") => style,
+        _ => return data,
+    };
     match String::from_utf8(data) {
-        Ok(text) if is_script => script(&text).into_bytes(),
-        Ok(text) => style(&text).into_bytes(),
+        Ok(text) => lean(&text).into_bytes(),
         Err(error) => error.into_bytes(),
     }
 }

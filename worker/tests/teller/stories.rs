@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{LogId, Partition, PollId, PollState, Position};
 use tokio::time::{Instant, sleep};
 
-use crate::world::{Fault, World, main_poll, rules, start_worker};
+use crate::world::{Fault, State, World, main_poll, rules, start_worker};
 
 #[tokio::test(start_paused = true)]
 async fn the_very_first_start_makes_the_poll_and_begins_the_log() {
@@ -194,7 +194,7 @@ async fn a_server_that_was_started_again_without_a_loss_costs_nothing() {
     world.state().set_log_back(0);
     assert_eq!(world.cast(), None);
     let restarted = Instant::now();
-    world.until("a leader has attached", |state| state.takes_ballots()).await;
+    world.until("a leader has attached", State::takes_ballots).await;
     assert!(restarted.elapsed() < Duration::from_secs(2), "{:?}", restarted.elapsed());
     let state = world.state();
     assert_eq!((state.log.raised, &state.ledger.gaps), (0, &vec![]));

@@ -316,8 +316,8 @@ impl State {
     pub(crate) fn lose_log(&mut self) {
         let log = self.log.id.take();
         self.acknowledged.iter_mut().filter(|ballot| Some(&ballot.log) == log.as_ref()).for_each(|it| it.lost = true);
-        let LogDisk { begun, raised, server, .. } = self.log;
-        self.log = LogDisk { begun, raised, server, ..LogDisk::default() };
+        let LogDisk { server, begun, raised, .. } = self.log;
+        self.log = LogDisk { server, begun, raised, ..LogDisk::default() };
     }
 
     /// The server is started again on an older file, which holds what was attached then.

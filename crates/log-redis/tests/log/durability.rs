@@ -234,7 +234,7 @@ async fn a_redis_that_a_sentinel_watches_is_refused() {
         loop {
             match cast_on(&ballots).await {
                 Err(why) if why.to_string().contains("Sentinel") => return,
-                _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
     })
