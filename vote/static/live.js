@@ -14,8 +14,11 @@ const SOON_MS = 600;
 const GROWTH = 1.4;
 const PATIENCE_MS = 5000;
 
-const numbers = new Intl.NumberFormat(document.documentElement.lang);
-const times = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "numeric", minute: "2-digit", second: "2-digit" });
+const { lang } = document.documentElement;
+const numbers = new Intl.NumberFormat(lang);
+// What `timeStyle: "medium"` gives, which browsers of 2018 do not know: clocks of 24 hours have two digits for the hour.
+const hour = new Intl.DateTimeFormat(lang, { hour: "numeric" }).resolvedOptions().hour12 ? "numeric" : "2-digit";
+const times = new Intl.DateTimeFormat(lang, { hour, minute: "2-digit", second: "2-digit" });
 
 export function follow({ address, isOver, heard, longestMs = LONGEST_MS }) {
   let pause = SHORTEST_MS;
