@@ -43,8 +43,8 @@ pub(crate) fn report(uncounted: &Uncounted, out: &mut impl Write) -> io::Result<
     for (poll, ballots) in &uncounted.waiting {
         writeln!(
             out,
-            "waiting: {ballots} ballots of {poll} are accepted and not in these figures; they are in scrutin.db.waiting, \
-             and are counted within a second, or at the next start"
+            "waiting: {ballots} ballots of {poll} are accepted and not in these figures; they are in \
+             scrutin.db.waiting, and are counted within a second, or at the next start"
         )?;
     }
     if uncounted.damaged > 0 {
@@ -54,8 +54,8 @@ pub(crate) fn report(uncounted: &Uncounted, out: &mut impl Write) -> io::Result<
     if !uncounted.passed_over.is_empty() {
         writeln!(
             out,
-            "PASSED OVER: {} acknowledged ballots of scrutin.db.waiting are not counted, since two programs wrote to the \
-             ledger; the first is at position {}",
+            "PASSED OVER: {} acknowledged ballots of scrutin.db.waiting are not counted, since two programs wrote to \
+             the ledger; the first is at position {}",
             uncounted.passed_over.len(),
             uncounted.passed_over[0]
         )?;
@@ -63,8 +63,8 @@ pub(crate) fn report(uncounted: &Uncounted, out: &mut impl Write) -> io::Result<
     if uncounted.ring_missing {
         writeln!(
             out,
-            "INCOMPLETE: the ledger was not closed, and scrutin.db.waiting is not beside it, so nobody knows which ballots \
-             are missing"
+            "INCOMPLETE: the ledger was not closed, and scrutin.db.waiting is not beside it, so nobody knows which \
+             ballots are missing"
         )?;
     }
     Ok(!uncounted.ring_missing && uncounted.passed_over.is_empty())

@@ -14,9 +14,10 @@ pub(crate) async fn check(ledger: &SqliteLedger, secret: &Secret) -> Result<()> 
     let known = lead.identity().await?.map(|identity| identity.installation);
     if let Some(before) = known.as_ref().and_then(|known| known.fingerprint.as_ref()).filter(|before| **before != key) {
         bail!(
-            "SECRET_KEY (or the file secret-key) has the fingerprint {key}, and this data directory was made with the key \
-             of the fingerprint {before}: with another key each browser is a new voter, and receipts given out before are \
-             not understood. Put the old key back; or close all polls and run `scrutin rekey` with the new one"
+            "SECRET_KEY (or the file secret-key) has the fingerprint {key}, and this data directory was made with the \
+             key of the fingerprint {before}: with another key each browser is a new voter, and receipts given out \
+             before \
+             are not understood. Put the old key back; or close all polls and run `scrutin rekey` with the new one"
         );
     }
     let new = || Installation::new(InstallationId::new(random_text::<16>()), Partitions::ONE);
@@ -33,8 +34,8 @@ pub(crate) async fn rekey(ledger: &SqliteLedger, secret: &Secret, force: bool) -
         // It belongs to no key yet, so to this one from the next start on.
         Rekey::NoInstallation => check(ledger, secret).await,
         Rekey::PollsOpen => bail!(
-            "a poll is open, in which whoever has voted could vote once more: start with the old key and close all polls \
-             first, or add --force"
+            "a poll is open, in which whoever has voted could vote once more: start with the old key and close all \
+             polls first, or add --force"
         ),
     }
 }

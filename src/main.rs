@@ -58,8 +58,8 @@ async fn main() -> Result<ExitCode> {
             identity::rekey(&*SqliteLedger::open(&data.ledger())?, &secret, force).await?;
             writeln!(
                 std::io::stdout(),
-                "the data directory has the new key: each browser is a new voter, and receipts, voting codes and sessions \
-                 of the old key are not understood any more"
+                "the data directory has the new key: each browser is a new voter, and receipts, voting codes and \
+                 sessions of the old key are not understood any more"
             )?;
             Ok(ExitCode::SUCCESS)
         }

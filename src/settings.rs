@@ -40,8 +40,8 @@ pub(crate) enum Command {
         /// The file, which must not be there yet; `-` is standard output
         file: PathBuf,
     },
-    /// Give the data directory the key in `SECRET_KEY`, or in its file `secret-key`: all cookies, receipts, voting codes and
-    /// sessions of the old one end
+    /// Give the data directory the key in `SECRET_KEY`, or in its file `secret-key`: all cookies, receipts, voting
+    /// codes and sessions of the old one end
     Rekey {
         /// Also while polls are open: whoever has voted in them can vote once more
         #[arg(long)]

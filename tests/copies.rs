@@ -1,5 +1,5 @@
-//! The all-in-one's figures outside of the program: a recount and a copy have everything that was acknowledged, or say what
-//! they lack.
+//! The all-in-one's figures outside of the program: a recount and a copy have everything that was acknowledged, or say
+//! what they lack.
 
 use std::{
     fs,

@@ -70,8 +70,8 @@ fn words(script: &str) -> BTreeSet<String> {
     words
 }
 
-/// Calls `take(holder)` for everything that the web adds to the language: interfaces, their prototypes, the window itself.
-/// `Intl` is of the language, and not all of it is old.
+/// Calls `take(holder)` for everything that the web adds to the language: interfaces, their prototypes, the window
+/// itself. `Intl` is of the language, and not all of it is old.
 fn each_holder(take: &str) -> String {
     format!(
         "const language = new Set({LANGUAGE:?}.split(' ')); const take = {take}; \
@@ -153,8 +153,8 @@ async fn scripts_are_written_in_the_language_of_2018() {
     let parse = |text: &str| {
         let text = serde_json::to_string(text).expect("text");
         format!(
-            "{acorn}; try {{ window.acorn.parse({text}, {{ecmaVersion: 2018, sourceType: 'module'}}); return 'parsed'; }} \
-             catch (error) {{ return String(error); }}"
+            "{acorn}; try {{ window.acorn.parse({text}, {{ecmaVersion: 2018, sourceType: 'module'}}); return 'parsed'; \
+             }} catch (error) {{ return String(error); }}"
         )
     };
     for newer in ["a?.b", "a ?? b", "a ||= b", "class A { #b }", "1_000", "try {} catch {}", "await a"] {
@@ -200,12 +200,12 @@ async fn a_phone_of_2018_votes_and_sees_the_result_by_its_script() {
     let browser = driver.open(Setup::default()).await;
     browser.goto(&server.vote_url()).await;
     let at = place(&browser, "button[value=b]").await;
-    // Safari 12 has none of these. The second argument of FormData is passed over there; Chrome 67 and Firefox 60 send and
-    // keep no cookies unless they are told to.
+    // Safari 12 has none of these. The second argument of FormData is passed over there; Chrome 67 and Firefox 60 send
+    // and keep no cookies unless they are told to.
     let newer = "delete AbortSignal.timeout; delete AbortSignal.any; delete SubmitEvent.prototype.submitter; \
-        delete URLSearchParams.prototype.size; delete Element.prototype.ariaBusy; delete Element.prototype.replaceChildren; \
-        delete window.ResizeObserver; delete window.BroadcastChannel; delete window.requestIdleCallback; \
-        delete Crypto.prototype.randomUUID; delete Blob.prototype.text; \
+        delete URLSearchParams.prototype.size; delete Element.prototype.ariaBusy; delete \
+        Element.prototype.replaceChildren; delete window.ResizeObserver; delete window.BroadcastChannel; delete \
+        window.requestIdleCallback; delete Crypto.prototype.randomUUID; delete Blob.prototype.text; \
         const Newer = window.FormData; window.FormData = function (form) { return new Newer(form); }; \
         const fetched = window.fetch; \
         window.fetch = (address, options) => fetched(address, Object.assign({credentials: 'omit'}, options));";

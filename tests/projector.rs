@@ -83,8 +83,8 @@ async fn bars_of_one_colour_after_the_other_have_patterns_too_and_keep_their_ord
 
 /// What is cut off inside of its own box, and what is not wholly on the screen or lies under something else.
 const CLIPPED: &str = "\
-    const all = [...document.querySelectorAll('.question, .bars tbody th, .bars .share, .bars .bar, #turnout, .join a')]; \
-    const cut = it => it.matches('th, .question') \
+    const all = [...document.querySelectorAll('.question, .bars tbody th, .bars .share, .bars .bar, #turnout, .join \
+    a')]; const cut = it => it.matches('th, .question') \
         && (it.scrollHeight > it.clientHeight + 1 || it.scrollWidth > it.clientWidth + 1); \
     const seen = it => { const {left, top, bottom} = it.getBoundingClientRect(); \
         const over = document.elementFromPoint(left + 2, (top + bottom) / 2); \

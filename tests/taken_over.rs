@@ -1,5 +1,5 @@
-//! What release 0.1.0 stored is taken over: a directory that a kill left, with ballots in its ring file, by the all-in-one;
-//! an append-only file with ballots that are not counted, and a dump, by the services.
+//! What release 0.1.0 stored is taken over: a directory that a kill left, with ballots in its ring file, by the
+//! all-in-one; an append-only file with ballots that are not counted, and a dump, by the services.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::{

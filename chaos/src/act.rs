@@ -170,8 +170,8 @@ pub(crate) async fn trimmed(cast: &Cast) {
     println!("  the log: all that was counted is removed");
 }
 
-/// Counts all ballots again, and holds the ledger to having nothing set aside, and a gap for each time that Redis was set
-/// back: the worker can't know that nothing was in it.
+/// Counts all ballots again, and holds the ledger to having nothing set aside, and a gap for each time that Redis was
+/// set back: the worker can't know that nothing was in it.
 pub(crate) async fn recount(cast: &Cast, set_back: usize) -> anyhow::Result<()> {
     let output = Command::new(programs::path("worker"))
         .arg("recount")

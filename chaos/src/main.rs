@@ -95,8 +95,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One act and what is checked after it. Before the second, and before some of those to come, the log is emptied; in the
-/// first, and in some of those to come, it is set back while everybody votes.
+/// One act and what is checked after it. Before the second, and before some of those to come, the log is emptied; in
+/// the first, and in some of those to come, it is set back while everybody votes.
 async fn one_act(
     cast: &mut Cast,
     number: u32,

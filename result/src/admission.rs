@@ -1,9 +1,9 @@
 //! How many viewers there may be, and who is let in when there are nearly too many.
 //!
-//! A place is taken by a viewer who has entered the namespace, not by a handshake; those that have only begun are bounded
-//! for themselves. Long-polling holds no connection, so it costs nothing to be a thousand of its viewers: it has a part of
-//! the places only. When nearly all are taken, an address that has half of them gets no more. Some places beyond the last
-//! are kept for the organiser's projector ([`crate::projector`]).
+//! A place is taken by a viewer who has entered the namespace, not by a handshake; those that have only begun are
+//! bounded for themselves. Long-polling holds no connection, so it costs nothing to be a thousand of its viewers: it
+//! has a part of the places only. When nearly all are taken, an address that has half of them gets no more. Some places
+//! beyond the last are kept for the organiser's projector ([`crate::projector`]).
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -193,7 +193,8 @@ impl Taken {
     }
 }
 
-/// Whether one more may come: while there is room for everybody anybody, and of the last quarter who has less than half.
+/// Whether one more may come: while there is room for everybody anybody, and of the last quarter who has less than
+/// half.
 fn is_fair(taken: usize, own: usize, count: usize) -> bool {
     taken < count && (taken < count - count / 4 || own < count / 2)
 }

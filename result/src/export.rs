@@ -72,8 +72,8 @@ pub(crate) struct ExportedBallot {
     choices: Vec<char>,
 }
 
-/// The tally as a table for spreadsheets: option, text, votes, share of the voters (0 to 1), voters. Where the wording was
-/// corrected, two columns more: the text before, and when it was corrected.
+/// The tally as a table for spreadsheets: option, text, votes, share of the voters (0 to 1), voters. Where the wording
+/// was corrected, two columns more: the text before, and when it was corrected.
 #[utoipa::path(
     get,
     path = "/api/polls/{poll}/tally.csv",

@@ -70,8 +70,8 @@ use crate::{admission::Places, board::Board, open_polls::OpenPolls, origins::Ori
 /// The most viewers at once, unless configured otherwise.
 pub const DEFAULT_MAX_VIEWERS: usize = 20_000;
 
-/// How many viewers there may be where so many are wanted, and so many connections can be held: each is one, and the rest
-/// are for pages and for those who vote.
+/// How many viewers there may be where so many are wanted, and so many connections can be held: each is one, and the
+/// rest are for pages and for those who vote.
 pub fn max_viewers(wanted: usize, connections: usize) -> usize {
     wanted.min(connections - connections / 4)
 }

@@ -1,8 +1,8 @@
 //! From which pages browsers may read the scores: ours, the voting page's, and those that the operator allows.
 //!
-//! Nothing here is secret, but a foreign page must not make thousands of browsers hang on a poll. Browsers send no `Origin`
-//! with some requests, for an image say, and most of them say then whether a foreign page asks (`Sec-Fetch-Site`). A client
-//! that sends neither is no browser page, or an old one, and is welcome.
+//! Nothing here is secret, but a foreign page must not make thousands of browsers hang on a poll. Browsers send no
+//! `Origin` with some requests, for an image say, and most of them say then whether a foreign page asks
+//! (`Sec-Fetch-Site`). A client that sends neither is no browser page, or an old one, and is welcome.
 
 use std::{str::FromStr, sync::Arc};
 

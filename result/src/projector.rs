@@ -1,5 +1,5 @@
-//! How the organiser's projector is told from other screens, so that a place is kept for it: the organiser's page leads to
-//! the live page with a ticket, which is exchanged for a cookie that the Socket.IO handshake brings along.
+//! How the organiser's projector is told from other screens, so that a place is kept for it: the organiser's page leads
+//! to the live page with a ticket, which is exchanged for a cookie that the Socket.IO handshake brings along.
 
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{PollId, Secret};

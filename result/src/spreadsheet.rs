@@ -1,5 +1,5 @@
-//! Tables for spreadsheets: CSV (RFC 4180) in UTF-8, in which no text is taken for a formula. Where the decimal sign is a
-//! comma, spreadsheets cut a line at semicolons instead: there is a dialect for them.
+//! Tables for spreadsheets: CSV (RFC 4180) in UTF-8, in which no text is taken for a formula. Where the decimal sign is
+//! a comma, spreadsheets cut a line at semicolons instead: there is a dialect for them.
 
 use std::{borrow::Cow, sync::Arc};
 

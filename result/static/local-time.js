@@ -2,7 +2,8 @@
 const { lang } = document.documentElement;
 const locale = (navigator.languages || []).find((own) => own.startsWith(lang)) || lang;
 const date = { year: "numeric", month: "long", day: "numeric" };
-// What `dateStyle` and `timeStyle` give, which browsers of 2018 do not know: clocks of 24 hours have two digits for the hour.
+// What `dateStyle` and `timeStyle` give, which browsers of 2018 do not know: clocks of 24 hours have two digits for the
+// hour.
 const hour = new Intl.DateTimeFormat(locale, { hour: "numeric" }).resolvedOptions().hour12 ? "numeric" : "2-digit";
 const time = { hour, minute: "2-digit", second: "2-digit" };
 const format = new Intl.DateTimeFormat(locale, Object.assign(date, time));

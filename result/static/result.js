@@ -1,6 +1,6 @@
 // Keeps the live page up: writes the scores that come over the socket into the page that the server made.
-// Without this script the page shows the same figures, as of when it was loaded, and has a link to look again; the link stays
-// until this script has shown scores.
+// Without this script the page shows the same figures, as of when it was loaded, and has a link to look again; the link
+// stays until this script has shown scores.
 //
 // ECMAScript 2018 and the Web APIs of Safari 12, no more: an old tablet shows results too (tests/old_phones.rs).
 
@@ -22,7 +22,8 @@ const lang = document.documentElement.lang;
 const base = document.documentElement.dataset.base || "";
 const numbers = new Intl.NumberFormat(lang);
 const locale = (navigator.languages || []).find((own) => own.startsWith(lang)) || lang;
-// What `timeStyle: "medium"` gives, which browsers of 2018 do not know: clocks of 24 hours have two digits for the hour.
+// What `timeStyle: "medium"` gives, which browsers of 2018 do not know: clocks of 24 hours have two digits for the
+// hour.
 const hour = new Intl.DateTimeFormat(locale, { hour: "numeric" }).resolvedOptions().hour12 ? "numeric" : "2-digit";
 const times = new Intl.DateTimeFormat(locale, { hour, minute: "2-digit", second: "2-digit" });
 

@@ -32,9 +32,9 @@ use crate::{
     poll_cache::PollCache, refusal::Refusal,
 };
 
-/// Wrong voting codes of one poll from one address, beyond which a wrong one is told to wait; right ones never are. A hall may
-/// be behind it, so it is more than a person can type. A guess is right once in 2^44 (the bits of a code's MAC): of 10,000 a
-/// second, as many as one instance answers beside its voters, one is right in 28 years on average.
+/// Wrong voting codes of one poll from one address, beyond which a wrong one is told to wait; right ones never are. A
+/// hall may be behind it, so it is more than a person can type. A guess is right once in 2^44 (the bits of a code's
+/// MAC): of 10,000 a second, as many as one instance answers beside its voters, one is right in 28 years on average.
 const WRONG_CODES: Budget = Budget { burst: 300, each: Duration::from_millis(50) };
 /// The same from all addresses together.
 const WRONG_CODES_IN_ALL: Budget = Budget { burst: 2_000, each: Duration::from_millis(5) };

@@ -137,8 +137,8 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     }
 }
 
-/// The number of the code by which this ballot is cast: the one that was typed, else the one used here last, unless others
-/// vote here as well.
+/// The number of the code by which this ballot is cast: the one that was typed, else the one used here last, unless
+/// others vote here as well.
 fn code(app: &App, poll: &Poll, browser: &Browser, attempt: Attempt<'_>) -> Result<NonZeroU16, Refusal> {
     let (known, poll) = (browser.code_number(poll.id()).filter(|_| !poll.kiosk()), poll.id());
     let Some(typed) = attempt.code else { return known.ok_or(Refusal::CodeNeeded) };

@@ -247,8 +247,8 @@ fn remembered(value: &str, token: &[u8], keys: &KeyPair) -> Option<Vec<Remembere
     let mut ballots = Vec::new();
     while !rest.is_empty() {
         let (ballot, behind) = read_ballot(rest)?;
-        // Release 0.1.0 told whoever typed a used code where its ballot stands, though not what it chose. Whoever cast it
-        // knows that.
+        // Release 0.1.0 told whoever typed a used code where its ballot stands, though not what it chose. Whoever cast
+        // it knows that.
         if ballot.code.is_none() || ballot.choices.is_some() {
             ballots.push(ballot);
         }

@@ -14,8 +14,8 @@ const ID_ATTEMPTS: u8 = 3;
 
 /// Creates a poll, with this id or with one that is made up. This instance shows it from now on.
 ///
-/// With `once`, which a form or a program sends again when it tries again, the same poll is made once only: its id comes
-/// of `once` and of what it asks. So no instance needs to remember anything.
+/// With `once`, which a form or a program sends again when it tries again, the same poll is made once only: its id
+/// comes of `once` and of what it asks. So no instance needs to remember anything.
 pub(crate) async fn create(
     app: &App,
     wanted: Option<&str>,

@@ -22,8 +22,8 @@ pub(crate) fn boundary(headers: &HeaderMap) -> Option<String> {
     (1..=MAX_BOUNDARY_BYTES).contains(&boundary.len()).then_some(boundary)
 }
 
-/// The form as `application/x-www-form-urlencoded`; `None` if it has no end, or is no such form at all. A part that is not
-/// well-formed is passed over.
+/// The form as `application/x-www-form-urlencoded`; `None` if it has no end, or is no such form at all. A part that is
+/// not well-formed is passed over.
 pub(crate) fn urlencoded(body: &[u8], boundary: &str) -> Option<Vec<u8>> {
     let delimiter = format!("\r\n--{boundary}").into_bytes();
     // The first delimiter may stand at the very beginning.

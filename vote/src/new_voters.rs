@@ -63,7 +63,8 @@ impl NewVoters {
         Self { begun: now, polls: Mutex::default() }
     }
 
-    /// Takes a place in the budget of a network, if the poll sets one; the error is how many seconds to wait for a place.
+    /// Takes a place in the budget of a network, if the poll sets one; the error is how many seconds to wait for a
+    /// place.
     pub(crate) fn admit(&self, poll: &Poll, from: IpAddr, now: Instant) -> Result<(), u32> {
         let Some(limit) = poll.new_voters_per_minute() else { return Ok(()) };
         let mut polls = self.lock();

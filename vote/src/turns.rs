@@ -1,8 +1,8 @@
 //! Turns at a device that several people share: "next voter", in polls that allow it.
 //!
-//! A turn is a random number that stands beside the browser's token in one poll: there the pseudonym is made of both, so
-//! that the next person is another voter, while in all other polls the browser stays who it is. The first turn is none.
-//! Like what a browser remembers, turns are kept in a cookie, signed together with the voter's token:
+//! A turn is a random number that stands beside the browser's token in one poll: there the pseudonym is made of both,
+//! so that the next person is another voter, while in all other polls the browser stays who it is. The first turn is
+//! none. Like what a browser remembers, turns are kept in a cookie, signed together with the voter's token:
 //!
 //! MAC (16) ‖ for each of the 30 polls with a turn, the newest first: length of the id (1) ‖ id ‖ turn (8)
 

@@ -16,7 +16,8 @@ const PATIENCE_MS = 5000;
 
 const { lang } = document.documentElement;
 const numbers = new Intl.NumberFormat(lang);
-// What `timeStyle: "medium"` gives, which browsers of 2018 do not know: clocks of 24 hours have two digits for the hour.
+// What `timeStyle: "medium"` gives, which browsers of 2018 do not know: clocks of 24 hours have two digits for the
+// hour.
 const hour = new Intl.DateTimeFormat(lang, { hour: "numeric" }).resolvedOptions().hour12 ? "numeric" : "2-digit";
 const times = new Intl.DateTimeFormat(lang, { hour, minute: "2-digit", second: "2-digit" });
 

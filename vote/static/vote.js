@@ -1,6 +1,6 @@
-// Makes the voting page calmer where JavaScript runs: votes without a reload, never sends twice, says "please try again"
-// without losing the page, and keeps the page up to date. The page works without it: whatever this script lacks in a
-// browser, or throws, before something was sent, the browser sends the form by itself.
+// Makes the voting page calmer where JavaScript runs: votes without a reload, never sends twice, says "please try
+// again" without losing the page, and keeps the page up to date. The page works without it: whatever this script lacks
+// in a browser, or throws, before something was sent, the browser sends the form by itself.
 //
 // ECMAScript 2018 and the Web APIs of Safari 12, no more: phones of 2018 vote (tests/old_phones.rs).
 
@@ -8,8 +8,8 @@ import { ask } from "./ask.js";
 import { follow, show as showTally, write } from "./live.js";
 
 const PATIENCE_MS = 8000;
-// The longest time from the moment a page hears that it is out of date until it is taken anew. A full room hears it in the
-// same two seconds, and must not come in the same moment.
+// The longest time from the moment a page hears that it is out of date until it is taken anew. A full room hears it in
+// the same two seconds, and must not come in the same moment.
 const RENEW_WITHIN_MS = 3000;
 const LONGEST_RENEW_MS = 60000;
 // The same where there is no result host to tell.
@@ -161,8 +161,8 @@ function isBefore(one, other) {
   return millis < otherMillis || (millis === otherMillis && sequence < otherSequence);
 }
 
-// Takes the page anew and shows it if it differs in what it depends on. What was filled in and not sent is put in again,
-// or its loss is told.
+// Takes the page anew and shows it if it differs in what it depends on. What was filled in and not sent is put in
+// again, or its loss is told.
 async function renew(standing) {
   renewal = 0;
   if (sending || !standing.isConnected) return;

@@ -1,8 +1,9 @@
 //! Whether the log still holds what it has accepted.
 //!
 //! At each survey the log says, of one moment, how many ballots it has accepted and the last position it has given out.
-//! Once everything up to that position is counted, the ledger must account for as many. If it accounts for fewer, entries
-//! were removed before they could be read (`XTRIM` or `XDEL` by hand, an eviction), whatever else came in meanwhile.
+//! Once everything up to that position is counted, the ledger must account for as many. If it accounts for fewer,
+//! entries were removed before they could be read (`XTRIM` or `XDEL` by hand, an eviction), whatever else came in
+//! meanwhile.
 
 use domain::{Attachment, Entry, Event, Position};
 
@@ -42,7 +43,8 @@ impl Account {
         }
     }
 
-    /// A batch is about to be counted by a ledger that accounts for so many ballots before it. What will be missing then.
+    /// A batch is about to be counted by a ledger that accounts for so many ballots before it. What will be missing
+    /// then.
     pub(crate) fn will_miss(&mut self, batch: &[Entry], accounted: u64) -> Option<Missing> {
         let last = batch.last()?.position;
         let Said { accepted, last: through } = self.said.take_if(|said| last >= said.last)?;

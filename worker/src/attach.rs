@@ -1,8 +1,8 @@
 //! Attaching the ledger to the log: making its server fit to take ballots, and finding the place from which to count.
 //!
-//! Whatever happened before (a first start, a crash, a server that came back with less than it had, a ledger restored from
-//! an older dump), only two things decide: the ledger, and what the log says of itself. The log takes no ballots while the
-//! two are compared. A failure at any step leaves it so, and the next attempt goes on from there.
+//! Whatever happened before (a first start, a crash, a server that came back with less than it had, a ledger restored
+//! from an older dump), only two things decide: the ledger, and what the log says of itself. The log takes no ballots
+//! while the two are compared. A failure at any step leaves it so, and the next attempt goes on from there.
 
 use domain::{Gap, Ledger, LogId, LogState, Position};
 use service::first_poll;

@@ -147,8 +147,8 @@ fn loss(state: &LogState, log: &Attachment, memory: Memory) -> Option<Loss> {
     }
 }
 
-/// A position behind the ledger's, and behind all that the log may have given out before it lost something, as far as can
-/// be known: what is noted as lost reaches up to there, and the log goes on behind it.
+/// A position behind the ledger's, and behind all that the log may have given out before it lost something, as far as
+/// can be known: what is noted as lost reaches up to there, and the log goes on behind it.
 fn beyond(state: &LogState, last: Position, now_millis: u64, given_out: Position) -> Position {
     let now = Position::new(now_millis, 0).unwrap_or_default();
     let known = last.max(now).max(given_out);

@@ -1,8 +1,8 @@
 //! Whether log and ledger belong together, before anything is done to either.
 //!
-//! Both carry which installation they belong to. Here is what follows from the two, as a pure function, and the teller's
-//! step that asks for it when it attaches and every second after that. A log or a ledger of 0.1.0 says nothing of it, and
-//! is adopted where they know one another.
+//! Both carry which installation they belong to. Here is what follows from the two, as a pure function, and the
+//! teller's step that asks for it when it attaches and every second after that. A log or a ledger of 0.1.0 says nothing
+//! of it, and is adopted where they know one another.
 
 use domain::{
     Fingerprint, Installation, InstallationId, Ledger, LedgerIdentity, LogId, LogIdentity, Partition, Partitions,
@@ -79,8 +79,8 @@ impl Known {
     fn another_log(&self, known: &Installation, in_log: &Installation) -> String {
         format!(
             "the log at {} belongs to the installation {}, and the ledger to {}: it is left alone, and nothing is \
-             counted. Set REDIS_URL and DATABASE_URL of one installation; if that log is not needed any more, empty its \
-             Redis and run `worker begin`",
+             counted. Set REDIS_URL and DATABASE_URL of one installation; if that log is not needed any more, empty \
+             its Redis and run `worker begin`",
             self.address, in_log.id, known.id
         )
     }
@@ -93,7 +93,8 @@ impl Known {
             (Some(_), _) | (None, None) => Ok(known.clone()),
             (None, Some(_)) if ledger.log_address == self.address => Ok(known.clone()),
             (None, Some(_)) => Err(format!(
-                "there is no log at {}, and this ledger (installation {}) counted one at {}. If that one is lost or was \
+                "there is no log at {}, and this ledger (installation {}) counted one at {}. If that one is lost or \
+                 was \
                  moved without its data, run `worker begin`, which begins another here; else set REDIS_URL to where it is",
                 self.address, known.id, ledger.log_address
             )),
@@ -107,8 +108,8 @@ impl Known {
         }
         Err(format!(
             "the log at {} belongs to the installation {}, and this ledger to none: it is left alone, and nothing is \
-             counted. Set DATABASE_URL to the ledger of that installation, or restore a dump of it; if that is lost and an \
-             empty one shall take its place, run `worker begin --adopt`",
+             counted. Set DATABASE_URL to the ledger of that installation, or restore a dump of it; if that is lost \
+             and an empty one shall take its place, run `worker begin --adopt`",
             self.address, in_log.id
         ))
     }
@@ -123,9 +124,9 @@ impl Known {
 
     fn stranger(&self) -> String {
         format!(
-            "the log at {} was written by an older release for another ledger: it is left alone, and nothing is counted. \
-             Set REDIS_URL and DATABASE_URL of one installation; if this ledger shall count it from now on, run `worker \
-             begin --adopt`",
+            "the log at {} was written by an older release for another ledger: it is left alone, and nothing is \
+             counted. Set REDIS_URL and DATABASE_URL of one installation; if this ledger shall count it from now on, \
+             run `worker begin --adopt`",
             self.address
         )
     }

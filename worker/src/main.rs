@@ -110,8 +110,8 @@ async fn rekey(settings: &Settings, key: &Fingerprint, force: bool) -> anyhow::R
     scrutin_worker::rekey(&ledgers, &mut logs, key, force).await?;
     writeln!(
         io::stdout(),
-        "the installation's key has the fingerprint {key} now. Start vote and result with it: each browser is a new voter, \
-         and receipts, voting codes and sessions of the old key are not understood any more"
+        "the installation's key has the fingerprint {key} now. Start vote and result with it: each browser is a new \
+         voter, and receipts, voting codes and sessions of the old key are not understood any more"
     )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -65,8 +65,8 @@ pub async fn begin(
             return Err(MoveError::Foreign { address, id: in_log.id, todo });
         }
         (None, Some(in_log)) if !adopt => {
-            let todo = "and this ledger to none. If it is empty and shall take the place of one that is lost, add --adopt; \
-                        if that log is not needed any more, empty its Redis first";
+            let todo = "and this ledger to none. If it is empty and shall take the place of one that is lost, add \
+                        --adopt; if that log is not needed any more, empty its Redis first";
             return Err(MoveError::Foreign { address, id: in_log.id, todo });
         }
         (known, in_log) => known

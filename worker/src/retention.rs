@@ -1,9 +1,9 @@
 //! For how long the log keeps what is counted: so that an older ledger can count it again.
 //!
-//! What matters is when an entry was *counted*, not when it was accepted: after a long outage of the ledger the two are far
-//! apart. And it must not depend on a clock that can be set. So the leader remembers, by a clock that only goes forward,
-//! how far the count had come at some moments of the past. It begins with nothing at each lead, and whenever another leader
-//! was attached: only who has led for as long as the log keeps entries lets it forget any.
+//! What matters is when an entry was *counted*, not when it was accepted: after a long outage of the ledger the two are
+//! far apart. And it must not depend on a clock that can be set. So the leader remembers, by a clock that only goes
+//! forward, how far the count had come at some moments of the past. It begins with nothing at each lead, and whenever
+//! another leader was attached: only who has led for as long as the log keeps entries lets it forget any.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -39,8 +39,8 @@ impl Retention {
         self.marks.clear();
     }
 
-    /// Everything up to here is counted, and stands in the ledger as far as it is written. Returns up to where the log may
-    /// forget: what was counted long enough ago, and not while a standby lacks what was committed half as long ago.
+    /// Everything up to here is counted, and stands in the ledger as far as it is written. Returns up to where the log
+    /// may forget: what was counted long enough ago, and not while a standby lacks what was committed half as long ago.
     pub(crate) fn counted(&mut self, counted: Position, ledger: Replicated) -> Option<Position> {
         let at = Instant::now();
         // An older ledger was put in its place: what it counts again was not counted long ago.

@@ -69,7 +69,8 @@ pub enum Command {
         #[arg(long)]
         adopt: bool,
     },
-    /// Give the installation the key in `SECRET_KEY`: all cookies, receipts, voting codes and sessions of the old one end
+    /// Give the installation the key in `SECRET_KEY`: all cookies, receipts, voting codes and sessions of the old one
+    /// end
     Rekey {
         /// The new key
         #[arg(long = "secret-key", env = "SECRET_KEY", value_parser = fingerprint, hide_env_values = true)]

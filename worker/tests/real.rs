@@ -340,8 +340,8 @@ async fn servers_may_come_late_and_be_killed_and_what_was_acknowledged_counts() 
     until_true("the worker is ready again", || async { worker.health.ready().is_ok() }).await;
 }
 
-/// Waits until the count of this poll's partition has shown no sign of life for longer than screens wait for one; or until
-/// it shows one again.
+/// Waits until the count of this poll's partition has shown no sign of life for longer than screens wait for one; or
+/// until it shows one again.
 async fn heartbeat(at: &Installation, poll: PollId, beats: bool) {
     until_true(if beats { "a heartbeat" } else { "no heartbeat" }, || async {
         let tallies = at.scoreboard.tallies(&[poll]).await.unwrap_or_default();

@@ -31,8 +31,8 @@ pub(crate) enum Blow {
     Hold(Duration),
     /// The disk is full for a while.
     FillDisk(Duration),
-    /// Files are moved away, and perhaps copies put in their place. It must stop taking ballots by itself. Then it is ended,
-    /// the files come back, and it is started again.
+    /// Files are moved away, and perhaps copies put in their place. It must stop taking ballots by itself. Then it is
+    /// ended, the files come back, and it is started again.
     TakeFiles { files: Files, replaced: bool, end: End },
     /// The whole directory is renamed; the rest as above.
     RenameDirectory(End),

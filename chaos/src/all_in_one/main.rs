@@ -1,6 +1,6 @@
-//! The program `chaos-all-in-one`: a crowd of voters on the all-in-one, while it is killed, its files are taken away and
-//! replaced, its ledger is held, its disk is full, and a second program tries to have the same files; by a seed. After each
-//! act the promise is checked.
+//! The program `chaos-all-in-one`: a crowd of voters on the all-in-one, while it is killed, its files are taken away
+//! and replaced, its ledger is held, its disk is full, and a second program tries to have the same files; by a seed.
+//! After each act the promise is checked.
 
 #![expect(clippy::print_stdout, reason = "a report to whoever watches")]
 

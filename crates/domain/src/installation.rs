@@ -111,15 +111,15 @@ impl Installation {
     pub fn differs_from_settings(&self, partitions: Partitions) -> Option<String> {
         if self.partitions != partitions {
             return Some(format!(
-                "PARTITIONS is {partitions}, and this installation ({}) has {}: polls would be looked for elsewhere. Set \
-                 PARTITIONS={} for all services; another number takes an export and an import into an empty ledger",
+                "PARTITIONS is {partitions}, and this installation ({}) has {}: polls would be looked for elsewhere. \
+                 Set PARTITIONS={} for all services; another number takes an export and an import into an empty ledger",
                 self.id, self.partitions, self.partitions
             ));
         }
         if self.addresses != ADDRESSES {
             return Some(format!(
-                "this installation ({}) has {} addresses of its log, and this release knows {ADDRESSES}: use the release \
-                 that wrote it",
+                "this installation ({}) has {} addresses of its log, and this release knows {ADDRESSES}: use the \
+                 release that wrote it",
                 self.id, self.addresses
             ));
         }
@@ -130,9 +130,9 @@ impl Installation {
     pub fn differs_from_key(&self, key: &Fingerprint) -> Option<String> {
         let known = self.fingerprint.as_ref().filter(|known| *known != key)?;
         Some(format!(
-            "SECRET_KEY has the fingerprint {key}, and this installation ({}) the fingerprint {known}: with another key each \
-             browser is a new voter, who votes once more. Set the SECRET_KEY of this installation; to change it, close all \
-             polls and run `worker rekey` with the new one (docs/operations.md, Installation)",
+            "SECRET_KEY has the fingerprint {key}, and this installation ({}) the fingerprint {known}: with another \
+             key each browser is a new voter, who votes once more. Set the SECRET_KEY of this installation; to change \
+             it, close all polls and run `worker rekey` with the new one (docs/operations.md, Installation)",
             self.id
         ))
     }

@@ -158,8 +158,8 @@ pub enum PollChange {
     /// Another question, other options or rules; state, visibility, listing, limits and kiosk stay. Refused once there
     /// are ballots.
     Rewrite(Box<PollSpec>),
-    /// The same question and options in better words. With ballots it is noted, and the revision stays: a ballot that was
-    /// cast for the words before counts for the same option.
+    /// The same question and options in better words. With ballots it is noted, and the revision stays: a ballot that
+    /// was cast for the words before counts for the same option.
     Correct(Box<Wording>),
 }
 

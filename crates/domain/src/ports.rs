@@ -28,8 +28,8 @@ pub enum Unavailable {
     /// Nothing was begun yet: no worker has set up the log. Nothing happened.
     #[error("the log has not begun yet")]
     NotBegun,
-    /// The log is there, and no leading worker has made its server fit to take ballots since that started, was promoted, or
-    /// lost something. Nothing happened.
+    /// The log is there, and no leading worker has made its server fit to take ballots since that started, was
+    /// promoted, or lost something. Nothing happened.
     #[error("no worker has attached to the log yet")]
     NotAttached,
     /// The queue before it is full. Nothing happened.
@@ -295,8 +295,8 @@ pub trait Ledger: Send {
     /// Which installation it belongs to; `None` before it was written, as in a ledger of 0.1.0.
     async fn identity(&mut self) -> Result<Option<LedgerIdentity>, Unavailable>;
 
-    /// Writes which installation it belongs to, and where its log is. An installation that it belongs to already stands,
-    /// and so does a fingerprint that is known.
+    /// Writes which installation it belongs to, and where its log is. An installation that it belongs to already
+    /// stands, and so does a fingerprint that is known.
     async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable>;
 
     /// Each poll, and in which partition it stands.
@@ -314,9 +314,9 @@ pub trait Ledger: Send {
     /// How many ballots it holds of each poll.
     async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable>;
 
-    /// Notes which log is read from now on. With a gap, notes the gap, moves the position behind it if the gap begins there,
-    /// and takes in `polls` (as the log has them) where the ledger does not know them. A gap with a number of ballots is not
-    /// noted beside one without: it says how many are missing there.
+    /// Notes which log is read from now on. With a gap, notes the gap, moves the position behind it if the gap begins
+    /// there, and takes in `polls` (as the log has them) where the ledger does not know them. A gap with a number of
+    /// ballots is not noted beside one without: it says how many are missing there.
     async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable>;
 
     /// Counts a batch and moves the position, in one transaction. Entries at or below the ledger's

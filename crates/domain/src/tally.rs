@@ -15,7 +15,8 @@ pub struct Figures {
 
 /// When the count of a partition last showed that it works: it had read the log, and committed to the ledger.
 ///
-/// It comes every second or so, also where nothing is to be counted; see [`Ledger::heartbeat`](crate::Ledger::heartbeat).
+/// It comes every second or so, also where nothing is to be counted; see
+/// [`Ledger::heartbeat`](crate::Ledger::heartbeat).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heartbeat {
     /// When that was, in milliseconds by the ledger's clock; good for comparing with another of the same ledger.

@@ -10,8 +10,8 @@ use crate::failure::{Failure, words};
 const RENAMED_IN: i32 = 100_000;
 const VERSION: &str = "SELECT current_setting('server_version_num')::integer";
 
-/// A row without a place is no standby that could be promoted (a backup, a receiver of the write-ahead log), or one that
-/// this role may not see.
+/// A row without a place is no standby that could be promoted (a backup, a receiver of the write-ahead log), or one
+/// that this role may not see.
 fn statement(version: i32) -> String {
     let (log, place) = if version < RENAMED_IN { ("xlog", "location") } else { ("wal", "lsn") };
     format!(
@@ -21,7 +21,8 @@ fn statement(version: i32) -> String {
     )
 }
 
-/// How far this server and the slowest of its standbys are. A server that has no such thing (some managed ones) shows none.
+/// How far this server and the slowest of its standbys are. A server that has no such thing (some managed ones) shows
+/// none.
 pub(crate) async fn replicated(client: &Client) -> Result<Replicated, Failure> {
     let version = client.query_one(VERSION, &[]).await?.try_get(0)?;
     let row = match client.query_one(statement(version).as_str(), &[]).await {

@@ -45,8 +45,8 @@ const COUNT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long it waits for a lock that somebody else has while the thread that accepts waits for it.
 const LOCK_WAIT_IN_A_HURRY: Duration = Duration::from_millis(20);
 
-const NOT_COUNTED: &str = "ledger.refused: what was accepted can't be counted. It is kept and tried again every second; \
-    voting goes on until 65,536 ballots wait";
+const NOT_COUNTED: &str = "ledger.refused: what was accepted can't be counted. It is kept and tried again every \
+    second; voting goes on until 65,536 ballots wait";
 
 /// Other work on the ledger, in transactions of its own.
 type Work = Box<dyn FnOnce(&mut Connection, &Movements) + Send>;

@@ -1,8 +1,8 @@
 //! The files of a ledger as this process has them open: locked, for their owner only, and still at their places.
 //!
-//! A file that was deleted, moved or replaced can be written as if nothing had happened, and nobody will ever read it. So the
-//! paths are compared with the open files after each sync and before anybody is told that a ballot is recorded. Once one of
-//! them leads elsewhere nothing more is taken, until the next start.
+//! A file that was deleted, moved or replaced can be written as if nothing had happened, and nobody will ever read it.
+//! So the paths are compared with the open files after each sync and before anybody is told that a ballot is recorded.
+//! Once one of them leads elsewhere nothing more is taken, until the next start.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
@@ -120,8 +120,8 @@ pub(crate) fn tighten(path: &LedgerPath) {
 }
 
 impl LedgerFiles {
-    /// Whether all files are where they were. What was synced before this was asked is then in a file that the next start
-    /// finds.
+    /// Whether all files are where they were. What was synced before this was asked is then in a file that the next
+    /// start finds.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.accepting()?;
         self.look()?;
@@ -160,9 +160,9 @@ impl LedgerFiles {
         if self.ledger_stopped.set(reason.clone()).is_ok() {
             tracing::error!(
                 what,
-                "ledger.foreign: another program writes to this ledger. No ballot is taken or counted any more, and the \
-                 ring file keeps what waits. Find the other program (lsof scrutin.db), stop it, copy the directory away, \
-                 then start this one again and look at its recount"
+                "ledger.foreign: another program writes to this ledger. No ballot is taken or counted any more, and \
+                 the ring file keeps what waits. Find the other program (lsof scrutin.db), stop it, copy the directory \
+                 away, then start this one again and look at its recount"
             );
         }
         _ = self.stopped.set(reason);

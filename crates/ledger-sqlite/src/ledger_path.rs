@@ -34,8 +34,8 @@ const SHARED: [&str; 22] = [
     "vboxsf",
     "vmhgfs",
 ];
-/// Programs behind FUSE whose files are on a disk of this machine. Of all others (`fuse.sshfs`, `fuse.rclone` …) it is not
-/// known who else has them. (`fuseblk` and `virtiofs` are not spelled this way.)
+/// Programs behind FUSE whose files are on a disk of this machine. Of all others (`fuse.sshfs`, `fuse.rclone` …) it is
+/// not known who else has them. (`fuseblk` and `virtiofs` are not spelled this way.)
 const LOCAL_FUSE: [&str; 9] =
     ["bindfs", "cryfs", "encfs", "exfat", "fuse-overlayfs", "gocryptfs", "grpcfuse", "mergerfs", "ntfs-3g"];
 

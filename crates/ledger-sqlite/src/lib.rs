@@ -73,8 +73,9 @@ pub struct SqliteLedger {
 
 impl SqliteLedger {
     /// Opens the file at `path`, which is made if it is not there, and brings its tables up to date. Its
-    /// directory must exist. What waits to be counted is kept in `PATH.waiting`, where links lead to. No other process can
-    /// open them until this one lets go: both are locked, and so is the file `PATH.lock`, for earlier releases. All stay.
+    /// directory must exist. What waits to be counted is kept in `PATH.waiting`, where links lead to. No other process
+    /// can open them until this one lets go: both are locked, and so is the file `PATH.lock`, for earlier releases. All
+    /// stay.
     pub fn open(path: &Path) -> Result<Arc<Self>, OpenError> {
         let since_1970 = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Self::open_with_clock(path, Arc::new(move || u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)))

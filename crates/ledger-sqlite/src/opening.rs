@@ -147,8 +147,8 @@ fn open_ring(file: File, place: &LedgerPath) -> Result<WaitingFile, StoreError> 
     WaitingFile::new(file, || place.sync_directory())
 }
 
-/// Whether the program that had the ledger has not closed it: then the ring file belongs to it. Releases before this mark
-/// never set it.
+/// Whether the program that had the ledger has not closed it: then the ring file belongs to it. Releases before this
+/// mark never set it.
 pub(crate) fn is_marked_open(conn: &Connection) -> Result<bool, StoreError> {
     let mark: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(mark == OPEN)
@@ -164,16 +164,17 @@ pub(crate) fn mark_closed(conn: &Connection) -> Result<(), StoreError> {
     Ok(conn.pragma_update(None, "user_version", 0)?)
 }
 
-/// The ledger is a copy without its ring file, or that was removed: nobody knows what waited in it. So it is told as a gap.
+/// The ledger is a copy without its ring file, or that was removed: nobody knows what waited in it. So it is told as a
+/// gap.
 fn note_missing_ring(ledger: &mut Connection, ring: &Path) -> Result<(), StoreError> {
     let after = store::counted_through(ledger, PARTITION)?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     let through = after.following(u64::try_from(now).unwrap_or(0));
     tracing::warn!(
         ring = %ring.display(), %after, %through,
-        "ring.missing: the ledger was not closed, and the ring file that belongs to it is not there. Ballots that waited in it \
-         are not counted; a gap is noted. If you still have the file, stop this program now and put it back, together with \
-         the ledger as it was"
+        "ring.missing: the ledger was not closed, and the ring file that belongs to it is not there. Ballots that \
+         waited in it are not counted; a gap is noted. If you still have the file, stop this program now and put it \
+         back, together with the ledger as it was"
     );
     let tx = ledger.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute(
@@ -210,8 +211,8 @@ fn count_what_waits(
     Ok(outcome.applied.position)
 }
 
-/// What was in a damaged slot is not counted, unless it was before. Nobody was told of what stood in a slot that a power cut
-/// or a kill tore; of what a disk lost later somebody was.
+/// What was in a damaged slot is not counted, unless it was before. Nobody was told of what stood in a slot that a
+/// power cut or a kill tore; of what a disk lost later somebody was.
 fn report_damaged(damaged: &[DamagedSlot]) {
     metrics::gauge!("scrutin_ledger_damaged_slots").set(u32::try_from(damaged.len()).unwrap_or(u32::MAX));
     if damaged.is_empty() {
@@ -220,7 +221,8 @@ fn report_damaged(damaged: &[DamagedSlot]) {
     tracing::warn!(
         slots = damaged.len(),
         damaged = name_all(damaged),
-        "ring.damaged: slots of the ring file can't be read. A ballot in them that was acknowledged and not counted yet is \
+        "ring.damaged: slots of the ring file can't be read. A ballot in them that was acknowledged and not counted \
+         yet is \
          lost, unless the end was a power cut or a kill in the middle of a write; compare with the voters' receipts"
     );
 }
@@ -231,8 +233,8 @@ fn report_passed_over(positions: &[Position]) {
         tracing::error!(
             ballots = positions.len(),
             positions = name_all(positions),
-            "ring.passed_over: ballots were acknowledged by one program while another wrote to the ledger, whose position is \
-             beyond them. They are not counted, and a recount names them as long as the ring file has them"
+            "ring.passed_over: ballots were acknowledged by one program while another wrote to the ledger, whose \
+             position is beyond them. They are not counted, and a recount names them as long as the ring file has them"
         );
     }
 }

@@ -56,8 +56,8 @@ impl SqliteScoreboard {
         self.readers.read("counting again", AUDIT_WITHIN, read).await
     }
 
-    /// Writes a ledger to `file`, which must not be there yet: all that is counted and all that waits, counted as well. The
-    /// original may be open for writing. What is damaged in its ring file is told.
+    /// Writes a ledger to `file`, which must not be there yet: all that is counted and all that waits, counted as well.
+    /// The original may be open for writing. What is damaged in its ring file is told.
     pub async fn back_up(&self, file: &Path) -> Result<Uncounted, Unavailable> {
         let (place, file) = (self.readers.path().clone(), file.to_owned());
         let copy = move |conn: &Connection| {

@@ -79,8 +79,8 @@ impl fmt::Display for DamagedSlot {
 }
 
 impl WaitingFile {
-    /// Takes the open file, and writes it through where that was not done yet; `sync_name` puts its name on the disk. What it
-    /// holds may be overwritten as soon as something is appended.
+    /// Takes the open file, and writes it through where that was not done yet; `sync_name` puts its name on the disk.
+    /// What it holds may be overwritten as soon as something is appended.
     pub(crate) fn new(mut file: File, sync_name: impl FnOnce() -> io::Result<()>) -> Result<Self, StoreError> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;

@@ -57,8 +57,8 @@ impl RedisBallotBox {
     /// A ballot box on this Redis, which need not be there yet: it is connected when needed, and again
     /// whenever it was lost. Must be called within a Tokio runtime.
     ///
-    /// Nothing is sent to a Redis that is not what `durability` asks, or whose log belongs to an installation with another
-    /// number of partitions or another `key`: then every call says [`Unavailable::Untrusted`].
+    /// Nothing is sent to a Redis that is not what `durability` asks, or whose log belongs to an installation with
+    /// another number of partitions or another `key`: then every call says [`Unavailable::Untrusted`].
     pub fn on(url: &RedisUrl, partitions: Partitions, durability: Durability, key: Fingerprint) -> Arc<Self> {
         let fitness = Arc::new(Fitness::new(durability, Some(Member::new(partitions, key))));
         let link = || Link::to_fit_server(url, Arc::clone(&fitness));
@@ -105,7 +105,8 @@ impl RedisBallotBox {
     }
 
     /// Writes `next` in the place of `before` (`None`: where no such poll is). Says whether it did: not if the poll
-    /// is another by now, or has ballots where it must have none. Where both are the same it only makes sure that they are.
+    /// is another by now, or has ballots where it must have none. Where both are the same it only makes sure that they
+    /// are.
     async fn put(
         &self,
         deadline: Deadline,

@@ -277,7 +277,8 @@ fn call(way: &Way, pass: &Pass, (poll, revision): Kind, last_millis: u64, waitin
         .arg(&*pass.token)
 }
 
-/// Reads the script's answer: what Redis' clock shows, and what became of each of `count` ballots, or why none was taken.
+/// Reads the script's answer: what Redis' clock shows, and what became of each of `count` ballots, or why none was
+/// taken.
 fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<Cast>, Unavailable>), Unavailable> {
     let Value::Array(parts) = answer else { return Err(unexpected(WHAT)) };
     let [Value::BulkString(word), Value::Int(now), cast @ ..] = parts.as_slice() else {

@@ -3,13 +3,13 @@
 //! No I/O here: [`questions`] is what to ask, [`Witness::judge`] reads the answers.
 //!
 //! `INFO` tells whether the append-only file is on, whether it can be written, and what is evicted when memory is
-//! full; `appendfsync` stands in `CONFIG GET` alone. Where `CONFIG` is forbidden and `WAITAOF` is there (Redis 7.2, Valkey),
-//! each call is followed by that, and needs no look at the setting.
+//! full; `appendfsync` stands in `CONFIG GET` alone. Where `CONFIG` is forbidden and `WAITAOF` is there (Redis 7.2,
+//! Valkey), each call is followed by that, and needs no look at the setting.
 //!
 //! **A file that is switched on while the server runs is not durable at once.** `INFO` says `aof_enabled:1` from the
 //! first moment, but until the first rewrite has ended a kill loses everything. It shows as a rewrite under way (or
-//! failed). An ordinary rewrite looks the same and is harmless. The two are told apart by whether any setting was changed
-//! since the file was last seen complete, or since the server started: `INFO commandstats` counts the calls of
+//! failed). An ordinary rewrite looks the same and is harmless. The two are told apart by whether any setting was
+//! changed since the file was last seen complete, or since the server started: `INFO commandstats` counts the calls of
 //! `CONFIG SET`.
 
 use std::collections::HashMap;

@@ -1,10 +1,11 @@
-//! The fence: whether the server behind a connection was made fit to take ballots, by a leading worker, since it started.
+//! The fence: whether the server behind a connection was made fit to take ballots, by a leading worker, since it
+//! started.
 //!
-//! A server that was restarted, restored from an older file or promoted may have lost entries that the ledger has counted.
-//! Until a worker has compared the two, a ballot could get a position that the ledger has passed, and would never be
-//! counted. So a worker that attaches writes `master_replid/leader` to `{scrutin:p}:attached`. `master_replid` is new at
-//! every start of a server and at every promotion. Whoever writes looks whether the value is this server's own, and sends
-//! it with every script, which compares the whole of it in the step that writes.
+//! A server that was restarted, restored from an older file or promoted may have lost entries that the ledger has
+//! counted. Until a worker has compared the two, a ballot could get a position that the ledger has passed, and would
+//! never be counted. So a worker that attaches writes `master_replid/leader` to `{scrutin:p}:attached`. `master_replid`
+//! is new at every start of a server and at every promotion. Whoever writes looks whether the value is this server's
+//! own, and sends it with every script, which compares the whole of it in the step that writes.
 //!
 //! Look and script go over one connection, so they go to one server. A server that becomes a replica and is promoted
 //! again may keep its connections; so one look is good for [`LOOK_AGAIN_AFTER`] only.
@@ -27,7 +28,8 @@ use crate::{
 /// How long a look at the server is good for. It costs a round trip, so ballots must not ask for it each time.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// A leader attaches within some milliseconds, if nothing is wrong: who writes waits this long for it, and asks so often.
+/// A leader attaches within some milliseconds, if nothing is wrong: who writes waits this long for it, and asks so
+/// often.
 const ATTACH_PATIENCE: Duration = Duration::from_millis(400);
 pub(crate) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 

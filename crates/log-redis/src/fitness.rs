@@ -169,8 +169,8 @@ impl Fitness {
         in_doubt.then(|| redis::pipe().cmd("SET").arg(PROBE).arg("").arg("PX").arg(60_000).to_owned())
     }
 
-    /// Redis said, or did not say in time, that what was written is on its disk. After the one nothing is sent until the
-    /// other, so that unknown outcomes don't pile up.
+    /// Redis said, or did not say in time, that what was written is on its disk. After the one nothing is sent until
+    /// the other, so that unknown outcomes don't pile up.
     pub(crate) fn heard_of_file(&self, on_disk: bool) {
         let was_on_disk = !self.doubtful.swap(!on_disk, Ordering::Relaxed);
         if was_on_disk == on_disk {
@@ -183,9 +183,9 @@ impl Fitness {
         } else {
             self.refuse(Some(in_doubt()));
             tracing::error!(
-                "durability.refused: Redis did not say in time that what it wrote is on its disk (WAITAOF), and CONFIG is \
-                 forbidden, so that the reason is not to be seen: is appendfsync set to no, or the disk slow? Nothing is \
-                 taken until a write of ours gets there; it is tried every second"
+                "durability.refused: Redis did not say in time that what it wrote is on its disk (WAITAOF), and CONFIG \
+                 is forbidden, so that the reason is not to be seen: is appendfsync set to no, or the disk slow? \
+                 Nothing is taken until a write of ours gets there; it is tried every second"
             );
         }
     }

@@ -5,8 +5,8 @@
 
 use domain::{Partition, PollId, SessionId};
 
-/// A worker of 0.1.0 that finds no `id` would clear the log away and begin another. It does not where the key `beginning`
-/// starts with 19 digits that are greater than its ledger's position, and these are greater than all.
+/// A worker of 0.1.0 that finds no `id` would clear the log away and begin another. It does not where the key
+/// `beginning` starts with 19 digits that are greater than its ledger's position, and these are greater than all.
 pub(crate) const NO_OLD_BEGINNING: &str = "9999999999999999999 kept from releases without fencing";
 
 /// Written where it is tried whether Redis gets a change onto its disk; holds nothing, and expires.
@@ -18,8 +18,8 @@ pub(crate) struct Keys {
     /// `{scrutin:p}:incarnation`, a string: the random id of this incarnation of the log. Written last when a log
     /// begins; while it is not there, the log has not begun.
     pub(crate) incarnation: String,
-    /// `{scrutin:p}:attached`, a string: `master_replid/leader`, which server it is and which leader made it fit to take
-    /// ballots. Every script that `vote` runs compares it in the step that writes.
+    /// `{scrutin:p}:attached`, a string: `master_replid/leader`, which server it is and which leader made it fit to
+    /// take ballots. Every script that `vote` runs compares it in the step that writes.
     pub(crate) attached: String,
     /// `{scrutin:p}:attaching`, a string: the same value while a leader attaches. Its scripts compare it.
     pub(crate) attaching: String,
@@ -27,8 +27,8 @@ pub(crate) struct Keys {
     pub(crate) log: String,
     /// `{scrutin:p}:polls`, a hash: poll id → the poll as it is now, as JSON.
     pub(crate) polls: String,
-    /// `{scrutin:p}:accepted`, a hash: poll id → ballots accepted, over all rounds and all incarnations. Its field without
-    /// a name holds what was accepted and will never be counted: set aside, or missing and noted so.
+    /// `{scrutin:p}:accepted`, a hash: poll id → ballots accepted, over all rounds and all incarnations. Its field
+    /// without a name holds what was accepted and will never be counted: set aside, or missing and noted so.
     pub(crate) accepted: String,
     /// `{scrutin:p}:trimmed`, a string: the stream id at and below which nothing can be read any more.
     pub(crate) trimmed: String,
@@ -71,8 +71,8 @@ impl Keys {
 }
 
 impl Keys {
-    /// `{scrutin:p}:ended:SESSION`, a string that expires: a session of the organiser that was ended before its time. In
-    /// the first partition only.
+    /// `{scrutin:p}:ended:SESSION`, a string that expires: a session of the organiser that was ended before its time.
+    /// In the first partition only.
     pub(crate) fn ended(&self, session: SessionId) -> String {
         session.iter().fold(self.ended_prefix.clone(), |key, byte| key + &format!("{byte:02x}"))
     }

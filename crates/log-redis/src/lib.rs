@@ -17,20 +17,20 @@
 //! It also trims, never beyond what is counted, and notes in `{scrutin:p}:trimmed` up to where.
 //!
 //! **Attaching.** A server that was started, restored or promoted is a stranger: it may have lost what the ledger has
-//! counted. The leading worker claims the log, which takes no ballots from then on; puts right what the ledger knows better;
-//! and writes `{scrutin:p}:attached` at the very end. Every script that `vote` runs compares that value (`fence.rs`), and
-//! answers "not attached" ([`Unavailable::NotAttached`](domain::Unavailable::NotAttached)) otherwise. The leader's own
-//! scripts compare it too, so one that lost the lead writes no more.
+//! counted. The leading worker claims the log, which takes no ballots from then on; puts right what the ledger knows
+//! better; and writes `{scrutin:p}:attached` at the very end. Every script that `vote` runs compares that value
+//! (`fence.rs`), and answers "not attached" ([`Unavailable::NotAttached`](domain::Unavailable::NotAttached)) otherwise.
+//! The leader's own scripts compare it too, so one that lost the lead writes no more.
 //!
-//! **Beginning.** A log exists once `{scrutin:p}:incarnation` does. Only the leader that has claimed it begins one, where
-//! none is: it writes the polls, the counts and the voters that the ledger holds, lifts the stream's last id above the
-//! ledger's position, and writes a fresh random id last. Until then, and again after Redis has lost everything, calls
-//! answer "not begun" ([`Unavailable::NotBegun`](domain::Unavailable::NotBegun)).
+//! **Beginning.** A log exists once `{scrutin:p}:incarnation` does. Only the leader that has claimed it begins one,
+//! where none is: it writes the polls, the counts and the voters that the ledger holds, lifts the stream's last id
+//! above the ledger's position, and writes a fresh random id last. Until then, and again after Redis has lost
+//! everything, calls answer "not begun" ([`Unavailable::NotBegun`](domain::Unavailable::NotBegun)).
 //!
 //! **What is promised.** An answer from a script that wrote is given after its effects are on Redis' disk. Whether
 //! Redis runs as that needs (`appendonly yes`, `appendfsync always`, `noeviction`) is looked at on each new connection
-//! and every second (`fitness`, `durability`), and nothing is sent to one that does not. No answer in time, or an error, means that
-//! the outcome is not known. Redis 6.2 or later is needed (`XTRIM MINID`, RESP3).
+//! and every second (`fitness`, `durability`), and nothing is sent to one that does not. No answer in time, or an
+//! error, means that the outcome is not known. Redis 6.2 or later is needed (`XTRIM MINID`, RESP3).
 
 mod ballot_box;
 mod beginning;

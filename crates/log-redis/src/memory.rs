@@ -1,5 +1,5 @@
-//! How much room Redis has for ballots. It is looked at from time to time and not with each ballot, since to ask costs as
-//! much as to cast.
+//! How much room Redis has for ballots. It is looked at from time to time and not with each ballot, since to ask costs
+//! as much as to cast.
 //!
 //! Redis refuses what needs memory once it has none, and says so for certain. Before it comes to that, ballots are
 //! refused here, so that there is always room for what a worker writes when it attaches; and no poll may remember so
@@ -60,8 +60,8 @@ impl Memory {
         }
     }
 
-    /// Looks from time to time, until the future is dropped. Where Redis does not answer, what it said last stands, but not
-    /// that it was full: it may be another one by now, and says so itself.
+    /// Looks from time to time, until the future is dropped. Where Redis does not answer, what it said last stands, but
+    /// not that it was full: it may be another one by now, and says so itself.
     pub(crate) async fn watch(&self, link: &Link) {
         loop {
             match look(link).await {

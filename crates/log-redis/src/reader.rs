@@ -64,9 +64,9 @@ impl RedisLog {
         Steps { link: &self.link, keys: &self.keys, token: &self.token }
     }
 
-    /// Reads entries, then whether we are attached, in this order, over one connection. If the log was emptied or claimed
-    /// by another at any time between the caller's last look and here, we are not, even if the entries are still the old
-    /// log's; the other way round, new entries could pass for the old log's.
+    /// Reads entries, then whether we are attached, in this order, over one connection. If the log was emptied or
+    /// claimed by another at any time between the caller's last look and here, we are not, even if the entries are
+    /// still the old log's; the other way round, new entries could pass for the old log's.
     async fn read_page(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable> {
         const WHAT: &str = "reading the log";
         let mut commands = redis::pipe();

@@ -1,8 +1,9 @@
 //! Limits guessing: counts what was wrong, for each client address and in all, and forgets with time.
 //!
-//! What is right is never counted and always passes, whoever guesses beside it: what is guessed at here is too long to be
-//! met by chance (44 bits of a voting code, a token of at least 16 characters). Whoever spent the budget of their address,
-//! or comes when that of all is spent, is told to wait after a wrong one, so that a program that guesses stops or is seen.
+//! What is right is never counted and always passes, whoever guesses beside it: what is guessed at here is too long to
+//! be met by chance (44 bits of a voting code, a token of at least 16 characters). Whoever spent the budget of their
+//! address, or comes when that of all is spent, is told to wait after a wrong one, so that a program that guesses stops
+//! or is seen.
 //!
 //! It is kept in memory by each instance: several instances let so many times as many guesses through.
 

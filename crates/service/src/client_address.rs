@@ -1,7 +1,7 @@
 //! From which address a request comes: the peer's, unless the peer is a proxy that the operator trusts.
 //!
-//! Each proxy adds whom it heard from at the end of `X-Forwarded-For`, and anybody can write what stands before that. So as
-//! many entries as there are proxies count, from the right, and no more; by default none.
+//! Each proxy adds whom it heard from at the end of `X-Forwarded-For`, and anybody can write what stands before that.
+//! So as many entries as there are proxies count, from the right, and no more; by default none.
 //!
 //! Only for limits. It says nothing about who somebody is, and is neither stored nor logged.
 
@@ -81,8 +81,8 @@ impl TrustedProxies {
         self.trusted_proxies.iter().any(|network| network.contains(address))
     }
 
-    /// The client's address: `peer`, or, where that is one of these, what it has added to `X-Forwarded-For`; and so on for
-    /// as many proxies as stand in a row.
+    /// The client's address: `peer`, or, where that is one of these, what it has added to `X-Forwarded-For`; and so on
+    /// for as many proxies as stand in a row.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         if !self.contains(client) {

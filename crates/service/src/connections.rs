@@ -57,7 +57,8 @@ pub(crate) struct Peer {
     address: IpAddr,
     /// Behind a trusted proxy are many clients, and it would answer them with an error.
     is_proxy: bool,
-    /// Since when it has waited for its client, in milliseconds from the first moment on; 0 while the client waits for us.
+    /// Since when it has waited for its client, in milliseconds from the first moment on; 0 while the client waits for
+    /// us.
     waits_since: AtomicU64,
     phase: AtomicU8,
     is_cut: AtomicBool,
@@ -192,8 +193,8 @@ impl Connections {
         metrics::counter!("scrutin_http_connections_cut_total", "reason" => "full").increment(some as u64);
     }
 
-    /// Notes that a long message comes in on this connection. If there are too many of those, the oldest is cut: a client
-    /// that sends as fast as it can is through long before.
+    /// Notes that a long message comes in on this connection. If there are too many of those, the oldest is cut: a
+    /// client that sends as fast as it can is through long before.
     pub(crate) fn receives_large(&self, peer: &Arc<Peer>) {
         let mut large = lock(&self.large);
         large.insert(peer.id, Arc::clone(peer));
@@ -229,8 +230,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many of the wanted connections so many open files allow. Some files are kept back, so that the operator's address
-/// answers and databases are reached whatever happens.
+/// How many of the wanted connections so many open files allow. Some files are kept back, so that the operator's
+/// address answers and databases are reached whatever happens.
 fn allowed(files: u64, wanted: usize) -> usize {
     let kept_back = OTHER_FILES.min(files / 4);
     usize::try_from(files - kept_back).unwrap_or(usize::MAX).clamp(1, wanted)

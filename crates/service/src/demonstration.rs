@@ -1,7 +1,7 @@
 //! Keys that stand in this repository for demonstrations: whoever has read it can sign cookies with them, and organise.
 //!
-//! They work, so that `docker compose up` works. A service that runs with one says so at each start and on a metric, and
-//! does not start where browsers reach it over TLS: that is no demonstration any more.
+//! They work, so that `docker compose up` works. A service that runs with one says so at each start and on a metric,
+//! and does not start where browsers reach it over TLS: that is no demonstration any more.
 
 use domain::Secret;
 

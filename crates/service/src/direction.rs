@@ -1,7 +1,7 @@
 //! Texts that run from right to left, among ours that do not.
 //!
-//! In the body of a page `dir="auto"` and `<bdi>` keep them apart. Titles, attributes and descriptions have no elements:
-//! there a text that holds letters of the other direction goes between two marks that say so.
+//! In the body of a page `dir="auto"` and `<bdi>` keep them apart. Titles, attributes and descriptions have no
+//! elements: there a text that holds letters of the other direction goes between two marks that say so.
 
 use std::borrow::Cow;
 
@@ -17,8 +17,8 @@ pub fn isolated(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{begin}{text}{end}"))
 }
 
-/// Whether a letter belongs to a script that is written from right to left, or a mark says so. The blocks are those that
-/// Unicode keeps for such scripts.
+/// Whether a letter belongs to a script that is written from right to left, or a mark says so. The blocks are those
+/// that Unicode keeps for such scripts.
 fn is_right_to_left(letter: char) -> bool {
     matches!(letter,
         '\u{590}'..='\u{8ff}' | '\u{200f}' | '\u{202b}' | '\u{202e}' | '\u{2067}' | '\u{fb1d}'..='\u{fdff}'

@@ -1,5 +1,5 @@
-//! The stream below a connection's HTTP, which ends it when its client keeps us waiting in the middle of something: in the
-//! head of a request, or with what was sent to it. What an idle connection may do is hyper's to say.
+//! The stream below a connection's HTTP, which ends it when its client keeps us waiting in the middle of something: in
+//! the head of a request, or with what was sent to it. What an idle connection may do is hyper's to say.
 //!
 //! The usual request, whose head comes in one piece and whose answer goes out in one, sets no timer.
 

@@ -68,8 +68,8 @@ impl Default for Limits {
 
 /// How long a peer may leave what was sent to it unacknowledged before its connection is cut.
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
-/// What the system keeps of an answer that its reader does not take, in bytes; it doubles this for its own needs. A page
-/// fits, and a connection over 100 ms still gets half a megabyte a second.
+/// What the system keeps of an answer that its reader does not take, in bytes; it doubles this for its own needs. A
+/// page fits, and a connection over 100 ms still gets half a megabyte a second.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// The longest head of a request, in bytes, and the most that waits to be sent on one connection.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -82,8 +82,8 @@ const LAST_REQUEST: Duration = Duration::from_secs(1);
 /// The pause after the system refused a connection, as it does when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// A token that is cancelled by Ctrl-C, SIGTERM, or SIGHUP, which a terminal that is closed sends. Must be called within a
-/// Tokio runtime.
+/// A token that is cancelled by Ctrl-C, SIGTERM, or SIGHUP, which a terminal that is closed sends. Must be called
+/// within a Tokio runtime.
 ///
 /// A program that was started to outlive its terminal (`nohup`) goes on. SIGQUIT is left to end one that hangs.
 pub fn shutdown_signal() -> io::Result<CancellationToken> {
@@ -310,8 +310,8 @@ async fn converse(place: OpenConnection, stream: TcpStream, peer: SocketAddr, ro
         if let Poll::Ready(served) = connection.as_mut().poll(context) {
             return Poll::Ready(Some(served));
         }
-        // Once asked, both wake this task when it is time; to ask them each time a request comes or goes would be to take
-        // their locks as often.
+        // Once asked, both wake this task when it is time; to ask them each time a request comes or goes would be to
+        // take their locks as often.
         if waits_to_be_told && !stop.has_begun() && !this.is_cut() {
             return Poll::Pending;
         }

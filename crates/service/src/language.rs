@@ -7,8 +7,8 @@ use http::{HeaderMap, header, request::Parts};
 
 use crate::cookies::CookieName;
 
-/// The cookie by which a person chooses a language for themselves. It has no installation's mark: a person speaks the same
-/// language to all. Where it was set over TLS, nobody else's is looked at.
+/// The cookie by which a person chooses a language for themselves. It has no installation's mark: a person speaks the
+/// same language to all. Where it was set over TLS, nobody else's is looked at.
 pub const LANGUAGE_COOKIE: &str = "language";
 
 /// A language that the pages speak.

@@ -1,9 +1,10 @@
-//! Scripts and styles as they are sent: without what only people read, which is a quarter of them. Never more clever than
-//! that, so what runs is what stands in the file.
+//! Scripts and styles as they are sent: without what only people read, which is a quarter of them. Never more clever
+//! than that, so what runs is what stands in the file.
 
 use std::{ffi::OsStr, path::Path};
 
-/// A script or style without comments that have lines of their own, indentation and empty lines; anything else as it is.
+/// A script or style without comments that have lines of their own, indentation and empty lines; anything else as it
+/// is.
 pub(crate) fn lean(path: &str, data: Vec<u8>) -> Vec<u8> {
     let lean: fn(&str) -> String = match Path::new(path).extension().and_then(OsStr::to_str) {
         Some("js") => script,

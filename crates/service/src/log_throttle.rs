@@ -1,5 +1,5 @@
-//! A line of the log for what many requests can meet, or provoke: at once, and then only now and again with how many met it
-//! meanwhile. Without this an outage, or somebody who wants it, would fill the log.
+//! A line of the log for what many requests can meet, or provoke: at once, and then only now and again with how many
+//! met it meanwhile. Without this an outage, or somebody who wants it, would fill the log.
 
 use std::{
     sync::{Mutex, PoisonError},

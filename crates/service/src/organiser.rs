@@ -82,7 +82,8 @@ impl OrganiserToken {
         }
     }
 
-    /// What the links of the organiser's page are signed with ([`crate::signed_link`]). With another token they all end.
+    /// What the links of the organiser's page are signed with ([`crate::signed_link`]). With another token they all
+    /// end.
     pub fn links(&self) -> &Secret {
         &self.links
     }

@@ -71,8 +71,8 @@ fn meant(path: &str, pages: &[&str]) -> Option<String> {
     Some(format!("/{}", parts.join("/"))).filter(|meant| meant != path)
 }
 
-/// A part of an address, such as a poll's id, in the letters that it can only be meant in: small plain ones, without what
-/// is no letter or digit at its ends. What stands between is kept, if it can be seen.
+/// A part of an address, such as a poll's id, in the letters that it can only be meant in: small plain ones, without
+/// what is no letter or digit at its ends. What stands between is kept, if it can be seen.
 pub fn plain(part: &str) -> String {
     let letters = part.chars().filter(|c| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'));
     let plain: String = letters

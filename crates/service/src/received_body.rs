@@ -1,5 +1,5 @@
-//! Requests as they come in: who waits for whom is noted, so that no connection is cut whose client waits; and a body of
-//! which nothing comes any more has an end.
+//! Requests as they come in: who waits for whom is noted, so that no connection is cut whose client waits; and a body
+//! of which nothing comes any more has an end.
 
 use std::{
     pin::Pin,

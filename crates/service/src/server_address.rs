@@ -1,5 +1,5 @@
-//! Addresses of servers with passwords in them (`REDIS_URL`, `DATABASE_URL`), and what is wrong with one. A password that
-//! was put in as it is ends the address too early, and what is read then blames something else.
+//! Addresses of servers with passwords in them (`REDIS_URL`, `DATABASE_URL`), and what is wrong with one. A password
+//! that was put in as it is ends the address too early, and what is read then blames something else.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -22,8 +22,8 @@ fn encode_it(raw: char) -> String {
 
 /// The first character of user and password that must be percent-encoded and is not.
 ///
-/// A `%` without two digits behind it is taken as it stands by all who read addresses, and an `@` by Redis' client, which
-/// cuts at the last one. PostgreSQL's cuts at the first.
+/// A `%` without two digits behind it is taken as it stands by all who read addresses, and an `@` by Redis' client,
+/// which cuts at the last one. PostgreSQL's cuts at the first.
 fn raw_in_password(address: &str) -> Option<char> {
     // Some settings take several addresses; `key=value` pairs have no such trouble.
     address.split_ascii_whitespace().find_map(|address| {

@@ -71,8 +71,8 @@ pub fn end() {
 
 /// Begins to gather metrics. The handle renders them for `/metrics`. Must be called within a Tokio runtime.
 ///
-/// Every histogram has buckets, which add up over instances: those of durations, whose names end in `_seconds`, and those
-/// of numbers.
+/// Every histogram has buckets, which add up over instances: those of durations, whose names end in `_seconds`, and
+/// those of numbers.
 pub fn metrics() -> Result<PrometheusHandle, TelemetryError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?

@@ -132,7 +132,8 @@ impl MemoryLedger {
         self.notify(&[PollId::parse(poll).unwrap()]);
     }
 
-    /// This poll's partition was counted last so long ago, and is not counted any more; `None`: it is again. Nobody is told.
+    /// This poll's partition was counted last so long ago, and is not counted any more; `None`: it is again. Nobody is
+    /// told.
     pub(crate) fn stop_counting(&self, poll: &str, age_millis: Option<i64>) {
         // Before all others, as from an older ledger: else it would be no older than the last read.
         let heartbeat = age_millis.map_or(Heartbeat::default(), |age_millis| Heartbeat { at_millis: -1, age_millis });

@@ -25,11 +25,11 @@ use crate::{
 
 /// Cast a ballot
 ///
-/// The voter is whoever the cookie `voter-…` names; without a valid one it is a new voter, and the answer sets the cookie.
-/// In polls with voting codes the voter is whoever holds the code.
+/// The voter is whoever the cookie `voter-…` names; without a valid one it is a new voter, and the answer sets the
+/// cookie. In polls with voting codes the voter is whoever holds the code.
 /// After 503 with the code `not-recorded` or `full` (there is no memory for more votes) the ballot is certainly not
-/// recorded. After 503 with the code `outcome-unknown` the ballot may be recorded or not: casting it again **with the cookie
-/// that the answer set** is harmless.
+/// recorded. After 503 with the code `outcome-unknown` the ballot may be recorded or not: casting it again **with the
+/// cookie that the answer set** is harmless.
 #[utoipa::path(
     post, path = "/api/polls/{poll}/ballots", tag = "voting",
     params(("poll" = String, Path, description = "The poll's id")),

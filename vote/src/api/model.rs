@@ -189,8 +189,8 @@ impl From<NewPoll> for PollSpec {
     }
 }
 
-/// What is to be different about a poll; what is left out stays. All but `listed` and `new_voters_per_minute` is refused
-/// once there are ballots, and with `correction` also other words for the question and the options.
+/// What is to be different about a poll; what is left out stays. All but `listed` and `new_voters_per_minute` is
+/// refused once there are ballots, and with `correction` also other words for the question and the options.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PollPatch {

@@ -172,7 +172,8 @@ pub(crate) async fn new_voters(State(app): State<Arc<App>>, path: PollPath) -> R
     response
 }
 
-/// `GET /organise/{poll}/projector`: leads to the live page, by a link that makes this screen one with a place kept for it.
+/// `GET /organise/{poll}/projector`: leads to the live page, by a link that makes this screen one with a place kept for
+/// it.
 pub(crate) async fn projector(
     State(app): State<Arc<App>>,
     path: PollPath,

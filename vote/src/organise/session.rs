@@ -2,11 +2,12 @@
 //!
 //! | cookie | holds, in URL-safe base64 |
 //! |---|---|
-//! | `organiser` | when it ends, in milliseconds since 1970 (8) ‖ which session it is (16 random bytes) ‖ MAC (16) over both and the organiser's token |
+//! | `organiser` | when it ends, in milliseconds since 1970 (8) ‖ which session it is (16 random bytes) ‖ MAC (16) over
+//! both and the organiser's token |
 //!
-//! Any instance knows the session, and a new token ends all sessions at once. Which sessions were ended by signing out is
-//! kept beside the polls ([`domain::BallotBox::end_session`]), for every copy of the cookie; other browsers in which the
-//! organiser signed in, a phone beside the laptop, have sessions of their own and go on.
+//! Any instance knows the session, and a new token ends all sessions at once. Which sessions were ended by signing out
+//! is kept beside the polls ([`domain::BallotBox::end_session`]), for every copy of the cookie; other browsers in which
+//! the organiser signed in, a phone beside the laptop, have sessions of their own and go on.
 
 use std::{sync::Arc, time::Duration};
 

@@ -68,8 +68,8 @@ pub(crate) async fn sign_in(State(app): State<Arc<App>>, request: Request) -> Re
     }
 }
 
-/// Ends the session: in this browser, and for every copy of its cookie. Where that can't be noted nothing is done, so that
-/// it can be tried again.
+/// Ends the session: in this browser, and for every copy of its cookie. Where that can't be noted nothing is done, so
+/// that it can be tried again.
 pub(crate) async fn sign_out(State(app): State<Arc<App>>, asked: Asked, headers: HeaderMap) -> Response {
     match session::end_all(&app, &headers).await {
         Ok(true) => tracing::info!("the organiser signed out"),
@@ -107,8 +107,8 @@ fn try_token(app: &App, asked: &Asked, sent: &str, to: &str, address: std::net::
     }
 }
 
-/// The token in what was typed or pasted: perhaps the whole link that the program printed, with what editors leave around
-/// it.
+/// The token in what was typed or pasted: perhaps the whole link that the program printed, with what editors leave
+/// around it.
 fn pasted_token(sent: &str) -> &str {
     let sent = cleaned(sent);
     sent.split_once("/organise/sign-in?token=").map_or(sent, |(_, token)| token)

@@ -16,8 +16,8 @@ pub struct Wording {
     pub at_millis: u64,
 }
 
-/// That the wording of a poll was corrected while there were ballots. Whoever voted before read other words, so these are
-/// kept, and shown to whoever asks.
+/// That the wording of a poll was corrected while there were ballots. Whoever voted before read other words, so these
+/// are kept, and shown to whoever asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction {
     /// When it was corrected last, in milliseconds since 1970.
@@ -31,8 +31,8 @@ pub struct Correction {
 impl Poll {
     /// All of the poll, in these words.
     ///
-    /// An option whose new text is the old one of another would turn ballots around: that is no correction. What is left
-    /// to the organiser is told to everybody, by [`Poll::correction`].
+    /// An option whose new text is the old one of another would turn ballots around: that is no correction. What is
+    /// left to the organiser is told to everybody, by [`Poll::correction`].
     pub(super) fn in_words(&self, wording: &Wording) -> Result<PollSpec, ChangeRefused> {
         let Wording { question, options, .. } = wording.clone();
         let spec = tidied(PollSpec { question, options, ..self.spec.clone() })?;

@@ -32,7 +32,8 @@ pub struct Attachment {
     pub trimmed: Position,
     /// The last position it has given out; the next is later. `None` where all entries are lost, and that with them.
     pub last: Option<Position>,
-    /// Ballots it has accepted, over all polls; what [`LogState::accounted`] must come to, once nothing is left to read.
+    /// Ballots it has accepted, over all polls; what [`LogState::accounted`] must come to, once nothing is left to
+    /// read.
     pub accepted: u64,
     /// Whether an entry after the ledger's position is left to read.
     pub unread: bool,
@@ -87,9 +88,9 @@ pub struct Page {
 
 /// One partition of the log, as the worker that leads it sees it.
 ///
-/// A leader attaches in this order: [`claim`](Self::claim), then what has to be put right, then [`open`](Self::open). In
-/// between the log takes no ballots. Each step may be done again, and one that another leader has claimed the log from
-/// answers [`Unavailable::NotAttached`].
+/// A leader attaches in this order: [`claim`](Self::claim), then what has to be put right, then [`open`](Self::open).
+/// In between the log takes no ballots. Each step may be done again, and one that another leader has claimed the log
+/// from answers [`Unavailable::NotAttached`].
 #[async_trait]
 pub trait Log: Send {
     /// Where it is, without user and password.
@@ -128,8 +129,9 @@ pub trait Log: Send {
     /// The log, while this leader is attached to the server that it claimed, for a ledger that has counted up to here.
     async fn look(&mut self, counted: Position) -> Result<Option<Attachment>, Unavailable>;
 
-    /// About `limit` entries after `after`, or fewer; waits up to `wait` if there are none. Ballots that were cast together come
-    /// together, so it may be more; and `after` must be where a page ended, or where the log says that it begins or ends.
+    /// About `limit` entries after `after`, or fewer; waits up to `wait` if there are none. Ballots that were cast
+    /// together come together, so it may be more; and `after` must be where a page ended, or where the log says that it
+    /// begins or ends.
     async fn read(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable>;
 
     /// Forgets all entries up to here.

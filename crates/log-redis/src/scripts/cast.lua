@@ -2,12 +2,12 @@
 -- KEYS: attached, polls, log, accepted, voters of the poll
 -- ARGV: poll id, name of the field for ballots, what its value begins with, bytes of a ballot, bytes of a voter at the
 -- start of each, the last millisecond (of this Redis' clock) at which they may be cast, the revision of the poll that
--- their voters were shown, the ballots one behind the other, the most voters that one poll may have remembered ('0': any),
--- what `attached` must hold
--- Returns: {word, millisecond of this Redis' clock}; the word is 'too late', 'not attached', 'unknown poll', 'waiting', 'closed',
--- 'rewritten' or 'full'; or {'cast', millisecond, place, fates}: the place of the first ballot that was taken ('' for none), which those
--- taken after it follow; and for each ballot, between spaces, '+' if it was taken, or '=' and the place of the ballot that
--- already was there. Where all were taken, fates is ''.
+-- their voters were shown, the ballots one behind the other, the most voters that one poll may have remembered ('0':
+-- any), what `attached` must hold
+-- Returns: {word, millisecond of this Redis' clock}; the word is 'too late', 'not attached', 'unknown poll', 'waiting',
+-- 'closed', 'rewritten' or 'full'; or {'cast', millisecond, place, fates}: the place of the first ballot that was taken
+-- ('' for none), which those taken after it follow; and for each ballot, between spaces, '+' if it was taken, or '='
+-- and the place of the ballot that already was there. Where all were taken, fates is ''.
 -- A call that was held up (a stopped Redis, a slow network) and whose voters were told that the outcome is not known
 -- must not overtake the ballot that a voter has cast again since.
 local time = redis.call('TIME')

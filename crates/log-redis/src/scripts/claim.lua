@@ -1,9 +1,9 @@
 -- Makes the log the one of a leader, and takes it from whoever had it: it takes no ballots until `open`.
 -- KEYS: attaching, attached, incarnation, log, trimmed, accepted; id and beginning of older releases
--- ARGV: the leader, the log's id as its ledger knows it or one for a log that lost it, the ledger's position, what keeps
--- workers of older releases from beginning a log
--- Returns: {'replica'} | {'claimed', the token, the token before or '', 1 if this server was a replica of the one in it, the
--- log's id or '', its state}
+-- ARGV: the leader, the log's id as its ledger knows it or one for a log that lost it, the ledger's position, what
+-- keeps workers of older releases from beginning a log
+-- Returns: {'replica'} | {'claimed', the token, the token before or '', 1 if this server was a replica of the one in
+-- it, the log's id or '', its state}
 local role, replid, replid_before = replication()
 if role ~= 'master' then
   return { 'replica' }

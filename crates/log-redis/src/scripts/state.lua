@@ -1,7 +1,7 @@
 -- What a server and a log say of themselves.
 
--- Which server this is: its role; its replication id, which is new at every start and at every promotion; and the one it had
--- before, where it was promoted.
+-- Which server this is: its role; its replication id, which is new at every start and at every promotion; and the one
+-- it had before, where it was promoted.
 local function replication()
   local info = redis.call('INFO', 'replication')
   local function field(name, form)
