@@ -16,8 +16,8 @@ pub(crate) async fn check(ledger: &SqliteLedger, secret: &Secret) -> Result<()> 
         bail!(
             "SECRET_KEY (or the file secret-key) has the fingerprint {key}, and this data directory was made with the \
              key of the fingerprint {before}: with another key each browser is a new voter, and receipts given out \
-             before \
-             are not understood. Put the old key back; or close all polls and run `scrutin rekey` with the new one"
+             before are not understood. Put the old key back; or close all polls and run `scrutin rekey` with the new \
+             one"
         );
     }
     let new = || Installation::new(InstallationId::new(random_text::<16>()), Partitions::ONE);

@@ -153,8 +153,9 @@ async fn scripts_are_written_in_the_language_of_2018() {
     let parse = |text: &str| {
         let text = serde_json::to_string(text).expect("text");
         format!(
-            "{acorn}; try {{ window.acorn.parse({text}, {{ecmaVersion: 2018, sourceType: 'module'}}); return 'parsed'; \
-             }} catch (error) {{ return String(error); }}"
+            "{acorn}; \
+             try {{ window.acorn.parse({text}, {{ecmaVersion: 2018, sourceType: 'module'}}); return 'parsed'; }} \
+             catch (error) {{ return String(error); }}"
         )
     };
     for newer in ["a?.b", "a ?? b", "a ||= b", "class A { #b }", "1_000", "try {} catch {}", "await a"] {
@@ -203,9 +204,10 @@ async fn a_phone_of_2018_votes_and_sees_the_result_by_its_script() {
     // Safari 12 has none of these. The second argument of FormData is passed over there; Chrome 67 and Firefox 60 send
     // and keep no cookies unless they are told to.
     let newer = "delete AbortSignal.timeout; delete AbortSignal.any; delete SubmitEvent.prototype.submitter; \
-        delete URLSearchParams.prototype.size; delete Element.prototype.ariaBusy; delete \
-        Element.prototype.replaceChildren; delete window.ResizeObserver; delete window.BroadcastChannel; delete \
-        window.requestIdleCallback; delete Crypto.prototype.randomUUID; delete Blob.prototype.text; \
+        delete URLSearchParams.prototype.size; delete Element.prototype.ariaBusy; \
+        delete Element.prototype.replaceChildren; \
+        delete window.ResizeObserver; delete window.BroadcastChannel; delete window.requestIdleCallback; \
+        delete Crypto.prototype.randomUUID; delete Blob.prototype.text; \
         const Newer = window.FormData; window.FormData = function (form) { return new Newer(form); }; \
         const fetched = window.fetch; \
         window.fetch = (address, options) => fetched(address, Object.assign({credentials: 'omit'}, options));";

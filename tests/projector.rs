@@ -83,15 +83,17 @@ async fn bars_of_one_colour_after_the_other_have_patterns_too_and_keep_their_ord
 
 /// What is cut off inside of its own box, and what is not wholly on the screen or lies under something else.
 const CLIPPED: &str = "\
-    const all = [...document.querySelectorAll('.question, .bars tbody th, .bars .share, .bars .bar, #turnout, .join \
-    a')]; const cut = it => it.matches('th, .question') \
+    const what = '.question, .bars tbody th, .bars .share, .bars .bar, #turnout, .join a'; \
+    const all = [...document.querySelectorAll(what)]; \
+    const cut = it => it.matches('th, .question') \
         && (it.scrollHeight > it.clientHeight + 1 || it.scrollWidth > it.clientWidth + 1); \
     const seen = it => { const {left, top, bottom} = it.getBoundingClientRect(); \
         const over = document.elementFromPoint(left + 2, (top + bottom) / 2); \
         return top >= 0 && bottom <= innerHeight && bottom > top && it.contains(over); }; \
     return {bars: document.querySelectorAll('.bars .bar').length, \
         scrolls: document.documentElement.scrollHeight > innerHeight, \
-        cut: all.filter(cut).map(it => it.textContent), hidden: all.filter(it => !seen(it)).map(it => it.textContent)};";
+        cut: all.filter(cut).map(it => it.textContent), \
+        hidden: all.filter(it => !seen(it)).map(it => it.textContent)};";
 
 async fn poll_of(services: &Services, id: &str, question: &str, options: &[String]) {
     let spec = json!({"id": id, "question": question, "options": options});

@@ -80,7 +80,8 @@ pub(crate) struct ExportedBallot {
     tag = "organiser",
     params(
         ("poll" = String, Path, description = "The poll's id"),
-        ("separator" = Option<String>, Query, description = "`comma` (the default), or `semicolon` with decimal commas"),
+        ("separator" = Option<String>, Query, description = "`comma` (the default), or `semicolon` with decimal \
+             commas"),
     ),
     responses(
         (status = 200, description = "UTF-8 with a byte order mark; texts that a spreadsheet could run as a formula \

@@ -165,7 +165,8 @@ async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> 
     app.board.counted_at(poll, position).await.unwrap_or_else(|error| {
         static LINE: LogThrottle = LogThrottle::new(BETWEEN_LINES);
         if let Some(requests) = LINE.due() {
-            tracing::warn!(%error, requests, "receipts.no_time: when ballots of receipts were counted could not be looked up");
+            tracing::warn!(%error, requests, "receipts.no_time: when ballots of receipts were counted could not be \
+                 looked up");
         }
         None
     })

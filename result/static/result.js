@@ -95,7 +95,8 @@ function turnout(voters) {
 }
 
 function showConnection() {
-  const { connectionLive, connectionPolled, connectionConnecting, connectionReconnecting, connectionStale } = page.dataset;
+  const { connectionLive, connectionPolled } = page.dataset;
+  const { connectionConnecting, connectionReconnecting, connectionStale } = page.dataset;
   const element = page.querySelector("#connection");
   // Where WebSockets don't get through, the scores move all the same.
   const moves = connected ? "live" : performance.now() - fetchedAt < 3 * FETCH_EVERY_MS ? "polled" : "reconnecting";

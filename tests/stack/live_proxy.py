@@ -155,7 +155,8 @@ class Proxy(unittest.TestCase):
         self.both()
         self.seen("vote.localhost")
         with socket.create_connection(("127.0.0.1", PORT), timeout=10) as connection:
-            connection.sendall(b"GET http://vote.localhost/ HTTP/1.1\r\nHost: evil.example:81\r\nConnection: close\r\n\r\n")
+            head = b"GET http://vote.localhost/ HTTP/1.1\r\nHost: evil.example:81\r\nConnection: close\r\n\r\n"
+            connection.sendall(head)
             answer = connection.makefile("rb").read().decode()
         self.assertIn('"host":"vote.localhost"', answer)
 

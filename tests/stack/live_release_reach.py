@@ -35,7 +35,8 @@ class Reach(unittest.TestCase):
                 self.assertEqual(tried.returncode == 0, service in users, f"{service} to {server}")
 
     def test_each_container_stands_in_the_networks_that_it_needs(self):
-        networks = {service: {name.removeprefix(f"{stack.PROJECT}_") for name in container["NetworkSettings"]["Networks"]}
+        project = f"{stack.PROJECT}_"
+        networks = {service: {name.removeprefix(project) for name in container["NetworkSettings"]["Networks"]}
                     for service, container in RELEASE.containers().items()}
         self.assertEqual(networks, {
             "proxy": {"frontend"}, "vote": {"frontend", "log"}, "result": {"frontend", "ledger"},

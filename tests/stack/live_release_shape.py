@@ -20,7 +20,8 @@ setUpModule = release.build
 
 def redis_cli(*command, password=ENVIRONMENT["REDIS_PASSWORD"]):
     """What Redis says to a command from inside its container."""
-    ran = RELEASE.compose("exec", "-T", "--env", f"REDISCLI_AUTH={password}", "redis", "redis-cli", *command, check=False)
+    login = f"REDISCLI_AUTH={password}"
+    ran = RELEASE.compose("exec", "-T", "--env", login, "redis", "redis-cli", *command, check=False)
     return ran.stdout + ran.stderr
 
 

@@ -95,8 +95,8 @@ class Secrets(unittest.TestCase):
                 stub = pathlib.Path(directory, "redis-server")
                 stub.write_text('#!/bin/sh\nprintf "arguments: %s\\n" "$*"\ncat\n')
                 stub.chmod(0o755)
-                ran = subprocess.run(command, env={"PATH": f"{directory}:{os.environ['PATH']}", "REDIS_PASSWORD": "own-r"},
-                                     capture_output=True, text=True, check=True).stdout
+                own = {"PATH": f"{directory}:{os.environ['PATH']}", "REDIS_PASSWORD": "own-r"}
+                ran = subprocess.run(command, env=own, capture_output=True, text=True, check=True).stdout
             arguments, configuration = ran.split("\n", 1)
             self.assertNotIn("own-r", arguments)
             self.assertTrue(arguments.endswith(" -"), "its configuration goes on at its standard input")

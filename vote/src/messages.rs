@@ -131,7 +131,8 @@ const REFUSALS: &[Message] = &[
     (
         "full",
         "Your vote was not recorded: there is no room for more votes at present. Please tell the organiser.",
-        "Votre vote n’a pas été enregistré\u{a0}: il n’y a plus de place pour d’autres votes pour l’instant. Veuillez prévenir l’organisateur.",
+        "Votre vote n’a pas été enregistré\u{a0}: il n’y a plus de place pour d’autres votes pour l’instant. Veuillez \
+         prévenir l’organisateur.",
     ),
     (
         "outcome-unknown",
@@ -198,13 +199,18 @@ const REFUSALS: &[Message] = &[
     ),
     (
         "too-many-tries",
-        "Your vote was not recorded: this is not a voting code of this poll, and too many wrong codes came lately, perhaps from somebody else. Please check it and try again in {seconds} s; a right code is taken at any time.",
-        "Votre vote n’a pas été enregistré\u{a0}: ce n’est pas un code de vote de ce scrutin, et trop de codes erronés sont arrivés récemment, peut-être de quelqu’un d’autre. Veuillez le vérifier et réessayer dans {seconds}\u{a0}s\u{a0}; un bon code est accepté à tout moment.",
+        "Your vote was not recorded: this is not a voting code of this poll, and too many wrong codes came lately, \
+         perhaps from somebody else. Please check it and try again in {seconds} s; a right code is taken at any time.",
+        "Votre vote n’a pas été enregistré\u{a0}: ce n’est pas un code de vote de ce scrutin, et trop de codes erronés \
+         sont arrivés récemment, peut-être de quelqu’un d’autre. Veuillez le vérifier et réessayer dans \
+         {seconds}\u{a0}s\u{a0}; un bon code est accepté à tout moment.",
     ),
     (
         "too-many-new-voters",
-        "Your vote was not recorded: many people in your network are voting at the moment. Please try again in {seconds} s.",
-        "Votre vote n’a pas été enregistré\u{a0}: beaucoup de personnes de votre réseau votent en ce moment. Veuillez réessayer dans {seconds}\u{a0}s.",
+        "Your vote was not recorded: many people in your network are voting at the moment. Please try again in \
+         {seconds} s.",
+        "Votre vote n’a pas été enregistré\u{a0}: beaucoup de personnes de votre réseau votent en ce moment. Veuillez \
+         réessayer dans {seconds}\u{a0}s.",
     ),
     (
         "unknown-poll",
@@ -232,13 +238,18 @@ const REFUSALS: &[Message] = &[
     (
         "another-turn",
         "Your vote was not recorded: this page was open since before the last “Next voter”. Please vote again.",
-        "Votre vote n’a pas été enregistré\u{a0}: cette page date d’avant le dernier «\u{a0}Votant suivant\u{a0}». Veuillez voter à nouveau.",
+        "Votre vote n’a pas été enregistré\u{a0}: cette page date d’avant le dernier «\u{a0}Votant suivant\u{a0}». \
+         Veuillez voter à nouveau.",
     ),
     ("no-kiosk", "In this poll each device has one voter.", "Dans ce scrutin, chaque appareil a un seul votant."),
     (
         "two-voters",
-        "Nothing was recorded: your browser sent the cookies of two different voters, and we can’t tell which one you are. Another site may have set one of them. Please delete the cookies of this site, or open a private window, and try again.",
-        "Rien n’a été enregistré\u{a0}: votre navigateur a envoyé les cookies de deux votants différents, et nous ne pouvons pas savoir lequel vous êtes. L’un d’eux vient peut-être d’un autre site. Veuillez effacer les cookies de ce site, ou ouvrir une fenêtre privée, et réessayer.",
+        "Nothing was recorded: your browser sent the cookies of two different voters, and we can’t tell which one you \
+         are. Another site may have set one of them. Please delete the cookies of this site, or open a private window, \
+         and try again.",
+        "Rien n’a été enregistré\u{a0}: votre navigateur a envoyé les cookies de deux votants différents, et nous ne \
+         pouvons pas savoir lequel vous êtes. L’un d’eux vient peut-être d’un autre site. Veuillez effacer les cookies \
+         de ce site, ou ouvrir une fenêtre privée, et réessayer.",
     ),
     (
         "internal",

@@ -63,8 +63,10 @@ pub(crate) const POLL_FAULTS: &[Message] = &[
     ),
     (
         "not-a-correction",
-        "A correction changes words only: as many options as before, in the same order, and none with the text of another.",
-        "Une correction ne change que les mots\u{a0}: autant d’options qu’avant, dans le même ordre, et aucune avec le texte d’une autre.",
+        "A correction changes words only: as many options as before, in the same order, and none with the text of \
+         another.",
+        "Une correction ne change que les mots\u{a0}: autant d’options qu’avant, dans le même ordre, et aucune avec le \
+         texte d’une autre.",
     ),
     ("empty-patch", "Nothing is to be changed.", "Il n’y a rien à modifier."),
 ];

@@ -185,7 +185,9 @@ async function renew(standing) {
 function filledIn(form) {
   if (!form) return null;
   const inputs = Array.from(form.querySelectorAll("input:not([type=hidden])"));
-  const touched = inputs.some((input) => input.checked !== input.defaultChecked || (isText(input) && input.value !== input.defaultValue));
+  const touched = inputs.some(
+    (input) => input.checked !== input.defaultChecked || (isText(input) && input.value !== input.defaultValue),
+  );
   const failed = form.querySelector(".failed").textContent;
   if (!touched && !failed) return null;
   const focused = document.activeElement;

@@ -82,7 +82,8 @@ impl Teller {
         let (after, polls) = (seed.after, seed.polls.len());
         let id = ask_log(&self.duty, LONG_PATIENCE, "beginning a log", self.log.begin(seed)).await?;
         self.figures.logs_begun.increment(1);
-        info!(partition = self.partition.number(), log.id = id.as_str(), %after, polls, "log.begun: there was no log; one is begun with the ledger's polls");
+        info!(partition = self.partition.number(), log.id = id.as_str(), %after, polls, "log.begun: there was no log; \
+             one is begun with the ledger's polls");
         Ok(id)
     }
 
@@ -170,21 +171,26 @@ impl Teller {
                     partition,
                     log.id = id.as_str(),
                     log.before = before,
-                    "log.lost: the log that the ledger counted from is gone; ballots it had taken and that were not counted are lost; what is counted stays, and the new log is counted"
+                    "log.lost: the log that the ledger counted from is gone; ballots it had taken and that were not \
+                     counted are lost; what is counted stays, and the new log is counted"
                 );
             }
             Some(Loss::ItsEnd) => {
-                error!(partition, log.id = id.as_str(), %counted, "log.went_back: Redis came back with less than it had, or a replica was promoted; what is counted stays counted, the log gets polls and voters as the ledger knows them, and goes on behind all that was lost");
+                error!(partition, log.id = id.as_str(), %counted, "log.went_back: Redis came back with less than it \
+                     had, or a replica was promoted; what is counted stays counted, the log gets polls and voters as \
+                     the ledger knows them, and goes on behind all that was lost");
             }
             Some(Loss::Figures) => {
                 warn!(
                     partition,
                     log.id = id.as_str(),
-                    "log.repaired: how many ballots the log had accepted did not fit what is counted, and nothing was missing; the figures are the ledger's now"
+                    "log.repaired: how many ballots the log had accepted did not fit what is counted, and nothing was \
+                     missing; the figures are the ledger's now"
                 );
             }
             Some(Loss::Stream) => {
-                error!(partition, log.id = id.as_str(), %counted, "log.stream_lost: somebody deleted the log's stream, or Redis has evicted it; a new one is begun behind the ledger's position");
+                error!(partition, log.id = id.as_str(), %counted, "log.stream_lost: somebody deleted the log's stream, \
+                     or Redis has evicted it; a new one is begun behind the ledger's position");
             }
             Some(Loss::Trimmed | Loss::Entries) | None => {}
         }
@@ -200,6 +206,8 @@ impl Teller {
         let lost = loss.map_or("", Loss::words);
         let ballots =
             ballots.filter(|ballots| *ballots > 0).map_or("unknown".to_owned(), |ballots| ballots.to_string());
-        error!(partition, %after, %through, ballots, lost, "ledger.gap: ballots may have been acknowledged between these two places that can't be counted any more; that is noted in the ledger, `worker recount` shows it, and counting goes on behind it");
+        error!(partition, %after, %through, ballots, lost, "ledger.gap: ballots may have been acknowledged between \
+             these two places that can't be counted any more; that is noted in the ledger, `worker recount` shows it, \
+             and counting goes on behind it");
     }
 }

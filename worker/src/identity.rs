@@ -94,8 +94,8 @@ impl Known {
             (None, Some(_)) if ledger.log_address == self.address => Ok(known.clone()),
             (None, Some(_)) => Err(format!(
                 "there is no log at {}, and this ledger (installation {}) counted one at {}. If that one is lost or \
-                 was \
-                 moved without its data, run `worker begin`, which begins another here; else set REDIS_URL to where it is",
+                 was moved without its data, run `worker begin`, which begins another here; else set REDIS_URL to \
+                 where it is",
                 self.address, known.id, ledger.log_address
             )),
         }

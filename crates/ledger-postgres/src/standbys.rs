@@ -31,7 +31,8 @@ pub(crate) async fn replicated(client: &Client) -> Result<Replicated, Failure> {
             let error = words(&error);
             warn!(
                 error,
-                "ledger.standbys_unknown: PostgreSQL does not say how far its standbys are; the log is trimmed as if there were none"
+                "ledger.standbys_unknown: PostgreSQL does not say how far its standbys are; the log is trimmed as if \
+                 there were none"
             );
             return Ok(Replicated::default());
         }

@@ -110,12 +110,16 @@ pub(crate) fn tighten(path: &LedgerPath) {
     let open_to_others = |name: &PathBuf| fs::metadata(name).is_ok_and(|found| found.mode() & 0o077 != 0);
     let tightened = names.filter(open_to_others).filter(|name| {
         fs::set_permissions(name, Permissions::from_mode(OWNER_ONLY))
-            .inspect_err(|error| tracing::warn!(path = %name.display(), %error, "files.open: others on this machine can read this file, and that can't be changed"))
+            .inspect_err(|error| {
+                tracing::warn!(path = %name.display(), %error, "files.open: others on this machine can read this \
+                    file, and that can't be changed");
+            })
             .is_ok()
     });
     let count = tightened.count();
     if count > 0 {
-        tracing::info!(files = count, ledger = %path.ledger.display(), "files.tightened: others on this machine could read the ledger's files; now only their owner can");
+        tracing::info!(files = count, ledger = %path.ledger.display(), "files.tightened: others on this machine could \
+             read the ledger's files; now only their owner can");
     }
 }
 

@@ -230,7 +230,8 @@ fn note_gap(tx: &Transaction<'_>, gap: Gap) -> Result<(), StoreError> {
         return Ok(());
     }
     tx.execute(
-        "INSERT INTO gaps (partition, after, through, ballots) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (partition, after, through)
+        "INSERT INTO gaps (partition, after, through, ballots) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (partition, after, through)
          DO UPDATE SET ballots = coalesce(ballots, 0) + coalesce(excluded.ballots, 0)",
         (partition, gap.after.as_i64(), gap.through.as_i64(), ballots),
     )?;

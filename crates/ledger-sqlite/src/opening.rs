@@ -222,8 +222,8 @@ fn report_damaged(damaged: &[DamagedSlot]) {
         slots = damaged.len(),
         damaged = name_all(damaged),
         "ring.damaged: slots of the ring file can't be read. A ballot in them that was acknowledged and not counted \
-         yet is \
-         lost, unless the end was a power cut or a kill in the middle of a write; compare with the voters' receipts"
+         yet is lost, unless the end was a power cut or a kill in the middle of a write; compare with the voters' \
+         receipts"
     );
 }
 

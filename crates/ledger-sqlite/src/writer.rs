@@ -275,7 +275,8 @@ impl Desk {
             .and_then(|()| counter.work(|conn, _| opening::mark_closed(conn)))
             .and_then(|()| Ok(waiting.close()?));
         if let Err(error) = closed {
-            tracing::warn!(error = %error, "ring.kept: what waits to be counted stays in the ring file, for the next start");
+            tracing::warn!(error = %error, "ring.kept: what waits to be counted stays in the ring file, for the next \
+                 start");
         }
         drop(counter);
     }

@@ -53,7 +53,9 @@ impl Memory {
             (false, true) => warn!(
                 used.bytes = used,
                 maxmemory.bytes = all,
-                "log.full: Redis has no memory left for ballots; voters are told that their vote was not recorded; polls can still be closed, hidden and reset, and a reset frees memory; raise maxmemory, or shorten LOG_RETENTION"
+                "log.full: Redis has no memory left for ballots; voters are told that their vote was not recorded; \
+                 polls can still be closed, hidden and reset, and a reset frees memory; raise maxmemory, or shorten \
+                 LOG_RETENTION"
             ),
             (true, false) => info!(used.bytes = used, "log.roomy: Redis has memory for ballots again"),
             _ => {}

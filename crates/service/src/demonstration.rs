@@ -24,11 +24,13 @@ pub fn check(secret: &Secret, token: Option<&Hidden>, urls: &[Option<&PublicUrl>
     let keys = public.join(", ");
     if let Some(url) = urls.iter().flatten().find(|url| url.is_https()) {
         return Err(format!(
-            "{keys}: a demonstration value that everybody can read, and browsers come by {url}; set one of your own (openssl rand -hex 32)"
+            "{keys}: a demonstration value that everybody can read, and browsers come by {url}; set one of your own \
+             (openssl rand -hex 32)"
         ));
     }
     tracing::warn!(
-        "keys.public: {keys} is a demonstration value that everybody can read: anybody can vote as anybody here and change polls; set one of your own before people vote (openssl rand -hex 32)"
+        "keys.public: {keys} is a demonstration value that everybody can read: anybody can vote as anybody here and \
+         change polls; set one of your own before people vote (openssl rand -hex 32)"
     );
     Ok(())
 }

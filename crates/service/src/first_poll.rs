@@ -32,7 +32,9 @@ impl FirstPollSettings {
 /// Says that settings were not applied, if they were set and the default poll, which was made before, asks otherwise.
 pub fn tell_if_not_applied(first: &Poll, there: &Poll) {
     if let Some(keys) = not_applied(first, there) {
-        tracing::warn!(poll.id = %there.id(), "poll.settings_not_applied: {keys} make the default poll on the very first start only; it is there already and asks otherwise: change it on its page, /organise/{}, or take the settings away", there.id());
+        tracing::warn!(poll.id = %there.id(), "poll.settings_not_applied: {keys} make the default poll on the very \
+             first start only; it is there already and asks otherwise: change it on its page, /organise/{}, or take \
+             the settings away", there.id());
     }
 }
 

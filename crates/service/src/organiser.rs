@@ -33,8 +33,10 @@ pub const DOOR_MESSAGES: &[Message] = &[
     ("wrong-token", "This is not the organiser’s token.", "Ce n’est pas le jeton de l’organisateur."),
     (
         "too-many-tokens",
-        "This is not the organiser’s token, and too many wrong ones came lately. Please check it and try again in {seconds} s; the right one is let in at any time.",
-        "Ce n’est pas le jeton de l’organisateur, et trop de jetons erronés sont arrivés récemment. Veuillez le vérifier et réessayer dans {seconds}\u{a0}s\u{a0}; le bon est accepté à tout moment.",
+        "This is not the organiser’s token, and too many wrong ones came lately. Please check it and try again in \
+         {seconds} s; the right one is let in at any time.",
+        "Ce n’est pas le jeton de l’organisateur, et trop de jetons erronés sont arrivés récemment. Veuillez le \
+         vérifier et réessayer dans {seconds}\u{a0}s\u{a0}; le bon est accepté à tout moment.",
     ),
 ];
 

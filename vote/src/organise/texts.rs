@@ -76,8 +76,10 @@ pub(crate) const ORGANISING: &[Message] = &[
     ),
     (
         "form.anyone.hint",
-        "Open to scripts: whoever has the link and a little skill can vote many times. Where that matters, use voting codes.",
-        "Ouvert aux scripts\u{a0}: avec le lien et un peu d’habileté, on peut voter de nombreuses fois. Si cela compte, utilisez des codes de vote.",
+        "Open to scripts: whoever has the link and a little skill can vote many times. Where that matters, use voting \
+         codes.",
+        "Ouvert aux scripts\u{a0}: avec le lien et un peu d’habileté, on peut voter de nombreuses fois. Si cela \
+         compte, utilisez des codes de vote.",
     ),
     (
         "form.limit",
@@ -87,7 +89,8 @@ pub(crate) const ORGANISING: &[Message] = &[
     (
         "form.limit.hint",
         "It slows scripts down. A hall or a company is often one network: leave it empty there.",
-        "Cela freine les scripts. Une salle ou une entreprise n’est souvent qu’un seul réseau\u{a0}: laissez alors vide.",
+        "Cela freine les scripts. Une salle ou une entreprise n’est souvent qu’un seul réseau\u{a0}: laissez alors \
+         vide.",
     ),
     (
         "form.codes",
@@ -102,8 +105,11 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("form.later", "Open it later", "Ouvrir plus tard"),
     (
         "form.kiosk",
-        "Several people may vote one after the other on one device, such as a tablet in the room: after each vote the page offers “Next voter”. Without voting codes, anybody can then vote more than once.",
-        "Plusieurs personnes peuvent voter l’une après l’autre sur un même appareil, comme une tablette dans la salle\u{a0}: après chaque vote, la page propose «\u{a0}Votant suivant\u{a0}». Sans codes de vote, chacun peut alors voter plusieurs fois.",
+        "Several people may vote one after the other on one device, such as a tablet in the room: after each vote the \
+         page offers “Next voter”. Without voting codes, anybody can then vote more than once.",
+        "Plusieurs personnes peuvent voter l’une après l’autre sur un même appareil, comme une tablette dans la \
+         salle\u{a0}: après chaque vote, la page propose «\u{a0}Votant suivant\u{a0}». Sans codes de vote, chacun peut \
+         alors voter plusieurs fois.",
     ),
     (
         "form.listed",
@@ -140,8 +146,10 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("correct.title", "Correct the wording", "Corriger le texte"),
     (
         "correct.text",
-        "For typing mistakes: the options stay as many and in their order, and every ballot counts as it was cast. The result says that the wording was corrected, and when.",
-        "Pour les fautes de frappe\u{a0}: les options restent aussi nombreuses et dans le même ordre, et chaque bulletin compte tel qu’il a été déposé. Le résultat indique que le texte a été corrigé, et quand.",
+        "For typing mistakes: the options stay as many and in their order, and every ballot counts as it was cast. The \
+         result says that the wording was corrected, and when.",
+        "Pour les fautes de frappe\u{a0}: les options restent aussi nombreuses et dans le même ordre, et chaque \
+         bulletin compte tel qu’il a été déposé. Le résultat indique que le texte a été corrigé, et quand.",
     ),
     ("correct.save", "Save the correction", "Enregistrer la correction"),
     ("corrected.before", "The wording before it was corrected", "Le texte avant sa correction"),
@@ -149,8 +157,10 @@ pub(crate) const ORGANISING: &[Message] = &[
     ("new-voters.networks", "Networks they came from", "Réseaux d’où ils viennent"),
     (
         "new-voters.hint",
-        "Many new voters from few networks may be a script, or a hall. Seen by {instance}; where several instances serve, each sees its share.",
-        "Beaucoup de nouveaux votants de peu de réseaux\u{a0}: un script, ou une salle. Vu par {instance}\u{a0}; s’il y a plusieurs instances, chacune ne voit que sa part.",
+        "Many new voters from few networks may be a script, or a hall. Seen by {instance}; where several instances \
+         serve, each sees its share.",
+        "Beaucoup de nouveaux votants de peu de réseaux\u{a0}: un script, ou une salle. Vu par {instance}\u{a0}; s’il \
+         y a plusieurs instances, chacune ne voit que sa part.",
     ),
     ("do.edit", "Rewrite question and options", "Modifier la question et les options"),
     ("do.title", "What to do", "Que faire"),

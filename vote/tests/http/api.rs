@@ -43,7 +43,8 @@ async fn a_poll_is_read_with_the_ballots_accepted_so_far() {
     assert_eq!(poll.status, StatusCode::OK);
     let expected = serde_json::json!({
         "id": "main", "question": "Cats or Dogs?", "options": ["Cats", "Dogs"], "max_choices": 1, "state": "open",
-        "results": "live", "changes": true, "access": "anyone", "listed": false, "kiosk": false, "round": 1, "revision": 1, "accepted": 2,
+        "results": "live", "changes": true, "access": "anyone", "listed": false, "kiosk": false,
+        "round": 1, "revision": 1, "accepted": 2,
     });
     assert_eq!(poll.json(), expected);
     app.program().get("/api/polls/nowhere").await.is_problem(404, "unknown-poll");

@@ -77,7 +77,8 @@ async fn a_poll_is_created_and_voted_in() {
     assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
     assert_eq!(created.header("location"), "/api/polls/lunch");
     let expected = json!({"id": "lunch", "question": "Lunch?", "options": ["Pizza", "Sushi", "Soup"], "max_choices": 2,
-                          "state": "open", "results": "hidden", "changes": false, "access": "anyone", "listed": true, "kiosk": false, "round": 1, "revision": 1});
+                          "state": "open", "results": "hidden", "changes": false, "access": "anyone", "listed": true,
+                          "kiosk": false, "round": 1, "revision": 1});
     assert_eq!(created.json(), expected);
     app.browser().vote("/p/lunch", "vote=a&vote=c").await.says("Lunch?").says("Pizza , Soup");
     app.organiser("POST", "/api/polls", Some(new)).await.is_problem(409, "poll-exists");
