@@ -1,5 +1,7 @@
 //! How far the servers are that replicate this one, as far as it shows.
 
+use std::sync::Once;
+
 use domain::Replicated;
 use tokio_postgres::Client;
 use tracing::warn;
@@ -8,6 +10,8 @@ use crate::failure::{Failure, words};
 
 /// The first release with other names for all that has to do with the write-ahead log.
 const RENAMED_IN: i32 = 100_000;
+/// It is asked every few seconds, and told once.
+static TOLD: Once = Once::new();
 const VERSION: &str = "SELECT current_setting('server_version_num')::integer";
 
 /// A row without a place is no standby that could be promoted (a backup, a receiver of the write-ahead log), or one
@@ -29,11 +33,13 @@ pub(crate) async fn replicated(client: &Client) -> Result<Replicated, Failure> {
         Ok(row) => row,
         Err(error) if error.as_db_error().is_some() => {
             let error = words(&error);
-            warn!(
-                error,
-                "ledger.standbys_unknown: PostgreSQL does not say how far its standbys are; the log is trimmed as if \
-                 there were none"
-            );
+            TOLD.call_once(|| {
+                warn!(
+                    error,
+                    "ledger.standbys_unknown: PostgreSQL does not say how far its standbys are; the log is trimmed as \
+                     if there were none"
+                );
+            });
             return Ok(Replicated::default());
         }
         Err(error) => return Err(error.into()),

@@ -99,8 +99,10 @@ fn what_nobody_can_see_or_tell_apart_is_refused_by_name() {
 
 #[test]
 fn what_an_earlier_release_stored_is_read_and_changed() {
-    let stored = r#"{"id":"old","state":"open","changes":true,"round":1,"question":"Tea\u200b?",
-        "options":["Yes","Yes\u200b","\u2060"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#;
+    let stored = concat!(
+        r#"{"id":"old","state":"open","changes":true,"round":1,"question":"Tea\u200b?","#,
+        r#""options":["Yes","Yes\u200b","\u2060"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#
+    );
     let poll: Poll = serde_json::from_str(stored).unwrap();
     assert_eq!(poll.options(), ["Yes", "Yes\u{200b}", "\u{2060}"]);
     let closed = poll.after(&PollChange::Close, true).unwrap();

@@ -36,8 +36,10 @@ impl OldScripts {
 
 /// What 0.1.0 stored, with two ballots of which it has counted none.
 async fn stored_by_0_1_0(scene: &Scene) {
-    let json = r#"{"id":"main","state":"open","changes":true,"round":1,"question":"Cats or Dogs?",
-        "options":["Cats","Dogs"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#;
+    let json = concat!(
+        r#"{"id":"main","state":"open","changes":true,"round":1,"question":"Cats or Dogs?","options":["Cats","Dogs"],"#,
+        r#""max_choices":1,"results":"live","access":"anyone","listed":false}"#
+    );
     scene.raw(&["SET", "{scrutin:0}:id", "an incarnation"]).await;
     scene.raw(&["SET", "{scrutin:0}:trimmed", "0-0"]).await;
     scene.raw(&["HSET", "{scrutin:0}:polls", "main", json]).await;
