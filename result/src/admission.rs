@@ -193,8 +193,8 @@ impl Taken {
     }
 }
 
-/// Whether one more may come: while there is room for everybody anybody, and of the last quarter who has less than
-/// half.
+/// Whether one more may come. Three quarters of the places are for anybody, the last one for addresses that have less
+/// than half.
 fn is_fair(taken: usize, own: usize, count: usize) -> bool {
     taken < count && (taken < count - count / 4 || own < count / 2)
 }

@@ -11,8 +11,8 @@ use crate::account::Missing;
 pub(crate) enum Loss {
     /// It is another one than the ledger counted from.
     WholeLog,
-    /// It ends before the ledger's position, or before one that was seen: restored from an older file, or a replica was
-    /// promoted that had not everything; or may have had not.
+    /// It ends before the ledger's position, or before one that was seen: it was restored from an older
+    /// file, or a replica was promoted, which lacks the last of it or may lack it.
     ItsEnd,
     /// All its entries are gone (deleted, evicted), and its last position with them.
     Stream,

@@ -14,8 +14,7 @@
 //!    ledger, or if the log is no longer the one the ledger is attached to, it is thrown away, and the
 //!    teller begins again from the position that the ledger holds. Nothing is read ahead across that.
 //! 4. Only the holder of the lead writes: the lock lives on the connection that writes (see [`domain::Ledger`]), and
-//! the log
-//!    takes from a leader only what carries its mark (see [`domain::Log`]).
+//!    the log takes from a leader only what carries its mark (see [`domain::Log`]).
 //! 5. The log takes ballots only from a server that a leader has attached to since it started, so that no ballot gets a
 //!    position which the ledger has passed.
 //!

@@ -66,7 +66,7 @@ pub enum NotOrganiser {
     NoToken,
     /// It is another text.
     WrongToken,
-    /// It is another text, as too many were; so many seconds to wait before the next.
+    /// It is another text, and too many were wrong lately; so many seconds to wait before the next.
     TooMany(u32),
 }
 

@@ -189,8 +189,8 @@ impl From<NewPoll> for PollSpec {
     }
 }
 
-/// What is to be different about a poll; what is left out stays. All but `listed` and `new_voters_per_minute` is
-/// refused once there are ballots, and with `correction` also other words for the question and the options.
+/// What is to be different about a poll; what is left out stays. Once there are ballots, only `listed`,
+/// `new_voters_per_minute` and `kiosk` can be changed, and with `correction` the words of question and options.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PollPatch {
