@@ -146,8 +146,8 @@ class DevelopmentStack(unittest.TestCase):
         before = identities()
         address = re.search(r'href="(/static/vote\.css[^"]*)"', ask(VOTE).text).group(1)
         with open(CLONE / "vote/static/vote.css", "a") as file:
-            file.write("/* edited */\n")
-        self.assertIn("/* edited */", ask(VOTE, address).text)
+            file.write(".edited { top: 0; }\n")  # not a comment, which is not sent
+        self.assertIn(".edited { top: 0; }", ask(VOTE, address).text)
         self.assertNotIn(address, ask(VOTE).text, "a changed file has another address, so that no browser keeps the old one")
         self.assertEqual(identities(), before)
 
