@@ -122,7 +122,7 @@ impl Teller {
         }
         let accounted = state.accounted() + missing;
         self.lag.accounts_for(accounted);
-        self.lag.accepted(id, if findings.settle { accounted } else { findings.accepted });
+        self.lag.attached(id, if findings.settle { accounted } else { findings.accepted });
         Ok(counted)
     }
 

@@ -45,7 +45,7 @@ pub(crate) struct Memory {
     pub(crate) last: Position,
     /// It has given out no position behind this one, as far as can be known.
     pub(crate) given_out: Position,
-    /// How much of the log that the ledger counts was accepted, if this worker has seen that.
+    /// How much of the log that the ledger counts was accepted, at most, as far as this worker has seen.
     pub(crate) accepted: Option<u64>,
     /// All of it was counted when it was seen last, and nothing was read since.
     pub(crate) quiet: bool,
@@ -128,8 +128,9 @@ impl Memory {
 fn loss(state: &LogState, log: &Attachment, memory: Memory) -> Option<Loss> {
     let Some(last) = log.last else { return Some(Loss::Stream) };
     let same = state.log.as_ref().is_none_or(|known| *known == log.id);
-    let remembers_more =
-        same && (last < memory.last || memory.accepted.is_some_and(|accepted| accepted > log.accepted));
+    // Where all that it was seen to have accepted is counted, only its figures are gone.
+    let said_more = memory.lost(state) > 0 && memory.accepted.is_some_and(|accepted| accepted > log.accepted);
+    let remembers_more = same && (last < memory.last || said_more);
     if last < state.position || remembers_more || same && memory.promoted && !memory.quiet {
         return Some(Loss::ItsEnd);
     }

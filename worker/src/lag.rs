@@ -10,6 +10,8 @@ pub(crate) struct Lag {
     accounted: Option<u64>,
     /// Ballots that the log had accepted when it was last asked.
     accepted: u64,
+    /// The most that it was seen to have accepted since it was attached: one that lost something says less later.
+    most_accepted: u64,
     /// Which log that was, if it was attached.
     log: Option<LogId>,
     /// When the oldest ballot known to be uncounted was accepted, in milliseconds since 1970.
@@ -37,18 +39,30 @@ impl Lag {
         self.waiting_since_millis = millis;
     }
 
+    /// The log was attached, and has accepted so many ballots as it is now.
+    pub(crate) fn attached(&mut self, log: &LogId, ballots: u64) {
+        self.most_accepted = 0;
+        self.accepted(log, ballots);
+    }
+
     /// The log has accepted so many ballots.
     pub(crate) fn accepted(&mut self, log: &LogId, ballots: u64) {
-        self.accepted = ballots;
         if self.log.as_ref() != Some(log) {
             self.log = Some(log.clone());
+            self.most_accepted = 0;
         }
+        self.saw(ballots);
+    }
+
+    fn saw(&mut self, ballots: u64) {
+        self.accepted = ballots;
+        self.most_accepted = self.most_accepted.max(ballots);
     }
 
     /// The same, while the ledger is away, so that nothing is attached. From the first ballot that is seen waiting,
     /// time runs.
     pub(crate) fn accepted_meanwhile(&mut self, ballots: u64, now_millis: u64) {
-        self.accepted = ballots;
+        self.saw(ballots);
         if self.ballots() > 0 {
             self.waiting_since_millis.get_or_insert(now_millis);
         }
@@ -74,9 +88,9 @@ impl Lag {
         self.waiting_since_millis.map_or(0, |since| now_millis.saturating_sub(since))
     }
 
-    /// How many ballots `log` had accepted when it was last asked; `None` if this log was never asked.
+    /// The most ballots that `log` was seen to have accepted since it was attached; `None` if this log was never asked.
     pub(crate) fn accepted_by(&self, log: &LogId) -> Option<u64> {
-        (self.log.as_ref() == Some(log)).then_some(self.accepted)
+        (self.log.as_ref() == Some(log)).then_some(self.most_accepted)
     }
 }
 
@@ -113,5 +127,10 @@ mod tests {
         lag.accepted(&first, 25);
         assert_eq!(lag.accepted_by(&first), Some(25));
         assert_eq!(lag.accepted_by(&second), None);
+        lag.accepted_meanwhile(21, 1_000);
+        lag.accepted(&first, 22);
+        assert_eq!(lag.accepted_by(&first), Some(25), "it lost something");
+        lag.attached(&first, 22);
+        assert_eq!(lag.accepted_by(&first), Some(22));
     }
 }

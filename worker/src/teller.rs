@@ -34,6 +34,9 @@ const SIDE_GLANCE: Duration = Duration::from_secs(1);
 /// ballots.
 const LONGEST_LOG_PAUSE: Duration = Duration::from_millis(500);
 
+/// How long it is taken for true that all that the log had accepted was counted, without another look at it.
+const QUIET_LASTS: Duration = Duration::from_secs(5);
+
 pub(crate) struct Teller {
     pub(crate) partition: Partition,
     pub(crate) rules: Arc<Rules>,
@@ -259,12 +262,14 @@ impl Teller {
     pub(crate) fn memory(&self, log: Option<&LogId>) -> Memory {
         let accepted = log.and_then(|log| self.lag.accepted_by(log));
         let Some(Seen { last, clock_millis, at }) = &self.seen else {
-            return Memory { accepted, quiet: self.quiet, ..Memory::default() };
+            return Memory { accepted, ..Memory::default() };
         };
         // Ballots that came since it was seen last have places by a clock that went on.
         let since = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
         let now = Position::new(clock_millis.saturating_add(since).saturating_add(1), 0).unwrap_or_default();
-        Memory { last: *last, given_out: now.max(*last), accepted, quiet: self.quiet, promoted: false }
+        // Ballots may come to a log that this worker can't reach.
+        let quiet = self.quiet && at.elapsed() < QUIET_LASTS;
+        Memory { last: *last, given_out: now.max(*last), accepted, quiet, promoted: false }
     }
 
     /// While the ledger is away nobody counts, but the log can still tell how much is waiting.

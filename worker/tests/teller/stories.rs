@@ -367,6 +367,44 @@ async fn without_the_ledger_the_worker_is_not_ready_and_counts_all_when_it_is_ba
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_seen_while_the_ledger_was_away_is_missed_after_a_loss() {
+    let world = World::new();
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    world.state().ledger_away = true;
+    world.cast_many(22);
+    sleep(Duration::from_secs(10)).await;
+    // What is left still reaches beyond the ledger's position, so only the worker knows.
+    world.state().set_log_back(9);
+    sleep(Duration::from_secs(10)).await;
+    world.state().ledger_away = false;
+    world.caught_up().await;
+    let state = world.state();
+    assert_eq!(state.ledger.entries.len(), 13);
+    assert_eq!(state.ledger.gaps.iter().map(|gap| gap.ballots).collect::<Vec<_>>(), [Some(9)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_emptied_after_the_worker_could_not_reach_it_is_a_gap() {
+    let world = World::new();
+    let _worker = world.start_worker(rules(1));
+    world.caught_up().await;
+    world.cast_many(3);
+    world.caught_up().await;
+    sleep(Duration::from_secs(5)).await;
+    // Voters reach it, and the worker does not.
+    world.state().log_away = true;
+    sleep(Duration::from_secs(30)).await;
+    world.cast_many(20);
+    sleep(Duration::from_secs(30)).await;
+    world.state().lose_log();
+    world.state().log_away = false;
+    world.caught_up().await;
+    let state = world.state();
+    assert_eq!((state.ledger.entries.len(), state.ledger.gaps.len()), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_partition_in_trouble_does_not_hold_up_the_others() {
     let rules = rules(2);
     let worlds = [World::of(Partition::new(0)), World::of(Partition::new(1))];
