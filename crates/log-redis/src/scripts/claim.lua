@@ -8,10 +8,15 @@ local role, replid, replid_before = replication()
 if role ~= 'master' then
   return { 'replica' }
 end
-local token, before = replid .. '/' .. ARGV[1], redis.call('GET', KEYS[2]) or ''
+local token = replid .. '/' .. ARGV[1]
+local before = string.match(redis.call('GET', KEYS[2]) or '', '^%-?(.*)$')
 -- The first write needs no memory, so that a leader attaches, and trims, also where there is none left.
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[1], token)
+if before ~= '' then
+  -- Nobody's token, and known to who claims the log next, should this leader stop half way.
+  redis.call('SET', KEYS[2], '-' .. before)
+end
 local id = redis.call('GET', KEYS[3]) or redis.call('GET', KEYS[7])
 if not id and redis.call('EXISTS', KEYS[4]) == 1 then
   -- No beginning leaves a stream without an id, so the id alone was lost.

@@ -270,3 +270,18 @@ async fn a_server_that_was_a_replica_for_a_moment_is_another_within_a_second() {
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(scene.log.look(Position::ZERO).await, Ok(None), "the worker notices");
 }
+
+#[tokio::test]
+async fn who_claims_what_another_left_half_way_hears_of_a_promotion_too() {
+    let mut scene = Scene::begun().await;
+    scene.raw(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    scene.raw(&["REPLICAOF", "NO", "ONE"]).await;
+    assert!(scene.log.claim("a leader", &NO_STATE).await.unwrap().promoted);
+    let mut second = log_on(&scene.redis);
+    assert!(second.claim("another", &NO_STATE).await.unwrap().promoted, "the first has stopped");
+    assert_eq!(scene.ballots.ready().await, Err(Unavailable::NotAttached));
+    assert_eq!(scene.log.look(Position::ZERO).await, Ok(None));
+    second.open().await.unwrap();
+    recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
+    assert!(!second.claim("another", &NO_STATE).await.unwrap().promoted, "it was attached since");
+}
