@@ -325,7 +325,9 @@ impl State {
         let keep = self.log.entries.len().saturating_sub(entries);
         let lost = self.log.entries.split_off(keep);
         self.log.accepted -= u64::try_from(lost.len()).unwrap();
-        self.lose(lost);
+        // What an older file lacks can be told only by a worker that knew of it (docs/adr/0008). Stories and real servers
+        // hold that (`stories.rs`, `losses.rs`); here any worker may have been away.
+        self.lose(lost, false);
         self.log.last = self.log.entries.last().map_or(self.log.trimmed, |last| last.position);
         self.log.server += 1;
     }
@@ -336,21 +338,21 @@ impl State {
         let first = self.log.entries.iter().position(|entry| entry.position > counted);
         let first = first.unwrap_or(self.log.entries.len());
         let lost = self.log.entries.drain(first..(first + entries).min(self.log.entries.len())).collect();
-        self.lose(lost);
+        self.lose(lost, true);
     }
 
     pub(crate) fn delete_stream(&mut self) {
         if self.log.id.is_some() {
             let lost = std::mem::take(&mut self.log.entries);
-            self.lose(lost);
+            self.lose(lost, true);
             (self.log.stream_lost, self.log.last) = (true, Position::ZERO);
         }
     }
 
-    fn lose(&mut self, entries: Vec<Entry>) {
+    fn lose(&mut self, entries: Vec<Entry>, must_be_told: bool) {
         for entry in entries {
             let ballot = &mut self.acknowledged[usize::try_from(serial_of(&entry)).unwrap()];
-            (ballot.lost, ballot.must_be_told) = (true, true);
+            (ballot.lost, ballot.must_be_told) = (true, must_be_told);
         }
     }
 
