@@ -321,11 +321,15 @@ impl Leader {
     }
 
     async fn note_gap(&self, gap: Gap) -> Result<(), Failure> {
-        let ballots = gap.ballots.map(i64::try_from).transpose().map_err(|_| Failure::Unreadable("a count"))?;
-        if let Some(ballots) = ballots.filter(|ballots| *ballots > 0)
-            && self.client.execute(FILL_GAP, &[&self.partition, &ballots]).await? > 0
+        let mut ballots = gap.ballots.map(i64::try_from).transpose().map_err(|_| Failure::Unreadable("a count"))?;
+        if let Some(number) = ballots.filter(|ballots| *ballots > 0)
+            && self.client.execute(FILL_GAP, &[&self.partition, &number]).await? > 0
         {
-            return Ok(());
+            if gap.through <= self.position {
+                return Ok(());
+            }
+            // What is passed over now is a gap of its own, whose ballots are in that number.
+            ballots = Some(0);
         }
         let (after, through) = (gap.after.as_i64(), gap.through.as_i64());
         let gap: [&(dyn ToSql + Sync); 4] = [&self.partition, &after, &through, &ballots];

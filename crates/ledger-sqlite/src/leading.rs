@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Applied, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
-    PollId, PollSeed, Rekey, Replicated, Unavailable,
+    PollId, PollSeed, Position, Rekey, Replicated, Unavailable,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, Transaction, TransactionBehavior};
 
@@ -210,7 +210,7 @@ fn attach(
         (partition.number(), log.as_str(), through.as_i64()),
     )?;
     let Some(gap) = gap else { return Ok(()) };
-    note_gap(tx, gap)?;
+    note_gap(tx, gap, counted)?;
     for poll in polls {
         if store::poll(tx, poll.id())?.is_none() {
             let round = poll.round_behind_gap();
@@ -220,14 +220,19 @@ fn attach(
     Ok(())
 }
 
-fn note_gap(tx: &Transaction<'_>, gap: Gap) -> Result<(), StoreError> {
-    let (partition, ballots) = (gap.partition.number(), gap.ballots.map(store::signed));
+/// Notes a gap in a ledger that has counted as far as `counted`.
+fn note_gap(tx: &Transaction<'_>, gap: Gap, counted: Position) -> Result<(), StoreError> {
+    let (partition, mut ballots) = (gap.partition.number(), gap.ballots.map(store::signed));
     // A gap of which it shows now how many ballots are missing is the newest that was noted without a number.
     let fill = "UPDATE gaps SET ballots = ?2 WHERE partition = ?1 AND ballots IS NULL AND through = (
         SELECT max(through) FROM gaps WHERE partition = ?1 AND ballots IS NULL
     )";
     if ballots.is_some_and(|ballots| ballots > 0) && tx.execute(fill, (partition, ballots))? > 0 {
-        return Ok(());
+        if gap.through <= counted {
+            return Ok(());
+        }
+        // What is passed over now is a gap of its own, whose ballots are in that number.
+        ballots = Some(0);
     }
     tx.execute(
         "INSERT INTO gaps (partition, after, through, ballots) VALUES (?1, ?2, ?3, ?4)

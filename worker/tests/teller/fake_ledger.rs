@@ -120,7 +120,12 @@ impl Ledger for FakeLedger {
             if let Some(gap) = gap {
                 let open = ledger.gaps.iter_mut().rev().find(|noted| noted.ballots.is_none());
                 match open.filter(|_| gap.ballots.is_some_and(|ballots| ballots > 0)) {
-                    Some(noted) => noted.ballots = gap.ballots,
+                    Some(noted) => {
+                        noted.ballots = gap.ballots;
+                        // What is passed over now is a gap of its own, whose ballots are in that number.
+                        let passed_over = (gap.through > ledger.position).then_some(Gap { ballots: Some(0), ..gap });
+                        ledger.gaps.extend(passed_over);
+                    }
                     None => ledger.gaps.push(gap),
                 }
                 if gap.after <= ledger.position {

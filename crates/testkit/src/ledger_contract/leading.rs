@@ -139,6 +139,17 @@ pub async fn a_gap_says_how_many_ballots_are_missing_once_that_is_known(subject:
     ledger.attach(&id, Some(ahead), &[]).await.expect("noting it again");
     let gaps = subject.scoreboard.audit().await.expect("an audit").gaps;
     assert_eq!(gaps, [Gap { ballots: Some(7), ..trimmed }, Gap { ballots: Some(6), ..ahead }]);
+
+    // Where it shows together with a loss behind it, what is passed over then is noted as well.
+    let without_number = gap(trimmed.through, 2, None);
+    ledger.attach(&id, Some(without_number), &[]).await.expect("noting a gap without a number");
+    let further = gap(without_number.through, 3, Some(2));
+    ledger.attach(&id, Some(further), &[]).await.expect("noting its number and a gap behind it");
+    assert_eq!(ledger.state().await.expect("the state").position, further.through);
+    let gaps = subject.scoreboard.audit().await.expect("an audit").gaps;
+    for noted in [Gap { ballots: Some(2), ..without_number }, Gap { ballots: Some(0), ..further }] {
+        assert!(gaps.contains(&noted), "{noted:?} in {gaps:?}");
+    }
     assert_eq!(ledger.counts().await, Ok(vec![(fruit.id(), 1)]));
     assert!(ledger.replicated().await.expect("an answer").standbys.is_none());
 }
