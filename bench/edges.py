@@ -28,6 +28,8 @@ ENDLESS_HEAD_BYTES = 400 * 1024
 EXCESS_CONNECTIONS = 2_000
 WRONG_PER_SECOND = 2_000
 RIGHT_ONES = 100
+# How long each of five people pauses before the next right one, in seconds: the wrong ones need time to be a flood.
+RIGHT_ONE_PAUSE = 0.1
 DEAF_READERS = 50
 # Where they come from, as the trusted proxy says: all who are a burden, and all who sit in one hall.
 BURDEN_ADDRESS = "192.0.2.66"
@@ -371,6 +373,7 @@ def let_in(ask):
     """How many of the right ones are let in; each asks on a connection of its own."""
 
     def one(number):
+        time.sleep(RIGHT_ONE_PAUSE)
         try:
             return bool(ask(number))
         except (OSError, http.client.HTTPException):
