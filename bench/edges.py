@@ -23,6 +23,7 @@ FLOOD_PER_SECOND = 1_000
 GUESSES_PER_SECOND = 500
 PEOPLE_IN_A_HALL = 300
 ENDLESS_HEADS = 1_500
+ENDLESS_HEADS_A_SECOND = 1_000
 ENDLESS_HEAD_BYTES = 400 * 1024
 # Connections at the least, and 2,000 more than the service holds.
 EXCESS_CONNECTIONS = 2_000
@@ -279,14 +280,19 @@ def beyond_the_limit(url, limit):
 
 @contextlib.contextmanager
 def endless_heads(url):
-    """Connections that send heads which never end, as much as is taken of them. Whichever is cut comes again."""
+    """Connections that send heads which never end, as much as is taken of them. Those that are cut come again, at most
+    ENDLESS_HEADS_A_SECOND of them: more would measure how fast this machine opens connections."""
     head = b"GET / HTTP/1.1\r\nHost: vote\r\nX-Endless: " + b"a" * ENDLESS_HEAD_BYTES
     sockets, sent = [None] * ENDLESS_HEADS, [0] * ENDLESS_HEADS
 
     def pour(stop, met):
+        new = ENDLESS_HEADS if not met["bytes taken"] else ENDLESS_HEADS_A_SECOND // 5
         for index, each in enumerate(sockets):
             try:
                 if each is None:
+                    if new == 0:
+                        continue
+                    new -= 1
                     each = sockets[index] = connected(url)
                     each.setblocking(False)
                     sent[index] = 0
