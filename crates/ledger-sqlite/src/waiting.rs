@@ -163,13 +163,14 @@ pub(crate) fn entry(&(position, ballot): &Accepted) -> Entry {
 }
 
 fn content(bytes: &[u8]) -> Result<RingContent, StoreError> {
-    let slots: Vec<_> = slots(bytes)?.chunks_exact(SLOT_BYTES).map(|slot| (slot, read_slot(slot))).collect();
-    let position_at = |index: usize| slots.get(index)?.1.map(|(position, _)| position);
+    // Each slot is read where it is needed: all of them as ballots would take as much memory as the file.
+    let slots = slots(bytes)?.chunks_exact(SLOT_BYTES);
+    let position_at = |index: usize| slots.clone().nth(index).and_then(read_slot).map(|(position, _)| position);
     let mut content = RingContent::default();
-    for (slot, (bytes, ballot)) in slots.iter().enumerate() {
-        if let Some(ballot) = ballot {
-            content.ballots.push(*ballot);
-        } else if **bytes != [0; SLOT_BYTES] {
+    for (slot, bytes) in slots.clone().enumerate() {
+        if let Some(ballot) = read_slot(bytes) {
+            content.ballots.push(ballot);
+        } else if *bytes != [0; SLOT_BYTES] {
             let neighbours = (slot.checked_sub(1).and_then(position_at), position_at(slot + 1));
             let position = position_in(bytes).filter(|&position| fits_between(position, neighbours));
             content.damaged.push(DamagedSlot { slot, position });
