@@ -1,7 +1,8 @@
 """Load at the edges: what those who do no harm notice of those who do, and what it costs in memory.
 
-Used by scripts/bench. Each function that ends with `going_on` is a way to be a burden; `with` it, it goes on. A burden that
-broke off, was answered otherwise than it should be, or was none, ends the benchmarks: it would make a row look good.
+Used by scripts/bench. Each function that ends with `going_on` is a way to be a burden; `with` it, it goes on. A
+burden that broke off, was answered otherwise than it should be, or was none, ends the benchmarks: it would make a row
+look good.
 """
 
 import collections
@@ -51,7 +52,8 @@ def connected(url):
 
 @contextlib.contextmanager
 def going_on(step, needed):
-    """Calls `step` again and again in a thread of its own. It counts what it meets, and begins with all that is `needed`."""
+    """Calls `step` again and again in a thread of its own. It counts what it meets, and begins with all that is
+    `needed`."""
     stop, met, failures = threading.Event(), collections.Counter(), []
 
     def run():
@@ -203,7 +205,8 @@ def flood(url, poll):
 
 
 def hall(url, poll, codes=None):
-    """People behind one address, each with a browser of their own: the page, then a ballot. What they were refused with."""
+    """People behind one address, each with a browser of their own: the page, then a ballot. What they were refused
+    with."""
 
     def person(number):
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)

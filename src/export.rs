@@ -13,8 +13,8 @@ use anyhow::{Context, Result};
 use ledger_sqlite::{SqliteScoreboard, Uncounted};
 use service::log_file::LogWriter;
 
-/// Writes the ledger below `data_dir` to `file`, or to standard output for `-`. It may be served meanwhile; what is cast
-/// later is not in the file.
+/// Writes the ledger below `data_dir` to `file`, or to standard output for `-`. It may be served meanwhile; what is
+/// cast later is not in the file.
 #[expect(clippy::print_stderr, reason = "the command's report; standard output may be the file")]
 pub(crate) async fn export(data_dir: &Path, file: &Path) -> Result<ExitCode> {
     let ledger = SqliteScoreboard::open(&data_dir.join("scrutin.db"))?;

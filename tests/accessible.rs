@@ -23,7 +23,8 @@ fn axe_core() -> String {
 async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
     let script = format!(
         "{axe}; const done = arguments[arguments.length - 1]; \
-         axe.run(document, {{runOnly: {{type: 'tag', values: {RULES}}}}}).then(result => done(result), error => done(String(error)));"
+         axe.run(document, {{runOnly: {{type: 'tag', values: {RULES}}}}}) \
+            .then(result => done(result), error => done(String(error)));"
     );
     let result = browser.client().execute_async(&script, Vec::new()).await.expect("axe-core runs");
     let passed = result["passes"].as_array().map_or(0, Vec::len);
@@ -53,7 +54,8 @@ async fn too_wide(browser: &Browser, setup: &Setup) -> Vec<String> {
         let metrics = json!({"width": width, "height": setup.size.1, "deviceScaleFactor": 1, "mobile": false});
         browser.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         let script = "const {scrollWidth} = document.documentElement; if (scrollWidth <= innerWidth) return null; \
-            const wide = [...document.querySelectorAll('main *')].find(it => it.getBoundingClientRect().right > innerWidth); \
+            const wide = [...document.querySelectorAll('main *')] \
+              .find(it => it.getBoundingClientRect().right > innerWidth); \
             return scrollWidth + ' wide: ' + wide?.outerHTML.slice(0, 200);";
         if let Some(what) = browser.run(script).await.as_str() {
             found.push(format!("at {width}: {what}"));

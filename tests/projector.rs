@@ -1,4 +1,5 @@
-//! The live page from the last row of the room: letters that are large enough, nothing covered, patterns beside colours.
+//! The live page from the last row of the room: letters that are large enough, nothing covered, patterns beside
+//! colours.
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -28,7 +29,8 @@ const MEASURED: &str = "\
         return top >= 0 && bottom <= innerHeight && (it.contains(over) || over?.contains(it)); }; \
     const all = [...document.querySelectorAll('.question, .bars tbody th, .bars .share, .join a, #turnout')]; \
     const sizes = all.map(it => parseFloat(getComputedStyle(it).fontSize) / innerHeight); \
-    return {count: all.length, smallest: Math.min(...sizes), hidden: all.filter(it => !seen(it)).map(it => it.textContent)};";
+    return {count: all.length, smallest: Math.min(...sizes), \
+      hidden: all.filter(it => !seen(it)).map(it => it.textContent)};";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_large_enough_for_the_last_row_and_nothing_is_covered() {

@@ -1,5 +1,5 @@
-//! The QR codes that are handed out, read from pictures of the screen by somebody else's reader: each leads where the link
-//! beside it does.
+//! The QR codes that are handed out, read from pictures of the screen by somebody else's reader: each leads where the
+//! link beside it does.
 
 use std::{
     collections::BTreeSet,

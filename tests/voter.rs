@@ -105,7 +105,8 @@ async fn on_a_phone_there_is_one_column_of_targets_that_a_thumb_hits() {
     for (path, at_least) in [("/", 2), ("/p/many", 27), ("/p/codes", 4)] {
         browser.goto(&format!("{}{path}", services.vote.url())).await;
         // The labels are what is tapped; the smallest that the guides of both phone makers ask for is 44 to 48 pixels.
-        let script = "return [...document.querySelectorAll('form button, form label.choice, form input[type=text], #code')] \
+        let script = "return [...document \
+            .querySelectorAll('form button, form label.choice, form input[type=text], #code')] \
             .map(it => it.getBoundingClientRect()).map(({left, width, height}) => [left, width, height])";
         let targets = browser.run(script).await;
         let targets: Vec<[f64; 3]> = serde_json::from_value(targets).expect("places and sizes");

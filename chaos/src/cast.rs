@@ -192,7 +192,8 @@ impl Cast {
         }
     }
 
-    /// Empties Redis, and waits until a worker has begun a new log. What was not counted is lost, so nothing may be on its way.
+    /// Empties Redis, and waits until a worker has begun a new log. What was not counted is lost, so nothing may be on
+    /// its way.
     pub(crate) async fn empty_the_log(&self) {
         let mut connection = self.redis.connection().await;
         redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("FLUSHALL is done");

@@ -34,8 +34,8 @@ struct Settings {
     /// How long it goes on, at least
     #[arg(long, default_value_t = 2)]
     minutes: u32,
-    /// Draws the same blows, in the same order, as an earlier run [default: random, and printed]. When they fall, and on
-    /// what state, depends on the machine
+    /// Draws the same blows, in the same order, as an earlier run [default: random, and printed]. When they fall, and
+    /// on what state, depends on the machine
     #[arg(long)]
     seed: Option<u64>,
     /// Ballots a second
@@ -89,8 +89,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         unknown += played.report.ballots.unknown;
     }
     println!(
-        "chaos: seed {seed}: {acts} acts, {blows} blows, {acknowledged} ballots acknowledged, {unknown} of unknown outcome: \
-         the promise was kept"
+        "chaos: seed {seed}: {acts} acts, {blows} blows, {acknowledged} ballots acknowledged, \
+         {unknown} of unknown outcome: the promise was kept"
     );
     Ok(ExitCode::SUCCESS)
 }

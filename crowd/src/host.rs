@@ -65,7 +65,8 @@ impl Hosts {
         Some(Tally { votes: in_order(&body.votes?), voters: body.voters, counted: body.counted, round: body.round })
     }
 
-    /// What a receipt says: `counted`, `replaced` and so on; `None` if there is no answer by then, or none that makes sense.
+    /// What a receipt says: `counted`, `replaced` and so on; `None` if there is no answer by then, or none that makes
+    /// sense.
     pub(crate) async fn receipt(&self, receipt: &str, deadline: Instant) -> Option<String> {
         let path = format!("/api/polls/{}/receipts/{receipt}", self.poll);
         loop {

@@ -61,7 +61,8 @@ pub struct Viewers {
     pub frames: u64,
     /// Connections lost.
     pub lost: u64,
-    /// From the acknowledgement of the last ballot to when the last screen showed what was final; none if some never did.
+    /// From the acknowledgement of the last ballot to when the last screen showed what was final; none if some never
+    /// did.
     pub all_final_after_ms: Option<f64>,
 }
 

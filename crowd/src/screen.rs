@@ -53,7 +53,8 @@ const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// What one screen shows.
 #[derive(Default)]
 pub(crate) struct Screen {
-    /// The last two frames with scores, the newer first: the last may only repeat what was known, as the server's beat does.
+    /// The last two frames with scores, the newer first: the last may only repeat what was known, as the server's beat
+    /// does.
     frames: Mutex<[Option<Frame>; 2]>,
     position: Option<watch::Sender<Position>>,
 }

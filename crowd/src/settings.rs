@@ -24,7 +24,8 @@ pub struct Settings {
     #[arg(long, env = "POLL", default_value = "main")]
     pub poll: String,
     /// How many different people vote, each with a cookie of their own
-    #[arg(long, env = "VOTERS", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_VOTERS)))]
+    #[arg(long, env = "VOTERS", default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_VOTERS)))]
     pub voters: u32,
     /// How many screens watch the results
     #[arg(long, env = "VIEWERS", default_value_t = 100)]

@@ -1,6 +1,6 @@
-//! What a viewer sends over Socket.IO, to the endpoint itself. Over polling: a session is opened over HTTP and the input
-//! posted to it, as packets between `\x1e` (Engine.IO 4). Over WebSocket: each of these parts is a frame, its first byte the
-//! frame's own first byte (kind and flags). Whatever it is, the next viewer is welcomed.
+//! What a viewer sends over Socket.IO, to the endpoint itself. Over polling: a session is opened over HTTP and the
+//! input posted to it, as packets between `\x1e` (Engine.IO 4). Over WebSocket: each of these parts is a frame, its
+//! first byte the frame's own first byte (kind and flags). Whatever it is, the next viewer is welcomed.
 
 #![no_main]
 

@@ -72,7 +72,8 @@ function show(scores) {
     setLevel(row, votes, scores.voters);
   }
   write(document.getElementById("turnout"), turnout(scores.voters));
-  write(document.getElementById("state"), page.dataset[`state${scores.state[0].toUpperCase()}${scores.state.slice(1)}`]);
+  const state = `state${scores.state[0].toUpperCase()}${scores.state.slice(1)}`;
+  write(document.getElementById("state"), page.dataset[state]);
   page.dataset.state = scores.state;
   showLink(false);
   showConnection();

@@ -28,7 +28,14 @@ RESOURCES = [
 class Refused(Exception):
     def __init__(self, code, reason, message):
         super().__init__(message)
-        self.status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message}
+        self.status = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "status": "Failure",
+            "code": code,
+            "reason": reason,
+            "message": message,
+        }
 
 
 class ApiServer(http.server.ThreadingHTTPServer):
@@ -120,7 +127,13 @@ def discovery(path):
     for version in ["v1", *groups]:
         if path == (f"/apis/{version}" if "/" in version else "/api/v1"):
             resources = [
-                {"name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": ["create", "get", "patch"]}
+                {
+                    "name": name,
+                    "singularName": "",
+                    "namespaced": namespaced,
+                    "kind": kind,
+                    "verbs": ["create", "get", "patch"],
+                }
                 for at, name, kind, namespaced in RESOURCES
                 if at == version
             ]

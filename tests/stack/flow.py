@@ -11,7 +11,8 @@ PAUSE_SECONDS = 0.05
 
 
 class Flow:
-    """`acknowledged` and `unknown` count votes by choice: a redirect is an acknowledgement, anything else is not known."""
+    """`acknowledged` and `unknown` count votes by choice: a redirect is an acknowledgement, anything else is not
+    known."""
 
     def __init__(self, port):
         self._port, self._stop, self._moved = port, threading.Event(), threading.Condition()

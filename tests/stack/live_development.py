@@ -148,7 +148,9 @@ class DevelopmentStack(unittest.TestCase):
         with open(CLONE / "vote/static/vote.css", "a") as file:
             file.write(".edited { top: 0; }\n")  # not a comment, which is not sent
         self.assertIn(".edited { top: 0; }", ask(VOTE, address).text)
-        self.assertNotIn(address, ask(VOTE).text, "a changed file has another address, so that no browser keeps the old one")
+        self.assertNotIn(
+            address, ask(VOTE).text, "a changed file has another address, so that no browser keeps the old one"
+        )
         self.assertEqual(identities(), before)
 
     def test_a_line_of_rust_takes_effect_without_an_image(self):

@@ -29,7 +29,8 @@ http {{
   server {{ listen 80; default_type application/json; large_client_header_buffers 4 16k;
     location /slow {{ limit_rate 1; return 200 "{{}}"; }}
     location /long {{ add_header X-Long "$http_x_long"; return 200 '{{"service":"{name}"}}'; }}
-    location / {{ return 200 '{{"service":"{name}","host":"$http_host","for":"$http_x_forwarded_for","forwarded":"$http_forwarded","upgrade":"$http_upgrade","connection":"$http_connection"}}'; }} }}
+    location / {{ return 200 '{{"service":"{name}","host":"$http_host","for":"$http_x_forwarded_for",
+      "forwarded":"$http_forwarded","upgrade":"$http_upgrade","connection":"$http_connection"}}'; }} }}
 }}
 """
 
@@ -45,12 +46,15 @@ def start_service(name):
 
 def run_proxy(name, port, *options):
     """As compose.yaml runs it."""
-    docker("run", "--detach", "--name", name, "--network", NETWORK, "--publish", f"127.0.0.1:{port}:80", "--read-only",
-           "--tmpfs", "/tmp:mode=1777", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", *options, IMAGE)
+    hardened = "--read-only --tmpfs /tmp:mode=1777 --cap-drop ALL --security-opt no-new-privileges:true"
+    where = ["--name", name, "--network", NETWORK, "--publish", f"127.0.0.1:{port}:80"]
+    docker("run", "--detach", *where, *hardened.split(), *options, IMAGE)
 
 
 def clean_up():
-    docker("rm", "--force", PROXY, BEHIND, "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False)
+    docker(
+        "rm", "--force", PROXY, BEHIND, "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False
+    )
     docker("network", "rm", NETWORK, check=False)
 
 
@@ -70,7 +74,9 @@ def setUpModule():
 
 class Proxy(unittest.TestCase):
     def setUp(self):
-        docker("rm", "--force", BEHIND, "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False)
+        docker(
+            "rm", "--force", BEHIND, "scrutin-test-vote", "scrutin-test-result", "scrutin-test-squatter", check=False
+        )
 
     def both(self):
         start_service("vote")
@@ -107,7 +113,10 @@ class Proxy(unittest.TestCase):
         self.assertGreater(number("worker_rlimit_nofile"), number("worker_connections"))
 
     def test_it_starts_without_the_services_and_says_so_in_two_languages(self):
-        for host, words in [("vote.votes.fr", ["not available", "indisponible"]), ("results.votes.fr", ["not available", "indisponibles"])]:
+        for host, words in [
+            ("vote.votes.fr", ["not available", "indisponible"]),
+            ("results.votes.fr", ["not available", "indisponibles"]),
+        ]:
             answer = wait("the proxy", lambda: ask(PORT, host=host))
             self.assertEqual(answer.status, 503)
             self.assertEqual(answer.headers["Retry-After"], "2")
@@ -120,11 +129,21 @@ class Proxy(unittest.TestCase):
         for service, hosts in [("vote", VOTE_HOSTS), ("result", RESULT_HOSTS)]:
             for host in hosts:
                 self.assertEqual(self.seen(host).json()["service"], service, host)
-                self.assertEqual(self.seen(f"{host}:{PORT}").json()["service"], service, "with a port, as browsers send it")
+                self.assertEqual(
+                    self.seen(f"{host}:{PORT}").json()["service"], service, "with a port, as browsers send it"
+                )
 
     def test_any_other_host_is_refused(self):
         self.both()
-        for host in ["votes.fr", "www.votes.fr", "evil.example", "localhost", "127.0.0.1", "vote.votes.fr.evil.example", ""]:
+        for host in [
+            "votes.fr",
+            "www.votes.fr",
+            "evil.example",
+            "localhost",
+            "127.0.0.1",
+            "vote.votes.fr.evil.example",
+            "",
+        ]:
             answer = ask(PORT, host=host)
             self.assertIn(answer.status, [400, 421], host)
             self.assertNotIn("service", answer.text)
@@ -202,14 +221,29 @@ class Proxy(unittest.TestCase):
             self.assertIn(connection.recv(1), [b"", b"H"], "closed, or told, within the time-out")
 
     def test_nothing_is_logged_that_is_worth_something_to_who_reads_it(self):
-        secrets = {"code": "WORTH-ONE-VOTE", "token": "WORTH-THE-POLL", "referer": "WORTH-AS-MUCH", "receipt": "WORTH-A-LOOK"}
-        asked = [(f"/p/lunch?code={secrets['code']}", "GET"), (f"/organise?token={secrets['token']}", "POST"),
-                 (f"/p/lunch/receipts/{secrets['receipt']}?lang=fr", "GET"), (f"/api/polls/lunch/receipts/{secrets['receipt']}", "GET")]
+        secrets = {
+            "code": "WORTH-ONE-VOTE",
+            "token": "WORTH-THE-POLL",
+            "referer": "WORTH-AS-MUCH",
+            "receipt": "WORTH-A-LOOK",
+        }
+        asked = [
+            (f"/p/lunch?code={secrets['code']}", "GET"),
+            (f"/organise?token={secrets['token']}", "POST"),
+            (f"/p/lunch/receipts/{secrets['receipt']}?lang=fr", "GET"),
+            (f"/api/polls/lunch/receipts/{secrets['receipt']}", "GET"),
+        ]
 
         def ask_all(mark):
             for path, method in [*asked, (f"/{mark}", "GET")]:
                 for host in ["vote.localhost", "result.localhost", "elsewhere.example"]:
-                    ask(PORT, path, host=host, method=method, headers={"Referer": f"http://vote.localhost/?code={secrets['referer']}"})
+                    ask(
+                        PORT,
+                        path,
+                        host=host,
+                        method=method,
+                        headers={"Referer": f"http://vote.localhost/?code={secrets['referer']}"},
+                    )
             return wait("the log", lambda: (said := self.logged()).count(f"/{mark} ") >= 3 and said)
 
         ask_all("while-nobody-is-there")

@@ -40,7 +40,10 @@ class Evening(unittest.TestCase):
                 # `docker kill` would count as an operator's wish; the process dies by itself, as if of hunger.
                 docker("run", "--rm", "--privileged", "--pid", "host", "--entrypoint", "sh", "redis:alpine",
                        "-c", f"kill -9 {container['State']['Pid']}")
-                wait(f"{service} to be started again", lambda: RELEASE.container(service)["RestartCount"] > container["RestartCount"])
+                wait(
+                    f"{service} to be started again",
+                    lambda: RELEASE.container(service)["RestartCount"] > container["RestartCount"],
+                )
                 RELEASE.wait_healthy(*SERVICES)
         self.check(before, flow)
 
@@ -101,11 +104,16 @@ class Evening(unittest.TestCase):
 
     def test_a_crowd_comes_when_it_is_asked_for_and_finds_the_promise_kept(self):
         self.assertNotIn("crowd", RELEASE.containers())
-        made = ask(VOTE, "/api/polls", method="POST", headers={"Authorization": f"Bearer {stack.TOKEN}", "Content-Type": "application/json"},
-                   body=json.dumps({"id": "rehearsal", "question": "Rehearsal?", "options": ["Yes", "No"]}))
+        made = ask(
+            VOTE,
+            "/api/polls",
+            method="POST",
+            headers={"Authorization": f"Bearer {stack.TOKEN}", "Content-Type": "application/json"},
+            body=json.dumps({"id": "rehearsal", "question": "Rehearsal?", "options": ["Yes", "No"]}),
+        )
         self.assertEqual(made.status, 201, made.text)
-        said = RELEASE.compose("--profile", "crowd", "run", "--rm", "--no-TTY", "crowd", "--poll", "rehearsal", "--voters", "500",
-                               "--viewers", "50", "--rate", "200", "--duration", "5s", "--json", check=False)
+        crowd = "--profile crowd run --rm --no-TTY crowd --poll rehearsal --voters 500 --viewers 50 --rate 200"
+        said = RELEASE.compose(*crowd.split(), "--duration", "5s", "--json", check=False)
         self.assertEqual(said.returncode, 0, said.stdout + said.stderr)
         self.assertGreaterEqual(ask(RESULT, "/api/polls/rehearsal/tally").json()["voters"], 500)
 

@@ -53,7 +53,12 @@ class Reach(unittest.TestCase):
 
     def test_a_browser_may_vote_from_every_name_and_from_nowhere_else(self):
         # One of them with the port to which HTTP_PORT may have moved the proxy.
-        for host, port in [("vote.votes.fr", PROXY), ("vote.localhost", PROXY), ("vote.localhost:8088", PROXY), (f"localhost:{VOTE}", VOTE)]:
+        for host, port in [
+            ("vote.votes.fr", PROXY),
+            ("vote.localhost", PROXY),
+            ("vote.localhost:8088", PROXY),
+            (f"localhost:{VOTE}", VOTE),
+        ]:
             answer = ask(port, host=host, method="POST", body="vote=a",
                          headers={"Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"})
             self.assertEqual(answer.status, 303, host)
@@ -70,7 +75,10 @@ class Reach(unittest.TestCase):
             self.assertEqual(refused[-1], "429")
 
     def test_a_vote_through_the_proxy_is_seen_by_a_screen_through_the_proxy(self):
-        with Screen(PROXY, "results.votes.fr") as screen, Screen(PROXY, "result.localhost", origin="http://vote.votes.fr") as other:
+        with (
+            Screen(PROXY, "results.votes.fr") as screen,
+            Screen(PROXY, "result.localhost", origin="http://vote.votes.fr") as other,
+        ):
             before = screen.scores(lambda scores: True)
             self.assertEqual(stack.vote("b").status, 303)
             for watching in [screen, other]:

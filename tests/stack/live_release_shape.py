@@ -95,14 +95,19 @@ class Shape(unittest.TestCase):
 
     def test_a_change_in_one_service_builds_nothing_of_the_others(self):
         def images():
-            return {service: engine.inspect("image", f"scrutin-test/{service}:latest")["Id"] for service in ["worker", "result"]}
+            return {
+                service: engine.inspect("image", f"scrutin-test/{service}:latest")["Id"]
+                for service in ["worker", "result"]
+            }
 
         before = images()
         with open(CLONE / "vote/src/lib.rs", "a") as file:
             file.write("// A change.\n")
         release.bake("worker", "result")
         self.assertEqual(images(), before)
-        said = engine.run("docker", "build", "--progress=plain", "--target=dependencies", "--file=vote/Dockerfile", ".", cwd=CLONE).stderr
+        said = engine.run(
+            "docker", "build", "--progress=plain", "--target=dependencies", "--file=vote/Dockerfile", ".", cwd=CLONE
+        ).stderr
         step = re.search(r"^#(\d+) \[dependencies \d/\d\] RUN ", said, re.MULTILINE).group(1)
         self.assertIn(f"\n#{step} CACHED\n", said, "the dependencies of vote itself are not built again either")
 
@@ -162,7 +167,9 @@ class Shape(unittest.TestCase):
             self.assertIn(name, tried.stderr)
 
     def test_all_images_are_built_for_both_architectures_under_a_prefix(self):
-        printed = engine.run("docker", "buildx", "bake", "--print", cwd=CLONE, env={**ENVIRONMENT, "REGISTRY": "me"}).stdout
+        printed = engine.run(
+            "docker", "buildx", "bake", "--print", cwd=CLONE, env={**ENVIRONMENT, "REGISTRY": "me"}
+        ).stdout
         targets = json.loads(printed)["target"]
         self.assertEqual(targets.keys(), {*OURS, "crowd", "proxy"})
         for name, target in targets.items():

@@ -85,7 +85,9 @@ def environment(container, documents):
             variables[variable["name"]] = _value_from(variable["valueFrom"], documents)
         else:
             known = dict(variables)
-            variables[variable["name"]] = re.sub(r"\$\((\w+)\)", lambda name: known.get(name[1], name[0]), variable["value"])
+            variables[variable["name"]] = re.sub(
+                r"\$\((\w+)\)", lambda name: known.get(name[1], name[0]), variable["value"]
+            )
     return variables
 
 

@@ -1,4 +1,5 @@
-"""The release stack, built once and shared by the modules `live_release_…`, which run in one process. Asserts nothing."""
+"""The release stack, built once and shared by the modules `live_release_…`, which run in one process. Asserts
+nothing."""
 
 import atexit
 import functools
@@ -27,7 +28,17 @@ def bake(*targets):
 
 def in_the_network_of(container, image, *command, check=True):
     """Runs a command of another image as if from inside a container, which has no shell of its own."""
-    return docker("run", "--rm", "--network", f"container:{container}", "--entrypoint", command[0], image, *command[1:], check=check)
+    return docker(
+        "run",
+        "--rm",
+        "--network",
+        f"container:{container}",
+        "--entrypoint",
+        command[0],
+        image,
+        *command[1:],
+        check=check,
+    )
 
 
 class Visitor:

@@ -19,7 +19,9 @@ OURS = ["vote", "result", "worker"]
 PROXY, VOTE, RESULT = 80, 8080, 8081
 TOKEN = "a-token-for-the-tests"
 ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "POSTGRES_VERSION", "DOCKER_HOST")},
+    **{
+        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "POSTGRES_VERSION", "DOCKER_HOST")
+    },
     "COMPOSE_PROJECT_NAME": PROJECT,
     "REGISTRY": "scrutin-test",
     "SECRET_KEY": "a-secret-for-the-tests-of-the-stack",
@@ -40,8 +42,8 @@ class Stack:
         return run("docker", "compose", *self.files, *arguments, cwd=CLONE, env=ENVIRONMENT, timeout=timeout, **options)
 
     def up(self, *services):
-        """Brings these up, or all. Not by `up --wait`, which gives up at once on a container that is unhealthy still because
-        of what went before."""
+        """Brings these up, or all. Not by `up --wait`, which gives up at once on a container that is unhealthy still
+        because of what went before."""
         self.compose("up", "--detach", *services)
         self.wait_healthy(*(services or SERVICES))
 

@@ -77,15 +77,26 @@ QUIET = {
 EVENINGS = {
     "a quiet one": ({}, {5: [], 29: []}),
     "Redis goes away, vote leaves its Service, and nobody asks it any more": (
-        {answered(303): f"0+150x{BEFORE} {BEFORE * 150}x{STEPS}", answered(503): f"0x{BEFORE} 20 40x{STEPS}",
-         of_worker("log_failures_total"): f"0x{BEFORE} 7+7x{STEPS}", ready("vote"): then(2, 0)},
-        {10: ["ScrutinLogIsAway", "ScrutinVoteIsAway"], 29: ["ScrutinLogIsAway", "ScrutinVoteIsAway"]}),
+        {
+            answered(303): f"0+150x{BEFORE} {BEFORE * 150}x{STEPS}",
+            answered(503): f"0x{BEFORE} 20 40x{STEPS}",
+            of_worker("log_failures_total"): f"0x{BEFORE} 7+7x{STEPS}",
+            ready("vote"): then(2, 0),
+        },
+        {10: ["ScrutinLogIsAway", "ScrutinVoteIsAway"], 29: ["ScrutinLogIsAway", "ScrutinVoteIsAway"]},
+    ),
     "Redis goes away, and the cluster tells nothing of its pods": (
-        {answered(303): f"0+150x{BEFORE} {BEFORE * 150}x{STEPS}", of_worker("log_failures_total"): f"0x{BEFORE} 7+7x{STEPS}",
-         ready("vote"): None},
-        {10: ["ScrutinLogIsAway"], 29: ["ScrutinLogIsAway"]}),
+        {
+            answered(303): f"0+150x{BEFORE} {BEFORE * 150}x{STEPS}",
+            of_worker("log_failures_total"): f"0x{BEFORE} 7+7x{STEPS}",
+            ready("vote"): None,
+        },
+        {10: ["ScrutinLogIsAway"], 29: ["ScrutinLogIsAway"]},
+    ),
     "Redis is missed once": (
-        {of_worker("log_failures_total"): then(0, 1)}, {minute / 4: [] for minute in range(8, 20)}),
+        {of_worker("log_failures_total"): then(0, 1)},
+        {minute / 4: [] for minute in range(8, 20)},
+    ),
     "one ballot in sixteen is refused": ({answered(503): rises(10)}, {10: ["ScrutinBallotsRefused"]}),
     "vote is gone": ({up("vote"): then(1, 0), answered(303): f"0+150x{BEFORE}"}, {10: ["ScrutinVoteIsAway"]}),
     "vote was never there": ({up("vote"): None, ready("vote"): None, answered(303): None}, {10: ["ScrutinVoteIsAway"]}),
@@ -94,15 +105,24 @@ EVENINGS = {
     "result is not ready": ({ready("result"): then(2, 0)}, {10: ["ScrutinResultIsAway"]}),
     "nobody leads": ({of_worker("leads"): then(1, 0)}, {10: ["ScrutinNobodyCounts"]}),
     "no worker is there": ({of_worker("leads"): None, of_worker("leads", "b"): None}, {10: ["ScrutinNobodyCounts"]}),
-    "another worker takes over": ({of_worker("leads"): then(1, 0), of_worker("leads", "b"): then(0, 1)}, {3: [], 10: []}),
+    "another worker takes over": (
+        {of_worker("leads"): then(1, 0), of_worker("leads", "b"): then(0, 1)},
+        {3: [], 10: []},
+    ),
     "the count is behind": ({of_worker("lag_seconds"): then(0.1, 60)}, {10: ["ScrutinCountIsBehind"]}),
     "a worker attaches to another log before it is first asked": (
-        {of_worker("logs_lost_total", "c"): then("_", 1)}, {5: ["ScrutinLogLost"], 29: ["ScrutinLogLost"]}),
+        {of_worker("logs_lost_total", "c"): then("_", 1)},
+        {5: ["ScrutinLogLost"], 29: ["ScrutinLogLost"]},
+    ),
     "a worker finds a gap before it is first asked": (
-        {of_worker("gaps_total", "c"): then("_", 1)}, {5: ["ScrutinGap"], 29: ["ScrutinGap"]}),
+        {of_worker("gaps_total", "c"): then("_", 1)},
+        {5: ["ScrutinGap"], 29: ["ScrutinGap"]},
+    ),
     "entries are rejected": ({of_worker("rejected_total"): then(0, 3)}, {5: ["ScrutinEntriesRejected"], 29: []}),
     "entries are rejected before the worker is first asked": (
-        {of_worker("rejected_total", "c"): then("_", 3)}, {5: ["ScrutinEntriesRejected"], 29: []}),
+        {of_worker("rejected_total", "c"): then("_", 3)},
+        {5: ["ScrutinEntriesRejected"], 29: []},
+    ),
     "every third ballot is slow": ({faster_than("0.1"): rises(100)}, {12: ["ScrutinVotingIsSlow"]}),
     "result is full": ({refused("full"): f"_x{BEFORE} 1+1x{STEPS}"}, {12: ["ScrutinScreensRefused"]}),
     "the log grows": ({MEMORY: then(100 * MIB, 600 * MIB)}, {12: ["ScrutinRedisIsFilling"]}),
@@ -170,7 +190,9 @@ class Alerts(unittest.TestCase):
 
     def test_the_alert_on_the_memory_of_redis_knows_how_much_that_is(self):
         config = named(plain(), "ConfigMap", "redis")["data"]["redis.conf"]
-        (expression,) = [rule["expr"] for group in groups() for rule in group["rules"] if rule["alert"] == "ScrutinRedisIsFilling"]
+        (expression,) = [
+            rule["expr"] for group in groups() for rule in group["rules"] if rule["alert"] == "ScrutinRedisIsFilling"
+        ]
         (limit,) = [line.split()[1] for line in config.splitlines() if line.startswith("maxmemory ")]
         self.assertTrue(expression.endswith(f"> 0.8 * {limit.removesuffix('mb')} * 2^20"), expression)
 

@@ -36,8 +36,15 @@ class Apply(unittest.TestCase):
             self.assertLessEqual(touched, {"secrets", "poddisruptionbudgets"})
 
     def test_secrets_that_an_operator_made_are_left_as_they_are(self):
-        own = {f"/api/v1/namespaces/scrutin/secrets/{name}": {"apiVersion": "v1", "kind": "Secret", "data": {"A_KEY": "b3du"},
-               "metadata": {"name": name, "namespace": "scrutin"}} for name in ["scrutin", "redis", "postgres"]}
+        own = {
+            f"/api/v1/namespaces/scrutin/secrets/{name}": {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "data": {"A_KEY": "b3du"},
+                "metadata": {"name": name, "namespace": "scrutin"},
+            }
+            for name in ["scrutin", "redis", "postgres"]
+        }
         with api_server.running() as server:
             server.objects |= own
             for _ in ["to begin with", "and again"]:

@@ -1,4 +1,5 @@
-"""The Compose files, as far as they can be read without an engine, and what is worked out in them and in the manifests."""
+"""The Compose files, as far as they can be read without an engine, and what is worked out in them and in the
+manifests."""
 
 import re
 import unittest

@@ -31,7 +31,9 @@ class Dockerfiles(unittest.TestCase):
             calls = [shlex.split(call) for call in re.findall(r"\bcargo build ([^&\n]*)", whole_lines)]
             self.assertGreaterEqual(len(calls), 1 if path == "scripts/develop" else 4, path)
             for call in calls:
-                packages = [name for option, name in itertools.pairwise(call) if option == "-p" and name != "scrutin-crowd"]
+                packages = [
+                    name for option, name in itertools.pairwise(call) if option == "-p" and name != "scrutin-crowd"
+                ]
                 self.assertEqual(packages, ["scrutin-vote", "scrutin-worker", "scrutin-result"], path)
                 features = [name for option, name in itertools.pairwise(call) if option == "--features"]
                 self.assertEqual(features, ["$FEATURES"] if "--release" in call else [], path)
@@ -44,11 +46,19 @@ class Dockerfiles(unittest.TestCase):
             copies = re.findall(r"^FROM (\S+) AS (\S+)\n((?:(?!FROM ).*\n)*)", shared(service), re.MULTILINE)
             for base, stage, body in copies:
                 if stage not in ["toolchain", "manifests"]:
-                    self.assertEqual(re.findall(r"^COPY .*$", body, re.MULTILINE), copied.get(stage, ["COPY --from=manifests /app ."]), stage)
+                    self.assertEqual(
+                        re.findall(r"^COPY .*$", body, re.MULTILINE),
+                        copied.get(stage, ["COPY --from=manifests /app ."]),
+                        stage,
+                    )
 
     def test_a_service_is_built_of_its_own_sources_and_what_all_share(self):
         for service in RUST:
-            build = re.search(r"^FROM (?:crowd-dependencies|crates) AS build\n((?:(?!FROM ).*\n)*)", source(f"{service}/Dockerfile"), re.MULTILINE)
+            build = re.search(
+                r"^FROM (?:crowd-dependencies|crates) AS build\n((?:(?!FROM ).*\n)*)",
+                source(f"{service}/Dockerfile"),
+                re.MULTILINE,
+            )
             copied = re.findall(r"^COPY (\S+) (\S+)$", build.group(1), re.MULTILINE)
             self.assertEqual(copied, [(service, service)])
 
@@ -62,11 +72,18 @@ class Dockerfiles(unittest.TestCase):
             self.assertIn(f'ENTRYPOINT ["/app/{service}"]', last)
 
     def test_no_file_knows_of_a_registry_or_a_mirror_of_anybody(self):
-        for path in [*(f"{service}/Dockerfile" for service in RUST), "proxy/Dockerfile", "compose.yaml", "compose.prod.yaml"]:
+        for path in [
+            *(f"{service}/Dockerfile" for service in RUST),
+            "proxy/Dockerfile",
+            "compose.yaml",
+            "compose.prod.yaml",
+        ]:
             self.assertNotRegex(source(path), r"stand-in|artifactory|mirror", path)
 
     def test_compose_and_kubernetes_have_the_version_of_the_programs(self):
-        version = re.search(r'^\[workspace\.package\]\nversion = "([^"]+)"', source("Cargo.toml"), re.MULTILINE).group(1)
+        version = re.search(r'^\[workspace\.package\]\nversion = "([^"]+)"', source("Cargo.toml"), re.MULTILINE).group(
+            1
+        )
         self.assertIn(f'variable "TAG" {{ default = "{version}" }}', source("docker-bake.hcl"))
         for service in OURS:
             deployment = manifests.named(manifests.plain(), "Deployment", service)

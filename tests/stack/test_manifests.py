@@ -45,7 +45,9 @@ class Validity(unittest.TestCase):
         documents = plain()
         for name in [*OURS, "redis", "postgres"]:
             self.assertIsNotNone(named(documents, "Service", name), name)
-        self.assertEqual({workload["metadata"]["name"] for workload in workloads(documents)}, {*OURS, "redis", "postgres"})
+        self.assertEqual(
+            {workload["metadata"]["name"] for workload in workloads(documents)}, {*OURS, "redis", "postgres"}
+        )
         for name in ["redis", "postgres"]:
             stateful = named(documents, "StatefulSet", name)
             claims = [claim["metadata"]["name"] for claim in stateful["spec"]["volumeClaimTemplates"]]
@@ -77,7 +79,11 @@ class References(unittest.TestCase):
     def test_a_service_selects_the_pods_of_one_workload_at_a_port_they_have(self):
         for _, documents in self.both():
             for service in of_kind(documents, "Service"):
-                chosen = [w for w in workloads(documents) if manifests.selects({"matchLabels": service["spec"]["selector"]}, labels(w))]
+                chosen = [
+                    w
+                    for w in workloads(documents)
+                    if manifests.selects({"matchLabels": service["spec"]["selector"]}, labels(w))
+                ]
                 self.assertEqual([w["metadata"]["name"] for w in chosen], [service["metadata"]["name"]])
                 offered = {port["name"] for container in containers(chosen[0]) for port in container["ports"]}
                 for port in service["spec"]["ports"]:
@@ -114,7 +120,9 @@ class References(unittest.TestCase):
             for workload in workloads(documents):
                 volumes = {volume["name"] for volume in pod(workload).get("volumes", [])}
                 volumes |= {claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
-                mounts = {mount["name"] for container in containers(workload) for mount in container.get("volumeMounts", [])}
+                mounts = {
+                    mount["name"] for container in containers(workload) for mount in container.get("volumeMounts", [])
+                }
                 self.assertEqual(volumes, mounts, title(workload))
                 for volume in pod(workload).get("volumes", []):
                     if "configMap" in volume:
@@ -129,13 +137,18 @@ class References(unittest.TestCase):
         hosts = {"k8s/": {"vote": "vote.localhost", "result": "result.localhost"}}
         for where, documents in self.both():
             ingress, settings = of_kind(documents, "Ingress")[0], named(documents, "ConfigMap", "scrutin")["data"]
-            served = {rule["http"]["paths"][0]["backend"]["service"]["name"]: rule["host"] for rule in ingress["spec"]["rules"]}
+            served = {
+                rule["http"]["paths"][0]["backend"]["service"]["name"]: rule["host"]
+                for rule in ingress["spec"]["rules"]
+            }
             scheme = "https" if "tls" in ingress["spec"] else "http"
             self.assertEqual(settings["VOTE_URL"], f"{scheme}://{served['vote']}")
             self.assertEqual(settings["RESULT_URL"], f"{scheme}://{served['result']}")
             self.assertEqual(served, hosts.get(where, served))
             if where == "production":
-                self.assertEqual({host for tls in ingress["spec"]["tls"] for host in tls["hosts"]}, set(served.values()))
+                self.assertEqual(
+                    {host for tls in ingress["spec"]["tls"] for host in tls["hosts"]}, set(served.values())
+                )
             for rule in ingress["spec"]["rules"]:
                 for path in rule["http"]["paths"]:
                     backend = path["backend"]["service"]
@@ -169,7 +182,11 @@ class References(unittest.TestCase):
                 self.assertNotIn("minAvailable", budget["spec"])
                 self.assertGreaterEqual(budget["spec"]["maxUnavailable"], 1)
                 self.assertEqual(budget["spec"]["unhealthyPodEvictionPolicy"], "AlwaysAllow")
-                covered += [w["metadata"]["name"] for w in workloads(documents) if manifests.selects(budget["spec"]["selector"], labels(w))]
+                covered += [
+                    w["metadata"]["name"]
+                    for w in workloads(documents)
+                    if manifests.selects(budget["spec"]["selector"], labels(w))
+                ]
             self.assertEqual(sorted(covered), sorted(w["metadata"]["name"] for w in workloads(documents)))
 
     def test_vote_and_result_believe_nobody_about_who_asked_until_they_are_told_whom(self):

@@ -12,9 +12,15 @@ class Network(unittest.TestCase):
 
     def arrows(self, policies, peers):
         names = list(peers)
-        return {(a, b, port) for a in names for b in names for port in self.PORTS
-                if a != b and not (peers[a]["namespace"] != network.NAMESPACE and peers[b]["namespace"] != network.NAMESPACE)
-                if network.allowed(policies, peers[a], peers[b], port)}
+        return {
+            (a, b, port)
+            for a in names
+            for b in names
+            for port in self.PORTS
+            if a != b
+            and not (peers[a]["namespace"] != network.NAMESPACE and peers[b]["namespace"] != network.NAMESPACE)
+            if network.allowed(policies, peers[a], peers[b], port)
+        }
 
     def peers(self):
         ours = {name: network.peer(name) for name in [*OURS, "redis", "postgres", "stranger"]}
@@ -27,7 +33,12 @@ class Network(unittest.TestCase):
     NAMES = {(who, "dns", 53) for who in OURS}
 
     def test_plainly_exactly_the_arrows_of_the_picture_are_allowed(self):
-        inner = {("vote", "redis", 6379), ("worker", "redis", 6379), ("worker", "postgres", 5432), ("result", "postgres", 5432)}
+        inner = {
+            ("vote", "redis", 6379),
+            ("worker", "redis", 6379),
+            ("worker", "postgres", 5432),
+            ("result", "postgres", 5432),
+        }
         self.assertEqual(self.arrows(of_kind(plain(), "NetworkPolicy"), self.peers()), inner | self.PUBLIC | self.NAMES)
 
     def test_either_end_of_an_arrow_would_hold_without_the_other(self):
@@ -43,7 +54,9 @@ class Network(unittest.TestCase):
         inner = {("vote", "managed redis", 6379), ("worker", "managed redis", 6379),
                  ("worker", "managed postgres", 5432), ("result", "managed postgres", 5432)}
         public = self.PUBLIC | {(who, to, 8080) for who in managed for to in ["vote", "result"]}
-        self.assertEqual(self.arrows(of_kind(overlay("production"), "NetworkPolicy"), peers), inner | public | self.NAMES)
+        self.assertEqual(
+            self.arrows(of_kind(overlay("production"), "NetworkPolicy"), peers), inner | public | self.NAMES
+        )
 
     def test_observability_lets_prometheus_and_nobody_else_read_metrics(self):
         before = of_kind(plain(), "NetworkPolicy")
@@ -52,7 +65,9 @@ class Network(unittest.TestCase):
         self.assertEqual(added, {("monitoring", name, 9090) for name in OURS})
 
     def test_a_pod_that_no_rule_mentions_can_do_nothing(self):
-        reached = {arrow for arrow in self.arrows(of_kind(plain(), "NetworkPolicy"), self.peers()) if "stranger" in arrow}
+        reached = {
+            arrow for arrow in self.arrows(of_kind(plain(), "NetworkPolicy"), self.peers()) if "stranger" in arrow
+        }
         self.assertFalse(reached)
 
     def test_the_ports_of_the_rules_are_those_of_the_pods(self):

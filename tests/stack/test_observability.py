@@ -18,7 +18,9 @@ ADDED = {"job", "pod", "namespace", "le", "container", "deployment", "persistent
 
 
 def labels_of(expression):
-    matched = {label for body in re.findall(r"\{([^}]*)\}", expression) for label in re.findall(r"(\w+)\s*(?:=|!)", body)}
+    matched = {
+        label for body in re.findall(r"\{([^}]*)\}", expression) for label in re.findall(r"(\w+)\s*(?:=|!)", body)
+    }
     grouped = {label.strip() for body in re.findall(r"\bby \(([^)]*)\)", expression) for label in body.split(",")}
     return matched | grouped
 
@@ -81,7 +83,11 @@ class Observability(unittest.TestCase):
         taken, ids = set(), set()
         for panel in manifests.dashboard()["panels"]:
             place = panel["gridPos"]
-            cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+            cells = {
+                (x, y)
+                for x in range(place["x"], place["x"] + place["w"])
+                for y in range(place["y"], place["y"] + place["h"])
+            }
             self.assertFalse(cells & taken, panel["title"])
             self.assertLessEqual(place["x"] + place["w"], 24)
             self.assertNotIn(panel["id"], ids)

@@ -1,4 +1,5 @@
-"""Secrets: the demonstration's are public and overruled by an operator's, which no manifest holds; a pod gets what it needs."""
+"""Secrets: the demonstration's are public and overruled by an operator's, which no manifest holds; a pod gets what it
+needs."""
 
 import os
 import pathlib
@@ -29,7 +30,12 @@ TAKEN = {
     "postgres": {"postgres"},
 }
 # Where Redis and PostgreSQL are managed elsewhere (overlays/production/kustomization.yaml lists them).
-OWN_IN_PRODUCTION = {("scrutin", "SECRET_KEY"), ("scrutin", "ORGANISER_TOKEN"), ("redis", "REDIS_URL"), ("postgres", "DATABASE_URL")}
+OWN_IN_PRODUCTION = {
+    ("scrutin", "SECRET_KEY"),
+    ("scrutin", "ORGANISER_TOKEN"),
+    ("redis", "REDIS_URL"),
+    ("postgres", "DATABASE_URL"),
+}
 
 
 def made(secrets):
@@ -76,7 +82,9 @@ class Secrets(unittest.TestCase):
             given = environments(documents)
             for name in ["vote", "worker"]:
                 redis = urllib.parse.urlsplit(given[name]["REDIS_URL"])
-                self.assertEqual((redis.hostname, redis.port, redis.password), ("redis", 6379, given["redis"]["REDIS_PASSWORD"]))
+                self.assertEqual(
+                    (redis.hostname, redis.port, redis.password), ("redis", 6379, given["redis"]["REDIS_PASSWORD"])
+                )
             for name in ["worker", "result"]:
                 postgres, server = urllib.parse.urlsplit(given[name]["DATABASE_URL"]), given["postgres"]
                 self.assertEqual((postgres.hostname, postgres.port, postgres.username, postgres.password),
@@ -114,7 +122,9 @@ class Secrets(unittest.TestCase):
         for secret in of_kind(plain(), "Secret"):
             self.assertIn("scrutin/replace-me", secret["metadata"]["annotations"])
             self.assertTrue([value for value in secret["stringData"].values() if "replace-me" in value])
-            self.assertEqual(secret["stringData"].keys(), OWN[secret["metadata"]["name"].removesuffix(DEMONSTRATION)].keys())
+            self.assertEqual(
+                secret["stringData"].keys(), OWN[secret["metadata"]["name"].removesuffix(DEMONSTRATION)].keys()
+            )
         scrutin = named(plain(), "Secret", "scrutin" + DEMONSTRATION)["stringData"]
         self.assertGreaterEqual(len(scrutin["SECRET_KEY"]), 32)
         self.assertGreaterEqual(len(scrutin["ORGANISER_TOKEN"]), 16)
@@ -124,7 +134,9 @@ class Secrets(unittest.TestCase):
         for workload in workloads(overlay("production")):
             container = containers(workload)[0]
             self.assertNotIn("envFrom", container, "a key that is missing would be passed over")
-            found = [v["valueFrom"]["secretKeyRef"] for v in container["env"] if "secretKeyRef" in v.get("valueFrom", {})]
+            found = [
+                v["valueFrom"]["secretKeyRef"] for v in container["env"] if "secretKeyRef" in v.get("valueFrom", {})
+            ]
             self.assertFalse([reference for reference in found if reference.get("optional")])
             self.assertEqual({reference["name"] for reference in found}, TAKEN[workload["metadata"]["name"]])
             taken |= {(reference["name"], reference["key"]) for reference in found}

@@ -62,11 +62,12 @@ const BOOKS: [&str; 26] = [
 
 /// A question of exactly 500 characters.
 fn long_question() -> String {
-    let text = "The hall is ours from noon until ten at night, the caterer wants to know by Friday, and last year a third of \
-                the guests stood in the rain because nobody had asked: taking into account the weather, the neighbours, \
-                the price of the tent and the two speakers who can only come in the afternoon, and knowing that whatever \
-                we decide today will be printed on the invitations and can’t be changed afterwards, which of these ways \
-                of spending the evening do you want us to prepare for all of you, and for whoever comes along?";
+    let text = "The hall is ours from noon until ten at night, the caterer wants to know by Friday, and last year a \
+                third of the guests stood in the rain because nobody had asked: taking into account the weather, the \
+                neighbours, the price of the tent and the two speakers who can only come in the afternoon, and \
+                knowing that whatever we decide today will be printed on the invitations and can’t be changed \
+                afterwards, which of these ways of spending the evening do you want us to prepare for all of you, \
+                and for whoever comes along?";
     let mut question: String = text.chars().take(499).collect();
     question.extend(std::iter::repeat_n('?', 500 - question.chars().count()));
     question
@@ -83,7 +84,8 @@ fn polls() -> Vec<Value> {
         json!({"id": "shelf", "question": "Which three are to be on the shelf?", "options": BOOKS[..6],
             "max_choices": 3}),
         json!({"id": "long", "question": long_question(),
-            "options": ["Dinner in the hall", "A walk, then dinner", "Two short talks and a concert", "Nothing of that"]}),
+            "options": ["Dinner in the hall", "A walk, then dinner", "Two short talks and a concert",
+                "Nothing of that"]}),
         json!({"id": "largest", "question": long_question(), "options": letters, "max_choices": 5}),
         json!({"id": "dinner", "question": "Who is to speak at the dinner?", "options": ["Ada", "Grace", "Mary"],
             "results": "hidden", "listed": true}),
@@ -92,9 +94,11 @@ fn polls() -> Vec<Value> {
         json!({"id": "over", "question": "Shall we meet again next month?", "options": two}),
         json!({"id": "again", "question": "Shall we begin earlier?", "options": two}),
         json!({"id": "short", "question": "Is the room warm enough?", "options": two}),
-        json!({"id": "final", "question": "Who is to take the minutes?", "options": ["Ada", "Grace", "Mary"], "changes": false}),
+        json!({"id": "final", "question": "Who is to take the minutes?", "options": ["Ada", "Grace", "Mary"],
+            "changes": false}),
         json!({"id": "zero", "question": "Window open or closed?", "options": ["Open", "Closed", "Ajar"]}),
-        json!({"id": "board", "question": "Who is to be on the board?", "options": ["Ada", "Grace"], "access": "codes"}),
+        json!({"id": "board", "question": "Who is to be on the board?", "options": ["Ada", "Grace"],
+            "access": "codes"}),
         json!({"id": "statutes", "question": "Do you accept the new statutes?", "options": two, "access": "codes",
             "changes": false}),
     ]

@@ -33,7 +33,11 @@ function operation(path, method, { summary, description: text, parameters = [], 
   if (text) form.append(make("p", { className: "quiet small" }, described(text)));
   for (const parameter of parameters) form.append(field(`${method} ${path}`, parameter));
   const schema = requestBody && requestBody.content["application/json"].schema;
-  if (schema) form.append(labelled(`${method} ${path} body`, bodyLabel, make("textarea", { name: "body", rows: 6, spellcheck: false, value: JSON.stringify(example(schema), null, 2) })));
+  if (schema) {
+    const value = JSON.stringify(example(schema), null, 2);
+    const body = make("textarea", { name: "body", rows: 6, spellcheck: false, value });
+    form.append(labelled(`${method} ${path} body`, bodyLabel, body));
+  }
   const output = make("pre", { className: "answer", hidden: true, tabIndex: 0, ariaLabel: answerLabel });
   output.setAttribute("role", "region");
   form.append(make("p", {}, make("button", { className: "plain" }, send)), output);

@@ -1,4 +1,5 @@
-//! Puts ballots on the log as `vote` does, or into the SQLite ledger as the all-in-one does, through the same door, and prints how many a second went through it.
+//! Puts ballots on the log as `vote` does, or into the SQLite ledger as the all-in-one does, through the same door, and
+//! prints how many a second went through it.
 
 #![expect(clippy::print_stdout, reason = "a script reads the figure")]
 

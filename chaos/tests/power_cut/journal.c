@@ -43,7 +43,8 @@ __attribute__((constructor)) static void begin(void) {
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
     directory = getenv("POWER_CUT_DIR");
     const char *path = getenv("POWER_CUT_JOURNAL");
-    if (directory == NULL || path == NULL || (journal = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) < 0) {
+    if (directory == NULL || path == NULL
+        || (journal = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) < 0) {
         fputs("power cut: no directory or no journal\n", stderr);
         abort();
     }
@@ -67,7 +68,9 @@ static void put(const void *bytes, size_t length) {
     }
 }
 
-static void record(uint64_t kind, const struct stat *file, uint64_t at, off_t offset, const void *bytes, size_t length) {
+static void record(
+    uint64_t kind, const struct stat *file, uint64_t at, off_t offset, const void *bytes, size_t length
+) {
     uint64_t head[6] = {kind, file->st_ino, at, (uint64_t)offset, (uint64_t)file->st_size, length};
     put(head, sizeof head);
     put(bytes, length);

@@ -1,5 +1,5 @@
-// Votes as a part of the turnout, in the page's language: 62% in English, 62 % in French; 0 % and 100 % only for none and
-// all. The result host's `share.rs` writes the same into the pages that it makes.
+// Votes as a part of the turnout, in the page's language: 62% in English, 62 % in French; 0 % and 100 % only for none
+// and all. The result host's `share.rs` writes the same into the pages that it makes.
 
 const sign = document.documentElement.lang === "fr" ? "\u202f%" : "%";
 

@@ -174,8 +174,8 @@ impl Browser {
         .await;
     }
 
-    /// Clicks a form's button, and waits until the page that answers is loaded: until then, what is looked for could be found
-    /// on the page that is about to go.
+    /// Clicks a form's button, and waits until the page that answers is loaded: until then, what is looked for could be
+    /// found on the page that is about to go.
     ///
     /// # Panics
     /// If no other page has come after [`wait::DEADLINE`].

@@ -107,7 +107,8 @@ impl PostgresServer {
     /// keep it from being started again.
     pub async fn kill(&mut self) {
         let processes = self.own().processes();
-        // The postmaster first; the others notice that their parent is gone, but those that are busy would take their time.
+        // The postmaster first; the others notice that their parent is gone, but those that are busy would take their
+        // time.
         signal("KILL", &processes);
         let deadline = Instant::now() + PATIENCE;
         for process in processes {

@@ -112,7 +112,8 @@ impl RedisServer {
         end(&mut self.process);
     }
 
-    /// Starts the server again on the same port and data, and waits until it has loaded them. It is killed first if it still runs.
+    /// Starts the server again on the same port and data, and waits until it has loaded them. It is killed first if it
+    /// still runs.
     ///
     /// # Panics
     /// If it does not come back.

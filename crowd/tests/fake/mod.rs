@@ -121,7 +121,8 @@ impl Fake {
         let counted = books.log.len() as u64 - u64::from(self.lie == Lie::NeverFinish && !books.log.is_empty());
         json!({
             "poll": "main", "votes": {"a": votes('a'), "b": votes('b'), "c": votes('c')}, "round": 1,
-            "voters": books.votes.len() + books.extra.len(), "counted": counted, "position": format!("{}-0", books.log.len()),
+            "voters": books.votes.len() + books.extra.len(), "counted": counted,
+            "position": format!("{}-0", books.log.len()),
         })
     }
 
