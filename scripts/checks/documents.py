@@ -15,6 +15,9 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 EVENT_AT_START = re.compile(r'"([a-z]+\.[a-z_]+): ')
 EVENT_FIELD = re.compile(r'\bevent = "([a-z]+\.[a-z_]+)"')
 
+METRIC = re.compile(r'"(scrutin_\w+)" (Counter|Gauge|Histogram)\b')
+METRIC_USED = re.compile(r"\b(scrutin_[a-z]+_[a-z_]+?)(_bucket|_sum|_count)?\b")
+
 
 def missing_paths(tree):
     """Files and directories that a document names and that are not there."""
@@ -47,6 +50,19 @@ def events(tree):
     for name in sorted(named - written.keys()):
         if f'"{name}' not in code:
             yield f"{OPERATIONS}: no program writes `{name}` to the log"
+
+
+def metrics(tree):
+    """Metrics that alerts, the dashboard, documents and scripts speak of are in the programs' list."""
+    (text,) = [text for path, text in tree.product(".rs") if path.endswith("/metric_list.rs")] or [""]
+    listed = dict(METRIC.findall(text))
+    for path, text in tree.product():
+        if path.endswith(".rs"):
+            continue
+        for name, part in sorted(set(METRIC_USED.findall(text))):
+            kind = listed.get(name)
+            if kind is None or bool(part) != (kind == "Histogram") and not path.endswith(".md"):
+                yield f"{path}: no program has the metric {name}{part}"
 
 
 def decisions(tree):

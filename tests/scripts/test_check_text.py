@@ -94,6 +94,15 @@ class Checks(unittest.TestCase):
         ]
         self.assert_found(documents.events, wrong, right)
 
+    def test_a_metric_that_no_program_has_is_found(self):
+        listed = {"a/metric_list.rs": '"scrutin_log_lag" Gauge "s"\n"scrutin_log_seconds" Histogram "s"'}
+        wrong = [{"k8s/alerts.yaml": expression} | listed for expression in [
+            "max(scrutin_log_gone) > 1", "rate(scrutin_log_seconds[1m])", "rate(scrutin_log_lag_bucket[1m])",
+        ]]
+        wrong.append({"docs/a.md": "`scrutin_log_gone`"} | listed)
+        right = {"k8s/alerts.yaml": "max(scrutin_log_lag) > sum(scrutin_log_seconds_bucket)"} | listed
+        self.assert_found(documents.metrics, wrong, right)
+
     def test_records_of_decisions_are_those_of_the_table(self):
         page = "| decision | what |\n|---|---|\n| [1](adr/0001-a.md) | A first choice |\n"
         right = {"docs/architecture.md": page, "docs/adr/0001-a.md": "# 1. A first choice\n"}

@@ -53,6 +53,13 @@ def of_worker(metric, pod="a"):
     return f'scrutin_worker_{metric}{{job="worker", pod="{pod}", partition="0"}}'
 
 
+def durability(state, service="vote"):
+    return f'scrutin_log_durability{{job="{service}", pod="a", state="{state}"}}'
+
+
+HEARTBEAT_AGE = 'scrutin_result_heartbeat_age_seconds{job="result", pod="a"}'
+WRONG_INSTALLATION = 'scrutin_installation_refused{job="worker", pod="a", partition="0"}'
+PUBLIC_KEYS = 'scrutin_public_keys{job="vote", pod="a"}'
 MEMORY = 'container_memory_rss{namespace="scrutin", container="redis", pod="redis-0"}'
 FREE = 'kubelet_volume_stats_available_bytes{namespace="scrutin", persistentvolumeclaim="data-redis-0"}'
 SIZE = 'kubelet_volume_stats_capacity_bytes{namespace="scrutin", persistentvolumeclaim="data-redis-0"}'
@@ -68,6 +75,11 @@ QUIET = {
     **{of_worker(f"{what}_total"): stays(0) for what in ["log_failures", "logs_lost", "gaps", "rejected"]},
     of_worker("logs_begun_total"): stays(1),
     refused("origin"): rises(1),
+    durability("disk"): stays(1),
+    **{durability(state): stays(0) for state in ["refused", "unseen", "unchecked"]},
+    HEARTBEAT_AGE: stays(1),
+    WRONG_INSTALLATION: stays(0),
+    PUBLIC_KEYS: stays(0),
     MEMORY: stays(100 * MIB),
     FREE: stays(3),
     SIZE: stays(4),
@@ -123,6 +135,25 @@ EVENINGS = {
         {of_worker("rejected_total", "c"): then("_", 3)},
         {5: ["ScrutinEntriesRejected"], 29: []},
     ),
+    "a screen's scores are old": ({HEARTBEAT_AGE: then(1, 60)}, {10: ["ScrutinScoresStandStill"]}),
+    "the scores are late while another worker takes over": (
+        {HEARTBEAT_AGE: f"1x{BEFORE - 1} 12 14 16 1x{STEPS}"},
+        {3: [], 10: []},
+    ),
+    "Redis loses a setting": (
+        {durability("disk"): then(1, 0), durability("refused"): then(0, 1)},
+        {10: ["ScrutinDurabilityRefused"]},
+    ),
+    "Redis hides its settings": (
+        {durability("disk"): then(1, 0), durability("unseen"): then(0, 1)},
+        {10: ["ScrutinDurabilityUnknown"]},
+    ),
+    "durability is not checked": (
+        {durability("disk"): stays(0), durability("unchecked"): stays(1)},
+        {10: ["ScrutinDurabilityUnknown"]},
+    ),
+    "a worker of another installation": ({WRONG_INSTALLATION: stays(1)}, {10: ["ScrutinInstallationRefused"]}),
+    "a demonstration's keys": ({PUBLIC_KEYS: stays(1)}, {10: ["ScrutinPublicKeys"]}),
     "every third ballot is slow": ({faster_than("0.1"): rises(100)}, {12: ["ScrutinVotingIsSlow"]}),
     "result is full": ({refused("full"): f"_x{BEFORE} 1+1x{STEPS}"}, {12: ["ScrutinScreensRefused"]}),
     "the log grows": ({MEMORY: then(100 * MIB, 600 * MIB)}, {12: ["ScrutinRedisIsFilling"]}),
