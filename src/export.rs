@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use ledger_sqlite::{SqliteScoreboard, Uncounted};
-use service::log_file::LogWriter;
+use log_file::LogWriter;
 
 /// Writes the ledger below `data_dir` to `file`, or to standard output for `-`. It may be served meanwhile; what is
 /// cast later is not in the file.

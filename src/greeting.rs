@@ -5,11 +5,9 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use service::{
-    counterpart::host_of,
-    reach::{self, Unreachable},
-    settings::PublicUrl,
-};
+use listener::reach::{self, Unreachable};
+use program::settings::PublicUrl;
+use web::counterpart::host_of;
 
 /// The two addresses, as bound and as configured.
 pub(crate) struct Places<'a> {

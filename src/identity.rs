@@ -5,7 +5,7 @@ use domain::{
     Fingerprint, Installation, InstallationId, LedgerIdentity, Ledgers, Partition, Partitions, Rekey, Secret,
 };
 use ledger_sqlite::SqliteLedger;
-use service::random_text;
+use program::random_text;
 
 /// Makes sure that the ledger belongs to this key; a ledger that belongs to none yet does from now on.
 pub(crate) async fn check(ledger: &SqliteLedger, secret: &Secret) -> Result<()> {

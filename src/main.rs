@@ -18,16 +18,16 @@ use std::{
 use anyhow::{Context, Result};
 use domain::{BallotBox, Change, Poll, Scoreboard, Secret};
 use ledger_sqlite::{SqliteLedger, SqliteScoreboard};
-use result::Timing;
-use service::{
-    admin,
-    connections::Connections,
-    counterpart::Counterpart,
-    demonstration, first_poll, http_server, instance, random_text, recount,
+use listener::Connections;
+use log_file::recount;
+use program::{
+    admin, demonstration, first_poll, random_text,
     settings::{Hidden, fail, parse, tell_of_white_space_around_key},
     telemetry::{self, MetricsHandle},
 };
+use result::Timing;
 use tokio_util::sync::CancellationToken;
+use web::{counterpart::Counterpart, instance};
 
 use crate::{
     data_dir::DataDir,
@@ -83,10 +83,10 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
     identity::check(&ledger, &secret).await?;
     make_first_poll(&ledger, first_poll).await?;
 
-    let shutdown = http_server::shutdown_signal()?;
-    let connections = Connections::of_process(settings.connections, settings.trusted.clone());
-    let vote_listener = http_server::bind(settings.vote_addr).await.context("VOTE_ADDR")?;
-    let result_listener = http_server::bind(settings.result_addr).await.context("RESULT_ADDR")?;
+    let shutdown = program::shutdown_signal()?;
+    let connections = Connections::of_process(settings.connections.limits(), settings.trusted.clone());
+    let vote_listener = listener::bind(settings.vote_addr).await.context("VOTE_ADDR")?;
+    let result_listener = listener::bind(settings.result_addr).await.context("RESULT_ADDR")?;
     let (vote_addr, result_addr) = (vote_listener.local_addr()?, result_listener.local_addr()?);
     serve_operator(&settings, metrics, &ledger, &shutdown).await?;
     let urls = [settings.vote_url.as_ref(), settings.result_url.as_ref()];
@@ -131,8 +131,8 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
         WayIn::Place(token_place.text())
     };
     std::io::stdout().write_all(greeting(&places, &way_in).as_bytes())?;
-    let voting = http_server::serve(vote_listener, vote, &connections, shutdown.clone());
-    let showing = http_server::serve(result_listener, result.router.clone(), &connections, shutdown);
+    let voting = listener::serve(vote_listener, vote, &connections, shutdown.clone());
+    let showing = listener::serve(result_listener, result.router.clone(), &connections, shutdown);
     tokio::try_join!(voting, showing)?;
     result.closed().await;
     Ok(())
@@ -164,7 +164,7 @@ async fn serve_operator(
     shutdown: &CancellationToken,
 ) -> Result<()> {
     let (Some(addr), Some(metrics)) = (settings.admin_addr, metrics) else { return Ok(()) };
-    let listener = http_server::bind(addr).await.context("ADMIN_ADDR")?;
+    let listener = listener::bind(addr).await.context("ADMIN_ADDR")?;
     let ledger = Arc::clone(ledger);
     let readiness = admin::readiness(move || {
         let ledger = Arc::clone(&ledger);

@@ -1,7 +1,7 @@
 //! The organiser's token: from the settings, or kept in the data directory; and whether it may be printed.
 
 use anyhow::{Result, ensure};
-use service::{random_text, settings::cleaned};
+use program::{random_text, settings::cleaned};
 
 use crate::{data_dir::DataDir, settings::Serving};
 

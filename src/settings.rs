@@ -4,11 +4,13 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use domain::Secret;
+use listener::TrustedProxies;
+use program::{
+    connection_settings::ConnectionSettings,
+    first_poll::FirstPollSettings,
+    settings::{Hidden, PublicUrl, secret, token},
+};
 use result::{AllowedOrigin, EmbedOrigin};
-use service::client_address::TrustedProxies;
-use service::connection_settings::ConnectionSettings;
-use service::first_poll::FirstPollSettings;
-use service::settings::{Hidden, PublicUrl, secret, token};
 
 /// Live voting, all in one: people vote on one page, everybody watches the result move on another.
 ///

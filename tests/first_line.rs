@@ -1,14 +1,15 @@
 //! A talk on a laptop works by the first line that the program prints: whatever it says is served, and the projector's
 //! code leads to an address that phones reach, or the page says why there is none.
 
+use listener::reach;
 use reqwest::{Client, StatusCode};
-use service::{counterpart::host_of, reach};
 use tempfile::TempDir;
 use testkit::{
     browser::{Driver, Setup},
     programs::Program,
     wait,
 };
+use web::counterpart::host_of;
 
 /// The addresses that the program printed for one of its pages.
 fn printed(output: &str, name: &str) -> Vec<String> {

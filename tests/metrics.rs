@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use service::metric_list::METRICS;
+use program::metric_list::METRICS;
 use testkit::{
     address,
     postgres_server::TestDatabase,
@@ -70,7 +70,7 @@ fn every_metric_in_the_code_is_listed_and_every_listed_one_is_in_the_code() {
 fn the_table_of_metrics_in_the_operations_page_is_the_list() {
     let page = fs::read_to_string(root().join("docs/operations.md")).unwrap();
     let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `scrutin_")).collect();
-    let row = |metric: &service::metric_list::Metric| {
+    let row = |metric: &program::metric_list::Metric| {
         let (name, kind, unit, help) = (metric.name, metric.kind.word(), metric.unit, metric.help);
         format!("| `{name}` | {kind} | {unit} | {help} |")
     };

@@ -10,7 +10,7 @@ use testkit::{
     crowd, wait,
 };
 
-const STATIC: [&str; 3] = ["vote/static", "result/static", "crates/service/static"];
+const STATIC: [&str; 3] = ["vote/static", "result/static", "crates/web/static"];
 
 /// What ECMAScript got after 2018, as far as a program can take it away; syntax is judged by a parser.
 const NEWER_LANGUAGE: [&str; 20] = [

@@ -21,7 +21,7 @@ use std::{
 use act::{Crowd, Played, empty_the_log, keep_outputs, play, recount, trimmed};
 use cast::{Cast, Disks};
 use clap::Parser;
-use service::settings::parse;
+use program::settings::parse;
 
 /// How long an act lasts; the promise is checked after each.
 const ACT: Duration = Duration::from_secs(45);

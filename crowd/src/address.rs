@@ -3,7 +3,7 @@
 use std::{io, pin::Pin, sync::Arc};
 
 use http::Uri;
-use service::settings::PublicUrl;
+use program::settings::PublicUrl;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,

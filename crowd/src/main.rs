@@ -4,8 +4,8 @@
 
 use std::process::ExitCode;
 
+use program::settings::{EXIT_USAGE, parse};
 use scrutin_crowd::{Settings, run};
-use service::settings::{EXIT_USAGE, parse};
 use tokio::signal;
 use tokio_util::sync::CancellationToken;
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use service::settings::PublicUrl;
+use program::settings::PublicUrl;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Parser;
-use service::settings::{PublicUrl, duration};
+use program::settings::{PublicUrl, duration};
 
 /// The most voters: one 32-bit number and a few hundred bytes are kept for each.
 const MAX_VOTERS: u32 = 10_000_000;

@@ -17,7 +17,7 @@ use hyper::server::conn::http1::Builder;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use libfuzzer_sys::fuzz_target;
 use result::{Config, Timing};
-use service::counterpart::Counterpart;
+use web::counterpart::Counterpart;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     runtime::Runtime,
@@ -70,7 +70,7 @@ thread_local! {
         let config = Config {
             secret: Secret::parse("a secret for the fuzzer, of more than 32 bytes").expect("long enough"),
             organiser_token: None,
-            trusted_proxies: service::client_address::TrustedProxies::default(),
+            trusted_proxies: listener::TrustedProxies::default(),
             vote: Counterpart::Port(8080),
             result_url: None,
             allowed_origins: Vec::new(),

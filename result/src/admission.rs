@@ -21,13 +21,10 @@ use axum::{
 };
 use domain::Secret;
 use http::StatusCode;
-use service::{
-    client_address::{TrustedProxies, limited_together},
-    http_server::UpgradedConnection,
-    problem::Problem,
-};
+use listener::{TrustedProxies, UpgradedConnection, client_address::limited_together};
 use socketioxide::{SocketIo, TransportType, socket::Sid};
 use tokio_util::sync::CancellationToken;
+use web::problem::Problem;
 
 use crate::{projector, screens::Viewer};
 
@@ -95,7 +92,7 @@ impl Places {
     }
 
     fn begin(&self, request: &Request) -> Option<Place> {
-        let is_projector = projector::is_one(request.headers(), &self.0.secret, service::now_millis());
+        let is_projector = projector::is_one(request.headers(), &self.0.secret, program::now_millis());
         let connection = request.extensions().get::<UpgradedConnection>();
         let address = limited_together(self.0.trusted.client_of_request(request));
         let is_polling = connection.is_none() || !is_websocket(request.uri().query().unwrap_or_default());

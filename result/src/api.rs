@@ -9,7 +9,7 @@ use axum::{
 };
 use domain::{PollId, Unavailable};
 use http::{StatusCode, header};
-use service::{problem::Problem, signed_link::Purpose};
+use web::{problem::Problem, signed_link::Purpose};
 
 use crate::{App, openapi::ProblemBody, organiser::Shown, scores::TallyBody};
 

@@ -2,10 +2,8 @@
 
 use std::str::FromStr;
 
-use service::{
-    headers::SecurityHeaders,
-    origin::{Origin, OriginError},
-};
+use program::origin::{Origin, OriginError};
+use web::headers::SecurityHeaders;
 
 /// Whose pages may frame the page made for it (`EMBED_ORIGINS`).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
-use service::{language::Language, poll_address::Visit, problem::Problem};
+use web::{language::Language, poll_address::Visit, problem::Problem};
 
 use crate::App;
 

@@ -10,8 +10,8 @@ use axum::{
 use domain::{PollId, Tally, option_key};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use service::{problem::Problem, signed_link::Purpose};
 use utoipa::ToSchema;
+use web::{problem::Problem, signed_link::Purpose};
 
 use crate::{
     App, api, archive,
@@ -105,7 +105,7 @@ pub(crate) async fn tally_csv(
     let (organiser, tally) = admit(&app, &poll, &shown).await?;
     let poll = tally.poll.clone();
     let voters = tally.figures.voters;
-    let votes = Present::new(tally, service::now_millis()).all_votes(&organiser);
+    let votes = Present::new(tally, program::now_millis()).all_votes(&organiser);
     let mut table = Table::new(separator);
     let corrected: &[&str] = if poll.correction().is_some() { &["text_before", "corrected_at"] } else { &[] };
     table.row(["option", "text", "votes", "share", "voters"].iter().chain(corrected).map(|&name| name.into()));
@@ -147,7 +147,7 @@ pub(crate) async fn tally_json(
     let (organiser, tally) = admit(&app, &poll, &shown).await?;
     let poll = tally.poll.id();
     let options = (0..).map(option_key).zip(tally.poll.options().iter().cloned()).collect();
-    let tally = Present::new(tally, service::now_millis()).body_for(&organiser);
+    let tally = Present::new(tally, program::now_millis()).body_for(&organiser);
     let body = Json(ExportedTally { tally, options });
     Ok(download(poll, "tally.json", "application/json", body))
 }

@@ -1,12 +1,12 @@
 //! How to come from the screen to the voting page: its address as text and as a QR code.
 
 use domain::PollId;
+use listener::reach::Unreachable;
 use serde::Serialize;
-use service::{
+use web::{
     counterpart::{CameBy, Counterpart, Invitation},
     poll_address,
     qr::Qr,
-    reach::Unreachable,
 };
 
 /// Where to vote.

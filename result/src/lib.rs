@@ -18,23 +18,20 @@ use std::sync::Arc;
 
 use axum::{Router, middleware, routing::get};
 use domain::{Scoreboard, Secret};
-use rust_embed::RustEmbed;
-use service::{
-    assets,
-    below::below,
-    client_address::TrustedProxies,
-    counterpart::Counterpart,
-    headers::SecurityHeaders,
-    http_metrics, language_switch,
-    organiser::OrganiserToken,
-    pages::Pages,
+use listener::TrustedProxies;
+use program::{
     public_url::BasePath,
     settings::{Hidden, PublicUrl},
 };
+use rust_embed::RustEmbed;
 use socketioxide::SocketIo;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use web::{
+    assets, below::below, counterpart::Counterpart, headers::SecurityHeaders, http_metrics, language_switch,
+    organiser::OrganiserToken, pages::Pages,
+};
 
 mod admission;
 mod api;

@@ -13,8 +13,9 @@ use minijinja::{
     context,
     value::{Serde, Value},
 };
+use program::settings::PublicUrl;
 use serde::Serialize;
-use service::{counterpart::CameBy, edition::edition, language::Language, poll_address, settings::PublicUrl};
+use web::{counterpart::CameBy, edition::edition, language::Language, poll_address};
 
 use crate::{App, error_page, join::Join, projector, scores, scores::Present, share, texts::MESSAGES, time};
 
@@ -154,7 +155,7 @@ fn live(app: &App, language: Language, present: &Present, path: &str) -> Value {
         voters => voters,
         turnout => turnout(language, voters),
         stale_time => present.stale_since_ms().map(time::time_of_day),
-        now => time::time_of_day(service::now_millis()),
+        now => time::time_of_day(program::now_millis()),
     }
 }
 

@@ -8,10 +8,9 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context;
 use domain::{Fingerprint, Scoreboard};
 use ledger_postgres::{DatabaseUrl, PostgresScoreboard};
-use service::{
-    admin,
-    connections::Connections,
-    demonstration, http_server, server_address,
+use listener::Connections;
+use program::{
+    admin, demonstration, server_address,
     settings::{fail, parse, tell_of_white_space_around_key},
     telemetry,
 };
@@ -43,10 +42,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     demonstration::check(secret, token, &urls).unwrap_or_else(|line| fail("result", &line));
     tell_of_white_space_around_key();
 
-    let shutdown = http_server::shutdown_signal()?;
-    let connections = Connections::of_process(settings.connections, settings.trusted.clone());
-    let admin_listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
-    let listener = http_server::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
+    let shutdown = program::shutdown_signal()?;
+    let connections = Connections::of_process(settings.connections.limits(), settings.trusted.clone());
+    let admin_listener = listener::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
+    let listener = listener::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
 
     let scoreboard = Arc::new(PostgresScoreboard::new(database.clone()));
     let key = KeyWatch::start(Arc::clone(&scoreboard), Fingerprint::of(&settings.secret_key));
@@ -64,7 +63,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     );
     tracing::info!(listen.addr = %listener.local_addr()?, database = ?database, "result.started");
     let router = running.router.clone();
-    http_server::serve(listener, router, &connections, shutdown).await?;
+    listener::serve(listener, router, &connections, shutdown).await?;
     running.closed().await;
     tracing::info!("result.stopped");
     telemetry::end();

@@ -9,9 +9,10 @@ use axum::{
 use domain::{PollId, Scoreboard, Tally, Unavailable};
 use http::{HeaderMap, StatusCode};
 use minijinja::{context, value::Serde};
+use program::settings::PublicUrl;
 use serde::{Deserialize, Serialize};
-use service::{language::Language, poll_address, settings::PublicUrl};
 use tokio::{sync::Mutex, time::Instant};
+use web::{language::Language, poll_address};
 
 use crate::{App, archive, error_page, live_page};
 

@@ -13,7 +13,7 @@ use utoipa::{
 
 use crate::{App, api, export, receipts, scores::TallyBody};
 
-/// An RFC 9457 problem, as `service::problem` writes it. Only for the description.
+/// An RFC 9457 problem, as `web::problem` writes it. Only for the description.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what another crate writes")]
 pub(crate) struct ProblemBody {

@@ -1,5 +1,5 @@
 //! Who may fetch what is not public: whoever sends the organiser's token as a bearer token (RFC 6750), or follows
-//! a link that the organiser's page signed a few minutes ago ([`service::signed_link`]).
+//! a link that the organiser's page signed a few minutes ago ([`web::signed_link`]).
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -10,7 +10,7 @@ use axum::{
 use domain::PollId;
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde::Deserialize;
-use service::{
+use web::{
     organiser::{NotOrganiser, bearer_token},
     problem::Problem,
     signed_link::{self, Purpose},
@@ -77,7 +77,7 @@ impl Shown {
             };
         }
         let Some(ticket) = &self.ticket else { return Ok(None) };
-        let now = service::now_millis();
+        let now = program::now_millis();
         let valid =
             purposes.iter().any(|&purpose| signed_link::is_valid(ticket, app.organiser.links(), poll, purpose, now));
         if valid { Ok(Some(Organiser(()))) } else { Err(Refused::WrongTicket) }

@@ -12,12 +12,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use service::{
-    counterpart::Counterpart,
+use program::{
     origin::{Origin, OriginError},
-    problem::Problem,
     settings::PublicUrl,
 };
+use web::{counterpart::Counterpart, problem::Problem};
 
 /// A further page that may connect (`ALLOWED_ORIGINS`).
 #[derive(Clone, Debug, PartialEq, Eq)]

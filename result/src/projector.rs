@@ -4,7 +4,7 @@
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{PollId, Secret};
 use http::{HeaderMap, HeaderValue, header};
-use service::{
+use web::{
     poll_address,
     signed_link::{self, Purpose},
 };
@@ -24,7 +24,7 @@ pub(crate) fn is_one(headers: &HeaderMap, secret: &Secret, now_millis: u64) -> b
 
 /// The answer to a request for the live page with a good ticket: the cookie, and the page without it.
 pub(crate) fn welcome(query: &str, secret: &Secret, poll: PollId, is_https: bool) -> Option<Response> {
-    let now = service::now_millis();
+    let now = program::now_millis();
     let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket="))?;
     if !signed_link::is_valid(ticket, secret, poll, Purpose::Projector, now) {
         return None;

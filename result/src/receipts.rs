@@ -10,9 +10,10 @@ use axum::{
 use domain::{Inclusion, PollId, Position, Receipt, Unavailable};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
+use program::log_throttle::LogThrottle;
 use serde::Serialize;
-use service::{language::Language, log_throttle::LogThrottle, poll_address, problem::Problem};
 use utoipa::ToSchema;
+use web::{language::Language, poll_address, problem::Problem};
 
 use crate::{
     App, api,
@@ -145,7 +146,7 @@ async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Found, NoAnswer
         Inclusion::Counted | Inclusion::Replaced | Inclusion::PastRound => counted_at(app, poll, position).await,
         Inclusion::Waiting | Inclusion::Missing => None,
     };
-    let (cast_at, counted_at) = in_order(position.millis(), counted_at, service::now_millis());
+    let (cast_at, counted_at) = in_order(position.millis(), counted_at, program::now_millis());
     Ok(Found { poll, inclusion, cast_at, counted_at })
 }
 

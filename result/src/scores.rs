@@ -7,9 +7,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use domain::{Correction, Poll, PollState, Tally, Visibility, option_key};
 use serde::Serialize;
-use service::edition::edition;
 use tokio::time::Instant;
 use utoipa::ToSchema;
+use web::edition::edition;
 
 use crate::{
     freshness::{Heard, STALE_AFTER},
@@ -35,7 +35,7 @@ impl Present {
 
     /// A tally that was just read, whose count was last heard of as `heard`; after the one that was `known`.
     pub(crate) fn after(known: Option<(&Self, &Heard)>, tally: Tally, heard: &Heard) -> Self {
-        let (read_at_ms, age) = (service::now_millis(), heard.age());
+        let (read_at_ms, age) = (program::now_millis(), heard.age());
         let stale_since_ms = (age > STALE_AFTER).then(|| {
             // Once said, it stays what it is, until the count works again.
             let known = known.filter(|(_, before)| before.is_the_same_as(heard));

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 use domain::Secret;
-use scrutin_result::{AllowedOrigin, Config, DEFAULT_MAX_VIEWERS, EmbedOrigin, Timing, max_viewers};
-use service::{
-    client_address::TrustedProxies,
+use listener::TrustedProxies;
+use program::{
     connection_settings::ConnectionSettings,
-    counterpart::Counterpart,
     settings::{AdminSettings, Hidden, PublicUrl, secret, token},
 };
+use scrutin_result::{AllowedOrigin, Config, DEFAULT_MAX_VIEWERS, EmbedOrigin, Timing, max_viewers};
+use web::counterpart::Counterpart;
 
 /// The port of the voting pages where `VOTE_URL` is not set.
 const VOTE_PORT: u16 = 8080;
@@ -87,7 +87,7 @@ impl Settings {
             result_url: self.result_url.clone(),
             allowed_origins: self.allowed_origins.clone(),
             embed_origins: self.embed_origins.clone(),
-            instance: service::instance(),
+            instance: web::instance(),
             max_viewers: max_viewers(self.max_viewers, connections),
             timing: Timing::default(),
         }

@@ -3,7 +3,7 @@
 //! The page's script computes the same when scores come in; `percent.js` of the shared files and `result.js` must agree
 //! with this file.
 
-use service::language::Language;
+use web::language::Language;
 
 /// A percentage of the voters as people write it. It says 0 % and 100 % only of none and all.
 pub(crate) fn percent(language: Language, votes: u64, voters: u64) -> String {

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{StatusCode, request::Parts};
 use serde::Deserialize;
-use service::problem::Problem;
+use web::problem::Problem;
 
 use crate::App;
 

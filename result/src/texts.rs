@@ -1,6 +1,6 @@
 //! What the pages say, in English and French.
 
-use service::language::{Message, Messages, SHARED_MESSAGES};
+use web::language::{Message, Messages, SHARED_MESSAGES};
 
 /// All texts of this service.
 pub(crate) const MESSAGES: Messages = Messages(&[SHARED_MESSAGES, TEXTS]);

@@ -1,7 +1,7 @@
 //! Points in time, written for programs and for people.
 
 use jiff::{Timestamp, tz::TimeZone};
-use service::language::Language;
+use web::language::Language;
 
 const MONTHS: [(&str, &str); 12] = [
     ("January", "janvier"),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-const BASE: &str = include_str!("../../crates/service/static/base.css");
+const BASE: &str = include_str!("../../crates/web/static/base.css");
 const RESULT: &str = include_str!("../static/result.css");
 /// The other pages that have bars.
 const VOTE: [&str; 2] = [include_str!("../../vote/static/vote.css"), include_str!("../../vote/static/organise.css")];

@@ -11,8 +11,8 @@ use http::{StatusCode, header};
 use reqwest::Response;
 use scrutin_result::Config;
 use serde_json::{Value, json};
-use service::signed_link::{self, Purpose, VALID_MILLIS};
 use support::{App, ORGANISER_TOKEN, config, links, secret, spawn_app, spawn_app_with};
+use web::signed_link::{self, Purpose, VALID_MILLIS};
 
 /// Everything that only the organiser may download, below `/api/polls/{poll}/`.
 const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.json"];
@@ -21,7 +21,7 @@ const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.j
 const MANY: u64 = 12_345;
 
 fn ticket(poll: &str, purpose: Purpose) -> String {
-    signed_link::ticket(&links(), PollId::parse(poll).unwrap(), purpose, service::now_millis())
+    signed_link::ticket(&links(), PollId::parse(poll).unwrap(), purpose, program::now_millis())
 }
 
 async fn as_organiser(app: &App, path: &str) -> Response {
@@ -240,9 +240,9 @@ async fn a_ticket_opens_what_it_was_made_for() {
 async fn a_ticket_for_something_else_is_refused() {
     let app = spawn_app().await;
     app.ledger.create("other", PollSpec::simple("Other?", ["Yes", "No"]));
-    let long_ago = service::now_millis() - VALID_MILLIS - 1_000;
+    let long_ago = program::now_millis() - VALID_MILLIS - 1_000;
     let elsewhere = Secret::parse(&"z".repeat(32)).unwrap();
-    let now = service::now_millis();
+    let now = program::now_millis();
     let wrong = [
         ("another poll", ticket("other", Purpose::Export)),
         ("too old", signed_link::ticket(&links(), PollId::MAIN, Purpose::Export, long_ago)),
@@ -295,7 +295,7 @@ async fn an_installation_without_an_organiser_knows_no_token_and_still_its_own_l
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     assert_eq!(code(answer).await, "no-organiser");
     let export = async |signed_by| {
-        let ticket = signed_link::ticket(&signed_by, PollId::MAIN, Purpose::Export, service::now_millis());
+        let ticket = signed_link::ticket(&signed_by, PollId::MAIN, Purpose::Export, program::now_millis());
         app.get(&format!("/api/polls/main/ballots.csv?ticket={ticket}")).await.status()
     };
     assert_eq!(export(secret()).await, StatusCode::OK);

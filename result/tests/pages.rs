@@ -8,8 +8,8 @@ use domain::{Inclusion, PollChange, PollId, PollSpec, Position, Receipt, Unavail
 use http::{StatusCode, header};
 use scrutin_result::Config;
 use serde_json::json;
-use service::counterpart::Counterpart;
 use support::{App, config, secret, spawn_app, spawn_app_with};
+use web::counterpart::Counterpart;
 
 fn receipt_of(poll: PollId) -> String {
     let voter = VoterId::of_cookie(&secret(), poll, b"somebody");
@@ -190,10 +190,10 @@ async fn the_code_is_a_page_of_its_own_and_leads_phones_or_says_why_not() {
     let app = spawn_app_with(Config { vote: Counterpart::Port(8080), ..config() }).await;
     for path in ["/", "/p/main/join"] {
         let page = app.page(path).await;
-        let address = service::reach::addresses(8080);
+        let address = listener::reach::addresses(8080);
         match &address {
             Ok(addresses) => {
-                let url = format!("http://{}:8080", service::counterpart::host_of(addresses[0]));
+                let url = format!("http://{}:8080", web::counterpart::host_of(addresses[0]));
                 assert!(page.contains("class=\"qr\"") && page.contains(&format!("href=\"{url}\"")), "{page}");
             }
             Err(_) => assert!(!page.contains("class=\"qr\"") && page.contains("is in no network"), "{page}"),

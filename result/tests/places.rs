@@ -7,13 +7,11 @@ mod support;
 use domain::PollId;
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use http::{StatusCode, header};
+use listener::TrustedProxies;
 use scrutin_result::Config;
 use serde_json::Value;
-use service::{
-    client_address::TrustedProxies,
-    signed_link::{self, Purpose},
-};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
+use web::signed_link::{self, Purpose};
 
 use support::{
     App, config, eventually_async, links, spawn_app_with,
@@ -111,7 +109,7 @@ async fn a_place_is_kept_for_the_projector_that_the_organiser_opened() {
     let app = spawn(1).await;
     let _first = viewer(&app, "192.0.2.1").await.unwrap();
     assert!(viewer(&app, "192.0.2.1").await.is_none());
-    let now = service::now_millis();
+    let now = program::now_millis();
     let ticket = signed_link::ticket(&links(), PollId::MAIN, Purpose::Projector, now);
     let welcome = app.get(&format!("/?ticket={ticket}")).await;
     assert_eq!(

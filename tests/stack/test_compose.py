@@ -78,7 +78,7 @@ class Database(unittest.TestCase):
 class Sizes(unittest.TestCase):
     def test_vote_has_memory_for_every_connection_that_it_takes(self):
         # Measured: 10,000 idle connections take 184 MiB. The program itself takes far less than 64 MiB.
-        connections = constant("crates/service/src/http_server.rs", r"\bconnections: ([\d_]+)")
+        connections = constant("crates/listener/src/limits.rs", r"\bconnections: ([\d_]+)")
         needed = connections * 184 * MIB / 10_000 + 64 * MIB
         limits = [services("compose.prod.yaml")["vote"]["deploy"]["resources"]["limits"]["memory"],
                   containers(named(plain(), "Deployment", "vote"))[0]["resources"]["limits"]["memory"]]

@@ -113,8 +113,8 @@ class Pods(unittest.TestCase):
 
     @for_each_container
     def test_the_grace_time_covers_the_pause_before_the_stop_and_the_drain(self, workload, container):
-        drain = re.search(r"\bdrain: Duration::from_secs\((\d+)\)", source("crates/service/src/http_server.rs"))
-        self.assertIsNotNone(drain, "crates/service says how long it drains")
+        drain = re.search(r"\bdrain: Duration::from_secs\((\d+)\)", source("crates/listener/src/limits.rs"))
+        self.assertIsNotNone(drain, "crates/listener says how long it drains")
         margin_seconds = 5
         name = workload["metadata"]["name"]
         if name not in ["vote", "result"]:

@@ -14,8 +14,9 @@ use axum::{
 use domain::{BallotBox, PollId, Unavailable};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use minijinja::{Value, context};
+use program::{public_url::BasePath, settings::PublicUrl};
 use rust_embed::RustEmbed;
-use service::{
+use web::{
     attempts::{Attempts, Budget},
     cookies::{CookieName, CookieNames},
     headers::SecurityHeaders,
@@ -23,8 +24,6 @@ use service::{
     language_switch::local_path,
     organiser::OrganiserToken,
     pages::Pages,
-    public_url::BasePath,
-    settings::PublicUrl,
 };
 
 use crate::{

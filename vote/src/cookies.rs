@@ -6,7 +6,7 @@
 //!
 //! Two valid `voter` cookies that differ are refused. Another host of the domain may have set one of them, its own, so
 //! that many browsers would be one voter; and nobody can tell which is which. (Over TLS it can't: see
-//! [`service::cookies`].)
+//! [`web::cookies`].)
 //!
 //! The names carry the installation's mark. Release 0.1.0 had `voter` and `ballots` without; they are read where there
 //! is no cookie of ours yet, so that nobody becomes a second voter, and go with the next release. They were signed for
@@ -22,8 +22,8 @@ use std::num::NonZeroU16;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Choices, Poll, PollId, Position, Secret, Signer, VoterId};
 use http::HeaderMap;
-use service::cookies::{CookieName, CookieNames};
 use subtle::ConstantTimeEq;
+use web::cookies::{CookieName, CookieNames};
 
 use crate::{
     codes::Code,
@@ -133,7 +133,7 @@ impl Browser {
         let known = keys.now.token(headers)?;
         let before = if known.is_none() { keys.before.token(headers)? } else { None };
         let Some(token) = known.or(before) else {
-            let (token, turns) = (service::random_bytes(), Turns::default());
+            let (token, turns) = (program::random_bytes(), Turns::default());
             return Ok(Self { token, known: false, ballots: Vec::new(), turns });
         };
         let ballots = keys.now.ballots(headers, &token).or_else(|| keys.before.ballots(headers, &token));

@@ -13,8 +13,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use service::{poll_address::Visit, settings::PublicUrl};
+use program::settings::PublicUrl;
 use tower::{Layer, Service};
+use web::poll_address::Visit;
 
 use crate::{
     app::{App, Asked},

@@ -44,16 +44,13 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use domain::{BallotBox, Secret};
-use service::{
-    assets,
-    below::below,
-    client_address::TrustedProxies,
-    counterpart::Counterpart,
-    http_metrics, language_switch,
+use listener::TrustedProxies;
+use program::{
     public_url::BasePath,
     settings::{Hidden, PublicUrl},
 };
 use tower_http::compression::CompressionLayer;
+use web::{assets, below::below, counterpart::Counterpart, http_metrics, language_switch};
 
 use crate::app::{App, StaticFiles};
 

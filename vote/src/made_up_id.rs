@@ -8,7 +8,7 @@ const LENGTH: usize = 8;
 
 /// A random id: one of 2^40.
 pub(crate) fn made_up_id() -> PollId {
-    spelled(service::random_bytes())
+    spelled(program::random_bytes())
 }
 
 /// The id that always comes of the same `once`, `content` and `attempt`; without the secret nobody can tell which.

@@ -6,11 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use domain::{BallotBox, Fingerprint};
+use listener::Connections;
 use log_redis::{RedisBallotBox, RedisUrl};
-use service::{
-    admin,
-    connections::Connections,
-    demonstration, http_server, server_address,
+use program::{
+    admin, demonstration, server_address,
     settings::{fail, parse, tell_of_white_space_around_key},
     telemetry,
 };
@@ -38,10 +37,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     demonstration::check(secret, token, &[settings.vote_url.as_ref()]).unwrap_or_else(|line| fail("vote", &line));
     tell_of_white_space_around_key();
 
-    let shutdown = http_server::shutdown_signal()?;
-    let connections = Connections::of_process(settings.connections, settings.trusted.clone());
-    let admin_listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
-    let listener = http_server::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
+    let shutdown = program::shutdown_signal()?;
+    let connections = Connections::of_process(settings.connections.limits(), settings.trusted.clone());
+    let admin_listener = listener::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
+    let listener = listener::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
 
     let ballots =
         RedisBallotBox::on(&redis, settings.partitions, settings.durability, Fingerprint::of(&settings.secret_key));
@@ -54,7 +53,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
 
     let router = scrutin_vote::router(settings.config(), ballots);
     tracing::info!(listen.addr = %listener.local_addr()?, redis = ?redis, partitions = settings.partitions.count(), "vote.started");
-    http_server::serve(listener, router, &connections, shutdown).await?;
+    listener::serve(listener, router, &connections, shutdown).await?;
     tracing::info!("vote.stopped");
     telemetry::end();
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! The texts of the voting pages, in both languages. French has a no-break space before `?`, `!`, `:` and `;`.
 
-use service::{
+use web::{
     language::{Message, Messages, SHARED_MESSAGES},
     organiser::DOOR_MESSAGES,
 };

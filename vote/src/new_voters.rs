@@ -14,7 +14,7 @@ use std::{
 };
 
 use domain::{Poll, PollId};
-use service::client_address::limited_together;
+use listener::client_address::limited_together;
 
 /// How long a new voter is new.
 const LATELY: Duration = Duration::from_mins(1);

@@ -19,7 +19,7 @@ impl OutageLog {
     /// Notes one request that could not be done.
     pub(crate) fn note(&self, error: &Unavailable) {
         let unsaid = self.unsaid.fetch_add(1, Ordering::Relaxed) + 1;
-        let now = service::now_millis();
+        let now = program::now_millis();
         let last = self.last_millis.load(Ordering::Relaxed);
         let due = now.saturating_sub(last) >= BEAT_MILLIS;
         if due && self.last_millis.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {

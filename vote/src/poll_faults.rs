@@ -1,7 +1,7 @@
 //! What can be wrong with a poll that an organiser wants, in words: the same on the pages and for programs.
 
 use domain::PollError;
-use service::language::{Language, Message};
+use web::language::{Language, Message};
 
 use crate::messages::MESSAGES;
 

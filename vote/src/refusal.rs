@@ -4,7 +4,7 @@
 use axum::response::{IntoResponse, Response};
 use domain::{ChoicesError, PollError, PollState, Unavailable};
 use http::StatusCode;
-use service::{language::Language, problem::Problem};
+use web::{language::Language, problem::Problem};
 
 use crate::{form::FormError, messages::MESSAGES, poll_faults};
 

@@ -1,7 +1,7 @@
 //! Which requests may come from where: nothing is changed by what a page of another site makes a browser send.
 
 use http::{HeaderMap, HeaderValue, Method, header};
-use service::origin::Origin;
+use program::origin::Origin;
 
 /// Whether a request may change something: one that a page of another site made a browser send may not. It shows by
 /// `Sec-Fetch-Site`, and else, in old browsers and over http, by `Origin`. A client that sends neither is no browser

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 use domain::{Durability, Partitions, Secret};
-use service::{
-    client_address::TrustedProxies,
+use listener::TrustedProxies;
+use program::{
     connection_settings::ConnectionSettings,
-    counterpart::Counterpart,
     settings::{AdminSettings, Hidden, PublicUrl, secret, token},
 };
+use web::counterpart::Counterpart;
 
 /// The port of the results where `RESULT_URL` is not set.
 const RESULT_PORT: u16 = 8081;
@@ -76,7 +76,7 @@ impl Settings {
             result: self.result_url.clone().map_or(Counterpart::Port(RESULT_PORT), Counterpart::Fixed),
             vote_url: self.vote_url.clone(),
             trusted_proxies: self.trusted.clone(),
-            instance: service::instance(),
+            instance: web::instance(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Secret, SessionId, Unavailable};
-use service::counterpart::Counterpart;
+use web::counterpart::Counterpart;
 
 use crate::Config;
 
@@ -15,7 +15,7 @@ pub(crate) fn config() -> Config {
         organiser_token: None,
         result: Counterpart::Port(8081),
         vote_url: None,
-        trusted_proxies: service::client_address::TrustedProxies::default(),
+        trusted_proxies: listener::TrustedProxies::default(),
         instance: "test".into(),
     }
 }

@@ -9,8 +9,8 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{PollId, Secret, Signer};
 use http::HeaderMap;
-use service::cookies::{CookieName, CookieNames};
 use subtle::ConstantTimeEq;
+use web::cookies::{CookieName, CookieNames};
 
 const COOKIE: &str = "turns";
 const TURN_BYTES: usize = 8;
@@ -61,7 +61,7 @@ impl Turns {
     /// Begins the next one in this poll.
     pub(crate) fn begin_next(&mut self, poll: PollId) {
         self.0.retain(|(known, _)| *known != poll);
-        self.0.insert(0, (poll, service::random_bytes()));
+        self.0.insert(0, (poll, program::random_bytes()));
         self.0.truncate(MAX_TURNS);
     }
 

@@ -12,7 +12,8 @@ use axum::{
 use domain::{Access, Choices, Poll, PollId, PollState, Position, Receipt, option_key};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use minijinja::{Value, context};
-use service::{direction::isolated, edition::edition, poll_address, settings::PublicUrl};
+use program::settings::PublicUrl;
+use web::{direction::isolated, edition::edition, poll_address};
 
 use crate::{
     app::{App, Asked, PollPath},

@@ -5,7 +5,7 @@
 //! while the two are compared. A failure at any step leaves it so, and the next attempt goes on from there.
 
 use domain::{Gap, Ledger, LogId, LogState, Position};
-use service::first_poll;
+use program::first_poll;
 use tracing::{debug, error, info, warn};
 
 use crate::{

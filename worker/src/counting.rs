@@ -137,7 +137,7 @@ async fn apply(
         return Ok(None);
     }
     let (entries, begun) = (batch.len(), Instant::now());
-    let span = tracing::trace_span!(target: service::traces::TARGET, "ledger.apply", entries);
+    let span = tracing::trace_span!(target: program::traces::TARGET, "ledger.apply", entries);
     let applied = ask_ledger(duty, PATIENCE, "counting a batch", ledger.apply(batch).instrument(span)).await?;
     figures.batch(entries, &applied, begun.elapsed());
     Ok(Some(applied))

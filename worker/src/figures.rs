@@ -1,4 +1,4 @@
-//! The metrics of the worker; `service::metric_list` says what each means. Every series is labelled with its partition
+//! The metrics of the worker; `program::metric_list` says what each means. Every series is labelled with its partition
 //! and is there, at zero, from the start.
 
 use std::time::Duration;

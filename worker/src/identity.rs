@@ -195,7 +195,7 @@ impl Teller {
             let state = ledger.state();
             known.counted_from = ask_ledger(&self.duty, PATIENCE, "reading the ledger's position", state).await?.log;
         }
-        let new_id = || InstallationId::new(service::random_text::<16>());
+        let new_id = || InstallationId::new(program::random_text::<16>());
         known.decide(new_id).map_err(|why| self.refuse(why))
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use domain::{Entry, Event, Figures, Ledger, Ledgers, Partition, Partitions, PollId, Unavailable};
-use service::log_file::{LogFileError, LogReader, Next};
+use log_file::{LogFileError, LogReader, Next};
 
 /// Why a file was not counted, or not to its end. What was counted of it stays; the same file may be offered again.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ fn poll_of(entry: &Entry) -> PollId {
     match &entry.event {
         Ok(Event::Poll(poll)) => poll.id(),
         Ok(Event::Ballot(ballot)) => ballot.poll,
-        // A file holds none, see `service::log_file`.
+        // A file holds none, see `log_file`.
         Err(_) => PollId::MAIN,
     }
 }

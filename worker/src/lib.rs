@@ -100,6 +100,6 @@ pub async fn run(
 
 /// A random pause up to a quarter longer than the one asked for; for [`Rules::jitter`].
 pub fn jitter(pause: Duration) -> Duration {
-    let [chance] = service::random_bytes::<1>();
+    let [chance] = program::random_bytes::<1>();
     pause + pause / 4 * u32::from(chance) / u32::from(u8::MAX)
 }

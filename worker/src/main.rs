@@ -11,15 +11,16 @@ use std::{
 use anyhow::Context;
 use domain::{Fingerprint, Log, Scoreboard};
 use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
+use log_file::recount;
 use log_redis::{RedisLog, RedisUrl, ServerWatch};
+use program::{
+    admin, server_address,
+    settings::{fail, parse},
+    telemetry,
+};
 use scrutin_worker::{
     Health, Rules,
     settings::{Command, Settings},
-};
-use service::{
-    admin, http_server, recount, server_address,
-    settings::{fail, parse},
-    telemetry,
 };
 
 #[global_allocator]
@@ -46,8 +47,8 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let metrics = telemetry::metrics()?;
 
-    let shutdown = http_server::shutdown_signal()?;
-    let listener = http_server::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
+    let shutdown = program::shutdown_signal()?;
+    let listener = listener::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let health = Health::new();
     let (asked, server) = (health.clone(), ServerWatch::start(&redis, settings.durability));
     let ready = move || server.ready().map_err(|error| error.to_string()).and_then(|()| asked.ready());

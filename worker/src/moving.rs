@@ -71,7 +71,7 @@ pub async fn begin(
         }
         (known, in_log) => known
             .or(in_log)
-            .unwrap_or_else(|| Installation::new(InstallationId::new(service::random_text::<16>()), partitions)),
+            .unwrap_or_else(|| Installation::new(InstallationId::new(program::random_text::<16>()), partitions)),
     };
     let older = |found: &LogIdentity| found.installation.is_none() && found.begun.is_some();
     if found.iter().any(older) && !adopt {

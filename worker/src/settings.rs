@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
 use domain::{Durability, Fingerprint, Partitions, SecretError};
-use service::{
+use program::{
     first_poll::FirstPollSettings,
     settings::{AdminSettings, Hidden, duration, secret},
 };

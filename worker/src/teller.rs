@@ -109,7 +109,7 @@ impl Teller {
         while let Some(mut ledger) = self.apply_for_lead().await {
             self.duty.leads(true);
             self.figures.leads.set(1);
-            self.leader = service::random_text::<16>();
+            self.leader = program::random_text::<16>();
             self.retention.restart();
             let stop = self.lead(ledger.as_mut()).await;
             // The lock lives on the ledger's connection: this gives the lead up.
@@ -277,7 +277,7 @@ impl Teller {
         if self.lag.is_known()
             && let Ok(accepted) = within(SIDE_GLANCE, "reading how much is accepted", self.log.accepted()).await
         {
-            self.lag.accepted_meanwhile(accepted, service::now_millis());
+            self.lag.accepted_meanwhile(accepted, program::now_millis());
             self.show_lag();
         }
     }
@@ -288,6 +288,6 @@ impl Teller {
     )]
     pub(crate) fn show_lag(&self) {
         self.figures.lag_ballots.set(self.lag.ballots() as f64);
-        self.figures.lag_seconds.set(self.lag.millis(service::now_millis()) as f64 / 1_000.0);
+        self.figures.lag_seconds.set(self.lag.millis(program::now_millis()) as f64 / 1_000.0);
     }
 }

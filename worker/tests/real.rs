@@ -16,8 +16,8 @@ use domain::{
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisBallotBox, RedisLog, RedisUrl};
+use program::first_poll::FirstPollSettings;
 use scrutin_worker::{Health, Rules};
-use service::first_poll::FirstPollSettings;
 use testkit::{
     postgres_server::{PostgresServer, TestDatabase},
     redis_server::RedisServer,

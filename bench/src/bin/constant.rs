@@ -6,10 +6,8 @@ use std::net::SocketAddr;
 
 use axum::{Router, routing::any};
 use clap::Parser;
-use service::{
-    client_address::TrustedProxies, connection_settings::ConnectionSettings, connections::Connections, http_server,
-    settings::parse,
-};
+use listener::{Connections, TrustedProxies};
+use program::{connection_settings::ConnectionSettings, settings::parse};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,9 +24,9 @@ struct Settings {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let settings: Settings = parse();
-    let shutdown = http_server::shutdown_signal()?;
-    let connections = Connections::of_process(settings.connections, TrustedProxies::default());
-    let listener = http_server::bind(settings.listen_addr).await?;
+    let shutdown = program::shutdown_signal()?;
+    let connections = Connections::of_process(settings.connections.limits(), TrustedProxies::default());
+    let listener = listener::bind(settings.listen_addr).await?;
     let router = Router::new().fallback(any(async || "ok"));
-    Ok(http_server::serve(listener, router, &connections, shutdown).await?)
+    Ok(listener::serve(listener, router, &connections, shutdown).await?)
 }

@@ -12,7 +12,7 @@ use domain::{Ballot, BallotBox, Cast, FIRST_REVISION, Partitions, PollId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ledger_sqlite::SqliteLedger;
 use log_redis::{RedisBallotBox, RedisUrl};
-use service::settings::parse;
+use program::settings::parse;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -9,7 +9,7 @@ use anyhow::Context;
 use bench::{ballot, per_second};
 use clap::Parser;
 use domain::Position;
-use service::settings::parse;
+use program::settings::parse;
 use tokio_postgres::{Client, NoTls, Statement};
 use uuid::Uuid;
 

@@ -19,7 +19,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use crowd::Report;
 use installation::Installation;
-use service::settings::parse;
+use program::settings::parse;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 

@@ -108,7 +108,7 @@ async fn send_as_they_come(Sending { mut queue, keys, memory }: Sending, link: A
     let way = Arc::new(Way { fence: Fence::new(Arc::clone(&keys)), keys, link, memory });
     let mut taken = Vec::new();
     while queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await > 0 {
-        // For traces (`service::traces`); nobody listens otherwise.
+        // For traces (`program::traces`); nobody listens otherwise.
         let span = tracing::trace_span!(target: "scrutin::trace", "log.cast", ballots = taken.len());
         let way = Arc::clone(&way);
         let taken = mem::replace(&mut taken, Vec::with_capacity(MAX_BALLOTS_SENT));

@@ -9,12 +9,11 @@ pub(crate) mod viewers;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use domain::Secret;
+use listener::{Connections, Limits, TrustedProxies};
 use scrutin_result::{Config, Timing};
-use service::{
-    client_address::TrustedProxies, connections::Connections, counterpart::Counterpart, http_server::Limits,
-};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use web::counterpart::Counterpart;
 
 use ledger::MemoryLedger;
 use viewers::Viewer;
@@ -79,7 +78,7 @@ pub(crate) async fn spawn_app_with(config: Config) -> App {
     let stop = shutdown.clone();
     let serving = tokio::spawn(async move {
         let connections = Connections::new(Limits::default(), TrustedProxies::default());
-        service::http_server::serve(listener, running.router.clone(), &connections, stop).await.unwrap();
+        listener::serve(listener, running.router.clone(), &connections, stop).await.unwrap();
         running.closed().await;
     });
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

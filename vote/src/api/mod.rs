@@ -18,7 +18,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use domain::PollId;
-use service::language::Language;
+use web::language::Language;
 
 pub(crate) use page::page;
 

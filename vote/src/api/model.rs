@@ -313,7 +313,7 @@ pub(crate) struct CodesBody {
 
 /// What went wrong (RFC 9457); `application/problem+json`.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "the schema of service::problem::Problem")]
+#[expect(dead_code, reason = "the schema of web::problem::Problem")]
 pub(crate) struct ProblemBody {
     /// Always `about:blank`.
     r#type: String,

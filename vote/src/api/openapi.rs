@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::header;
-use service::settings::PublicUrl;
+use program::settings::PublicUrl;
 use utoipa::{
     Modify, OpenApi,
     openapi::{

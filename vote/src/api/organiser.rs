@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::FromRequestParts, response::Response};
 use http::request::Parts;
-use service::{
+use web::{
     language::Language,
     organiser::{NotOrganiser, bearer_token},
 };

@@ -184,7 +184,7 @@ pub(crate) async fn rewrite(
     // Asked anew: what is left out of the patch must stay as it is now.
     let poll = app.ballots.poll(id).await.map_err(|error| app.not_shown(error))?.ok_or(Refusal::UnknownPoll)?;
     let mut done = Err(Refusal::EmptyPatch);
-    for change in patch.changes(&poll, service::now_millis())? {
+    for change in patch.changes(&poll, program::now_millis())? {
         done = Ok(apply(&app, id, change).await?);
     }
     Ok(done?)

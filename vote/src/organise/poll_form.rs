@@ -2,7 +2,7 @@
 
 use domain::{Access, Poll, PollSpec, PollState, Visibility, Wording};
 use serde::Serialize;
-use service::{language::Language, poll_address};
+use web::{language::Language, poll_address};
 
 use super::changes::{LIMIT_FIELD, new_voters_limit};
 use crate::{form::Fields, messages::MESSAGES, poll_faults, refusal::Refusal};
@@ -38,7 +38,7 @@ impl Default for PollForm {
     /// A single-choice poll, open at once to anyone, with live results, in which votes can be changed.
     fn default() -> Self {
         let (id, question, options, new_voters_per_minute) = Default::default();
-        let once = service::random_text::<16>();
+        let once = program::random_text::<16>();
         let (access, results, state) = (Access::Anyone, Visibility::Live, PollState::Open);
         Self {
             id,

@@ -10,13 +10,13 @@ use axum::{
 use domain::{Access, Poll, PollId, option_key};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
+use program::settings::PublicUrl;
 use serde::Serialize;
-use service::{
+use web::{
     counterpart::CameBy,
     language::Language,
     poll_address,
     qr::Qr,
-    settings::PublicUrl,
     signed_link::{self, Purpose},
 };
 
@@ -132,7 +132,7 @@ fn embed_code(url: &str, question: &str) -> String {
 }
 
 fn ticket(app: &App, poll: PollId, purpose: Purpose) -> String {
-    signed_link::ticket(app.organiser.links(), poll, purpose, service::now_millis())
+    signed_link::ticket(app.organiser.links(), poll, purpose, program::now_millis())
 }
 
 /// What the page's script fetches before its ticket ends.

@@ -80,7 +80,7 @@ pub(crate) async fn correct(State(app): State<Arc<App>>, path: PollPath, request
         Ok(poll) => poll,
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
-    let wording = form.wording(service::now_millis());
+    let wording = form.wording(program::now_millis());
     match try_change(&app, poll.id(), PollChange::Correct(Box::new(wording))).await {
         Ok(()) => Redirect::to(&format!("/organise/{}", poll.id())).into_response(),
         Err(refusal) => match Fault::of(asked.language, &refusal) {

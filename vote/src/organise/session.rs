@@ -90,7 +90,7 @@ struct Session {
 /// The first few sessions of a request.
 fn sessions(app: &App, headers: &HeaderMap) -> Vec<Session> {
     let Some(token) = app.organiser.reveal() else { return Vec::new() };
-    let now = service::now_millis();
+    let now = program::now_millis();
     let values = app.session_cookie.values(headers);
     values.filter_map(|value| read(value, &app.config.secret, token, now)).take(MAX_SESSIONS).collect()
 }
@@ -98,7 +98,7 @@ fn sessions(app: &App, headers: &HeaderMap) -> Vec<Session> {
 /// Begins a session.
 pub(crate) fn begin(app: &App, headers: &mut HeaderMap) {
     let Some(token) = app.organiser.reveal() else { return };
-    let value = issue(&app.config.secret, token, service::random_bytes(), service::now_millis());
+    let value = issue(&app.config.secret, token, program::random_bytes(), program::now_millis());
     app.session_cookie.set(headers, &value, VALID_SECONDS);
 }
 

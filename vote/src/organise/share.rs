@@ -1,11 +1,9 @@
 //! The addresses that an organiser hands out.
 
 use domain::PollId;
-use service::{
-    counterpart::{CameBy, Invitation},
-    reach::Unreachable,
-    settings::PublicUrl,
-};
+use listener::reach::Unreachable;
+use program::settings::PublicUrl;
+use web::counterpart::{CameBy, Invitation};
 
 use crate::app::App;
 

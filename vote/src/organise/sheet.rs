@@ -9,7 +9,7 @@ use axum::{
 use domain::{Access, Poll};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
-use service::{counterpart::CameBy, language::Language, poll_address, qr::Qr};
+use web::{counterpart::CameBy, language::Language, poll_address, qr::Qr};
 
 use super::{
     poll_page::{find, of_poll},

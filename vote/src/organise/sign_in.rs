@@ -8,7 +8,8 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::context;
-use service::{organiser::NotOrganiser, settings::cleaned};
+use program::settings::cleaned;
+use web::organiser::NotOrganiser;
 
 use super::session;
 use crate::{

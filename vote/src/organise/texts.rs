@@ -1,6 +1,6 @@
 //! The texts of the organiser's pages and of the page about the API, in both languages.
 
-use service::language::Message;
+use web::language::Message;
 
 /// All of them.
 pub(crate) const ORGANISING: &[Message] = &[

@@ -235,10 +235,8 @@ async fn cast_from(app: &TestApp, forwarded: &str, code: &str) -> Answer {
 
 #[tokio::test]
 async fn a_trusted_proxy_says_who_guesses_and_nobody_else_does() {
-    let trusted_proxies = service::client_address::TrustedProxies {
-        trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
-        trusted_hops: 1,
-    };
+    let trusted_proxies =
+        listener::TrustedProxies { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], trusted_hops: 1 };
     let proxied = scrutin_vote::Config { trusted_proxies, ..config() };
     for (app, is_trusted) in [(spawn_with(proxied).await, true), (spawn_app().await, false)] {
         app.poll_with_codes("tea", true, 1).await;

@@ -3,7 +3,7 @@
 use domain::{PollId, PollSpec};
 use http::StatusCode;
 use scrutin_vote::Config;
-use service::signed_link::{self, Purpose};
+use web::signed_link::{self, Purpose};
 
 use crate::support::{Answer, Browser, Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
 
@@ -201,7 +201,7 @@ async fn links_to_the_result_host_are_for_this_poll_and_purpose() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     let (secret, id) = (&app.config.secret.bound_to(TOKEN), PollId::MAIN);
-    let now = service::now_millis();
+    let now = program::now_millis();
     for file in ["tally.csv", "tally.json", "ballots.csv", "ballots.json"] {
         let led = ada.get(&format!("/organise/main/export/{file}")).await;
         assert_eq!(led.status, StatusCode::SEE_OTHER);

@@ -32,7 +32,7 @@ async fn sign_in(app: &TestApp, token: &str) -> Answer {
 }
 
 async fn opens(app: &TestApp, cookie: &str) -> bool {
-    let names = service::cookies::CookieNames::new(&app.config.secret, false);
+    let names = web::cookies::CookieNames::new(&app.config.secret, false);
     let cookie = format!("{}={cookie}", names.of("organiser").as_str());
     let page = answer(app.program().request("GET", "/organise").header("cookie", cookie)).await;
     page.status == StatusCode::OK

@@ -158,7 +158,7 @@ impl World {
     }
 
     pub(crate) fn of(partition: Partition) -> Self {
-        let state = State { clock: service::now_millis() - 60_000, ..State::default() };
+        let state = State { clock: program::now_millis() - 60_000, ..State::default() };
         Self { partition, state: Arc::new(Mutex::new(state)), reading: Arc::default() }
     }
 

@@ -10,7 +10,7 @@ pub(crate) use memory_ballot_box::{MemoryBallotBox, Mishap};
 use reqwest::{Client, RequestBuilder, redirect};
 use scrutin_vote::Config;
 use serde_json::Value;
-use service::counterpart::Counterpart;
+use web::counterpart::Counterpart;
 
 pub(crate) const TOKEN: &str = "the-organisers-token";
 
@@ -21,7 +21,7 @@ pub(crate) fn config() -> Config {
         organiser_token: Some(TOKEN.to_owned().into()),
         result: Counterpart::Port(8081),
         vote_url: None,
-        trusted_proxies: service::client_address::TrustedProxies::default(),
+        trusted_proxies: listener::TrustedProxies::default(),
         instance: "instance-7".into(),
     }
 }
@@ -40,7 +40,7 @@ pub(crate) async fn spawn_app() -> TestApp {
 /// Serves the default poll "Cats or Dogs?".
 pub(crate) async fn spawn_with(config: Config) -> TestApp {
     let ballots = Arc::new(MemoryBallotBox::default());
-    let listener = service::http_server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let router = scrutin_vote::router(config.clone(), ballots.clone());
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

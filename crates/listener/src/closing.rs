@@ -1,0 +1,55 @@
+//! Closing a listener without resetting connections that the system has already accepted.
+
+use std::{
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use socket2::{SockFilter, SockRef};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The listener is closed when no connection has arrived for this long, and after [`ARRIVALS_AT_MOST`] in any case.
+const ARRIVALS_OVER: Duration = Duration::from_millis(200);
+const ARRIVALS_AT_MOST: Duration = Duration::from_secs(2);
+
+/// Closes the listener without resetting connections. The system completes a connection, and takes a request on it,
+/// before it is accepted here, and it resets those in its queue when the listener is closed. So a filter keeps new
+/// connections out, and the listener is closed once all that had begun are accepted.
+pub(crate) async fn close(listener: TcpListener, mut take: impl FnMut(TcpStream, SocketAddr)) -> io::Result<()> {
+    if let Err(error) = SockRef::from(&listener).attach_filter(&no_new_connections()) {
+        tracing::debug!(%error, "new connections can not be held off while the listener is closed");
+    }
+    let until = Instant::now() + ARRIVALS_AT_MOST;
+    while Instant::now() < until {
+        let Ok(Ok((stream, peer))) = tokio::time::timeout(ARRIVALS_OVER, listener.accept()).await else { break };
+        take(stream, peer);
+    }
+    // The system itself is asked last: the runtime may not know of some connections yet. The socket does not block, so
+    // an empty queue is an error at once.
+    let listener = listener.into_std()?;
+    while let Ok((stream, peer)) = listener.accept() {
+        stream.set_nonblocking(true)?;
+        take(TcpStream::from_std(stream)?, peer);
+    }
+    Ok(())
+}
+
+/// A filter for a listening socket, as a classic BPF program. It drops packets that ask for a connection (SYN without
+/// ACK, RFC 9293, section 3.1) and passes all others. A client whose packet is dropped tries again a second later.
+fn no_new_connections() -> [SockFilter; 5] {
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FLAGS_AT: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS_AT),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
+}

@@ -1,0 +1,147 @@
+//! One connection, from its first request to its last.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use crate::{
+    client_address::PeerAddress,
+    connections::{Connections, OpenConnection, Peer, Phase},
+    guarded_stream::GuardedStream,
+    handler::Handler,
+    received_body,
+    server::StopSignal,
+};
+
+/// How long a peer may leave what was sent to it unacknowledged before its connection is cut.
+const PEER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest head of a request, in bytes, and the most that waits to be sent on one connection.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// How long an idle connection may still send a request after the server was told to stop.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
+
+/// In the extensions of a request that asks for another protocol: ends the connection that it may become.
+#[derive(Clone)]
+pub struct UpgradedConnection(Arc<Peer>);
+
+impl UpgradedConnection {
+    /// Ends it at once.
+    pub fn cut(&self) {
+        self.0.cut();
+    }
+}
+
+/// Serves one connection until the client closes it. After `stop` the request in flight is the last one; a connection
+/// without a request has [`LAST_REQUEST`] to send one.
+pub(crate) async fn serve_connection<H: Handler>(
+    place: OpenConnection,
+    stream: TcpStream,
+    peer: SocketAddr,
+    handler: H,
+    stop: StopSignal,
+) {
+    // A listener for both kinds of addresses shows those of IPv4 as `::ffff:10.0.0.7`.
+    let peer_address = PeerAddress(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
+    if let Err(error) = set_options(&stream) {
+        tracing::debug!(%error, "an option of a connection was refused");
+    }
+    let (connections, peer) = (Arc::clone(place.connections()), Arc::clone(place.peer()));
+    let stream = GuardedStream::new(stream, place);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(connections.limits().keep_alive).max_buf_size(MAX_HEAD_BYTES);
+    // Answers are small: to copy one into a piece costs less than to hand the system a list of its parts.
+    http.writev(false);
+    let exchange =
+        Exchange { handler, connections, peer: Arc::clone(&peer), peer_address, is_stopping: Arc::clone(&stop.begun) };
+    let service = service_fn(move |request| exchange.clone().answer(request));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let mut time_to_close = pin!(async {
+        stop.told.cancelled().await;
+        // hyper closes a connection without a request at once, though one may be on its way.
+        tokio::time::sleep(LAST_REQUEST).await;
+    });
+    let mut cut = pin!(peer.told());
+    let mut wakers_are_set = false;
+    let served = poll_fn(|context| {
+        if let Poll::Ready(served) = connection.as_mut().poll(context) {
+            return Poll::Ready(Some(served));
+        }
+        // Polled once, both futures wake this task when they are due. To poll them for each request would take their
+        // locks as often.
+        if wakers_are_set && !stop.has_begun() && !peer.is_cut() {
+            return Poll::Pending;
+        }
+        wakers_are_set = true;
+        if cut.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Ok(())));
+        }
+        time_to_close.as_mut().poll(context).map(|()| None)
+    })
+    .await;
+    let served = if let Some(served) = served {
+        served
+    } else {
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            served = connection => served,
+            () = cut => Ok(()),
+        }
+    };
+    if let Err(error) = served {
+        // A client that goes away early is nothing that an operator could mend.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Sends answers at once (no Nagle's algorithm), and gives up on a peer that acknowledges nothing.
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(PEER_TIMEOUT))
+}
+
+/// What each request of one connection needs.
+#[derive(Clone)]
+struct Exchange<H> {
+    handler: H,
+    connections: Arc<Connections>,
+    peer: Arc<Peer>,
+    peer_address: PeerAddress,
+    is_stopping: Arc<AtomicBool>,
+}
+
+impl<H: Handler> Exchange<H> {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<H::Body>, Infallible> {
+        let mut request = received_body::request(request, &self.connections, &self.peer);
+        request.extensions_mut().insert(self.peer_address);
+        if request.headers().contains_key(header::UPGRADE) {
+            request.extensions_mut().insert(UpgradedConnection(Arc::clone(&self.peer)));
+        }
+        let mut answer = self.handler.answer(request).await;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.peer.enter(Phase::Upgraded);
+            return Ok(answer);
+        }
+        self.peer.enter(Phase::Head);
+        if self.is_stopping.load(Ordering::Acquire) {
+            // The client is told, and hyper closes the connection behind it.
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(answer)
+    }
+}

@@ -1,0 +1,369 @@
+//! How many connections the process holds, and who must go when there is no room for another.
+//!
+//! Every listener of the process shares one [`Connections`], because all of them share the open files. When all places
+//! are taken, the address that has most of them idle loses those that have been idle longest.
+//! So whoever fills the server only takes from themselves, and from a hall behind one address only what is idle.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    },
+    task::Waker,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    client_address::{TrustedProxies, limited_together},
+    limits::Limits,
+};
+
+/// File descriptors beside those of the connections: databases, files, the admin address.
+const OTHER_FILES: u64 = 1_024;
+/// Messages longer than [`LARGE_BYTES`] that may be on their way at once.
+const MAX_LARGE: usize = 1_024;
+/// How much of a message fits into the buffer that every connection has.
+pub(crate) const LARGE_BYTES: usize = 8 * 1024;
+/// When there is no room: how soon it is looked again whether a connection has become idle.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// The connections of one process.
+pub struct Connections {
+    limits: Limits,
+    trusted: TrustedProxies,
+    begun: Instant,
+    open: Mutex<Open>,
+    freed: Notify,
+    /// Those that receive a message longer than [`LARGE_BYTES`], in the order in which they began.
+    large: Mutex<BTreeMap<u64, Arc<Peer>>>,
+}
+
+/// The connections that are open, by what is limited together.
+#[derive(Default)]
+struct Open {
+    count: usize,
+    next: u64,
+    addresses: HashMap<IpAddr, HashMap<u64, Arc<Peer>>>,
+}
+
+/// One connection, as it is seen from outside of its task.
+pub(crate) struct Peer {
+    id: u64,
+    address: IpAddr,
+    /// Behind a trusted proxy are many clients, and it would answer them with an error.
+    is_proxy: bool,
+    /// Since when it has waited for its client, in milliseconds from the first moment on; 0 while the client waits for
+    /// us.
+    waits_since: AtomicU64,
+    phase: AtomicU8,
+    is_cut: AtomicBool,
+    told: Notify,
+    /// Of the task that reads, where the connection has become a WebSocket.
+    reader: Mutex<Option<Waker>>,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// It waits for the head of a request, or receives it.
+    Head,
+    /// A request is being received or answered.
+    Request,
+    /// It has become a WebSocket.
+    Upgraded,
+}
+
+/// The place of one connection; free again when this is dropped.
+pub(crate) struct OpenConnection {
+    connections: Arc<Connections>,
+    peer: Arc<Peer>,
+}
+
+impl Connections {
+    /// Within these limits.
+    pub fn new(limits: Limits, trusted: TrustedProxies) -> Arc<Self> {
+        let (open, large, freed) = (Mutex::default(), Mutex::default(), Notify::new());
+        Arc::new(Self { limits, trusted, begun: Instant::now(), open, freed, large })
+    }
+
+    /// Within these limits, and as many as the open files of this process allow. It raises the soft limit of open files
+    /// as far as it may.
+    ///
+    /// To be called once in a program, since it logs what it found.
+    pub fn of_process(limits: Limits, trusted: TrustedProxies) -> Arc<Self> {
+        let wanted = limits.connections.max(1);
+        let connections = match rlimit::increase_nofile_limit(wanted as u64 + OTHER_FILES) {
+            Ok(files) => allowed(files, wanted),
+            Err(error) => {
+                tracing::warn!(%error, "connections.limited: the number of open files can not be read or raised");
+                wanted
+            }
+        };
+        if connections < wanted {
+            tracing::warn!(
+                connections,
+                connections.wanted = wanted,
+                "connections.limited: the system allows too few open files for more; raise the hard limit (ulimit -Hn)"
+            );
+        }
+        Self::new(Limits { connections, ..limits }, trusted)
+    }
+
+    /// How many there may be at once.
+    pub fn limit(&self) -> usize {
+        self.limits.connections
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// A place for a connection from this address, as soon as there is one.
+    pub(crate) async fn place(self: &Arc<Self>, address: IpAddr) -> OpenConnection {
+        loop {
+            if let Some(peer) = self.add(address) {
+                return OpenConnection { connections: Arc::clone(self), peer };
+            }
+            self.make_room();
+            tokio::time::timeout(LOOK_AGAIN, self.freed.notified()).await.ok();
+        }
+    }
+
+    /// A place for a connection that was let in before the listener was closed, whether or not there is one.
+    pub(crate) fn last_place(self: &Arc<Self>, address: IpAddr) -> OpenConnection {
+        let peer = self.insert(&mut self.open(), address);
+        OpenConnection { connections: Arc::clone(self), peer }
+    }
+
+    fn add(&self, address: IpAddr) -> Option<Arc<Peer>> {
+        let mut open = self.open();
+        (open.count < self.limits.connections).then(|| self.insert(&mut open, address))
+    }
+
+    fn insert(&self, open: &mut Open, address: IpAddr) -> Arc<Peer> {
+        let (is_proxy, address) = (self.trusted.contains(address), limited_together(address));
+        open.next += 1;
+        open.count += 1;
+        let peer = Arc::new(Peer {
+            id: open.next,
+            address,
+            is_proxy,
+            waits_since: AtomicU64::new(self.now()),
+            phase: AtomicU8::new(Phase::Head as u8),
+            is_cut: AtomicBool::new(false),
+            told: Notify::new(),
+            reader: Mutex::default(),
+        });
+        open.addresses.entry(address).or_default().insert(peer.id, Arc::clone(&peer));
+        peer
+    }
+
+    fn remove(&self, peer: &Peer) {
+        let mut open = self.open();
+        open.count -= 1;
+        if let Some(of_address) = open.addresses.get_mut(&peer.address) {
+            of_address.remove(&peer.id);
+            if of_address.is_empty() {
+                open.addresses.remove(&peer.address);
+            }
+        }
+        drop(open);
+        self.freed.notify_one();
+    }
+
+    /// Cuts connections that wait for their client: of the address that has most of those the ones that wait longest.
+    /// Some at a time, because to find them takes a look at all.
+    fn make_room(&self) {
+        let open = self.open();
+        let waiting = |of_address: &HashMap<u64, Arc<Peer>>| {
+            of_address.values().filter(|peer| peer.waits_since().is_some()).cloned().collect::<Vec<_>>()
+        };
+        let greediest = open.addresses.values().map(waiting).max_by_key(Vec::len);
+        let Some(mut idle) = greediest.filter(|idle| !idle.is_empty()) else { return };
+        idle.sort_unstable_by_key(|peer| (peer.waits_since(), peer.id));
+        let some = (self.limits.connections / 64).clamp(1, idle.len().div_ceil(2));
+        for peer in &idle[..some] {
+            peer.cut();
+        }
+        metrics::counter!("scrutin_http_connections_cut_total", "reason" => "full").increment(some as u64);
+    }
+
+    /// Notes that a long message comes in on this connection. If there are too many of those, the oldest is cut: a
+    /// client that sends as fast as it can is through long before.
+    pub(crate) fn receives_large(&self, peer: &Arc<Peer>) {
+        let mut large = lock(&self.large);
+        large.insert(peer.id, Arc::clone(peer));
+        if large.len() > MAX_LARGE
+            && let Some((_, oldest)) = large.pop_first()
+        {
+            oldest.cut();
+            metrics::counter!("scrutin_http_connections_cut_total", "reason" => "large").increment(1);
+        }
+    }
+
+    /// The long message is there, or will not come.
+    pub(crate) fn received_large(&self, peer: &Peer) {
+        lock(&self.large).remove(&peer.id);
+    }
+
+    /// Notes that this connection waits for its client, from now on.
+    pub(crate) fn waits(&self, peer: &Peer) {
+        peer.waits_since.store(self.now(), Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        lock(&self.open)
+    }
+}
+
+/// What a panicking thread left is whole: entries are only ever added and removed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many of the wanted connections so many open files allow. Some files are kept back, so that the operator's
+/// address answers and databases are reached whatever happens.
+fn allowed(files: u64, wanted: usize) -> usize {
+    let kept_back = OTHER_FILES.min(files / 4);
+    usize::try_from(files - kept_back).unwrap_or(usize::MAX).clamp(1, wanted)
+}
+
+impl Peer {
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Head,
+            1 => Phase::Request,
+            _ => Phase::Upgraded,
+        }
+    }
+
+    /// Only from the task of the connection itself.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// The client has sent all of its request and waits for the answer.
+    pub(crate) fn is_busy(&self) {
+        self.waits_since.store(0, Ordering::Relaxed);
+    }
+
+    fn waits_since(&self) -> Option<u64> {
+        let since = self.waits_since.load(Ordering::Relaxed);
+        (since > 0 && !self.is_proxy && !self.is_cut()).then_some(since)
+    }
+
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+        self.told.notify_one();
+        if let Some(reader) = lock(&self.reader).take() {
+            reader.wake();
+        }
+    }
+
+    /// Whether it is cut; if not yet, this task is woken when it is.
+    pub(crate) fn is_cut_or_wakes(&self, reader: &Waker) -> bool {
+        let mut known = lock(&self.reader);
+        match &mut *known {
+            Some(known) => known.clone_from(reader),
+            known => *known = Some(reader.clone()),
+        }
+        self.is_cut()
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Acquire)
+    }
+
+    /// Resolves when the connection is to end at once.
+    pub(crate) async fn told(&self) {
+        while !self.is_cut() {
+            self.told.notified().await;
+        }
+    }
+}
+
+impl OpenConnection {
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    pub(crate) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.connections.remove(&self.peer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn some(count: usize) -> Arc<Connections> {
+        let trusted = TrustedProxies { trusted_proxies: vec!["192.0.2.1".parse().unwrap()], trusted_hops: 1 };
+        Connections::new(Limits { connections: count, ..Limits::default() }, trusted)
+    }
+
+    #[test]
+    fn files_are_kept_back_for_the_operator_and_the_databases() {
+        assert_eq!(allowed(20_000, 32_768), 18_976);
+        assert_eq!(allowed(1_000_000, 32_768), 32_768);
+        assert_eq!(allowed(1_024, 32_768), 768);
+        assert_eq!(allowed(0, 32_768), 1);
+    }
+
+    #[tokio::test]
+    async fn when_full_the_greediest_address_loses_its_oldest_idle_connection() {
+        let all = some(4);
+        let (greedy, modest) = (ip(7), ip(8));
+        let held = [all.place(modest).await, all.place(greedy).await, all.place(greedy).await, all.place(greedy).await];
+        held[1].peer().is_busy();
+        assert!(all.add(modest).is_none());
+        all.make_room();
+        let cut: Vec<_> = held.iter().map(|one| one.peer().is_cut()).collect();
+        assert_eq!(cut, [false, false, true, false]);
+        drop(held);
+        let open = all.open();
+        assert_eq!((open.count, open.addresses.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_trusted_proxy_and_who_waits_for_an_answer_are_never_cut() {
+        let all = some(2);
+        let held = [all.place(ip(1)).await, all.place(ip(7)).await];
+        held[1].peer().is_busy();
+        all.make_room();
+        assert!(!held[0].peer().is_cut() && !held[1].peer().is_cut());
+    }
+
+    #[tokio::test]
+    async fn of_too_many_long_messages_the_oldest_goes() {
+        let all = some(2 * MAX_LARGE);
+        let mut held = Vec::new();
+        for _ in 0..=MAX_LARGE {
+            let one = all.place(ip(7)).await;
+            all.receives_large(one.peer());
+            held.push(one);
+        }
+        let cut: Vec<_> = (0..held.len()).filter(|index| held[*index].peer().is_cut()).collect();
+        assert_eq!(cut, [0]);
+        all.received_large(held[1].peer());
+        assert_eq!(lock(&all.large).len(), MAX_LARGE - 1);
+    }
+}

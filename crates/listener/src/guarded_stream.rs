@@ -1,0 +1,134 @@
+//! The stream below a connection's HTTP, which ends it when its client keeps us waiting in the middle of something: in
+//! the head of a request, or with what was sent to it. What an idle connection may do is hyper's to say.
+//!
+//! The usual request, whose head comes in one piece and whose answer goes out in one, sets no timer.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Sleep, sleep},
+};
+
+use crate::{
+    connections::{Connections, LARGE_BYTES, OpenConnection, Peer, Phase},
+    limits::Limits,
+};
+
+pub(crate) struct GuardedStream {
+    stream: TcpStream,
+    connections: Arc<Connections>,
+    peer: Arc<Peer>,
+    /// Also of a WebSocket, which lives longer than the HTTP on its connection.
+    _place: OpenConnection,
+    limits: Limits,
+    /// Bytes that came since something was sent last: of one message, then.
+    received: usize,
+    head_is_due: Option<Pin<Box<Sleep>>>,
+    reader_is_due: Option<Pin<Box<Sleep>>>,
+}
+
+impl GuardedStream {
+    pub(crate) fn new(stream: TcpStream, place: OpenConnection) -> Self {
+        let (connections, peer) = (Arc::clone(place.connections()), Arc::clone(place.peer()));
+        let limits = connections.limits();
+        Self { stream, connections, peer, _place: place, limits, received: 0, head_is_due: None, reader_is_due: None }
+    }
+
+    /// Counts what came in, of messages and not of WebSockets.
+    fn note(&mut self, bytes: usize) {
+        let before = self.received;
+        self.received = before.saturating_add(bytes);
+        if before <= LARGE_BYTES && self.received > LARGE_BYTES {
+            self.connections.receives_large(&self.peer);
+        }
+    }
+
+    /// Something is sent: the message before it has come to its end.
+    fn begin_message(&mut self) {
+        if self.received > LARGE_BYTES {
+            self.connections.received_large(&self.peer);
+        }
+        self.received = 0;
+        self.head_is_due = None;
+    }
+
+    /// What sending came to; an error if the client has taken nothing for too long.
+    fn taken<T>(&mut self, context: &mut Context<'_>, sent: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if sent.is_ready() {
+            self.reader_is_due = None;
+            return sent;
+        }
+        if is_overdue(&mut self.reader_is_due, self.limits.stall, context) {
+            // Else the system would keep what was not taken for a while longer.
+            SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).ok();
+            return Poll::Ready(Err(cut("reader")));
+        }
+        Poll::Pending
+    }
+}
+
+/// Whether this timer, which is set when it is first asked for, has run out.
+pub(crate) fn is_overdue(timer: &mut Option<Pin<Box<Sleep>>>, limit: Duration, context: &mut Context<'_>) -> bool {
+    timer.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(context).is_ready()
+}
+
+/// What ends a connection that is cut, for this reason.
+pub(crate) fn cut(reason: &'static str) -> io::Error {
+    metrics::counter!("scrutin_http_connections_cut_total", "reason" => reason).increment(1);
+    io::Error::new(io::ErrorKind::TimedOut, reason)
+}
+
+impl AsyncRead for GuardedStream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let phase = this.peer.phase();
+        // A part of a head is there already, or it would be a request by now.
+        if phase == Phase::Head && this.received > 0 && is_overdue(&mut this.head_is_due, this.limits.head, context) {
+            return Poll::Ready(Err(cut("head")));
+        }
+        if phase == Phase::Upgraded && this.peer.is_cut_or_wakes(context.waker()) {
+            return Poll::Ready(Err(cut("upgraded")));
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if phase != Phase::Upgraded {
+            this.note(buffer.filled().len() - before);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for GuardedStream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.begin_message();
+        let sent = Pin::new(&mut this.stream).poll_write(context, bytes);
+        if sent.is_ready() && this.peer.phase() == Phase::Head {
+            this.connections.waits(&this.peer);
+        }
+        this.taken(context, sent)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+impl Drop for GuardedStream {
+    fn drop(&mut self) {
+        self.begin_message();
+    }
+}

@@ -1,0 +1,72 @@
+//! The body of a request while it is received: the connection's state says whether the client or the server is being
+//! waited for, so that no connection is cut whose client waits. A body that stalls ends with an error.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::Request;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use tokio::time::Sleep;
+use tower::BoxError;
+
+use crate::{
+    connections::{Connections, Peer, Phase},
+    guarded_stream::{cut, is_overdue},
+};
+
+/// The request as the handler gets it. From now on the connection is in [`Phase::Request`].
+pub(crate) fn request(
+    request: Request<Incoming>,
+    connections: &Arc<Connections>,
+    peer: &Arc<Peer>,
+) -> Request<ReceivedBody> {
+    peer.enter(Phase::Request);
+    if request.body().is_end_stream() {
+        peer.is_busy();
+    } else {
+        connections.waits(peer);
+    }
+    let (connections, peer) = (Arc::clone(connections), Arc::clone(peer));
+    request.map(|incoming| ReceivedBody { incoming, connections, peer, is_due: None })
+}
+
+/// The body of a request. It ends with an error if its client sends nothing of it for [`Limits::stall`].
+///
+/// [`Limits::stall`]: crate::Limits::stall
+pub struct ReceivedBody {
+    incoming: Incoming,
+    connections: Arc<Connections>,
+    peer: Arc<Peer>,
+    is_due: Option<Pin<Box<Sleep>>>,
+}
+
+impl Body for ReceivedBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(context) else {
+            let stalls = is_overdue(&mut this.is_due, this.connections.limits().stall, context);
+            return if stalls { Poll::Ready(Some(Err(cut("body").into()))) } else { Poll::Pending };
+        };
+        this.is_due = None;
+        if frame.is_none() || this.incoming.is_end_stream() {
+            this.peer.is_busy();
+        } else {
+            this.connections.waits(&this.peer);
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

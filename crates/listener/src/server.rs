@@ -1,0 +1,106 @@
+//! Accepts connections until the program stops, and stops without dropping a request.
+//!
+//! Built on hyper's connections rather than on `axum::serve`, which limits neither the number of connections nor the
+//! time that a client may take for a request.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    closing::close,
+    connection::serve_connection,
+    connections::{Connections, OpenConnection},
+    handler::Handler,
+};
+
+/// The pause after the system refused a connection, as it does when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Serves until `shutdown` is cancelled and the requests in flight are finished, or the time for that is over.
+///
+/// All listeners of a process are given the same `connections`. The handler finds the
+/// client's address as [`PeerAddress`](crate::PeerAddress) in a request's extensions.
+/// WebSockets are waited for like requests: the handler that opened one must close it on the same token.
+pub async fn serve(
+    listener: TcpListener,
+    handler: impl Handler,
+    connections: &Arc<Connections>,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let tasks = TaskTracker::new();
+    let stop = StopSignal { begun: Arc::default(), told: CancellationToken::new() };
+    while let Some((stream, peer, place)) = next(&listener, connections, &shutdown).await {
+        tasks.spawn(serve_connection(place, stream, peer, handler.clone(), stop.clone()));
+    }
+    stop.begin();
+    close(listener, |stream, peer| {
+        let place = connections.last_place(peer.ip());
+        tasks.spawn(serve_connection(place, stream, peer, handler.clone(), stop.clone()));
+    })
+    .await?;
+    tasks.close();
+    if tokio::time::timeout(connections.limits().drain, tasks.wait()).await.is_err() {
+        tracing::warn!(connections = tasks.len(), "some connections were still open and are cut");
+    }
+    Ok(())
+}
+
+/// Tells the connections of a server to stop.
+#[derive(Clone)]
+pub(crate) struct StopSignal {
+    /// Read for every request: a token takes a lock, which all connections would share.
+    pub(crate) begun: Arc<AtomicBool>,
+    /// Cancelled after `begun` is set, to wake the connections that wait for a request.
+    pub(crate) told: CancellationToken,
+}
+
+impl StopSignal {
+    fn begin(&self) {
+        self.begun.store(true, Ordering::Release);
+        self.told.cancel();
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Acquire)
+    }
+}
+
+/// The next connection, as soon as there is a place for it; `None` when it is time to stop.
+async fn next(
+    listener: &TcpListener,
+    connections: &Arc<Connections>,
+    shutdown: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, OpenConnection)> {
+    let (stream, peer) = tokio::select! {
+        () = shutdown.cancelled() => return None,
+        accepted = accept(listener) => accepted,
+    };
+    // The connection is established, so it is served, even if the program stops before a place is free.
+    let place = tokio::select! {
+        place = connections.place(peer.ip()) => place,
+        () = shutdown.cancelled() => connections.last_place(peer.ip()),
+    };
+    Some((stream, peer, place))
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!(%error, pause.ms = ACCEPT_PAUSE.as_millis(), "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}

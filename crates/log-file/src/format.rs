@@ -1,0 +1,284 @@
+//! A log in a file: how everything that a ledger holds is moved to another. The all-in-one writes it
+//! (`scrutin export`), the worker counts it (`worker import`) like any other log: only the ordinary count decides what
+//! is counted.
+//!
+//! JSON, one value on a line:
+//!
+//! ```text
+//! {"log":{"version":1}}
+//! {"poll":{"position":1848762368000000000,"poll":{"id":"main",…}}}
+//! {"ballot":{"position":1848762368000000001,"poll":"main","voter":"4f…(32 digits)","choices":1}}
+//! {"end":{"entries":2,"polls":[{"poll":"main","votes":[1,0],"voters":1,"ballots":1}]}}
+//! ```
+//!
+//! Positions only grow. The last line says how much there was, and what its count must come to: a file that was cut
+//! off has none. Voters stand in it as pseudonyms, which are theirs only with the same `SECRET_KEY`.
+
+use std::{
+    fmt::Display,
+    io::{self, BufRead, Read, Write},
+};
+
+use domain::{Ballot, Choices, Entry, Event, Figures, Poll, PollId, Position, VoterId};
+use serde::{Deserialize, Serialize};
+
+/// The version of the format that this release writes and reads.
+const VERSION: u32 = 1;
+/// The longest line: a poll of 26 options with all that JSON may make of their letters.
+const MAX_LINE_BYTES: u64 = 256 * 1024;
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Line {
+    Log { version: u32 },
+    Poll { position: Position, poll: Box<Poll> },
+    Ballot { position: Position, poll: PollId, voter: String, choices: u32 },
+    End { entries: u64, polls: Vec<PollFigures> },
+}
+
+#[derive(Serialize, Deserialize)]
+struct PollFigures {
+    poll: PollId,
+    votes: Vec<u64>,
+    voters: u64,
+    ballots: u64,
+}
+
+/// Writes a log.
+pub struct LogWriter<W> {
+    out: W,
+    entries: u64,
+}
+
+impl<W: Write> LogWriter<W> {
+    /// Begins a file.
+    pub fn begin(out: W) -> io::Result<Self> {
+        let mut writer = Self { out, entries: 0 };
+        writer.line(&Line::Log { version: VERSION })?;
+        Ok(writer)
+    }
+
+    /// Adds an entry. Those that nobody could read when they were counted have no place in a log.
+    pub fn entry(&mut self, entry: &Entry) -> io::Result<()> {
+        let position = entry.position;
+        let line = match &entry.event {
+            Ok(Event::Poll(poll)) => Line::Poll { position, poll: poll.clone() },
+            Ok(Event::Ballot(Ballot { poll, voter, choices })) => {
+                Line::Ballot { position, poll: *poll, voter: hex(voter), choices: choices.bits() }
+            }
+            Err(_) => return Ok(()),
+        };
+        self.entries += 1;
+        self.line(&line)
+    }
+
+    /// Ends the file with what its count must come to. Returns how many entries it holds.
+    pub fn end(mut self, figures: impl IntoIterator<Item = (PollId, Figures)>) -> io::Result<u64> {
+        let of_poll =
+            |(poll, Figures { votes, voters, counted })| PollFigures { poll, votes, voters, ballots: counted };
+        let polls = figures.into_iter().map(of_poll).collect();
+        self.line(&Line::End { entries: self.entries, polls })?;
+        self.out.flush()?;
+        Ok(self.entries)
+    }
+
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, line)?;
+        self.out.write_all(b"\n")
+    }
+}
+
+/// Why a file can't be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum LogFileError {
+    /// The file, or what it comes through, failed.
+    #[error("reading: {0}")]
+    Io(#[from] io::Error),
+    /// A line is not what it should be.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// From 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no last line.
+    #[error("the file ends after {entries} entries without saying that this is its end: it was cut off")]
+    CutOff {
+        /// How many there were.
+        entries: u64,
+    },
+}
+
+/// Reads a log.
+pub struct LogReader<R> {
+    input: R,
+    line: u64,
+    entries: u64,
+    last: Position,
+}
+
+/// What follows in a file.
+pub enum Next {
+    /// An entry.
+    Entry(Entry),
+    /// Nothing more, and what the count must come to.
+    End(Vec<(PollId, Figures)>),
+}
+
+impl<R: BufRead> LogReader<R> {
+    /// Begins to read; the first line must say that this is a log, and of a version that is known.
+    pub fn begin(input: R) -> Result<Self, LogFileError> {
+        let mut reader = Self { input, line: 0, entries: 0, last: Position::ZERO };
+        match reader.line()? {
+            Some(Line::Log { version: VERSION }) => Ok(reader),
+            Some(Line::Log { version }) => {
+                Err(reader.wrong(format!("a log of version {version}; this release reads {VERSION}")))
+            }
+            Some(_) => Err(reader.wrong("a log begins with {\"log\":…}")),
+            None => Err(LogFileError::CutOff { entries: 0 }),
+        }
+    }
+
+    /// The next entry, or the end. After the end there is nothing to ask for.
+    pub fn read(&mut self) -> Result<Next, LogFileError> {
+        let (position, event) = match self.line()? {
+            Some(Line::Poll { position, poll }) => (position, Event::Poll(poll)),
+            Some(Line::Ballot { position, poll, voter, choices }) => {
+                let voter = unhex(&voter).ok_or_else(|| self.wrong("voter: 32 hexadecimal digits are needed"))?;
+                let choices = Choices::from_bits(choices).map_err(|error| self.wrong(format!("choices: {error}")))?;
+                (position, Event::Ballot(Ballot { poll, voter, choices }))
+            }
+            Some(Line::End { entries, polls }) if entries == self.entries => {
+                let figures =
+                    |of: PollFigures| (of.poll, Figures { votes: of.votes, voters: of.voters, counted: of.ballots });
+                return Ok(Next::End(polls.into_iter().map(figures).collect()));
+            }
+            Some(Line::End { entries, .. }) => {
+                return Err(self.wrong(format!("there should be {entries} entries and there are {}", self.entries)));
+            }
+            Some(Line::Log { .. }) => return Err(self.wrong("another log begins")),
+            None => return Err(LogFileError::CutOff { entries: self.entries }),
+        };
+        // The ledger would pass over it, as counted already.
+        if position <= self.last {
+            return Err(self.wrong(format!("position {position} is not after {}", self.last)));
+        }
+        self.last = position;
+        self.entries += 1;
+        Ok(Next::Entry(Entry { position, event: Ok(event) }))
+    }
+
+    fn line(&mut self) -> Result<Option<Line>, LogFileError> {
+        let mut text = Vec::new();
+        self.input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut text)?;
+        self.line += 1;
+        match text.pop() {
+            None => Ok(None),
+            Some(b'\n') => serde_json::from_slice(&text).map(Some).map_err(|error| self.wrong(error)),
+            Some(_) if text.len() as u64 + 1 == MAX_LINE_BYTES => Err(self.wrong("the line is too long")),
+            Some(_) => Err(LogFileError::CutOff { entries: self.entries }),
+        }
+    }
+
+    fn wrong(&self, reason: impl Display) -> LogFileError {
+        LogFileError::Line { line: self.line, reason: reason.to_string() }
+    }
+}
+
+fn hex(voter: &VoterId) -> String {
+    format!("{:032x}", u128::from_be_bytes(*voter.as_bytes()))
+}
+
+fn unhex(digits: &str) -> Option<VoterId> {
+    let plain = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let number = u128::from_str_radix(digits, 16).ok().filter(|_| plain)?;
+    Some(VoterId::from_bytes(number.to_be_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::PollSpec;
+
+    use super::*;
+
+    fn entries() -> Vec<Entry> {
+        let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea — or \"coffee\"?", ["Tea", "Coffee"])).unwrap();
+        let voter = VoterId::from_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
+        let ballot = Ballot { poll: PollId::MAIN, voter, choices: Choices::from_bits(2).unwrap() };
+        let at = |millis| Position::new(millis, 1).unwrap();
+        vec![
+            Entry { position: at(1), event: Ok(Event::Poll(Box::new(poll))) },
+            Entry { position: at(2), event: Ok(Event::Ballot(ballot)) },
+        ]
+    }
+
+    fn figures() -> Vec<(PollId, Figures)> {
+        vec![(PollId::MAIN, Figures { votes: vec![0, 1], voters: 1, counted: 1 })]
+    }
+
+    fn written() -> String {
+        let mut file = Vec::new();
+        let mut writer = LogWriter::begin(&mut file).unwrap();
+        for entry in &entries() {
+            writer.entry(entry).unwrap();
+        }
+        assert_eq!(writer.end(figures()).unwrap(), 2);
+        String::from_utf8(file).unwrap()
+    }
+
+    type Whole = (Vec<Entry>, Vec<(PollId, Figures)>);
+
+    fn read(file: &[u8]) -> Result<Whole, LogFileError> {
+        let mut reader = LogReader::begin(file)?;
+        let mut entries = Vec::new();
+        loop {
+            match reader.read()? {
+                Next::Entry(entry) => entries.push(entry),
+                Next::End(figures) => return Ok((entries, figures)),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        assert_eq!(read(written().as_bytes()).unwrap(), (entries(), figures()));
+    }
+
+    // Golden: what one release wrote must be read by every later one.
+    #[test]
+    fn a_ballot_is_written_as_it_always_was() {
+        let line = written().lines().nth(2).unwrap().to_owned();
+        let golden =
+            r#"{"ballot":{"position":2097153,"poll":"main","voter":"000102030405060708090a0b0c0d0eff","choices":2}}"#;
+        assert_eq!(line, golden);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_anywhere_is_told_from_a_whole_one() {
+        let whole = written().into_bytes();
+        for length in 0..whole.len() {
+            assert!(read(&whole[..length]).is_err(), "cut off after {length} bytes");
+        }
+        assert!(matches!(read(&whole[..whole.len() - 1]), Err(LogFileError::CutOff { entries: 2 })));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let said = |file: String| read(file.as_bytes()).unwrap_err().to_string();
+        let changed = |from: &str, to: &str| {
+            let file = written();
+            assert!(file.contains(from), "{from}");
+            said(file.replacen(from, to, 1))
+        };
+        assert!(changed("\"version\":1", "\"version\":2").contains("line 1: a log of version 2"));
+        assert!(changed("0eff", "0ef").contains("line 3: voter"));
+        assert!(changed("0eff", "+eff").contains("line 3: voter"));
+        assert!(changed("\"choices\":2", "\"choices\":0").contains("line 3: choices"));
+        assert!(changed("\"position\":2097153", "\"position\":5").contains("line 3: position 0-5 is not after"));
+        assert!(changed("\"entries\":2", "\"entries\":3").contains("line 4: there should be 3 entries"));
+        assert!(changed("{\"ballot\"", "{\"ballad\"").contains("line 3: unknown variant"));
+        assert!(said(format!("{}\n", "x".repeat(300_000))).contains("line 1: the line is too long"));
+        assert!(said("<html>\n".into()).contains("line 1: expected value"));
+    }
+}

@@ -1,0 +1,8 @@
+//! The log as a file of lines, and what a recount says: for the commands of `worker` and of the all-in-one.
+//!
+//! It imports `domain` only.
+
+mod format;
+pub mod recount;
+
+pub use format::*;

@@ -1,0 +1,155 @@
+//! Limits guessing: counts what was wrong, for each client address and in all, and forgets with time.
+//!
+//! What is right is never counted and always passes, whoever guesses beside it: what is guessed at here is too long to
+//! be met by chance (44 bits of a voting code, a token of at least 16 characters). Whoever spent the budget of their
+//! address, or comes when that of all is spent, is told to wait after a wrong one, so that a program that guesses stops
+//! or is seen.
+//!
+//! It is kept in memory by each instance: several instances let so many times as many guesses through.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use listener::client_address::limited_together;
+
+/// How many addresses, and how many things that are guessed at, are remembered at most.
+const MAX_REMEMBERED: usize = 8_192;
+
+/// How many wrong attempts are let pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// At once.
+    pub burst: u32,
+    /// And then one more each time this has passed.
+    pub each: Duration,
+}
+
+/// Wrong attempts at things named by `S`: the polls that codes are for, or the one way in for organisers.
+pub struct Attempts<S> {
+    address: Budget,
+    all: Budget,
+    debts: Mutex<Debts<S>>,
+}
+
+/// Until when each is in debt. An attempt adds [`Budget::each`]; time pays it back.
+struct Debts<S> {
+    addresses: HashMap<(S, IpAddr), Instant>,
+    all: HashMap<S, Instant>,
+}
+
+/// Too much was wrong; so long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany(pub Duration);
+
+impl TooMany {
+    /// In whole seconds, at least one.
+    pub fn seconds(self) -> u32 {
+        u32::try_from(self.0.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+impl<S: Copy + Eq + Hash> Attempts<S> {
+    /// Budgets for one address and for all together.
+    pub fn new(address: Budget, all: Budget) -> Self {
+        Self { address, all, debts: Mutex::new(Debts { addresses: HashMap::new(), all: HashMap::new() }) }
+    }
+
+    /// Notes a wrong attempt; an error if there were too many lately, and then this one is not added to them.
+    pub fn wrong(&self, subject: S, address: IpAddr, now: Instant) -> Result<(), TooMany> {
+        let mut debts = self.lock();
+        let key = (subject, limited_together(address));
+        let own = debts.addresses.get(&key).copied().unwrap_or(now);
+        let all = debts.all.get(&subject).copied().unwrap_or(now);
+        let wait = self.address.wait(own, now).max(self.all.wait(all, now));
+        if !wait.is_zero() {
+            return Err(TooMany(wait));
+        }
+        add(&mut debts.addresses, key, self.address, now);
+        add(&mut debts.all, subject, self.all, now);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Debts<S>> {
+        // What a panicking thread left is whole: entries are only ever replaced.
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Budget {
+    /// How long until another attempt fits, for who is in debt until `until`.
+    fn wait(self, until: Instant, now: Instant) -> Duration {
+        let allowed = self.each * self.burst.saturating_sub(1);
+        until.saturating_duration_since(now).saturating_sub(allowed)
+    }
+}
+
+fn add<K: Eq + Hash + Copy>(debts: &mut HashMap<K, Instant>, key: K, budget: Budget, now: Instant) {
+    if debts.len() >= MAX_REMEMBERED && !debts.contains_key(&key) {
+        debts.retain(|_, until| *until > now);
+        // To look through all of them for each that comes would be a burden of its own. The budget of all still holds.
+        if debts.len() > MAX_REMEMBERED / 2 {
+            debts.clear();
+        }
+    }
+    let until = debts.get(&key).copied().unwrap_or(now).max(now) + budget.each;
+    debts.insert(key, until);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: Budget = Budget { burst: 3, each: Duration::from_secs(10) };
+    const ALL: Budget = Budget { burst: 5, each: Duration::from_secs(1) };
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn a_burst_is_let_pass_and_then_one_each_interval() {
+        let (attempts, start) = (Attempts::new(ADDRESS, ALL), Instant::now());
+        for _ in 0..3 {
+            assert_eq!(attempts.wrong("poll", ip(1), start), Ok(()));
+        }
+        assert_eq!(attempts.wrong("poll", ip(1), start), Err(TooMany(Duration::from_secs(10))));
+        assert_eq!(attempts.wrong("poll", ip(2), start), Ok(()), "another address");
+        assert_eq!(attempts.wrong("other", ip(1), start), Ok(()), "another poll");
+        let later = start + Duration::from_secs(10);
+        assert_eq!(attempts.wrong("poll", ip(1), later), Ok(()));
+        for _ in 0..100 {
+            assert!(attempts.wrong("poll", ip(1), later).is_err());
+        }
+        assert_eq!(attempts.wrong("poll", ip(1), later + Duration::from_secs(10)), Ok(()), "nobody waits for ever");
+    }
+
+    #[test]
+    fn the_budget_of_all_holds_for_addresses_that_were_never_wrong_before() {
+        let (attempts, now) = (Attempts::new(ADDRESS, ALL), Instant::now());
+        let let_pass = (0..100).filter(|last| attempts.wrong("poll", ip(*last), now).is_ok()).count();
+        assert_eq!(let_pass, 5);
+        assert_eq!(attempts.wrong("poll", ip(200), now + Duration::from_secs(1)), Ok(()));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (attempts, now) = (Attempts::new(ADDRESS, ALL), Instant::now());
+        for number in 0..3 * MAX_REMEMBERED {
+            let number = u32::try_from(number).unwrap();
+            attempts.wrong(number, IpAddr::from(number.to_be_bytes()), now).unwrap();
+            let debts = attempts.lock();
+            assert!(debts.addresses.len() <= MAX_REMEMBERED && debts.all.len() <= MAX_REMEMBERED);
+        }
+    }
+
+    #[test]
+    fn the_wait_is_told_in_whole_seconds() {
+        assert_eq!(TooMany(Duration::from_millis(1)).seconds(), 1);
+        assert_eq!(TooMany(Duration::from_millis(1_001)).seconds(), 2);
+    }
+}

@@ -1,0 +1,189 @@
+//! Where browsers find the other service (`vote` links to the results, `result` to the voting page), and which address
+//! to hand out to people who are elsewhere.
+
+use std::{convert::Infallible, net::IpAddr};
+
+use axum::extract::FromRequestParts;
+use http::{HeaderMap, request::Parts};
+use listener::{
+    PeerAddress,
+    reach::{self, Unreachable},
+};
+use program::{
+    origin::{self, RequestHost},
+    settings::PublicUrl,
+};
+
+/// The public address of the other service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Counterpart {
+    /// As configured (`VOTE_URL`, `RESULT_URL`).
+    Fixed(PublicUrl),
+    /// Nothing is configured: the same host as this service, over http, at this port. So the all-in-one
+    /// works under whichever name or address of the machine a browser came by.
+    Port(u16),
+}
+
+impl Counterpart {
+    /// Its address for the browser that sent these headers; `None` if it sent no usable `Host`.
+    pub fn url(&self, headers: &HeaderMap) -> Option<PublicUrl> {
+        match self {
+            Self::Fixed(url) => Some(url.clone()),
+            Self::Port(port) => Some(PublicUrl::http(&RequestHost::of(headers)?.host, *port)),
+        }
+    }
+
+    /// Its address to hand out on a page for this browser.
+    pub fn invitation(&self, came_by: &CameBy) -> Option<Invitation> {
+        match self {
+            Self::Fixed(url) => Some(Invitation::configured(url)),
+            Self::Port(port) => Some(Invitation::derived(&came_by.host.as_ref()?.host, *port, came_by.is_elsewhere)),
+        }
+    }
+}
+
+/// How a browser came to a page.
+pub struct CameBy {
+    host: Option<RequestHost>,
+    /// Whether it came over the network, or from another container.
+    is_elsewhere: bool,
+}
+
+impl CameBy {
+    fn of(parts: &Parts) -> Self {
+        let peer = parts.extensions.get::<PeerAddress>().map(|PeerAddress(peer)| peer.ip().to_canonical());
+        Self { host: RequestHost::of(&parts.headers), is_elsewhere: peer.is_some_and(|peer| !peer.is_loopback()) }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for CameBy {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
+}
+
+/// An address to hand out: as a link, as a QR code, on paper.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// The address.
+    pub url: PublicUrl,
+    /// Why it leads no phone here, if it does not: then it is no use as a code.
+    pub unreachable: Option<Unreachable>,
+}
+
+impl Invitation {
+    /// To the very page that the browser came to: as configured, else as it came.
+    pub fn here(configured: Option<&PublicUrl>, came_by: &CameBy) -> Option<Self> {
+        match (configured, &came_by.host) {
+            (Some(url), _) => Some(Self::configured(url)),
+            (None, Some(asked)) => Some(Self::derived(&asked.host, asked.port.unwrap_or(80), came_by.is_elsewhere)),
+            (None, None) => None,
+        }
+    }
+
+    /// What the operator set wins, whatever it is.
+    fn configured(url: &PublicUrl) -> Self {
+        Self { url: url.clone(), unreachable: None }
+    }
+
+    /// By the name that the browser came by; where only this machine knows that, by the machine's address in a network.
+    fn derived(host: &str, port: u16, is_elsewhere: bool) -> Self {
+        let by_name = PublicUrl::http(host, port);
+        if !origin::is_loopback(host) {
+            return Self { url: by_name, unreachable: None };
+        }
+        let found = if is_elsewhere { Err(Unreachable::Elsewhere) } else { reach::addresses(port) };
+        match found.map(|addresses| addresses.first().copied()) {
+            Ok(Some(address)) => Self { url: PublicUrl::http(&host_of(address), port), unreachable: None },
+            Ok(None) => Self { url: by_name, unreachable: Some(Unreachable::NoNetwork) },
+            Err(unreachable) => Self { url: by_name, unreachable: Some(unreachable) },
+        }
+    }
+}
+
+/// The address as it stands in a URL: of IPv6 in brackets.
+pub fn host_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, header};
+
+    use super::*;
+
+    fn asked_at(host: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::HOST, host.parse().unwrap())])
+    }
+
+    fn came_by(host: &str, peer: Option<&str>) -> CameBy {
+        let (mut parts, ()) = Request::builder().header(header::HOST, host).body(()).unwrap().into_parts();
+        if let Some(peer) = peer {
+            parts.extensions.insert(PeerAddress(std::net::SocketAddr::new(peer.parse().unwrap(), 50_000)));
+        }
+        CameBy::of(&parts)
+    }
+
+    #[test]
+    fn without_a_configured_address_it_is_the_same_host_at_the_other_port() {
+        let at = |port, host| Counterpart::Port(port).url(&asked_at(host)).unwrap().to_string();
+        assert_eq!(at(8081, "192.168.1.7:8080"), "http://192.168.1.7:8081");
+        assert_eq!(at(8081, "[::1]:8080"), "http://[::1]:8081");
+        assert_eq!(at(80, "Laptop.local"), "http://laptop.local");
+        assert_eq!(at(8081, "vote.test.:80"), "http://vote.test:8081");
+        assert_eq!(Counterpart::Port(8081).url(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_host_that_is_no_name_goes_nowhere() {
+        for bad in ["a b", "x\"onload=", "evil;script-src *", "u@x", "", "x/y", "x,y"] {
+            assert_eq!(Counterpart::Port(8081).url(&asked_at(bad)), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_name_that_a_browser_came_by_is_handed_out_if_others_know_it() {
+        for host in ["192.168.1.7:8081", "laptop.local", "[fd00::7]:8081"] {
+            let invitation = Counterpart::Port(8080).invitation(&came_by(host, None)).unwrap();
+            let by_name = Counterpart::Port(8080).url(&asked_at(host)).unwrap();
+            assert_eq!(invitation, Invitation { url: by_name, unreachable: None });
+        }
+        let here = Invitation::here(None, &came_by("laptop.local:8080", None)).unwrap();
+        assert_eq!(here.url.as_str(), "http://laptop.local:8080");
+    }
+
+    #[test]
+    fn a_name_of_this_machine_alone_is_never_handed_out_as_a_code() {
+        for host in ["localhost:8081", "127.0.0.1:8081", "[::1]:8081", "result.localhost", "0.0.0.0:8081"] {
+            for peer in [None, Some("127.0.0.1"), Some("::ffff:127.0.0.1"), Some("::1")] {
+                let Invitation { url, unreachable } = Counterpart::Port(8080).invitation(&came_by(host, peer)).unwrap();
+                match unreachable {
+                    None => assert!(!url.origin().is_loopback(), "{url}"),
+                    Some(why) => {
+                        assert_eq!(why, Unreachable::NoNetwork, "nobody says that this port is only served here");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn who_comes_from_a_container_by_localhost_is_told_that_phones_cannot() {
+        let came_by = came_by("localhost:8081", Some("172.17.0.1"));
+        let invitation = Counterpart::Port(8080).invitation(&came_by).unwrap();
+        assert_eq!(invitation.unreachable, Some(Unreachable::Elsewhere));
+        assert_eq!(invitation.url.as_str(), "http://localhost:8080", "this browser may follow it");
+    }
+
+    #[test]
+    fn what_the_operator_set_wins() {
+        let url: PublicUrl = "http://localhost:8080".parse().unwrap();
+        let wanted = Some(Invitation { url: url.clone(), unreachable: None });
+        assert_eq!(Counterpart::Fixed(url.clone()).invitation(&came_by("10.0.0.7", None)), wanted);
+        assert_eq!(Invitation::here(Some(&url), &came_by("10.0.0.7", None)), wanted);
+    }
+}

@@ -1,0 +1,82 @@
+//! The headers that keep a page to itself: Content-Security-Policy and its relatives.
+
+use axum::{extract::Request, middleware::Next, response::Response};
+use http::{HeaderName, HeaderValue, header};
+
+use program::origin::Origin;
+
+/// What a page may do beyond loading its own styles, scripts and images.
+#[derive(Clone, Debug)]
+pub struct SecurityHeaders {
+    policy: HeaderValue,
+    embeddable: bool,
+}
+
+impl SecurityHeaders {
+    /// For pages that speak only to their own host and perhaps to another, and that no other page may frame.
+    ///
+    /// # Panics
+    /// If an origin is no header text; every origin is.
+    pub fn new(connect: Option<&Origin>) -> Self {
+        Self::with(connect, "; frame-ancestors 'none'", false)
+    }
+
+    /// For pages made to be framed by pages of these origins.
+    pub fn embeddable(ancestors: &[&Origin]) -> Self {
+        let ancestors: Vec<String> = ancestors.iter().map(ToString::to_string).collect();
+        Self::with(None, &format!("; frame-ancestors {}", ancestors.join(" ")), true)
+    }
+
+    /// For pages made to be framed by any page. Nothing is said of ancestors: `*` would mean those over the network
+    /// alone, and not slides in a file.
+    pub fn embeddable_anywhere() -> Self {
+        Self::with(None, "", true)
+    }
+
+    fn with(connect: Option<&Origin>, ancestors: &str, embeddable: bool) -> Self {
+        let connect = connect.map(|origin| format!(" {}", source(origin))).unwrap_or_default();
+        let policy = format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+             connect-src 'self'{connect}; manifest-src 'self'; form-action 'self'; base-uri 'none'{ancestors}"
+        );
+        Self { policy: HeaderValue::from_str(&policy).expect("origins are header text"), embeddable }
+    }
+
+    /// Middleware: sets the headers, unless the handler has set a policy of its own.
+    pub async fn apply(self, request: Request, next: Next) -> Response {
+        let mut response = next.run(request).await;
+        self.set(&mut response);
+        response
+    }
+
+    /// Sets the headers on one response, unless it has a policy already.
+    pub fn set(&self, response: &mut Response) {
+        let headers = response.headers_mut();
+        if headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+            return;
+        }
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        if !self.embeddable {
+            headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        }
+        let fixed = [
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "same-origin"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+            (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+        ];
+        for (name, value) in fixed {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
+    }
+}
+
+/// An origin as a source of a policy, whose grammar has no addresses of IPv6 (CSP 3, section 2.3.1): then any host over
+/// this scheme.
+fn source(origin: &Origin) -> String {
+    match (origin.host().starts_with('['), origin.is_https()) {
+        (false, _) => origin.to_string(),
+        (true, false) => "http:".to_owned(),
+        (true, true) => "https:".to_owned(),
+    }
+}

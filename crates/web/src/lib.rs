@@ -1,0 +1,25 @@
+//! What both websites share: pages, languages, cookies, addresses of the other page, problems, limits on guessing.
+//!
+//! It imports `program`, `listener` and `domain`, and knows no log and no ledger.
+
+pub mod assets;
+pub mod attempts;
+pub mod below;
+pub mod cookies;
+pub mod counterpart;
+pub mod direction;
+pub mod edition;
+pub mod headers;
+pub mod http_metrics;
+mod instance;
+pub mod language;
+pub mod language_switch;
+mod lean;
+pub mod organiser;
+pub mod pages;
+pub mod poll_address;
+pub mod problem;
+pub mod qr;
+pub mod signed_link;
+
+pub use instance::instance;

@@ -1,0 +1,220 @@
+//! Who the organiser is: whoever knows the organiser's token. Both hosts ask for it, and limit guessing alike.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use axum::response::{IntoResponse, Response};
+use domain::{Secret, Signer};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    attempts::{Attempts, Budget},
+    language::{Language, Message, Messages},
+    problem::Problem,
+};
+use program::{
+    log_throttle::LogThrottle,
+    settings::{Hidden, cleaned},
+};
+
+/// Why the door stays shut, in words: the same on pages and for programs.
+pub const DOOR_MESSAGES: &[Message] = &[
+    (
+        "no-organiser",
+        "This installation was started without ORGANISER_TOKEN, so it has no organiser: nobody can create or change polls here.",
+        "Cette installation a été démarrée sans ORGANISER_TOKEN et n’a donc pas d’organisateur\u{a0}: personne ne peut y créer ni modifier de scrutin.",
+    ),
+    (
+        "token-needed",
+        "The organiser’s token is needed, as a bearer token.",
+        "Le jeton de l’organisateur est nécessaire, comme jeton «\u{a0}Bearer\u{a0}».",
+    ),
+    ("wrong-token", "This is not the organiser’s token.", "Ce n’est pas le jeton de l’organisateur."),
+    (
+        "too-many-tokens",
+        "This is not the organiser’s token, and too many wrong ones came lately. Please check it and try again in \
+         {seconds} s; the right one is let in at any time.",
+        "Ce n’est pas le jeton de l’organisateur, et trop de jetons erronés sont arrivés récemment. Veuillez le \
+         vérifier et réessayer dans {seconds}\u{a0}s\u{a0}; le bon est accepté à tout moment.",
+    ),
+];
+
+/// Wrong tokens from one address.
+const WRONG_TOKENS: Budget = Budget { burst: 8, each: Duration::from_secs(10) };
+/// Wrong tokens in all.
+const WRONG_TOKENS_IN_ALL: Budget = Budget { burst: 100, each: Duration::from_secs(1) };
+
+/// The shortest time between two lines of the log about wrong tokens.
+const BETWEEN_LINES: Duration = Duration::from_mins(1);
+
+/// The organiser's token, and how many wrong ones were sent lately.
+pub struct OrganiserToken {
+    token: Option<Hidden>,
+    links: Secret,
+    signer: Signer,
+    attempts: Attempts<()>,
+    wrong: LogThrottle,
+}
+
+/// Why a text does not open the organiser's door. As an answer it is a problem of the API (RFC 9457, RFC 6750).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotOrganiser {
+    /// This installation has no organiser.
+    NoOrganiser,
+    /// No token was sent.
+    NoToken,
+    /// It is another text.
+    WrongToken,
+    /// It is another text, and too many were wrong lately; so many seconds to wait before the next.
+    TooMany(u32),
+}
+
+impl OrganiserToken {
+    /// The token of this installation; `None` if it has no organiser.
+    pub fn new(token: Option<Hidden>, secret: &Secret) -> Self {
+        let attempts = Attempts::new(WRONG_TOKENS, WRONG_TOKENS_IN_ALL);
+        let links = token.as_ref().map_or_else(|| secret.clone(), |token| secret.bound_to(token.reveal()));
+        Self {
+            token,
+            links,
+            signer: secret.signer("organiser.token"),
+            attempts,
+            wrong: LogThrottle::new(BETWEEN_LINES),
+        }
+    }
+
+    /// What the links of the organiser's page are signed with ([`crate::signed_link`]). With another token they all
+    /// end.
+    pub fn links(&self) -> &Secret {
+        &self.links
+    }
+
+    /// The token itself, to derive sessions from; `None` if there is no organiser.
+    pub fn reveal(&self) -> Option<&str> {
+        self.token.as_ref().map(Hidden::reveal)
+    }
+
+    /// Whether `sent` from `address` is the token, which it may be at any time. Wrong ones are counted.
+    pub fn check(&self, sent: &str, address: IpAddr) -> Result<(), NotOrganiser> {
+        let token = self.reveal().ok_or(NotOrganiser::NoOrganiser)?;
+        let now = Instant::now();
+        // Compared as signatures, so that the time tells neither the token nor its length.
+        let signed = |text: &str| self.signer.sign(&[text.as_bytes()]);
+        if bool::from(signed(token).ct_eq(&signed(sent))) {
+            return Ok(());
+        }
+        if let Some(count) = self.wrong.due() {
+            tracing::warn!(count, "organiser.wrong_token: wrong organiser's tokens were sent");
+        }
+        self.attempts.wrong((), address, now).map_err(|wait| NotOrganiser::TooMany(wait.seconds()))?;
+        Err(NotOrganiser::WrongToken)
+    }
+}
+
+/// The bearer token of a request (RFC 6750). One that is empty or no text is a wrong one; other schemes are not ours
+/// to judge.
+pub fn bearer_token(headers: &HeaderMap) -> Option<String> {
+    let value = String::from_utf8_lossy(headers.get(header::AUTHORIZATION)?.as_bytes());
+    let (scheme, token) = value.split_once(' ').unwrap_or((&value, ""));
+    scheme.eq_ignore_ascii_case("Bearer").then(|| cleaned(token).to_owned())
+}
+
+impl NotOrganiser {
+    /// What is wrong, for people.
+    pub fn text(self, language: Language) -> String {
+        let (key, seconds) = match self {
+            Self::NoOrganiser => ("no-organiser", 0),
+            Self::NoToken => ("token-needed", 0),
+            Self::WrongToken => ("wrong-token", 0),
+            Self::TooMany(seconds) => ("too-many-tokens", seconds),
+        };
+        Messages(&[DOOR_MESSAGES]).format(language, key, &[("seconds", &language.number(u64::from(seconds)))])
+    }
+
+    /// The answer for programs, with the words of this language.
+    pub fn answer(self, language: Language) -> Response {
+        let detail = self.text(language);
+        let challenge = match self {
+            Self::NoOrganiser => return Problem::new(StatusCode::FORBIDDEN, "no-organiser", detail).into_response(),
+            Self::TooMany(seconds) => {
+                let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", detail);
+                return problem.retry_after(seconds).into_response();
+            }
+            Self::NoToken => "Bearer realm=\"scrutin\"",
+            Self::WrongToken => "Bearer realm=\"scrutin\", error=\"invalid_token\"",
+        };
+        let mut response = Problem::new(StatusCode::UNAUTHORIZED, "not-organiser", detail).into_response();
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        response
+    }
+}
+
+impl IntoResponse for NotOrganiser {
+    fn into_response(self) -> Response {
+        self.answer(Language::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "the-organisers-token";
+
+    fn door(token: Option<&str>) -> OrganiserToken {
+        OrganiserToken::new(token.map(|token| token.to_owned().into()), &Secret::parse(&"x".repeat(32)).unwrap())
+    }
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn only_the_token_itself_is_right_and_without_one_nothing_is() {
+        let closed = door(None);
+        assert_eq!(closed.check("", address(1)), Err(NotOrganiser::NoOrganiser));
+        let door = door(Some(TOKEN));
+        assert_eq!(door.check(TOKEN, address(1)), Ok(()));
+        for wrong in ["", "the-organisers-tokem", "the-organisers-token ", "the-organisers"] {
+            assert_eq!(door.check(wrong, address(1)), Err(NotOrganiser::WrongToken), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_right_token_always_passes_and_wrong_ones_wait() {
+        let door = door(Some(TOKEN));
+        for _ in 0..8 {
+            assert_eq!(door.check("guess", address(1)), Err(NotOrganiser::WrongToken));
+        }
+        for _ in 0..1_000 {
+            assert!(matches!(door.check("guess", address(1)), Err(NotOrganiser::TooMany(seconds)) if seconds > 0));
+            assert_eq!(door.check(TOKEN, address(1)), Ok(()));
+        }
+        assert_eq!(door.check("guess", address(2)), Err(NotOrganiser::WrongToken));
+    }
+
+    #[test]
+    fn wrong_tokens_from_many_addresses_wait_as_well() {
+        let door = door(Some(TOKEN));
+        let told =
+            (0..=255).filter(|last| door.check("guess", address(*last)) == Err(NotOrganiser::WrongToken)).count();
+        assert!((100..110).contains(&told), "{told}");
+        assert_eq!(door.check(TOKEN, address(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_bearer_token_is_found_whatever_the_case_of_its_scheme() {
+        let sent = |value: &[u8]| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            bearer_token(&HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
+        };
+        assert_eq!(sent(b"bearer  abc ").as_deref(), Some("abc"));
+        assert_eq!(sent(b"Bearer").as_deref(), Some(""), "a wrong one, not none");
+        assert_eq!(sent(b"Bearer \xff\xfe").as_deref(), Some("\u{fffd}\u{fffd}"));
+        assert_eq!(sent(b"Basic abc"), None);
+        assert_eq!(bearer_token(&HeaderMap::new()), None);
+    }
+}

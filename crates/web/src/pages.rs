@@ -1,0 +1,99 @@
+//! Pages from templates: embedded in release builds, read anew at each request in debug builds.
+
+use std::string::FromUtf8Error;
+
+use axum::response::{Html, IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use minijinja::{
+    Environment, Error, ErrorKind, State, TemplateSource,
+    value::{Kwargs, Value},
+};
+use rust_embed::RustEmbed;
+
+use crate::{
+    assets::{self, SharedTemplates},
+    direction::isolated,
+    language::{Language, Messages},
+};
+use program::public_url::BasePath;
+
+/// The templates and texts of one service, ready to render.
+///
+/// Everything that a template prints is escaped for HTML. Templates have three functions: `t("key", name=value)`
+/// for a text in the page's language, `asset("file.css")` for the address of a static file, and two filters:
+/// `number` for a whole number in the page's language, `isolated` for what people wrote, in titles and attributes. The
+/// context always holds `lang`, the language's tag, and `base`, which stands before every path of this service.
+pub struct Pages {
+    environment: Environment<'static>,
+}
+
+impl Pages {
+    /// Pages from the templates of `T` (and the shared ones), with static files of `S`, of a service below this path.
+    pub fn new<T: RustEmbed, S: RustEmbed + 'static>(messages: Messages, base: &BasePath) -> Self {
+        let mut environment = Environment::new();
+        environment.set_auto_reload(cfg!(debug_assertions));
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        environment.set_loader(|name| {
+            let file = T::get(name).or_else(|| SharedTemplates::get(name));
+            // In debug builds no template is ever up to date, so an edit is seen at the next request.
+            file.map(|file| {
+                let source = TemplateSource::new(String::from_utf8(file.data.into_owned())?);
+                Ok(source.with_uptodate_check(|| !cfg!(debug_assertions)))
+            })
+            .transpose()
+            .map_err(|error: FromUtf8Error| Error::new(ErrorKind::SyntaxError, error.to_string()))
+        });
+        environment.add_function("t", move |state: &State, key: &str, values: Kwargs| {
+            let mut texts = Vec::new();
+            for name in values.args() {
+                texts.push((name, values.get::<Value>(name)?.to_string()));
+            }
+            if messages.get(Language::English, key).is_none() {
+                return Err(Error::new(ErrorKind::InvalidOperation, format!("there is no text {key:?}")));
+            }
+            let texts: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            Ok(messages.format(language(state), key, &texts))
+        });
+        // Safe as it stands: letters, digits, and a few signs.
+        environment.add_global("base", Value::from_safe_string(base.as_str().to_owned()));
+        let base = base.as_str().to_owned();
+        environment.add_function("asset", move |path: &str| {
+            // Safe as it stands: file names of ours and a fingerprint.
+            assets::address::<S>(path)
+                .map(|address| Value::from_safe_string(format!("{base}{address}")))
+                .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no static file {path:?}")))
+        });
+        environment.add_filter("isolated", |text: String| isolated(&text).into_owned());
+        environment.add_filter("number", |state: &State, value: u64| language(state).number(value));
+        Self { environment }
+    }
+
+    /// Renders a template. `context` must be a map; `lang` is added.
+    pub fn render(&self, language: Language, template: &str, context: Value) -> Result<String, Error> {
+        let context = minijinja::context! { lang => language.tag(), ..context };
+        self.environment.get_template(template)?.render(context)
+    }
+
+    /// Renders a page as the answer to a person. It is not to be cached, as it is made for them.
+    ///
+    /// A template that fails is logged and answered with 500.
+    pub fn respond(&self, status: StatusCode, language: Language, template: &str, context: Value) -> Response {
+        match self.render(language, template, context) {
+            Ok(html) => {
+                let mut response = (status, Html(html)).into_response();
+                let headers = response.headers_mut();
+                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                headers.insert(header::VARY, HeaderValue::from_static("Accept-Language, Cookie"));
+                response
+            }
+            Err(error) => {
+                tracing::error!(page.template = template, error = format!("{error:#}"), "a page could not be made");
+                (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be made. Please try again.\n").into_response()
+            }
+        }
+    }
+}
+
+fn language(state: &State) -> Language {
+    state.lookup("lang").and_then(|lang| lang.as_str().and_then(Language::from_tag)).unwrap_or_default()
+}
