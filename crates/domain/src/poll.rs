@@ -51,53 +51,30 @@ pub enum Access {
 }
 
 /// What an organiser gives to create a poll. Nothing in it is checked yet; [`Poll::new`] does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+///
+/// `vote` derives made-up ids from its JSON, so that stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PollSpec {
     /// 1 to 500 characters.
     pub question: String,
     /// 2 to 26 texts of 1 to 200 characters, all different.
     pub options: Vec<String>,
     /// How many options one ballot may choose.
-    #[serde(default = "one")]
     pub max_choices: u8,
     /// The state to begin in.
-    #[serde(default = "open")]
     pub state: PollState,
     /// Who sees the votes.
-    #[serde(default = "live")]
     pub results: Visibility,
     /// Whether a voter may change their ballot while the poll is open.
-    #[serde(default = "yes")]
     pub changes: bool,
     /// Who may vote.
-    #[serde(default = "anyone")]
     pub access: Access,
     /// Whether the poll stands in the public list.
-    #[serde(default)]
     pub listed: bool,
     /// How many new voters a minute one network may bring; as many as come without it.
-    #[serde(default)]
     pub new_voters_per_minute: Option<NonZeroU16>,
     /// Whether people may vote one after the other on one device: a kiosk.
-    #[serde(default)]
     pub kiosk: bool,
-}
-
-fn one() -> u8 {
-    1
-}
-fn yes() -> bool {
-    true
-}
-fn open() -> PollState {
-    PollState::Open
-}
-fn live() -> Visibility {
-    Visibility::Live
-}
-fn anyone() -> Access {
-    Access::Anyone
 }
 
 impl PollSpec {
@@ -106,11 +83,11 @@ impl PollSpec {
         Self {
             question: question.into(),
             options: options.into_iter().map(Into::into).collect(),
-            max_choices: one(),
-            state: open(),
-            results: live(),
-            changes: yes(),
-            access: anyone(),
+            max_choices: 1,
+            state: PollState::Open,
+            results: Visibility::Live,
+            changes: true,
+            access: Access::Anyone,
             listed: false,
             new_voters_per_minute: None,
             kiosk: false,
