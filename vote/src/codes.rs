@@ -6,8 +6,7 @@
 
 use std::{fmt, num::NonZeroU16};
 
-use domain::{PollId, Secret, VoterId};
-use subtle::ConstantTimeEq;
+use domain::{KeyPurpose, PollId, Secret, VoterId, are_equal};
 
 /// The highest number of a code; the first is 1.
 pub(crate) const MAX_NUMBER: NonZeroU16 = NonZeroU16::MAX;
@@ -38,11 +37,7 @@ impl Code {
     /// The code with this number.
     pub(crate) fn issue(secret: &Secret, poll: PollId, number: NonZeroU16) -> Self {
         let bits = mac(secret, poll, number) << NUMBER_BITS | u64::from(number.get());
-        let letter = |index: usize| {
-            let five = bits >> (BITS_PER_LETTER * (LENGTH - 1 - index)) & 0b1_1111;
-            LETTERS[usize::try_from(five).expect("five bits")]
-        };
-        Self { number, letters: std::array::from_fn(letter) }
+        Self { number, letters: spelled(bits) }
     }
 
     /// Reads what somebody typed or pasted: upper or lower case, full-width letters, with or without dashes, spaces and
@@ -55,8 +50,8 @@ impl Code {
         let Some((bits, LENGTH)) = bits else { return Err(WrongCode) };
         let number = u16::try_from(bits & u64::from(u16::MAX)).expect("16 bits");
         let number = NonZeroU16::new(number).ok_or(WrongCode)?;
-        let signed = (bits >> NUMBER_BITS).ct_eq(&mac(secret, poll, number));
-        if bool::from(signed) { Ok(Self::issue(secret, poll, number)) } else { Err(WrongCode) }
+        let right = Self::issue(secret, poll, number);
+        if are_equal(&right.letters, &spelled(bits)) { Ok(right) } else { Err(WrongCode) }
     }
 
     /// Its number, from 1.
@@ -131,10 +126,16 @@ fn value(letter: u8) -> Option<u64> {
     LETTERS.iter().position(|known| *known == letter).map(|index| index as u64)
 }
 
+fn spelled(bits: u64) -> [u8; LENGTH] {
+    std::array::from_fn(|index| {
+        let five = bits >> (BITS_PER_LETTER * (LENGTH - 1 - index)) & 0b1_1111;
+        LETTERS[usize::try_from(five).expect("five bits")]
+    })
+}
+
 fn mac(secret: &Secret, poll: PollId, number: NonZeroU16) -> u64 {
-    let signed = secret.sign("code", &[poll.as_str().as_bytes(), &number.get().to_be_bytes()]);
-    let first = signed.first_chunk().expect("a signature is longer than what is kept of it");
-    u64::from_be_bytes(*first) >> (u64::BITS - MAC_BITS)
+    let parts = [poll.as_str().as_bytes(), &number.get().to_be_bytes()];
+    u64::from_be_bytes(secret.signer(KeyPurpose::VotingCodes).tag(&parts)) >> (u64::BITS - MAC_BITS)
 }
 
 #[cfg(test)]

@@ -19,10 +19,8 @@
 
 use std::num::NonZeroU16;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{Choices, Poll, PollId, Position, Secret, Signer, VoterId};
+use domain::{Choices, KeyPurpose, Poll, PollId, Position, Secret, Signer, VoterId, decode_base64, encode_base64};
 use http::HeaderMap;
-use subtle::ConstantTimeEq;
 use web::cookies::{CookieName, CookieNames};
 
 use crate::{
@@ -36,13 +34,13 @@ const VOTER_COOKIE: &str = "voter";
 /// The cookie that remembers what was recorded.
 const BALLOTS_COOKIE: &str = "ballots";
 const TOKEN_BYTES: usize = 16;
-const MAC_BYTES: usize = 16;
+const TAG_BYTES: usize = 16;
 /// For how many polls a browser remembers its ballot.
 const MAX_REMEMBERED: usize = 30;
 /// Bytes of one remembered ballot beside the poll's id and its length.
 const FIXED_BYTES: usize = 4 + 4 + 8 + 2;
-/// The longest `ballots` cookie there can be, in bytes before base64.
-const MAX_BALLOTS_BYTES: usize = MAC_BYTES + MAX_REMEMBERED * (1 + domain::MAX_POLL_ID_BYTES + FIXED_BYTES);
+/// The longest content of a `ballots` cookie, in bytes.
+const MAX_BALLOTS_BYTES: usize = MAX_REMEMBERED * (1 + domain::MAX_POLL_ID_BYTES + FIXED_BYTES);
 /// One year.
 const MAX_AGE_SECONDS: u64 = 31_536_000;
 
@@ -66,27 +64,18 @@ impl CookieKeys {
     pub(crate) fn new(secret: &Secret, is_https: bool) -> Self {
         let names = CookieNames::new(secret, is_https);
         let now = KeyPair {
-            voter: (names.of(VOTER_COOKIE), secret.signer("cookie.voter.2")),
-            ballots: (names.of(BALLOTS_COOKIE), secret.signer("cookie.ballots.2")),
+            voter: (names.of(VOTER_COOKIE), secret.signer(KeyPurpose::VoterCookie)),
+            ballots: (names.of(BALLOTS_COOKIE), secret.signer(KeyPurpose::BallotsCookie)),
         };
         let before = KeyPair {
-            voter: (CookieName::unmarked(VOTER_COOKIE, false), secret.signer("cookie.voter")),
-            ballots: (CookieName::unmarked(BALLOTS_COOKIE, false), secret.signer("cookie.ballots")),
+            voter: (CookieName::unmarked(VOTER_COOKIE, false), secret.signer(KeyPurpose::FirstVoterCookie)),
+            ballots: (CookieName::unmarked(BALLOTS_COOKIE, false), secret.signer(KeyPurpose::FirstBallotsCookie)),
         };
         Self { now, before, turns: TurnKeys::new(secret, &names) }
     }
 }
 
 impl KeyPair {
-    fn voter_mac(&self, token: &[u8]) -> [u8; MAC_BYTES] {
-        shortened(self.voter.1.sign(&[token]))
-    }
-
-    /// Over the voter's token as well: one voter's `ballots` is worth nothing beside another's `voter`.
-    fn ballots_mac(&self, token: &[u8], ballots: &[u8]) -> [u8; MAC_BYTES] {
-        shortened(self.ballots.1.sign(&[token, ballots]))
-    }
-
     /// The voter that a request says it comes from. How many cookies there can be is limited by the size of its head.
     fn token(&self, headers: &HeaderMap) -> Result<Option<Token>, Refusal> {
         let mut tokens = self.voter.0.values(headers).filter_map(|value| voter_token(value, self));
@@ -203,16 +192,14 @@ impl Browser {
         if self.known {
             return;
         }
-        let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
-        bytes[..TOKEN_BYTES].copy_from_slice(&self.token);
-        bytes[TOKEN_BYTES..].copy_from_slice(&keys.now.voter_mac(&self.token));
-        set_cookie(headers, &keys.now.voter.0, &bytes);
+        let (name, signer) = &keys.now.voter;
+        let tag: [u8; TAG_BYTES] = signer.tag(&[&self.token]);
+        name.set(headers, &encode_base64(&[&self.token, &tag]), MAX_AGE_SECONDS);
     }
 
     /// Sets `ballots` to what is remembered.
     pub(crate) fn set_ballots_cookie(&self, headers: &mut HeaderMap, keys: &CookieKeys) {
-        let mut bytes = Vec::with_capacity(MAC_BYTES + self.ballots.len() * (8 + FIXED_BYTES));
-        bytes.extend_from_slice(&[0; MAC_BYTES]);
+        let mut bytes = Vec::with_capacity(self.ballots.len() * (8 + FIXED_BYTES));
         for ballot in &self.ballots {
             let id = ballot.poll.as_str().as_bytes();
             bytes.push(u8::try_from(id.len()).expect("an id has at most 32 bytes"));
@@ -222,28 +209,21 @@ impl Browser {
             bytes.extend_from_slice(&ballot.position.as_i64().to_be_bytes());
             bytes.extend_from_slice(&ballot.code.map_or(0, NonZeroU16::get).to_be_bytes());
         }
-        let mac = keys.now.ballots_mac(&self.token, &bytes[MAC_BYTES..]);
-        bytes[..MAC_BYTES].copy_from_slice(&mac);
-        set_cookie(headers, &keys.now.ballots.0, &bytes);
+        // Sealed for this voter: one voter's `ballots` is worth nothing beside another's `voter`.
+        let (name, signer) = &keys.now.ballots;
+        name.set(headers, &signer.seal(&self.token, &bytes), MAX_AGE_SECONDS);
     }
 }
 
 fn voter_token(value: &str, keys: &KeyPair) -> Option<Token> {
-    let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
-    let length = URL_SAFE_NO_PAD.decode_slice(value, &mut bytes).ok()?;
-    let (token, mac) = bytes[..length].split_first_chunk::<TOKEN_BYTES>()?;
-    bool::from(keys.voter_mac(token).ct_eq(mac)).then_some(*token)
+    let bytes: [u8; TOKEN_BYTES + TAG_BYTES] = decode_base64(value)?;
+    let (token, tag) = bytes.split_first_chunk::<TOKEN_BYTES>()?;
+    keys.voter.1.verify(tag.first_chunk::<TAG_BYTES>()?, &[token]).then_some(*token)
 }
 
 fn remembered(value: &str, token: &[u8], keys: &KeyPair) -> Option<Vec<Remembered>> {
-    if value.len() > MAX_BALLOTS_BYTES.div_ceil(3) * 4 {
-        return None;
-    }
-    let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
-    let (mac, mut rest) = bytes.split_first_chunk::<MAC_BYTES>()?;
-    if !bool::from(keys.ballots_mac(token, rest).ct_eq(mac)) {
-        return None;
-    }
+    let bytes = keys.ballots.1.open(token, value, MAX_BALLOTS_BYTES)?;
+    let mut rest = bytes.as_slice();
     let mut ballots = Vec::new();
     while !rest.is_empty() {
         let (ballot, behind) = read_ballot(rest)?;
@@ -272,14 +252,6 @@ fn read_ballot(bytes: &[u8]) -> Option<(Remembered, &[u8])> {
         code: NonZeroU16::new(u16::from_be_bytes(*code)),
     };
     Some((ballot, rest))
-}
-
-fn shortened(mac: [u8; 32]) -> [u8; MAC_BYTES] {
-    *mac.first_chunk().expect("32 bytes")
-}
-
-fn set_cookie(headers: &mut HeaderMap, name: &CookieName, bytes: &[u8]) {
-    name.set(headers, &URL_SAFE_NO_PAD.encode(bytes), MAX_AGE_SECONDS);
 }
 
 #[cfg(test)]

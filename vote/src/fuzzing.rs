@@ -1,7 +1,6 @@
 //! What the fuzzer (`fuzz/`) needs of the inside; only there when it builds.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{Choices, Poll, PollId, Secret};
+use domain::{Choices, KeyPurpose, Poll, PollId, Secret, encode_base64};
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::{
@@ -25,10 +24,9 @@ pub fn cookie_header(bytes: &[u8]) {
 /// written it. What is read is written back and read the same.
 pub fn signed_cookie(token: [u8; 16], ballots: &[u8]) {
     let keys = CookieKeys::new(&secret(), true);
-    let sign = |purpose, parts: &[&[u8]]| secret().sign(purpose, parts)[..16].to_vec();
-    let voter = [&token[..], &sign("cookie.voter", &[&token])].concat();
-    let memory = [&sign("cookie.ballots", &[&token, ballots])[..], ballots].concat();
-    let line = format!("voter={}; ballots={}", URL_SAFE_NO_PAD.encode(voter), URL_SAFE_NO_PAD.encode(memory));
+    let tag: [u8; 16] = secret().signer(KeyPurpose::FirstVoterCookie).tag(&[&token]);
+    let memory = secret().signer(KeyPurpose::FirstBallotsCookie).seal(&token, ballots);
+    let line = format!("voter={}; ballots={memory}", encode_base64(&[&token, &tag]));
     let browser = browser(&line, &keys);
     let mut set = HeaderMap::new();
     browser.set_ballots_cookie(&mut set, &keys);

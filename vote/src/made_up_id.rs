@@ -1,6 +1,6 @@
 //! Ids for polls that were given none.
 
-use domain::{PollId, Secret};
+use domain::{KeyPurpose, PollId, Secret};
 
 /// What a made-up id consists of: no letters or digits that are mistaken for others when read aloud or copied.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -13,8 +13,7 @@ pub(crate) fn made_up_id() -> PollId {
 
 /// The id that always comes of the same `once`, `content` and `attempt`; without the secret nobody can tell which.
 pub(crate) fn id_of(secret: &Secret, once: &str, content: &[u8], attempt: u8) -> PollId {
-    let signed = secret.sign("poll.once", &[once.as_bytes(), content, &[attempt]]);
-    spelled(*signed.first_chunk().expect("a signature is longer than what is kept of it"))
+    spelled(secret.signer(KeyPurpose::PollIds).tag(&[once.as_bytes(), content, &[attempt]]))
 }
 
 fn spelled(bytes: [u8; LENGTH]) -> PollId {

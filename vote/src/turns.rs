@@ -6,18 +6,15 @@
 //!
 //! MAC (16) ‖ for each of the 30 polls with a turn, the newest first: length of the id (1) ‖ id ‖ turn (8)
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{PollId, Secret, Signer};
+use domain::{KeyPurpose, PollId, Secret, Signer, encode_base64};
 use http::HeaderMap;
-use subtle::ConstantTimeEq;
 use web::cookies::{CookieName, CookieNames};
 
 const COOKIE: &str = "turns";
 const TURN_BYTES: usize = 8;
-const MAC_BYTES: usize = 16;
 const MAX_TURNS: usize = 30;
-/// The longest cookie there can be, in bytes before base64.
-const MAX_BYTES: usize = MAC_BYTES + MAX_TURNS * (1 + domain::MAX_POLL_ID_BYTES + TURN_BYTES);
+/// The longest content of the cookie, in bytes.
+const MAX_BYTES: usize = MAX_TURNS * (1 + domain::MAX_POLL_ID_BYTES + TURN_BYTES);
 
 /// What makes one voter at a shared device another than the one before.
 pub(crate) type Turn = [u8; TURN_BYTES];
@@ -34,11 +31,7 @@ pub(crate) struct Turns(Vec<(PollId, Turn)>);
 
 impl TurnKeys {
     pub(crate) fn new(secret: &Secret, names: &CookieNames) -> Self {
-        Self { name: names.of(COOKIE), signer: secret.signer("cookie.turns") }
-    }
-
-    fn mac(&self, token: &[u8], turns: &[u8]) -> [u8; MAC_BYTES] {
-        *self.signer.sign(&[token, turns]).first_chunk().expect("32 bytes")
+        Self { name: names.of(COOKIE), signer: secret.signer(KeyPurpose::TurnsCookie) }
     }
 }
 
@@ -55,7 +48,7 @@ impl Turns {
 
     /// As the page's form carries it: empty for the first.
     pub(crate) fn text(&self, poll: PollId) -> String {
-        self.in_poll(poll).map(|turn| URL_SAFE_NO_PAD.encode(turn)).unwrap_or_default()
+        self.in_poll(poll).map(|turn| encode_base64(&[turn])).unwrap_or_default()
     }
 
     /// Begins the next one in this poll.
@@ -67,28 +60,20 @@ impl Turns {
 
     /// Sets the cookie.
     pub(crate) fn set_cookie(&self, headers: &mut HeaderMap, keys: &TurnKeys, token: &[u8], max_age_seconds: u64) {
-        let mut bytes = vec![0; MAC_BYTES];
+        let mut bytes = Vec::new();
         for (poll, turn) in &self.0 {
             let id = poll.as_str().as_bytes();
             bytes.push(u8::try_from(id.len()).expect("an id has at most 32 bytes"));
             bytes.extend_from_slice(id);
             bytes.extend_from_slice(turn);
         }
-        let mac = keys.mac(token, &bytes[MAC_BYTES..]);
-        bytes[..MAC_BYTES].copy_from_slice(&mac);
-        keys.name.set(headers, &URL_SAFE_NO_PAD.encode(bytes), max_age_seconds);
+        keys.name.set(headers, &keys.signer.seal(token, &bytes), max_age_seconds);
     }
 }
 
 fn read(value: &str, keys: &TurnKeys, token: &[u8]) -> Option<Turns> {
-    if value.len() > MAX_BYTES.div_ceil(3) * 4 {
-        return None;
-    }
-    let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
-    let (mac, mut rest) = bytes.split_first_chunk::<MAC_BYTES>()?;
-    if !bool::from(keys.mac(token, rest).ct_eq(mac)) {
-        return None;
-    }
+    let bytes = keys.signer.open(token, value, MAX_BYTES)?;
+    let mut rest = bytes.as_slice();
     let mut turns = Vec::new();
     while let Some((&length, behind)) = rest.split_first() {
         let (id, behind) = behind.split_at_checked(usize::from(length))?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Partition, Partitions, Secret};
+use crate::{KeyPurpose, Partition, Partitions, Secret};
 
 /// How many addresses of servers an installation has. More come with a later release.
 const ADDRESSES: u16 = 1;
@@ -84,9 +84,8 @@ impl Fingerprint {
 
     /// Of this secret: a truncated MAC with a purpose of its own.
     pub fn of(secret: &Secret) -> Self {
-        let mac = secret.key("installation.fingerprint");
-        let first = mac.first_chunk().expect("a MAC has 32 bytes");
-        Self(format!("{:016x}", u64::from_be_bytes(*first)))
+        let tag = secret.signer(KeyPurpose::Fingerprint).tag(&[]);
+        Self(format!("{:016x}", u64::from_be_bytes(tag)))
     }
 
     /// The stored text.

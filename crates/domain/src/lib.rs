@@ -15,6 +15,7 @@ mod poll_id;
 mod ports;
 mod position;
 mod receipt;
+mod sealed;
 mod secret;
 mod session;
 mod tally;
@@ -38,7 +39,8 @@ pub use ports::{
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};
-pub use secret::{MIN_SECRET_BYTES, Secret, SecretError, Signer};
+pub use sealed::{decode_base64, encode_base64};
+pub use secret::{KeyPurpose, MIN_SECRET_BYTES, Secret, SecretError, Signer, are_equal};
 pub use session::SessionId;
 pub use tally::{Audit, Figures, Heartbeat, Recount, Tally};
 pub use voter::VoterId;

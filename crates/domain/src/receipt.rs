@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use crate::{PollId, Position, Secret, VoterId, decode_base64, encode_base64};
 
-use crate::{PollId, Position, Secret, VoterId};
-
-const MAC_BYTES: usize = 8;
-const RECEIPT_BYTES: usize = 8 + 16 + MAC_BYTES;
+const TAG_BYTES: usize = 8;
+const RECEIPT_BYTES: usize = 8 + 16 + TAG_BYTES;
 
 /// A voter's receipt for one acknowledged ballot: where it stands in the log, and whose it is.
 ///
@@ -31,40 +29,33 @@ pub struct ReceiptError;
 impl Receipt {
     /// The 43 URL-safe characters that the voter gets.
     pub fn encode(&self, secret: &Secret, poll: PollId) -> String {
-        let mut bytes = [0; RECEIPT_BYTES];
-        bytes[..8].copy_from_slice(&self.position.as_i64().to_be_bytes());
-        bytes[8..24].copy_from_slice(&masked(self.voter.as_bytes(), self.position, secret, poll));
-        bytes[24..].copy_from_slice(&self.mac(secret, poll));
-        URL_SAFE_NO_PAD.encode(bytes)
+        let position = self.position.as_i64().to_be_bytes();
+        let voter = masked(self.voter.as_bytes(), &position, secret, poll);
+        let tag: [u8; TAG_BYTES] = secret.receipts().tag(&self.signed(&poll, &position));
+        encode_base64(&[&position, &voter, &tag])
     }
 
     /// Reads a receipt that this installation issued for `poll`.
     pub fn decode(text: &str, secret: &Secret, poll: PollId) -> Result<Self, ReceiptError> {
-        let mut bytes = [0; RECEIPT_BYTES];
-        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
-            Ok(RECEIPT_BYTES) => {}
-            _ => return Err(ReceiptError),
-        }
-        let (position, rest) = bytes.split_first_chunk::<8>().expect("32 bytes");
-        let (voter, mac) = rest.split_first_chunk::<16>().expect("24 bytes");
-        let position = Position::from_i64(i64::from_be_bytes(*position)).ok_or(ReceiptError)?;
-        let receipt = Self { position, voter: VoterId::from_bytes(masked(voter, position, secret, poll)) };
-        // Not in constant time: 64 bits can't be guessed over the network byte by byte when each guess
-        // costs a request and reveals only that a ballot at a known place is counted.
-        if mac == receipt.mac(secret, poll) { Ok(receipt) } else { Err(ReceiptError) }
+        let bytes: [u8; RECEIPT_BYTES] = decode_base64(text).ok_or(ReceiptError)?;
+        let (place, rest) = bytes.split_first_chunk::<8>().expect("32 bytes");
+        let (voter, rest) = rest.split_first_chunk::<16>().expect("24 bytes");
+        let tag = rest.first_chunk::<TAG_BYTES>().expect("8 bytes");
+        let position = Position::from_i64(i64::from_be_bytes(*place)).ok_or(ReceiptError)?;
+        let receipt = Self { position, voter: VoterId::from_bytes(masked(voter, place, secret, poll)) };
+        let right = secret.receipts().verify(tag, &receipt.signed(&poll, place));
+        if right { Ok(receipt) } else { Err(ReceiptError) }
     }
 
-    fn mac(&self, secret: &Secret, poll: PollId) -> [u8; MAC_BYTES] {
-        let position = self.position.as_i64().to_be_bytes();
-        let signed = secret.receipts().sign(&[poll.as_str().as_bytes(), &position, self.voter.as_bytes()]);
-        *signed.first_chunk().expect("32 bytes")
+    /// What the tag is made over.
+    fn signed<'a>(&'a self, poll: &'a PollId, position: &'a [u8; 8]) -> [&'a [u8]; 3] {
+        [poll.as_str().as_bytes(), position, self.voter.as_bytes()]
     }
 }
 
 /// The pseudonym under its mask, or, given that, the pseudonym.
-fn masked(voter: &[u8; 16], position: Position, secret: &Secret, poll: PollId) -> [u8; 16] {
-    let place = position.as_i64().to_be_bytes();
-    let mask = secret.receipt_masks().sign(&[poll.as_str().as_bytes(), &place]);
+fn masked(voter: &[u8; 16], position: &[u8; 8], secret: &Secret, poll: PollId) -> [u8; 16] {
+    let mask = secret.receipt_masks().sign(&[poll.as_str().as_bytes(), position]);
     std::array::from_fn(|index| voter[index] ^ mask[index])
 }
 
@@ -86,7 +77,7 @@ mod tests {
             let receipt = Receipt { position, voter: VoterId::from_bytes([voter; 16]) };
             let text = receipt.encode(&secret, PollId::MAIN);
             assert_eq!(Receipt::decode(&text, &secret, PollId::MAIN), Ok(receipt));
-            URL_SAFE_NO_PAD.decode(text).unwrap()[8..24].to_vec()
+            decode_base64::<RECEIPT_BYTES>(&text).unwrap()[8..24].to_vec()
         };
         let in_clear = (1..=40).filter(|&voter| shown(voter, voter.into()) == [voter; 16]).count();
         let in_order = (1..40).filter(|&voter| shown(voter, voter.into()) < shown(voter + 1, u64::from(voter) + 1));

@@ -4,14 +4,17 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 
 /// The shortest `SECRET_KEY`, in bytes.
 pub const MIN_SECRET_BYTES: usize = 32;
+/// A whole signature.
+const MAC_BYTES: usize = 32;
 
 /// The secret of an installation (`SECRET_KEY`). All services of one installation share it.
 ///
-/// Pseudonyms, receipts, cookies and links each use a key of their own derived from it, so that
-/// what is made for one purpose is worth nothing for another.
+/// Each [`KeyPurpose`] has a key of its own derived from it, so that what is made for one purpose is worth nothing for
+/// another.
 #[derive(Clone)]
 pub struct Secret {
     root: Signer,
@@ -20,6 +23,49 @@ pub struct Secret {
     code_voters: Signer,
     receipts: Signer,
     receipt_masks: Signer,
+}
+
+/// What a key is for: all purposes there are, so that one look shows that no two share a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPurpose {
+    /// Pseudonyms of voters who are known by their cookie.
+    CookieVoters,
+    /// Pseudonyms of voters who are known by their voting code.
+    CodeVoters,
+    /// The MAC of a receipt.
+    Receipts,
+    /// What hides the pseudonym in a receipt.
+    ReceiptMasks,
+    /// The fingerprint by which log and ledger know the secret.
+    Fingerprint,
+    /// A secret that is bound to a text; see [`Secret::bound_to`].
+    Bound,
+    /// The mark of the installation in the names of cookies.
+    CookieNames,
+    /// The cookie `voter`.
+    VoterCookie,
+    /// The cookie `ballots`.
+    BallotsCookie,
+    /// The cookie `voter` of release 0.1.0.
+    FirstVoterCookie,
+    /// The cookie `ballots` of release 0.1.0.
+    FirstBallotsCookie,
+    /// The cookie `turns`.
+    TurnsCookie,
+    /// The session cookie of the organiser.
+    OrganiserCookie,
+    /// Comparing the organiser's token with what was sent.
+    OrganiserToken,
+    /// Voting codes.
+    VotingCodes,
+    /// Poll ids that are derived from a request.
+    PollIds,
+    /// Links to exports.
+    ExportLinks,
+    /// Links to the votes of a hidden poll.
+    FiguresLinks,
+    /// Links for the organiser's projector.
+    ProjectorLinks,
 }
 
 /// HMAC-SHA-256 under one key, which is worked into the hash once, not at each signature.
@@ -31,6 +77,33 @@ pub struct Signer(Hmac<Sha256>);
 #[error("at least {MIN_SECRET_BYTES} bytes of randomness are needed, not {0}")]
 pub struct SecretError(usize);
 
+impl KeyPurpose {
+    /// What the key is derived from. It never changes: all that was signed with the key would be invalid.
+    fn word(self) -> &'static str {
+        match self {
+            Self::CookieVoters => "voter.cookie",
+            Self::CodeVoters => "voter.code",
+            Self::Receipts => "receipt",
+            Self::ReceiptMasks => "receipt.mask",
+            Self::Fingerprint => "installation.fingerprint",
+            Self::Bound => "bound",
+            Self::CookieNames => "cookie.names",
+            Self::VoterCookie => "cookie.voter.2",
+            Self::BallotsCookie => "cookie.ballots.2",
+            Self::FirstVoterCookie => "cookie.voter",
+            Self::FirstBallotsCookie => "cookie.ballots",
+            Self::TurnsCookie => "cookie.turns",
+            Self::OrganiserCookie => "cookie.organiser",
+            Self::OrganiserToken => "organiser.token",
+            Self::VotingCodes => "code",
+            Self::PollIds => "poll.once",
+            Self::ExportLinks => "link.export",
+            Self::FiguresLinks => "link.figures",
+            Self::ProjectorLinks => "link.projector",
+        }
+    }
+}
+
 impl Secret {
     /// Takes the configured key, of at least [`MIN_SECRET_BYTES`].
     pub fn parse(key: &str) -> Result<Self, SecretError> {
@@ -40,30 +113,28 @@ impl Secret {
         Ok(Self::of(Signer::new(&Signer::new(key.as_bytes()).sign(&[b"scrutin"]))))
     }
 
-    /// A secret of the same installation and of this text: with another text, everything that it signs is another.
+    /// A secret of the same installation and of this text. With another text it signs nothing alike.
     pub fn bound_to(&self, text: &str) -> Self {
-        Self::of(Signer::new(&self.sign("bound", &[text.as_bytes()])))
+        Self::of(Signer::new(&self.sign(KeyPurpose::Bound, &[text.as_bytes()])))
     }
 
     fn of(root: Signer) -> Self {
-        let signer = |purpose| root.signer(purpose);
-        let (cookie_voters, code_voters) = (signer("voter.cookie"), signer("voter.code"));
-        let (receipts, receipt_masks) = (signer("receipt"), signer("receipt.mask"));
-        Self { root, cookie_voters, code_voters, receipts, receipt_masks }
-    }
-
-    /// The key for one purpose (RFC 5869's expand step with a single block).
-    pub fn key(&self, purpose: &str) -> [u8; 32] {
-        self.signer(purpose).sign(&[])
+        Self {
+            cookie_voters: root.derived(KeyPurpose::CookieVoters),
+            code_voters: root.derived(KeyPurpose::CodeVoters),
+            receipts: root.derived(KeyPurpose::Receipts),
+            receipt_masks: root.derived(KeyPurpose::ReceiptMasks),
+            root,
+        }
     }
 
     /// Signs for one purpose. Keep it where many signatures are made.
-    pub fn signer(&self, purpose: &str) -> Signer {
-        self.root.signer(purpose)
+    pub fn signer(&self, purpose: KeyPurpose) -> Signer {
+        self.root.derived(purpose)
     }
 
     /// One signature for `purpose`; see [`Signer::sign`].
-    pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+    pub fn sign(&self, purpose: KeyPurpose, parts: &[&[u8]]) -> [u8; MAC_BYTES] {
         self.signer(purpose).sign(parts)
     }
 
@@ -89,12 +160,12 @@ impl Signer {
         Self(Hmac::new_from_slice(key).expect("HMAC takes a key of any length"))
     }
 
-    fn signer(&self, purpose: &str) -> Self {
-        Self::new(&self.sign(&[purpose.as_bytes()]))
+    fn derived(&self, purpose: KeyPurpose) -> Self {
+        Self::new(&self.sign(&[purpose.word().as_bytes()]))
     }
 
     /// HMAC-SHA-256 over the parts. Each goes in with its length, so no two lists of parts are the same message.
-    pub fn sign(&self, parts: &[&[u8]]) -> [u8; 32] {
+    pub fn sign(&self, parts: &[&[u8]]) -> [u8; MAC_BYTES] {
         let mut mac = self.0.clone();
         for part in parts {
             mac.update(&u64::try_from(part.len()).expect("a length fits").to_be_bytes());
@@ -102,6 +173,21 @@ impl Signer {
         }
         mac.finalize().into_bytes().into()
     }
+
+    /// A short signature: the first `N` bytes, at most 32.
+    pub fn tag<const N: usize>(&self, parts: &[&[u8]]) -> [u8; N] {
+        *self.sign(parts).first_chunk().expect("a tag is no longer than the signature")
+    }
+
+    /// Whether this is the [`tag`](Self::tag) of the parts. The time that it takes tells nothing of the right one.
+    pub fn verify<const N: usize>(&self, tag: &[u8; N], parts: &[&[u8]]) -> bool {
+        are_equal(&self.tag::<N>(parts), tag)
+    }
+}
+
+/// Whether the two are equal, found out in a time that depends only on their length.
+pub fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
 }
 
 /// Shows nothing of the key.
@@ -120,6 +206,8 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -131,18 +219,63 @@ mod tests {
     #[test]
     fn purposes_and_parts_do_not_mix() {
         let secret = Secret::parse(&"x".repeat(32)).unwrap();
-        assert_ne!(secret.key("voter"), secret.key("receipt"));
-        assert_ne!(secret.sign("voter", &[b"ab", b"c"]), secret.sign("voter", &[b"a", b"bc"]));
+        let sign = |purpose, parts: &[&[u8]]| secret.sign(purpose, parts);
+        assert_ne!(sign(KeyPurpose::CookieVoters, &[b"a"]), sign(KeyPurpose::CodeVoters, &[b"a"]));
+        assert_ne!(sign(KeyPurpose::Receipts, &[b"ab", b"c"]), sign(KeyPurpose::Receipts, &[b"a", b"bc"]));
         assert!(!format!("{secret:?}").contains('x'));
+    }
+
+    #[test]
+    fn every_purpose_has_a_word_of_its_own() {
+        let last = KeyPurpose::ProjectorLinks as u8;
+        let all = [
+            KeyPurpose::CookieVoters,
+            KeyPurpose::CodeVoters,
+            KeyPurpose::Receipts,
+            KeyPurpose::ReceiptMasks,
+            KeyPurpose::Fingerprint,
+            KeyPurpose::Bound,
+            KeyPurpose::CookieNames,
+            KeyPurpose::VoterCookie,
+            KeyPurpose::BallotsCookie,
+            KeyPurpose::FirstVoterCookie,
+            KeyPurpose::FirstBallotsCookie,
+            KeyPurpose::TurnsCookie,
+            KeyPurpose::OrganiserCookie,
+            KeyPurpose::OrganiserToken,
+            KeyPurpose::VotingCodes,
+            KeyPurpose::PollIds,
+            KeyPurpose::ExportLinks,
+            KeyPurpose::FiguresLinks,
+            KeyPurpose::ProjectorLinks,
+        ];
+        assert_eq!(all.map(|purpose| purpose as u8).to_vec(), (0..=last).collect::<Vec<_>>());
+        assert_eq!(BTreeSet::from(all.map(KeyPurpose::word)).len(), all.len());
+    }
+
+    #[test]
+    fn only_the_tag_of_these_parts_is_accepted() {
+        let secret = Secret::parse(&"x".repeat(32)).unwrap();
+        let signer = secret.signer(KeyPurpose::VoterCookie);
+        let tag: [u8; 8] = signer.tag(&[b"a"]);
+        assert_eq!(tag, secret.sign(KeyPurpose::VoterCookie, &[b"a"])[..8]);
+        assert!(signer.verify(&tag, &[b"a"]));
+        assert!(!signer.verify(&tag, &[b"b"]));
+        assert!(!secret.signer(KeyPurpose::BallotsCookie).verify(&tag, &[b"a"]));
+        for index in 0..tag.len() {
+            let mut forged = tag;
+            forged[index] ^= 1;
+            assert!(!signer.verify(&forged, &[b"a"]), "byte {index}");
+        }
     }
 
     #[test]
     fn a_bound_secret_is_one_of_its_installation_and_text() {
         let secret = |key: &str| Secret::parse(&key.repeat(32)).unwrap();
-        let key = |secret: Secret| secret.key("link");
-        assert_eq!(key(secret("x").bound_to("a")), key(secret("x").bound_to("a")));
-        assert_ne!(key(secret("x").bound_to("a")), key(secret("x").bound_to("b")));
-        assert_ne!(key(secret("x").bound_to("a")), key(secret("y").bound_to("a")));
-        assert_ne!(key(secret("x").bound_to("")), key(secret("x")));
+        let signed = |secret: Secret| secret.sign(KeyPurpose::ExportLinks, &[]);
+        assert_eq!(signed(secret("x").bound_to("a")), signed(secret("x").bound_to("a")));
+        assert_ne!(signed(secret("x").bound_to("a")), signed(secret("x").bound_to("b")));
+        assert_ne!(signed(secret("x").bound_to("a")), signed(secret("y").bound_to("a")));
+        assert_ne!(signed(secret("x").bound_to("")), signed(secret("x")));
     }
 }

@@ -7,7 +7,7 @@
 //! A request may bring several cookies of one name, set for other paths or domains, and by whoever can. What that
 //! means is for the caller to say; nothing here picks one.
 
-use domain::Secret;
+use domain::{KeyPurpose, Secret};
 use http::{HeaderMap, HeaderValue, header};
 
 /// What a browser takes only over TLS, from the very host, for all its paths.
@@ -30,7 +30,7 @@ pub struct CookieName(String);
 impl CookieNames {
     /// The names of the installation with this secret; `is_https`: browsers reach the service over TLS.
     pub fn new(secret: &Secret, is_https: bool) -> Self {
-        let signed = secret.sign("cookie.names", &[]);
+        let signed = secret.sign(KeyPurpose::CookieNames, &[]);
         let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
         Self { mark: signed[..MARK_LETTERS].iter().map(letter).collect(), is_https }
     }

@@ -4,15 +4,13 @@
 //! The organiser's token itself is never in such a link. What signs it is bound to the token, though
 //! ([`crate::organiser::OrganiserToken::links`]): with another token all links end.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{PollId, Secret};
-use subtle::ConstantTimeEq;
+use domain::{KeyPurpose, PollId, Secret, decode_base64, encode_base64};
 
 /// How long a link works, in milliseconds.
 pub const VALID_MILLIS: u64 = 5 * 60 * 1_000;
 
-const MAC_BYTES: usize = 16;
-const TICKET_BYTES: usize = 8 + MAC_BYTES;
+const TAG_BYTES: usize = 16;
+const TICKET_BYTES: usize = 8 + TAG_BYTES;
 
 /// What a link is for. A link for one purpose is worth nothing for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +24,11 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    fn word(self) -> &'static str {
+    fn key(self) -> KeyPurpose {
         match self {
-            Self::Export => "link.export",
-            Self::Figures => "link.figures",
-            Self::Projector => "link.projector",
+            Self::Export => KeyPurpose::ExportLinks,
+            Self::Figures => KeyPurpose::FiguresLinks,
+            Self::Projector => KeyPurpose::ProjectorLinks,
         }
     }
 }
@@ -42,28 +40,19 @@ pub fn ticket(secret: &Secret, poll: PollId, purpose: Purpose, now_millis: u64) 
 
 /// A ticket that works until a moment, in milliseconds since 1970.
 pub fn until(secret: &Secret, poll: PollId, purpose: Purpose, until: u64) -> String {
-    let mut bytes = [0; TICKET_BYTES];
-    bytes[..8].copy_from_slice(&until.to_be_bytes());
-    bytes[8..].copy_from_slice(&mac(secret, poll, purpose, until));
-    URL_SAFE_NO_PAD.encode(bytes)
+    let (poll, until) = (poll.as_str().as_bytes(), until.to_be_bytes());
+    let tag: [u8; TAG_BYTES] = secret.signer(purpose.key()).tag(&[poll, &until]);
+    encode_base64(&[&until, &tag])
 }
 
 /// Whether the ticket is for this poll and purpose, and still works. The clocks of the services may differ by
 /// as much as one is willing to wait.
 pub fn is_valid(ticket: &str, secret: &Secret, poll: PollId, purpose: Purpose, now_millis: u64) -> bool {
-    let mut bytes = [0; TICKET_BYTES];
-    if URL_SAFE_NO_PAD.decode_slice(ticket, &mut bytes) != Ok(TICKET_BYTES) {
-        return false;
-    }
-    let (until, signature) = bytes.split_first_chunk::<8>().expect("a ticket is longer than its time");
-    let until = u64::from_be_bytes(*until);
-    let signed: bool = signature.ct_eq(&mac(secret, poll, purpose, until)).into();
-    signed && now_millis <= until
-}
-
-fn mac(secret: &Secret, poll: PollId, purpose: Purpose, until: u64) -> [u8; MAC_BYTES] {
-    let signed = secret.sign(purpose.word(), &[poll.as_str().as_bytes(), &until.to_be_bytes()]);
-    *signed.first_chunk().expect("a signature is longer than what is kept of it")
+    let Some(bytes) = decode_base64::<TICKET_BYTES>(ticket) else { return false };
+    let (until, tag) = bytes.split_first_chunk::<8>().expect("24 bytes");
+    let tag = tag.first_chunk::<TAG_BYTES>().expect("16 bytes");
+    let signed = secret.signer(purpose.key()).verify(tag, &[poll.as_str().as_bytes(), until]);
+    signed && now_millis <= u64::from_be_bytes(*until)
 }
 
 #[cfg(test)]
@@ -90,9 +79,9 @@ mod tests {
         let secret = Secret::parse(&"x".repeat(32)).unwrap();
         let ticket = ticket(&secret, PollId::MAIN, Purpose::Export, 1_000);
         // A later time under the same signature.
-        let mut bytes = URL_SAFE_NO_PAD.decode(&ticket).unwrap();
+        let mut bytes: [u8; TICKET_BYTES] = decode_base64(&ticket).unwrap();
         bytes[4] ^= 1;
-        let prolonged = URL_SAFE_NO_PAD.encode(bytes);
+        let prolonged = encode_base64(&[&bytes]);
         for bad in ["", "x", "é", &ticket[1..], &format!("{ticket}A"), &prolonged] {
             assert!(!is_valid(bad, &secret, PollId::MAIN, Purpose::Export, 1_000), "{bad:?}");
         }

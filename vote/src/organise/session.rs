@@ -16,10 +16,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{Secret, SessionId, Unavailable};
+use domain::{KeyPurpose, Secret, SessionId, Unavailable, decode_base64, encode_base64};
 use http::{HeaderMap, Method, Uri};
-use subtle::ConstantTimeEq;
 
 use crate::{
     app::{App, Asked},
@@ -28,11 +26,11 @@ use crate::{
 
 /// How long a session lasts: an evening, and the clearing up.
 pub(crate) const VALID_SECONDS: u64 = 12 * 60 * 60;
-const MAC_BYTES: usize = 16;
+const TAG_BYTES: usize = 16;
 /// How many session cookies of one request are looked at.
 const MAX_SESSIONS: usize = 4;
 const ID_BYTES: usize = 16;
-const COOKIE_BYTES: usize = 8 + ID_BYTES + MAC_BYTES;
+const COOKIE_BYTES: usize = 8 + ID_BYTES + TAG_BYTES;
 
 /// Middleware: lets pass who is signed in. Others are led to the sign-in page, and what they posted is not done.
 pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -125,30 +123,20 @@ pub(crate) fn local(path: &str) -> &str {
 
 fn issue(secret: &Secret, token: &str, id: SessionId, now_millis: u64) -> String {
     let until = now_millis.saturating_add(VALID_SECONDS * 1_000);
-    let mut bytes = [0; COOKIE_BYTES];
-    bytes[..8].copy_from_slice(&until.to_be_bytes());
-    bytes[8..8 + ID_BYTES].copy_from_slice(&id);
-    bytes[8 + ID_BYTES..].copy_from_slice(&mac(secret, token, id, until));
-    URL_SAFE_NO_PAD.encode(bytes)
+    let until = until.to_be_bytes();
+    let tag: [u8; TAG_BYTES] = secret.signer(KeyPurpose::OrganiserCookie).tag(&[token.as_bytes(), &until, &id]);
+    encode_base64(&[&until, &id, &tag])
 }
 
 /// The session, if its signature is ours and it still lasts.
 fn read(value: &str, secret: &Secret, token: &str, now_millis: u64) -> Option<Session> {
-    let mut bytes = [0; COOKIE_BYTES];
-    if URL_SAFE_NO_PAD.decode_slice(value, &mut bytes) != Ok(COOKIE_BYTES) {
-        return None;
-    }
+    let bytes: [u8; COOKIE_BYTES] = decode_base64(value)?;
     let (until, rest) = bytes.split_first_chunk::<8>()?;
-    let (id, signature) = rest.split_first_chunk::<ID_BYTES>()?;
-    let until = u64::from_be_bytes(*until);
-    let signed: bool = signature.ct_eq(&mac(secret, token, *id, until)).into();
-    let lasting = Duration::from_millis(until.saturating_sub(now_millis));
+    let (id, tag) = rest.split_first_chunk::<ID_BYTES>()?;
+    let tag = tag.first_chunk::<TAG_BYTES>()?;
+    let signed = secret.signer(KeyPurpose::OrganiserCookie).verify(tag, &[token.as_bytes(), until, id]);
+    let lasting = Duration::from_millis(u64::from_be_bytes(*until).saturating_sub(now_millis));
     (signed && !lasting.is_zero()).then_some(Session { id: *id, lasting })
-}
-
-fn mac(secret: &Secret, token: &str, id: SessionId, until: u64) -> [u8; MAC_BYTES] {
-    let signed = secret.sign("cookie.organiser", &[token.as_bytes(), &until.to_be_bytes(), &id]);
-    *signed.first_chunk().expect("a signature is longer than what is kept of it")
 }
 
 #[cfg(test)]
@@ -180,9 +168,9 @@ mod tests {
     fn a_forged_or_prolonged_session_is_none() {
         let cookie = issue(&secret(), TOKEN, ID, 1_000);
         let changed = |at: usize| {
-            let mut bytes = URL_SAFE_NO_PAD.decode(&cookie).unwrap();
+            let mut bytes: [u8; COOKIE_BYTES] = decode_base64(&cookie).unwrap();
             bytes[at] ^= 1;
-            URL_SAFE_NO_PAD.encode(bytes)
+            encode_base64(&[&bytes])
         };
         for bad in ["", "x", "é", &cookie[1..], &format!("{cookie}A"), &changed(3), &changed(9), &changed(30)] {
             assert_eq!(read(bad, &secret(), TOKEN, 1_000), None, "{bad:?}");

@@ -1,7 +1,7 @@
 //! The cookies: what they are set to be, what forged ones are worth, and those of somebody else beside one's own.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::{Choices, PollId, Position, Secret, VoterId};
+use domain::{Choices, KeyPurpose, PollId, Position, Secret, VoterId};
 
 use crate::support::{Answer, TestApp, answer, config, spawn_app, spawn_with};
 
@@ -25,8 +25,8 @@ fn of_0_1_0(secret: &Secret, token: &[u8; 16]) -> (String, String) {
         [token, []] => URL_SAFE_NO_PAD.encode([token, &signed[..16]].concat()),
         [_, ballots] => URL_SAFE_NO_PAD.encode([&signed[..16], ballots].concat()),
     };
-    let voter = encoded(secret.sign("cookie.voter", &[token]), [token, &[]]);
-    let memory = encoded(secret.sign("cookie.ballots", &[token, &ballots]), [token, &ballots]);
+    let voter = encoded(secret.sign(KeyPurpose::FirstVoterCookie, &[token]), [token, &[]]);
+    let memory = encoded(secret.sign(KeyPurpose::FirstBallotsCookie, &[token, &ballots]), [token, &ballots]);
     (format!("voter={voter}"), format!("ballots={memory}"))
 }
 
