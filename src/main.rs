@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use domain::{BallotBox, Change, Poll, Scoreboard, Secret};
+use domain::{BallotBox, Change, Poll, Secret};
 use ledger_sqlite::{SqliteLedger, SqliteScoreboard};
 use listener::Connections;
 use log_file::recount;
@@ -119,7 +119,7 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
             max_viewers: result::max_viewers(result::DEFAULT_MAX_VIEWERS, connections.limit()),
             timing: Timing::default(),
         },
-        Arc::clone(&ledger) as Arc<dyn Scoreboard>,
+        ledger.scoreboard(),
         shutdown.clone(),
     );
 
@@ -150,7 +150,7 @@ fn secret_key(data: &DataDir, settings: &Serving) -> Result<Secret> {
 async fn make_first_poll(ledger: &SqliteLedger, first: Poll) -> Result<()> {
     if let Change::Done(poll) = ledger.create(first.clone()).await? {
         tracing::info!(poll.id = %poll.id(), "the first poll was made");
-    } else if let Some(there) = BallotBox::poll(ledger, first.id()).await? {
+    } else if let Some(there) = ledger.poll(first.id()).await? {
         first_poll::tell_if_not_applied(&first, &there);
     }
     Ok(())
@@ -168,7 +168,7 @@ async fn serve_operator(
     let ledger = Arc::clone(ledger);
     let readiness = admin::readiness(move || {
         let ledger = Arc::clone(&ledger);
-        async move { Scoreboard::ready(&*ledger).await.map_err(|error| error.to_string()) }
+        async move { ledger.ready().await.map_err(|error| error.to_string()) }
     });
     admin::spawn(listener, readiness, metrics, shutdown.clone());
     Ok(())

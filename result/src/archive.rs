@@ -1,18 +1,14 @@
 //! Reads of the ledger that are worth a question each, past the memory of the board: for exports and the public
-//! list. Each has its limit of time.
-
-use std::time::Duration;
+//! list.
 
 use domain::{CurrentBallot, PollId, Scoreboard, Tally, Unavailable, VoterId};
 
-/// The longest that one read may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many ballots are read at a time: below a megabyte in memory, and a few milliseconds of the ledger's work.
 pub(crate) const BALLOTS_PER_PAGE: u32 = 5_000;
 
 /// A poll and its figures as they are at this moment; `None` if there is no such poll.
 pub(crate) async fn tally(scoreboard: &dyn Scoreboard, poll: PollId) -> Result<Option<Tally>, Unavailable> {
-    let mut tallies = within("reading tallies", scoreboard.tallies(&[poll])).await?;
+    let mut tallies = scoreboard.tallies(&[poll]).await?;
     Ok(tallies.pop())
 }
 
@@ -22,23 +18,15 @@ pub(crate) async fn ballots(
     poll: PollId,
     after: Option<VoterId>,
 ) -> Result<Vec<CurrentBallot>, Unavailable> {
-    within("reading ballots", scoreboard.ballots(poll, after, BALLOTS_PER_PAGE)).await
+    scoreboard.ballots(poll, after, BALLOTS_PER_PAGE).await
 }
 
 /// The polls of the public list that are open, by id; at most 1,000.
 pub(crate) async fn listed(scoreboard: &dyn Scoreboard) -> Result<Vec<Tally>, Unavailable> {
-    let ids = within("reading the public list", scoreboard.listed()).await?;
-    let mut tallies = within("reading tallies", scoreboard.tallies(&ids)).await?;
+    let ids = scoreboard.listed().await?;
+    let mut tallies = scoreboard.tallies(&ids).await?;
     // One may have been closed or taken from the list between the two reads.
     tallies.retain(|tally| tally.poll.listed() && tally.poll.is_open());
     tallies.sort_by_key(|tally| tally.poll.id());
     Ok(tallies)
-}
-
-async fn within<T>(
-    what: &'static str,
-    reading: impl Future<Output = Result<T, Unavailable>>,
-) -> Result<T, Unavailable> {
-    let read = tokio::time::timeout(READ_TIMEOUT, reading).await;
-    read.unwrap_or(Err(Unavailable::Timeout { what, after: READ_TIMEOUT }))
 }

@@ -21,8 +21,6 @@ use tokio::{
 
 use crate::{freshness::Heard, scores::Present};
 
-/// The longest that one read of the ledger may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a failed read stands before the ledger is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 /// The most polls in one read.
@@ -156,15 +154,12 @@ impl Board {
 
     /// Whether the ballot of a receipt is counted.
     pub(crate) async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
-        let asking = tokio::time::timeout(READ_TIMEOUT, self.scoreboard.inclusion(poll, receipt));
-        asking.await.unwrap_or(Err(Unavailable::Timeout { what: "looking up a receipt", after: READ_TIMEOUT }))
+        self.scoreboard.inclusion(poll, receipt).await
     }
 
     /// When the count came to this place in the log of the poll's partition, in milliseconds since 1970, to the second.
     pub(crate) async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable> {
-        let asking = tokio::time::timeout(READ_TIMEOUT, self.scoreboard.counted_at(poll, position));
-        let what = "looking up when a ballot was counted";
-        asking.await.unwrap_or(Err(Unavailable::Timeout { what, after: READ_TIMEOUT }))
+        self.scoreboard.counted_at(poll, position).await
     }
 
     /// What is in memory of the poll of a seat, without reading.
@@ -253,8 +248,7 @@ impl Board {
 
     async fn read(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
         let begun = Instant::now();
-        let reading = tokio::time::timeout(READ_TIMEOUT, self.scoreboard.tallies(polls));
-        let read = reading.await.unwrap_or(Err(Unavailable::Timeout { what: "reading tallies", after: READ_TIMEOUT }));
+        let read = self.scoreboard.tallies(polls).await;
         let outcome = if read.is_ok() { "ok" } else { "failed" };
         metrics::counter!("scrutin_result_reads_total", "outcome" => outcome).increment(1);
         metrics::histogram!("scrutin_result_read_seconds").record(begun.elapsed().as_secs_f64());

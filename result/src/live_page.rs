@@ -17,7 +17,7 @@ use program::settings::PublicUrl;
 use serde::Serialize;
 use web::{counterpart::CameBy, edition::edition, language::Language, poll_address};
 
-use crate::{App, error_page, join::Join, projector, scores, scores::Present, share, texts::MESSAGES, time};
+use crate::{App, error_page, join::Join, projector, scores::Present, share, texts::MESSAGES, time};
 
 /// How many colours and patterns the styles have; then they repeat.
 const HUES: usize = 6;
@@ -144,7 +144,7 @@ fn live(app: &App, language: Language, present: &Present, path: &str) -> Value {
         poll => poll.id().as_str(),
         question => poll.question(),
         question_size => question_size(poll.question()),
-        state => scores::state_name(poll.state()),
+        state => poll.state().as_str(),
         edition => edition(poll),
         archived => poll.archived(),
         corrected_at => poll.correction().map(|correction| time::date_and_time(language, correction.at_millis)),

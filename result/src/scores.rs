@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::{Correction, Poll, PollState, Tally, Visibility, option_key};
+use domain::{Correction, Poll, Tally, Visibility, option_key};
 use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -231,7 +231,7 @@ impl Standing {
         Self {
             poll: poll.id().to_string(),
             question: poll.question().to_owned(),
-            state: state_name(poll.state()),
+            state: poll.state().as_str(),
             open: poll.is_open(),
             results: match poll.results() {
                 Visibility::Live => "live",
@@ -248,15 +248,6 @@ impl Standing {
             at: read_at_ms,
             stale_since: stale_since_ms,
         }
-    }
-}
-
-/// `waiting`, `open` or `closed`.
-pub(crate) fn state_name(state: PollState) -> &'static str {
-    match state {
-        PollState::Waiting => "waiting",
-        PollState::Open => "open",
-        PollState::Closed => "closed",
     }
 }
 
@@ -292,7 +283,7 @@ mod tests {
     #[test]
     fn hidden_votes_are_in_nothing_that_leaves() {
         let mut tally = tally(&[12_345, 67_890]);
-        tally.poll = tally.poll.after(&PollChange::Hide, true).unwrap();
+        tally.poll = tally.poll.after(&PollChange::Hide, 1).unwrap();
         let present = Present::new(tally, 0);
         assert_eq!(present.votes(), None);
         let body = serde_json::to_string(&present.body()).unwrap();

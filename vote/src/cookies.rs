@@ -332,7 +332,7 @@ mod tests {
         let mut browser = Browser::of(&HeaderMap::new(), &keys()).unwrap();
         browser.remember(ballot("main", 1));
         assert!(browser.recorded(&poll).is_some());
-        let reset = poll.after(&domain::PollChange::Reset, true).unwrap();
+        let reset = poll.after(&domain::PollChange::Reset, 1).unwrap();
         assert_eq!(browser.recorded(&reset), None);
         assert!(browser.voted_before_reset(&reset));
     }

@@ -1,6 +1,6 @@
 //! What can be wrong with a poll that an organiser wants, in words: the same on the pages and for programs.
 
-use domain::PollError;
+use domain::{Field, PollError};
 use web::language::{Language, Message};
 
 use crate::messages::MESSAGES;
@@ -73,18 +73,10 @@ pub(crate) const POLL_FAULTS: &[Message] = &[
 
 /// The name that the field at fault has, in the form and in JSON.
 pub(crate) fn field(error: &PollError) -> &'static str {
-    match error {
-        PollError::NoQuestion
-        | PollError::QuestionTooLong(_)
-        | PollError::Unshowable(None, _)
-        | PollError::Unseen(None) => "question",
-        PollError::OptionCount(_)
-        | PollError::EmptyOption(_)
-        | PollError::OptionTooLong { .. }
-        | PollError::SameOption(..)
-        | PollError::Unshowable(Some(_), _)
-        | PollError::Unseen(Some(_)) => "options",
-        PollError::MaxChoices { .. } => "max_choices",
+    match error.field() {
+        Field::Question => "question",
+        Field::Option(_) | Field::Options => "options",
+        Field::MaxChoices => "max_choices",
     }
 }
 
@@ -106,15 +98,15 @@ pub(crate) fn text(language: Language, error: &PollError) -> String {
             say("poll.same-option", &[("first", &number(*first)), ("second", &number(*second))])
         }
         PollError::MaxChoices { .. } => say("poll.max-choices", &[]),
-        PollError::Unshowable(None, character) => {
-            say("poll.unshowable-question", &[("character", &code_point(*character))])
-        }
-        PollError::Unshowable(Some(key), character) => {
+        PollError::Unshowable(Field::Option(key), character) => {
             let values = [("number", number(*key)), ("character", code_point(*character))];
             say("poll.unshowable-option", &values.each_ref().map(|(name, value)| (*name, value.as_str())))
         }
-        PollError::Unseen(None) => say("poll.unseen-question", &[]),
-        PollError::Unseen(Some(key)) => say("poll.unseen-option", &[("number", &number(*key))]),
+        PollError::Unshowable(_, character) => {
+            say("poll.unshowable-question", &[("character", &code_point(*character))])
+        }
+        PollError::Unseen(Field::Option(key)) => say("poll.unseen-option", &[("number", &number(*key))]),
+        PollError::Unseen(_) => say("poll.unseen-question", &[]),
     }
 }
 
@@ -144,15 +136,21 @@ mod tests {
                 "Le nombre de choix doit aller de 1 au nombre d’options.",
             ),
             (
-                PollError::Unshowable(None, '\0'),
+                PollError::Unshowable(Field::Question, '\0'),
                 "La question contient un caractère qui ne peut pas être affiché\u{a0}: U+0000.",
             ),
             (
-                PollError::Unshowable(Some('b'), '\u{1b}'),
+                PollError::Unshowable(Field::Option('b'), '\u{1b}'),
                 "L’option 2 contient un caractère qui ne peut pas être affiché\u{a0}: U+001B.",
             ),
-            (PollError::Unseen(None), "La question ne contient que des caractères que personne ne peut voir."),
-            (PollError::Unseen(Some('a')), "L’option 1 ne contient que des caractères que personne ne peut voir."),
+            (
+                PollError::Unseen(Field::Question),
+                "La question ne contient que des caractères que personne ne peut voir.",
+            ),
+            (
+                PollError::Unseen(Field::Option('a')),
+                "L’option 1 ne contient que des caractères que personne ne peut voir.",
+            ),
         ] {
             assert_eq!(super::text(Language::French, &error), text, "{error}");
         }

@@ -228,7 +228,7 @@ impl View<'_> {
             buttons => self.poll.options().len() == 2 && self.poll.max_choices() == 1 && !self.by_code(),
             action => &self.asked.path,
             revision => self.poll.revision(),
-            state => state_word(state),
+            state => state.as_str(),
             archived => self.poll.archived(),
             corrected => self.poll.correction().is_some(),
             by_code => self.by_code(),
@@ -292,7 +292,7 @@ impl View<'_> {
 
     /// What the page depends on. Its script compares it with that of a tally, and with that of the page asked for anew.
     fn standing(&self, state: PollState) -> String {
-        let (poll, state) = (self.poll, state_word(state));
+        let (poll, state) = (self.poll, state.as_str());
         format!("{state} {} {} {}", poll.round(), poll.revision(), edition(poll))
     }
 
@@ -351,12 +351,4 @@ impl View<'_> {
 /// Whether the field for the voting code is what to look at.
 fn is_about_code(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::CodeNeeded | Refusal::WrongCode | Refusal::CodeUsed | Refusal::TooManyTries(_))
-}
-
-pub(crate) fn state_word(state: PollState) -> &'static str {
-    match state {
-        PollState::Waiting => "waiting",
-        PollState::Open => "open",
-        PollState::Closed => "closed",
-    }
 }

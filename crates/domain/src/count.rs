@@ -2,10 +2,10 @@
 //!
 //! Pure: no I/O, no clock. A ledger makes a [`Batch`] of entries, looks up what it knows of the polls and
 //! voters in it, calls [`count`], and writes the [`Changes`] in one transaction. Both ledgers do it this
-//! way, so both count alike. Polls and voters are referred to by their index in the batch; what
-//! numbers a ledger gives them is its own affair.
+//! way, so both count alike. A poll is referred to by its index in the batch ([`PollIndex`]); the number that it has in
+//! the tables is the ledger's own.
 
-use std::collections::{HashMap, hash_map};
+use std::collections::{BTreeSet, HashMap, hash_map};
 
 use crate::{Choices, Entry, Event, MAX_OPTIONS, Poll, PollId, Position, Undecodable, VoterId};
 
@@ -14,17 +14,28 @@ use crate::{Choices, Entry, Event, MAX_OPTIONS, Poll, PollId, Position, Undecoda
 pub struct Batch {
     /// The polls that entries of this batch are about.
     pub polls: Vec<PollId>,
-    /// The voters: index into `polls`, and the pseudonym.
-    pub voters: Vec<(usize, VoterId)>,
+    /// The voters: the poll, and the pseudonym in it.
+    pub voters: Vec<(PollIndex, VoterId)>,
     /// The entries, in order.
     ops: Vec<(Position, Op)>,
     /// The position of the last entry.
     position: Position,
 }
 
+/// A poll of a batch: its index in [`Batch::polls`], and in every list that has one item for each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PollIndex(usize);
+
+impl PollIndex {
+    /// The index itself.
+    pub fn get(self) -> usize {
+        self.0
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Op {
-    Poll { poll: usize, now: Box<Poll> },
+    Poll { poll: PollIndex, now: Box<Poll> },
     Ballot { voter: usize, choices: Choices },
     Reject(Undecodable),
 }
@@ -43,9 +54,9 @@ pub struct KnownPoll {
 }
 
 impl KnownPoll {
-    /// What is to be known of `poll`, whose present round began at `since`.
-    pub fn new(poll: &Poll, since: Position) -> Self {
-        Self { round: poll.round(), since, options: poll.options().len(), max_choices: poll.max_choices() }
+    /// What is to be known of `poll`, of which `round` is counted since this position.
+    pub fn new(poll: &Poll, round: u32, since: Position) -> Self {
+        Self { round, since, options: poll.options().len(), max_choices: poll.max_choices() }
     }
 }
 
@@ -61,8 +72,8 @@ pub struct Previous {
 /// A ballot to add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountedBallot {
-    /// Index into the batch's polls.
-    pub poll: usize,
+    /// Which poll of the batch.
+    pub poll: PollIndex,
     /// Who.
     pub voter: VoterId,
     /// Where it stands in the log.
@@ -74,8 +85,8 @@ pub struct CountedBallot {
 /// A poll that is new or different after the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollUpdate {
-    /// Index into the batch's polls.
-    pub poll: usize,
+    /// Which poll of the batch.
+    pub poll: PollIndex,
     /// The poll as it is now.
     pub now: Box<Poll>,
     /// Where its present round began.
@@ -87,8 +98,8 @@ pub struct PollUpdate {
 /// How the figures of one poll move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TallyChange {
-    /// Index into the batch's polls.
-    pub poll: usize,
+    /// Which poll of the batch.
+    pub poll: PollIndex,
     /// The figures start at nothing before the rest is added: a new round began in this batch.
     pub restart: bool,
     /// Votes to add, by option; negative where voters changed their minds.
@@ -121,8 +132,15 @@ pub struct Changes {
     pub rejected: Vec<Rejected>,
     /// The ledger's position afterwards.
     pub position: Position,
-    /// How many entries were taken.
-    pub entries: u64,
+}
+
+impl Changes {
+    /// The polls of the batch that someone who shows them has to read again: new, changed, or with other figures.
+    pub fn moved(&self, batch: &Batch) -> Vec<PollId> {
+        let tallies = self.tallies.iter().map(|tally| tally.poll);
+        let moved: BTreeSet<PollIndex> = self.polls.iter().map(|update| update.poll).chain(tallies).collect();
+        moved.into_iter().map(|poll| batch.poll(poll)).collect()
+    }
 }
 
 impl Batch {
@@ -138,9 +156,11 @@ impl Batch {
             }
             batch.position = position;
             let op = match event {
-                Ok(Event::Poll(now)) => Op::Poll { poll: intern(&mut polls, &mut batch.polls, now.id()), now },
+                Ok(Event::Poll(now)) => {
+                    Op::Poll { poll: PollIndex(intern(&mut polls, &mut batch.polls, now.id())), now }
+                }
                 Ok(Event::Ballot(ballot)) => {
-                    let poll = intern(&mut polls, &mut batch.polls, ballot.poll);
+                    let poll = PollIndex(intern(&mut polls, &mut batch.polls, ballot.poll));
                     let voter = intern(&mut voters, &mut batch.voters, (poll, ballot.voter));
                     Op::Ballot { voter, choices: ballot.choices }
                 }
@@ -155,6 +175,11 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
     }
+
+    /// The poll with this index.
+    pub fn poll(&self, index: PollIndex) -> PollId {
+        self.polls[index.get()]
+    }
 }
 
 /// The index of `item` in `list`, where it is put if it is new.
@@ -168,16 +193,16 @@ fn intern<T: Copy + Eq + std::hash::Hash>(index: &mut HashMap<T, usize>, list: &
     }
 }
 
-/// What is being worked out for one poll.
+/// What is known of one poll so far, and how it changes.
 #[derive(Clone, Default)]
-struct Work {
+struct PollWork {
     known: Option<KnownPoll>,
     update: Option<PollUpdate>,
     tally: Option<TallyChange>,
 }
 
-impl Work {
-    fn tally(&mut self, poll: usize) -> &mut TallyChange {
+impl PollWork {
+    fn tally(&mut self, poll: PollIndex) -> &mut TallyChange {
         self.tally.get_or_insert(TallyChange { poll, restart: false, votes: [0; MAX_OPTIONS], voters: 0, counted: 0 })
     }
 }
@@ -189,32 +214,28 @@ impl Work {
 ///
 /// # Panics
 /// If `known` or `previous` is not as long as `batch.polls` or `batch.voters`.
-pub fn count(known: &[Option<KnownPoll>], previous: &[Option<Previous>], batch: Batch) -> Changes {
+pub fn count(known: &[Option<KnownPoll>], previous: &[Option<Previous>], batch: &Batch) -> Changes {
     assert_eq!(known.len(), batch.polls.len(), "one answer for each poll");
     assert_eq!(previous.len(), batch.voters.len(), "one answer for each voter");
 
-    let mut work: Vec<Work> = known.iter().map(|&known| Work { known, ..Work::default() }).collect();
+    let mut work: Vec<PollWork> = known.iter().map(|&known| PollWork { known, ..PollWork::default() }).collect();
     let mut newest = previous.to_vec();
-    let mut changes = Changes {
-        ballots: Vec::with_capacity(batch.ops.len()),
-        position: batch.position,
-        entries: u64::try_from(batch.ops.len()).expect("a batch fits"),
-        ..Changes::default()
-    };
+    let mut changes =
+        Changes { ballots: Vec::with_capacity(batch.ops.len()), position: batch.position, ..Changes::default() };
 
-    for (position, op) in batch.ops {
-        match op {
-            Op::Reject(entry) => changes.rejected.push(Rejected { position, entry }),
-            Op::Poll { poll, now } => change_poll(&mut work[poll], poll, now, position),
+    for &(position, ref op) in &batch.ops {
+        match *op {
+            Op::Reject(ref entry) => changes.rejected.push(Rejected { position, entry: entry.clone() }),
+            Op::Poll { poll, ref now } => change_poll(&mut work[poll.get()], poll, now.clone(), position),
             Op::Ballot { voter: index, choices } => {
                 let (poll, voter) = batch.voters[index];
-                match add_ballot(&mut work[poll], poll, newest[index], choices) {
+                match add_ballot(&mut work[poll.get()], poll, newest[index], choices) {
                     Ok(()) => {
                         newest[index] = Some(Previous { position, choices });
                         changes.ballots.push(CountedBallot { poll, voter, position, choices });
                     }
                     Err(reason) => {
-                        let entry = format!("ballot in {}: {choices}", batch.polls[poll]);
+                        let entry = format!("ballot in {}: {choices}", batch.poll(poll));
                         let entry = Undecodable { reason: reason.to_owned(), entry };
                         changes.rejected.push(Rejected { position, entry });
                     }
@@ -229,7 +250,7 @@ pub fn count(known: &[Option<KnownPoll>], previous: &[Option<Previous>], batch: 
     changes
 }
 
-fn change_poll(work: &mut Work, poll: usize, now: Box<Poll>, position: Position) {
+fn change_poll(work: &mut PollWork, poll: PollIndex, now: Box<Poll>, position: Position) {
     let same_round = work.known.filter(|known| known.round >= now.round());
     let since = same_round.map_or(position, |known| known.since);
     if work.known.is_some() && same_round.is_none() {
@@ -238,11 +259,16 @@ fn change_poll(work: &mut Work, poll: usize, now: Box<Poll>, position: Position)
         tally.votes = [0; MAX_OPTIONS];
         tally.voters = 0;
     }
-    work.known = Some(KnownPoll::new(&now, since));
+    work.known = Some(KnownPoll::new(&now, now.round(), since));
     work.update = Some(PollUpdate { poll, now, since, position });
 }
 
-fn add_ballot(work: &mut Work, poll: usize, newest: Option<Previous>, choices: Choices) -> Result<(), &'static str> {
+fn add_ballot(
+    work: &mut PollWork,
+    poll: PollIndex,
+    newest: Option<Previous>,
+    choices: Choices,
+) -> Result<(), &'static str> {
     let known = work.known.ok_or("the ledger knows no such poll")?;
     if choices.bits() >> known.options != 0 {
         return Err("it chooses an option that the poll does not have");

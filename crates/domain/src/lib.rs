@@ -23,19 +23,21 @@ mod text;
 mod voter;
 
 pub use choices::{Choices, ChoicesError, MAX_OPTIONS, option_key};
-pub use count::{Batch, Changes, CountedBallot, KnownPoll, PollUpdate, Previous, Rejected, TallyChange, count};
+pub use count::{
+    Batch, Changes, CountedBallot, KnownPoll, PollIndex, PollUpdate, Previous, Rejected, TallyChange, count,
+};
 pub use durability::{Durability, DurabilityError};
 pub use event::{Ballot, Entry, Event, Undecodable};
 pub use installation::{Fingerprint, Installation, InstallationId, LedgerIdentity, LogIdentity, Rekey};
 pub use partition::{Partition, Partitions, PartitionsError};
 pub use poll::{
-    Access, ChangeRefused, Correction, FIRST_REVISION, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,
+    Access, ChangeRefused, Correction, FIRST_REVISION, Field, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,
     PollError, PollSpec, PollState, Visibility, Wording,
 };
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
     Applied, Attachment, BallotBox, Cast, Change, Claimed, CurrentBallot, Gap, Inclusion, Ledger, Ledgers, Log, LogId,
-    LogSeed, LogState, Movement, Page, PollSeed, Replicated, Scoreboard, Unavailable,
+    LogSeed, LogState, Movement, Page, PendingMovement, PollSeed, Replicated, Scoreboard, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};

@@ -11,7 +11,7 @@ mod limits;
 mod record;
 
 pub use correction::{Correction, Wording};
-pub use limits::{MAX_OPTION_CHARS, MAX_QUESTION_CHARS, PollError};
+pub use limits::{Field, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, PollError};
 use limits::{checked, tidied};
 use record::Record;
 
@@ -28,6 +28,17 @@ pub enum PollState {
     Open,
     /// Takes no ballots any more; it can be opened again.
     Closed,
+}
+
+impl PollState {
+    /// The word for it: in the stored poll, in the ledgers' tables, in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// Who sees the votes.
@@ -267,8 +278,8 @@ impl Poll {
         asked(self) == asked(other)
     }
 
-    /// The poll after `change`. `has_ballots` tells whether any was cast in any round.
-    pub fn after(&self, change: &PollChange, has_ballots: bool) -> Result<Self, ChangeRefused> {
+    /// The poll after `change`, where so many ballots were accepted, over all rounds.
+    pub fn after(&self, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
         let mut next = self.clone();
         match change {
             PollChange::Open => (next.spec.state, next.archived) = (PollState::Open, false),
@@ -287,9 +298,9 @@ impl Poll {
                 }
             }
             PollChange::Restore => next.archived = false,
-            PollChange::Rewrite(_) if has_ballots => return Err(ChangeRefused::HasBallots),
+            PollChange::Rewrite(_) if accepted > 0 => return Err(ChangeRefused::HasBallots),
             PollChange::Rewrite(spec) => return self.rewritten(spec),
-            PollChange::Correct(wording) if has_ballots => return self.corrected(wording),
+            PollChange::Correct(wording) if accepted > 0 => return self.corrected(wording),
             PollChange::Correct(wording) => return self.rewritten(&self.in_words(wording)?),
         }
         Ok(next)

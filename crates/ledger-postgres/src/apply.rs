@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use domain::{
-    Applied, Batch, Changes, CountedBallot, Entry, KnownPoll, PollId, PollUpdate, Position, Previous, Rejected,
-    TallyChange, VoterId, count,
+    Applied, Batch, Changes, CountedBallot, Entry, KnownPoll, PollId, PollIndex, PollUpdate, Position, Previous,
+    Rejected, TallyChange, VoterId, count,
 };
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -35,13 +35,12 @@ impl Leader {
         let known: Vec<Option<LedgerPoll>> = batch.polls.iter().map(|id| self.polls.get(id).copied()).collect();
         let previous = self.open_batch(&batch, &known).await?;
 
-        let polls = batch.polls.clone();
         let known_to_count: Vec<Option<KnownPoll>> = known.iter().map(|poll| poll.map(|poll| poll.known)).collect();
-        let changes = count(&known_to_count, &previous, batch);
+        let changes = count(&known_to_count, &previous, &batch);
 
         let numbers = self.write_polls(&changes.polls, &known).await?;
-        self.write_rest(&changes, &polls, &numbers).await?;
-        Ok(self.remember(&changes, &polls, &numbers))
+        self.write_rest(&changes, &changes.moved(&batch), &numbers).await?;
+        Ok(self.remember(&changes, &numbers))
     }
 
     /// Looks up those of `polls` that this leader does not know yet.
@@ -54,8 +53,8 @@ impl Leader {
             return Ok(());
         }
         for row in self.client.query(FIND_POLLS, &[&unknown]).await? {
-            let mut known = KnownPoll::new(&rows::poll(&row, "poll")?, rows::position(&row, "since")?);
-            known.round = u32::try_from(row.try_get::<_, i64>("round")?).map_err(|_| Failure::Unreadable("a round"))?;
+            let round = u32::try_from(row.try_get::<_, i64>("round")?).map_err(|_| Failure::Unreadable("a round"))?;
+            let known = KnownPoll::new(&rows::poll(&row, "poll")?, round, rows::position(&row, "since")?);
             self.polls.insert(rows::poll_id(&row, "id")?, LedgerPoll { number: row.try_get("number")?, known });
         }
         Ok(())
@@ -72,7 +71,7 @@ impl Leader {
     /// Begins the transaction, and finds each voter's newest ballot.
     async fn open_batch(&self, batch: &Batch, known: &[Option<LedgerPoll>]) -> Result<Vec<Option<Previous>>, Failure> {
         let numbered = batch.voters.iter().enumerate();
-        let numbered = numbered.filter_map(|(index, &(poll, voter))| Some((known[poll]?.number, voter, index)));
+        let numbered = numbered.filter_map(|(index, &(poll, voter))| Some((known[poll.get()]?.number, voter, index)));
         let mut asked: Vec<(i32, VoterId, usize)> = numbered.collect();
         // In the order of the key, so that neighbours in the index are looked up one after the other.
         asked.sort_unstable();
@@ -114,7 +113,7 @@ impl Leader {
         let ids: Vec<PollId> = updates.iter().map(|update| update.now.id()).collect();
         let ids: Vec<&str> = ids.iter().map(PollId::as_str).collect();
         let polls: Vec<String> = updates.iter().map(|update| to_json(&update.now)).collect();
-        let states: Vec<&str> = updates.iter().map(|update| rows::state(update.now.state())).collect();
+        let states: Vec<&str> = updates.iter().map(|update| update.now.state().as_str()).collect();
         let listed: Vec<bool> = updates.iter().map(|update| update.now.listed()).collect();
         let rounds: Vec<i64> = updates.iter().map(|update| i64::from(update.now.round())).collect();
         let since: Vec<i64> = updates.iter().map(|update| update.since.as_i64()).collect();
@@ -128,18 +127,13 @@ impl Leader {
             written.insert(rows::poll_id(&row, "id")?, row.try_get("number")?);
         }
         for update in updates {
-            numbers[update.poll] = written.get(&update.now.id()).copied();
+            numbers[update.poll.get()] = written.get(&update.now.id()).copied();
         }
         Ok(numbers)
     }
 
     /// Everything else that changes, and the end of the transaction, in one trip. When it returns, it is on disk.
-    async fn write_rest(&self, changes: &Changes, polls: &[PollId], numbers: &[Option<i32>]) -> Result<(), Failure> {
-        let mut moved: Vec<usize> = changes.polls.iter().map(|update| update.poll).collect();
-        moved.extend(changes.tallies.iter().map(|tally| tally.poll));
-        moved.sort_unstable();
-        moved.dedup();
-        let moved: Vec<PollId> = moved.into_iter().map(|poll| polls[poll]).collect();
+    async fn write_rest(&self, changes: &Changes, moved: &[PollId], numbers: &[Option<i32>]) -> Result<(), Failure> {
         // Were one of the statements to fail, the server would take COMMIT for ROLLBACK, and its error is returned.
         tokio::try_join!(biased;
             self.add_ballots(&changes.ballots, numbers),
@@ -149,7 +143,7 @@ impl Leader {
             self.add_rejected(&changes.rejected),
             self.note_time(),
             self.move_position(changes.position),
-            self.notify(&moved),
+            self.notify(moved),
             async { Ok(self.client.batch_execute("COMMIT").await?) },
         )?;
         Ok(())
@@ -238,11 +232,11 @@ impl Leader {
     }
 
     /// Takes over what was committed.
-    fn remember(&mut self, changes: &Changes, polls: &[PollId], numbers: &[Option<i32>]) -> Applied {
+    fn remember(&mut self, changes: &Changes, numbers: &[Option<i32>]) -> Applied {
         for update in &changes.polls {
-            let known = KnownPoll::new(&update.now, update.since);
+            let known = KnownPoll::new(&update.now, update.now.round(), update.since);
             let number = number_of(numbers, update.poll);
-            self.polls.insert(polls[update.poll], LedgerPoll { number, known });
+            self.polls.insert(update.now.id(), LedgerPoll { number, known });
         }
         self.position = changes.position;
         Applied {
@@ -253,8 +247,8 @@ impl Leader {
     }
 }
 
-fn number_of(numbers: &[Option<i32>], poll: usize) -> i32 {
-    numbers[poll].expect("the count adds ballots only to polls that it was told of, or that it tells of")
+fn number_of(numbers: &[Option<i32>], poll: PollIndex) -> i32 {
+    numbers[poll.get()].expect("every poll with ballots was found or written by this batch")
 }
 
 /// The text without what PostgreSQL can't store (the character NUL), and cut.

@@ -2,16 +2,16 @@
 //! and a connection of its own listens. A notification says only that there is something to read.
 
 use std::{
-    collections::BTreeSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use domain::{Movement, PollId};
+use domain::{Movement, PendingMovement, PollId};
 use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
 use tokio::{sync::Notify, task::JoinHandle, time};
 use tokio_postgres::{AsyncMessage, Client};
 use tracing::{debug, info, warn};
@@ -30,8 +30,6 @@ const LISTEN: &str = "LISTEN scrutin_moved";
 
 /// PostgreSQL takes payloads below 8,000 bytes.
 const MAX_PAYLOAD_BYTES: usize = 7_999;
-/// The most polls remembered until they are asked for; beyond it, it may be any.
-const MAX_PENDING_POLLS: usize = 1_000;
 /// How long until a lost connection is tried again; and how often it may be any poll until then.
 const BEAT: Duration = Duration::from_secs(1);
 /// The longest wait for a connection that listens.
@@ -99,41 +97,22 @@ struct News {
     listening: AtomicBool,
     /// A pooler was found that shares sessions.
     pooled: AtomicBool,
-    pending: Mutex<Pending>,
-    arrived: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Pending {
-    any: bool,
-    polls: BTreeSet<PollId>,
+    pending: Mutex<PendingMovement>,
+    added: Notify,
 }
 
 impl News {
     fn add(&self, movement: Movement) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        match movement {
-            Movement::Polls(polls) => pending.polls.extend(polls),
-            Movement::Any => pending.any = true,
-        }
-        if pending.any || pending.polls.len() > MAX_PENDING_POLLS {
-            *pending = Pending { any: true, polls: BTreeSet::new() };
-        }
-        drop(pending);
-        self.arrived.notify_one();
+        self.pending.lock().add(movement);
+        self.added.notify_one();
     }
 
     async fn take(&self) -> Movement {
         loop {
-            let Pending { any, polls } =
-                std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
-            if any {
-                return Movement::Any;
+            if let Some(movement) = self.pending.lock().take() {
+                return movement;
             }
-            if !polls.is_empty() {
-                return Movement::Polls(polls.into_iter().collect());
-            }
-            self.arrived.notified().await;
+            self.added.notified().await;
         }
     }
 }
@@ -214,20 +193,5 @@ mod tests {
         for any in ["", "main v2=x", "Main"] {
             assert_eq!(movement(any), Movement::Any, "{any:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn news_are_joined_until_they_are_taken() {
-        let news = News::default();
-        let [one, two]: [PollId; 2] = polls(2).try_into().unwrap();
-        news.add(Movement::Polls(vec![two, one]));
-        news.add(Movement::Polls(vec![two]));
-        assert_eq!(news.take().await, Movement::Polls(vec![one, two]));
-        news.add(Movement::Polls(vec![one]));
-        news.add(Movement::Any);
-        assert_eq!(news.take().await, Movement::Any);
-        news.add(Movement::Polls(polls(MAX_PENDING_POLLS + 1)));
-        assert_eq!(news.take().await, Movement::Any);
-        assert!(time::timeout(Duration::from_millis(1), news.take()).await.is_err(), "nothing is left");
     }
 }

@@ -1,6 +1,6 @@
 //! How the words of the domain stand in columns.
 
-use domain::{Choices, Figures, Poll, PollId, PollState, Position, VoterId};
+use domain::{Choices, Figures, Poll, PollId, Position, VoterId};
 use tokio_postgres::{Row, row::RowIndex};
 use uuid::Uuid;
 
@@ -45,15 +45,6 @@ pub(crate) fn voter(voter: VoterId) -> Uuid {
 /// A count that can't be negative.
 pub(crate) fn amount(number: i64) -> Result<u64, Failure> {
     u64::try_from(number).map_err(|_| Failure::Unreadable("a negative count"))
-}
-
-/// The word that `polls.state` holds.
-pub(crate) fn state(state: PollState) -> &'static str {
-    match state {
-        PollState::Waiting => "waiting",
-        PollState::Open => "open",
-        PollState::Closed => "closed",
-    }
 }
 
 /// The kept figures of `poll`, from the columns that [`crate::scoreboard::TALLIES`] selects. Votes for options

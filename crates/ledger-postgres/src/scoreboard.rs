@@ -52,7 +52,9 @@ const LISTED: &str = "SELECT id FROM polls WHERE listed AND state = 'open' ORDER
 const INCLUSION: &str = "
     SELECT polls.since, log.position AS counted,
         EXISTS (SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $2::uuid AND position = $3::bigint) AS held,
-        EXISTS (SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $2::uuid AND position > $3::bigint) AS replaced
+        EXISTS (
+            SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $2::uuid AND position > $3::bigint
+        ) AS replaced
     FROM polls JOIN log ON log.partition = polls.partition
     WHERE polls.id = $1::text";
 /// The last note before the place, if the count has come to it.
@@ -171,12 +173,10 @@ impl Scoreboard for PostgresScoreboard {
         let (voter, position) = (rows::voter(receipt.voter), receipt.position.as_i64());
         let rows = self.rows(what, READ_TIMEOUT, INCLUSION, &[&poll.as_str(), &voter, &position]).await?;
         let inclusion = if let Some(row) = rows.first() {
-            inclusion(row, position)
+            inclusion(row, receipt.position)
         } else {
             let rows = self.rows(what, READ_TIMEOUT, LEAST_POSITION, &[]).await?;
-            rows.first().map_or(Ok(None), |row| row.try_get(0)).map_err(Failure::from).map(|least: Option<i64>| {
-                if least.is_some_and(|least| position <= least) { Inclusion::Missing } else { Inclusion::Waiting }
-            })
+            rows.first().map_or(Ok(Inclusion::Waiting), |row| inclusion_in_no_poll(row, receipt.position))
         };
         inclusion.map_err(|failure| Unavailable::failed(what, failure))
     }
@@ -225,16 +225,19 @@ fn tally(row: &Row) -> Result<Tally, Failure> {
     Ok(Tally { position: rows::position(row, "position")?, poll, figures, heartbeat })
 }
 
-fn inclusion(row: &Row, position: i64) -> Result<Inclusion, Failure> {
-    let (since, counted): (i64, i64) = (row.try_get("since")?, row.try_get("counted")?);
-    let (held, replaced): (bool, bool) = (row.try_get("held")?, row.try_get("replaced")?);
-    Ok(match (held, replaced) {
-        (false, _) if position > counted => Inclusion::Waiting,
-        (false, _) => Inclusion::Missing,
-        (true, _) if position <= since => Inclusion::PastRound,
-        (true, true) => Inclusion::Replaced,
-        (true, false) => Inclusion::Counted,
+fn inclusion(row: &Row, position: Position) -> Result<Inclusion, Failure> {
+    Ok(if row.try_get("held")? {
+        Inclusion::of_held(position, rows::position(row, "since")?, row.try_get("replaced")?)
+    } else {
+        Inclusion::of_absent(position, rows::position(row, "counted")?)
     })
+}
+
+/// Where no poll has this id, its partition is not known either: only what all partitions have counted is missing.
+fn inclusion_in_no_poll(row: &Row, position: Position) -> Result<Inclusion, Failure> {
+    let least: Option<i64> = row.try_get(0)?;
+    let counted = least.map(rows::to_position).transpose()?;
+    Ok(Inclusion::of_absent(position, counted.unwrap_or_default()))
 }
 
 fn current_ballot(row: &Row) -> Result<CurrentBallot, Failure> {

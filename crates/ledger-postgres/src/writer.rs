@@ -346,7 +346,7 @@ impl Leader {
             &id.as_str(),
             &self.partition,
             &to_json(poll),
-            &rows::state(poll.state()),
+            &poll.state().as_str(),
             &poll.listed(),
             &i64::from(round),
             &since.as_i64(),

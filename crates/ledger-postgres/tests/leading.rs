@@ -183,13 +183,13 @@ async fn the_ledger_is_unavailable_while_the_server_is_down_and_comes_back_by_it
 async fn a_poll_taken_in_behind_a_gap_keeps_its_ballots_when_it_closes() {
     let database = TestDatabase::create().await;
     let (mut writer, poll) = (lead(&ledgers(&database), FIRST).await, poll("main"));
-    let closed = poll.after(&PollChange::Close, true).unwrap();
+    let closed = poll.after(&PollChange::Close, 1).unwrap();
     let gap = Gap { partition: FIRST, after: Position::ZERO, through: at(5), ballots: None };
     writer.attach(&LogId::new("log"), Some(gap), std::slice::from_ref(&closed)).await.unwrap();
 
     writer.apply(vec![ballot(6, &poll, 1, "a"), poll_event(7, &closed)]).await.unwrap();
     assert_eq!(figures(&database, &poll).await, of([1, 0], 1, 1));
-    let again = poll.after(&PollChange::Reset, true).unwrap();
+    let again = poll.after(&PollChange::Reset, 1).unwrap();
     writer.apply(vec![poll_event(8, &again), ballot(9, &poll, 2, "b")]).await.unwrap();
     assert_eq!(figures(&database, &poll).await, of([0, 1], 1, 2));
 }

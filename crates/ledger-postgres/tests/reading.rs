@@ -97,7 +97,7 @@ async fn a_recount_finds_a_tally_that_was_tampered_with() {
     let (poll, client) = (poll("main"), database.client().await);
     let first_round = vec![poll_event(1, &poll), ballot(2, &poll, 1, "a"), ballot(3, &poll, 2, "a")];
     writer.apply(first_round).await.unwrap();
-    let again = poll.after(&PollChange::Reset, true).unwrap();
+    let again = poll.after(&PollChange::Reset, 1).unwrap();
     let second_round =
         vec![poll_event(4, &again), ballot(5, &poll, 2, "b"), ballot(6, &poll, 2, "a"), ballot(7, &poll, 3, "b")];
     writer.apply(second_round).await.unwrap();
@@ -202,7 +202,7 @@ async fn a_poll_that_comes_from_another_partition_stays_one_poll() {
     let mut first = lead(&ledgers, FIRST).await;
     first.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
     let mut other = ledgers.lead(domain::Partition::new(1)).await.unwrap().expect("it is free");
-    let closed = poll.after(&PollChange::Close, true).unwrap();
+    let closed = poll.after(&PollChange::Close, 1).unwrap();
     let entries = vec![poll_event(5, &closed), ballot(6, &poll, 1, "b")];
     other.apply(entries).await.unwrap();
     let tallies = scoreboard(&database).tallies(&[poll.id()]).await.unwrap();

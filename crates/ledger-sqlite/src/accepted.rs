@@ -1,11 +1,9 @@
 //! How many ballots of each poll were accepted, for who asks while they are counted.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::HashMap;
 
 use domain::PollId;
+use parking_lot::Mutex;
 
 /// The polls of which ballots may wait to be counted; of all others it is what the ledger says.
 #[derive(Debug, Default)]
@@ -14,12 +12,12 @@ pub(crate) struct AcceptedCounts(Mutex<HashMap<PollId, u64>>);
 impl AcceptedCounts {
     /// How many were accepted of this poll, over all rounds; `None` if the ledger knows.
     pub(crate) fn of(&self, id: PollId) -> Option<u64> {
-        self.counts().get(&id).copied()
+        self.0.lock().get(&id).copied()
     }
 
     /// Notes how many there are now of these polls.
     pub(crate) fn set(&self, polls: impl Iterator<Item = PollId>, accepted: impl Fn(PollId) -> u64) {
-        let mut counts = self.counts();
+        let mut counts = self.0.lock();
         let mut last = None;
         for id in polls {
             // In a rush it is nearly always one poll that everybody votes in.
@@ -31,15 +29,11 @@ impl AcceptedCounts {
 
     /// All ballots of this poll are counted.
     pub(crate) fn forget(&self, id: PollId) {
-        self.counts().remove(&id);
+        self.0.lock().remove(&id);
     }
 
     /// All ballots are counted.
     pub(crate) fn clear(&self) {
-        self.counts().clear();
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<PollId, u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().clear();
     }
 }

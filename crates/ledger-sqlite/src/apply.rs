@@ -4,8 +4,8 @@
 //! entries of another log. It works inside its caller's transaction, and neither begins nor commits one.
 
 use domain::{
-    Applied, Batch, Changes, CountedBallot, Entry, Partition, Poll, PollId, Position, Previous, TallyChange, VoterId,
-    count,
+    Applied, Batch, Changes, CountedBallot, Entry, Partition, Poll, PollId, PollIndex, Position, Previous, TallyChange,
+    VoterId, count,
 };
 use rusqlite::Connection;
 
@@ -26,34 +26,29 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
     if batch.is_empty() {
         return Ok(Outcome { applied: Applied { position: counted, ..Applied::default() }, ..Outcome::default() });
     }
-    let polls = batch.polls.clone();
-    let stored = polls.iter().map(|&id| store::poll(conn, id)).collect::<Result<Vec<_>, _>>()?;
+    let stored = batch.polls.iter().map(|&id| store::poll(conn, id)).collect::<Result<Vec<_>, _>>()?;
     let previous = previous(conn, &stored, &batch.voters)?;
     let known: Vec<_> = stored.iter().map(|poll| poll.as_ref().map(StoredPoll::known)).collect();
-    let changes = count(&known, &previous, batch);
+    let changes = count(&known, &previous, &batch);
     let numbers = stored.iter().map(|poll| poll.as_ref().map(|poll| poll.number)).collect();
     write(conn, partition, numbers, &changes)?;
     note_time(conn, partition, counted)?;
 
-    let touched = changes.polls.iter().map(|poll| poll.poll).chain(changes.tallies.iter().map(|tally| tally.poll));
-    let mut moved: Vec<_> = touched.map(|poll| polls[poll]).collect();
-    moved.sort_unstable();
-    moved.dedup();
     let (ballots, rejected) = (changes.ballots.len() as u64, changes.rejected.len() as u64);
     let applied = Applied { position: changes.position, ballots, rejected };
-    Ok(Outcome { applied, moved })
+    Ok(Outcome { applied, moved: changes.moved(&batch) })
 }
 
 fn previous(
     conn: &Connection,
     polls: &[Option<StoredPoll>],
-    voters: &[(usize, VoterId)],
+    voters: &[(PollIndex, VoterId)],
 ) -> Result<Vec<Option<Previous>>, StoreError> {
     let mut newest = Newest::prepare(conn)?;
     let mut previous = vec![None; voters.len()];
     for index in in_order_of_key(voters.len(), |index| voters[index]) {
         let (poll, voter) = voters[index];
-        if let Some(poll) = &polls[poll] {
+        if let Some(poll) = &polls[poll.get()] {
             previous[index] = newest.of(poll.number, voter)?;
         }
     }
@@ -62,7 +57,7 @@ fn previous(
 
 /// Indices in the order in which the ballots of these voters stand in the table: neighbours share the pages on the way
 /// to them, and the page that they are on.
-fn in_order_of_key(len: usize, key: impl Fn(usize) -> (usize, VoterId)) -> Vec<usize> {
+fn in_order_of_key(len: usize, key: impl Fn(usize) -> (PollIndex, VoterId)) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     order.sort_unstable_by_key(|&index| (key(index), index));
     order
@@ -76,9 +71,10 @@ fn write(
 ) -> Result<(), StoreError> {
     for update in &changes.polls {
         let place = Place { partition, round: update.now.round(), since: update.since, position: update.position };
-        numbers[update.poll] = Some(write_poll(conn, &update.now, &place)?);
+        numbers[update.poll.get()] = Some(write_poll(conn, &update.now, &place)?);
     }
-    let number = |poll: usize| numbers[poll].expect("the count takes ballots only for polls that are known");
+    let number =
+        |poll: PollIndex| numbers[poll.get()].expect("every poll with ballots was found or written by this batch");
     add_ballots(conn, &changes.ballots, number)?;
     for tally in &changes.tallies {
         move_figures(conn, number(tally.poll), tally)?;
@@ -108,7 +104,11 @@ fn note_time(conn: &Connection, partition: Partition, position: Position) -> Res
     Ok(())
 }
 
-fn add_ballots(conn: &Connection, ballots: &[CountedBallot], number: impl Fn(usize) -> i64) -> Result<(), StoreError> {
+fn add_ballots(
+    conn: &Connection,
+    ballots: &[CountedBallot],
+    number: impl Fn(PollIndex) -> i64,
+) -> Result<(), StoreError> {
     let mut insert =
         conn.prepare_cached("INSERT INTO ballots (poll, voter, position, choices) VALUES (?1, ?2, ?3, ?4)")?;
     for index in in_order_of_key(ballots.len(), |index| (ballots[index].poll, ballots[index].voter)) {

@@ -89,6 +89,6 @@ impl BallotBox for SqliteLedger {
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
-        Scoreboard::ready(self).await
+        self.scoreboard.ready().await
     }
 }

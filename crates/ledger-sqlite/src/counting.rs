@@ -272,7 +272,7 @@ impl Table {
         // Those who came since wait for company of their own.
         let next = (!self.pending.is_empty()).then(Instant::now);
         (self.count_at, self.since) = (next.map(|now| now + COUNT_AFTER), next);
-        self.movements.tell(outcome.moved);
+        self.movements.add(outcome.moved);
         Ok(())
     }
 
@@ -307,7 +307,7 @@ impl Table {
         self.conn.busy_timeout(LOCK_WAIT).map_err(Undone::while_writing)?;
         let outcome = outcome?;
         self.progress.count_to(outcome.applied.position);
-        self.movements.tell(outcome.moved);
+        self.movements.add(outcome.moved);
         Ok(())
     }
 

@@ -3,17 +3,14 @@
 //! The all-in-one has no worker. This is how ballots come in from elsewhere, and how the contract of all
 //! ledgers is held against this one.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
     Applied, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
     PollId, PollSeed, Position, Rekey, Replicated, Unavailable,
 };
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, Transaction, TransactionBehavior};
 
 use crate::{
@@ -32,12 +29,6 @@ const APPLY_WITHIN: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(crate) struct Leads(Mutex<HashSet<u16>>);
 
-impl Leads {
-    fn held(&self) -> MutexGuard<'_, HashSet<u16>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The lead of one partition, until it is dropped.
 struct Lead {
     partition: Partition,
@@ -47,14 +38,14 @@ struct Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        self.leads.held().remove(&self.partition.number());
+        self.leads.0.lock().remove(&self.partition.number());
     }
 }
 
 #[async_trait]
 impl Ledgers for SqliteLedger {
     async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable> {
-        if !self.leads.held().insert(partition.number()) {
+        if !self.leads.0.lock().insert(partition.number()) {
             return Ok(None);
         }
         Ok(Some(Box::new(Lead { partition, leads: Arc::clone(&self.leads), writer: Arc::clone(&self.writer) })))
@@ -79,7 +70,7 @@ impl Lead {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let (result, moved) = write(&tx, partition)?;
             tx.commit()?;
-            movements.tell(moved);
+            movements.add(moved);
             Ok(result)
         };
         self.writer.work(what, APPLY_WITHIN, work).await

@@ -40,35 +40,30 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use async_trait::async_trait;
-use domain::{
-    Audit, CurrentBallot, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally, Unavailable, VoterId,
-};
-
 pub use opening::OpenError;
 pub use scoreboard::SqliteScoreboard;
 pub use uncounted::Uncounted;
 
 use crate::{
-    accepted::AcceptedCounts, counting::Counter, files::LedgerFiles, leading::Leads, movements::Movements,
-    opening::Opened, readers::Readers, requests::Writer, turn::LedgerTurn, writer::Desk,
+    accepted::AcceptedCounts, counting::Counter, leading::Leads, movements::Movements, opening::Opened,
+    readers::Readers, requests::Writer, scoreboard::Writing, turn::LedgerTurn, writer::Desk,
 };
 
 /// A clock: milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// The one process that writes a ledger's file. It is a ballot box, a scoreboard and a place to lead from.
+/// A ledger's file in the one process that writes it: a ballot box, and the ledgers of a worker.
 ///
-/// Dropping it, and whatever [`Ledgers::lead`](domain::Ledgers::lead) gave out, finishes what is queued, counts what
-/// waits and closes the files; then the ledger's alone holds everything. This blocks for as long as the disk needs.
+/// When it is dropped, and with it its [`scoreboard`](Self::scoreboard) and whatever
+/// [`Ledgers::lead`](domain::Ledgers::lead) gave out, what is queued is finished, what waits is counted and the files
+/// are closed; then the ledger's file alone is complete. This blocks for as long as the disk needs.
 pub struct SqliteLedger {
-    // Readers first, so that the writer is the last to close the file and can tidy up.
-    board: SqliteScoreboard,
+    // Dropped first, so that the writer is the last to close the file and can tidy up.
+    scoreboard: Arc<SqliteScoreboard>,
     turn: LedgerTurn,
     writer: Arc<Writer>,
     leads: Arc<Leads>,
     accepted: Arc<AcceptedCounts>,
-    files: Arc<LedgerFiles>,
 }
 
 impl SqliteLedger {
@@ -92,64 +87,23 @@ impl SqliteLedger {
         let (progress, turn) = (counter.progress(), counter.turn());
         let desk = Desk::new(looking_up, waiting, counter, clock, Arc::clone(&accepted), Arc::clone(&files));
         let writer = Arc::new(Writer::start(desk).map_err(OpenError::failed(path))?);
-        let board = SqliteScoreboard::new(readers, movements, progress);
-        Ok(Arc::new(Self { board, turn, writer, leads: Arc::default(), accepted, files }))
+        let writing = Writing { movements, progress, files, _writer: Arc::clone(&writer) };
+        let scoreboard = Arc::new(SqliteScoreboard::of_writer(readers, writing));
+        Ok(Arc::new(Self { scoreboard, turn, writer, leads: Arc::default(), accepted }))
     }
 
-    /// Whether ballots are taken and counted: the files are where they were, nobody else writes, and the count goes on.
-    fn works(&self) -> Result<(), Unavailable> {
-        self.files.check().map_err(|error| Unavailable::failed("looking at the ledger's files", error))?;
-        self.board.keeps_up().map_err(|reason| Unavailable::failed("counting", reason))
+    /// Where the ledger is read.
+    pub fn scoreboard(&self) -> Arc<SqliteScoreboard> {
+        Arc::clone(&self.scoreboard)
     }
 
     fn readers(&self) -> &Arc<Readers> {
-        &self.board.readers
+        &self.scoreboard.readers
     }
 }
 
 impl fmt::Debug for SqliteLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteLedger").finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl Scoreboard for SqliteLedger {
-    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
-        self.board.tallies(polls).await
-    }
-
-    async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
-        self.board.listed().await
-    }
-
-    async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
-        self.board.inclusion(poll, receipt).await
-    }
-
-    async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable> {
-        self.board.counted_at(poll, position).await
-    }
-
-    async fn ballots(
-        &self,
-        poll: PollId,
-        after: Option<VoterId>,
-        limit: u32,
-    ) -> Result<Vec<CurrentBallot>, Unavailable> {
-        self.board.ballots(poll, after, limit).await
-    }
-
-    async fn audit(&self) -> Result<Audit, Unavailable> {
-        self.board.audit().await
-    }
-
-    async fn moved(&self) -> Movement {
-        self.board.moved().await
-    }
-
-    async fn ready(&self) -> Result<(), Unavailable> {
-        self.works()?;
-        self.board.ready().await
     }
 }

@@ -1,67 +1,34 @@
-//! Which tallies moved, from the writer to whoever waits for it.
+//! Which tallies moved: from the thread that counts to the one caller of `Scoreboard::moved`.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
-
-use domain::{Movement, PollId};
+use domain::{Movement, PendingMovement, PollId};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// With more polls than this waiting to be told, it is told that any may have moved.
-const MAX_POLLS: usize = 1_000;
-
-/// What moved and was not asked for yet.
+/// What moved since it was asked for last.
 #[derive(Debug, Default)]
 pub(crate) struct Movements {
-    waiting: Mutex<Waiting>,
-    wake: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    polls: BTreeSet<PollId>,
-    any: bool,
+    pending: Mutex<PendingMovement>,
+    added: Notify,
 }
 
 impl Movements {
-    /// Notes that these moved, and wakes who waits.
-    pub(crate) fn tell(&self, polls: Vec<PollId>) {
-        if polls.is_empty() {
-            return;
+    /// Notes that these moved.
+    pub(crate) fn add(&self, polls: Vec<PollId>) {
+        if !polls.is_empty() {
+            self.pending.lock().add(Movement::Polls(polls));
+            self.added.notify_one();
         }
-        let mut waiting = self.waiting();
-        waiting.polls.extend(polls);
-        if waiting.polls.len() > MAX_POLLS {
-            waiting.polls.clear();
-            waiting.any = true;
-        }
-        drop(waiting);
-        self.wake.notify_one();
     }
 
     /// Waits until something moved since the last call.
     pub(crate) async fn moved(&self) -> Movement {
         loop {
-            if let Some(movement) = self.take() {
+            if let Some(movement) = self.pending.lock().take() {
                 return movement;
             }
-            // A wake-up between the look and the wait is kept for the wait.
-            self.wake.notified().await;
+            // A notification between the look and the wait is kept for the wait.
+            self.added.notified().await;
         }
-    }
-
-    fn take(&self) -> Option<Movement> {
-        let Waiting { polls, any } = std::mem::take(&mut *self.waiting());
-        match (any, polls.is_empty()) {
-            (true, _) => Some(Movement::Any),
-            (false, true) => None,
-            (false, false) => Some(Movement::Polls(polls.into_iter().collect())),
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,12 +37,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn many_polls_become_any() {
+    async fn what_moved_is_told_once() {
         let movements = Movements::default();
-        let polls = (0..=MAX_POLLS).map(|number| PollId::parse(&format!("poll-{number}")).unwrap());
-        movements.tell(polls.collect());
-        assert_eq!(movements.moved().await, Movement::Any);
-        movements.tell(vec![PollId::MAIN]);
+        movements.add(vec![PollId::MAIN]);
+        movements.add(Vec::new());
         assert_eq!(movements.moved().await, Movement::Polls(vec![PollId::MAIN]));
+        let second = tokio::time::timeout(std::time::Duration::from_millis(1), movements.moved()).await;
+        assert!(second.is_err(), "{second:?}");
     }
 }

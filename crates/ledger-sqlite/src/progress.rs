@@ -1,14 +1,12 @@
 //! How far the count is: what its thread, the one that accepts, and whoever shows the scores see of it.
 
 use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicI64, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use domain::{Heartbeat, Position};
+use parking_lot::Mutex;
 
 /// Longer than any batch takes.
 const STANDS_STILL: Duration = Duration::from_secs(10);
@@ -56,36 +54,36 @@ impl Progress {
     /// More wait.
     pub(crate) fn wait(&self, ballots: usize) {
         // Under the lock, so that whoever counts the last one at the same time does not take this for counted.
-        let mut since = self.idle_since();
+        let mut since = self.idle_since.lock();
         self.waiting.fetch_add(ballots, Ordering::Relaxed);
         since.get_or_insert_with(Instant::now);
     }
 
     /// So many of those that wait were counted.
     pub(crate) fn done(&self, ballots: usize) {
-        let mut since = self.idle_since();
+        let mut since = self.idle_since.lock();
         let before = self.waiting.fetch_sub(ballots, Ordering::Relaxed);
         *since = (before > ballots).then(Instant::now);
     }
 
     /// For how long ballots wait of which none was counted; absent where none waits.
     pub(crate) fn behind(&self) -> Option<Duration> {
-        self.idle_since().map(|since| since.elapsed())
+        self.idle_since.lock().map(|since| since.elapsed())
     }
 
     /// The count failed; whether that is news.
     pub(crate) fn failed(&self, reason: &str) -> bool {
-        self.last_failure().replace(reason.to_owned()).is_none()
+        self.failure.lock().replace(reason.to_owned()).is_none()
     }
 
     /// The count went well; whether that is news.
     pub(crate) fn recovered(&self) -> bool {
-        self.last_failure().take().is_some()
+        self.failure.lock().take().is_some()
     }
 
     /// Why what waits can't be counted, if so.
     pub(crate) fn failure(&self) -> Option<String> {
-        self.last_failure().clone()
+        self.failure.lock().clone()
     }
 
     /// Whether what is accepted is counted; else what is the matter with it.
@@ -109,13 +107,5 @@ impl Progress {
         let at = self.begun.elapsed().saturating_sub(age);
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         Heartbeat { at_millis: millis(at), age_millis: millis(age) }
-    }
-
-    fn last_failure(&self) -> MutexGuard<'_, Option<String>> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn idle_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

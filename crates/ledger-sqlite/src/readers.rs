@@ -2,13 +2,10 @@
 //!
 //! Each read is one transaction, so it sees one moment; the writer is never kept waiting by it.
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use domain::Unavailable;
+use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
@@ -91,13 +88,13 @@ impl Readers {
     /// A connection that failed is not used again.
     fn blocking_read<T>(&self, read: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.files.as_ref().map_or(Ok(()), |files| files.counting())?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock().pop();
         let mut conn = match idle {
             Some(conn) => conn,
             None => connect(&self.path.ledger)?,
         };
         let result = read(&mut conn)?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+        self.idle.lock().push(conn);
         Ok(result)
     }
 }

@@ -12,11 +12,13 @@ use tokio::{sync::Semaphore, time::sleep};
 
 use crate::{
     OpenError, entries,
+    files::LedgerFiles,
     movements::Movements,
     opening,
     progress::Progress,
     readers::Readers,
     recount,
+    requests::Writer,
     store::{self, StoreError, choices, position, voter},
     uncounted::what_waits,
 };
@@ -34,11 +36,18 @@ const MAX_LISTED: u32 = 1_000;
 pub struct SqliteScoreboard {
     pub(crate) readers: Arc<Readers>,
     /// Absent where another process writes.
-    movements: Option<Arc<Movements>>,
-    /// The same.
-    progress: Option<Arc<Progress>>,
+    writing: Option<Writing>,
     /// One recount at a time, so that the other readers keep their turns.
     auditing: Semaphore,
+}
+
+/// What a process that writes the ledger knows of its own writing.
+pub(crate) struct Writing {
+    pub(crate) movements: Arc<Movements>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) files: Arc<LedgerFiles>,
+    /// Dropped after the readers: the last connection that is closed must be one that writes.
+    pub(crate) _writer: Arc<Writer>,
 }
 
 impl SqliteScoreboard {
@@ -47,22 +56,17 @@ impl SqliteScoreboard {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let place = opening::look_for_reading(path)?;
         let readers = Readers::open(place, None).map_err(OpenError::failed(path))?;
-        Ok(Self { readers, movements: None, progress: None, auditing: Semaphore::new(1) })
+        Ok(Self { readers, writing: None, auditing: Semaphore::new(1) })
     }
 
-    pub(crate) fn new(readers: Arc<Readers>, movements: Arc<Movements>, progress: Arc<Progress>) -> Self {
-        Self { readers, movements: Some(movements), progress: Some(progress), auditing: Semaphore::new(1) }
-    }
-
-    /// Whether what is accepted is counted; else what is the matter with it.
-    pub(crate) fn keeps_up(&self) -> Result<(), String> {
-        self.progress.as_ref().map_or(Ok(()), |progress| progress.keeps_up())
+    pub(crate) fn of_writer(readers: Arc<Readers>, writing: Writing) -> Self {
+        Self { readers, writing: Some(writing), auditing: Semaphore::new(1) }
     }
 }
 
 impl SqliteScoreboard {
-    /// Hands every entry of the log to `take`, in order, those that wait to be counted as well; and then tells what such a
-    /// log counts to, counted again from the ballots. All of it is of one moment.
+    /// Hands every entry of the log to `take`, in order, also those that are not counted yet. Returns what such a log
+    /// counts to, counted again from the ballots. All of it is of one moment.
     ///
     /// The ledger keeps ballots and not each change of a poll, so of a poll there are one or two entries: as it is now,
     /// and before that as it was in the round before.
@@ -81,12 +85,20 @@ impl SqliteScoreboard {
     }
 }
 
+impl Writing {
+    /// Whether ballots are taken and counted: the files are where they were, nobody else writes, and the count goes on.
+    fn check(&self) -> Result<(), Unavailable> {
+        self.files.check().map_err(|error| Unavailable::failed("looking at the ledger's files", error))?;
+        self.progress.keeps_up().map_err(|reason| Unavailable::failed("counting", reason))
+    }
+}
+
 #[async_trait]
 impl Scoreboard for SqliteScoreboard {
     async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
         let polls = polls.to_vec();
         // Before the figures: what is counted between the two makes neither wrong.
-        let heartbeat = self.progress.as_ref().map(|progress| progress.heartbeat()).unwrap_or_default();
+        let heartbeat = self.writing.as_ref().map(|writing| writing.progress.heartbeat()).unwrap_or_default();
         let read = move |conn: &Connection| {
             let read = polls.into_iter().map(|id| tally(conn, id, heartbeat)).collect::<Result<Vec<_>, _>>();
             Ok(read?.into_iter().flatten().collect())
@@ -123,14 +135,15 @@ impl Scoreboard for SqliteScoreboard {
     }
 
     async fn moved(&self) -> Movement {
-        let Some(movements) = &self.movements else {
+        let Some(writing) = &self.writing else {
             sleep(LOOK_EVERY).await;
             return Movement::Any;
         };
-        movements.moved().await
+        writing.movements.moved().await
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
+        self.writing.as_ref().map_or(Ok(()), Writing::check)?;
         let look = |conn: &Connection| Ok(conn.query_row("SELECT 1 FROM polls LIMIT 1", (), |_| Ok(())).optional()?);
         self.readers.read("asking the ledger", READ_WITHIN, look).await.map(|_| ())
     }
@@ -158,19 +171,18 @@ fn inclusion(conn: &Connection, poll: PollId, receipt: &Receipt) -> Result<Inclu
     let Some(stored) = store::poll(conn, poll)? else {
         // Without its partition it is only certain once all partitions are past the receipt's place.
         let least: Option<i64> = conn.query_row("SELECT min(position) FROM log", (), |row| row.get(0))?;
-        return Ok(not_held(least.and_then(Position::from_i64).unwrap_or_default(), receipt));
+        let counted = least.and_then(Position::from_i64).unwrap_or_default();
+        return Ok(Inclusion::of_absent(receipt.position, counted));
     };
     let mut select = conn.prepare_cached("SELECT 1 FROM ballots WHERE poll = ?1 AND voter = ?2 AND position = ?3")?;
     let key = (stored.number, receipt.voter.as_bytes(), receipt.position.as_i64());
     if select.query_row(key, |_| Ok(())).optional()?.is_none() {
-        return Ok(not_held(store::counted_through(conn, stored.partition)?, receipt));
+        let counted = store::counted_through(conn, stored.partition)?;
+        return Ok(Inclusion::of_absent(receipt.position, counted));
     }
     let newest = store::newest(conn, stored.number, receipt.voter)?;
-    Ok(match newest {
-        _ if receipt.position <= stored.since => Inclusion::PastRound,
-        Some(newest) if newest.position > receipt.position => Inclusion::Replaced,
-        _ => Inclusion::Counted,
-    })
+    let is_replaced = newest.is_some_and(|newest| newest.position > receipt.position);
+    Ok(Inclusion::of_held(receipt.position, stored.since, is_replaced))
 }
 
 fn counted_at(conn: &Connection, poll: PollId, position: Position) -> Result<Option<u64>, StoreError> {
@@ -183,10 +195,6 @@ fn counted_at(conn: &Connection, poll: PollId, position: Position) -> Result<Opt
     let seconds: Option<i64> =
         select.query_row((stored.partition.number(), position.as_i64()), |row| row.get(0)).optional()?;
     Ok(seconds.map(|seconds| seconds.unsigned_abs() * 1_000))
-}
-
-fn not_held(counted: Position, receipt: &Receipt) -> Inclusion {
-    if receipt.position <= counted { Inclusion::Missing } else { Inclusion::Waiting }
 }
 
 fn ballots(

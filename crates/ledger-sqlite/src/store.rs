@@ -73,7 +73,7 @@ pub(crate) struct StoredPoll {
 impl StoredPoll {
     /// What the count has to know of it.
     pub(crate) fn known(&self) -> KnownPoll {
-        KnownPoll { round: self.round, ..KnownPoll::new(&self.poll, self.since) }
+        KnownPoll::new(&self.poll, self.round, self.since)
     }
 
     /// Its figures as kept.

@@ -238,7 +238,7 @@ impl Desk {
         let Some(standing) = booth.standing(&self.ledger, id)? else {
             return Ok(Decided::Nothing(Change::UnknownPoll));
         };
-        Ok(match standing.poll.after(change, standing.accepted > 0) {
+        Ok(match standing.poll.after(change, standing.accepted) {
             Ok(next) if next == standing.poll => Decided::Nothing(Change::Done(next)),
             Ok(next) => Decided::Enter(next, booth.next_position((self.clock)())?),
             Err(refused) => Decided::Nothing(Change::Refused(refused)),

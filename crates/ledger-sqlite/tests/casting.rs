@@ -59,22 +59,22 @@ impl Booth {
     /// Waits until all that was accepted is counted.
     async fn is_counted(&self) {
         let main = PollId::MAIN;
-        while self.ledger.tallies(&[main]).await.unwrap()[0].figures.counted
+        while self.ledger.scoreboard().tallies(&[main]).await.unwrap()[0].figures.counted
             != self.ledger.accepted(main).await.unwrap()
         {
-            self.ledger.moved().await;
+            self.ledger.scoreboard().moved().await;
         }
     }
 
     /// Once all is counted.
     async fn figures(&self) -> Figures {
         self.is_counted().await;
-        let mut tallies = self.ledger.tallies(&[PollId::MAIN]).await.unwrap();
+        let mut tallies = self.ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap();
         tallies.remove(0).figures
     }
 
     async fn assert_audit(&self) {
-        let audit = self.ledger.audit().await.unwrap();
+        let audit = self.ledger.scoreboard().audit().await.unwrap();
         assert!(audit.polls.iter().all(domain::Recount::agrees), "{audit:?}");
         assert_eq!(audit.rejected, 0);
     }
@@ -105,14 +105,14 @@ async fn a_recorded_ballot_is_accepted_at_once_and_counted_soon() {
     assert_eq!(booth.ledger.accepted(poll.id()).await, Ok(1));
     assert_eq!(booth.figures().await, Figures { votes: vec![1, 0], voters: 1, counted: 1 });
     let receipt = Receipt { position, voter: voter(1) };
-    assert_eq!(booth.ledger.inclusion(poll.id(), &receipt).await, Ok(Inclusion::Counted));
+    assert_eq!(booth.ledger.scoreboard().inclusion(poll.id(), &receipt).await, Ok(Inclusion::Counted));
 
     let later = booth.recorded(1, "b").await;
     assert_eq!(booth.figures().await, Figures { votes: vec![0, 1], voters: 1, counted: 2 });
     let receipts = [Receipt { position: later, voter: voter(1) }, Receipt { position: later, voter: voter(2) }];
-    assert_eq!(booth.ledger.inclusion(poll.id(), &receipts[0]).await, Ok(Inclusion::Counted));
-    assert_eq!(booth.ledger.inclusion(poll.id(), &receipts[1]).await, Ok(Inclusion::Missing));
-    assert_eq!(booth.ledger.inclusion(poll.id(), &receipt).await, Ok(Inclusion::Replaced));
+    assert_eq!(booth.ledger.scoreboard().inclusion(poll.id(), &receipts[0]).await, Ok(Inclusion::Counted));
+    assert_eq!(booth.ledger.scoreboard().inclusion(poll.id(), &receipts[1]).await, Ok(Inclusion::Missing));
+    assert_eq!(booth.ledger.scoreboard().inclusion(poll.id(), &receipt).await, Ok(Inclusion::Replaced));
     booth.assert_audit().await;
 }
 
@@ -175,7 +175,8 @@ async fn two_thousand_ballots_at_once_are_each_recorded_at_a_position_of_their_o
     booth.is_counted().await;
     for (number, cast) in cast {
         let Cast::Recorded(position) = cast else { panic!("not recorded: {cast:?}") };
-        let inclusion = booth.ledger.inclusion(PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
+        let inclusion =
+            booth.ledger.scoreboard().inclusion(PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
         assert_eq!(inclusion, Ok(Inclusion::Counted));
         positions.push(position);
     }
@@ -213,13 +214,13 @@ async fn no_ballot_is_taken_after_the_close() {
         tokio::task::yield_now().await;
     }
     booth.change(PollChange::Close).await;
-    let closed_at = booth.ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].position;
+    let closed_at = booth.ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].position;
 
     let recorded: Vec<Position> = casting.join_all().await.into_iter().flatten().collect();
     assert!(recorded.iter().all(|&position| position < closed_at), "a ballot after the close");
     assert_eq!(booth.figures().await.counted, recorded.len() as u64);
     // Nothing was written after the close.
-    assert_eq!(booth.ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].position, closed_at);
+    assert_eq!(booth.ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].position, closed_at);
 }
 
 #[tokio::test]

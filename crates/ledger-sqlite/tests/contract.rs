@@ -9,7 +9,7 @@ use testkit::ledger_contract::Subject;
 fn an_empty_ledger() -> Subject {
     let directory = tempfile::tempdir().unwrap();
     let ledger = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
-    Subject { ledgers: Arc::clone(&ledger) as _, scoreboard: ledger, guard: Box::new(directory) }
+    Subject { ledgers: Arc::clone(&ledger) as _, scoreboard: ledger.scoreboard(), guard: Box::new(directory) }
 }
 
 testkit::ledger_contract!(an_empty_ledger());

@@ -34,7 +34,7 @@ async fn cast(ledger: &SqliteLedger, voter: u8) -> Result<Position, Unavailable>
 /// Once `voters` are counted.
 async fn counted(ledger: &SqliteLedger, voters: u64) {
     wait::until_true("the count", || async {
-        ledger.tallies(&[PollId::MAIN]).await.is_ok_and(|tallies| tallies[0].figures.voters == voters)
+        ledger.scoreboard().tallies(&[PollId::MAIN]).await.is_ok_and(|tallies| tallies[0].figures.voters == voters)
     })
     .await;
 }
@@ -166,7 +166,7 @@ async fn stops_without(names: &[&str], replaced: bool) {
     let ledger = SqliteLedger::open(&path).unwrap();
     create_main(&ledger).await;
     cast(&ledger, 1).await.unwrap();
-    Scoreboard::ready(&*ledger).await.unwrap();
+    ledger.ready().await.unwrap();
     let aside = directory.path().join("aside");
     fs::create_dir(&aside).unwrap();
     for name in names {
@@ -177,7 +177,7 @@ async fn stops_without(names: &[&str], replaced: bool) {
         }
     }
     assert!(cast(&ledger, 2).await.is_err(), "{names:?}: acknowledged into a file that nobody will read");
-    let unready = Scoreboard::ready(&*ledger).await.unwrap_err().to_string();
+    let unready = ledger.ready().await.unwrap_err().to_string();
     assert!(unready.contains("deleted or moved") || unready.contains("replaced"), "{names:?}: {unready}");
     let poll = Poll::new(PollId::parse("lunch").unwrap(), PollSpec::simple("Lunch?", ["Soup", "Salad"])).unwrap();
     assert!(ledger.create(poll).await.is_err(), "{names:?}: nothing is changed either");
@@ -193,9 +193,9 @@ async fn stops_without(names: &[&str], replaced: bool) {
 
 /// A ballot that was not acknowledged may be counted too.
 async fn counted_at_least(ledger: &Arc<SqliteLedger>, voters: u64) {
-    let figures = ledger.tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures;
+    let figures = ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures;
     assert!(figures.voters >= voters, "{figures:?}");
-    assert!(ledger.audit().await.unwrap().polls[0].agrees());
+    assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
 }
 
 #[tokio::test]
@@ -218,8 +218,8 @@ async fn a_directory_that_was_renamed_is_noticed_without_a_vote() {
     let ledger = SqliteLedger::open(&data.join("ledger.db")).unwrap();
     create_main(&ledger).await;
     fs::rename(&data, &elsewhere).unwrap();
-    wait::until_true("reading to end", || async { ledger.tallies(&[PollId::MAIN]).await.is_err() }).await;
-    assert!(Scoreboard::ready(&*ledger).await.is_err());
+    wait::until_true("reading to end", || async { ledger.scoreboard().tallies(&[PollId::MAIN]).await.is_err() }).await;
+    assert!(ledger.ready().await.is_err());
     fs::rename(&elsewhere, &data).unwrap();
     tokio::time::timeout(Duration::from_secs(5), cast(&ledger, 1))
         .await
@@ -240,7 +240,7 @@ async fn a_ledger_that_somebody_else_moved_on_is_not_written_any_more() {
     other.execute("UPDATE log SET position = position + (60000 << 20)", ()).unwrap();
     _ = cast(&ledger, 2).await;
     wait::until_true("the writer to stop", || async { cast(&ledger, 3).await.is_err() }).await;
-    let unready = Scoreboard::ready(&*ledger).await.unwrap_err().to_string();
+    let unready = ledger.ready().await.unwrap_err().to_string();
     assert!(unready.contains("another program writes"), "{unready}");
     let waiting = fs::read(directory.path().join("ledger.db.waiting")).unwrap();
     drop(ledger);

@@ -61,8 +61,8 @@ async fn positions_go_on_growing_when_the_clock_stands_earlier() {
     assert!(first < second && second < third, "{first} {second} {third}");
     millis.store(1_800_000_000_000, Ordering::Relaxed);
     assert_eq!(cast(&ledger, 4).await, Position::new(1_800_000_000_000, 0).unwrap());
-    counted(&*ledger, 4).await;
-    assert_eq!(votes(&*ledger).await, vec![4, 0]);
+    counted(&*ledger.scoreboard(), 4).await;
+    assert_eq!(votes(&*ledger.scoreboard()).await, vec![4, 0]);
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_clock_beyond_the_last_position_loses_nothing() {
     let ballot =
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([2; 16]), choices: Choices::parse(["a"]).unwrap() };
     assert!(ledger.cast(ballot, FIRST_REVISION).await.is_err(), "acknowledged without a position");
-    assert_eq!(votes(&*ledger).await, vec![1, 0]);
+    assert_eq!(votes(&*ledger.scoreboard()).await, vec![1, 0]);
 }
 
 #[tokio::test]
@@ -182,10 +182,10 @@ async fn a_recount_shows_what_was_tampered_with() {
         for voter in 0..3 {
             cast(&ledger, voter).await;
         }
-        counted(&*ledger, 3).await;
-        assert!(ledger.audit().await.unwrap().polls[0].agrees());
+        counted(&*ledger.scoreboard(), 3).await;
+        assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
         tamper(&path, sql);
-        let recount = &ledger.audit().await.unwrap().polls[0];
+        let recount = &ledger.scoreboard().audit().await.unwrap().polls[0];
         assert!(!recount.agrees(), "{sql}: {recount:?}");
     }
 }

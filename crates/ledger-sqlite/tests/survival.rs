@@ -66,17 +66,17 @@ fn cast_and_kill(path: &Path) -> Vec<(u64, Position)> {
 async fn assert_all_there(path: &Path, acknowledged: &[(u64, Position)]) {
     let ledger = SqliteLedger::open(path).expect("the killed process left its lock");
     for &(number, position) in acknowledged {
-        let inclusion = ledger.inclusion(PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
+        let inclusion = ledger.scoreboard().inclusion(PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
         assert_eq!(inclusion, Ok(Inclusion::Counted), "ballot {number} at {position}");
     }
     let positions: HashSet<_> = acknowledged.iter().map(|&(_, position)| position).collect();
     assert_eq!(positions.len(), acknowledged.len(), "a position was given out twice");
 
-    let figures = ledger.tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures;
+    let figures = ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures;
     // What was under way when the process was killed may be there or not, but then it counts once as well.
     assert!(figures.counted >= acknowledged.len() as u64);
     assert_eq!((figures.voters, figures.votes[0]), (figures.counted, figures.counted));
-    assert!(ledger.audit().await.unwrap().polls[0].agrees());
+    assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
 }
 
 /// Casts ballots of ever new voters, sixteen at a time, and says each position once it is acknowledged.

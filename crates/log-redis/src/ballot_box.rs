@@ -53,6 +53,15 @@ struct Found {
     accepted: u64,
 }
 
+/// What must be so in the step that writes a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Precondition {
+    /// The poll is the one that was read.
+    SamePoll,
+    /// That, and no ballot of it was accepted.
+    NoBallots,
+}
+
 impl RedisBallotBox {
     /// A ballot box on this Redis, which need not be there yet: it is connected when needed, and again
     /// whenever it was lost. Must be called within a Tokio runtime.
@@ -112,11 +121,11 @@ impl RedisBallotBox {
         deadline: Deadline,
         before: Option<&Found>,
         next: &Poll,
-        without_ballots: bool,
+        requires: Precondition,
     ) -> Result<bool, Unavailable> {
         let patience = fence::patience();
         loop {
-            match self.put_once(deadline, before, next, without_ballots).await {
+            match self.put_once(deadline, before, next, requires).await {
                 // Another leader is attaching, which takes a moment.
                 Err(Unavailable::NotAttached) if !patience.is_over() => {
                     self.room(next.id()).fence.refused();
@@ -132,13 +141,14 @@ impl RedisBallotBox {
         deadline: Deadline,
         before: Option<&Found>,
         next: &Poll,
-        without_ballots: bool,
+        requires: Precondition,
     ) -> Result<bool, Unavailable> {
         const WHAT: &str = "writing a poll";
         let Room { keys, fence, .. } = self.room(next.id());
         let pass = fence.pass(&self.link, WHAT, deadline).await?;
         // Where the round is new or the rules are, nobody has voted; what a lost log left behind is not ours either.
-        let forget_voters = without_ballots || before.is_none_or(|found| found.poll.round() != next.round());
+        let forget_voters =
+            requires == Precondition::NoBallots || before.is_none_or(|found| found.poll.round() != next.round());
         let same = before.filter(|found| found.poll == *next);
         let call = PUT_POLL
             .call(&[&keys.attached, &keys.polls, &keys.log, &keys.accepted, &keys.voters(next.id())])
@@ -146,7 +156,7 @@ impl RedisBallotBox {
             .arg(before.map_or(&[][..], |found| &found.json))
             .arg(same.map_or_else(|| wire::encode_poll(next).into_bytes(), |found| found.json.clone()))
             .arg(wire::POLL_FIELD)
-            .arg(u8::from(without_ballots))
+            .arg(u8::from(requires == Precondition::NoBallots))
             .arg(u8::from(forget_voters))
             .arg(&*pass.token);
         match word(WHAT, scripts::run_until(&pass.connection, WHAT, deadline, call).await?)?.as_str() {
@@ -181,22 +191,29 @@ impl BallotBox for RedisBallotBox {
     }
 
     async fn create(&self, poll: Poll) -> Result<Change, Unavailable> {
-        Ok(if self.put(Deadline::usual(), None, &poll, false).await? { Change::Done(poll) } else { Change::Exists })
+        Ok(if self.put(Deadline::usual(), None, &poll, Precondition::SamePoll).await? {
+            Change::Done(poll)
+        } else {
+            Change::Exists
+        })
     }
 
     async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
         let deadline = Deadline::usual();
-        let without_ballots = matches!(change, PollChange::Rewrite(_));
+        let requires = match change {
+            PollChange::Rewrite(_) => Precondition::NoBallots,
+            _ => Precondition::SamePoll,
+        };
         for _ in 0..CHANGE_ATTEMPTS {
             // A look changes nothing, nor did the attempts before it.
             let found = self.find("reading a poll", deadline, id).await.map_err(Unavailable::before_anything)?;
             let Some(found) = found else { return Ok(Change::UnknownPoll) };
-            let next = match found.poll.after(&change, found.accepted > 0) {
+            let next = match found.poll.after(&change, found.accepted) {
                 Ok(next) => next,
                 Err(refused) => return Ok(Change::Refused(refused)),
             };
             // Closing what is closed is done already; but a log that lost something may say so and be wrong.
-            if self.put(deadline, Some(&found), &next, without_ballots).await? {
+            if self.put(deadline, Some(&found), &next, requires).await? {
                 return Ok(Change::Done(next));
             }
         }

@@ -10,12 +10,10 @@
 //! Look and script go over one connection, so they go to one server. A server that becomes a replica and is promoted
 //! again may keep its connections; so one look is good for [`LOOK_AGAIN_AFTER`] only.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use domain::Unavailable;
+use parking_lot::Mutex;
 use redis::Value;
 use tokio::time::Instant;
 
@@ -61,24 +59,20 @@ impl Fence {
     pub(crate) async fn pass(&self, link: &Link, what: &'static str, deadline: Deadline) -> Result<Pass, Unavailable> {
         let connection = link.connected(what, deadline).await?;
         let good = |pass: &Pass| pass.connection.is(&connection) && pass.looked.elapsed() < LOOK_AGAIN_AFTER;
-        if let Some(pass) = self.seen().clone().filter(good) {
+        if let Some(pass) = self.seen.lock().clone().filter(good) {
             // The link may know more of the server's clock by now.
             return Ok(Pass { connection, ..pass });
         }
         let looked = Instant::now();
         let token = self.look(&connection, what, deadline).await?;
         let pass = Pass { connection, token, looked };
-        *self.seen() = Some(pass.clone());
+        *self.seen.lock() = Some(pass.clone());
         Ok(pass)
     }
 
     /// A script did not accept the pass: the next one is looked for.
     pub(crate) fn refused(&self) {
-        *self.seen() = None;
-    }
-
-    fn seen(&self) -> std::sync::MutexGuard<'_, Option<Pass>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.seen.lock() = None;
     }
 
     async fn look(

@@ -5,14 +5,12 @@
 //! change under live connections. Here is what follows; [`Link`](crate::link::Link) asks.
 
 use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use domain::{Durability, Unavailable};
+use parking_lot::{Mutex, RwLock};
 use redis::{Pipeline, Value};
 
 use crate::{
@@ -89,7 +87,7 @@ impl Fitness {
             let why = "Redis is loading its data, or busy, and shows nothing of itself".to_owned();
             return self.refuse(Some(Unavailable::Untrusted(why)));
         }
-        let mut seen = self.seen();
+        let mut seen = self.seen.lock();
         let mut answers = answers;
         let mut refused = None;
         if self.durability == Durability::Disk
@@ -133,7 +131,7 @@ impl Fitness {
 
     /// Whether a call that is refused is to look again first.
     pub(crate) fn looks_again(&self) -> bool {
-        let mut seen = self.seen();
+        let mut seen = self.seen.lock();
         let due = seen.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AGAIN);
         if due {
             seen.looked = Some(Instant::now());
@@ -143,19 +141,19 @@ impl Fitness {
 
     /// What gives the log our key, where it has none; nothing otherwise.
     pub(crate) fn claims(&self) -> Option<Pipeline> {
-        let seen = self.seen();
+        let seen = self.seen.lock();
         self.member.as_ref()?.claims(seen.membership.as_ref()?)
     }
 
     /// Whether anything may be sent; else why not.
     pub(crate) fn check(&self) -> Result<(), Unavailable> {
-        let refused = self.refused.read().unwrap_or_else(PoisonError::into_inner);
+        let refused = self.refused.read();
         refused.as_ref().map_or(Ok(()), |refused| Err(refused.clone()))
     }
 
     /// The same, where a server that was not looked at yet will do.
     pub(crate) fn was_fit(&self) -> Result<(), Unavailable> {
-        if self.seen().last.is_none() { Ok(()) } else { self.check() }
+        if self.seen.lock().last.is_none() { Ok(()) } else { self.check() }
     }
 
     /// Whether each call must be followed by `WAITAOF`.
@@ -191,11 +189,7 @@ impl Fitness {
     }
 
     fn refuse(&self, why: Option<Unavailable>) {
-        *self.refused.write().unwrap_or_else(PoisonError::into_inner) = why;
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.refused.write() = why;
     }
 }
 

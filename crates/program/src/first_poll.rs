@@ -1,7 +1,7 @@
 //! The poll of the very first start, as settings: of the worker and of the all-in-one.
 
 use clap::Args;
-use domain::{Poll, PollError, PollId, PollSpec};
+use domain::{Field, Poll, PollError, PollId, PollSpec};
 
 const DEFAULT_QUESTION: &str = "Cats or Dogs?";
 const DEFAULT_OPTION_A: &str = "Cats";
@@ -61,17 +61,11 @@ fn not_applied(first: &Poll, there: &Poll) -> Option<String> {
 
 /// The setting that is at fault.
 fn key(error: &PollError) -> &'static str {
-    match error {
-        PollError::NoQuestion
-        | PollError::QuestionTooLong(_)
-        | PollError::Unshowable(None, _)
-        | PollError::Unseen(None) => "QUESTION",
-        PollError::EmptyOption('a')
-        | PollError::OptionTooLong { key: 'a', .. }
-        | PollError::Unshowable(Some('a'), _)
-        | PollError::Unseen(Some('a')) => "OPTION_A",
-        PollError::OptionCount(_) | PollError::MaxChoices { .. } => "OPTION_A, OPTION_B",
-        _ => "OPTION_B",
+    match error.field() {
+        Field::Question => "QUESTION",
+        Field::Option('a') => "OPTION_A",
+        Field::Option(_) => "OPTION_B",
+        Field::Options | Field::MaxChoices => "OPTION_A, OPTION_B",
     }
 }
 

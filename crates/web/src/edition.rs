@@ -26,8 +26,8 @@ mod tests {
         let poll =
             |question: &str, options: [&str; 2]| Poll::new(PollId::MAIN, PollSpec::simple(question, options)).unwrap();
         let first = poll("Which?", ["ab", "c"]);
-        assert_eq!(edition(&first), edition(&first.after(&PollChange::Close, true).unwrap()));
+        assert_eq!(edition(&first), edition(&first.after(&PollChange::Close, 1).unwrap()));
         assert_ne!(edition(&first), edition(&poll("Which?", ["a", "bc"])));
-        assert_ne!(edition(&first), edition(&first.after(&PollChange::Hide, true).unwrap()));
+        assert_ne!(edition(&first), edition(&first.after(&PollChange::Hide, 1).unwrap()));
     }
 }

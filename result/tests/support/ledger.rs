@@ -115,7 +115,7 @@ impl MemoryLedger {
     }
 
     pub(crate) fn change(&self, poll: &str, change: &PollChange) {
-        self.edit(poll, |tally| tally.poll = tally.poll.after(change, true).unwrap());
+        self.edit(poll, |tally| tally.poll = tally.poll.after(change, 1).unwrap());
     }
 
     /// Changes a tally without saying so.

@@ -333,7 +333,7 @@ fn words(words: &[&'static str]) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())).build()
 }
 fn state_schema() -> Object {
-    words(&["waiting", "open", "closed"])
+    words(&[PollState::Waiting, PollState::Open, PollState::Closed].map(PollState::as_str))
 }
 fn results_schema() -> Object {
     words(&["live", "hidden"])

@@ -25,7 +25,6 @@ use crate::{
     app::{App, Asked, PollPath},
     look,
     refusal::Refusal,
-    voting_page::state_word,
 };
 
 /// What can be exported, by its name at the result host.
@@ -80,7 +79,7 @@ pub(super) fn of_poll(poll: &Poll) -> Value {
         question => poll.question(),
         long => look::is_long(poll.question()),
         options => poll.options().iter().enumerate().map(option).collect::<Vec<_>>(),
-        state => state_word(poll.state()),
+        state => poll.state().as_str(),
         hidden => poll.is_hidden(),
         changes => poll.changes(),
         codes => poll.access() == Access::Codes,

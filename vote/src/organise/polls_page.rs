@@ -15,7 +15,6 @@ use crate::{
     app::{App, Asked},
     body, creating,
     form::Fields,
-    voting_page::state_word,
 };
 
 /// For how many polls the list says how many ballots there are: each is a question to the log.
@@ -85,7 +84,7 @@ fn row(poll: &Poll, accepted: Option<u64>) -> Value {
     context! {
         id => poll.id().as_str(),
         question => poll.question(),
-        state => state_word(poll.state()),
+        state => poll.state().as_str(),
         hidden => poll.is_hidden(),
         codes => poll.access() == domain::Access::Codes,
         listed => poll.listed(),

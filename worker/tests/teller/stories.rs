@@ -71,7 +71,7 @@ async fn a_lost_log_is_begun_again_with_the_polls_that_the_ledger_knows() {
     let world = World::new();
     let _worker = world.start_worker(rules(1));
     world.caught_up().await;
-    let closed = main_poll().after(&domain::PollChange::Close, false).unwrap();
+    let closed = main_poll().after(&domain::PollChange::Close, 0).unwrap();
     world.state().ledger.polls = vec![closed];
     let before = world.cast().unwrap();
     world.caught_up().await;

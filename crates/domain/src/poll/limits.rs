@@ -46,23 +46,54 @@ pub enum PollError {
         max_choices: u8,
     },
     /// A character that no page can show, in the question, or in the option with this key.
-    #[error("{} holds the character U+{:04X}, which can't be shown", place(*.0), u32::from(*.1))]
-    Unshowable(Option<char>, char),
+    #[error("{} holds the character U+{:04X}, which can't be shown", subject(*.0), u32::from(*.1))]
+    Unshowable(Field, char),
     /// Something was typed, and nobody can see it: in the question, or in the option with this key.
-    #[error("{} holds only characters that nobody can see", place(*.0))]
-    Unseen(Option<char>),
+    #[error("{} holds only characters that nobody can see", subject(*.0))]
+    Unseen(Field),
 }
 
-/// Where in a poll: its question, or the option with this key.
-fn place(option: Option<char>) -> String {
-    option.map_or_else(|| "question: it".to_owned(), |key| format!("options: option {key}"))
+/// A field of a poll that can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The question.
+    Question,
+    /// The option with this key.
+    Option(char),
+    /// The options as a whole.
+    Options,
+    /// How many options one ballot may choose.
+    MaxChoices,
+}
+
+impl PollError {
+    /// The field that is wrong.
+    pub fn field(&self) -> Field {
+        match *self {
+            Self::NoQuestion | Self::QuestionTooLong(_) => Field::Question,
+            Self::OptionCount(_) => Field::Options,
+            Self::EmptyOption(key) | Self::OptionTooLong { key, .. } | Self::SameOption(_, key) => Field::Option(key),
+            Self::MaxChoices { .. } => Field::MaxChoices,
+            Self::Unshowable(field, _) | Self::Unseen(field) => field,
+        }
+    }
+}
+
+/// The beginning of an error's text.
+fn subject(field: Field) -> String {
+    match field {
+        Field::Question => "question: it".into(),
+        Field::Option(key) => format!("options: option {key}"),
+        Field::Options => "options: one".into(),
+        Field::MaxChoices => "max_choices: it".into(),
+    }
 }
 
 /// What an organiser gave, with its texts tidied, if it keeps to the limits and voters can tell its options apart.
 pub(super) fn tidied(mut spec: PollSpec) -> Result<PollSpec, PollError> {
-    spec.question = tidied_text(&spec.question, Shape::Lines, None)?;
+    spec.question = tidied_text(&spec.question, Shape::Lines, Field::Question)?;
     for (key, option) in keyed(&mut spec.options) {
-        *option = tidied_text(option, Shape::OneLine, Some(key))?;
+        *option = tidied_text(option, Shape::OneLine, Field::Option(key))?;
     }
     let spec = checked(spec)?;
     let looks: Vec<String> = spec.options.iter().map(|option| text::look(option)).collect();
@@ -79,9 +110,9 @@ fn keyed(options: &mut [String]) -> impl Iterator<Item = (char, &mut String)> {
     options.iter_mut().take(MAX_OPTIONS).enumerate().map(|(index, option)| (option_key(index), option))
 }
 
-fn tidied_text(typed: &str, shape: Shape, option: Option<char>) -> Result<String, PollError> {
-    let kept = text::tidied(typed, shape).map_err(|c| PollError::Unshowable(option, c))?;
-    if kept.is_empty() && !typed.trim().is_empty() { Err(PollError::Unseen(option)) } else { Ok(kept) }
+fn tidied_text(typed: &str, shape: Shape, field: Field) -> Result<String, PollError> {
+    let kept = text::tidied(typed, shape).map_err(|c| PollError::Unshowable(field, c))?;
+    if kept.is_empty() && !typed.trim().is_empty() { Err(PollError::Unseen(field)) } else { Ok(kept) }
 }
 
 /// The limits that also hold for what is stored. An earlier release stored texts that are not [`tidied`]: they are read
@@ -97,7 +128,7 @@ pub(super) fn checked(mut spec: PollSpec) -> Result<PollSpec, PollError> {
         _ => return Err(PollError::QuestionTooLong(chars)),
     }
     if let Some(c) = spec.question.chars().find(|c| c.is_control() && *c != '\n') {
-        return Err(PollError::Unshowable(None, c));
+        return Err(PollError::Unshowable(Field::Question, c));
     }
     let count = spec.options.len();
     if !(2..=MAX_OPTIONS).contains(&count) {
@@ -113,7 +144,7 @@ pub(super) fn checked(mut spec: PollSpec) -> Result<PollSpec, PollError> {
             return Err(PollError::OptionTooLong { key, chars });
         }
         if let Some(c) = text.chars().find(|c| c.is_control()) {
-            return Err(PollError::Unshowable(Some(key), c));
+            return Err(PollError::Unshowable(Field::Option(key), c));
         }
         if let Some(twin) = spec.options[..index].iter().position(|other| other == text) {
             return Err(PollError::SameOption(option_key(twin), key));

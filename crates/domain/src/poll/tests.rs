@@ -33,7 +33,7 @@ fn each_limit_is_named_when_broken() {
     };
     assert_eq!(with(|spec| spec.question = "  ".into()), PollError::NoQuestion);
     assert_eq!(with(|spec| spec.question = "é".repeat(501)), PollError::QuestionTooLong(501));
-    assert_eq!(with(|spec| spec.question = "a\0b".into()), PollError::Unshowable(None, '\0'));
+    assert_eq!(with(|spec| spec.question = "a\0b".into()), PollError::Unshowable(Field::Question, '\0'));
     assert_eq!(with(|spec| spec.options.truncate(1)), PollError::OptionCount(1));
     assert_eq!(with(|spec| spec.options = vec!["x".into(); 27]), PollError::OptionCount(27));
     assert_eq!(with(|spec| spec.options[1] = String::new()), PollError::EmptyOption('b'));
@@ -56,20 +56,20 @@ fn a_ballot_must_fit_the_poll() {
 #[test]
 fn changes_do_one_thing_each_and_ballots_fix_the_question() {
     let poll = cats_or_dogs();
-    assert_eq!(poll.after(&PollChange::Close, true).unwrap().state(), PollState::Closed);
-    assert!(poll.after(&PollChange::Hide, true).unwrap().is_hidden());
-    assert_eq!(poll.after(&PollChange::Reset, true).unwrap().round(), 2);
+    assert_eq!(poll.after(&PollChange::Close, 1).unwrap().state(), PollState::Closed);
+    assert!(poll.after(&PollChange::Hide, 1).unwrap().is_hidden());
+    assert_eq!(poll.after(&PollChange::Reset, 1).unwrap().round(), 2);
     let other = PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes", "No"])));
-    assert_eq!(poll.after(&other, true), Err(ChangeRefused::HasBallots));
-    let closed = poll.after(&PollChange::Close, false).unwrap();
-    let rewritten = closed.after(&other, false).unwrap();
+    assert_eq!(poll.after(&other, 1), Err(ChangeRefused::HasBallots));
+    let closed = poll.after(&PollChange::Close, 0).unwrap();
+    let rewritten = closed.after(&other, 0).unwrap();
     assert_eq!((rewritten.question(), rewritten.state()), ("Tea?", PollState::Closed));
 }
 
 #[test]
 fn a_poll_of_one_revision_always_asks_the_same() {
     let poll = cats_or_dogs();
-    let rewritten = |spec| poll.after(&PollChange::Rewrite(Box::new(spec)), false).unwrap();
+    let rewritten = |spec| poll.after(&PollChange::Rewrite(Box::new(spec)), 0).unwrap();
     let swapped = rewritten(PollSpec::simple("Cats or Dogs?", ["Dogs", "Cats"]));
     let coded = rewritten(PollSpec { access: Access::Codes, ..poll.spec.clone() });
     assert_eq!((poll.revision(), swapped.revision(), coded.revision()), (1, 2, 2));
@@ -77,7 +77,7 @@ fn a_poll_of_one_revision_always_asks_the_same() {
     for change in
         [PollChange::Close, PollChange::Hide, PollChange::Reset, PollChange::List(true), PollChange::Kiosk(true)]
     {
-        assert_eq!(swapped.after(&change, true).unwrap().revision(), 2, "{change:?}");
+        assert_eq!(swapped.after(&change, 1).unwrap().revision(), 2, "{change:?}");
     }
     let stored = serde_json::to_string(&swapped).unwrap();
     assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), swapped);
@@ -88,10 +88,10 @@ fn what_nobody_can_see_or_tell_apart_is_refused_by_name() {
     let error = |options: [&str; 3]| Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap_err();
     assert_eq!(error(["Yes", "No", "Yes\u{200b}"]), PollError::SameOption('a', 'c'));
     assert_eq!(error(["Yes", "Caf\u{e9}", "Cafe\u{301}"]), PollError::SameOption('b', 'c'));
-    assert_eq!(error(["Yes", "No", "\u{2060}\u{3164}"]), PollError::Unseen(Some('c')));
-    assert_eq!(error(["Yes", "N\u{1b}o", "?"]), PollError::Unshowable(Some('b'), '\u{1b}'));
+    assert_eq!(error(["Yes", "No", "\u{2060}\u{3164}"]), PollError::Unseen(Field::Option('c')));
+    assert_eq!(error(["Yes", "N\u{1b}o", "?"]), PollError::Unshowable(Field::Option('b'), '\u{1b}'));
     let question = |text: &str| Poll::new(PollId::MAIN, PollSpec::simple(text, ["Yes", "No"]));
-    assert_eq!(question("\u{200b}").unwrap_err(), PollError::Unseen(None));
+    assert_eq!(question("\u{200b}").unwrap_err(), PollError::Unseen(Field::Question));
     assert_eq!(question("Tea\u{202e}?\tOr\u{b}coffee? ").unwrap().question(), "Tea? Or\ncoffee?");
     let line = error(["Yes", "N\u{1b}o", "?"]).to_string();
     assert_eq!(line, "options: option b holds the character U+001B, which can't be shown");
@@ -105,7 +105,7 @@ fn what_an_earlier_release_stored_is_read_and_changed() {
     );
     let poll: Poll = serde_json::from_str(stored).unwrap();
     assert_eq!(poll.options(), ["Yes", "Yes\u{200b}", "\u{2060}"]);
-    let closed = poll.after(&PollChange::Close, true).unwrap();
+    let closed = poll.after(&PollChange::Close, 1).unwrap();
     assert_eq!(serde_json::from_str::<Poll>(&serde_json::to_string(&closed).unwrap()).unwrap(), closed);
 }
 
@@ -117,25 +117,25 @@ fn words(question: &str, options: &[&str], at_millis: u64) -> PollChange {
 #[test]
 fn a_correction_changes_words_alone_and_is_noted() {
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dgos?", ["Cats", "Dgos"])).unwrap();
-    let corrected = poll.after(&words("Cats or Dogs?", &["Cats", "Dogs"], 7), true).unwrap();
+    let corrected = poll.after(&words("Cats or Dogs?", &["Cats", "Dogs"], 7), 1).unwrap();
     assert_eq!((corrected.question(), corrected.options()[1].as_str()), ("Cats or Dogs?", "Dogs"));
     assert_eq!(corrected.revision(), poll.revision(), "ballots that were shown the words before are taken");
-    let again = corrected.after(&words("Cats or dogs?", &["Cats", "Dogs"], 9), true).unwrap();
+    let again = corrected.after(&words("Cats or dogs?", &["Cats", "Dogs"], 9), 1).unwrap();
     let note = again.correction().unwrap();
     assert_eq!((note.at_millis, note.question.as_str(), note.options[1].as_str()), (9, "Cats or Dgos?", "Dgos"));
-    assert_eq!(again.after(&words("Cats or dogs?", &["Cats", " Dogs"], 11), true).unwrap(), again, "nothing new");
+    assert_eq!(again.after(&words("Cats or dogs?", &["Cats", " Dogs"], 11), 1).unwrap(), again, "nothing new");
     let stored = serde_json::to_string(&again).unwrap();
     assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), again);
-    assert_eq!(again.after(&PollChange::Reset, true).unwrap().correction(), None);
+    assert_eq!(again.after(&PollChange::Reset, 1).unwrap().correction(), None);
 
-    let early = poll.after(&words("Cats or Dogs?", &["Cats", "Dogs"], 7), false).unwrap();
+    let early = poll.after(&words("Cats or Dogs?", &["Cats", "Dogs"], 7), 0).unwrap();
     assert_eq!((early.revision(), early.correction()), (2, None), "without ballots it is a rewrite");
 }
 
 #[test]
 fn a_correction_never_moves_options() {
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", ["Yes", "No", "Perhaps"])).unwrap();
-    let tried = |poll: &Poll, options: &[&str]| poll.after(&words("Which?", options, 7), true);
+    let tried = |poll: &Poll, options: &[&str]| poll.after(&words("Which?", options, 7), 1);
     for other in
         [&["Yes", "No"][..], &["Yes", "No", "Perhaps", "Never"], &["No", "Yes", "Perhaps"], &["No", "Nope", "?"]]
     {
@@ -150,13 +150,13 @@ fn a_correction_never_moves_options() {
 #[test]
 fn an_archived_poll_is_not_open_and_comes_back() {
     let poll = cats_or_dogs();
-    let archived = poll.after(&PollChange::Archive, true).unwrap();
+    let archived = poll.after(&PollChange::Archive, 1).unwrap();
     assert!(archived.archived() && archived.state() == PollState::Closed);
     let stored = serde_json::to_string(&archived).unwrap();
     assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), archived);
-    let back = archived.after(&PollChange::Restore, true).unwrap();
+    let back = archived.after(&PollChange::Restore, 1).unwrap();
     assert!(!back.archived() && back.state() == PollState::Closed);
-    assert_eq!(archived.after(&PollChange::Open, true).unwrap(), poll, "opening brings it back");
+    assert_eq!(archived.after(&PollChange::Open, 1).unwrap(), poll, "opening brings it back");
     let waiting = Poll::new(PollId::MAIN, PollSpec { state: PollState::Waiting, ..poll.spec.clone() }).unwrap();
-    assert_eq!(waiting.after(&PollChange::Archive, false).unwrap().state(), PollState::Waiting);
+    assert_eq!(waiting.after(&PollChange::Archive, 0).unwrap().state(), PollState::Waiting);
 }

@@ -91,6 +91,10 @@ pub struct Page {
 /// A leader attaches in this order: [`claim`](Self::claim), then what has to be put right, then [`open`](Self::open).
 /// In between the log takes no ballots. Each step may be done again, and one that another leader has claimed the log
 /// from answers [`Unavailable::NotAttached`].
+///
+/// Each call returns within about two seconds, [`read`](Self::read) that long after its `wait`; and those that write
+/// what the ledger knows ([`begin`](Self::begin), [`renew`](Self::renew), [`settle`](Self::settle)) take that long at
+/// most for each of their steps, of which there may be thousands.
 #[async_trait]
 pub trait Log: Send {
     /// Where it is, without user and password.

@@ -28,8 +28,8 @@ fn ballot(number: u64) -> Ballot {
 
 /// Waits until `count` ballots are counted.
 async fn counted(ledger: &SqliteLedger, count: u64) {
-    while ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted != count {
-        ledger.moved().await;
+    while ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted != count {
+        ledger.scoreboard().moved().await;
     }
 }
 
@@ -72,8 +72,9 @@ async fn what_waits_is_exported_as_well_and_counted_at_the_next_start() {
     assert!(exported.is_sorted(), "{exported:?}");
     assert_eq!((audit.polls[0].recounted.counted, audit.polls[0].recounted.voters), (4, 3));
     assert_eq!(first.accepted(PollId::MAIN).await, Ok(4));
-    let figures =
-        |ledger: Arc<SqliteLedger>| async move { ledger.tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures };
+    let figures = |ledger: Arc<SqliteLedger>| async move {
+        ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures
+    };
     assert_eq!(figures(first.clone()).await.counted, 2);
 
     drop(first);
@@ -191,7 +192,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
     };
     assert_eq!(refused, Some(Err(Unavailable::Full)));
     let waiting = waiting::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots;
-    let counted_before = ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted;
+    let counted_before = ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted;
     assert!(
         recorded - counted_before > most_waiting - 5_000,
         "of {recorded} only the {counted_before} that were counted"
@@ -201,7 +202,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
 
     on_the_ledger(&ledger, |conn| conn.query_row("PRAGMA max_page_count = 1000000", (), |_| Ok(())).unwrap()).await;
     counted(&ledger, recorded).await;
-    assert!(ledger.audit().await.unwrap().polls[0].agrees());
+    assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
     assert!(matches!(ledger.cast(ballot(recorded), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
 }
 
@@ -223,13 +224,13 @@ async fn a_change_that_can_not_be_written_is_refused_for_certain_and_voting_goes
     let refused = ledger.change(PollId::MAIN, PollChange::Close).await.unwrap_err();
     assert!(refused.nothing_happened(), "{refused:?}");
     assert!(matches!(ledger.cast(ballot(3), FIRST_REVISION).await, Ok(Cast::Recorded(_))), "and voting goes on");
-    let unready = Scoreboard::ready(&*ledger).await.unwrap_err().to_string();
+    let unready = ledger.ready().await.unwrap_err().to_string();
     assert!(unready.contains("2 ballots wait") && unready.contains("refused"), "{unready}");
 
     on_the_ledger(&ledger, |conn| conn.execute_batch("DROP TRIGGER refuse; DROP TRIGGER refuse_polls").unwrap()).await;
     assert!(matches!(ledger.change(PollId::MAIN, PollChange::Close).await, Ok(Change::Done(_))));
     counted(&ledger, 3).await;
-    assert_eq!(Scoreboard::ready(&*ledger).await, Ok(()));
+    assert_eq!(ledger.ready().await, Ok(()));
 }
 
 #[tokio::test]
@@ -245,7 +246,7 @@ async fn a_panic_leaves_nobody_waiting_and_the_writer_goes_on() {
     assert!(matches!(panicked, Err(Unavailable::Failed { .. })), "{panicked:?}");
     assert!(matches!(ledger.cast(ballot(1), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
     counted(&ledger, 1).await;
-    assert_eq!(ledger.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.votes, [1, 0]);
+    assert_eq!(ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.votes, [1, 0]);
 }
 
 #[tokio::test]

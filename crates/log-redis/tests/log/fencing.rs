@@ -199,8 +199,8 @@ async fn what_was_settled_is_what_was_accepted() {
 async fn polls_and_voters_of_a_log_that_went_back_are_the_ledgers_again() {
     let mut scene = Scene::begun_with(vec![once_only("main"), poll("lunch")]).await;
     let old = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
-    let reset = once_only("main").after(&PollChange::Reset, true).unwrap();
-    let closed = poll("lunch").after(&PollChange::Close, true).unwrap();
+    let reset = once_only("main").after(&PollChange::Reset, 1).unwrap();
+    let closed = poll("lunch").after(&PollChange::Close, 1).unwrap();
     let at = position(old.millis() + 1_000, 0);
     let seed = |poll, voters| PollSeed { poll, counted: 9, voters };
     let polls = vec![seed(reset.clone(), vec![(voter(2), at)]), seed(closed.clone(), vec![])];

@@ -205,7 +205,7 @@ pub async fn a_rewritten_poll_has_as_many_figures_as_options(subject: &Subject) 
     ledger.apply(log.all()).await.expect("the poll");
     for options in [vec!["Yes", "No"], vec!["Yes", "No", "Maybe", "Never"]] {
         let rewrite = PollChange::Rewrite(Box::new(PollSpec::simple("Fruit?", options.clone())));
-        let rewritten = fruit.after(&rewrite, false).expect("a good poll");
+        let rewritten = fruit.after(&rewrite, 0).expect("a good poll");
         let last = log.position();
         log.poll(&rewritten);
         ledger.apply(log.since(last)).await.expect("the rewritten poll");

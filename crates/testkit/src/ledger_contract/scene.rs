@@ -33,7 +33,7 @@ pub(super) fn poll_with(name: &str, edit: impl FnOnce(&mut PollSpec)) -> Poll {
 
 /// The poll after a change.
 pub(super) fn after(poll: &Poll, change: &PollChange) -> Poll {
-    poll.after(change, true).expect("stories change polls as allowed")
+    poll.after(change, 1).expect("stories change polls as allowed")
 }
 
 /// Voters sort as their numbers do.

@@ -110,8 +110,8 @@ impl State {
 
     fn change(&mut self, id: PollId, change: &PollChange) -> Change {
         let Some(poll) = self.polls.get(&id) else { return Change::UnknownPoll };
-        let has_ballots = self.ballots.iter().any(|(_, ballot)| ballot.poll == id);
-        match poll.after(change, has_ballots) {
+        let accepted = self.ballots.iter().filter(|(_, ballot)| ballot.poll == id).count();
+        match poll.after(change, accepted as u64) {
             Ok(next) => {
                 self.polls.insert(id, next.clone());
                 Change::Done(next)

@@ -1,0 +1,72 @@
+//! The port of `vote`: ballots and changes of polls go into the log.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Unavailable;
+use crate::{Ballot, ChangeRefused, Poll, PollChange, PollId, PollState, Position, SessionId};
+
+/// The log's answer to a ballot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cast {
+    /// The ballot is on the log's disk, and will be counted exactly once.
+    Recorded(Position),
+    /// The poll allows no change, and this voter's ballot stands here already.
+    AlreadyCast(Position),
+    /// The poll takes no ballots.
+    NotOpen(PollState),
+    /// There is no such poll.
+    UnknownPoll,
+    /// The poll was rewritten since the caller looked at it, and may ask something else by now.
+    Rewritten,
+}
+
+/// The log's answer to a change of a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Done, and on the log's disk; this is the poll now.
+    Done(Poll),
+    /// A new poll was not created: there is one with this id.
+    Exists,
+    /// There is no such poll.
+    UnknownPoll,
+    /// The rules of polls forbid it.
+    Refused(ChangeRefused),
+}
+
+/// Where `vote` puts ballots, and asks what polls there are.
+///
+/// Each call answers within about two seconds, with [`Unavailable`] if need be.
+#[async_trait]
+pub trait BallotBox: Send + Sync {
+    /// Casts one ballot. Whether the poll is open is decided in the same atomic step that appends.
+    ///
+    /// So is whether the poll is still of this `revision`: the one that its voter was shown, by whose rules the caller
+    /// has checked the choices ([`Poll::check`]) and told who the voter is.
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable>;
+
+    /// The poll as it is now.
+    async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable>;
+
+    /// All polls, by id.
+    async fn polls(&self) -> Result<Vec<Poll>, Unavailable>;
+
+    /// Creates a poll; [`Change::Exists`] if the id is taken.
+    async fn create(&self, poll: Poll) -> Result<Change, Unavailable>;
+
+    /// Changes a poll.
+    async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable>;
+
+    /// Notes, for every instance, that a session of the organiser was ended that would have lasted so long.
+    async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable>;
+
+    /// Whether that was noted.
+    async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable>;
+
+    /// How many ballots of this poll the log has accepted, over all rounds; 0 for an unknown poll.
+    async fn accepted(&self, id: PollId) -> Result<u64, Unavailable>;
+
+    /// Whether ballots can be taken now.
+    async fn ready(&self) -> Result<(), Unavailable>;
+}

@@ -1,0 +1,122 @@
+//! The port of the ledger, as the worker that leads a partition sees it.
+
+use async_trait::async_trait;
+
+use super::{LogId, LogSeed, Unavailable};
+use crate::{Entry, Fingerprint, LedgerIdentity, Partition, Poll, PollId, Position, Rekey};
+
+/// How far a ledger is with one partition of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogState {
+    /// Which incarnation it read last; `None` before the very first.
+    pub log: Option<LogId>,
+    /// Everything up to here is counted.
+    pub position: Position,
+    /// How many ballots the ledger holds of all polls of this partition.
+    pub counted: u64,
+    /// How many entries were set aside.
+    pub set_aside: u64,
+    /// How many ballots are known to be missing, over all gaps.
+    pub missing: u64,
+}
+
+impl LogState {
+    /// How many of the ballots that the log has accepted the ledger accounts for.
+    pub fn accounted(&self) -> u64 {
+        self.counted + self.uncounted()
+    }
+
+    /// How many of these will never be counted.
+    pub fn uncounted(&self) -> u64 {
+        self.set_aside + self.missing
+    }
+}
+
+/// A part of the log that the ledger could not count, or not all of it: after `after`, up to and including `through`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// In which partition.
+    pub partition: Partition,
+    /// The last position before it that is counted.
+    pub after: Position,
+    /// The last position that is missing.
+    pub through: Position,
+    /// How many ballots are known to be missing, at least; `None` where that shows once all behind it is counted.
+    pub ballots: Option<u64>,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The ledger's position now.
+    pub position: Position,
+    /// Ballots counted.
+    pub ballots: u64,
+    /// Entries set aside.
+    pub rejected: u64,
+}
+
+/// The ledger of one partition, for its only writer. It is held by whoever has this value: the lock
+/// lives on the connection that writes, so a writer that lost the one has lost the other.
+///
+/// After any error the value is spent; get a new one from [`Ledgers::lead`]. Each call returns within a minute,
+/// [`seed`](Self::seed) within ten, with [`Unavailable`] where it is not done by then.
+#[async_trait]
+pub trait Ledger: Send {
+    /// Which installation it belongs to; `None` before it was written, as in a ledger of 0.1.0.
+    async fn identity(&mut self) -> Result<Option<LedgerIdentity>, Unavailable>;
+
+    /// Writes which installation it belongs to, and where its log is. An installation that it belongs to already
+    /// stands, and so does a fingerprint that is known.
+    async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable>;
+
+    /// Each poll, and in which partition it stands.
+    async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable>;
+
+    /// How far it is.
+    async fn state(&mut self) -> Result<LogState, Unavailable>;
+
+    /// Makes sure that a first poll exists: writes `poll` if the ledger holds no poll with its id.
+    async fn found(&mut self, poll: &Poll) -> Result<(), Unavailable>;
+
+    /// What a new log must know.
+    async fn seed(&mut self) -> Result<LogSeed, Unavailable>;
+
+    /// How many ballots it holds of each poll.
+    async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable>;
+
+    /// Notes which log is read from now on. With a gap, notes the gap, moves the position behind it if the gap begins
+    /// there, and takes in `polls` (as the log has them) where the ledger does not know them. A gap with a number of
+    /// ballots is not noted beside one without: it says how many are missing there.
+    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable>;
+
+    /// Counts a batch and moves the position, in one transaction. Entries at or below the ledger's
+    /// position are passed over, so a batch may be offered again after an error.
+    async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable>;
+
+    /// Notes that the count works: the log was just read, and all that was read before is committed. Whoever reads a
+    /// tally sees how long ago that was ([`Tally::heartbeat`]). To be called every second or so.
+    async fn heartbeat(&mut self) -> Result<(), Unavailable>;
+
+    /// How far its own writing is, and that of its standbys.
+    async fn replicated(&mut self) -> Result<Replicated, Unavailable>;
+}
+
+/// How far a ledger is written, in units of its own that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replicated {
+    /// Everything that was committed is at or below this.
+    pub written: u64,
+    /// Everything up to here stands in each of its standbys too; `None` where it shows none.
+    pub standbys: Option<u64>,
+}
+
+/// Where a worker asks to be a partition's only writer. Each call returns within a minute.
+#[async_trait]
+pub trait Ledgers: Send + Sync {
+    /// Takes the lead of the partition; `None` while another has it.
+    async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable>;
+
+    /// Gives the ledger's installation another key, if all its polls are closed, or by `force`.
+    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, Unavailable>;
+}

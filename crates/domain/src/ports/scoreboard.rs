@@ -1,0 +1,177 @@
+//! The port of `result`: what the ledger says of polls and receipts.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use super::Unavailable;
+use crate::{Audit, Choices, PollId, Position, Receipt, Tally, VoterId};
+
+/// Whether a receipt's ballot is counted. Never what it chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inclusion {
+    /// It is the voter's ballot that counts.
+    Counted,
+    /// It is in the ledger, and a later ballot of the same voter counts instead.
+    Replaced,
+    /// It is in the ledger, and the poll was reset after it.
+    PastRound,
+    /// The ledger has not come to its place in the log yet.
+    Waiting,
+    /// The ledger is past its place and does not hold it. For a receipt that was issued this is a loss,
+    /// and the ledger's gaps say of what.
+    Missing,
+}
+
+impl Inclusion {
+    /// Of a ballot that the ledger holds at `position`. The present round began at `since`; `is_replaced` where the
+    /// voter has a later ballot.
+    pub fn of_held(position: Position, since: Position, is_replaced: bool) -> Self {
+        match is_replaced {
+            _ if position <= since => Self::PastRound,
+            true => Self::Replaced,
+            false => Self::Counted,
+        }
+    }
+
+    /// Of a ballot that the ledger does not hold, where everything up to `counted` is counted.
+    pub fn of_absent(position: Position, counted: Position) -> Self {
+        if position <= counted { Self::Missing } else { Self::Waiting }
+    }
+}
+
+/// A ballot that counts at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrentBallot {
+    /// Whose.
+    pub voter: VoterId,
+    /// Its place in the log.
+    pub position: Position,
+    /// What it chooses.
+    pub choices: Choices,
+}
+
+/// Which tallies may have moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Movement {
+    /// These.
+    Polls(Vec<PollId>),
+    /// Any of them: notifications were missed, or can't be had at present.
+    Any,
+}
+
+/// Movements that nobody was told of yet, joined into one.
+#[derive(Debug, Default)]
+pub struct PendingMovement {
+    polls: BTreeSet<PollId>,
+    is_any: bool,
+}
+
+impl PendingMovement {
+    /// The most polls that are kept; with more, any may have moved.
+    pub const MAX_POLLS: usize = 1_000;
+
+    /// Adds a movement.
+    pub fn add(&mut self, movement: Movement) {
+        match movement {
+            Movement::Polls(polls) => self.polls.extend(polls),
+            Movement::Any => self.is_any = true,
+        }
+        if self.is_any || self.polls.len() > Self::MAX_POLLS {
+            (self.polls, self.is_any) = (BTreeSet::new(), true);
+        }
+    }
+
+    /// All that was added since the last call; `None` if that is nothing.
+    pub fn take(&mut self) -> Option<Movement> {
+        let Self { polls, is_any } = std::mem::take(self);
+        match polls.is_empty() {
+            _ if is_any => Some(Movement::Any),
+            true => None,
+            false => Some(Movement::Polls(polls.into_iter().collect())),
+        }
+    }
+}
+
+/// Where `result` reads.
+///
+/// Each call has a time limit, after which it returns [`Unavailable`]: 5 s, but for [`ballots`](Self::ballots) (15 s),
+/// [`audit`](Self::audit) (an hour) and [`moved`](Self::moved) (none). Callers add none of their own.
+#[async_trait]
+pub trait Scoreboard: Send + Sync {
+    /// The tallies of these polls, read at one moment; unknown polls are left out.
+    /// The cost grows with the options of the polls asked for, never with the ballots.
+    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable>;
+
+    /// The ids of the polls in the public list that are open, by id; at most 1,000.
+    async fn listed(&self) -> Result<Vec<PollId>, Unavailable>;
+
+    /// Whether the receipt's ballot is counted.
+    async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable>;
+
+    /// When this position in the log of the poll's partition was counted: to the second, in milliseconds since 1970, by
+    /// the ledger's clock. `None` if it is not counted yet, or was before the ledger kept the time.
+    async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable>;
+
+    /// The ballots that count at present, at most `limit`, in order of voters, those after `after` only.
+    async fn ballots(
+        &self,
+        poll: PollId,
+        after: Option<VoterId>,
+        limit: u32,
+    ) -> Result<Vec<CurrentBallot>, Unavailable>;
+
+    /// Counts every poll again from its ballots, at one moment.
+    async fn audit(&self) -> Result<Audit, Unavailable>;
+
+    /// Waits until tallies may have moved since the last call. One caller at a time.
+    ///
+    /// While notifications can't be had it returns [`Movement::Any`] every second, so it never fails.
+    async fn moved(&self) -> Movement;
+
+    /// Whether the ledger answers.
+    async fn ready(&self) -> Result<(), Unavailable>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn polls(count: usize) -> Vec<PollId> {
+        (0..count).map(|number| PollId::parse(&format!("poll-{number:04}")).unwrap()).collect()
+    }
+
+    #[test]
+    fn movements_are_joined_until_they_are_taken() {
+        let mut pending = PendingMovement::default();
+        let [one, two]: [PollId; 2] = polls(2).try_into().unwrap();
+        pending.add(Movement::Polls(vec![two, one]));
+        pending.add(Movement::Polls(vec![two]));
+        assert_eq!(pending.take(), Some(Movement::Polls(vec![one, two])));
+        assert_eq!(pending.take(), None);
+        pending.add(Movement::Any);
+        pending.add(Movement::Polls(vec![one]));
+        assert_eq!(pending.take(), Some(Movement::Any));
+        assert_eq!(pending.take(), None);
+    }
+
+    #[test]
+    fn with_too_many_polls_any_may_have_moved() {
+        let mut pending = PendingMovement::default();
+        pending.add(Movement::Polls(polls(PendingMovement::MAX_POLLS)));
+        assert_eq!(pending.take(), Some(Movement::Polls(polls(PendingMovement::MAX_POLLS))));
+        pending.add(Movement::Polls(polls(PendingMovement::MAX_POLLS + 1)));
+        assert_eq!(pending.take(), Some(Movement::Any));
+    }
+
+    #[test]
+    fn a_receipt_says_what_became_of_its_ballot() {
+        let at = |millis| Position::new(millis, 0).unwrap();
+        assert_eq!(Inclusion::of_held(at(5), at(4), false), Inclusion::Counted);
+        assert_eq!(Inclusion::of_held(at(5), at(4), true), Inclusion::Replaced);
+        assert_eq!(Inclusion::of_held(at(5), at(5), false), Inclusion::PastRound);
+        assert_eq!(Inclusion::of_held(at(5), at(5), true), Inclusion::PastRound);
+        assert_eq!(Inclusion::of_absent(at(5), at(4)), Inclusion::Waiting);
+        assert_eq!(Inclusion::of_absent(at(5), at(5)), Inclusion::Missing);
+    }
+}
