@@ -26,7 +26,7 @@ use crate::{
     guarded_stream::GuardedStream,
     handler::Handler,
     received_body,
-    server::StopSignal,
+    stop_signal::StopSignal,
 };
 
 /// How long a peer may leave what was sent to it unacknowledged before its connection is cut.

@@ -1,7 +1,9 @@
 //! Accepts connections and serves HTTP/1.1 on them: within limits, and to the last request when the program stops.
 //!
-//! `bind` and `server` are the way in; `connection` is one client, `connections` all of them. It imports no other crate
-//! of Scrutin and knows no web framework: what answers is a [`Handler`].
+//! `bind` and `server` are the way in; `connection` is one client, `connections` all of them. It knows no web
+//! framework: what answers is a [`Handler`].
+//!
+//! May import: nothing.
 
 mod bind;
 pub mod client_address;
@@ -14,6 +16,7 @@ mod limits;
 pub mod reach;
 mod received_body;
 mod server;
+mod stop_signal;
 
 pub use bind::bind;
 pub use client_address::{PeerAddress, TrustedProxies};

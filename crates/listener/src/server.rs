@@ -3,15 +3,7 @@
 //! Built on hyper's connections rather than on `axum::serve`, which limits neither the number of connections nor the
 //! time that a client may take for a request.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -21,6 +13,7 @@ use crate::{
     connection::serve_connection,
     connections::{Connections, OpenConnection},
     handler::Handler,
+    stop_signal::StopSignal,
 };
 
 /// The pause after the system refused a connection, as it does when there are no file descriptors left.
@@ -38,7 +31,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let tasks = TaskTracker::new();
-    let stop = StopSignal { begun: Arc::default(), told: CancellationToken::new() };
+    let stop = StopSignal::default();
     while let Some((stream, peer, place)) = next(&listener, connections, &shutdown).await {
         tasks.spawn(serve_connection(place, stream, peer, handler.clone(), stop.clone()));
     }
@@ -53,26 +46,6 @@ pub async fn serve(
         tracing::warn!(connections = tasks.len(), "some connections were still open and are cut");
     }
     Ok(())
-}
-
-/// Tells the connections of a server to stop.
-#[derive(Clone)]
-pub(crate) struct StopSignal {
-    /// Read for every request: a token takes a lock, which all connections would share.
-    pub(crate) begun: Arc<AtomicBool>,
-    /// Cancelled after `begun` is set, to wake the connections that wait for a request.
-    pub(crate) told: CancellationToken,
-}
-
-impl StopSignal {
-    fn begin(&self) {
-        self.begun.store(true, Ordering::Release);
-        self.told.cancel();
-    }
-
-    pub(crate) fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Acquire)
-    }
 }
 
 /// The next connection, as soon as there is a place for it; `None` when it is time to stop.

@@ -1,6 +1,6 @@
 //! The log as a file of lines, and what a recount says: for the commands of `worker` and of the all-in-one.
 //!
-//! It imports `domain` only.
+//! May import: `domain`.
 
 mod format;
 pub mod recount;

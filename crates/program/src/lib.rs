@@ -1,7 +1,8 @@
 //! What every program has: settings, logs, metrics, traces, health, the signals that stop it.
 //!
-//! It imports `listener` (for the operator's address) and `domain` (for keys and the first poll), and knows no log, no
-//! ledger and no page.
+//! `listener` serves the operator's address; `domain` has the keys and the first poll. No log, no ledger, no page.
+//!
+//! May import: `domain`, `listener`.
 
 pub mod admin;
 mod clock;
