@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use domain::{Access, Ballot, Cast, Choices, Poll, PollId, Position, VoterId};
+use domain::{Access, Ballot, CastOutcome, Choices, Poll, PollId, Position, VoterId};
 use http::HeaderMap;
 use metrics::Counter;
 
@@ -101,32 +101,32 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     let cast = app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.revision()).await;
     if is_new {
         match cast {
-            Ok(Cast::Recorded(_)) => app.new_voters.came(poll.id(), attempt.from, Instant::now()),
+            Ok(CastOutcome::Recorded(_)) => app.new_voters.came(poll.id(), attempt.from, Instant::now()),
             _ => app.new_voters.give_back(poll, attempt.from),
         }
     }
     match cast {
-        Ok(Cast::Recorded(position)) => {
+        Ok(CastOutcome::Recorded(position)) => {
             browser.remember(remember(Some(choices), position));
             Ok(Recorded { position, voter, replaces: earlier.map(|ballot| ballot.position) })
         }
         // Whoever holds the sheet can type its codes, and reads from numbers who has which: only the browser that cast
         // may learn where a code's ballot stands, and that knows it. So nothing is remembered.
-        Ok(Cast::AlreadyCast(_)) if code.is_some() => Err(Refusal::CodeUsed),
-        Ok(Cast::AlreadyCast(position)) => {
+        Ok(CastOutcome::AlreadyCast(_)) if code.is_some() => Err(Refusal::CodeUsed),
+        Ok(CastOutcome::AlreadyCast(position)) => {
             let choices = earlier.filter(|ballot| ballot.position == position).and_then(|ballot| ballot.choices);
             browser.remember(remember(choices, position));
             Err(Refusal::AlreadyCast)
         }
-        Ok(Cast::NotOpen(state)) => {
+        Ok(CastOutcome::NotOpen(state)) => {
             // The page that is asked for next must not say otherwise.
             if poll.state() != state {
                 app.polls.forget(poll.id());
             }
             Err(Refusal::NotOpen(state))
         }
-        Ok(Cast::UnknownPoll) => Err(Refusal::UnknownPoll),
-        Ok(Cast::Rewritten) => {
+        Ok(CastOutcome::UnknownPoll) => Err(Refusal::UnknownPoll),
+        Ok(CastOutcome::Rewritten) => {
             app.polls.forget(poll.id());
             Err(Refusal::PollRewritten)
         }

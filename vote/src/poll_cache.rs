@@ -191,7 +191,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use async_trait::async_trait;
-    use domain::{Ballot, Cast, Change, PollChange, PollSpec};
+    use domain::{Ballot, CastOutcome, Change, PollChange, PollSpec};
 
     use super::*;
 
@@ -219,7 +219,7 @@ mod tests {
             let spec = PollSpec::simple(question, ["Yes", "No"]);
             Ok((!id.as_str().starts_with("no-")).then(|| Poll::new(id, spec).unwrap()))
         }
-        async fn cast(&self, _: Ballot, _: u32) -> Result<Cast, Unavailable> {
+        async fn cast(&self, _: Ballot, _: u32) -> Result<CastOutcome, Unavailable> {
             unreachable!("the cache never casts")
         }
         async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {

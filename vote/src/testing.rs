@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Secret, SessionId, Unavailable};
+use domain::{Ballot, BallotBox, CastOutcome, Change, Poll, PollChange, PollId, Secret, SessionId, Unavailable};
 use web::counterpart::Counterpart;
 
 use crate::Config;
@@ -25,7 +25,7 @@ pub(crate) struct NoBallotBox;
 
 #[async_trait]
 impl BallotBox for NoBallotBox {
-    async fn cast(&self, _: Ballot, _: u32) -> Result<Cast, Unavailable> {
+    async fn cast(&self, _: Ballot, _: u32) -> Result<CastOutcome, Unavailable> {
         Err(Unavailable::NotBegun)
     }
     async fn poll(&self, _: PollId) -> Result<Option<Poll>, Unavailable> {

@@ -4,7 +4,7 @@
 
 use std::process::{Command, Output};
 
-use domain::{Ballot, BallotBox, Cast, Choices, FIRST_REVISION, Partitions, PollId, VoterId};
+use domain::{Ballot, BallotBox, CastOutcome, Choices, FIRST_REVISION, Partitions, PollId, VoterId};
 use log_redis::RedisBallotBox;
 use testkit::{
     postgres_server::TestDatabase,
@@ -29,7 +29,7 @@ async fn cast(redis: &RedisServer, ballots: u8) {
     for voter in 0..ballots {
         let (voter, choices) = (VoterId::from_bytes([voter; 16]), Choices::parse(["a"]).unwrap());
         let cast = ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }, FIRST_REVISION).await;
-        assert!(matches!(cast, Ok(Cast::Recorded(_))), "{cast:?}");
+        assert!(matches!(cast, Ok(CastOutcome::Recorded(_))), "{cast:?}");
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, Cast, Change, Choices, FIRST_REVISION, Figures, Inclusion, Ledgers, Partitions, Poll,
+    Ballot, BallotBox, CastOutcome, Change, Choices, FIRST_REVISION, Figures, Inclusion, Ledgers, Partitions, Poll,
     PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
@@ -93,7 +93,7 @@ impl Installation {
         let voter = VoterId::from_bytes(voter.to_be_bytes());
         let choices = Choices::parse([option]).unwrap();
         let cast = self.ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }, FIRST_REVISION).await;
-        let Ok(Cast::Recorded(position)) = cast else { return None };
+        let Ok(CastOutcome::Recorded(position)) = cast else { return None };
         self.acknowledged.retain(|(known, _)| *known != voter);
         self.acknowledged.push((voter, position));
         Some(position)
@@ -112,7 +112,7 @@ impl Installation {
             });
         }
         for (voter, cast) in casts.join_all().await {
-            let Ok(Cast::Recorded(position)) = cast else { panic!("the log is there, and says {cast:?}") };
+            let Ok(CastOutcome::Recorded(position)) = cast else { panic!("the log is there, and says {cast:?}") };
             self.acknowledged.push((voter, position));
         }
     }
@@ -191,7 +191,7 @@ async fn two_workers_share_the_partitions_and_one_takes_over_all_of_them() {
     at.vote_many(20, "a").await;
     for &poll in &polls {
         let ballot = Ballot { poll, voter: VoterId::from_bytes([7; 16]), choices: Choices::parse(["b"]).unwrap() };
-        assert!(matches!(at.ballot_box.cast(ballot, FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+        assert!(matches!(at.ballot_box.cast(ballot, FIRST_REVISION).await, Ok(CastOutcome::Recorded(_))));
     }
     at.shows([20, 0]).await;
     until_true("each poll has its vote", || async {

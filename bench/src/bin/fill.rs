@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 use anyhow::{Context, ensure};
 use bench::{ballot, per_second};
 use clap::Parser;
-use domain::{Ballot, BallotBox, Cast, FIRST_REVISION, Partitions, PollId};
+use domain::{Ballot, BallotBox, CastOutcome, FIRST_REVISION, Partitions, PollId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ledger_sqlite::SqliteLedger;
 use log_redis::{RedisBallotBox, RedisUrl};
@@ -59,7 +59,7 @@ async fn main() -> anyhow::Result<()> {
             let cast = ballot_box.cast(Ballot { poll, voter, choices }, FIRST_REVISION);
             async move {
                 let cast = cast.await?;
-                ensure!(matches!(cast, Cast::Recorded(_)), "not recorded: {cast:?}");
+                ensure!(matches!(cast, CastOutcome::Recorded(_)), "not recorded: {cast:?}");
                 Ok(())
             }
         })

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Scoreboard, SessionId, Unavailable};
+use domain::{Ballot, BallotBox, CastOutcome, Change, Poll, PollChange, PollId, Scoreboard, SessionId, Unavailable};
 
 use crate::{
     SqliteLedger,
@@ -36,7 +36,7 @@ impl SqliteLedger {
 
 #[async_trait]
 impl BallotBox for SqliteLedger {
-    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable> {
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable> {
         self.writer
             .ask("casting a ballot", ANSWER_WITHIN, |answer| Request::Cast(CastRequest { ballot, revision, answer }))
             .await

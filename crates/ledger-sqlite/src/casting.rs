@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, VecDeque, hash_map};
 
-use domain::{Ballot, Cast, Partition, Poll, PollId, Position, VoterId};
+use domain::{Ballot, CastOutcome, Partition, Poll, PollId, Position, VoterId};
 use rusqlite::Connection;
 
 use crate::{
@@ -54,19 +54,19 @@ impl Booth {
         ballot: Ballot,
         revision: u32,
         accepted: &mut Vec<Accepted>,
-    ) -> Result<Cast, StoreError> {
-        let Some(standing) = self.standing(ledger, ballot.poll)? else { return Ok(Cast::UnknownPoll) };
+    ) -> Result<CastOutcome, StoreError> {
+        let Some(standing) = self.standing(ledger, ballot.poll)? else { return Ok(CastOutcome::UnknownPoll) };
         if !standing.poll.is_open() {
-            return Ok(Cast::NotOpen(standing.poll.state()));
+            return Ok(CastOutcome::NotOpen(standing.poll.state()));
         }
         // What the voter chose was checked against a poll that may have been rewritten since.
         if standing.poll.revision() != revision {
-            return Ok(Cast::Rewritten);
+            return Ok(CastOutcome::Rewritten);
         }
         let once = !standing.poll.changes();
         let (number, since) = (standing.number, standing.since);
         if once && let Some(position) = self.already_cast(ledger, &ballot, number, since)? {
-            return Ok(Cast::AlreadyCast(position));
+            return Ok(CastOutcome::AlreadyCast(position));
         }
         let position = self.next_position(now)?;
         if let Some(standing) = self.polls.get_mut(&ballot.poll) {
@@ -77,7 +77,7 @@ impl Booth {
             self.in_order.push_back((position, (ballot.poll, ballot.voter)));
         }
         accepted.push((position, ballot));
-        Ok(Cast::Recorded(position))
+        Ok(CastOutcome::Recorded(position))
     }
 
     /// Where the voter's ballot of the present round stands. It is asked what waits before what is counted, since a ballot

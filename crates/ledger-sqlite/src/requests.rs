@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Ballot, Cast, Change, Poll, PollChange, PollId, Unavailable};
+use domain::{Ballot, CastOutcome, Change, Poll, PollChange, PollId, Unavailable};
 use rusqlite::Connection;
 use tokio::{sync::oneshot, time::timeout};
 
@@ -26,7 +26,7 @@ pub(crate) enum Request {
 pub(crate) struct CastRequest {
     pub(crate) ballot: Ballot,
     pub(crate) revision: u32,
-    pub(crate) answer: Reply<Cast>,
+    pub(crate) answer: Reply<CastOutcome>,
 }
 
 /// Other work on the ledger, in transactions of its own, once all is counted that was asked before it.

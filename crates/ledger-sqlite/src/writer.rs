@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Ballot, Cast, Change, Entry, Event, Poll, PollChange, PollId, Position};
+use domain::{Ballot, CastOutcome, Change, Entry, Event, Poll, PollChange, PollId, Position};
 use rusqlite::Connection;
 
 use crate::{
@@ -157,7 +157,7 @@ impl Desk {
         room.and_then(|()| self.booth()).map_err(Undone::before_writing)
     }
 
-    fn record(&mut self, mut booth: Booth, casts: Vec<(Ballot, u32)>) -> Result<Vec<Cast>, Undone> {
+    fn record(&mut self, mut booth: Booth, casts: Vec<(Ballot, u32)>) -> Result<Vec<CastOutcome>, Undone> {
         booth.counted(self.counter.counted());
         let now = (self.clock)();
         let mut accepted = Vec::with_capacity(casts.len());

@@ -10,8 +10,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, Cast, Change, ChangeRefused, Choices, FIRST_REVISION, Figures, Inclusion, Poll, PollChange,
-    PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
+    Ballot, BallotBox, CastOutcome, Change, ChangeRefused, Choices, FIRST_REVISION, Figures, Inclusion, Poll,
+    PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
 };
 use scrutin_ledger_sqlite::SqliteLedger;
 use tempfile::TempDir;
@@ -36,7 +36,7 @@ impl Booth {
         poll
     }
 
-    async fn cast(&self, number: u64, key: &str) -> Cast {
+    async fn cast(&self, number: u64, key: &str) -> CastOutcome {
         let poll = self.ledger.poll(PollId::MAIN).await.unwrap();
         let revision = poll.map_or(FIRST_REVISION, |poll| poll.revision());
         self.ledger.cast(ballot(number, key), revision).await.unwrap()
@@ -44,7 +44,7 @@ impl Booth {
 
     async fn recorded(&self, number: u64, key: &str) -> Position {
         match self.cast(number, key).await {
-            Cast::Recorded(position) => position,
+            CastOutcome::Recorded(position) => position,
             other => panic!("not recorded: {other:?}"),
         }
     }
@@ -119,13 +119,13 @@ async fn a_recorded_ballot_is_accepted_at_once_and_counted_soon() {
 #[tokio::test]
 async fn only_an_open_poll_takes_ballots() {
     let booth = booth();
-    assert_eq!(booth.cast(1, "a").await, Cast::UnknownPoll);
+    assert_eq!(booth.cast(1, "a").await, CastOutcome::UnknownPoll);
     booth.open_poll(|spec| spec.state = PollState::Waiting).await;
-    assert_eq!(booth.cast(1, "a").await, Cast::NotOpen(PollState::Waiting));
+    assert_eq!(booth.cast(1, "a").await, CastOutcome::NotOpen(PollState::Waiting));
     booth.change(PollChange::Open).await;
     booth.recorded(1, "a").await;
     booth.change(PollChange::Close).await;
-    assert_eq!(booth.cast(2, "a").await, Cast::NotOpen(PollState::Closed));
+    assert_eq!(booth.cast(2, "a").await, CastOutcome::NotOpen(PollState::Closed));
     booth.change(PollChange::Open).await;
     booth.recorded(2, "a").await;
     assert_eq!(booth.figures().await.voters, 2);
@@ -136,11 +136,11 @@ async fn where_no_change_is_allowed_the_first_ballot_of_each_round_stands() {
     let booth = booth();
     booth.open_poll(|spec| spec.changes = false).await;
     let first = booth.recorded(1, "a").await;
-    assert_eq!(booth.cast(1, "b").await, Cast::AlreadyCast(first));
+    assert_eq!(booth.cast(1, "b").await, CastOutcome::AlreadyCast(first));
     booth.recorded(2, "b").await;
     booth.change(PollChange::Reset).await;
     let second = booth.recorded(1, "b").await;
-    assert_eq!(booth.cast(1, "a").await, Cast::AlreadyCast(second));
+    assert_eq!(booth.cast(1, "a").await, CastOutcome::AlreadyCast(second));
     assert_eq!(booth.figures().await, Figures { votes: vec![0, 1], voters: 1, counted: 3 });
 }
 
@@ -154,9 +154,9 @@ async fn of_many_ballots_at_once_by_one_voter_one_is_taken_where_no_change_is_al
         casting.spawn(async move { ledger.cast(ballot(7, "a"), FIRST_REVISION).await.unwrap() });
     }
     let (recorded, refused): (Vec<_>, Vec<_>) =
-        casting.join_all().await.into_iter().partition(|cast| matches!(cast, Cast::Recorded(_)));
-    let [Cast::Recorded(position)] = recorded[..] else { panic!("recorded: {recorded:?}") };
-    assert!(refused.iter().all(|cast| *cast == Cast::AlreadyCast(position)));
+        casting.join_all().await.into_iter().partition(|cast| matches!(cast, CastOutcome::Recorded(_)));
+    let [CastOutcome::Recorded(position)] = recorded[..] else { panic!("recorded: {recorded:?}") };
+    assert!(refused.iter().all(|cast| *cast == CastOutcome::AlreadyCast(position)));
     assert_eq!(booth.figures().await, Figures { votes: vec![1, 0], voters: 1, counted: 1 });
 }
 
@@ -174,7 +174,7 @@ async fn two_thousand_ballots_at_once_are_each_recorded_at_a_position_of_their_o
     let cast = casting.join_all().await;
     booth.is_counted().await;
     for (number, cast) in cast {
-        let Cast::Recorded(position) = cast else { panic!("not recorded: {cast:?}") };
+        let CastOutcome::Recorded(position) = cast else { panic!("not recorded: {cast:?}") };
         let inclusion =
             booth.ledger.scoreboard().inclusion(PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
         assert_eq!(inclusion, Ok(Inclusion::Counted));
@@ -199,8 +199,8 @@ async fn no_ballot_is_taken_after_the_close() {
             let mut recorded = Vec::new();
             for number in 0..100_000 {
                 match ledger.cast(ballot(caster << 32 | number, "a"), FIRST_REVISION).await.unwrap() {
-                    Cast::Recorded(position) => recorded.push(position),
-                    Cast::NotOpen(PollState::Closed) => return recorded,
+                    CastOutcome::Recorded(position) => recorded.push(position),
+                    CastOutcome::NotOpen(PollState::Closed) => return recorded,
                     other => panic!("{other:?}"),
                 }
                 cast.fetch_add(1, Ordering::Relaxed);
@@ -251,7 +251,7 @@ async fn a_ballot_for_what_the_poll_asked_before_is_not_recorded() {
     booth.open_poll(|_| {}).await;
     booth.change(PollChange::Rewrite(Box::new(PollSpec::simple("Dogs or Cats?", ["Dogs", "Cats"])))).await;
     let cast = booth.ledger.cast(ballot(1, "a"), FIRST_REVISION).await;
-    assert_eq!(cast, Ok(Cast::Rewritten));
+    assert_eq!(cast, Ok(CastOutcome::Rewritten));
     booth.recorded(1, "b").await;
     assert_eq!(booth.figures().await, Figures { votes: vec![0, 1], voters: 1, counted: 1 });
     booth.assert_audit().await;
@@ -283,7 +283,7 @@ async fn a_ledger_in_other_hands_keeps_nobody_from_voting_whatever_the_organiser
         let mut voters = 0;
         while !over.load(Ordering::Relaxed) {
             let cast = booth.cast(voters, "a").await;
-            assert!(matches!(cast, Cast::Recorded(_)), "{cast:?}");
+            assert!(matches!(cast, CastOutcome::Recorded(_)), "{cast:?}");
             voters += 1;
         }
         voters

@@ -10,7 +10,7 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, Cast, Choices, FIRST_REVISION, Poll, PollId, PollSpec, Position, Scoreboard, Unavailable,
+    Ballot, BallotBox, CastOutcome, Choices, FIRST_REVISION, Poll, PollId, PollSpec, Position, Scoreboard, Unavailable,
     VoterId,
 };
 use rusqlite::Connection;
@@ -26,7 +26,7 @@ async fn cast(ledger: &SqliteLedger, voter: u8) -> Result<Position, Unavailable>
     let ballot =
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([voter; 16]), choices: Choices::parse(["a"]).unwrap() };
     match ledger.cast(ballot, FIRST_REVISION).await? {
-        Cast::Recorded(position) => Ok(position),
+        CastOutcome::Recorded(position) => Ok(position),
         other => panic!("not recorded: {other:?}"),
     }
 }

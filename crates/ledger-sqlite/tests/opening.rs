@@ -10,7 +10,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, Cast, Choices, FIRST_REVISION, Movement, Poll, PollId, PollSpec, Position, Scoreboard, VoterId,
+    Ballot, BallotBox, CastOutcome, Choices, FIRST_REVISION, Movement, Poll, PollId, PollSpec, Position, Scoreboard,
+    VoterId,
 };
 use rusqlite::Connection;
 use scrutin_ledger_sqlite::{OpenError, SqliteLedger, SqliteScoreboard};
@@ -24,7 +25,7 @@ async fn cast(ledger: &SqliteLedger, voter: u8) -> Position {
     let ballot =
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([voter; 16]), choices: Choices::parse(["a"]).unwrap() };
     match ledger.cast(ballot, FIRST_REVISION).await.unwrap() {
-        Cast::Recorded(position) => position,
+        CastOutcome::Recorded(position) => position,
         other => panic!("not recorded: {other:?}"),
     }
 }

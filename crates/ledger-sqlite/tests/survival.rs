@@ -12,8 +12,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, Cast, Choices, FIRST_REVISION, Inclusion, Poll, PollId, PollSpec, Position, Receipt, Scoreboard,
-    VoterId,
+    Ballot, BallotBox, CastOutcome, Choices, FIRST_REVISION, Inclusion, Poll, PollId, PollSpec, Position, Receipt,
+    Scoreboard, VoterId,
 };
 use scrutin_ledger_sqlite::SqliteLedger;
 
@@ -93,7 +93,7 @@ async fn cast_until_killed(path: &Path) -> ! {
                 let number = (first << 32) + (caster << 24) + number;
                 let choices = Choices::parse(["a"]).unwrap();
                 let ballot = Ballot { poll: PollId::MAIN, voter: voter(number), choices };
-                let Cast::Recorded(position) = ledger.cast(ballot, FIRST_REVISION).await.unwrap() else {
+                let CastOutcome::Recorded(position) = ledger.cast(ballot, FIRST_REVISION).await.unwrap() else {
                     panic!("not recorded")
                 };
                 println!("recorded {number} {}.", position.as_i64());

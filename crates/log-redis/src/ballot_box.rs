@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, Cast, Change, Durability, Fingerprint, Partitions, Poll, PollChange, PollId, SessionId,
+    Ballot, BallotBox, CastOutcome, Change, Durability, Fingerprint, Partitions, Poll, PollChange, PollId, SessionId,
     Unavailable,
 };
 use redis::Value;
@@ -170,7 +170,7 @@ impl RedisBallotBox {
 
 #[async_trait]
 impl BallotBox for RedisBallotBox {
-    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable> {
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable> {
         self.room(ballot.poll).casting.cast(ballot, revision).await
     }
 

@@ -7,7 +7,7 @@
 
 use std::{collections::HashMap, io, mem, sync::Arc, thread, time::Duration};
 
-use domain::{Ballot, Cast, PollId, PollState, Position, Unavailable};
+use domain::{Ballot, CastOutcome, PollId, PollState, Position, Unavailable};
 use redis::Value;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -37,7 +37,7 @@ const LONGEST_QUEUEING: Duration = Duration::from_millis(1_200);
 
 const WHAT: &str = "casting a ballot";
 
-type Answer = Result<Cast, Unavailable>;
+type Answer = Result<CastOutcome, Unavailable>;
 
 struct Waiting {
     ballot: Ballot,
@@ -279,7 +279,7 @@ fn call(way: &Way, pass: &Pass, (poll, revision): Kind, last_millis: u64, waitin
 
 /// Reads the script's answer: what Redis' clock shows, and what became of each of `count` ballots, or why none was
 /// taken.
-fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<Cast>, Unavailable>), Unavailable> {
+fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<CastOutcome>, Unavailable>), Unavailable> {
     let Value::Array(parts) = answer else { return Err(unexpected(WHAT)) };
     let [Value::BulkString(word), Value::Int(now), cast @ ..] = parts.as_slice() else {
         return Err(unexpected(WHAT));
@@ -289,10 +289,10 @@ fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<Cast>, Unavaila
         (b"too late", []) => Err(Unavailable::not_done(WHAT, "Redis was too slow; the ballot was not cast")),
         (b"not attached", []) => Err(Unavailable::NotAttached),
         (b"full", []) => return Err(Unavailable::Full),
-        (b"unknown poll", []) => one_for_all(Cast::UnknownPoll),
-        (b"waiting", []) => one_for_all(Cast::NotOpen(PollState::Waiting)),
-        (b"closed", []) => one_for_all(Cast::NotOpen(PollState::Closed)),
-        (b"rewritten", []) => one_for_all(Cast::Rewritten),
+        (b"unknown poll", []) => one_for_all(CastOutcome::UnknownPoll),
+        (b"waiting", []) => one_for_all(CastOutcome::NotOpen(PollState::Waiting)),
+        (b"closed", []) => one_for_all(CastOutcome::NotOpen(PollState::Closed)),
+        (b"rewritten", []) => one_for_all(CastOutcome::Rewritten),
         (b"cast", [Value::BulkString(first), Value::BulkString(fates)]) => {
             let casts = read_fates(first, fates, count).filter(|casts| casts.len() == count);
             Ok(casts.ok_or_else(|| unexpected(WHAT))?)
@@ -303,16 +303,16 @@ fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<Cast>, Unavaila
 }
 
 /// What became of each ballot, where the `first` that was taken stands there. `None` where that makes no sense.
-fn read_fates(first: &[u8], fates: &[u8], count: usize) -> Option<Vec<Cast>> {
+fn read_fates(first: &[u8], fates: &[u8], count: usize) -> Option<Vec<CastOutcome>> {
     let first = wire::decode_position(first);
     let mut further = 0..;
     let mut taken = || -> Option<Position> { first?.places_on(further.next()?) };
     if fates.is_empty() {
-        return (0..count).map(|_| taken().map(Cast::Recorded)).collect();
+        return (0..count).map(|_| taken().map(CastOutcome::Recorded)).collect();
     }
     let read = |fate: &[u8]| match fate {
-        b"+" => taken().map(Cast::Recorded),
-        [b'=', id @ ..] => wire::decode_position(id).map(Cast::AlreadyCast),
+        b"+" => taken().map(CastOutcome::Recorded),
+        [b'=', id @ ..] => wire::decode_position(id).map(CastOutcome::AlreadyCast),
         _ => None,
     };
     fates.split(|&byte| byte == b' ').map(read).collect()
@@ -337,7 +337,7 @@ fn tell_all(groups: Vec<Group>, error: &Unavailable) {
     }
 }
 
-fn tell(ballots: Vec<Waiting>, casts: Result<Vec<Cast>, Unavailable>) {
+fn tell(ballots: Vec<Waiting>, casts: Result<Vec<CastOutcome>, Unavailable>) {
     // A caller who has gone away hears nothing; that is what it means to go away.
     match casts {
         Ok(casts) => {

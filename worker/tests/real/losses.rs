@@ -44,7 +44,7 @@ impl Load {
                     let ballot = Ballot { poll: PollId::MAIN, voter, choices: Choices::parse(["a"]).unwrap() };
                     let begun_in = part.load(Ordering::SeqCst);
                     match ballots.cast(ballot, FIRST_REVISION).await {
-                        Ok(Cast::Recorded(position)) => {
+                        Ok(CastOutcome::Recorded(position)) => {
                             acknowledged.push(Cast1 { receipt: Receipt { position, voter }, part: begun_in });
                             count.fetch_add(1, Ordering::SeqCst);
                         }
@@ -309,7 +309,7 @@ async fn an_older_log_gets_the_polls_and_voters_that_the_ledger_knows() {
         let choices = Choices::parse([option]).unwrap();
         Ballot { poll: once, voter: VoterId::from_bytes([voter; 16]), choices }
     };
-    let Ok(Cast::Recorded(first)) = at.ballot_box.cast(of_once(7, "a"), FIRST_REVISION).await else { panic!() };
+    let Ok(CastOutcome::Recorded(first)) = at.ballot_box.cast(of_once(7, "a"), FIRST_REVISION).await else { panic!() };
     at.ballot_box.change(PollId::MAIN, PollChange::Reset).await.unwrap();
     at.vote_many(5, "b").await;
     at.shows([0, 5]).await;
@@ -317,7 +317,7 @@ async fn an_older_log_gets_the_polls_and_voters_that_the_ledger_knows() {
     at.redis.set_back(&files, Duration::from_secs(3)).await;
     at.open().await;
     assert_eq!(at.ballot_box.poll(closed).await.unwrap().unwrap().state(), PollState::Closed);
-    assert_eq!(at.ballot_box.cast(of_once(7, "b"), FIRST_REVISION).await, Ok(Cast::AlreadyCast(first)));
+    assert_eq!(at.ballot_box.cast(of_once(7, "b"), FIRST_REVISION).await, Ok(CastOutcome::AlreadyCast(first)));
     // Round 2 is counted already, so the next reset must begin round 3.
     at.ballot_box.change(PollId::MAIN, PollChange::Reset).await.unwrap();
     assert_eq!(at.ballot_box.poll(PollId::MAIN).await.unwrap().unwrap().round(), 3);

@@ -9,7 +9,7 @@ use crate::{Ballot, ChangeRefused, Poll, PollChange, PollId, PollState, Position
 
 /// The log's answer to a ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cast {
+pub enum CastOutcome {
     /// The ballot is on the log's disk, and will be counted exactly once.
     Recorded(Position),
     /// The poll allows no change, and this voter's ballot stands here already.
@@ -44,7 +44,7 @@ pub trait BallotBox: Send + Sync {
     ///
     /// So is whether the poll is still of this `revision`: the one that its voter was shown, by whose rules the caller
     /// has checked the choices ([`Poll::check`]) and told who the voter is.
-    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable>;
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable>;
 
     /// The poll as it is now.
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable>;

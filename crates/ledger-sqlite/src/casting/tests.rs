@@ -36,20 +36,24 @@ fn nobody_votes_twice_before_or_after_the_first_ballot_is_counted() {
     let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
     let cast =
         |booth: &mut Booth, ballot, accepted: &mut _| booth.cast(&ledger, 2, ballot, FIRST_REVISION, accepted).unwrap();
-    let Cast::Recorded(first) = cast(&mut booth, ballot(1, "a"), &mut accepted) else { panic!("not recorded") };
-    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), Cast::AlreadyCast(first));
-    let Cast::Recorded(other) = cast(&mut booth, ballot(2, "b"), &mut accepted) else { panic!("not recorded") };
+    let CastOutcome::Recorded(first) = cast(&mut booth, ballot(1, "a"), &mut accepted) else { panic!("not recorded") };
+    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), CastOutcome::AlreadyCast(first));
+    let CastOutcome::Recorded(other) = cast(&mut booth, ballot(2, "b"), &mut accepted) else { panic!("not recorded") };
     assert!(other > first);
     assert_eq!(accepted.len(), 2);
 
     let counted = count(&ledger, &mut accepted);
     assert_eq!(counted, other);
-    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), Cast::AlreadyCast(first), "counted, and remembered");
+    assert_eq!(
+        cast(&mut booth, ballot(1, "b"), &mut accepted),
+        CastOutcome::AlreadyCast(first),
+        "counted, and remembered"
+    );
     booth.counted(first);
     assert_eq!(booth.cast.len(), 1, "only what is counted is forgotten");
     booth.counted(counted);
     assert!(booth.cast.is_empty() && booth.in_order.is_empty());
-    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), Cast::AlreadyCast(first), "found in the ledger");
+    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), CastOutcome::AlreadyCast(first), "found in the ledger");
     assert_eq!(accepted, []);
     assert_eq!(booth.accepted(PollId::MAIN), 2);
 }
@@ -60,7 +64,7 @@ fn who_may_change_is_not_remembered() {
     let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
     for key in ["a", "b", "a"] {
         let cast = booth.cast(&ledger, 2, ballot(1, key), FIRST_REVISION, &mut accepted).unwrap();
-        assert!(matches!(cast, Cast::Recorded(_)), "{cast:?}");
+        assert!(matches!(cast, CastOutcome::Recorded(_)), "{cast:?}");
     }
     assert!(booth.cast.is_empty());
     assert!(accepted.is_sorted_by_key(|(position, _)| *position));
@@ -71,8 +75,11 @@ fn a_ballot_for_another_revision_takes_no_other_with_it() {
     let ledger = ledger(|_| {});
     let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
     let cast = booth.cast(&ledger, 2, ballot(1, "b"), FIRST_REVISION + 1, &mut accepted);
-    assert_eq!(cast.unwrap(), Cast::Rewritten);
-    assert!(matches!(booth.cast(&ledger, 2, ballot(2, "b"), FIRST_REVISION, &mut accepted), Ok(Cast::Recorded(_))));
+    assert_eq!(cast.unwrap(), CastOutcome::Rewritten);
+    assert!(matches!(
+        booth.cast(&ledger, 2, ballot(2, "b"), FIRST_REVISION, &mut accepted),
+        Ok(CastOutcome::Recorded(_))
+    ));
     assert_eq!(accepted.len(), 1);
 }
 

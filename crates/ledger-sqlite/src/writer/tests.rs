@@ -97,7 +97,7 @@ fn desk(directory: &Path) -> Desk {
     desk
 }
 
-fn cast_at(desk: &mut Desk, number: u64) -> Result<Cast, Unavailable> {
+fn cast_at(desk: &mut Desk, number: u64) -> Result<CastOutcome, Unavailable> {
     let (to, mut answered) = oneshot::channel();
     let answer = Reply::new(to);
     desk.take(vec![Job::Request(Request::Cast(CastRequest {
@@ -110,7 +110,7 @@ fn cast_at(desk: &mut Desk, number: u64) -> Result<Cast, Unavailable> {
 
 fn recorded_at(desk: &mut Desk, number: u64) -> Position {
     match cast_at(desk, number) {
-        Ok(Cast::Recorded(position)) => position,
+        Ok(CastOutcome::Recorded(position)) => position,
         other => panic!("not recorded: {other:?}"),
     }
 }
@@ -183,7 +183,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
             group.spawn(async move { ledger.cast(ballot(number), FIRST_REVISION).await });
         }
         let answers = group.join_all().await;
-        let taken = answers.iter().filter(|cast| matches!(cast, Ok(Cast::Recorded(_)))).count() as u64;
+        let taken = answers.iter().filter(|cast| matches!(cast, Ok(CastOutcome::Recorded(_)))).count() as u64;
         recorded += taken;
         if taken < 500 {
             break answers.into_iter().find(Result::is_err);
@@ -203,7 +203,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
     on_the_ledger(&ledger, |conn| conn.query_row("PRAGMA max_page_count = 1000000", (), |_| Ok(())).unwrap()).await;
     counted(&ledger, recorded).await;
     assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
-    assert!(matches!(ledger.cast(ballot(recorded), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(ledger.cast(ballot(recorded), FIRST_REVISION).await, Ok(CastOutcome::Recorded(_))));
 }
 
 #[tokio::test]
@@ -216,14 +216,14 @@ async fn a_change_that_can_not_be_written_is_refused_for_certain_and_voting_goes
         conn.execute_batch(refuse).unwrap();
     })
     .await;
-    assert!(matches!(ledger.cast(ballot(1), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(ledger.cast(ballot(1), FIRST_REVISION).await, Ok(CastOutcome::Recorded(_))));
     let refused = ledger.change(PollId::MAIN, PollChange::Close).await.unwrap_err();
     assert!(refused.nothing_happened(), "{refused:?}");
     stop_counting(&ledger).await;
-    assert!(matches!(ledger.cast(ballot(2), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(ledger.cast(ballot(2), FIRST_REVISION).await, Ok(CastOutcome::Recorded(_))));
     let refused = ledger.change(PollId::MAIN, PollChange::Close).await.unwrap_err();
     assert!(refused.nothing_happened(), "{refused:?}");
-    assert!(matches!(ledger.cast(ballot(3), FIRST_REVISION).await, Ok(Cast::Recorded(_))), "and voting goes on");
+    assert!(matches!(ledger.cast(ballot(3), FIRST_REVISION).await, Ok(CastOutcome::Recorded(_))), "and voting goes on");
     let unready = ledger.ready().await.unwrap_err().to_string();
     assert!(unready.contains("2 ballots wait") && unready.contains("refused"), "{unready}");
 
@@ -244,7 +244,7 @@ async fn a_panic_leaves_nobody_waiting_and_the_writer_goes_on() {
     };
     let panicked = ledger.writer.work("testing", Duration::from_secs(10), work).await;
     assert!(matches!(panicked, Err(Unavailable::Failed { .. })), "{panicked:?}");
-    assert!(matches!(ledger.cast(ballot(1), FIRST_REVISION).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(ledger.cast(ballot(1), FIRST_REVISION).await, Ok(CastOutcome::Recorded(_))));
     counted(&ledger, 1).await;
     assert_eq!(ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.votes, [1, 0]);
 }
@@ -282,7 +282,7 @@ async fn with_a_full_queue_callers_are_told_at_once_that_nothing_happened() {
     assert_eq!(refused, Err(Unavailable::Busy));
     go_on.send(()).unwrap();
     for answer in answers {
-        assert!(matches!(answer.await.unwrap(), Ok(Cast::Recorded(_))));
+        assert!(matches!(answer.await.unwrap(), Ok(CastOutcome::Recorded(_))));
     }
     assert_eq!(ledger.accepted(PollId::MAIN).await, Ok(MAX_QUEUE as u64));
 }
@@ -304,7 +304,7 @@ async fn what_was_not_taken_up_in_time_is_withdrawn_and_certainly_not_done() {
     assert!(matches!(cast, Err(Unavailable::NotDone { .. })), "{cast:?}");
     assert!(matches!(change, Err(Unavailable::NotDone { .. })), "{change:?}");
     go_on.send(()).unwrap();
-    assert!(matches!(ledger.cast(ballot(2), FIRST_REVISION).await, Ok(Cast::Recorded(_))), "the poll is open");
+    assert!(matches!(ledger.cast(ballot(2), FIRST_REVISION).await, Ok(CastOutcome::Recorded(_))), "the poll is open");
     counted(&ledger, 1).await;
     assert_eq!(ledger.accepted(PollId::MAIN).await, Ok(1));
 }

@@ -49,25 +49,25 @@ impl Scene {
 #[tokio::test]
 async fn a_clock_of_redis_that_was_set_forward_stops_nobody_from_voting() {
     let scene = Scene::begun().await;
-    assert!(matches!(scene.cast(1).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(scene.cast(1).await, Ok(CastOutcome::Recorded(_))));
     scene.link.mistake_clock_by(-60_000).await;
-    assert!(matches!(scene.cast(2).await, Ok(Cast::Recorded(_))), "at once, and not only after another try");
+    assert!(matches!(scene.cast(2).await, Ok(CastOutcome::Recorded(_))), "at once, and not only after another try");
     assert!(scene.mistaken_by_ms().await > -30_000);
 }
 
 #[tokio::test]
 async fn a_clock_of_redis_that_was_set_back_lets_no_call_be_late() {
     let scene = Scene::begun().await;
-    assert!(matches!(scene.cast(1).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(scene.cast(1).await, Ok(CastOutcome::Recorded(_))));
     scene.link.mistake_clock_by(60_000).await;
-    assert!(matches!(scene.cast(2).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(scene.cast(2).await, Ok(CastOutcome::Recorded(_))));
     assert!(scene.mistaken_by_ms().await < 30_000, "known from the next answer on");
 }
 
 #[tokio::test]
 async fn a_call_that_came_too_late_is_given_back_and_its_callers_are_not_told_yet() {
     let scene = Scene::begun().await;
-    assert!(matches!(scene.cast(1).await, Ok(Cast::Recorded(_))));
+    assert!(matches!(scene.cast(1).await, Ok(CastOutcome::Recorded(_))));
     scene.link.mistake_clock_by(-60_000).await;
     let (answer, _answered) = oneshot::channel();
     let ballot =

@@ -11,7 +11,7 @@ use super::*;
 async fn cast_at_once(
     boxes: [&Arc<RedisBallotBox>; 2],
     ballots: impl IntoIterator<Item = Ballot>,
-) -> Vec<(Ballot, Cast)> {
+) -> Vec<(Ballot, CastOutcome)> {
     let mut casts = JoinSet::new();
     for (index, ballot) in ballots.into_iter().enumerate() {
         let ballot_box = Arc::clone(boxes[index % 2]);
@@ -46,9 +46,9 @@ async fn polls_that_are_not_open_take_no_ballots() {
     let polls = vec![in_state("waiting", PollState::Waiting), in_state("closed", PollState::Closed)];
     let mut scene = Scene::begun_with(polls).await;
     let cast = async |poll| scene.ballots.cast(ballot(poll, 1, "a"), FIRST_REVISION).await;
-    assert_eq!(cast("waiting").await, Ok(Cast::NotOpen(PollState::Waiting)));
-    assert_eq!(cast("closed").await, Ok(Cast::NotOpen(PollState::Closed)));
-    assert_eq!(cast("unknown").await, Ok(Cast::UnknownPoll));
+    assert_eq!(cast("waiting").await, Ok(CastOutcome::NotOpen(PollState::Waiting)));
+    assert_eq!(cast("closed").await, Ok(CastOutcome::NotOpen(PollState::Closed)));
+    assert_eq!(cast("unknown").await, Ok(CastOutcome::UnknownPoll));
     assert_eq!(scene.entries().await, []);
     assert_eq!(scene.ballots.accepted(id("closed")).await, Ok(0));
     assert_eq!(scene.ballots.accepted(id("unknown")).await, Ok(0));
@@ -60,7 +60,7 @@ async fn after_a_close_was_acknowledged_no_ballot_is_taken() {
     let other = ballot_box_on(&scene.redis);
     recorded(other.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     scene.ballots.change(id("main"), PollChange::Close).await.unwrap();
-    assert_eq!(other.cast(ballot("main", 2, "a"), FIRST_REVISION).await, Ok(Cast::NotOpen(PollState::Closed)));
+    assert_eq!(other.cast(ballot("main", 2, "a"), FIRST_REVISION).await, Ok(CastOutcome::NotOpen(PollState::Closed)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,9 +94,9 @@ async fn the_answer_is_that_of_ones_own_ballot() {
     }
     let mut answers = casts.join_all().await;
     answers.retain(|(ballot, cast)| match cast {
-        Cast::Recorded(_) => ballot.poll == id("main"),
+        CastOutcome::Recorded(_) => ballot.poll == id("main"),
         other => {
-            assert_eq!((other, ballot.poll), (&Cast::NotOpen(PollState::Closed), id("closed")));
+            assert_eq!((other, ballot.poll), (&CastOutcome::NotOpen(PollState::Closed), id("closed")));
             false
         }
     });
@@ -110,7 +110,7 @@ async fn who_voted_once_is_told_where_that_ballot_stands() {
     let mut scene = Scene::begun_with(vec![once_only("main")]).await;
     let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     recorded(scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await);
-    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await, Ok(Cast::AlreadyCast(first)));
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await, Ok(CastOutcome::AlreadyCast(first)));
     assert_eq!(scene.ballots_in_log().await.len(), 2);
     assert_eq!(scene.ballots.accepted(id("main")).await, Ok(2));
 }
@@ -147,12 +147,12 @@ async fn of_one_voters_ballots_cast_at_once_only_one_is_taken() {
 
     let in_log = scene.ballots_in_log().await;
     assert_eq!(in_log.len(), 3);
-    let new = casts.iter().filter(|(_, cast)| matches!(cast, Cast::Recorded(_))).count();
+    let new = casts.iter().filter(|(_, cast)| matches!(cast, CastOutcome::Recorded(_))).count();
     assert_eq!(new, 3);
     let places: HashMap<VoterId, Position> =
         in_log.iter().map(|(position, ballot)| (ballot.voter, *position)).collect();
     for (ballot, cast) in casts {
-        let (Cast::Recorded(place) | Cast::AlreadyCast(place)) = cast else { panic!("{cast:?}") };
+        let (CastOutcome::Recorded(place) | CastOutcome::AlreadyCast(place)) = cast else { panic!("{cast:?}") };
         assert_eq!(place, places[&ballot.voter], "where that voter's ballot stands");
     }
     assert_eq!(scene.ballots.accepted(id("main")).await, Ok(3));
@@ -174,8 +174,8 @@ async fn among_ballots_of_one_call_those_that_are_taken_stand_behind_one_another
     for (ballot, cast) in casts {
         let place = places[&ballot.voter];
         match cast {
-            Cast::Recorded(at) => taken.push((at, ballot)),
-            other => assert_eq!(other, Cast::AlreadyCast(place)),
+            CastOutcome::Recorded(at) => taken.push((at, ballot)),
+            other => assert_eq!(other, CastOutcome::AlreadyCast(place)),
         }
     }
     taken.sort_unstable_by_key(|(position, _)| *position);
@@ -211,9 +211,9 @@ async fn a_ballot_for_another_revision_of_the_poll_is_not_recorded() {
         scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION),
         scene.ballots.cast(ballot("main", 2, "a"), revision)
     );
-    assert_eq!(before, Ok(Cast::Rewritten));
+    assert_eq!(before, Ok(CastOutcome::Rewritten));
     recorded(after);
-    assert_eq!(scene.ballots.cast(ballot("lunch", 1, "a"), revision).await, Ok(Cast::Rewritten));
+    assert_eq!(scene.ballots.cast(ballot("lunch", 1, "a"), revision).await, Ok(CastOutcome::Rewritten));
     recorded(scene.ballots.cast(ballot("lunch", 1, "a"), FIRST_REVISION).await);
     assert_eq!(scene.ballots_in_log().await.len(), 2);
     assert_eq!(scene.ballots.accepted(id("main")).await, Ok(1));
@@ -226,6 +226,6 @@ async fn a_poll_of_a_release_that_knew_no_revisions_is_of_the_first() {
     let stored = scene.raw(&["HGET", "{scrutin:0}:polls", "main"]).await;
     let redis::Value::BulkString(stored) = stored else { panic!("{stored:?}") };
     assert!(!str::from_utf8(&stored).unwrap().contains("revision"));
-    assert_eq!(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION + 1).await, Ok(Cast::Rewritten));
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION + 1).await, Ok(CastOutcome::Rewritten));
     recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
 }

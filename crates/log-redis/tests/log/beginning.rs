@@ -59,8 +59,11 @@ async fn a_lost_log_begins_anew_with_what_the_ledger_holds() {
     assert_ne!(begun.id, before.id);
     assert_eq!(begun.trimmed, first);
 
-    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await, Ok(Cast::AlreadyCast(first)));
-    assert_eq!(scene.ballots.cast(ballot("old", 1, "a"), FIRST_REVISION).await, Ok(Cast::NotOpen(PollState::Closed)));
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await, Ok(CastOutcome::AlreadyCast(first)));
+    assert_eq!(
+        scene.ballots.cast(ballot("old", 1, "a"), FIRST_REVISION).await,
+        Ok(CastOutcome::NotOpen(PollState::Closed))
+    );
     assert!(recorded(scene.ballots.cast(ballot("main", 2, "b"), FIRST_REVISION).await) > first);
     assert_eq!(scene.ballots.accepted(id("main")).await, Ok(42));
     assert_eq!(scene.log.accepted().await, Ok(49));
@@ -123,7 +126,7 @@ async fn many_voters_come_back_in_several_steps() {
     attach(&mut scene.log, LogSeed { after: position(2, 0), polls: vec![main] }).await;
     for number in [0, 4_999, 5_000, 12_000] {
         let cast = scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await;
-        assert_eq!(cast, Ok(Cast::AlreadyCast(position(1, u64::from(number)))));
+        assert_eq!(cast, Ok(CastOutcome::AlreadyCast(position(1, u64::from(number)))));
     }
     recorded(scene.ballots.cast(ballot("main", 12_001, "a"), FIRST_REVISION).await);
 }

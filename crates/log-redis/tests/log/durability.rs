@@ -32,7 +32,7 @@ async fn on_disk_as(url: &RedisUrl) -> Arc<RedisBallotBox> {
     settled(RedisBallotBox::on(url, Partitions::ONE, Durability::Disk, key("aa"))).await
 }
 
-async fn cast_on(ballots: &RedisBallotBox) -> Result<Cast, Unavailable> {
+async fn cast_on(ballots: &RedisBallotBox) -> Result<CastOutcome, Unavailable> {
     ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await
 }
 

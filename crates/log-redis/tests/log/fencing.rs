@@ -210,9 +210,12 @@ async fn polls_and_voters_of_a_log_that_went_back_are_the_ledgers_again() {
     scene.log.open().await.unwrap();
 
     assert_eq!(scene.log.polls().await, Ok(vec![closed, reset]));
-    assert_eq!(scene.ballots.cast(ballot("main", 2, "b"), FIRST_REVISION).await, Ok(Cast::AlreadyCast(at)));
+    assert_eq!(scene.ballots.cast(ballot("main", 2, "b"), FIRST_REVISION).await, Ok(CastOutcome::AlreadyCast(at)));
     assert!(recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await) > at, "it is another round");
-    assert_eq!(scene.ballots.cast(ballot("lunch", 1, "a"), FIRST_REVISION).await, Ok(Cast::NotOpen(PollState::Closed)));
+    assert_eq!(
+        scene.ballots.cast(ballot("lunch", 1, "a"), FIRST_REVISION).await,
+        Ok(CastOutcome::NotOpen(PollState::Closed))
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ fn vote_with(redis: &RedisServer, text: &str) -> Arc<RedisBallotBox> {
     RedisBallotBox::on(&url(redis), Partitions::ONE, Durability::Disk, key(text))
 }
 
-async fn cast_on(ballots: &RedisBallotBox, voter: u32) -> Result<Cast, Unavailable> {
+async fn cast_on(ballots: &RedisBallotBox, voter: u32) -> Result<CastOutcome, Unavailable> {
     ballots.cast(ballot("main", voter, "a"), FIRST_REVISION).await
 }
 

@@ -15,7 +15,7 @@ mod reading;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
-    Attachment, Ballot, BallotBox, Cast, Choices, Entry, Event, FIRST_REVISION, Fingerprint, Installation,
+    Attachment, Ballot, BallotBox, CastOutcome, Choices, Entry, Event, FIRST_REVISION, Fingerprint, Installation,
     InstallationId, Log, LogSeed, LogState, Partition, Partitions, Poll, PollId, PollSeed, PollSpec, PollState,
     Position, Unavailable, VoterId,
 };
@@ -181,9 +181,9 @@ fn position(millis: u64, sequence: u64) -> Position {
 }
 
 /// The position of a ballot that must have been recorded.
-fn recorded(cast: Result<Cast, Unavailable>) -> Position {
+fn recorded(cast: Result<CastOutcome, Unavailable>) -> Position {
     match cast {
-        Ok(Cast::Recorded(position)) => position,
+        Ok(CastOutcome::Recorded(position)) => position,
         other => panic!("not recorded: {other:?}"),
     }
 }

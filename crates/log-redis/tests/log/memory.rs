@@ -74,7 +74,7 @@ async fn one_poll_without_changes_leaves_the_others_room() {
     assert!(used(&scene).await < all - (7 << 17), "{} of {all}", used(&scene).await);
     // Whoever voted there hears it, and in others people vote on.
     let again = scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await;
-    assert!(matches!(again, Ok(Cast::AlreadyCast(_))), "{again:?}");
+    assert!(matches!(again, Ok(CastOutcome::AlreadyCast(_))), "{again:?}");
     for number in 0..1_000 {
         recorded(scene.ballots.cast(ballot(["lunch", "tea"][number as usize % 2], number, "a"), FIRST_REVISION).await);
     }

@@ -108,7 +108,7 @@ async fn a_poll_is_either_voted_in_or_rewritten() {
         let (ballots, other, ballot) = (Arc::clone(&scene.ballots), Arc::clone(&other), ballot(&text, 1, "a"));
         both.spawn(async move {
             let cast = ballots.cast(ballot, FIRST_REVISION).await;
-            assert!(matches!(cast, Ok(Cast::Recorded(_) | Cast::Rewritten)), "{cast:?}");
+            assert!(matches!(cast, Ok(CastOutcome::Recorded(_) | CastOutcome::Rewritten)), "{cast:?}");
         });
         let rewrite = PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes", "No"])));
         both.spawn(async move { assert!(other.change(ballot.poll, rewrite).await.is_ok()) });
@@ -130,7 +130,7 @@ async fn a_new_round_lets_everybody_vote_again() {
     let scene = Scene::begun_with(vec![once_only("main")]).await;
     let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     done(scene.ballots.change(id("main"), PollChange::Hide).await);
-    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await, Ok(Cast::AlreadyCast(first)));
+    assert_eq!(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await, Ok(CastOutcome::AlreadyCast(first)));
     done(scene.ballots.change(id("main"), PollChange::Reset).await);
     assert!(recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await) > first);
 }

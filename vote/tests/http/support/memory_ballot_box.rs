@@ -7,7 +7,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, Cast, Change, Poll, PollChange, PollId, Position, SessionId, Unavailable, VoterId};
+use domain::{
+    Ballot, BallotBox, CastOutcome, Change, Poll, PollChange, PollId, Position, SessionId, Unavailable, VoterId,
+};
 
 /// How the log breaks down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,25 +89,25 @@ impl MemoryBallotBox {
 }
 
 impl State {
-    fn cast(&mut self, ballot: Ballot, revision: u32) -> Cast {
-        let Some(poll) = self.polls.get(&ballot.poll) else { return Cast::UnknownPoll };
+    fn cast(&mut self, ballot: Ballot, revision: u32) -> CastOutcome {
+        let Some(poll) = self.polls.get(&ballot.poll) else { return CastOutcome::UnknownPoll };
         if !poll.is_open() {
-            return Cast::NotOpen(poll.state());
+            return CastOutcome::NotOpen(poll.state());
         }
         if poll.revision() != revision {
-            return Cast::Rewritten;
+            return CastOutcome::Rewritten;
         }
         assert_eq!(poll.check(ballot.choices), Ok(()), "the caller has checked the choices");
         let same = |earlier: &Ballot| (earlier.poll, earlier.voter) == (ballot.poll, ballot.voter);
         if !poll.changes()
             && let Some((position, _)) = self.ballots.iter().find(|(_, earlier)| same(earlier))
         {
-            return Cast::AlreadyCast(*position);
+            return CastOutcome::AlreadyCast(*position);
         }
         let position =
             self.ballots.last().map_or(Position::ZERO, |(position, _)| *position).following(1_795_424_400_000);
         self.ballots.push((position, ballot));
-        Cast::Recorded(position)
+        CastOutcome::Recorded(position)
     }
 
     fn change(&mut self, id: PollId, change: &PollChange) -> Change {
@@ -123,7 +125,7 @@ impl State {
 
 #[async_trait]
 impl BallotBox for MemoryBallotBox {
-    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<Cast, Unavailable> {
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable> {
         self.after_mishap(|state| state.cast(ballot, revision))
     }
 
