@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use domain::{BallotBox, Change, Poll, Secret};
+use domain::{BallotBox, ChangeOutcome, Poll, Secret};
 use ledger_sqlite::{SqliteLedger, SqliteScoreboard};
 use listener::Connections;
 use log_file::recount;
@@ -148,7 +148,7 @@ fn secret_key(data: &DataDir, settings: &Serving) -> Result<Secret> {
 
 /// Makes the default poll on the very first start; later its settings are not applied, and that is told.
 async fn make_first_poll(ledger: &SqliteLedger, first: Poll) -> Result<()> {
-    if let Change::Done(poll) = ledger.create(first.clone()).await? {
+    if let ChangeOutcome::Done(poll) = ledger.create(first.clone()).await? {
         tracing::info!(poll.id = %poll.id(), "the first poll was made");
     } else if let Some(there) = ledger.poll(first.id()).await? {
         first_poll::tell_if_not_applied(&first, &there);

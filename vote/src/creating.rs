@@ -1,6 +1,6 @@
 //! Creating a poll, for the organiser's form and for the API alike.
 
-use domain::{Change, FIRST_REVISION, Poll, PollId, PollSpec};
+use domain::{ChangeOutcome, FIRST_REVISION, Poll, PollId, PollSpec};
 
 use crate::{
     app::App,
@@ -28,7 +28,9 @@ pub(crate) async fn create(
         let from_once = || once.map(|once| id_of(&app.config.secret, once, &content, attempt));
         let id = wanted.or_else(from_once).unwrap_or_else(made_up_id);
         let poll = Poll::new(id, spec.clone()).map_err(Refusal::InvalidPoll)?;
-        if let Change::Done(poll) = app.ballots.create(poll.clone()).await.map_err(|error| app.not_told(error))? {
+        if let ChangeOutcome::Done(poll) =
+            app.ballots.create(poll.clone()).await.map_err(|error| app.not_told(error))?
+        {
             app.polls.put(poll.clone());
             return Ok(poll);
         }

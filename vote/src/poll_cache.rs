@@ -191,7 +191,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use async_trait::async_trait;
-    use domain::{Ballot, CastOutcome, Change, PollChange, PollSpec};
+    use domain::{Ballot, CastOutcome, ChangeOutcome, PollChange, PollSpec};
 
     use super::*;
 
@@ -225,10 +225,10 @@ mod tests {
         async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
             unreachable!("the cache asks for one poll")
         }
-        async fn create(&self, _: Poll) -> Result<Change, Unavailable> {
+        async fn create(&self, _: Poll) -> Result<ChangeOutcome, Unavailable> {
             unreachable!("the cache creates nothing")
         }
-        async fn change(&self, _: PollId, _: PollChange) -> Result<Change, Unavailable> {
+        async fn change(&self, _: PollId, _: PollChange) -> Result<ChangeOutcome, Unavailable> {
             unreachable!("the cache changes nothing")
         }
         async fn end_session(&self, _: domain::SessionId, _: Duration) -> Result<(), Unavailable> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, CastOutcome, Change, Poll, PollChange, PollId, Secret, SessionId, Unavailable};
+use domain::{Ballot, BallotBox, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Secret, SessionId, Unavailable};
 use web::counterpart::Counterpart;
 
 use crate::Config;
@@ -34,10 +34,10 @@ impl BallotBox for NoBallotBox {
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
         Err(Unavailable::NotBegun)
     }
-    async fn create(&self, _: Poll) -> Result<Change, Unavailable> {
+    async fn create(&self, _: Poll) -> Result<ChangeOutcome, Unavailable> {
         Err(Unavailable::NotBegun)
     }
-    async fn change(&self, _: PollId, _: PollChange) -> Result<Change, Unavailable> {
+    async fn change(&self, _: PollId, _: PollChange) -> Result<ChangeOutcome, Unavailable> {
         Err(Unavailable::NotBegun)
     }
     async fn end_session(&self, _: SessionId, _: Duration) -> Result<(), Unavailable> {

@@ -11,8 +11,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, CastOutcome, Change, Choices, FIRST_REVISION, Figures, Inclusion, Ledgers, Partitions, Poll,
-    PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Choices, FIRST_REVISION, Figures, Inclusion, Ledgers, Partitions,
+    Poll, PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisBallotBox, RedisLog, RedisUrl};
@@ -181,7 +181,7 @@ async fn two_workers_share_the_partitions_and_one_takes_over_all_of_them() {
     assert!(homes.len() > 1, "the polls are in several partitions: {homes:?}");
     for &poll in &polls {
         let created = at.ballot_box.create(Poll::new(poll, PollSpec::simple("?", ["x", "y"])).unwrap()).await;
-        assert!(matches!(created, Ok(Change::Done(_))));
+        assert!(matches!(created, Ok(ChangeOutcome::Done(_))));
     }
     until_true("both stand by or lead", || async { first.health.ready().is_ok() && second.health.ready().is_ok() })
         .await;
@@ -399,7 +399,7 @@ async fn a_poll_is_stale_only_by_its_own_partition() {
     let ids = ["lunch", "a", "tea", "walk", "b", "c"].map(|id| PollId::parse(id).unwrap());
     let other = ids.into_iter().find(|id| at.partitions.of(*id) != at.partitions.of(PollId::MAIN)).unwrap();
     let poll = Poll::new(other, PollSpec::simple("?", ["x", "y"])).unwrap();
-    assert!(matches!(at.ballot_box.create(poll).await, Ok(Change::Done(_))));
+    assert!(matches!(at.ballot_box.create(poll).await, Ok(ChangeOutcome::Done(_))));
     heartbeat(&at, other, true).await;
     drop(worker);
     // Somebody takes the lead of the other partition, and does not count.

@@ -36,8 +36,9 @@ pub use poll::{
 };
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
-    Applied, Attachment, BallotBox, CastOutcome, Change, Claimed, CurrentBallot, Gap, Inclusion, Ledger, Ledgers, Log,
-    LogId, LogSeed, LogState, Movement, Page, PendingMovement, PollSeed, Replicated, Scoreboard, Unavailable,
+    Applied, Attachment, BallotBox, CastOutcome, ChangeOutcome, Claimed, CurrentBallot, Gap, Inclusion, Ledger,
+    Ledgers, Log, LogId, LogSeed, LogState, Movement, Page, PendingMovement, PollSeed, Replicated, Scoreboard,
+    Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};

@@ -15,7 +15,7 @@ mod log;
 mod scoreboard;
 mod unavailable;
 
-pub use ballot_box::{BallotBox, CastOutcome, Change};
+pub use ballot_box::{BallotBox, CastOutcome, ChangeOutcome};
 pub use ledger::{Applied, Gap, Ledger, Ledgers, LogState, Replicated};
 pub use log::{Attachment, Claimed, Log, LogId, LogSeed, Page, PollSeed};
 pub use scoreboard::{CurrentBallot, Inclusion, Movement, PendingMovement, Scoreboard};

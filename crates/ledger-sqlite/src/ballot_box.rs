@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{Ballot, BallotBox, CastOutcome, Change, Poll, PollChange, PollId, Scoreboard, SessionId, Unavailable};
+use domain::{
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Scoreboard, SessionId, Unavailable,
+};
 
 use crate::{
     SqliteLedger,
@@ -20,8 +22,8 @@ impl SqliteLedger {
     async fn alone(
         &self,
         what: &'static str,
-        request: impl Fn(Reply<Option<Change>>) -> Request,
-    ) -> Result<Change, Unavailable> {
+        request: impl Fn(Reply<Option<ChangeOutcome>>) -> Request,
+    ) -> Result<ChangeOutcome, Unavailable> {
         let deadline = Instant::now() + ANSWER_WITHIN;
         loop {
             self.turn.wait(what, deadline).await?;
@@ -52,11 +54,11 @@ impl BallotBox for SqliteLedger {
         Ok(read.into_iter().map(|stored| stored.poll).collect())
     }
 
-    async fn create(&self, poll: Poll) -> Result<Change, Unavailable> {
+    async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {
         self.alone("creating a poll", |to| Request::Create(Box::new(poll.clone()), to)).await
     }
 
-    async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
+    async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable> {
         self.alone("changing a poll", |to| Request::Change(id, change.clone(), to)).await
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Ballot, CastOutcome, Change, Poll, PollChange, PollId, Unavailable};
+use domain::{Ballot, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Unavailable};
 use rusqlite::Connection;
 use tokio::{sync::oneshot, time::timeout};
 
@@ -18,8 +18,8 @@ pub(crate) const MAX_QUEUE: usize = 8_192;
 /// has the ledger, and nothing was done.
 pub(crate) enum Request {
     Cast(CastRequest),
-    Create(Box<Poll>, Reply<Option<Change>>),
-    Change(PollId, PollChange, Reply<Option<Change>>),
+    Create(Box<Poll>, Reply<Option<ChangeOutcome>>),
+    Change(PollId, PollChange, Reply<Option<ChangeOutcome>>),
 }
 
 /// A ballot, the revision of its poll that the voter was shown, and who waits for the answer.

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Ballot, CastOutcome, Change, Entry, Event, Poll, PollChange, PollId, Position};
+use domain::{Ballot, CastOutcome, ChangeOutcome, Entry, Event, Poll, PollChange, PollId, Position};
 use rusqlite::Connection;
 
 use crate::{
@@ -41,7 +41,7 @@ const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// What is to be done about a poll.
 enum Decided {
     /// This is the answer.
-    Nothing(Change),
+    Nothing(ChangeOutcome),
     /// The poll becomes so, at this place in the log.
     Enter(Poll, Position),
 }
@@ -200,7 +200,7 @@ impl Desk {
     fn change(
         &mut self,
         what: &'static str,
-        reply: Reply<Option<Change>>,
+        reply: Reply<Option<ChangeOutcome>>,
         change: impl FnOnce(&Self, &mut Booth) -> Result<Decided, StoreError>,
     ) {
         let booth = self.files.check().and_then(|()| self.booth());
@@ -228,7 +228,7 @@ impl Desk {
     /// Creates a poll if its id is free.
     fn create(&self, booth: &mut Booth, poll: Poll) -> Result<Decided, StoreError> {
         if booth.standing(&self.ledger, poll.id())?.is_some() {
-            return Ok(Decided::Nothing(Change::Exists));
+            return Ok(Decided::Nothing(ChangeOutcome::Exists));
         }
         Ok(Decided::Enter(poll, booth.next_position((self.clock)())?))
     }
@@ -236,17 +236,17 @@ impl Desk {
     /// Changes a poll. What changes nothing is done without an entry.
     fn change_poll(&self, booth: &mut Booth, id: PollId, change: &PollChange) -> Result<Decided, StoreError> {
         let Some(standing) = booth.standing(&self.ledger, id)? else {
-            return Ok(Decided::Nothing(Change::UnknownPoll));
+            return Ok(Decided::Nothing(ChangeOutcome::UnknownPoll));
         };
         Ok(match standing.poll.after(change, standing.accepted) {
-            Ok(next) if next == standing.poll => Decided::Nothing(Change::Done(next)),
+            Ok(next) if next == standing.poll => Decided::Nothing(ChangeOutcome::Done(next)),
             Ok(next) => Decided::Enter(next, booth.next_position((self.clock)())?),
-            Err(refused) => Decided::Nothing(Change::Refused(refused)),
+            Err(refused) => Decided::Nothing(ChangeOutcome::Refused(refused)),
         })
     }
 
     /// Puts the poll as it is now at the end of the log, and counts it. `None` if somebody else has the ledger.
-    fn enter(&mut self, poll: Poll, position: Position) -> Result<Option<Change>, Undone> {
+    fn enter(&mut self, poll: Poll, position: Position) -> Result<Option<ChangeOutcome>, Undone> {
         let entry = Entry { position, event: Ok(Event::Poll(Box::new(poll.clone()))) };
         match self.counter.apply(vec![entry]) {
             Err(undone) if undone.is_certain() && undone.error.is_held() => return Ok(None),
@@ -262,7 +262,7 @@ impl Desk {
             booth.forget(poll.id());
         }
         self.accepted.forget(poll.id());
-        Ok(Some(Change::Done(poll)))
+        Ok(Some(ChangeOutcome::Done(poll)))
     }
 
     /// Everything is in the ledger's file in the end, if it can be counted; else it is counted at the next start.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, CastOutcome, Change, ChangeRefused, Choices, FIRST_REVISION, Figures, Inclusion, Poll,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, ChangeRefused, Choices, FIRST_REVISION, Figures, Inclusion, Poll,
     PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
 };
 use scrutin_ledger_sqlite::SqliteLedger;
@@ -32,7 +32,7 @@ impl Booth {
         let mut spec = PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]);
         edit(&mut spec);
         let poll = Poll::new(PollId::MAIN, spec).unwrap();
-        assert_eq!(self.ledger.create(poll.clone()).await, Ok(Change::Done(poll.clone())));
+        assert_eq!(self.ledger.create(poll.clone()).await, Ok(ChangeOutcome::Done(poll.clone())));
         poll
     }
 
@@ -51,7 +51,7 @@ impl Booth {
 
     async fn change(&self, change: PollChange) -> Poll {
         match self.ledger.change(PollId::MAIN, change).await {
-            Ok(Change::Done(poll)) => poll,
+            Ok(ChangeOutcome::Done(poll)) => poll,
             other => panic!("not changed: {other:?}"),
         }
     }
@@ -227,21 +227,21 @@ async fn no_ballot_is_taken_after_the_close() {
 async fn polls_are_created_once_listed_by_id_and_changed_as_their_rules_allow() {
     let booth = booth();
     let main = booth.open_poll(|_| {}).await;
-    assert_eq!(booth.ledger.create(main.clone()).await, Ok(Change::Exists));
+    assert_eq!(booth.ledger.create(main.clone()).await, Ok(ChangeOutcome::Exists));
     let apple = Poll::new("apple".parse().unwrap(), PollSpec::simple("Apple?", ["Yes", "No"])).unwrap();
     booth.ledger.create(apple.clone()).await.unwrap();
     assert_eq!(booth.ledger.polls().await, Ok(vec![apple.clone(), main.clone()]));
     assert_eq!(booth.ledger.poll(apple.id()).await, Ok(Some(apple)));
     assert_eq!(booth.ledger.poll("pear".parse().unwrap()).await, Ok(None));
     let unknown = booth.ledger.change("pear".parse().unwrap(), PollChange::Close).await;
-    assert_eq!(unknown, Ok(Change::UnknownPoll));
+    assert_eq!(unknown, Ok(ChangeOutcome::UnknownPoll));
 
     let rewrite = || PollChange::Rewrite(Box::new(PollSpec::simple("Tea?", ["Yes"; 1].into_iter().chain(["No"]))));
     assert_eq!(booth.change(rewrite()).await.question(), "Tea?");
     booth.recorded(1, "a").await;
     booth.change(PollChange::Reset).await;
     let refused = booth.ledger.change(PollId::MAIN, rewrite()).await;
-    assert_eq!(refused, Ok(Change::Refused(ChangeRefused::HasBallots)));
+    assert_eq!(refused, Ok(ChangeOutcome::Refused(ChangeRefused::HasBallots)));
     assert_eq!(booth.ledger.accepted(PollId::MAIN).await, Ok(1), "a reset forgets no ballot");
 }
 
@@ -294,7 +294,7 @@ async fn a_ledger_in_other_hands_keeps_nobody_from_voting_whatever_the_organiser
     }
     assert!(voters > 10, "{voters} voted meanwhile");
     held.rollback().unwrap();
-    assert!(matches!(booth.ledger.create(lunch).await, Ok(Change::Done(_))));
+    assert!(matches!(booth.ledger.create(lunch).await, Ok(ChangeOutcome::Done(_))));
     booth.change(PollChange::Close).await;
     assert_eq!(booth.figures().await.voters, voters);
     booth.assert_audit().await;

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, CastOutcome, Change, Durability, Fingerprint, Partitions, Poll, PollChange, PollId, SessionId,
-    Unavailable,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Durability, Fingerprint, Partitions, Poll, PollChange, PollId,
+    SessionId, Unavailable,
 };
 use redis::Value;
 
@@ -190,15 +190,15 @@ impl BallotBox for RedisBallotBox {
         Ok(polls)
     }
 
-    async fn create(&self, poll: Poll) -> Result<Change, Unavailable> {
+    async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {
         Ok(if self.put(Deadline::usual(), None, &poll, Precondition::SamePoll).await? {
-            Change::Done(poll)
+            ChangeOutcome::Done(poll)
         } else {
-            Change::Exists
+            ChangeOutcome::Exists
         })
     }
 
-    async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
+    async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable> {
         let deadline = Deadline::usual();
         let requires = match change {
             PollChange::Rewrite(_) => Precondition::NoBallots,
@@ -207,14 +207,14 @@ impl BallotBox for RedisBallotBox {
         for _ in 0..CHANGE_ATTEMPTS {
             // A look changes nothing, nor did the attempts before it.
             let found = self.find("reading a poll", deadline, id).await.map_err(Unavailable::before_anything)?;
-            let Some(found) = found else { return Ok(Change::UnknownPoll) };
+            let Some(found) = found else { return Ok(ChangeOutcome::UnknownPoll) };
             let next = match found.poll.after(&change, found.accepted) {
                 Ok(next) => next,
-                Err(refused) => return Ok(Change::Refused(refused)),
+                Err(refused) => return Ok(ChangeOutcome::Refused(refused)),
             };
             // Closing what is closed is done already; but a log that lost something may say so and be wrong.
             if self.put(deadline, Some(&found), &next, requires).await? {
-                return Ok(Change::Done(next));
+                return Ok(ChangeOutcome::Done(next));
             }
         }
         // The last attempt wrote nothing either, and we know it.

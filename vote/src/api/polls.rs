@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, RawQuery, Request, State, rejection::PathRejection},
     response::{IntoResponse, Response},
 };
-use domain::{Change, ChangeRefused, PollChange, PollId};
+use domain::{ChangeOutcome, ChangeRefused, PollChange, PollId};
 use http::{StatusCode, header};
 
 use super::{
@@ -193,15 +193,15 @@ pub(crate) async fn rewrite(
 /// Makes a change, which this instance shows from now on.
 async fn apply(app: &App, id: PollId, change: PollChange) -> Result<Response, Refusal> {
     match app.ballots.change(id, change).await.map_err(|error| app.not_told(error))? {
-        Change::Done(poll) => {
+        ChangeOutcome::Done(poll) => {
             let body = PollBody::new(&poll, None);
             app.polls.put(poll);
             Ok(Json(body).into_response())
         }
-        Change::Exists => Err(Refusal::PollExists),
-        Change::UnknownPoll => Err(Refusal::UnknownPoll),
-        Change::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
-        Change::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
-        Change::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
+        ChangeOutcome::Exists => Err(Refusal::PollExists),
+        ChangeOutcome::UnknownPoll => Err(Refusal::UnknownPoll),
+        ChangeOutcome::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
+        ChangeOutcome::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
+        ChangeOutcome::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
     }
 }

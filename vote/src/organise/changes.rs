@@ -6,7 +6,7 @@ use axum::{
     extract::{Path, Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{Change, PollChange};
+use domain::{ChangeOutcome, PollChange};
 use http::StatusCode;
 
 use super::poll_page::{find, of_poll};
@@ -109,11 +109,11 @@ async fn done(app: &App, asked: &Asked, path: &PollPath, change: PollChange) -> 
 async fn try_change(app: &App, path: &PollPath, change: PollChange) -> Result<domain::PollId, Refusal> {
     let id = path.id()?;
     match app.ballots.change(id, change).await.map_err(|error| app.not_told(error))? {
-        Change::Done(poll) => {
+        ChangeOutcome::Done(poll) => {
             app.polls.put(poll);
             Ok(id)
         }
         // None of these changes can be refused by the rules of polls.
-        Change::UnknownPoll | Change::Exists | Change::Refused(_) => Err(Refusal::UnknownPoll),
+        ChangeOutcome::UnknownPoll | ChangeOutcome::Exists | ChangeOutcome::Refused(_) => Err(Refusal::UnknownPoll),
     }
 }

@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{Change, ChangeRefused, Poll, PollChange, PollId};
+use domain::{ChangeOutcome, ChangeRefused, Poll, PollChange, PollId};
 use http::StatusCode;
 use minijinja::{context, value::Serde};
 
@@ -92,14 +92,14 @@ pub(crate) async fn correct(State(app): State<Arc<App>>, path: PollPath, request
 
 async fn try_change(app: &App, id: PollId, change: PollChange) -> Result<(), Refusal> {
     match app.ballots.change(id, change).await.map_err(|error| app.not_told(error))? {
-        Change::Done(poll) => {
+        ChangeOutcome::Done(poll) => {
             app.polls.put(poll);
             Ok(())
         }
-        Change::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
-        Change::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
-        Change::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
-        Change::UnknownPoll | Change::Exists => Err(Refusal::UnknownPoll),
+        ChangeOutcome::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
+        ChangeOutcome::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
+        ChangeOutcome::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
+        ChangeOutcome::UnknownPoll | ChangeOutcome::Exists => Err(Refusal::UnknownPoll),
     }
 }
 

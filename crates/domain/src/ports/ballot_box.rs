@@ -24,7 +24,7 @@ pub enum CastOutcome {
 
 /// The log's answer to a change of a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum ChangeOutcome {
     /// Done, and on the log's disk; this is the poll now.
     Done(Poll),
     /// A new poll was not created: there is one with this id.
@@ -52,11 +52,11 @@ pub trait BallotBox: Send + Sync {
     /// All polls, by id.
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable>;
 
-    /// Creates a poll; [`Change::Exists`] if the id is taken.
-    async fn create(&self, poll: Poll) -> Result<Change, Unavailable>;
+    /// Creates a poll; [`ChangeOutcome::Exists`] if the id is taken.
+    async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable>;
 
     /// Changes a poll.
-    async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable>;
+    async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable>;
 
     /// Notes, for every instance, that a session of the organiser was ended that would have lasted so long.
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable>;

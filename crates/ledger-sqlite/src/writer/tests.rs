@@ -93,7 +93,7 @@ fn desk(directory: &Path) -> Desk {
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
     let (to, mut created) = oneshot::channel();
     desk.take(vec![Job::Request(Request::Create(Box::new(poll.clone()), Reply::new(to)))]);
-    assert_eq!(created.try_recv(), Ok(Ok(Some(Change::Done(poll)))));
+    assert_eq!(created.try_recv(), Ok(Ok(Some(ChangeOutcome::Done(poll)))));
     desk
 }
 
@@ -228,7 +228,7 @@ async fn a_change_that_can_not_be_written_is_refused_for_certain_and_voting_goes
     assert!(unready.contains("2 ballots wait") && unready.contains("refused"), "{unready}");
 
     on_the_ledger(&ledger, |conn| conn.execute_batch("DROP TRIGGER refuse; DROP TRIGGER refuse_polls").unwrap()).await;
-    assert!(matches!(ledger.change(PollId::MAIN, PollChange::Close).await, Ok(Change::Done(_))));
+    assert!(matches!(ledger.change(PollId::MAIN, PollChange::Close).await, Ok(ChangeOutcome::Done(_))));
     counted(&ledger, 3).await;
     assert_eq!(ledger.ready().await, Ok(()));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::{Change, PollChange};
+use domain::{ChangeOutcome, PollChange};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -203,7 +203,9 @@ async fn positions_keep_growing_while_the_clock_is_behind() {
 async fn a_ballot_for_another_revision_of_the_poll_is_not_recorded() {
     let mut scene = Scene::begun_with(vec![poll("main"), poll("lunch")]).await;
     let other = PollChange::Rewrite(Box::new(PollSpec::simple("Dogs or Cats?", ["Dogs", "Cats"])));
-    let Ok(Change::Done(rewritten)) = scene.ballots.change(id("main"), other).await else { panic!("not rewritten") };
+    let Ok(ChangeOutcome::Done(rewritten)) = scene.ballots.change(id("main"), other).await else {
+        panic!("not rewritten")
+    };
     let revision = rewritten.revision();
     assert!(revision > FIRST_REVISION);
     // Together, so that they share a call if calls told the two apart by poll only.

@@ -1,6 +1,6 @@
 //! A Redis that is full: ballots hear so for certain, and the organiser always comes through.
 
-use domain::{Change, PollChange};
+use domain::{ChangeOutcome, PollChange};
 
 use super::*;
 
@@ -46,7 +46,7 @@ async fn out_of_memory_nothing_is_recorded_for_certain_and_the_organiser_comes_t
     for change in [PollChange::Close, PollChange::Hide, PollChange::Reset] {
         for poll in ["main", "lunch"] {
             let changed = scene.ballots.change(id(poll), change.clone()).await;
-            assert!(matches!(changed, Ok(Change::Done(_))), "{poll}: {change:?}: {changed:?}");
+            assert!(matches!(changed, Ok(ChangeOutcome::Done(_))), "{poll}: {change:?}: {changed:?}");
         }
     }
     assert_eq!(scene.raw(&["EXISTS", "{scrutin:0}:voters:lunch"]).await, redis::Value::Int(0), "a reset frees memory");
@@ -78,7 +78,7 @@ async fn one_poll_without_changes_leaves_the_others_room() {
     for number in 0..1_000 {
         recorded(scene.ballots.cast(ballot(["lunch", "tea"][number as usize % 2], number, "a"), FIRST_REVISION).await);
     }
-    assert!(matches!(scene.ballots.change(id("main"), PollChange::Reset).await, Ok(Change::Done(_))));
+    assert!(matches!(scene.ballots.change(id("main"), PollChange::Reset).await, Ok(ChangeOutcome::Done(_))));
     recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await);
 }
 
@@ -119,7 +119,7 @@ async fn a_full_redis_that_came_back_is_attached_to_and_the_organiser_comes_thro
     for change in [PollChange::Close, PollChange::Reset] {
         for poll in ["main", "lunch"] {
             let changed = eventually(|| scene.ballots.change(id(poll), change.clone())).await;
-            assert!(matches!(changed, Change::Done(_)), "{poll}: {change:?}: {changed:?}");
+            assert!(matches!(changed, ChangeOutcome::Done(_)), "{poll}: {change:?}: {changed:?}");
         }
     }
 }

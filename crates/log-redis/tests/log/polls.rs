@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use domain::{Change, ChangeRefused, PollChange};
+use domain::{ChangeOutcome, ChangeRefused, PollChange};
 use tokio::task::JoinSet;
 
 use super::*;
 
-fn done(change: Result<Change, Unavailable>) -> Poll {
+fn done(change: Result<ChangeOutcome, Unavailable>) -> Poll {
     match change {
-        Ok(Change::Done(poll)) => poll,
+        Ok(ChangeOutcome::Done(poll)) => poll,
         other => panic!("not done: {other:?}"),
     }
 }
@@ -40,7 +40,7 @@ async fn a_session_that_was_ended_is_ended_for_every_instance() {
 async fn a_created_poll_is_known_everywhere_and_stands_in_the_log() {
     let mut scene = Scene::begun().await;
     let lunch = poll("lunch");
-    assert_eq!(scene.ballots.create(lunch.clone()).await, Ok(Change::Done(lunch.clone())));
+    assert_eq!(scene.ballots.create(lunch.clone()).await, Ok(ChangeOutcome::Done(lunch.clone())));
     assert_eq!(ballot_box_on(&scene.redis).poll(id("lunch")).await, Ok(Some(lunch.clone())));
     assert_eq!(scene.ballots.polls().await, Ok(vec![lunch.clone(), poll("main")]));
     assert_eq!(scene.log.polls().await, Ok(vec![lunch.clone(), poll("main")]));
@@ -52,7 +52,7 @@ async fn a_created_poll_is_known_everywhere_and_stands_in_the_log() {
 async fn a_poll_is_never_created_twice() {
     let mut scene = Scene::begun().await;
     let other = poll_with("main", |spec| spec.question = "Tea?".into());
-    assert_eq!(scene.ballots.create(other).await, Ok(Change::Exists));
+    assert_eq!(scene.ballots.create(other).await, Ok(ChangeOutcome::Exists));
     assert_eq!(scene.ballots.poll(id("main")).await, Ok(Some(poll("main"))));
     assert_eq!(scene.entries().await, []);
 }
@@ -65,7 +65,7 @@ async fn a_change_stands_in_the_log_once_and_only_if_it_changes_something() {
     assert_eq!(done(scene.ballots.change(id("main"), PollChange::Close).await), closed);
     assert_eq!(scene.ballots.poll(id("main")).await, Ok(Some(closed.clone())));
     assert_eq!(scene.entries().await.iter().map(poll_of).collect::<Vec<_>>(), [&closed]);
-    assert_eq!(scene.ballots.change(id("unknown"), PollChange::Close).await, Ok(Change::UnknownPoll));
+    assert_eq!(scene.ballots.change(id("unknown"), PollChange::Close).await, Ok(ChangeOutcome::UnknownPoll));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,9 +93,13 @@ async fn the_question_is_fixed_once_there_are_ballots() {
     let rewritten = done(rewrite("Tea?").await);
     assert_eq!(rewritten.question(), "Tea?");
     recorded(scene.ballots.cast(ballot("main", 1, "a"), rewritten.revision()).await);
-    assert_eq!(rewrite("Coffee?").await, Ok(Change::Refused(ChangeRefused::HasBallots)));
+    assert_eq!(rewrite("Coffee?").await, Ok(ChangeOutcome::Refused(ChangeRefused::HasBallots)));
     done(scene.ballots.change(id("main"), PollChange::Reset).await);
-    assert_eq!(rewrite("Coffee?").await, Ok(Change::Refused(ChangeRefused::HasBallots)), "older rounds count too");
+    assert_eq!(
+        rewrite("Coffee?").await,
+        Ok(ChangeOutcome::Refused(ChangeRefused::HasBallots)),
+        "older rounds count too"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, CastOutcome, Change, Poll, PollChange, PollId, Position, SessionId, Unavailable, VoterId,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Position, SessionId, Unavailable, VoterId,
 };
 
 /// How the log breaks down.
@@ -110,15 +110,15 @@ impl State {
         CastOutcome::Recorded(position)
     }
 
-    fn change(&mut self, id: PollId, change: &PollChange) -> Change {
-        let Some(poll) = self.polls.get(&id) else { return Change::UnknownPoll };
+    fn change(&mut self, id: PollId, change: &PollChange) -> ChangeOutcome {
+        let Some(poll) = self.polls.get(&id) else { return ChangeOutcome::UnknownPoll };
         let accepted = self.ballots.iter().filter(|(_, ballot)| ballot.poll == id).count();
         match poll.after(change, accepted as u64) {
             Ok(next) => {
                 self.polls.insert(id, next.clone());
-                Change::Done(next)
+                ChangeOutcome::Done(next)
             }
-            Err(refused) => Change::Refused(refused),
+            Err(refused) => ChangeOutcome::Refused(refused),
         }
     }
 }
@@ -141,17 +141,17 @@ impl BallotBox for MemoryBallotBox {
         })
     }
 
-    async fn create(&self, poll: Poll) -> Result<Change, Unavailable> {
+    async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {
         self.after_mishap(|state| {
             if state.polls.contains_key(&poll.id()) {
-                return Change::Exists;
+                return ChangeOutcome::Exists;
             }
             state.polls.insert(poll.id(), poll.clone());
-            Change::Done(poll)
+            ChangeOutcome::Done(poll)
         })
     }
 
-    async fn change(&self, id: PollId, change: PollChange) -> Result<Change, Unavailable> {
+    async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable> {
         self.after_mishap(|state| state.change(id, &change))
     }
 
