@@ -217,7 +217,7 @@ impl View<'_> {
             _ => self.poll.state(),
         };
         let result = self.app.config.result.url(self.headers);
-        let settled = recorded.is_some() && !self.poll.changes();
+        let settled = recorded.is_some() && !self.poll.votes_can_change();
         let context = context! {
             question => self.poll.question(),
             long => look::is_long(self.poll.question()),
@@ -235,7 +235,7 @@ impl View<'_> {
             code => self.code_to_show(),
             code_at_fault => refusal.is_some_and(is_about_code),
             can_vote => state == PollState::Open && !settled,
-            changes => self.poll.changes(),
+            changes => self.poll.votes_can_change(),
             kiosk => self.poll.kiosk(),
             turn => self.browser.turn(self.poll.id()),
             next_voter => format!("/p/{}/next-voter", self.poll.id()),

@@ -77,7 +77,8 @@ pub struct PollSpec {
     /// Who sees the votes.
     pub results: Visibility,
     /// Whether a voter may change their ballot while the poll is open.
-    pub changes: bool,
+    #[serde(rename = "changes")]
+    pub votes_can_change: bool,
     /// Who may vote.
     pub access: Access,
     /// Whether the poll stands in the public list.
@@ -97,7 +98,7 @@ impl PollSpec {
             max_choices: 1,
             state: PollState::Open,
             results: Visibility::Live,
-            changes: true,
+            votes_can_change: true,
             access: Access::Anyone,
             listed: false,
             new_voters_per_minute: None,
@@ -204,8 +205,8 @@ impl Poll {
         self.spec.results == Visibility::Hidden
     }
     /// Whether a voter may change their ballot.
-    pub fn changes(&self) -> bool {
-        self.spec.changes
+    pub fn votes_can_change(&self) -> bool {
+        self.spec.votes_can_change
     }
     /// Who may vote.
     pub fn access(&self) -> Access {

@@ -273,7 +273,7 @@ impl Leader {
         let mut polls = Vec::new();
         for row in self.client.query(SEED, &[&self.partition]).await? {
             let poll = rows::poll(&row, "poll")?;
-            let voters = if poll.changes() {
+            let voters = if poll.votes_can_change() {
                 Vec::new()
             } else {
                 self.voters(row.try_get("number")?, rows::position(&row, "since")?).await?

@@ -63,7 +63,7 @@ impl Booth {
         if standing.poll.revision() != revision {
             return Ok(CastOutcome::Rewritten);
         }
-        let once = !standing.poll.changes();
+        let once = !standing.poll.votes_can_change();
         let (number, since) = (standing.number, standing.since);
         if once && let Some(position) = self.already_cast(ledger, &ballot, number, since)? {
             return Ok(CastOutcome::AlreadyCast(position));

@@ -173,7 +173,7 @@ fn seed(tx: &Transaction<'_>, partition: Partition) -> Result<LogSeed, StoreErro
     let mut polls = Vec::new();
     for stored in store::polls(tx, Some(partition))? {
         let mut voters = Vec::new();
-        if !stored.poll.changes() {
+        if !stored.poll.votes_can_change() {
             let mut select = tx.prepare_cached(
                 "SELECT voter, max(position) FROM ballots WHERE poll = ?1 AND position > ?2 GROUP BY voter",
             )?;

@@ -134,7 +134,7 @@ async fn only_an_open_poll_takes_ballots() {
 #[tokio::test]
 async fn where_no_change_is_allowed_the_first_ballot_of_each_round_stands() {
     let booth = booth();
-    booth.open_poll(|spec| spec.changes = false).await;
+    booth.open_poll(|spec| spec.votes_can_change = false).await;
     let first = booth.recorded(1, "a").await;
     assert_eq!(booth.cast(1, "b").await, CastOutcome::AlreadyCast(first));
     booth.recorded(2, "b").await;
@@ -147,7 +147,7 @@ async fn where_no_change_is_allowed_the_first_ballot_of_each_round_stands() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_ballots_at_once_by_one_voter_one_is_taken_where_no_change_is_allowed() {
     let booth = booth();
-    booth.open_poll(|spec| spec.changes = false).await;
+    booth.open_poll(|spec| spec.votes_can_change = false).await;
     let mut casting = JoinSet::new();
     for _ in 0..200 {
         let ledger = Arc::clone(&booth.ledger);

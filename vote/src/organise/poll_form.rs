@@ -85,7 +85,7 @@ impl PollForm {
             options: poll.options().join("\n"),
             max_choices: poll.max_choices().to_string(),
             access: poll.access(),
-            changes: poll.changes(),
+            changes: poll.votes_can_change(),
             results: poll.results(),
             listed: poll.listed(),
             kiosk: poll.kiosk(),
@@ -115,7 +115,7 @@ impl PollForm {
             max_choices,
             state: self.state,
             results: self.results,
-            changes: self.changes,
+            votes_can_change: self.changes,
             access: self.access,
             listed: self.listed,
             new_voters_per_minute: limit,
@@ -160,7 +160,7 @@ mod tests {
         let form = form("question=Tea%3F&options=Yes%0D%0A%0D%0A+No+%0D%0A&max_choices=1");
         let spec = form.spec(Language::English).unwrap();
         assert_eq!(spec.options, ["Yes", "No"]);
-        assert!(!spec.changes && spec.state == PollState::Open && spec.access == Access::Anyone);
+        assert!(!spec.votes_can_change && spec.state == PollState::Open && spec.access == Access::Anyone);
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub(super) fn of_poll(poll: &Poll) -> Value {
         options => poll.options().iter().enumerate().map(option).collect::<Vec<_>>(),
         state => poll.state().as_str(),
         hidden => poll.is_hidden(),
-        changes => poll.changes(),
+        changes => poll.votes_can_change(),
         codes => poll.access() == Access::Codes,
         listed => poll.listed(),
         kiosk => poll.kiosk(),

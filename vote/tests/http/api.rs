@@ -94,7 +94,7 @@ async fn what_is_no_ballot_is_refused_with_a_stable_code() {
 async fn a_ballot_that_can_not_be_changed_is_a_conflict() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
-    spec.changes = false;
+    spec.votes_can_change = false;
     app.poll("final", spec);
     let ada = app.browser();
     assert_eq!(ada.post_json("/api/polls/final/ballots", r#"{"choices":["a"]}"#).await.status, StatusCode::CREATED);

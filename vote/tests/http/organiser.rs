@@ -189,7 +189,7 @@ async fn a_poll_is_rewritten_only_while_there_are_no_ballots() {
 async fn a_patch_leaves_alone_what_it_does_not_name() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
-    spec.changes = false;
+    spec.votes_can_change = false;
     spec.listed = true;
     spec.state = domain::PollState::Waiting;
     app.poll("main", spec);

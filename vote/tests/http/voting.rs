@@ -147,7 +147,7 @@ async fn after_a_reset_the_vote_is_not_shown_as_recorded_any_more() {
 async fn a_vote_that_can_not_be_changed_stands_and_the_page_says_so() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
-    spec.changes = false;
+    spec.votes_can_change = false;
     app.poll("final", spec);
     let ada = app.browser();
     let page = ada.vote("/p/final", "vote=a").await;
@@ -164,7 +164,7 @@ async fn a_vote_that_can_not_be_changed_stands_and_the_page_says_so() {
 async fn a_browser_that_lost_its_memory_learns_that_its_ballot_stands() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
-    spec.changes = false;
+    spec.votes_can_change = false;
     app.poll("final", spec);
     let first = app.browser().post_form("/p/final", "vote=a").await;
     let voter = first.pair("voter");

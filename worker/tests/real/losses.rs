@@ -298,7 +298,7 @@ async fn an_older_log_gets_the_polls_and_voters_that_the_ledger_knows() {
     let [closed, once] = ["lunch", "once"].map(|id| PollId::parse(id).unwrap());
     let mut spec = PollSpec::simple("Once?", ["Yes", "No"]);
     at.ballot_box.create(Poll::new(closed, spec.clone()).unwrap()).await.unwrap();
-    spec.changes = false;
+    spec.votes_can_change = false;
     at.ballot_box.create(Poll::new(once, spec).unwrap()).await.unwrap();
     at.vote_many(10, "a").await;
     let files = at.files_when_all_is_counted().await;

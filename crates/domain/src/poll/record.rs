@@ -13,7 +13,8 @@ use crate::PollId;
 pub(super) struct Record {
     id: PollId,
     state: PollState,
-    changes: bool,
+    #[serde(rename = "changes")]
+    votes_can_change: bool,
     round: u32,
     /// Not written for the first, as it always was.
     #[serde(default = "first_revision", skip_serializing_if = "is_first_revision")]
@@ -51,7 +52,7 @@ impl From<Poll> for Record {
         Self {
             id,
             state: spec.state,
-            changes: spec.changes,
+            votes_can_change: spec.votes_can_change,
             round,
             revision,
             question: spec.question,
@@ -78,7 +79,7 @@ impl TryFrom<Record> for Poll {
             max_choices: record.max_choices,
             state: record.state,
             results: record.results,
-            changes: record.changes,
+            votes_can_change: record.votes_can_change,
             access: record.access,
             listed: record.listed,
             new_voters_per_minute: record.new_voters_per_minute,

@@ -32,7 +32,7 @@ fn count(ledger: &Connection, accepted: &mut Vec<Accepted>) -> Position {
 
 #[test]
 fn nobody_votes_twice_before_or_after_the_first_ballot_is_counted() {
-    let ledger = ledger(|spec| spec.changes = false);
+    let ledger = ledger(|spec| spec.votes_can_change = false);
     let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
     let cast =
         |booth: &mut Booth, ballot, accepted: &mut _| booth.cast(&ledger, 2, ballot, FIRST_REVISION, accepted).unwrap();

@@ -156,7 +156,7 @@ fn poll_with(text: &str, edit: impl FnOnce(&mut PollSpec)) -> Poll {
 
 /// A poll in which every voter has one ballot.
 fn once_only(text: &str) -> Poll {
-    poll_with(text, |spec| spec.changes = false)
+    poll_with(text, |spec| spec.votes_can_change = false)
 }
 
 fn in_state(text: &str, state: PollState) -> Poll {

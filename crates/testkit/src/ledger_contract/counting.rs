@@ -232,8 +232,11 @@ impl Random {
 
 /// Three polls that appear at some time, change and are reset; few voters, so that most vote again.
 fn random_log(random: &mut Random, entries: usize) -> Script {
-    let mut polls =
-        [poll("one"), poll_with("two", |spec| spec.max_choices = 3), poll_with("three", |spec| spec.changes = false)];
+    let mut polls = [
+        poll("one"),
+        poll_with("two", |spec| spec.max_choices = 3),
+        poll_with("three", |spec| spec.votes_can_change = false),
+    ];
     let mut log = Script::default();
     for _ in 0..entries {
         match random.below(100) {

@@ -38,7 +38,7 @@ pub async fn a_first_poll_is_founded_once(subject: &Subject) {
 /// A new log must know who voted where nobody may vote twice, and nothing of voters elsewhere.
 pub async fn a_seed_names_voters_only_where_no_change_is_allowed(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
-    let (fruit, once) = (poll("fruit"), poll_with("once", |spec| spec.changes = false));
+    let (fruit, once) = (poll("fruit"), poll_with("once", |spec| spec.votes_can_change = false));
     let mut log = Script::default();
     log.poll(&fruit);
     log.poll(&once);

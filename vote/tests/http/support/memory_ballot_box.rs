@@ -99,7 +99,7 @@ impl State {
         }
         assert_eq!(poll.check(ballot.choices), Ok(()), "the caller has checked the choices");
         let same = |earlier: &Ballot| (earlier.poll, earlier.voter) == (ballot.poll, ballot.voter);
-        if !poll.changes()
+        if !poll.votes_can_change()
             && let Some((position, _)) = self.ballots.iter().find(|(_, earlier)| same(earlier))
         {
             return CastOutcome::AlreadyCast(*position);

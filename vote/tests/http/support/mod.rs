@@ -118,7 +118,7 @@ impl TestApp {
     pub(crate) async fn poll_with_codes(&self, id: &str, changes: bool, count: u16) -> Vec<String> {
         let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
         spec.access = domain::Access::Codes;
-        spec.changes = changes;
+        spec.votes_can_change = changes;
         self.poll(id, spec);
         let listed = self.organiser("GET", &format!("/api/polls/{id}/codes?count={count}"), None).await.json();
         let codes = listed["codes"].as_array().unwrap().iter();
