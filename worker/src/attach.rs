@@ -31,7 +31,7 @@ impl Teller {
         let state = ask_ledger(&self.duty, PATIENCE, "reading the ledger's position", ledger.state()).await?;
         self.lag.accounts_for(state.accounted());
         if state.log.is_none() {
-            self.found(ledger).await?;
+            self.ensure_first_poll(ledger).await?;
         }
         let claim = self.log.claim(&self.leader, &state);
         let claimed = ask_log(&self.duty, PATIENCE, "claiming the log", claim).await?;
@@ -53,12 +53,12 @@ impl Teller {
     }
 
     /// The very first start: the ledger gets the first poll, if this is its partition. The log learns it when it is begun.
-    async fn found(&mut self, ledger: &mut dyn Ledger) -> Result<(), Stop> {
+    async fn ensure_first_poll(&mut self, ledger: &mut dyn Ledger) -> Result<(), Stop> {
         let poll = &self.rules.first_poll;
         if self.rules.partitions.of(poll.id()) != self.partition {
             return Ok(());
         }
-        ask_ledger(&self.duty, PATIENCE, "making the first poll", ledger.found(poll)).await
+        ask_ledger(&self.duty, PATIENCE, "making the first poll", ledger.ensure_first_poll(poll)).await
     }
 
     /// Settings for the first poll that come too late are told, once.

@@ -247,7 +247,7 @@ impl Poll {
     /// The log goes on somewhere before that present: the reset that began the present round may still be to come,
     /// and ballots before it are of a round before. So counting starts in the round before, and the first event that
     /// is read of the present round begins that. A poll in its first round was never reset.
-    pub fn round_behind_gap(&self) -> u32 {
+    pub fn first_round_after_gap(&self) -> u32 {
         self.round.saturating_sub(1).max(1)
     }
 

@@ -157,9 +157,9 @@ impl Ledger for PostgresLedger {
         Ok(state)
     }
 
-    async fn found(&mut self, poll: &Poll) -> Result<(), Unavailable> {
+    async fn ensure_first_poll(&mut self, poll: &Poll) -> Result<(), Unavailable> {
         let leader = self.take()?;
-        within("founding the first poll", WRITE_TIMEOUT, leader.found(poll)).await?;
+        within("writing the first poll", WRITE_TIMEOUT, leader.ensure_first_poll(poll)).await?;
         self.leader = Some(leader);
         Ok(())
     }
@@ -260,7 +260,7 @@ impl Leader {
     }
 
     /// A poll that begins here begins behind all that is counted.
-    async fn found(&self, poll: &Poll) -> Result<(), Failure> {
+    async fn ensure_first_poll(&self, poll: &Poll) -> Result<(), Failure> {
         self.begin_transaction().await?;
         self.add_poll(poll, poll.round(), self.position).await?;
         listen::notify(&self.client, &[poll.id()]).await?;
@@ -303,7 +303,7 @@ impl Leader {
         if let Some(gap) = gap {
             self.note_gap(gap).await?;
             for poll in polls {
-                self.add_poll(poll, poll.round_behind_gap(), position).await?;
+                self.add_poll(poll, poll.first_round_after_gap(), position).await?;
             }
             listen::notify(&self.client, &[]).await?;
         }

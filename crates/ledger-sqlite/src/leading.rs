@@ -97,9 +97,9 @@ impl Ledger for Lead {
         self.write("reading the ledger's state", |tx, partition| Ok((state(tx, partition)?, Vec::new()))).await
     }
 
-    async fn found(&mut self, poll: &Poll) -> Result<(), Unavailable> {
+    async fn ensure_first_poll(&mut self, poll: &Poll) -> Result<(), Unavailable> {
         let poll = poll.clone();
-        self.write("founding the first poll", move |tx, partition| {
+        self.write("writing the first poll", move |tx, partition| {
             let since = store::counted_through(tx, partition)?;
             let new = store::poll(tx, poll.id())?.is_none();
             if new {
@@ -204,7 +204,7 @@ fn attach(
     note_gap(tx, gap, counted)?;
     for poll in polls {
         if store::poll(tx, poll.id())?.is_none() {
-            let round = poll.round_behind_gap();
+            let round = poll.first_round_after_gap();
             write_poll(tx, poll, &Place { partition, round, since: through, position: through })?;
         }
     }

@@ -105,7 +105,7 @@ impl Ledger for FakeLedger {
         .await
     }
 
-    async fn found(&mut self, poll: &Poll) -> Result<(), Unavailable> {
+    async fn ensure_first_poll(&mut self, poll: &Poll) -> Result<(), Unavailable> {
         self.ask("found", |ledger| learn(ledger, std::slice::from_ref(poll))).await
     }
 

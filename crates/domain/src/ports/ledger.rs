@@ -77,7 +77,7 @@ pub trait Ledger: Send {
     async fn state(&mut self) -> Result<LogState, Unavailable>;
 
     /// Makes sure that a first poll exists: writes `poll` if the ledger holds no poll with its id.
-    async fn found(&mut self, poll: &Poll) -> Result<(), Unavailable>;
+    async fn ensure_first_poll(&mut self, poll: &Poll) -> Result<(), Unavailable>;
 
     /// What a new log must know.
     async fn seed(&mut self) -> Result<LogSeed, Unavailable>;

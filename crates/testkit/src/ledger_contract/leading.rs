@@ -21,14 +21,14 @@ pub async fn a_fresh_ledger_has_read_nothing(subject: &Subject) {
 pub async fn a_first_poll_is_founded_once(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
-    ledger.found(&fruit).await.expect("founding");
+    ledger.ensure_first_poll(&fruit).await.expect("founding");
     assert_eq!(subject.figures(&fruit).await, figures([0, 0, 0], 0, 0));
     log.vote(&fruit, voter(1), "a");
     let closed = after(&fruit, &PollChange::Close);
     log.poll(&closed);
     ledger.apply(log.all()).await.expect("a batch");
 
-    ledger.found(&fruit).await.expect("founding again");
+    ledger.ensure_first_poll(&fruit).await.expect("founding again");
     let tally = subject.tally(&fruit).await;
     assert_eq!((tally.poll, tally.figures), (closed.clone(), figures([1, 0, 0], 1, 1)));
     let seed = ledger.seed().await.expect("a seed");
