@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use domain::{
-    Fingerprint, Installation, InstallationId, LedgerIdentity, Ledgers, Partition, Partitions, Rekey, Secret,
+    Fingerprint, Installation, InstallationId, LedgerIdentity, Ledgers, Partition, Partitions, RekeyOutcome, Secret,
 };
 use ledger_sqlite::SqliteLedger;
 use program::random_text;
@@ -30,10 +30,10 @@ pub(crate) async fn check(ledger: &SqliteLedger, secret: &Secret) -> Result<()> 
 pub(crate) async fn rekey(ledger: &SqliteLedger, secret: &Secret, force: bool) -> Result<()> {
     let key = Fingerprint::of(secret);
     match ledger.rekey(&key, force).await? {
-        Rekey::Done => Ok(()),
+        RekeyOutcome::Done => Ok(()),
         // It belongs to no key yet, so to this one from the next start on.
-        Rekey::NoInstallation => check(ledger, secret).await,
-        Rekey::PollsOpen => bail!(
+        RekeyOutcome::NoInstallation => check(ledger, secret).await,
+        RekeyOutcome::PollsOpen => bail!(
             "a poll is open, in which whoever has voted could vote once more: start with the old key and close all \
              polls first, or add --force"
         ),

@@ -92,7 +92,7 @@ pub(crate) async fn for_programs(
     match look_up(&app, &poll, &receipt).await {
         Ok(found) => {
             let present = match found.inclusion {
-                Inclusion::Waiting => present(&app, found.poll).await,
+                Inclusion::NotCountedYet => present(&app, found.poll).await,
                 _ => None,
             };
             let body = ReceiptBody {
@@ -144,7 +144,7 @@ async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Found, NoAnswer
     let inclusion = app.board.inclusion(poll, &Receipt { position, voter }).await?;
     let counted_at = match inclusion {
         Inclusion::Counted | Inclusion::Replaced | Inclusion::PastRound => counted_at(app, poll, position).await,
-        Inclusion::Waiting | Inclusion::Missing => None,
+        Inclusion::NotCountedYet | Inclusion::Missing => None,
     };
     let (cast_at, counted_at) = in_order(position.millis(), counted_at, program::now_millis());
     Ok(Found { poll, inclusion, cast_at, counted_at })
@@ -176,7 +176,7 @@ async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> 
 async fn page(app: &App, language: Language, path: &str, found: Found) -> Response {
     let Found { poll, inclusion, cast_at, counted_at } = found;
     let present = present(app, poll).await;
-    let waiting = inclusion == Inclusion::Waiting;
+    let waiting = inclusion == Inclusion::NotCountedYet;
     let counted_through = present.as_ref().filter(|_| waiting).map(|present| present.counted_through_ms());
     let stale_since = present.as_ref().filter(|_| waiting).and_then(|present| present.stale_since_ms());
     let context = context! {
@@ -210,7 +210,7 @@ fn status(inclusion: Inclusion) -> &'static str {
         Inclusion::Counted => "counted",
         Inclusion::Replaced => "replaced",
         Inclusion::PastRound => "past_round",
-        Inclusion::Waiting => "waiting",
+        Inclusion::NotCountedYet => "waiting",
         Inclusion::Missing => "missing",
     }
 }

@@ -253,7 +253,7 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Figures, Heartbeat, PollChange, PollId, PollSpec, Position};
+    use domain::{Heartbeat, PollChange, PollId, PollSpec, Position, VoteCounts};
     use serde_json::{Value, json};
 
     use super::*;
@@ -261,7 +261,7 @@ mod tests {
     fn tally(votes: &[u64]) -> Tally {
         let options = (0..votes.len()).map(|index| format!("Option {index}"));
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap();
-        let figures = Figures { votes: votes.to_vec(), voters: votes.iter().sum(), counted: 40 };
+        let figures = VoteCounts { votes: votes.to_vec(), voters: votes.iter().sum(), counted: 40 };
         let position = Position::new(1_700_000_000_000, 3).unwrap();
         Tally { poll, figures, position, heartbeat: Heartbeat::default() }
     }

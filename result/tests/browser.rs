@@ -201,7 +201,7 @@ async fn slides_in_a_file_show_the_frame_and_read_the_scores_if_allowed() {
 async fn a_receipt_that_waits_shows_by_itself_when_it_is_counted() {
     use domain::{Inclusion, PollId, Position, Receipt, VoterId};
     let (app, driver) = (spawn_app().await, Driver::start().await);
-    *app.ledger.inclusion.lock().unwrap() = Inclusion::Waiting;
+    *app.ledger.inclusion.lock().unwrap() = Inclusion::NotCountedYet;
     let receipt =
         Receipt { position: Position::new(1_795_423_500_123, 4).unwrap(), voter: VoterId::from_bytes([7; 16]) };
     let path = format!("/p/main/receipts/{}", receipt.encode(&support::secret(), PollId::MAIN));

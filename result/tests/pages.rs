@@ -370,13 +370,13 @@ async fn receipts_say_whether_a_ballot_is_counted() {
         (Inclusion::Counted, "counted", "Your ballot is counted"),
         (Inclusion::Replaced, "replaced", "A later ballot replaced this one"),
         (Inclusion::PastRound, "past_round", "This ballot is of a past round"),
-        (Inclusion::Waiting, "waiting", "Your ballot waits to be counted"),
+        (Inclusion::NotCountedYet, "waiting", "Your ballot waits to be counted"),
         (Inclusion::Missing, "missing", "This ballot is not in the ledger"),
     ] {
         *app.ledger.inclusion.lock().unwrap() = inclusion;
         let body = app.json(&format!("/api/polls/main/receipts/{receipt}")).await;
         let mut expected = json!({"status": status, "cast_at": "2026-11-23T08:45:00.123Z"});
-        if inclusion == Inclusion::Waiting {
+        if inclusion == Inclusion::NotCountedYet {
             // How far behind the count is; the ledger of the tests stands just before.
             expected["counted_through"] = json!("2026-11-23T08:45:00.123Z");
         }
@@ -388,8 +388,8 @@ async fn receipts_say_whether_a_ballot_is_counted() {
         let page = app.page(&format!("/p/main/receipts/{receipt}")).await;
         assert!(page.contains(headline) && page.contains("23 November 2026, 08:45:00 UTC"), "{page}");
         assert!(!page.contains("Cats</"), "never the choice: {page}");
-        assert_eq!(page.contains("Look again"), inclusion == Inclusion::Waiting);
-        assert_eq!(page.contains("The count has come to"), inclusion == Inclusion::Waiting);
+        assert_eq!(page.contains("Look again"), inclusion == Inclusion::NotCountedYet);
+        assert_eq!(page.contains("The count has come to"), inclusion == Inclusion::NotCountedYet);
         assert_eq!(page.contains("Counted on 23 November 2026, 08:45:01 UTC"), held, "{page}");
         let page = in_french(&app, &format!("/p/main/receipts/{receipt}")).await;
         assert!(page.contains("Déposé le 23 novembre 2026 à 08:45:00 UTC"), "{page}");
@@ -400,7 +400,7 @@ async fn receipts_say_whether_a_ballot_is_counted() {
 #[tokio::test]
 async fn a_receipt_that_waits_says_since_when_nothing_is_counted() {
     let app = spawn_app().await;
-    *app.ledger.inclusion.lock().unwrap() = Inclusion::Waiting;
+    *app.ledger.inclusion.lock().unwrap() = Inclusion::NotCountedYet;
     app.ledger.stop_counting("main", Some(60_000));
     let receipt = receipt_of(PollId::MAIN);
     let body = app.json(&format!("/api/polls/main/receipts/{receipt}")).await;

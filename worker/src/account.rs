@@ -58,7 +58,7 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Ballot, Choices, LogId, PollId, Undecodable, VoterId};
+    use domain::{Ballot, Choices, LogId, PollId, UndecodableEntry, VoterId};
 
     use super::*;
 
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn what_is_set_aside_is_accounted_for_and_changes_of_polls_are_no_ballots() {
         let mut entries = ballots([1, 2, 3]);
-        entries[1].event = Err(Undecodable { reason: String::new(), entry: String::new() });
+        entries[1].event = Err(UndecodableEntry { reason: String::new(), entry: String::new() });
         let mut account = Account::begin(at(0));
         account.log_says(&log(3, 3));
         assert_eq!(account.will_miss(&entries, 0), None);

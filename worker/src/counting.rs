@@ -6,7 +6,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use domain::{Applied, Entry, Ledger, Log, LogId, Page, Position};
+use domain::{ApplyOutcome, Entry, Ledger, Log, LogId, Page, Position};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -132,7 +132,7 @@ async fn apply(
     figures: &Figures,
     ledger: &mut dyn Ledger,
     batch: Vec<Entry>,
-) -> Result<Option<Applied>, Stop> {
+) -> Result<Option<ApplyOutcome>, Stop> {
     if batch.is_empty() {
         return Ok(None);
     }

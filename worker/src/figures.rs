@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::{Applied, LogId, Partition};
+use domain::{ApplyOutcome, LogId, Partition};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 const LEADS: &str = "scrutin_worker_leads";
@@ -83,7 +83,7 @@ impl Figures {
     }
 
     /// A batch of `entries` was counted, and it took `time`.
-    pub(crate) fn batch(&self, entries: usize, applied: &Applied, time: Duration) {
+    pub(crate) fn batch(&self, entries: usize, applied: &ApplyOutcome, time: Duration) {
         let entries = u32::try_from(entries).unwrap_or(u32::MAX);
         self.entries.increment(u64::from(entries));
         self.ballots.increment(applied.ballots);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{
     Fingerprint, Installation, InstallationId, Ledger, LedgerIdentity, Ledgers, Log, LogIdentity, Partition,
-    Partitions, PollState, Rekey, Unavailable,
+    Partitions, PollState, RekeyOutcome, Unavailable,
 };
 
 /// How often the lead is asked for: a worker that is refused has it for a moment now and then.
@@ -105,9 +105,9 @@ pub async fn rekey(
         }
     }
     match ledgers.rekey(key, force).await? {
-        Rekey::Done => {}
-        Rekey::PollsOpen => return Err(MoveError::PollsOpen),
-        Rekey::NoInstallation => return Err(MoveError::NoInstallation),
+        RekeyOutcome::Done => {}
+        RekeyOutcome::PollsOpen => return Err(MoveError::PollsOpen),
+        RekeyOutcome::NoInstallation => return Err(MoveError::NoInstallation),
     }
     for log in logs {
         match log.rekey(key).await {

@@ -7,7 +7,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use domain::{Position, Replicated};
+use domain::{Position, ReplicationState};
 use tokio::time::Instant;
 
 /// About how many moments are remembered.
@@ -41,7 +41,7 @@ impl Retention {
 
     /// Everything up to here is counted, and stands in the ledger as far as it is written. Returns up to where the log
     /// may forget: what was counted long enough ago, and not while a standby lacks what was committed half as long ago.
-    pub(crate) fn counted(&mut self, counted: Position, ledger: Replicated) -> Option<Position> {
+    pub(crate) fn counted(&mut self, counted: Position, ledger: ReplicationState) -> Option<Position> {
         let at = Instant::now();
         // An older ledger was put in its place: what it counts again was not counted long ago.
         if self.marks.back().is_some_and(|last| counted < last.counted) {
@@ -70,7 +70,7 @@ mod tests {
 
     async fn after(retention: &mut Retention, seconds: u64, counted: u64) -> Option<Position> {
         tokio::time::advance(Duration::from_secs(seconds)).await;
-        retention.counted(at(counted), Replicated::default())
+        retention.counted(at(counted), ReplicationState::default())
     }
 
     #[tokio::test(start_paused = true)]
@@ -100,7 +100,7 @@ mod tests {
         let mut retention = Retention::new(Duration::from_mins(1));
         let mut step = async |written, standby: Option<u64>| {
             tokio::time::advance(Duration::from_secs(10)).await;
-            retention.counted(at(written), Replicated { written, standbys: standby })
+            retention.counted(at(written), ReplicationState { written, standbys: standby })
         };
         for written in 1..=6 {
             assert_eq!(step(written, Some(0)).await, None);

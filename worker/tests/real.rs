@@ -11,8 +11,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, Choices, FIRST_REVISION, Figures, Inclusion, Ledgers, Partitions,
-    Poll, PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoterId,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Choices, FIRST_REVISION, Inclusion, Ledgers, Partitions, Poll,
+    PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisBallotBox, RedisLog, RedisUrl};
@@ -117,7 +117,7 @@ impl Installation {
         }
     }
 
-    async fn figures(&self) -> Option<Figures> {
+    async fn figures(&self) -> Option<VoteCounts> {
         let tallies = self.scoreboard.tallies(&[PollId::MAIN]).await.ok()?;
         Some(tallies.into_iter().next()?.figures)
     }

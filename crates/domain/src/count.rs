@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap, hash_map};
 
-use crate::{Choices, Entry, Event, MAX_OPTIONS, Poll, PollId, Position, Undecodable, VoterId};
+use crate::{Choices, Entry, Event, MAX_OPTIONS, Poll, PollId, Position, UndecodableEntry, VoterId};
 
 /// Entries of the log, prepared for looking up: which polls and which voters are in it, each once.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +37,7 @@ impl PollIndex {
 enum Op {
     Poll { poll: PollIndex, now: Box<Poll> },
     Ballot { voter: usize, choices: Choices },
-    Reject(Undecodable),
+    Reject(UndecodableEntry),
 }
 
 /// What a ledger knows of a poll.
@@ -112,11 +112,11 @@ pub struct TallyChange {
 
 /// An entry to set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejected {
+pub struct RejectedEntry {
     /// Where it stands in the log.
     pub position: Position,
     /// Why it can't be counted, and what it holds.
-    pub entry: Undecodable,
+    pub entry: UndecodableEntry,
 }
 
 /// Everything that a batch changes.
@@ -129,7 +129,7 @@ pub struct Changes {
     /// Figures to move; only polls with ballots or a new round are here.
     pub tallies: Vec<TallyChange>,
     /// Entries to set aside.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<RejectedEntry>,
     /// The ledger's position afterwards.
     pub position: Position,
 }
@@ -225,7 +225,7 @@ pub fn count(known: &[Option<KnownPoll>], previous: &[Option<Previous>], batch: 
 
     for &(position, ref op) in &batch.ops {
         match *op {
-            Op::Reject(ref entry) => changes.rejected.push(Rejected { position, entry: entry.clone() }),
+            Op::Reject(ref entry) => changes.rejected.push(RejectedEntry { position, entry: entry.clone() }),
             Op::Poll { poll, ref now } => change_poll(&mut work[poll.get()], poll, now.clone(), position),
             Op::Ballot { voter: index, choices } => {
                 let (poll, voter) = batch.voters[index];
@@ -236,8 +236,8 @@ pub fn count(known: &[Option<KnownPoll>], previous: &[Option<Previous>], batch: 
                     }
                     Err(reason) => {
                         let entry = format!("ballot in {}: {choices}", batch.poll(poll));
-                        let entry = Undecodable { reason: reason.to_owned(), entry };
-                        changes.rejected.push(Rejected { position, entry });
+                        let entry = UndecodableEntry { reason: reason.to_owned(), entry };
+                        changes.rejected.push(RejectedEntry { position, entry });
                     }
                 }
             }

@@ -24,7 +24,7 @@ pub enum Event {
 
 /// An entry that this release can't read: kept for a person to look at, and passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undecodable {
+pub struct UndecodableEntry {
     /// What is wrong with it.
     pub reason: String,
     /// What it holds, printable and shortened.
@@ -37,5 +37,5 @@ pub struct Entry {
     /// Where it stands.
     pub position: Position,
     /// What it says, or why it can't be read.
-    pub event: Result<Event, Undecodable>,
+    pub event: Result<Event, UndecodableEntry>,
 }

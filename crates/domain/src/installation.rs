@@ -48,7 +48,7 @@ pub struct LogIdentity {
 
 /// What came of the wish to change an installation's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rekey {
+pub enum RekeyOutcome {
     /// It has the new fingerprint.
     Done,
     /// A poll is open, in which whoever has voted could vote once more.

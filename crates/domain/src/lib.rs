@@ -24,11 +24,11 @@ mod voter;
 
 pub use choices::{Choices, ChoicesError, MAX_OPTIONS, option_key};
 pub use count::{
-    Batch, Changes, CountedBallot, KnownPoll, PollIndex, PollUpdate, Previous, Rejected, TallyChange, count,
+    Batch, Changes, CountedBallot, KnownPoll, PollIndex, PollUpdate, Previous, RejectedEntry, TallyChange, count,
 };
 pub use durability::{Durability, DurabilityError};
-pub use event::{Ballot, Entry, Event, Undecodable};
-pub use installation::{Fingerprint, Installation, InstallationId, LedgerIdentity, LogIdentity, Rekey};
+pub use event::{Ballot, Entry, Event, UndecodableEntry};
+pub use installation::{Fingerprint, Installation, InstallationId, LedgerIdentity, LogIdentity, RekeyOutcome};
 pub use partition::{Partition, Partitions, PartitionsError};
 pub use poll::{
     Access, ChangeRefused, Correction, FIRST_REVISION, Field, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,
@@ -36,14 +36,14 @@ pub use poll::{
 };
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
-    Applied, Attachment, BallotBox, CastOutcome, ChangeOutcome, Claimed, CurrentBallot, Gap, Inclusion, Ledger,
-    Ledgers, Log, LogId, LogSeed, LogState, Movement, Page, PendingMovement, PollSeed, Replicated, Scoreboard,
-    Unavailable,
+    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CurrentBallot, Gap, Inclusion,
+    Ledger, Ledgers, Log, LogId, LogSeed, LogState, Movement, Page, PendingMovement, PollSeed, ReplicationState,
+    Scoreboard, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};
 pub use sealed::{decode_base64, encode_base64};
 pub use secret::{KeyPurpose, MIN_SECRET_BYTES, Secret, SecretError, Signer, are_equal};
 pub use session::SessionId;
-pub use tally::{Audit, Figures, Heartbeat, Recount, Tally};
+pub use tally::{Audit, Heartbeat, Recount, Tally, VoteCounts};
 pub use voter::VoterId;

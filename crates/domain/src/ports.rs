@@ -16,7 +16,7 @@ mod scoreboard;
 mod unavailable;
 
 pub use ballot_box::{BallotBox, CastOutcome, ChangeOutcome};
-pub use ledger::{Applied, Gap, Ledger, Ledgers, LogState, Replicated};
-pub use log::{Attachment, Claimed, Log, LogId, LogSeed, Page, PollSeed};
+pub use ledger::{ApplyOutcome, Gap, Ledger, Ledgers, LogState, ReplicationState};
+pub use log::{Attachment, ClaimOutcome, Log, LogId, LogSeed, Page, PollSeed};
 pub use scoreboard::{CurrentBallot, Inclusion, Movement, PendingMovement, Scoreboard};
 pub use unavailable::Unavailable;

@@ -1,4 +1,4 @@
-//! A place in the log.
+//! Positions in the log.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 const SEQUENCE_BITS: u32 = 20;
 const SEQUENCE_MASK: i64 = (1 << SEQUENCE_BITS) - 1;
 
-/// A place in one partition of the log: `milliseconds since 1970 << 20 | sequence`.
+/// A position in one partition of the log: `milliseconds since 1970 << 20 | sequence`.
 ///
-/// Positions of one partition are strictly increasing and never reused, also over a lost and newly
-/// begun log. The time at which the entry was accepted can be read from it ([`Position::millis`]).
-/// Twenty bits of sequence allow a million entries a millisecond; 43 bits of milliseconds last until 2248.
+/// Positions of one partition are strictly increasing and never reused, also after a log was lost and another begun.
+/// A position holds the time at which its entry was accepted ([`Position::millis`]). Twenty bits of sequence are enough
+/// for a million entries in a millisecond; 43 bits of milliseconds last until 2248.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Position(i64);
@@ -50,14 +50,14 @@ impl Position {
         self.0.unsigned_abs() >> SEQUENCE_BITS
     }
 
-    /// The place within its millisecond.
+    /// The sequence within its millisecond.
     pub fn sequence(self) -> u64 {
         (self.0 & SEQUENCE_MASK).unsigned_abs()
     }
 
-    /// The position `further` places on in the same millisecond; `None` where that has no such place.
-    pub fn places_on(self, further: u64) -> Option<Self> {
-        Self::new(self.millis(), self.sequence().checked_add(further)?)
+    /// The position with a sequence that is higher by `more`; `None` if the millisecond has none.
+    pub fn checked_add(self, more: u64) -> Option<Self> {
+        Self::new(self.millis(), self.sequence().checked_add(more)?)
     }
 
     /// The next free position at time `millis`: later than `self`, and never before `millis`.
@@ -96,13 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn a_position_some_places_on_is_of_the_same_millisecond() {
+    fn adding_to_a_position_stays_in_the_same_millisecond() {
         let position = Position::new(1_000, 7).unwrap();
-        assert_eq!(position.places_on(0), Some(position));
-        assert_eq!(position.places_on(5), Position::new(1_000, 12));
-        assert_eq!(position.places_on(Position::MAX_SEQUENCE - 7), Position::new(1_000, Position::MAX_SEQUENCE));
-        assert_eq!(position.places_on(Position::MAX_SEQUENCE - 6), None);
-        assert_eq!(position.places_on(u64::MAX), None);
+        assert_eq!(position.checked_add(0), Some(position));
+        assert_eq!(position.checked_add(5), Position::new(1_000, 12));
+        assert_eq!(position.checked_add(Position::MAX_SEQUENCE - 7), Position::new(1_000, Position::MAX_SEQUENCE));
+        assert_eq!(position.checked_add(Position::MAX_SEQUENCE - 6), None);
+        assert_eq!(position.checked_add(u64::MAX), None);
     }
 
     #[test]

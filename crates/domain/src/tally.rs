@@ -4,7 +4,7 @@ use crate::{Gap, Poll, PollId, Position};
 
 /// The numbers of one poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct VoteCounts {
     /// Votes by option, as many as the poll has options.
     pub votes: Vec<u64>,
     /// Turnout: how many voters have a ballot that counts.
@@ -31,7 +31,7 @@ pub struct Tally {
     /// The poll, as of the last counted change.
     pub poll: Poll,
     /// Its figures.
-    pub figures: Figures,
+    pub figures: VoteCounts,
     /// How far the poll's partition is counted.
     pub position: Position,
     /// The last sign of life of that partition's count.
@@ -44,9 +44,9 @@ pub struct Recount {
     /// Which poll.
     pub poll: PollId,
     /// The figures that were kept up with each batch; what the screens show.
-    pub kept: Figures,
+    pub kept: VoteCounts,
     /// The figures counted again from all ballots.
-    pub recounted: Figures,
+    pub recounted: VoteCounts,
 }
 
 impl Recount {
@@ -69,7 +69,7 @@ pub struct Audit {
 
 impl Audit {
     /// Whether the ballots of this poll, counted again, come to these figures.
-    pub fn holds(&self, poll: PollId, figures: &Figures) -> bool {
+    pub fn holds(&self, poll: PollId, figures: &VoteCounts) -> bool {
         self.polls.iter().any(|recount| recount.poll == poll && recount.recounted == *figures)
     }
 }

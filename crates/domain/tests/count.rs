@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use scrutin_domain::{
-    Ballot, Batch, Changes, Choices, Entry, Event, Figures, KnownPoll, Poll, PollChange, PollId, PollIndex, PollSpec,
-    Position, Previous, Undecodable, VoterId, count,
+    Ballot, Batch, Changes, Choices, Entry, Event, KnownPoll, Poll, PollChange, PollId, PollIndex, PollSpec, Position,
+    Previous, UndecodableEntry, VoteCounts, VoterId, count,
 };
 use testkit::naive_count::{NaiveCount, naive_count};
 
@@ -54,7 +54,7 @@ fn log_of(happenings: Vec<(Happening, u8)>) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (happening, millis) in happenings {
         let event = match happening {
-            Happening::Garbage => Err(Undecodable { reason: "garbage".into(), entry: "?".into() }),
+            Happening::Garbage => Err(UndecodableEntry { reason: "garbage".into(), entry: "?".into() }),
             Happening::Vote(poll, voter, bits) => {
                 ballots[poll] += u64::from(polls[poll].is_some());
                 let (voter, choices) = (VoterId::from_bytes([voter; 16]), Choices::from_bits(bits).unwrap());
@@ -135,11 +135,11 @@ impl MemoryLedger {
         self.position = changes.position;
     }
 
-    fn figures(&self, poll: &Poll) -> Figures {
+    fn figures(&self, poll: &Poll) -> VoteCounts {
         let (votes, voters, counted) = self.figures.get(&poll.id()).copied().unwrap_or(([0; 26], 0, 0));
         assert!(votes[poll.options().len()..].iter().all(|&votes| votes == 0), "votes for options that are not there");
         let votes = votes[..poll.options().len()].iter().map(|&votes| votes.cast_unsigned()).collect();
-        Figures { votes, voters: voters.cast_unsigned(), counted }
+        VoteCounts { votes, voters: voters.cast_unsigned(), counted }
     }
 
     fn assert_holds(&self, naive: &NaiveCount) {

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use domain::{
-    Applied, Batch, Changes, CountedBallot, Entry, KnownPoll, PollId, PollIndex, PollUpdate, Position, Previous,
-    Rejected, TallyChange, VoterId, count,
+    ApplyOutcome, Batch, Changes, CountedBallot, Entry, KnownPoll, PollId, PollIndex, PollUpdate, Position, Previous,
+    RejectedEntry, TallyChange, VoterId, count,
 };
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -26,10 +26,10 @@ const MAX_ENTRY_BYTES: usize = 4_000;
 
 impl Leader {
     /// Counts what of `entries` is not counted yet.
-    pub(crate) async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Failure> {
+    pub(crate) async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Failure> {
         let batch = Batch::new(self.position, entries);
         if batch.is_empty() {
-            return Ok(Applied { position: self.position, ..Applied::default() });
+            return Ok(ApplyOutcome { position: self.position, ..ApplyOutcome::default() });
         }
         self.learn(&batch.polls).await?;
         let known: Vec<Option<LedgerPoll>> = batch.polls.iter().map(|id| self.polls.get(id).copied()).collect();
@@ -201,7 +201,7 @@ impl Leader {
         Ok(())
     }
 
-    async fn add_rejected(&self, rejected: &[Rejected]) -> Result<(), Failure> {
+    async fn add_rejected(&self, rejected: &[RejectedEntry]) -> Result<(), Failure> {
         if rejected.is_empty() {
             return Ok(());
         }
@@ -232,14 +232,14 @@ impl Leader {
     }
 
     /// Takes over what was committed.
-    fn remember(&mut self, changes: &Changes, numbers: &[Option<i32>]) -> Applied {
+    fn remember(&mut self, changes: &Changes, numbers: &[Option<i32>]) -> ApplyOutcome {
         for update in &changes.polls {
             let known = KnownPoll::new(&update.now, update.now.round(), update.since);
             let number = number_of(numbers, update.poll);
             self.polls.insert(update.now.id(), LedgerPoll { number, known });
         }
         self.position = changes.position;
-        Applied {
+        ApplyOutcome {
             position: changes.position,
             ballots: changes.ballots.len() as u64,
             rejected: changes.rejected.len() as u64,

@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use domain::{Audit, Choices, Figures, Gap, Partition, Poll, Recount, Unavailable};
+use domain::{Audit, Choices, Gap, Partition, Poll, Recount, Unavailable, VoteCounts};
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
@@ -62,7 +62,7 @@ pub(crate) async fn audit(database: &DatabaseUrl) -> Result<Audit, Unavailable> 
     .await
 }
 
-async fn kept(client: &Client) -> Result<Vec<(i32, Poll, Figures)>, Failure> {
+async fn kept(client: &Client) -> Result<Vec<(i32, Poll, VoteCounts)>, Failure> {
     let rows = client.query(KEPT, &[]).await?;
     rows.iter()
         .map(|row| {
@@ -73,9 +73,10 @@ async fn kept(client: &Client) -> Result<Vec<(i32, Poll, Figures)>, Failure> {
         .collect()
 }
 
-async fn recount(client: &Client, polls: &[(i32, Poll, Figures)]) -> Result<HashMap<i32, Figures>, Failure> {
-    let empty = |poll: &Poll| Figures { votes: vec![0; poll.options().len()], ..Figures::default() };
-    let mut recounted: HashMap<i32, Figures> = polls.iter().map(|(number, poll, _)| (*number, empty(poll))).collect();
+async fn recount(client: &Client, polls: &[(i32, Poll, VoteCounts)]) -> Result<HashMap<i32, VoteCounts>, Failure> {
+    let empty = |poll: &Poll| VoteCounts { votes: vec![0; poll.options().len()], ..VoteCounts::default() };
+    let mut recounted: HashMap<i32, VoteCounts> =
+        polls.iter().map(|(number, poll, _)| (*number, empty(poll))).collect();
     let no_parameters: [&str; 0] = [];
     let mut stream = std::pin::pin!(client.query_raw(RECOUNT, no_parameters).await?);
     while let Some(row) = stream.try_next().await? {

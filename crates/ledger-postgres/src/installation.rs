@@ -1,6 +1,6 @@
 //! The row that says which installation this ledger belongs to.
 
-use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollId, Rekey};
+use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollId, RekeyOutcome};
 use tokio_postgres::Client;
 
 use crate::{failure::Failure, rows};
@@ -55,10 +55,10 @@ pub(crate) async fn homes(client: &Client) -> Result<Vec<(PollId, Partition)>, F
 }
 
 /// Writes another fingerprint, if all polls are closed, or by `force`.
-pub(crate) async fn rekey(client: &Client, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, Failure> {
+pub(crate) async fn rekey(client: &Client, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, Failure> {
     if identity(client).await?.is_none() {
-        return Ok(Rekey::NoInstallation);
+        return Ok(RekeyOutcome::NoInstallation);
     }
     let changed = client.execute(REKEY, &[&fingerprint.as_str(), &force]).await?;
-    Ok(if changed == 1 { Rekey::Done } else { Rekey::PollsOpen })
+    Ok(if changed == 1 { RekeyOutcome::Done } else { RekeyOutcome::PollsOpen })
 }

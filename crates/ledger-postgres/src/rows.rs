@@ -1,6 +1,6 @@
 //! How the words of the domain stand in columns.
 
-use domain::{Choices, Figures, Poll, PollId, Position, VoterId};
+use domain::{Choices, Poll, PollId, Position, VoteCounts, VoterId};
 use tokio_postgres::{Row, row::RowIndex};
 use uuid::Uuid;
 
@@ -49,9 +49,9 @@ pub(crate) fn amount(number: i64) -> Result<u64, Failure> {
 
 /// The kept figures of `poll`, from the columns that [`crate::scoreboard::TALLIES`] selects. Votes for options
 /// that the poll does not have are kept, so that an audit sees them.
-pub(crate) fn figures(row: &Row, poll: &Poll) -> Result<Figures, Failure> {
+pub(crate) fn figures(row: &Row, poll: &Poll) -> Result<VoteCounts, Failure> {
     let (options, votes): (Vec<i16>, Vec<i64>) = (row.try_get("options")?, row.try_get("votes")?);
-    let mut figures = Figures {
+    let mut figures = VoteCounts {
         votes: vec![0; poll.options().len()],
         voters: amount(row.try_get("voters")?)?,
         counted: amount(row.try_get("counted")?)?,

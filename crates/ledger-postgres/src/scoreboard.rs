@@ -176,7 +176,7 @@ impl Scoreboard for PostgresScoreboard {
             inclusion(row, receipt.position)
         } else {
             let rows = self.rows(what, READ_TIMEOUT, LEAST_POSITION, &[]).await?;
-            rows.first().map_or(Ok(Inclusion::Waiting), |row| inclusion_in_no_poll(row, receipt.position))
+            rows.first().map_or(Ok(Inclusion::NotCountedYet), |row| inclusion_in_no_poll(row, receipt.position))
         };
         inclusion.map_err(|failure| Unavailable::failed(what, failure))
     }

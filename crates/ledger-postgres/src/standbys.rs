@@ -2,7 +2,7 @@
 
 use std::sync::Once;
 
-use domain::Replicated;
+use domain::ReplicationState;
 use tokio_postgres::Client;
 use tracing::warn;
 
@@ -27,7 +27,7 @@ fn statement(version: i32) -> String {
 
 /// How far this server and the slowest of its standbys are. A server that has no such thing (some managed ones) shows
 /// none.
-pub(crate) async fn replicated(client: &Client) -> Result<Replicated, Failure> {
+pub(crate) async fn replicated(client: &Client) -> Result<ReplicationState, Failure> {
     let version = client.query_one(VERSION, &[]).await?.try_get(0)?;
     let row = match client.query_one(statement(version).as_str(), &[]).await {
         Ok(row) => row,
@@ -40,13 +40,13 @@ pub(crate) async fn replicated(client: &Client) -> Result<Replicated, Failure> {
                      if there were none"
                 );
             });
-            return Ok(Replicated::default());
+            return Ok(ReplicationState::default());
         }
         Err(error) => return Err(error.into()),
     };
     let place = |place: i64| u64::try_from(place).map_err(|_| Failure::Unreadable("a place in the write-ahead log"));
     let standbys = row.try_get::<_, Option<i64>>("standbys")?.map(place).transpose()?;
-    Ok(Replicated { written: place(row.try_get("written")?)?, standbys })
+    Ok(ReplicationState { written: place(row.try_get("written")?)?, standbys })
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Applied, Entry, Fingerprint, Gap, KnownPoll, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition,
-    Poll, PollId, PollSeed, Position, Rekey, Replicated, Unavailable, VoterId,
+    ApplyOutcome, Entry, Fingerprint, Gap, KnownPoll, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState,
+    Partition, Poll, PollId, PollSeed, Position, RekeyOutcome, ReplicationState, Unavailable, VoterId,
 };
 use futures_util::TryStreamExt;
 use tokio::sync::Mutex;
@@ -103,7 +103,7 @@ impl Ledgers for PostgresLedgers {
         Ok(leader.map(|leader| Box::new(PostgresLedger { leader: Some(leader) }) as Box<dyn Ledger>))
     }
 
-    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, Unavailable> {
+    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, Unavailable> {
         within("changing the ledger's key", WRITE_TIMEOUT, async {
             let client = self.database.connect(Purpose::Write, STATEMENT_TIMEOUT).await?;
             migrations::migrate(&client).await?;
@@ -178,7 +178,7 @@ impl Ledger for PostgresLedger {
         Ok(counts)
     }
 
-    async fn replicated(&mut self) -> Result<Replicated, Unavailable> {
+    async fn replicated(&mut self) -> Result<ReplicationState, Unavailable> {
         let leader = self.take()?;
         let asked = standbys::replicated(&leader.client);
         let replicated = within("reading how far standbys are", WRITE_TIMEOUT, asked).await?;
@@ -193,7 +193,7 @@ impl Ledger for PostgresLedger {
         Ok(())
     }
 
-    async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable> {
+    async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable> {
         let mut leader = self.take()?;
         let applied = within("counting a batch", WRITE_TIMEOUT, Box::pin(leader.apply(entries))).await?;
         self.leader = Some(leader);

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Entry, Ledgers, Movement, PollChange, Scoreboard, Unavailable, Undecodable};
+use domain::{Entry, Ledgers, Movement, PollChange, Scoreboard, Unavailable, UndecodableEntry};
 use support::{DEADLINE, FIRST, at, ballot, eventually, lead, ledgers, of, poll, poll_event, scoreboard, terminate};
 use testkit::postgres_server::TestDatabase;
 use tokio::time::timeout;
@@ -145,7 +145,7 @@ async fn what_postgresql_can_not_store_is_set_aside_all_the_same() {
     let database = TestDatabase::create().await;
     let mut writer = lead(&ledgers(&database), FIRST).await;
     let entry = format!("nul \0 and {}", "é".repeat(100_000));
-    let garbage = Undecodable { reason: "a reason with \0".into(), entry };
+    let garbage = UndecodableEntry { reason: "a reason with \0".into(), entry };
     writer.apply(vec![Entry { position: at(1), event: Err(garbage) }]).await.unwrap();
     assert_eq!(writer.state().await.unwrap().position, at(1));
     let kept = "SELECT reason, length(entry) FROM rejected";

@@ -4,8 +4,8 @@
 //! entries of another log. It works inside its caller's transaction, and neither begins nor commits one.
 
 use domain::{
-    Applied, Batch, Changes, CountedBallot, Entry, Partition, Poll, PollId, PollIndex, Position, Previous, TallyChange,
-    VoterId, count,
+    ApplyOutcome, Batch, Changes, CountedBallot, Entry, Partition, Poll, PollId, PollIndex, Position, Previous,
+    TallyChange, VoterId, count,
 };
 use rusqlite::Connection;
 
@@ -14,7 +14,7 @@ use crate::store::{self, Newest, StoreError, StoredPoll, signed};
 /// What became of a batch, and which polls it touched.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    pub(crate) applied: Applied,
+    pub(crate) applied: ApplyOutcome,
     /// Polls whose tallies moved.
     pub(crate) moved: Vec<PollId>,
 }
@@ -24,7 +24,10 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
     let counted = store::counted_through(conn, partition)?;
     let batch = Batch::new(counted, entries);
     if batch.is_empty() {
-        return Ok(Outcome { applied: Applied { position: counted, ..Applied::default() }, ..Outcome::default() });
+        return Ok(Outcome {
+            applied: ApplyOutcome { position: counted, ..ApplyOutcome::default() },
+            ..Outcome::default()
+        });
     }
     let stored = batch.polls.iter().map(|&id| store::poll(conn, id)).collect::<Result<Vec<_>, _>>()?;
     let previous = previous(conn, &stored, &batch.voters)?;
@@ -35,7 +38,7 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
     note_time(conn, partition, counted)?;
 
     let (ballots, rejected) = (changes.ballots.len() as u64, changes.rejected.len() as u64);
-    let applied = Applied { position: changes.position, ballots, rejected };
+    let applied = ApplyOutcome { position: changes.position, ballots, rejected };
     Ok(Outcome { applied, moved: changes.moved(&batch) })
 }
 

@@ -1,6 +1,6 @@
 //! The row that says which installation this file belongs to.
 
-use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollId, Rekey};
+use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollId, RekeyOutcome};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::store::{self, StoreError};
@@ -44,13 +44,13 @@ pub(crate) fn homes(conn: &Connection) -> Result<Vec<(PollId, Partition)>, Store
 }
 
 /// Writes another fingerprint, if all polls are closed, or by `force`.
-pub(crate) fn rekey(conn: &Connection, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, StoreError> {
+pub(crate) fn rekey(conn: &Connection, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, StoreError> {
     if identity(conn)?.is_none() {
-        return Ok(Rekey::NoInstallation);
+        return Ok(RekeyOutcome::NoInstallation);
     }
     let changed = conn.execute(
         "UPDATE installation SET fingerprint = ?1 WHERE ?2 OR NOT EXISTS (SELECT 1 FROM polls WHERE state = 'open')",
         (fingerprint.as_str(), force),
     )?;
-    Ok(if changed == 1 { Rekey::Done } else { Rekey::PollsOpen })
+    Ok(if changed == 1 { RekeyOutcome::Done } else { RekeyOutcome::PollsOpen })
 }

@@ -7,8 +7,8 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Applied, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
-    PollId, PollSeed, Position, Rekey, Replicated, Unavailable,
+    ApplyOutcome, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
+    PollId, PollSeed, Position, RekeyOutcome, ReplicationState, Unavailable,
 };
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, Transaction, TransactionBehavior};
@@ -51,7 +51,7 @@ impl Ledgers for SqliteLedger {
         Ok(Some(Box::new(Lead { partition, leads: Arc::clone(&self.leads), writer: Arc::clone(&self.writer) })))
     }
 
-    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, Unavailable> {
+    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, Unavailable> {
         let fingerprint = fingerprint.clone();
         let work = move |conn: &mut Connection, _: &Movements| installation::rekey(conn, &fingerprint, force);
         self.writer.work("changing the ledger's key", APPLY_WITHIN, work).await
@@ -123,8 +123,8 @@ impl Ledger for Lead {
     }
 
     /// A file has no standbys.
-    async fn replicated(&mut self) -> Result<Replicated, Unavailable> {
-        Ok(Replicated::default())
+    async fn replicated(&mut self) -> Result<ReplicationState, Unavailable> {
+        Ok(ReplicationState::default())
     }
 
     async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable> {
@@ -136,7 +136,7 @@ impl Ledger for Lead {
         .await
     }
 
-    async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable> {
+    async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable> {
         self.write("counting a batch", move |tx, partition| {
             let outcome = apply::apply(tx, partition, entries)?;
             Ok((outcome.applied, outcome.moved))

@@ -2,7 +2,7 @@
 //!
 //! It shares no code with the count that keeps the figures up, so that a mistake in one shows against the other.
 
-use domain::{Audit, Choices, Figures, Gap, Partition, Position, Recount, VoterId};
+use domain::{Audit, Choices, Gap, Partition, Position, Recount, VoteCounts, VoterId};
 use rusqlite::{Connection, Result as SqlResult};
 
 use crate::{
@@ -35,8 +35,8 @@ pub(crate) fn audit(conn: &Connection, waiting: &[Accepted]) -> Result<Audit, St
 
 /// Reads the ballots in order of voters and positions, which is the order they are stored in, so it
 /// needs no memory: the last one of each voter counts, if it is of the present round.
-fn recount(conn: &Connection, poll: &StoredPoll, waiting: &[Accepted]) -> Result<Figures, StoreError> {
-    let mut figures = Figures { votes: vec![0; poll.poll.options().len()], voters: 0, counted: 0 };
+fn recount(conn: &Connection, poll: &StoredPoll, waiting: &[Accepted]) -> Result<VoteCounts, StoreError> {
+    let mut figures = VoteCounts { votes: vec![0; poll.poll.options().len()], voters: 0, counted: 0 };
     let mut last: Option<(VoterId, Choices)> = None;
     let mut next = |(voter, position, choices): (VoterId, Position, Choices)| {
         figures.counted += 1;
@@ -68,7 +68,7 @@ fn recount(conn: &Connection, poll: &StoredPoll, waiting: &[Accepted]) -> Result
     Ok(figures)
 }
 
-fn add(figures: &mut Figures, choices: Choices) {
+fn add(figures: &mut VoteCounts, choices: Choices) {
     figures.voters += 1;
     for option in choices.indices() {
         // A vote for an option that the poll does not have must show, as one that no kept figure matches.

@@ -2,7 +2,7 @@
 //!
 //! Everything here works inside a transaction of its caller.
 
-use domain::{Choices, Figures, KnownPoll, Partition, Poll, PollId, Position, Previous, VoterId};
+use domain::{Choices, KnownPoll, Partition, Poll, PollId, Position, Previous, VoteCounts, VoterId};
 use rusqlite::{
     CachedStatement, Connection, Error as SqlError, ErrorCode, OptionalExtension, Result as SqlResult, Row, types::Type,
 };
@@ -77,7 +77,7 @@ impl StoredPoll {
     }
 
     /// Its figures as kept.
-    pub(crate) fn figures(&self, conn: &Connection) -> Result<Figures, StoreError> {
+    pub(crate) fn figures(&self, conn: &Connection) -> Result<VoteCounts, StoreError> {
         let mut votes = vec![0; self.poll.options().len()];
         let mut select = conn.prepare_cached("SELECT option, votes FROM tallies WHERE poll = ?1")?;
         let mut rows = select.query([self.number])?;
@@ -86,7 +86,7 @@ impl StoredPoll {
             let kept = votes.get_mut(option).ok_or_else(|| StoreError::Data(format!("votes for option {option}")))?;
             *kept = unsigned(row, 1)?;
         }
-        Ok(Figures { votes, voters: self.voters, counted: self.counted })
+        Ok(VoteCounts { votes, voters: self.voters, counted: self.counted })
     }
 }
 

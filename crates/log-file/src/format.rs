@@ -19,7 +19,7 @@ use std::{
     io::{self, BufRead, Read, Write},
 };
 
-use domain::{Ballot, Choices, Entry, Event, Figures, Poll, PollId, Position, VoterId};
+use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, VoteCounts, VoterId};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this release writes and reads.
@@ -73,9 +73,9 @@ impl<W: Write> LogWriter<W> {
     }
 
     /// Ends the file with what its count must come to. Returns how many entries it holds.
-    pub fn end(mut self, figures: impl IntoIterator<Item = (PollId, Figures)>) -> io::Result<u64> {
+    pub fn end(mut self, figures: impl IntoIterator<Item = (PollId, VoteCounts)>) -> io::Result<u64> {
         let of_poll =
-            |(poll, Figures { votes, voters, counted })| PollFigures { poll, votes, voters, ballots: counted };
+            |(poll, VoteCounts { votes, voters, counted })| PollFigures { poll, votes, voters, ballots: counted };
         let polls = figures.into_iter().map(of_poll).collect();
         self.line(&Line::End { entries: self.entries, polls })?;
         self.out.flush()?;
@@ -123,7 +123,7 @@ pub enum Next {
     /// An entry.
     Entry(Entry),
     /// Nothing more, and what the count must come to.
-    End(Vec<(PollId, Figures)>),
+    End(Vec<(PollId, VoteCounts)>),
 }
 
 impl<R: BufRead> LogReader<R> {
@@ -151,7 +151,7 @@ impl<R: BufRead> LogReader<R> {
             }
             Some(Line::End { entries, polls }) if entries == self.entries => {
                 let figures =
-                    |of: PollFigures| (of.poll, Figures { votes: of.votes, voters: of.voters, counted: of.ballots });
+                    |of: PollFigures| (of.poll, VoteCounts { votes: of.votes, voters: of.voters, counted: of.ballots });
                 return Ok(Next::End(polls.into_iter().map(figures).collect()));
             }
             Some(Line::End { entries, .. }) => {
@@ -213,8 +213,8 @@ mod tests {
         ]
     }
 
-    fn figures() -> Vec<(PollId, Figures)> {
-        vec![(PollId::MAIN, Figures { votes: vec![0, 1], voters: 1, counted: 1 })]
+    fn figures() -> Vec<(PollId, VoteCounts)> {
+        vec![(PollId::MAIN, VoteCounts { votes: vec![0, 1], voters: 1, counted: 1 })]
     }
 
     fn written() -> String {
@@ -227,7 +227,7 @@ mod tests {
         String::from_utf8(file).unwrap()
     }
 
-    type Whole = (Vec<Entry>, Vec<(PollId, Figures)>);
+    type Whole = (Vec<Entry>, Vec<(PollId, VoteCounts)>);
 
     fn read(file: &[u8]) -> Result<Whole, LogFileError> {
         let mut reader = LogReader::begin(file)?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use domain::{Audit, Figures, Recount, option_key};
+use domain::{Audit, Recount, VoteCounts, option_key};
 
 /// Writes a table of every poll, kept figures beside recounted ones, and what could not be counted.
 /// Returns whether all figures agree.
@@ -34,7 +34,7 @@ pub fn report(audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
 fn poll(recount: &Recount, width: usize, out: &mut impl Write) -> io::Result<()> {
     let Recount { poll, kept, recounted } = recount;
     let id = poll.as_str();
-    let mut line = |figure: &str, of: &dyn Fn(&Figures) -> u64| {
+    let mut line = |figure: &str, of: &dyn Fn(&VoteCounts) -> u64| {
         let (kept, recounted) = (of(kept), of(recounted));
         let verdict = if kept == recounted { "" } else { "  DIFFERS" };
         writeln!(out, "{id:width$}  {figure:8}  {kept:>12}  {recounted:>12}{verdict}")
@@ -54,8 +54,8 @@ mod tests {
 
     use super::*;
 
-    fn figures(votes: &[u64], voters: u64, counted: u64) -> Figures {
-        Figures { votes: votes.to_vec(), voters, counted }
+    fn figures(votes: &[u64], voters: u64, counted: u64) -> VoteCounts {
+        VoteCounts { votes: votes.to_vec(), voters, counted }
     }
 
     fn printed(audit: &Audit) -> (bool, String) {

@@ -306,7 +306,7 @@ fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<CastOutcome>, U
 fn read_fates(first: &[u8], fates: &[u8], count: usize) -> Option<Vec<CastOutcome>> {
     let first = wire::decode_position(first);
     let mut further = 0..;
-    let mut taken = || -> Option<Position> { first?.places_on(further.next()?) };
+    let mut taken = || -> Option<Position> { first?.checked_add(further.next()?) };
     if fates.is_empty() {
         return (0..count).map(|_| taken().map(CastOutcome::Recorded)).collect();
     }

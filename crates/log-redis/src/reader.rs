@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
-    Attachment, Claimed, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Partition, Poll,
-    PollId, Position, Unavailable,
+    Attachment, ClaimOutcome, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Partition,
+    Poll, PollId, Position, Unavailable,
 };
 use redis::Value;
 
@@ -120,7 +120,7 @@ impl Log for RedisLog {
         installation::rekey(&self.link, &self.keys, fingerprint).await
     }
 
-    async fn claim(&mut self, leader: &str, state: &LogState) -> Result<Claimed, Unavailable> {
+    async fn claim(&mut self, leader: &str, state: &LogState) -> Result<ClaimOutcome, Unavailable> {
         const WHAT: &str = "claiming the log";
         let Keys { attaching, attached, incarnation, log, trimmed, accepted, old_id, old_beginning, .. } = &self.keys;
         let keys = [attaching, attached, incarnation, log, trimmed, accepted, old_id, old_beginning];
@@ -139,7 +139,7 @@ impl Log for RedisLog {
         let log = if found.id.as_str().is_empty() { None } else { Some(found) };
         self.token = word(WHAT, token)?;
         let uninterrupted = before.split_once('/').is_some_and(|(_, before)| before == leader);
-        Ok(Claimed { log, now_millis, uninterrupted, promoted: promoted == Value::Int(1) })
+        Ok(ClaimOutcome { log, now_millis, uninterrupted, promoted: promoted == Value::Int(1) })
     }
 
     async fn begin(&mut self, seed: LogSeed) -> Result<LogId, Unavailable> {

@@ -13,9 +13,9 @@
 //! nobody else (`scripts/places.lua`). Apart from here only `scripts/trim.lua` looks into a value: it counts the ballots.
 //!
 //! A change of meaning needs a new name; fields after the first are passed over, so a later release may add some. What
-//! can't be read becomes an [`Undecodable`], never an error or a panic.
+//! can't be read becomes an [`UndecodableEntry`], never an error or a panic.
 
-use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, Undecodable, VoterId};
+use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, UndecodableEntry, VoterId};
 use redis::Value;
 
 /// The field of ballots that were cast together.
@@ -87,16 +87,16 @@ pub(crate) fn decode_entry(entry: Value, entries: &mut Vec<Entry>) -> Result<(),
     match decode_fields(&fields) {
         Ok(Fields::Ballots(poll, ballots)) => {
             for (ballot, further) in ballots.iter().zip(0..) {
-                let position = position.places_on(further).ok_or_else(no_position)?;
+                let position = position.checked_add(further).ok_or_else(no_position)?;
                 let shown = || format!("{BALLOTS_FIELD} {poll} {}", ballot.escape_ascii());
                 let event = decode_ballot(poll, ballot).map(Event::Ballot);
-                let event = event.map_err(|reason| Undecodable { reason, entry: shown() });
+                let event = event.map_err(|reason| UndecodableEntry { reason, entry: shown() });
                 entries.push(Entry { position, event });
             }
         }
         Ok(Fields::Event(event)) => entries.push(Entry { position, event: Ok(event) }),
         Err(reason) => {
-            entries.push(Entry { position, event: Err(Undecodable { reason, entry: shown(&fields) }) });
+            entries.push(Entry { position, event: Err(UndecodableEntry { reason, entry: shown(&fields) }) });
         }
     }
     Ok(())

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Choices, Entry, Event, Figures, Poll, PollId, Position, VoterId};
+use domain::{Choices, Entry, Event, Poll, PollId, Position, VoteCounts, VoterId};
 
 /// Everything that a sequence of events amounts to.
 #[derive(Clone, Debug, Default)]
@@ -31,14 +31,14 @@ pub struct NaivePoll {
 
 impl NaivePoll {
     /// Adds the voters' last ballots up.
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self) -> VoteCounts {
         let mut votes = vec![0; self.poll.options().len()];
         for (_, choices) in self.current.values() {
             for option in choices.indices() {
                 votes[option] += 1;
             }
         }
-        Figures { votes, voters: self.current.len() as u64, counted: self.ballots.len() as u64 }
+        VoteCounts { votes, voters: self.current.len() as u64, counted: self.ballots.len() as u64 }
     }
 }
 

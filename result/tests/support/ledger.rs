@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Audit, Choices, CurrentBallot, Figures, Heartbeat, Inclusion, Movement, Poll, PollChange, PollId, PollSpec,
-    Position, Receipt, Scoreboard, Tally, Unavailable, VoterId,
+    Audit, Choices, CurrentBallot, Heartbeat, Inclusion, Movement, Poll, PollChange, PollId, PollSpec, Position,
+    Receipt, Scoreboard, Tally, Unavailable, VoteCounts, VoterId,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
@@ -64,7 +64,7 @@ impl MemoryLedger {
     pub(crate) fn create(&self, id: &str, spec: PollSpec) {
         let id = PollId::parse(id).unwrap();
         let poll = Poll::new(id, spec).unwrap();
-        let figures = Figures { votes: vec![0; poll.options().len()], ..Figures::default() };
+        let figures = VoteCounts { votes: vec![0; poll.options().len()], ..VoteCounts::default() };
         let position = Position::new(1_795_423_500_123, 0).unwrap();
         self.tallies.lock().unwrap().insert(id, Tally { poll, figures, position, heartbeat: Heartbeat::default() });
     }

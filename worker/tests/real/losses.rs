@@ -88,7 +88,7 @@ impl Installation {
         for cast in acknowledged {
             let inclusion = until("the count to come there", || async {
                 let inclusion = self.scoreboard.inclusion(PollId::MAIN, &cast.receipt).await.unwrap();
-                (inclusion != Inclusion::Waiting).then_some(inclusion)
+                (inclusion != Inclusion::NotCountedYet).then_some(inclusion)
             });
             if inclusion.await != Inclusion::Counted {
                 assert!(cast.part < last_part, "{:?} was acknowledged after the loss", cast.receipt.position);

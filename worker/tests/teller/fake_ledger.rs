@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use domain::{
-    Applied, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
-    PollId, Rekey, Replicated, Unavailable,
+    ApplyOutcome, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
+    PollId, RekeyOutcome, ReplicationState, Unavailable,
 };
 
 use crate::world::{LedgerDisk, World};
@@ -31,7 +31,7 @@ impl Ledgers for FakeLedgers {
         Ok(Some(Box::new(FakeLedger { world: world.clone(), connection, spent: false })))
     }
 
-    async fn rekey(&self, _: &Fingerprint, _: bool) -> Result<Rekey, Unavailable> {
+    async fn rekey(&self, _: &Fingerprint, _: bool) -> Result<RekeyOutcome, Unavailable> {
         unreachable!("a teller changes no keys")
     }
 }
@@ -140,11 +140,11 @@ impl Ledger for FakeLedger {
         self.ask("counts", |ledger| vec![(PollId::MAIN, u64::try_from(ledger.entries.len()).unwrap())]).await
     }
 
-    async fn replicated(&mut self) -> Result<Replicated, Unavailable> {
-        self.ask("replicated", |_| Replicated::default()).await
+    async fn replicated(&mut self) -> Result<ReplicationState, Unavailable> {
+        self.ask("replicated", |_| ReplicationState::default()).await
     }
 
-    async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable> {
+    async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable> {
         let takes = self.world.state().apply_takes;
         tokio::time::sleep(takes).await;
         self.ask("apply", |ledger| {
@@ -156,7 +156,7 @@ impl Ledger for FakeLedger {
                     ballots += 1;
                 }
             }
-            Applied { position: ledger.position, ballots, rejected: 0 }
+            ApplyOutcome { position: ledger.position, ballots, rejected: 0 }
         })
         .await
     }

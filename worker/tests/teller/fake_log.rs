@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Attachment, Claimed, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Poll, PollId,
-    Position, Unavailable,
+    Attachment, ClaimOutcome, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Poll,
+    PollId, Position, Unavailable,
 };
 
 use crate::world::{LogDisk, Token, World};
@@ -89,7 +89,7 @@ impl Log for FakeLog {
         unreachable!("a teller changes no keys")
     }
 
-    async fn claim(&mut self, leader: &str, state: &LogState) -> Result<Claimed, Unavailable> {
+    async fn claim(&mut self, leader: &str, state: &LogState) -> Result<ClaimOutcome, Unavailable> {
         let (token, claimed) = self
             .ask("claim", |log| {
                 let token = Token { server: log.server, leader: leader.to_owned() };
@@ -97,7 +97,7 @@ impl Log for FakeLog {
                 log.attaching = Some(token.clone());
                 let log_found = attachment(log, state.position);
                 let now_millis = log.clock;
-                Ok((token, Claimed { log: log_found, now_millis, uninterrupted, promoted: false }))
+                Ok((token, ClaimOutcome { log: log_found, now_millis, uninterrupted, promoted: false }))
             })
             .await?;
         self.token = token;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{LogId, LogSeed, Unavailable};
-use crate::{Entry, Fingerprint, LedgerIdentity, Partition, Poll, PollId, Position, Rekey};
+use crate::{Entry, Fingerprint, LedgerIdentity, Partition, Poll, PollId, Position, RekeyOutcome};
 
 /// How far a ledger is with one partition of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Gap {
 
 /// What became of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Applied {
+pub struct ApplyOutcome {
     /// The ledger's position now.
     pub position: Position,
     /// Ballots counted.
@@ -92,19 +92,19 @@ pub trait Ledger: Send {
 
     /// Counts a batch and moves the position, in one transaction. Entries at or below the ledger's
     /// position are passed over, so a batch may be offered again after an error.
-    async fn apply(&mut self, entries: Vec<Entry>) -> Result<Applied, Unavailable>;
+    async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable>;
 
     /// Notes that the count works: the log was just read, and all that was read before is committed. Whoever reads a
     /// tally sees how long ago that was ([`Tally::heartbeat`]). To be called every second or so.
     async fn heartbeat(&mut self) -> Result<(), Unavailable>;
 
     /// How far its own writing is, and that of its standbys.
-    async fn replicated(&mut self) -> Result<Replicated, Unavailable>;
+    async fn replicated(&mut self) -> Result<ReplicationState, Unavailable>;
 }
 
 /// How far a ledger is written, in units of its own that only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Replicated {
+pub struct ReplicationState {
     /// Everything that was committed is at or below this.
     pub written: u64,
     /// Everything up to here stands in each of its standbys too; `None` where it shows none.
@@ -118,5 +118,5 @@ pub trait Ledgers: Send + Sync {
     async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable>;
 
     /// Gives the ledger's installation another key, if all its polls are closed, or by `force`.
-    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<Rekey, Unavailable>;
+    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, Unavailable>;
 }

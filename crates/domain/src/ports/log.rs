@@ -43,7 +43,7 @@ pub struct Attachment {
 
 /// A log as its leader finds it, when it has claimed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimed {
+pub struct ClaimOutcome {
     /// The log, if one has begun.
     pub log: Option<Attachment>,
     /// What its clock shows, in milliseconds since 1970.
@@ -111,7 +111,7 @@ pub trait Log: Send {
     async fn rekey(&mut self, fingerprint: &Fingerprint) -> Result<(), Unavailable>;
 
     /// Takes the log for the leader of this name, from whoever had it; its ledger is in this `state`.
-    async fn claim(&mut self, leader: &str, state: &LogState) -> Result<Claimed, Unavailable>;
+    async fn claim(&mut self, leader: &str, state: &LogState) -> Result<ClaimOutcome, Unavailable>;
 
     /// Begins a log where none is; returns its id.
     async fn begin(&mut self, seed: LogSeed) -> Result<LogId, Unavailable>;

@@ -16,8 +16,8 @@ pub enum Inclusion {
     Replaced,
     /// It is in the ledger, and the poll was reset after it.
     PastRound,
-    /// The ledger has not come to its place in the log yet.
-    Waiting,
+    /// Its position is not counted yet.
+    NotCountedYet,
     /// The ledger is past its place and does not hold it. For a receipt that was issued this is a loss,
     /// and the ledger's gaps say of what.
     Missing,
@@ -36,7 +36,7 @@ impl Inclusion {
 
     /// Of a ballot that the ledger does not hold, where everything up to `counted` is counted.
     pub fn of_absent(position: Position, counted: Position) -> Self {
-        if position <= counted { Self::Missing } else { Self::Waiting }
+        if position <= counted { Self::Missing } else { Self::NotCountedYet }
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(Inclusion::of_held(at(5), at(4), true), Inclusion::Replaced);
         assert_eq!(Inclusion::of_held(at(5), at(5), false), Inclusion::PastRound);
         assert_eq!(Inclusion::of_held(at(5), at(5), true), Inclusion::PastRound);
-        assert_eq!(Inclusion::of_absent(at(5), at(4)), Inclusion::Waiting);
+        assert_eq!(Inclusion::of_absent(at(5), at(4)), Inclusion::NotCountedYet);
         assert_eq!(Inclusion::of_absent(at(5), at(5)), Inclusion::Missing);
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Ballot, Choices, Entry, Event, Figures, Ledger, Ledgers, Partition, Poll, PollId, PollSpec, Position};
+use domain::{Ballot, Choices, Entry, Event, Ledger, Ledgers, Partition, Poll, PollId, PollSpec, Position, VoteCounts};
 use domain::{Scoreboard, VoterId};
 use scrutin_ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
 use testkit::postgres_server::TestDatabase;
@@ -69,13 +69,13 @@ pub fn ballot(position: u64, poll: &Poll, number: u128, key: &str) -> Entry {
     }
 }
 
-pub async fn figures(database: &TestDatabase, poll: &Poll) -> Figures {
+pub async fn figures(database: &TestDatabase, poll: &Poll) -> VoteCounts {
     let tallies = scoreboard(database).tallies(&[poll.id()]).await.unwrap();
     tallies.into_iter().next().expect("the poll is known").figures
 }
 
-pub fn of(votes: [u64; 2], voters: u64, counted: u64) -> Figures {
-    Figures { votes: votes.to_vec(), voters, counted }
+pub fn of(votes: [u64; 2], voters: u64, counted: u64) -> VoteCounts {
+    VoteCounts { votes: votes.to_vec(), voters, counted }
 }
 
 /// Ends sessions of the database, as an administrator or a network can.

@@ -129,7 +129,7 @@ async fn ballots_of_one_call_are_one_entry_and_those_of_the_next_go_on_behind_it
         let casts = cast_at_once([&scene.ballots; 2], voters.map(|voter| ballot("main", voter, "b"))).await;
         let mut places: Vec<Position> = casts.into_iter().map(|(_, cast)| recorded(Ok(cast))).collect();
         places.sort_unstable();
-        let expected: Vec<_> = (1..=50).map(|further| before.places_on(further).unwrap()).collect();
+        let expected: Vec<_> = (1..=50).map(|further| before.checked_add(further).unwrap()).collect();
         assert_eq!(places, expected);
         before = places[49];
         assert_eq!(scene.look().await.last.unwrap(), before, "the log ends with the last of them");

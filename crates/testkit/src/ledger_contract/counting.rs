@@ -1,6 +1,6 @@
 //! Stories about counting: what batches of entries make of the figures.
 
-use domain::{Applied, Ballot, Choices, Event, PollChange, PollSpec, PollState};
+use domain::{ApplyOutcome, Ballot, Choices, Event, PollChange, PollSpec, PollState};
 
 use super::{
     Subject,
@@ -16,7 +16,7 @@ pub async fn the_first_ballot_counts(subject: &Subject) {
     let position = log.vote(&fruit, voter(1), "b");
 
     let applied = ledger.apply(log.all()).await.expect("a batch");
-    assert_eq!(applied, Applied { position, ballots: 1, rejected: 0 });
+    assert_eq!(applied, ApplyOutcome { position, ballots: 1, rejected: 0 });
     let tally = subject.tally(&fruit).await;
     assert_eq!((tally.poll, tally.position), (fruit.clone(), position));
     assert_eq!(tally.figures, figures([0, 1, 0], 1, 1));
@@ -77,13 +77,13 @@ pub async fn a_batch_offered_twice_counts_once(subject: &Subject) {
     let position = log.garbage();
     ledger.apply(log.all()).await.expect("a batch");
     let again = ledger.apply(log.all()).await.expect("the batch again");
-    assert_eq!(again, Applied { position, ballots: 0, rejected: 0 });
+    assert_eq!(again, ApplyOutcome { position, ballots: 0, rejected: 0 });
 
     assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
     assert_eq!(ledger.state().await.expect("the state").counted, 1);
     subject.assert_audit(1).await;
     let empty = ledger.apply(Vec::new()).await.expect("an empty batch");
-    assert_eq!(empty, Applied { position, ballots: 0, rejected: 0 });
+    assert_eq!(empty, ApplyOutcome { position, ballots: 0, rejected: 0 });
 }
 
 /// After a crash the log may be read from before the ledger's position.
@@ -99,7 +99,7 @@ pub async fn an_overlapping_batch_counts_only_what_is_new(subject: &Subject) {
     log.vote(&fruit, voter(1), "c");
     let mut successor = subject.lead(FIRST).await;
     let applied = successor.apply(log.all()).await.expect("all of it");
-    assert_eq!(applied, Applied { position: log.position(), ballots: 2, rejected: 0 });
+    assert_eq!(applied, ApplyOutcome { position: log.position(), ballots: 2, rejected: 0 });
     assert_eq!(subject.figures(&fruit).await, figures([0, 1, 1], 2, 3));
     subject.assert_audit(0).await;
 }
@@ -190,7 +190,7 @@ pub async fn entries_that_cannot_be_counted_are_set_aside_and_the_position_moves
     log.vote(&fruit, voter(2), "b");
     let position = log.garbage();
     let applied = ledger.apply(log.all()).await.expect("a batch");
-    assert_eq!(applied, Applied { position, ballots: 1, rejected: 5 });
+    assert_eq!(applied, ApplyOutcome { position, ballots: 1, rejected: 5 });
 
     assert_eq!(subject.figures(&fruit).await, figures([0, 1, 0], 1, 1));
     assert_eq!(subject.scoreboard.tallies(&[unknown.id()]).await, Ok(Vec::new()));

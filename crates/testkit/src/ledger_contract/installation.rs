@@ -1,7 +1,8 @@
 //! Stories about which installation a ledger belongs to.
 
 use domain::{
-    Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollChange, PollState, Rekey,
+    Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollChange, PollState,
+    RekeyOutcome,
 };
 
 use super::{
@@ -37,7 +38,7 @@ pub async fn an_installation_is_written_once_and_learns_its_key(subject: &Subjec
 /// Whoever has voted in an open poll could vote once more.
 pub async fn a_key_is_changed_only_while_all_polls_are_closed(subject: &Subject) {
     let new = key("bb").expect("a key");
-    assert_eq!(subject.ledgers.rekey(&new, false).await, Ok(Rekey::NoInstallation));
+    assert_eq!(subject.ledgers.rekey(&new, false).await, Ok(RekeyOutcome::NoInstallation));
     let (mut ledger, mut log) = (subject.lead(FIRST).await, Script::default());
     ledger.install(&identity("one", "aa", "here")).await.expect("writing it");
     let fruit = poll("fruit");
@@ -46,10 +47,10 @@ pub async fn a_key_is_changed_only_while_all_polls_are_closed(subject: &Subject)
     ledger.apply(log.all()).await.expect("a batch");
     assert_eq!(ledger.homes().await, Ok(vec![(fruit.id(), FIRST)]));
 
-    assert_eq!(subject.ledgers.rekey(&new, false).await, Ok(Rekey::PollsOpen));
+    assert_eq!(subject.ledgers.rekey(&new, false).await, Ok(RekeyOutcome::PollsOpen));
     assert_eq!(ledger.identity().await, Ok(Some(identity("one", "aa", "here"))));
     log.poll(&after(&fruit, &PollChange::Close));
     ledger.apply(log.all()).await.expect("a batch");
-    assert_eq!(subject.ledgers.rekey(&new, false).await, Ok(Rekey::Done));
+    assert_eq!(subject.ledgers.rekey(&new, false).await, Ok(RekeyOutcome::Done));
     assert_eq!(ledger.identity().await, Ok(Some(identity("one", "bb", "here"))));
 }

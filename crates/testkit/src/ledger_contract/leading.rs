@@ -217,7 +217,7 @@ pub async fn partitions_do_not_disturb_one_another(subject: &Subject) {
     let expected = [(of_fruit.position(), figures([1, 0, 0], 1, 1)), (of_tea.position(), figures([0, 2, 0], 2, 2))];
     assert_eq!(tallies, expected);
     let inclusion = subject.scoreboard.inclusion(fruit.id(), &receipt(voter(9), of_tea.position())).await;
-    assert_eq!(inclusion, Ok(Inclusion::Waiting), "only the poll's own partition tells how far it is counted");
+    assert_eq!(inclusion, Ok(Inclusion::NotCountedYet), "only the poll's own partition tells how far it is counted");
     subject.assert_audit(2).await;
 }
 

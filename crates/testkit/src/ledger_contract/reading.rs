@@ -18,7 +18,7 @@ pub async fn a_receipt_is_waiting_then_counted_then_replaced(subject: &Subject) 
     ledger.apply(log.all()).await.expect("the poll");
     let position = log.vote(&fruit, voter(1), "a");
     let first = receipt(voter(1), position);
-    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &first).await, Ok(Inclusion::Waiting));
+    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &first).await, Ok(Inclusion::NotCountedYet));
 
     ledger.apply(log.since(created)).await.expect("the ballot");
     assert_eq!(subject.scoreboard.inclusion(fruit.id(), &first).await, Ok(Inclusion::Counted));
@@ -41,7 +41,7 @@ pub async fn a_receipt_that_the_ledger_passed_over_is_missing(subject: &Subject)
     let lost = receipt(voter(1), nobodys);
     assert_eq!(subject.scoreboard.inclusion(fruit.id(), &lost).await, Ok(Inclusion::Missing));
     let later = receipt(voter(1), Position::from_i64(log.position().as_i64() + 1).expect("a position"));
-    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &later).await, Ok(Inclusion::Waiting));
+    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &later).await, Ok(Inclusion::NotCountedYet));
 }
 
 /// Neither another voter's ballot nor one in another poll answers for a receipt.

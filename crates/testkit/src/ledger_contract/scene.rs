@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use domain::{
-    Ballot, Choices, CurrentBallot, Entry, Event, Figures, Ledger, Partition, Poll, PollChange, PollId, PollSpec,
-    Position, Receipt, Scoreboard, Tally, Undecodable, VoterId,
+    Ballot, Choices, CurrentBallot, Entry, Event, Ledger, Partition, Poll, PollChange, PollId, PollSpec, Position,
+    Receipt, Scoreboard, Tally, UndecodableEntry, VoteCounts, VoterId,
 };
 
 use super::Subject;
@@ -46,9 +46,9 @@ pub(super) fn choices(keys: &str) -> Choices {
     Choices::from_bits(keys.bytes().fold(0, |bits, key| bits | 1 << (key - b'a'))).expect("stories choose something")
 }
 
-/// Figures, for comparing.
-pub(super) fn figures(votes: [u64; 3], voters: u64, counted: u64) -> Figures {
-    Figures { votes: votes.to_vec(), voters, counted }
+/// VoteCounts, for comparing.
+pub(super) fn figures(votes: [u64; 3], voters: u64, counted: u64) -> VoteCounts {
+    VoteCounts { votes: votes.to_vec(), voters, counted }
 }
 
 /// The receipt of a ballot.
@@ -75,11 +75,11 @@ impl Script {
 
     /// Writes something that can't be read.
     pub(super) fn garbage(&mut self) -> Position {
-        self.write(Err(Undecodable { reason: "no such version".into(), entry: "v=99 é 'quoted'".into() }))
+        self.write(Err(UndecodableEntry { reason: "no such version".into(), entry: "v=99 é 'quoted'".into() }))
     }
 
     /// Writes an event, at a position some way after the last.
-    pub(super) fn write(&mut self, event: Result<Event, Undecodable>) -> Position {
+    pub(super) fn write(&mut self, event: Result<Event, UndecodableEntry>) -> Position {
         let last = self.position();
         let sequence = last.sequence() + 1;
         let next = if sequence.is_multiple_of(3) {
@@ -128,7 +128,7 @@ impl Subject {
     }
 
     /// The figures of one poll that must be there.
-    pub(super) async fn figures(&self, poll: &Poll) -> Figures {
+    pub(super) async fn figures(&self, poll: &Poll) -> VoteCounts {
         self.tally(poll).await.figures
     }
 
