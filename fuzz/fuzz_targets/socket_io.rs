@@ -11,7 +11,9 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode},
 };
-use domain::{Audit, CurrentBallot, VoteCounts, Heartbeat, Inclusion, Movement, Poll, PollId, PollSpec, Position, Receipt};
+use domain::{
+    Audit, CurrentBallot, Heartbeat, Inclusion, Movement, Poll, PollId, PollSpec, Position, Receipt, VoteCounts,
+};
 use domain::{Scoreboard, Secret, Tally, Unavailable, VoterId};
 use hyper::server::conn::http1::Builder;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -36,7 +38,7 @@ struct OnePoll;
 impl Scoreboard for OnePoll {
     async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"])).expect("a poll");
-        let figures = VoteCounts { votes: vec![1, 2], voters: 3, counted: 3 };
+        let figures = VoteCounts { votes: vec![1, 2], voters: 3, ballots: 3 };
         let tally = Tally { poll, figures, position: Position::ZERO, heartbeat: Heartbeat::default() };
         Ok(polls.iter().filter(|id| **id == PollId::MAIN).map(|_| tally.clone()).collect())
     }

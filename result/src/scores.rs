@@ -238,7 +238,7 @@ impl Standing {
                 Visibility::Hidden => "hidden",
             },
             voters: figures.voters,
-            counted: figures.counted,
+            counted: figures.ballots,
             position: position.to_string(),
             correction: CorrectedWording::of(poll),
             archived: poll.archived(),
@@ -261,7 +261,7 @@ mod tests {
     fn tally(votes: &[u64]) -> Tally {
         let options = (0..votes.len()).map(|index| format!("Option {index}"));
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap();
-        let figures = VoteCounts { votes: votes.to_vec(), voters: votes.iter().sum(), counted: 40 };
+        let figures = VoteCounts { votes: votes.to_vec(), voters: votes.iter().sum(), ballots: 40 };
         let position = Position::new(1_700_000_000_000, 3).unwrap();
         Tally { poll, figures, position, heartbeat: Heartbeat::default() }
     }

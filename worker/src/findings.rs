@@ -113,7 +113,7 @@ impl Findings {
         let through = beyond(state, Position::ZERO, now_millis, memory.given_out);
         let missing = Missing { after: state.position, through, ballots: memory.lost(state) };
         let gap = loss.filter(|_| !empty).map(|_| missing);
-        let (last, accepted) = (state.position, state.counted);
+        let (last, accepted) = (state.position, state.ballots);
         Self { loss, gap, open: false, renew: false, settle: true, raise: false, last, accepted }
     }
 }

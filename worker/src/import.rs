@@ -5,7 +5,7 @@ use std::{
     io::BufRead,
 };
 
-use domain::{Entry, Event, Figures, Ledger, Ledgers, Partition, Partitions, PollId, Unavailable};
+use domain::{Entry, Event, Ledger, Ledgers, Partition, Partitions, PollId, Unavailable, VoteCounts};
 use log_file::{LogFileError, LogReader, Next};
 
 /// Why a file was not counted, or not to its end. What was counted of it stays; the same file may be offered again.
@@ -40,7 +40,7 @@ pub async fn import(
     ledgers: &dyn Ledgers,
     partitions: Partitions,
     batch_entries: usize,
-) -> Result<(u64, Vec<(PollId, Figures)>), ImportError> {
+) -> Result<(u64, Vec<(PollId, VoteCounts)>), ImportError> {
     let mut reader = LogReader::begin(file)?;
     let mut shares: HashMap<Partition, Share> = HashMap::new();
     let mut entries = 0;

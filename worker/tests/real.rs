@@ -166,7 +166,7 @@ async fn ballots_cast_are_counted_and_a_changed_one_once() {
     at.shows([200, 50]).await;
     at.holds_the_promise().await;
     let figures = at.figures().await.unwrap();
-    assert_eq!((figures.voters, figures.counted), (250, 300));
+    assert_eq!((figures.voters, figures.ballots), (250, 300));
     assert_eq!(worker.health.ready(), Ok(()));
 }
 

@@ -107,7 +107,7 @@ pub struct TallyChange {
     /// Voters to add.
     pub voters: i64,
     /// Ballots to add, over all rounds (never restarts).
-    pub counted: u64,
+    pub ballots: u64,
 }
 
 /// An entry to set aside.
@@ -144,10 +144,10 @@ impl Changes {
 }
 
 impl Batch {
-    /// Prepares the entries after `counted`. Those at or below it, and any that is not later than the one
+    /// Prepares the entries after `counted_through`. Those at or below it, and any that is not later than the one
     /// before it, were counted already and are passed over.
-    pub fn new(counted: Position, entries: impl IntoIterator<Item = Entry>) -> Self {
-        let mut batch = Self { position: counted, ..Self::default() };
+    pub fn new(counted_through: Position, entries: impl IntoIterator<Item = Entry>) -> Self {
+        let mut batch = Self { position: counted_through, ..Self::default() };
         let mut polls = HashMap::new();
         let mut voters = HashMap::new();
         for Entry { position, event } in entries {
@@ -203,7 +203,7 @@ struct PollWork {
 
 impl PollWork {
     fn tally(&mut self, poll: PollIndex) -> &mut TallyChange {
-        self.tally.get_or_insert(TallyChange { poll, restart: false, votes: [0; MAX_OPTIONS], voters: 0, counted: 0 })
+        self.tally.get_or_insert(TallyChange { poll, restart: false, votes: [0; MAX_OPTIONS], voters: 0, ballots: 0 })
     }
 }
 
@@ -278,7 +278,7 @@ fn add_ballot(
     }
     let replaced = newest.filter(|previous| previous.position > known.since);
     let tally = work.tally(poll);
-    tally.counted += 1;
+    tally.ballots += 1;
     choices.indices().for_each(|option| tally.votes[option] += 1);
     match replaced {
         Some(previous) => previous.choices.indices().for_each(|option| tally.votes[option] -= 1),

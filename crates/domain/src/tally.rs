@@ -10,7 +10,7 @@ pub struct VoteCounts {
     /// Turnout: how many voters have a ballot that counts.
     pub voters: u64,
     /// Ballots of this poll in the ledger, over all rounds and changed votes.
-    pub counted: u64,
+    pub ballots: u64,
 }
 
 /// When the count of a partition last showed that it works: it had read the log, and committed to the ledger.

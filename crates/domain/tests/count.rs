@@ -128,7 +128,7 @@ impl MemoryLedger {
             }
             figures.0.iter_mut().zip(tally.votes).for_each(|(kept, moved)| *kept += moved);
             figures.1 += tally.voters;
-            figures.2 += tally.counted;
+            figures.2 += tally.ballots;
             assert!(figures.0.iter().all(|&votes| votes >= 0) && figures.1 >= 0, "no figure is ever negative");
         }
         self.rejected.extend(changes.rejected.iter().map(|rejected| rejected.position));
@@ -139,7 +139,7 @@ impl MemoryLedger {
         let (votes, voters, counted) = self.figures.get(&poll.id()).copied().unwrap_or(([0; 26], 0, 0));
         assert!(votes[poll.options().len()..].iter().all(|&votes| votes == 0), "votes for options that are not there");
         let votes = votes[..poll.options().len()].iter().map(|&votes| votes.cast_unsigned()).collect();
-        VoteCounts { votes, voters: voters.cast_unsigned(), counted }
+        VoteCounts { votes, voters: voters.cast_unsigned(), ballots: counted }
     }
 
     fn assert_holds(&self, naive: &NaiveCount) {

@@ -196,7 +196,7 @@ impl Leader {
         let polls: Vec<i32> = tallies.iter().map(|tally| number_of(numbers, tally.poll)).collect();
         let restarts: Vec<bool> = tallies.iter().map(|tally| tally.restart).collect();
         let voters: Vec<i64> = tallies.iter().map(|tally| tally.voters).collect();
-        let counted: Vec<i64> = tallies.iter().map(|tally| tally.counted.cast_signed()).collect();
+        let counted: Vec<i64> = tallies.iter().map(|tally| tally.ballots.cast_signed()).collect();
         self.client.execute(&self.statements.add_turnout, &[&polls, &restarts, &voters, &counted]).await?;
         Ok(())
     }

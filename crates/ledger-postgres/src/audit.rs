@@ -84,7 +84,7 @@ async fn recount(client: &Client, polls: &[(i32, Poll, VoteCounts)]) -> Result<H
         let choices: Choices = rows::choices(row.try_get("choices")?)?;
         let current = rows::amount(row.try_get("current")?)?;
         let figures = recounted.get_mut(&number).ok_or(Failure::Unreadable("a ballot of no poll"))?;
-        figures.counted += rows::amount(row.try_get("counted")?)?;
+        figures.ballots += rows::amount(row.try_get("counted")?)?;
         figures.voters += current;
         choices.indices().for_each(|option| rows::add(&mut figures.votes, option, current));
     }

@@ -54,7 +54,7 @@ pub(crate) fn figures(row: &Row, poll: &Poll) -> Result<VoteCounts, Failure> {
     let mut figures = VoteCounts {
         votes: vec![0; poll.options().len()],
         voters: amount(row.try_get("voters")?)?,
-        counted: amount(row.try_get("counted")?)?,
+        ballots: amount(row.try_get("counted")?)?,
     };
     for (option, votes) in options.into_iter().zip(votes) {
         let option = usize::try_from(option).map_err(|_| Failure::Unreadable("an option"))?;

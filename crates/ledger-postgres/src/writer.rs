@@ -248,7 +248,7 @@ impl Leader {
         Ok(LogState {
             log: row.try_get::<_, Option<String>>("log_id")?.map(LogId::new),
             position: rows::position(&row, "position")?,
-            counted: rows::amount(row.try_get("counted")?)?,
+            ballots: rows::amount(row.try_get("counted")?)?,
             set_aside: rows::amount(row.try_get("set_aside")?)?,
             missing: rows::amount(row.try_get("missing")?)?,
         })
@@ -278,7 +278,7 @@ impl Leader {
             } else {
                 self.voters(row.try_get("number")?, rows::position(&row, "since")?).await?
             };
-            polls.push(PollSeed { poll, counted: rows::amount(row.try_get("counted")?)?, voters });
+            polls.push(PollSeed { poll, ballots: rows::amount(row.try_get("counted")?)?, voters });
         }
         self.client.batch_execute("COMMIT").await?;
         Ok(LogSeed { after: self.position, polls })

@@ -117,7 +117,7 @@ async fn two_partitions_are_led_and_counted_side_by_side() {
     let tallies = scoreboard(&database).tallies(&[main.id(), lunch.id()]).await.unwrap();
     let positions: Vec<_> = tallies.iter().map(|tally| (tally.poll.id(), tally.position)).collect();
     assert_eq!(positions, [(lunch.id(), at(8)), (main.id(), at(2))]);
-    assert_eq!(one.state().await.unwrap().counted, 1);
+    assert_eq!(one.state().await.unwrap().ballots, 1);
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_batch_offered_again_after_the_server_was_killed_counts_once() {
     let audit = scoreboard.audit().await.unwrap();
     assert!(audit.polls.iter().all(domain::Recount::agrees), "{audit:?}");
     let figures = &audit.polls[0].recounted;
-    assert_eq!((figures.counted, figures.voters), (2_000, 700));
+    assert_eq!((figures.ballots, figures.voters), (2_000, 700));
 }
 
 #[tokio::test]

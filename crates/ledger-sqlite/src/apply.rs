@@ -135,7 +135,7 @@ fn move_figures(conn: &Connection, poll: i64, tally: &TallyChange) -> Result<(),
     }
     let mut add =
         conn.prepare_cached("UPDATE turnout SET voters = voters + ?2, counted = counted + ?3 WHERE poll = ?1")?;
-    add.execute((poll, tally.voters, signed(tally.counted)))?;
+    add.execute((poll, tally.voters, signed(tally.ballots)))?;
     Ok(())
 }
 

@@ -87,7 +87,7 @@ impl BallotBox for SqliteLedger {
             return Ok(accepted);
         }
         let read = self.readers().read("counting ballots", ANSWER_WITHIN, move |conn| store::poll(conn, id)).await?;
-        Ok(read.map_or(0, |stored| stored.counted))
+        Ok(read.map_or(0, |stored| stored.ballots))
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {

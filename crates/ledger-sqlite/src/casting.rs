@@ -128,7 +128,7 @@ impl Booth {
                     poll: stored.poll,
                     number: stored.number,
                     since: stored.since,
-                    accepted: stored.counted,
+                    accepted: stored.ballots,
                 })
             }),
         })

@@ -117,7 +117,7 @@ impl Ledger for Lead {
     async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable> {
         self.write("reading how much of each poll is counted", |tx, partition| {
             let polls = store::polls(tx, Some(partition))?;
-            Ok((polls.iter().map(|stored| (stored.poll.id(), stored.counted)).collect(), Vec::new()))
+            Ok((polls.iter().map(|stored| (stored.poll.id(), stored.ballots)).collect(), Vec::new()))
         })
         .await
     }
@@ -156,7 +156,7 @@ fn state(tx: &Transaction<'_>, partition: Partition) -> Result<LogState, StoreEr
         Ok(LogState {
             log: log.map(LogId::new),
             position: position(row, 1)?,
-            counted: unsigned(row, 2)?,
+            ballots: unsigned(row, 2)?,
             set_aside: unsigned(row, 3)?,
             missing: unsigned(row, 4)?,
         })
@@ -181,7 +181,7 @@ fn seed(tx: &Transaction<'_>, partition: Partition) -> Result<LogSeed, StoreErro
                 .query_map((stored.number, stored.since.as_i64()), |row| Ok((voter(row, 0)?, position(row, 1)?)))?;
             voters = found.collect::<SqlResult<_>>()?;
         }
-        polls.push(PollSeed { poll: stored.poll, counted: stored.counted, voters });
+        polls.push(PollSeed { poll: stored.poll, ballots: stored.ballots, voters });
     }
     Ok(LogSeed { after: store::counted_through(tx, partition)?, polls })
 }

@@ -36,10 +36,10 @@ pub(crate) fn audit(conn: &Connection, waiting: &[Accepted]) -> Result<Audit, St
 /// Reads the ballots in order of voters and positions, which is the order they are stored in, so it
 /// needs no memory: the last one of each voter counts, if it is of the present round.
 fn recount(conn: &Connection, poll: &StoredPoll, waiting: &[Accepted]) -> Result<VoteCounts, StoreError> {
-    let mut figures = VoteCounts { votes: vec![0; poll.poll.options().len()], voters: 0, counted: 0 };
+    let mut figures = VoteCounts { votes: vec![0; poll.poll.options().len()], voters: 0, ballots: 0 };
     let mut last: Option<(VoterId, Choices)> = None;
     let mut next = |(voter, position, choices): (VoterId, Position, Choices)| {
-        figures.counted += 1;
+        figures.ballots += 1;
         if let Some((_, choices)) = last.take_if(|(before, _)| *before != voter) {
             add(&mut figures, choices);
         }

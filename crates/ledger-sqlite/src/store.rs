@@ -67,7 +67,7 @@ pub(crate) struct StoredPoll {
     /// How many voters have a ballot that counts.
     pub(crate) voters: u64,
     /// Ballots over all rounds.
-    pub(crate) counted: u64,
+    pub(crate) ballots: u64,
 }
 
 impl StoredPoll {
@@ -86,7 +86,7 @@ impl StoredPoll {
             let kept = votes.get_mut(option).ok_or_else(|| StoreError::Data(format!("votes for option {option}")))?;
             *kept = unsigned(row, 1)?;
         }
-        Ok(VoteCounts { votes, voters: self.voters, counted: self.counted })
+        Ok(VoteCounts { votes, voters: self.voters, ballots: self.ballots })
     }
 }
 
@@ -117,7 +117,7 @@ fn stored_poll(row: &Row<'_>) -> SqlResult<StoredPoll> {
         round: row.get(3)?,
         since: position(row, 4)?,
         voters: unsigned(row, 5)?,
-        counted: unsigned(row, 6)?,
+        ballots: unsigned(row, 6)?,
     })
 }
 

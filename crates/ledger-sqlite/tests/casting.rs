@@ -59,7 +59,7 @@ impl Booth {
     /// Waits until all that was accepted is counted.
     async fn is_counted(&self) {
         let main = PollId::MAIN;
-        while self.ledger.scoreboard().tallies(&[main]).await.unwrap()[0].figures.counted
+        while self.ledger.scoreboard().tallies(&[main]).await.unwrap()[0].figures.ballots
             != self.ledger.accepted(main).await.unwrap()
         {
             self.ledger.scoreboard().moved().await;
@@ -103,12 +103,12 @@ async fn a_recorded_ballot_is_accepted_at_once_and_counted_soon() {
     let poll = booth.open_poll(|_| {}).await;
     let position = booth.recorded(1, "a").await;
     assert_eq!(booth.ledger.accepted(poll.id()).await, Ok(1));
-    assert_eq!(booth.figures().await, VoteCounts { votes: vec![1, 0], voters: 1, counted: 1 });
+    assert_eq!(booth.figures().await, VoteCounts { votes: vec![1, 0], voters: 1, ballots: 1 });
     let receipt = Receipt { position, voter: voter(1) };
     assert_eq!(booth.ledger.scoreboard().inclusion(poll.id(), &receipt).await, Ok(Inclusion::Counted));
 
     let later = booth.recorded(1, "b").await;
-    assert_eq!(booth.figures().await, VoteCounts { votes: vec![0, 1], voters: 1, counted: 2 });
+    assert_eq!(booth.figures().await, VoteCounts { votes: vec![0, 1], voters: 1, ballots: 2 });
     let receipts = [Receipt { position: later, voter: voter(1) }, Receipt { position: later, voter: voter(2) }];
     assert_eq!(booth.ledger.scoreboard().inclusion(poll.id(), &receipts[0]).await, Ok(Inclusion::Counted));
     assert_eq!(booth.ledger.scoreboard().inclusion(poll.id(), &receipts[1]).await, Ok(Inclusion::Missing));
@@ -141,7 +141,7 @@ async fn where_no_change_is_allowed_the_first_ballot_of_each_round_stands() {
     booth.change(PollChange::Reset).await;
     let second = booth.recorded(1, "b").await;
     assert_eq!(booth.cast(1, "a").await, CastOutcome::AlreadyCast(second));
-    assert_eq!(booth.figures().await, VoteCounts { votes: vec![0, 1], voters: 1, counted: 3 });
+    assert_eq!(booth.figures().await, VoteCounts { votes: vec![0, 1], voters: 1, ballots: 3 });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,7 +157,7 @@ async fn of_many_ballots_at_once_by_one_voter_one_is_taken_where_no_change_is_al
         casting.join_all().await.into_iter().partition(|cast| matches!(cast, CastOutcome::Recorded(_)));
     let [CastOutcome::Recorded(position)] = recorded[..] else { panic!("recorded: {recorded:?}") };
     assert!(refused.iter().all(|cast| *cast == CastOutcome::AlreadyCast(position)));
-    assert_eq!(booth.figures().await, VoteCounts { votes: vec![1, 0], voters: 1, counted: 1 });
+    assert_eq!(booth.figures().await, VoteCounts { votes: vec![1, 0], voters: 1, ballots: 1 });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,7 +183,7 @@ async fn two_thousand_ballots_at_once_are_each_recorded_at_a_position_of_their_o
     positions.sort_unstable();
     positions.dedup();
     assert_eq!(positions.len(), 2_000);
-    assert_eq!(booth.figures().await, VoteCounts { votes: vec![500, 1_500], voters: 2_000, counted: 2_000 });
+    assert_eq!(booth.figures().await, VoteCounts { votes: vec![500, 1_500], voters: 2_000, ballots: 2_000 });
     booth.assert_audit().await;
 }
 
@@ -218,7 +218,7 @@ async fn no_ballot_is_taken_after_the_close() {
 
     let recorded: Vec<Position> = casting.join_all().await.into_iter().flatten().collect();
     assert!(recorded.iter().all(|&position| position < closed_at), "a ballot after the close");
-    assert_eq!(booth.figures().await.counted, recorded.len() as u64);
+    assert_eq!(booth.figures().await.ballots, recorded.len() as u64);
     // Nothing was written after the close.
     assert_eq!(booth.ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].position, closed_at);
 }
@@ -253,7 +253,7 @@ async fn a_ballot_for_what_the_poll_asked_before_is_not_recorded() {
     let cast = booth.ledger.cast(ballot(1, "a"), FIRST_REVISION).await;
     assert_eq!(cast, Ok(CastOutcome::Rewritten));
     booth.recorded(1, "b").await;
-    assert_eq!(booth.figures().await, VoteCounts { votes: vec![0, 1], voters: 1, counted: 1 });
+    assert_eq!(booth.figures().await, VoteCounts { votes: vec![0, 1], voters: 1, ballots: 1 });
     booth.assert_audit().await;
 }
 

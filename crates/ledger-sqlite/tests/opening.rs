@@ -32,7 +32,7 @@ async fn cast(ledger: &SqliteLedger, voter: u8) -> Position {
 
 /// Waits until `count` ballots are counted.
 async fn counted(scoreboard: &dyn Scoreboard, count: u64) {
-    while scoreboard.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted != count {
+    while scoreboard.tallies(&[PollId::MAIN]).await.unwrap()[0].figures.ballots != count {
         scoreboard.moved().await;
     }
 }

@@ -74,8 +74,8 @@ async fn assert_all_there(path: &Path, acknowledged: &[(u64, Position)]) {
 
     let figures = ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures;
     // What was under way when the process was killed may be there or not, but then it counts once as well.
-    assert!(figures.counted >= acknowledged.len() as u64);
-    assert_eq!((figures.voters, figures.votes[0]), (figures.counted, figures.counted));
+    assert!(figures.ballots >= acknowledged.len() as u64);
+    assert_eq!((figures.voters, figures.votes[0]), (figures.ballots, figures.ballots));
     assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
 }
 

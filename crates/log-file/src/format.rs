@@ -74,8 +74,12 @@ impl<W: Write> LogWriter<W> {
 
     /// Ends the file with what its count must come to. Returns how many entries it holds.
     pub fn end(mut self, figures: impl IntoIterator<Item = (PollId, VoteCounts)>) -> io::Result<u64> {
-        let of_poll =
-            |(poll, VoteCounts { votes, voters, counted })| PollFigures { poll, votes, voters, ballots: counted };
+        let of_poll = |(poll, VoteCounts { votes, voters, ballots: counted })| PollFigures {
+            poll,
+            votes,
+            voters,
+            ballots: counted,
+        };
         let polls = figures.into_iter().map(of_poll).collect();
         self.line(&Line::End { entries: self.entries, polls })?;
         self.out.flush()?;
@@ -151,7 +155,7 @@ impl<R: BufRead> LogReader<R> {
             }
             Some(Line::End { entries, polls }) if entries == self.entries => {
                 let figures =
-                    |of: PollFigures| (of.poll, VoteCounts { votes: of.votes, voters: of.voters, counted: of.ballots });
+                    |of: PollFigures| (of.poll, VoteCounts { votes: of.votes, voters: of.voters, ballots: of.ballots });
                 return Ok(Next::End(polls.into_iter().map(figures).collect()));
             }
             Some(Line::End { entries, .. }) => {
@@ -214,7 +218,7 @@ mod tests {
     }
 
     fn figures() -> Vec<(PollId, VoteCounts)> {
-        vec![(PollId::MAIN, VoteCounts { votes: vec![0, 1], voters: 1, counted: 1 })]
+        vec![(PollId::MAIN, VoteCounts { votes: vec![0, 1], voters: 1, ballots: 1 })]
     }
 
     fn written() -> String {

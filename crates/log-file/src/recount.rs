@@ -44,7 +44,7 @@ fn poll(recount: &Recount, width: usize, out: &mut impl Write) -> io::Result<()>
         line(&key, &|figures| figures.votes.get(option).copied().unwrap_or(0))?;
     }
     line("voters", &|figures| figures.voters)?;
-    line("ballots", &|figures| figures.counted)?;
+    line("ballots", &|figures| figures.ballots)?;
     writeln!(out, "{id:width$}  {}", if recount.agrees() { "agrees" } else { "DIFFERS" })
 }
 
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     fn figures(votes: &[u64], voters: u64, counted: u64) -> VoteCounts {
-        VoteCounts { votes: votes.to_vec(), voters, counted }
+        VoteCounts { votes: votes.to_vec(), voters, ballots: counted }
     }
 
     fn printed(audit: &Audit) -> (bool, String) {

@@ -59,7 +59,7 @@ impl Steps<'_> {
         let mut keys = vec![&*self.keys.polls, &*self.keys.accepted];
         keys.extend(voters.iter().map(String::as_str));
         some.iter().fold(self.step(&WRITE_POLLS, &keys), |call, seed| {
-            call.arg(seed.poll.id().as_str()).arg(wire::encode_poll(&seed.poll)).arg(seed.counted)
+            call.arg(seed.poll.id().as_str()).arg(wire::encode_poll(&seed.poll)).arg(seed.ballots)
         })
     }
 

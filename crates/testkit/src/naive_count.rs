@@ -38,7 +38,7 @@ impl NaivePoll {
                 votes[option] += 1;
             }
         }
-        VoteCounts { votes, voters: self.current.len() as u64, counted: self.ballots.len() as u64 }
+        VoteCounts { votes, voters: self.current.len() as u64, ballots: self.ballots.len() as u64 }
     }
 }
 

@@ -82,7 +82,7 @@ impl MemoryLedger {
         self.edit(poll, |tally| {
             tally.figures.votes[option] += voters;
             tally.figures.voters += voters;
-            tally.figures.counted += voters;
+            tally.figures.ballots += voters;
         });
     }
 
@@ -92,7 +92,7 @@ impl MemoryLedger {
         self.edit_silently(poll, |tally| {
             choices.indices().for_each(|option| tally.figures.votes[option] += 1);
             tally.figures.voters += 1;
-            tally.figures.counted += 1;
+            tally.figures.ballots += 1;
             let ballot = CurrentBallot { voter, position: tally.position, choices };
             let known = self.ballots.lock().unwrap().entry(id).or_default().insert(voter, ballot);
             assert!(known.is_none(), "a new voter");

@@ -101,7 +101,7 @@ impl Installation {
             assert!(told, "{position} is lost, and no gap tells of it: {gaps:?}");
         }
         until_true("what is accepted is counted", || async {
-            let counted = self.figures().await.unwrap().counted;
+            let counted = self.figures().await.unwrap().ballots;
             self.ballot_box.accepted(PollId::MAIN).await == Ok(counted)
         })
         .await;
@@ -111,7 +111,7 @@ impl Installation {
     async fn count_comes_here(&self) {
         let accepted = until("the log to say", || async { self.ballot_box.accepted(PollId::MAIN).await.ok() }).await;
         until_true("it is counted", || async {
-            self.figures().await.is_some_and(|figures| figures.counted >= accepted)
+            self.figures().await.is_some_and(|figures| figures.ballots >= accepted)
         })
         .await;
     }
@@ -119,7 +119,7 @@ impl Installation {
     /// Waits until everything that was accepted is counted, and returns the files of Redis as they are then.
     async fn files_when_all_is_counted(&self) -> RedisFiles {
         until_true("all is counted", || async {
-            let counted = self.figures().await.map(|figures| figures.counted);
+            let counted = self.figures().await.map(|figures| figures.ballots);
             counted.is_some() && self.ballot_box.accepted(PollId::MAIN).await.ok() == counted
         })
         .await;
@@ -283,7 +283,7 @@ async fn an_evicted_stream_is_told() {
     let gap = until("the gap is noted", || async { at.audit().await.gaps.first().copied() }).await;
     at.open().await;
     at.vote_many(16, "a").await;
-    until_true("those that came after it count", || async { at.figures().await.unwrap().counted == 144 }).await;
+    until_true("those that came after it count", || async { at.figures().await.unwrap().ballots == 144 }).await;
     for (_, position) in &at.acknowledged[128..1_152] {
         assert!(gap.after < *position && *position <= gap.through, "{position} {gap:?}");
     }

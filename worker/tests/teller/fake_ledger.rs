@@ -98,7 +98,7 @@ impl Ledger for FakeLedger {
         self.ask("state", |ledger| LogState {
             log: ledger.log.clone(),
             position: ledger.position,
-            counted: u64::try_from(ledger.entries.len()).unwrap(),
+            ballots: u64::try_from(ledger.entries.len()).unwrap(),
             set_aside: 0,
             missing: ledger.gaps.iter().filter_map(|gap| gap.ballots).sum(),
         })

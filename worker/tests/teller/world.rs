@@ -247,7 +247,7 @@ impl LogDisk {
             id: Some(LogId::new(format!("log {begun}"))),
             trimmed: seed.after,
             last: seed.after,
-            accepted: seed.polls.iter().map(|poll| poll.counted).sum(),
+            accepted: seed.polls.iter().map(|poll| poll.ballots).sum(),
             polls: seed.polls.into_iter().map(|seed| seed.poll).collect(),
             begun,
             raised: self.raised,
@@ -268,7 +268,7 @@ impl LedgerDisk {
         // All ballots here are of the first poll.
         let counts = std::iter::once(counted).chain(std::iter::repeat(0));
         let polls = self.polls.iter().zip(counts);
-        let polls = polls.map(|(poll, counted)| PollSeed { poll: poll.clone(), counted, voters: Vec::new() });
+        let polls = polls.map(|(poll, ballots)| PollSeed { poll: poll.clone(), ballots, voters: Vec::new() });
         LogSeed { after: self.position, polls: polls.collect() }
     }
 }

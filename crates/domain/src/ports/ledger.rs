@@ -13,7 +13,7 @@ pub struct LogState {
     /// Everything up to here is counted.
     pub position: Position,
     /// How many ballots the ledger holds of all polls of this partition.
-    pub counted: u64,
+    pub ballots: u64,
     /// How many entries were set aside.
     pub set_aside: u64,
     /// How many ballots are known to be missing, over all gaps.
@@ -23,7 +23,7 @@ pub struct LogState {
 impl LogState {
     /// How many of the ballots that the log has accepted the ledger accounts for.
     pub fn accounted(&self) -> u64 {
-        self.counted + self.uncounted()
+        self.ballots + self.uncounted()
     }
 
     /// How many of these will never be counted.

@@ -61,7 +61,7 @@ pub struct PollSeed {
     /// The poll.
     pub poll: Poll,
     /// How many ballots of it the ledger holds.
-    pub counted: u64,
+    pub ballots: u64,
     /// Who has a ballot in the present round, where the poll allows no change; else empty.
     pub voters: Vec<(VoterId, Position)>,
 }
@@ -123,15 +123,15 @@ pub trait Log: Send {
     /// Makes the log give out only positions after `above` from now on.
     async fn raise(&mut self, above: Position) -> Result<(), Unavailable>;
 
-    /// Writes that of each poll as many ballots were accepted as are `counted`, and `others` that never will be; before
-    /// [`open`](Self::open) only, and where nothing is left to read.
-    async fn settle(&mut self, counted: &[(PollId, u64)], others: u64) -> Result<(), Unavailable>;
+    /// Writes how many ballots were accepted: of each poll as many as the ledger holds (`ballots`), and `others` that
+    /// never will be counted. Only before [`open`](Self::open), and where nothing is left to read.
+    async fn settle(&mut self, ballots: &[(PollId, u64)], others: u64) -> Result<(), Unavailable>;
 
     /// Lets the log take ballots; from here on this leader is attached.
     async fn open(&mut self) -> Result<(), Unavailable>;
 
     /// The log, while this leader is attached to the server that it claimed, for a ledger that has counted up to here.
-    async fn look(&mut self, counted: Position) -> Result<Option<Attachment>, Unavailable>;
+    async fn look(&mut self, counted_through: Position) -> Result<Option<Attachment>, Unavailable>;
 
     /// About `limit` entries after `after`, or fewer; waits up to `wait` if there are none. Ballots that were cast
     /// together come together, so it may be more; and `after` must be where a page ended, or where the log says that it

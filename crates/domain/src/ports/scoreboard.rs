@@ -34,9 +34,9 @@ impl Inclusion {
         }
     }
 
-    /// Of a ballot that the ledger does not hold, where everything up to `counted` is counted.
-    pub fn of_absent(position: Position, counted: Position) -> Self {
-        if position <= counted { Self::Missing } else { Self::NotCountedYet }
+    /// Of a ballot that the ledger does not hold, where everything up to `counted_through` is counted.
+    pub fn of_absent(position: Position, counted_through: Position) -> Self {
+        if position <= counted_through { Self::Missing } else { Self::NotCountedYet }
     }
 }
 

@@ -75,7 +75,7 @@ pub async fn figures(database: &TestDatabase, poll: &Poll) -> VoteCounts {
 }
 
 pub fn of(votes: [u64; 2], voters: u64, counted: u64) -> VoteCounts {
-    VoteCounts { votes: votes.to_vec(), voters, counted }
+    VoteCounts { votes: votes.to_vec(), voters, ballots: counted }
 }
 
 /// Ends sessions of the database, as an administrator or a network can.

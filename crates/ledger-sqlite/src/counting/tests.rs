@@ -45,7 +45,7 @@ impl Table {
     /// How many are counted, which everybody must agree on.
     fn counted(&self) -> usize {
         let counted = waiting::CAPACITY - self.pending.len();
-        assert_eq!(store::poll(&self.conn, PollId::MAIN).unwrap().unwrap().counted, counted as u64);
+        assert_eq!(store::poll(&self.conn, PollId::MAIN).unwrap().unwrap().ballots, counted as u64);
         assert_eq!(self.progress.waiting(), self.pending.len());
         let position = Position::new(1_700_000_000_000, counted as u64).unwrap();
         assert_eq!(self.progress.counted(), position);
@@ -76,7 +76,7 @@ fn where_enough_wait_for_a_batch_the_rest_waits_for_company() {
     table.since = Some(Instant::now());
     assert!(table.take(Ok(Task::Count(rest.into_iter().take(8).collect()))));
     assert_eq!(table.pending.len(), 7);
-    assert_eq!(store::poll(&table.conn, PollId::MAIN).unwrap().unwrap().counted, MAX_BATCH as u64);
+    assert_eq!(store::poll(&table.conn, PollId::MAIN).unwrap().unwrap().ballots, MAX_BATCH as u64);
     assert!(table.since.is_some() && table.count_at.is_some(), "and is counted by itself");
     assert!(table.take(Err(mpsc::RecvTimeoutError::Timeout)));
     assert!(table.pending.is_empty() && table.count_at.is_none());

@@ -28,7 +28,7 @@ fn ballot(number: u64) -> Ballot {
 
 /// Waits until `count` ballots are counted.
 async fn counted(ledger: &SqliteLedger, count: u64) {
-    while ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted != count {
+    while ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.ballots != count {
         ledger.scoreboard().moved().await;
     }
 }
@@ -70,17 +70,17 @@ async fn what_waits_is_exported_as_well_and_counted_at_the_next_start() {
     let exported: Vec<_> = exported.iter().collect();
     assert_eq!(exported.len(), 5, "the poll and four ballots");
     assert!(exported.is_sorted(), "{exported:?}");
-    assert_eq!((audit.polls[0].recounted.counted, audit.polls[0].recounted.voters), (4, 3));
+    assert_eq!((audit.polls[0].recounted.ballots, audit.polls[0].recounted.voters), (4, 3));
     assert_eq!(first.accepted(PollId::MAIN).await, Ok(4));
     let figures = |ledger: Arc<SqliteLedger>| async move {
         ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures
     };
-    assert_eq!(figures(first.clone()).await.counted, 2);
+    assert_eq!(figures(first.clone()).await.ballots, 2);
 
     drop(first);
     let again = SqliteLedger::open(&directory.path().join("ledger.db")).unwrap();
     let figures = figures(again).await;
-    assert_eq!((figures.counted, figures.voters), (4, 3));
+    assert_eq!((figures.ballots, figures.voters), (4, 3));
 }
 
 /// A desk without its thread, with one open poll.
@@ -117,7 +117,7 @@ fn recorded_at(desk: &mut Desk, number: u64) -> Position {
 
 fn counted_at(desk: &Desk) -> u64 {
     desk.counter.flush().unwrap();
-    store::poll(&desk.ledger, PollId::MAIN).unwrap().unwrap().counted
+    store::poll(&desk.ledger, PollId::MAIN).unwrap().unwrap().ballots
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn at_the_end_all_is_in_the_ledger() {
     let path = directory.path().join("ledger.db");
     assert_eq!(waiting::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots, []);
     let ledger = readers::connect(&path).unwrap();
-    assert_eq!(store::poll(&ledger, PollId::MAIN).unwrap().unwrap().counted, 2);
+    assert_eq!(store::poll(&ledger, PollId::MAIN).unwrap().unwrap().ballots, 2);
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
     };
     assert_eq!(refused, Some(Err(Unavailable::Full)));
     let waiting = waiting::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots;
-    let counted_before = ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.counted;
+    let counted_before = ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.ballots;
     assert!(
         recorded - counted_before > most_waiting - 5_000,
         "of {recorded} only the {counted_before} that were counted"

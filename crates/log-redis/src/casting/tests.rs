@@ -20,7 +20,7 @@ impl Scene {
         let url: RedisUrl = redis.url().parse().unwrap();
         let partition = Partition::new(0);
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
-        let polls = vec![PollSeed { poll, counted: 0, voters: Vec::new() }];
+        let polls = vec![PollSeed { poll, ballots: 0, voters: Vec::new() }];
         let mut log = RedisLog::new(&url, partition);
         log.claim("a leader", &LogState::default()).await.unwrap();
         log.begin(LogSeed { after: Position::ZERO, polls }).await.unwrap();

@@ -53,8 +53,8 @@ async fn a_lost_log_begins_anew_with_what_the_ledger_holds() {
     );
 
     let voters = vec![(voter(1), first)];
-    let main = PollSeed { poll: once_only("main"), counted: 41, voters };
-    let old = PollSeed { poll: in_state("old", PollState::Closed), counted: 7, voters: Vec::new() };
+    let main = PollSeed { poll: once_only("main"), ballots: 41, voters };
+    let old = PollSeed { poll: in_state("old", PollState::Closed), ballots: 7, voters: Vec::new() };
     let begun = attach(&mut scene.log, LogSeed { after: first, polls: vec![main, old] }).await;
     assert_ne!(begun.id, before.id);
     assert_eq!(begun.trimmed, first);
@@ -122,7 +122,7 @@ async fn what_an_unfinished_beginning_left_is_cleared_away() {
 async fn many_voters_come_back_in_several_steps() {
     let mut scene = Scene::new().await;
     let voters: Vec<_> = (0..12_001).map(|number| (voter(number), position(1, u64::from(number)))).collect();
-    let main = PollSeed { poll: once_only("main"), counted: 12_001, voters };
+    let main = PollSeed { poll: once_only("main"), ballots: 12_001, voters };
     attach(&mut scene.log, LogSeed { after: position(2, 0), polls: vec![main] }).await;
     for number in [0, 4_999, 5_000, 12_000] {
         let cast = scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await;

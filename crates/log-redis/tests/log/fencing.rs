@@ -7,7 +7,7 @@ use testkit::moving_address::MovingAddress;
 
 use super::*;
 
-const NO_STATE: LogState = LogState { log: None, position: Position::ZERO, counted: 0, set_aside: 0, missing: 0 };
+const NO_STATE: LogState = LogState { log: None, position: Position::ZERO, ballots: 0, set_aside: 0, missing: 0 };
 
 /// The scripts of 0.1.0, which go on running while services are upgraded.
 struct OldScripts(redis::aio::MultiplexedConnection);
@@ -202,7 +202,7 @@ async fn polls_and_voters_of_a_log_that_went_back_are_the_ledgers_again() {
     let reset = once_only("main").after(&PollChange::Reset, 1).unwrap();
     let closed = poll("lunch").after(&PollChange::Close, 1).unwrap();
     let at = position(old.millis() + 1_000, 0);
-    let seed = |poll, voters| PollSeed { poll, counted: 9, voters };
+    let seed = |poll, voters| PollSeed { poll, ballots: 9, voters };
     let polls = vec![seed(reset.clone(), vec![(voter(2), at)]), seed(closed.clone(), vec![])];
     scene.log.claim("a leader", &NO_STATE).await.unwrap();
     scene.log.renew(LogSeed { after: at, polls }).await.unwrap();

@@ -164,7 +164,7 @@ fn in_state(text: &str, state: PollState) -> Poll {
 }
 
 fn seed(after: Position, polls: Vec<Poll>) -> LogSeed {
-    let seed = |poll| PollSeed { poll, counted: 0, voters: Vec::new() };
+    let seed = |poll| PollSeed { poll, ballots: 0, voters: Vec::new() };
     LogSeed { after, polls: polls.into_iter().map(seed).collect() }
 }
 

@@ -21,7 +21,7 @@ pub async fn the_first_ballot_counts(subject: &Subject) {
     assert_eq!((tally.poll, tally.position), (fruit.clone(), position));
     assert_eq!(tally.figures, figures([0, 1, 0], 1, 1));
     let state = ledger.state().await.expect("the state");
-    assert_eq!((state.position, state.counted), (position, 1));
+    assert_eq!((state.position, state.ballots), (position, 1));
 }
 
 /// A voter who votes again moves their vote; the turnout stays.
@@ -80,7 +80,7 @@ pub async fn a_batch_offered_twice_counts_once(subject: &Subject) {
     assert_eq!(again, ApplyOutcome { position, ballots: 0, rejected: 0 });
 
     assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
-    assert_eq!(ledger.state().await.expect("the state").counted, 1);
+    assert_eq!(ledger.state().await.expect("the state").ballots, 1);
     subject.assert_audit(1).await;
     let empty = ledger.apply(Vec::new()).await.expect("an empty batch");
     assert_eq!(empty, ApplyOutcome { position, ballots: 0, rejected: 0 });
@@ -133,8 +133,8 @@ pub async fn batches_cut_in_any_way_equal_the_naive_count(subject: &Subject) {
         assert_eq!(current, expected, "{}", poll.poll.id());
     }
     let state = ledger.state().await.expect("the state");
-    let counted: u64 = naive.polls.values().map(|poll| poll.figures().counted).sum();
-    assert_eq!((state.position, state.counted), (naive.position, counted));
+    let counted: u64 = naive.polls.values().map(|poll| poll.figures().ballots).sum();
+    assert_eq!((state.position, state.ballots), (naive.position, counted));
     subject.assert_audit(naive.rejected).await;
 }
 

@@ -32,7 +32,7 @@ pub async fn a_first_poll_is_founded_once(subject: &Subject) {
     let tally = subject.tally(&fruit).await;
     assert_eq!((tally.poll, tally.figures), (closed.clone(), figures([1, 0, 0], 1, 1)));
     let seed = ledger.seed().await.expect("a seed");
-    assert_eq!(seed.polls, vec![PollSeed { poll: closed, counted: 1, voters: Vec::new() }]);
+    assert_eq!(seed.polls, vec![PollSeed { poll: closed, ballots: 1, voters: Vec::new() }]);
 }
 
 /// A new log must know who voted where nobody may vote twice, and nothing of voters elsewhere.
@@ -55,8 +55,8 @@ pub async fn a_seed_names_voters_only_where_no_change_is_allowed(subject: &Subje
     assert_eq!(seed.after, log.position());
     seed.polls.sort_by_key(|seed| seed.poll.id());
     seed.polls.iter_mut().for_each(|seed| seed.voters.sort());
-    let of_fruit = PollSeed { poll: fruit, counted: 2, voters: Vec::new() };
-    let of_once = PollSeed { poll: once, counted: 3, voters: vec![(voter(2), second), (voter(3), third)] };
+    let of_fruit = PollSeed { poll: fruit, ballots: 2, voters: Vec::new() };
+    let of_once = PollSeed { poll: once, ballots: 3, voters: vec![(voter(2), second), (voter(3), third)] };
     assert_eq!(seed.polls, vec![of_fruit, of_once]);
 }
 
@@ -67,7 +67,7 @@ pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
     let first = LogId::new("first");
     ledger.attach(&first, None, &[]).await.expect("attaching");
     let state = ledger.state().await.expect("the state");
-    assert_eq!(state, LogState { log: Some(first), position: Position::ZERO, counted: 0, ..LogState::default() });
+    assert_eq!(state, LogState { log: Some(first), position: Position::ZERO, ballots: 0, ..LogState::default() });
 
     log.poll(&fruit);
     log.vote(&fruit, voter(1), "a");
@@ -77,7 +77,7 @@ pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
     let second = LogId::new("second");
     successor.attach(&second, None, std::slice::from_ref(&fruit)).await.expect("attaching to another log");
     let state = successor.state().await.expect("the state");
-    assert_eq!(state, LogState { log: Some(second), position: log.position(), counted: 1, ..LogState::default() });
+    assert_eq!(state, LogState { log: Some(second), position: log.position(), ballots: 1, ..LogState::default() });
     assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
     assert_eq!(subject.scoreboard.audit().await.expect("an audit").gaps, Vec::new());
 }
@@ -99,7 +99,7 @@ pub async fn attaching_with_a_gap_notes_it_and_moves_behind_it(subject: &Subject
     let id = LogId::new("restored");
     ledger.attach(&id, Some(gap), &[closed, young.clone()]).await.expect("attaching");
     let state = ledger.state().await.expect("the state");
-    assert_eq!(state, LogState { log: Some(id), position: lost, counted: 1, ..LogState::default() });
+    assert_eq!(state, LogState { log: Some(id), position: lost, ballots: 1, ..LogState::default() });
     assert_eq!(subject.figures(&young).await, figures([0, 0, 0], 0, 0));
     ledger.apply(log.all()).await.expect("all, of which only what is behind the gap is new");
 
@@ -206,8 +206,8 @@ pub async fn partitions_do_not_disturb_one_another(subject: &Subject) {
     assert_eq!((one.expect("a batch").ballots, other.expect("a batch").ballots), (1, 2));
 
     let (of_first, of_second) = (first.state().await.expect("a state"), second.state().await.expect("a state"));
-    assert_eq!((of_first.position, of_first.counted), (of_fruit.position(), 1));
-    assert_eq!((of_second.position, of_second.counted), (of_tea.position(), 2));
+    assert_eq!((of_first.position, of_first.ballots), (of_fruit.position(), 1));
+    assert_eq!((of_second.position, of_second.ballots), (of_tea.position(), 2));
     let seed = first.seed().await.expect("a seed");
     assert_eq!(seed.polls.iter().map(|seed| seed.poll.id()).collect::<Vec<_>>(), vec![fruit.id()]);
 

@@ -48,7 +48,7 @@ pub(super) fn choices(keys: &str) -> Choices {
 
 /// VoteCounts, for comparing.
 pub(super) fn figures(votes: [u64; 3], voters: u64, counted: u64) -> VoteCounts {
-    VoteCounts { votes: votes.to_vec(), voters, counted }
+    VoteCounts { votes: votes.to_vec(), voters, ballots: counted }
 }
 
 /// The receipt of a ballot.
