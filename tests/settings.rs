@@ -1,6 +1,9 @@
 //! Every program says what it can be told, and says in one line what it was told wrongly.
 
-use std::process::{Command, Output};
+use std::{
+    collections::BTreeMap,
+    process::{Command, Output},
+};
 
 use reqwest::StatusCode;
 use testkit::{
@@ -14,46 +17,80 @@ fn run(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Outpu
     command.args(arguments).env_clear().envs(environment.iter().copied()).output().expect("it runs")
 }
 
+const PROGRAMS: [&str; 4] = ["scrutin", "vote", "worker", "result"];
+
+fn help(program: &str) -> String {
+    let help = run(program, &["--help"], &[]);
+    assert_eq!(help.status.code(), Some(0));
+    String::from_utf8(help.stdout).unwrap()
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+}
+
+/// The settings that `--help` of a program names, and the default of each that has one.
+fn settings(help: &str) -> BTreeMap<&str, Option<&str>> {
+    let (mut all, mut last) = (BTreeMap::new(), "");
+    for line in help.lines().map(str::trim) {
+        if let Some(rest) = line.strip_prefix("[env: ") {
+            last = rest.trim_end_matches([']', '=']);
+            all.insert(last, None);
+        } else if let Some(rest) = line.strip_prefix("[default: ") {
+            all.insert(last, rest.strip_suffix(']').map(|default| default.trim_matches('"')));
+        }
+    }
+    all
+}
+
+/// The rows of the table in the README: the settings in the first cell, the programs in the second, the defaults in the
+/// third.
+fn rows(readme: &str) -> Vec<[&str; 3]> {
+    let (_, table) = readme.split_once("| key | of | default | what |\n|---|---|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.splitn(5, '|').skip(1).take(3).collect::<Vec<_>>().try_into().unwrap()).collect()
+}
+
 #[test]
-fn help_names_every_setting_with_its_default() {
-    let expected: [(&str, &[&str]); 4] = [
-        ("scrutin", &["VOTE_ADDR", "RESULT_ADDR", "DATA_DIR", "QUESTION", "OPTION_A", "OPTION_B", "SECRET_KEY"]),
-        (
-            "vote",
-            &[
-                "REDIS_URL",
-                "LISTEN_ADDR",
-                "ADMIN_ADDR",
-                "SECRET_KEY",
-                "ORGANISER_TOKEN",
-                "RESULT_URL",
-                "PARTITIONS",
-                "TRUSTED_PROXIES",
-                "TRUSTED_HOPS",
-                "KEEP_ALIVE",
-                "MAX_CONNECTIONS",
-            ],
-        ),
-        ("worker", &["REDIS_URL", "DATABASE_URL", "ADMIN_ADDR", "PARTITIONS", "LOG_RETENTION", "QUESTION"]),
-        (
-            "result",
-            &[
-                "DATABASE_URL",
-                "LISTEN_ADDR",
-                "ADMIN_ADDR",
-                "SECRET_KEY",
-                "VOTE_URL",
-                "ALLOWED_ORIGINS",
-                "EMBED_ORIGINS",
-            ],
-        ),
-    ];
-    for (program, keys) in expected {
-        let help = run(program, &["--help"], &[]);
-        assert_eq!(help.status.code(), Some(0));
-        let text = String::from_utf8(help.stdout).unwrap();
-        for key in keys {
-            assert!(text.contains(&format!("[env: {key}")), "{program} --help does not name {key}: {text}");
+fn help_and_the_readme_name_the_same_settings_and_defaults() {
+    let readme = readme();
+    for program in PROGRAMS {
+        let help = help(program);
+        let mut named = BTreeMap::new();
+        for [keys, programs, defaults] in rows(&readme) {
+            if programs.contains("all") || programs.split(',').any(|each| each.trim() == program) {
+                named.extend(keys.split(',').map(|key| (key.trim().trim_matches('`').to_owned(), defaults)));
+            }
+        }
+        let settings = settings(&help);
+        assert!(
+            settings.keys().copied().eq(named.keys()),
+            "{program}: {:?}, README {:?}",
+            settings.keys(),
+            named.keys()
+        );
+        for (key, default) in settings {
+            let listed = named[key];
+            assert!(
+                default.is_none_or(|default| listed.contains(default)),
+                "{program} {key}: {default:?}, README {listed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let readme = readme();
+    for program in PROGRAMS {
+        let help = help(program);
+        let (_, commands) = help.split_once("\nCommands:\n").unwrap();
+        let commands = commands.lines().take_while(|line| !line.is_empty());
+        let commands: Vec<_> = commands.filter_map(|line| line.strip_prefix("  ")?.split_once(' ')).collect();
+        let commands = commands.into_iter().map(|(name, _)| name).filter(|name| !name.is_empty() && *name != "help");
+        for command in commands {
+            let named = if command == "healthcheck" { format!("`{command}`") } else { format!("`{program} {command}") };
+            assert!(readme.contains(&named), "the README does not name {named}");
         }
     }
 }
