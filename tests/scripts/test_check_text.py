@@ -8,7 +8,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
-from checks import documents, lines, names  # noqa: E402, beside the command
+from checks import documents, lines, names, packages  # noqa: E402, beside the command
 from checks.tree import Tree  # noqa: E402
 
 WIDE = "word " * 25
@@ -112,6 +112,41 @@ class Checks(unittest.TestCase):
             right | {"docs/adr/0002-b.md": "# 2. A second choice\n"},
         ]
         self.assert_found(documents.decisions, wrong, right)
+
+    def test_a_dependency_that_nothing_uses_is_found(self):
+        manifest = '[package]\nname = "x"\n[dependencies]\na-b.workspace = true\n'
+        workspace = {"Cargo.toml": '[workspace.dependencies]\na-b = "1"\nserde = "1"\n'}
+        package = {"x/Cargo.toml": manifest + '[dev-dependencies]\nserde.workspace = true\n'}
+        right = package | workspace | {"x/src/lib.rs": "use a_b::c;", "x/tests/t.rs": "serde::to_string()"}
+        wrong = [
+            right | {"x/src/lib.rs": "// use a_b::c;"},
+            right | {"x/src/lib.rs": "", "x/tests/t.rs": "a_b::c(); serde::to_string()"},
+            right | {"x/tests/t.rs": ""},
+            {"Cargo.toml": workspace["Cargo.toml"] + 'axum = "1"\n'} | package | {
+                path: text for path, text in right.items() if path.endswith(".rs")
+            },
+        ]
+        self.assert_found(packages.unused_dependencies, wrong, right)
+
+    def test_the_table_of_packages_says_what_each_knows(self):
+        page = "| place | what | knows |\n|---|---|---|\n| `crates/a` | x | nothing |\n| `b` | x | `a` |\n"
+        right = {
+            "docs/architecture.md": page,
+            "crates/a/Cargo.toml": '[package]\n[dependencies]\nserde = "1"\n',
+            "b/Cargo.toml": '[package]\n[dependencies]\na.workspace = true\n[dev-dependencies]\nb = "1"\n',
+        }
+        wrong = [
+            right | {"docs/architecture.md": page.replace("`a` |", "nothing |")},
+            right | {"docs/architecture.md": page + "| `crates/c` | x | nothing |\n"},
+            right | {"docs/architecture.md": page.replace("| `crates/a` | x | nothing |\n", "")},
+            right | {"crates/a/Cargo.toml": '[package]\n[dependencies]\nb = "1"\n'},
+        ]
+        self.assert_found(packages.known_packages, wrong, right)
+
+    def test_an_adapter_that_a_service_names_beside_main_is_found(self):
+        use = "use log_redis::RedisLog;"
+        right = {"vote/src/app.rs": "// log_redis", "vote/src/main.rs": f"mod watch;\n{use}", "vote/src/watch.rs": use}
+        self.assert_found(packages.adapters_beyond_main, [{"vote/src/app.rs": use}], right)
 
 
 class Command(unittest.TestCase):

@@ -11,6 +11,7 @@ use std::{
 };
 
 use http::{Extensions, HeaderMap, Request, request::Parts};
+use ipnet::IpNet;
 
 /// The header in which each proxy adds whom it heard from, at the end.
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -24,10 +25,7 @@ pub struct PeerAddress(pub SocketAddr);
 
 /// A network of addresses: `10.0.0.0/8`, `fd00::/8`, or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
+pub struct Network(IpNet);
 
 /// Not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,26 +35,16 @@ pub struct NetworkError;
 impl Network {
     /// Whether the address is one of this network's.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let same = |a: u128, b: u128, width: u8| {
-            let shift = u32::from(width - self.bits);
-            a.checked_shr(shift).unwrap_or(0) == b.checked_shr(shift).unwrap_or(0)
-        };
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => same(a.to_bits().into(), b.to_bits().into(), 32),
-            (IpAddr::V6(a), IpAddr::V6(b)) => same(a.to_bits(), b.to_bits(), 128),
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 }
 
 impl FromStr for Network {
     type Err = NetworkError;
     fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.trim().parse().map_err(|_| NetworkError)?;
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(width), |bits| bits.trim().parse()).map_err(|_| NetworkError)?;
-        if bits <= width { Ok(Self { address, bits }) } else { Err(NetworkError) }
+        let text = text.trim();
+        let network = text.parse().or_else(|_| text.parse().map(|address: IpAddr| address.into()));
+        network.map(Self).map_err(|_| NetworkError)
     }
 }
 
