@@ -6,6 +6,7 @@ mod data_dir;
 mod export;
 mod greeting;
 mod identity;
+mod import;
 mod organiser_token;
 mod settings;
 
@@ -52,6 +53,7 @@ async fn main() -> Result<ExitCode> {
         }
         Some(Command::Backup { file }) => export::back_up(&data_dir, &file).await,
         Some(Command::Export { file }) => export::export(&data_dir, &file).await,
+        Some(Command::Import { file }) => import::import(&data_dir, &file).await,
         Some(Command::Rekey { force }) => {
             let data = DataDir::open(&data_dir)?;
             let secret = secret_key(&data, &serving)?;

@@ -37,9 +37,16 @@ pub(crate) enum Command {
         /// The file, which must not be there yet; put in the place of `scrutin.db` it is the ledger again
         file: PathBuf,
     },
-    /// Write everything that the ledger holds to a file, for `worker import` of the services on Redis and PostgreSQL
+    /// Write everything that the ledger holds to a file, for `worker import` of the services on Redis and PostgreSQL,
+    /// or for `import` into another data directory
     Export {
         /// The file, which must not be there yet; `-` is standard output
+        file: PathBuf,
+    },
+    /// Count a file that `export` wrote into a new data directory, before the first start: exit code 0 if the ledger
+    /// then holds what the file says
+    Import {
+        /// The file; `-` is standard input
         file: PathBuf,
     },
     /// Give the data directory the key in `SECRET_KEY`, or in its file `secret-key`: all cookies, receipts, voting

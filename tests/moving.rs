@@ -56,6 +56,17 @@ fn import(database: &TestDatabase, partitions: &str, file: &Path) -> Output {
     command.output().expect("worker import runs")
 }
 
+/// `scrutin import` or another command on a data directory.
+fn scrutin(data: &Path, arguments: &[&Path]) -> Output {
+    let mut command = Command::new(programs::path("scrutin"));
+    command.arg("--data-dir").arg(data).args(arguments).env_clear();
+    command.output().expect("scrutin runs")
+}
+
+fn import_at_home(data: &Path, file: &Path) -> Output {
+    scrutin(data, &["import".as_ref(), file])
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -173,4 +184,90 @@ async fn a_file_goes_into_several_partitions_too_and_a_broken_one_says_where() {
     let differs = import(&database, "4", &cut_off);
     assert_eq!(differs.status.code(), Some(1));
     assert!(text(&differs.stdout).contains("does not hold what the file says of poll-0"), "{}", text(&differs.stdout));
+}
+
+#[tokio::test]
+async fn what_one_all_in_one_counted_goes_on_in_another() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, file) = (home.path().join("data"), home.path().join("evening.log"));
+    let settings = [("SECRET_KEY", SECRET_KEY), ("ORGANISER_TOKEN", ORGANISER_TOKEN)];
+    let mut scrutin_before = AllInOne::start_with(&data, settings).await;
+    let vote_url = scrutin_before.vote_url();
+    organise(&vote_url, "", json!({"id": "lunch", "question": "Lunch?", "options": ["Soup", "Salad"]})).await;
+    let past = cast(&vote_url, "lunch", "a", None).await;
+    organise(&vote_url, "/lunch/reset", json!({})).await;
+    let mut voters = Vec::new();
+    for choice in ["a", "b", "b"] {
+        voters.push(cast(&vote_url, "lunch", choice, None).await);
+    }
+    organise(&vote_url, "/lunch/close", json!({})).await;
+    let before = counted(&scrutin_before.result_url(), "lunch", 4).await;
+    assert!(scrutin_before.program.terminate().await.success());
+    assert!(export(&data, &file).status.success());
+
+    let elsewhere = home.path().join("elsewhere");
+    let imported = import_at_home(&elsewhere, &file);
+    assert!(imported.status.success(), "{}{}", text(&imported.stdout), text(&imported.stderr));
+    assert!(text(&imported.stdout).contains("all that the file says is counted"), "{}", text(&imported.stdout));
+    assert!(import_at_home(&elsewhere, &file).status.success(), "a second time changes nothing");
+    let recount = scrutin(&elsewhere, &["recount".as_ref()]);
+    assert!(recount.status.success(), "{}", text(&recount.stdout));
+
+    let now = AllInOne::start_with(&elsewhere, settings).await;
+    let (vote_url, result_url) = (now.vote_url(), now.result_url());
+    let after = counted(&result_url, "lunch", 4).await;
+    for what in ["votes", "voters", "counted", "question", "open"] {
+        assert_eq!(after[what], before[what], "{what}");
+    }
+    for (voter, state) in voters.iter().map(|voter| (voter, "counted")).chain([(&past, "past_round")]) {
+        let url = format!("{result_url}/api/polls/lunch/receipts/{}", voter.receipt);
+        let answer = reqwest::get(url).await.unwrap().text().await.unwrap();
+        assert!(answer.contains(&format!("\"{state}\"")), "{answer}");
+    }
+    let page = reqwest::get(format!("{result_url}/p/lunch")).await.unwrap().text().await.unwrap();
+    assert!(page.contains("Lunch?") && page.contains("3 voters"), "{page}");
+    // The same browser is the same voter.
+    organise(&vote_url, "/lunch/open", json!({})).await;
+    cast(&vote_url, "lunch", "b", Some(&voters[0].cookie)).await;
+    assert_eq!(counted(&result_url, "lunch", 5).await["voters"], before["voters"]);
+}
+
+#[tokio::test]
+async fn a_file_goes_into_no_data_directory_that_holds_something_else() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, file, other) = (home.path().join("data"), home.path().join("one.log"), home.path().join("other.log"));
+    for (data, file) in [(&data, &file), (&home.path().join("other"), &other)] {
+        let mut scrutin = AllInOne::start_with(data, [("ORGANISER_TOKEN", ORGANISER_TOKEN)]).await;
+        cast(&scrutin.vote_url(), "main", "a", None).await;
+        assert!(scrutin.program.terminate().await.success());
+        assert!(export(data, file).status.success());
+    }
+    let served = import_at_home(&data, &other);
+    assert!(!served.status.success());
+    assert!(text(&served.stderr).contains("has been served already"), "{}", text(&served.stderr));
+
+    // An import that was interrupted goes on with the same file, and with no other.
+    let (elsewhere, cut_off) = (home.path().join("elsewhere"), home.path().join("cut-off.log"));
+    let whole = fs::read_to_string(&file).unwrap();
+    fs::write(&cut_off, &whole[..whole.rfind("{\"end\"").unwrap()]).unwrap();
+    assert!(!import_at_home(&elsewhere, &cut_off).status.success(), "it was cut off");
+    assert!(import_at_home(&elsewhere, &file).status.success());
+    let refused = import_at_home(&elsewhere, &other);
+    assert!(!refused.status.success());
+    assert!(text(&refused.stderr).contains("holds something else already"), "{}", text(&refused.stderr));
+
+    let running = AllInOne::start(&elsewhere).await;
+    let in_use = import_at_home(&elsewhere, &file);
+    assert!(!in_use.status.success());
+    assert!(text(&in_use.stderr).contains("is in use by another process"), "{}", text(&in_use.stderr));
+    drop(running);
+}
+
+/// A poll's tally as soon as so many ballots are counted.
+async fn counted(result_url: &str, poll: &str, ballots: u64) -> Value {
+    wait::until_true("the ballots to be counted", || async {
+        crowd::tally(result_url, poll).await.is_some_and(|tally| tally["counted"] == ballots)
+    })
+    .await;
+    crowd::tally(result_url, poll).await.expect("a tally")
 }

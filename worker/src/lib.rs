@@ -31,7 +31,6 @@ mod figures;
 mod findings;
 mod health;
 mod identity;
-mod import;
 mod lag;
 mod moving;
 mod outage;
@@ -46,7 +45,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use health::Health;
-pub use import::{ImportError, import};
 pub use moving::{MoveError, begin, rekey};
 
 /// What all tellers of a worker go by.

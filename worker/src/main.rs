@@ -1,8 +1,7 @@
 //! The program `worker`: wires the tellers to the log on Redis and the ledger on PostgreSQL. Nothing is decided here.
 
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Write},
+    io::{self, Write},
     path::Path,
     process::ExitCode,
     sync::Arc,
@@ -11,7 +10,7 @@ use std::{
 use anyhow::Context;
 use domain::{Fingerprint, Log, Scoreboard};
 use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
-use log_file::recount;
+use log_file::{import, recount};
 use log_redis::{RedisLog, RedisUrl, ServerWatch};
 use program::{
     admin, server_address,
@@ -76,25 +75,14 @@ async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
 async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
     let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
-    let input: Box<dyn BufRead> = if file == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(BufReader::new(File::open(file).with_context(|| file.display().to_string())?))
-    };
+    let input = import::input(file).with_context(|| file.display().to_string())?;
     let ledgers = PostgresLedgers::new(database.clone());
     let batch_entries = usize::from(settings.batch_entries);
-    let (entries, figures) = scrutin_worker::import(input, &ledgers, settings.partitions, batch_entries).await?;
+    let progress = |entries| tracing::info!(entries, "reading the file");
+    let imported = import::import(input, &ledgers, settings.partitions, batch_entries, progress).await?;
     let audit = PostgresScoreboard::new(database).audit().await?;
-    let mut out = io::stdout().lock();
-    let agrees = recount::report(&audit, &mut out)?;
-    let missing = figures.iter().filter(|(poll, figures)| !audit.holds(*poll, figures)).map(|(poll, _)| poll.as_str());
-    let missing: Vec<_> = missing.collect();
-    if missing.is_empty() {
-        writeln!(out, "{entries} entries: all that the file says is counted")?;
-    } else {
-        writeln!(out, "{entries} entries, and the ledger does not hold what the file says of {}", missing.join(", "))?;
-    }
-    Ok(if agrees && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let holds = import::report(&imported, &audit, &mut io::stdout().lock())?;
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Lets the ledger's log be at `REDIS_URL` from now on.

@@ -1,7 +1,7 @@
 //! The ledger as a worker sees it: batches of another log's entries, counted into this file.
 //!
-//! The all-in-one has no worker. This is how ballots come in from elsewhere, and how the contract of all
-//! ledgers is held against this one.
+//! The all-in-one has no worker. `scrutin import` counts a file in this way, and the contract of all ledgers is held
+//! against this one.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 

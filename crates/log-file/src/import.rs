@@ -1,12 +1,23 @@
-//! Counting a log from a file into an empty ledger: how an installation moves from the all-in-one to the stack.
+//! Counts a log from a file into an empty ledger: how an installation moves from one kind to the other.
+//!
+//! The commands `worker import` and `scrutin import` call it. The ordinary count decides what each entry is worth.
 
 use std::{
     collections::{HashMap, hash_map},
-    io::BufRead,
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
 };
 
-use domain::{Entry, Event, Ledger, Ledgers, Partition, Partitions, PollId, Unavailable, VoteCounts};
-use log_file::{LogFileError, LogReader, Next};
+use domain::{Audit, Entry, Event, Ledger, Ledgers, Partition, Partitions, PollId, Position, Unavailable, VoteCounts};
+
+use crate::{
+    format::{LogFileError, LogReader, Next},
+    recount,
+};
+
+/// After how many entries the caller is told how many there were.
+const TOLD_EVERY: u64 = 100_000;
 
 /// Why a file was not counted, or not to its end. What was counted of it stays; the same file may be offered again.
 #[derive(Debug, thiserror::Error)]
@@ -25,55 +36,115 @@ pub enum ImportError {
         "the ledger belongs to a running installation: a file goes into an empty one, before the first worker starts"
     )]
     Attached,
+    /// It holds entries that are not in the file.
+    #[error(
+        "the ledger holds something else already: it has counted through position {0}, where the file has no entry; a \
+         file goes into an empty ledger"
+    )]
+    OtherEntries(Position),
+}
+
+/// What was in a file: how many entries, and what a ledger that holds them must say.
+#[derive(Debug)]
+pub struct Imported {
+    entries: u64,
+    figures: Vec<(PollId, VoteCounts)>,
 }
 
 /// One partition while it is imported.
-struct Share {
+struct PartitionImport {
     ledger: Box<dyn Ledger>,
     batch: Vec<Entry>,
+    /// How far an earlier import of the same file came.
+    counted_through: Position,
+    /// Of the last entry that was read.
+    last: Position,
 }
 
-/// Counts the log in `file`, at most `batch_entries` at a time. Returns how many entries there were, and what the
-/// ledger must hold now.
+/// The file at this path, or standard input for `-`.
+pub fn input(file: &Path) -> io::Result<Box<dyn BufRead>> {
+    Ok(if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(BufReader::new(File::open(file)?)) })
+}
+
+/// Counts the log in `file`, at most `batch_entries` at a time. Tells `progress` now and then how many entries were
+/// read.
 pub async fn import(
     file: impl BufRead,
     ledgers: &dyn Ledgers,
     partitions: Partitions,
     batch_entries: usize,
-) -> Result<(u64, Vec<(PollId, VoteCounts)>), ImportError> {
+    mut progress: impl FnMut(u64),
+) -> Result<Imported, ImportError> {
     let mut reader = LogReader::begin(file)?;
-    let mut shares: HashMap<Partition, Share> = HashMap::new();
+    let mut imports: HashMap<Partition, PartitionImport> = HashMap::new();
     let mut entries = 0;
     loop {
         let entry = match reader.read()? {
             Next::Entry(entry) => entry,
             Next::End(figures) => {
-                for share in shares.values_mut() {
-                    share.count().await?;
+                for import in imports.values_mut() {
+                    import.end().await?;
                 }
-                return Ok((entries, figures));
+                return Ok(Imported { entries, figures });
             }
         };
         let partition = partitions.of(poll_of(&entry));
-        let share = match shares.entry(partition) {
-            hash_map::Entry::Occupied(share) => share.into_mut(),
-            hash_map::Entry::Vacant(place) => place.insert(Share::begin(ledgers, partition).await?),
+        let import = match imports.entry(partition) {
+            hash_map::Entry::Occupied(import) => import.into_mut(),
+            hash_map::Entry::Vacant(place) => place.insert(PartitionImport::begin(ledgers, partition).await?),
         };
-        share.batch.push(entry);
+        import.take(entry, batch_entries).await?;
         entries += 1;
-        if share.batch.len() >= batch_entries {
-            share.count().await?;
+        if entries % TOLD_EVERY == 0 {
+            progress(entries);
         }
     }
 }
 
-impl Share {
+/// Writes what the ledger holds now, and whether that is what the file says. Returns whether it is.
+pub fn report(imported: &Imported, audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
+    let Imported { entries, figures } = imported;
+    let agrees = recount::report(audit, out)?;
+    let missing = figures.iter().filter(|(poll, figures)| !audit.holds(*poll, figures)).map(|(poll, _)| poll.as_str());
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        writeln!(out, "{entries} entries: all that the file says is counted")?;
+    } else {
+        writeln!(out, "{entries} entries, and the ledger does not hold what the file says of {}", missing.join(", "))?;
+    }
+    Ok(agrees && missing.is_empty())
+}
+
+impl PartitionImport {
     async fn begin(ledgers: &dyn Ledgers, partition: Partition) -> Result<Self, ImportError> {
         let mut ledger = ledgers.lead(partition).await?.ok_or(ImportError::Led(partition))?;
-        match ledger.state().await?.log {
-            None => Ok(Self { ledger, batch: Vec::new() }),
-            Some(_) => Err(ImportError::Attached),
+        let state = ledger.state().await?;
+        if state.log.is_some() {
+            return Err(ImportError::Attached);
         }
+        Ok(Self { ledger, batch: Vec::new(), counted_through: state.position, last: Position::ZERO })
+    }
+
+    async fn take(&mut self, entry: Entry, batch_entries: usize) -> Result<(), ImportError> {
+        if entry.position > self.counted_through {
+            self.check_earlier_import()?;
+        }
+        self.last = entry.position;
+        self.batch.push(entry);
+        if self.batch.len() >= batch_entries {
+            self.count().await?;
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), ImportError> {
+        self.check_earlier_import()?;
+        Ok(self.count().await?)
+    }
+
+    /// An import that was interrupted has counted through an entry of its file. Anything else came from elsewhere.
+    fn check_earlier_import(&self) -> Result<(), ImportError> {
+        if self.last < self.counted_through { Err(ImportError::OtherEntries(self.counted_through)) } else { Ok(()) }
     }
 
     async fn count(&mut self) -> Result<(), Unavailable> {
@@ -89,7 +160,7 @@ fn poll_of(entry: &Entry) -> PollId {
     match &entry.event {
         Ok(Event::Poll(poll)) => poll.id(),
         Ok(Event::Ballot(ballot)) => ballot.poll,
-        // A file holds none, see `log_file`.
+        // A file holds none, see `LogWriter::entry`.
         Err(_) => PollId::MAIN,
     }
 }

@@ -1,8 +1,10 @@
-//! The log as a file of lines, and what a recount says: for the commands of `worker` and of the all-in-one.
+//! The log as a file of lines, its import into a ledger, and what a recount says: for the commands of `worker` and of
+//! the all-in-one.
 //!
 //! May import: `domain`.
 
 mod format;
+pub mod import;
 pub mod recount;
 
 pub use format::*;
