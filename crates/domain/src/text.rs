@@ -4,7 +4,7 @@
 //! Kept of the invisible characters are those that change what is seen: joiners in scripts whose letters join (Persian,
 //! Hindi) and in emoji, variation selectors behind what has variants, the tags of flags.
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::props::{
     BinaryProperty, CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, EmojiModifier, EnumeratedProperty,
     ExtendedPictographic, GeneralCategory, JoiningType, NoncharacterCodePoint, UnifiedIdeograph,
@@ -49,16 +49,41 @@ pub(crate) fn tidied(text: &str, shape: Shape) -> Result<String, char> {
     Ok(lines.join("\n").trim().to_owned())
 }
 
+/// Letters of two alphabets that have one shape: each Greek or Cyrillic one, and the Latin one behind it.
+///
+/// Within one alphabet no two letters are taken for one: words of one language must stay different.
+const LATIN_SHAPES: [(&str, &str); 4] = [
+    ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX"),
+    ("νοϲϳ", "vocj"),
+    ("АВЕЅІЈКМНОРСТҮХԁһԌԚԜ", "ABESIJKMHOPCTYXdhGQW"),
+    ("аеіјорсѕухԛԝӏ", "aeijopcsyxqwl"),
+];
+
 /// What a reader sees of a tidied text: without the invisible characters that may change nothing, and with one of
-/// those spaces and hyphens that look alike. Texts of one look can't be told apart.
+/// those letters, spaces and signs that look alike. Texts of one look can't be told apart.
 pub(crate) fn look(text: &str) -> String {
+    let text = DecomposingNormalizerBorrowed::new_nfd().normalize(text);
     let seen = text.chars().filter(|c| *c != NON_JOINER && *c != JOINER && !is_selector(*c));
-    let alike = seen.map(|c| match c {
+    seen.map(shape).collect()
+}
+
+/// The one of the characters that look like this one which stands for them all.
+fn shape(c: char) -> char {
+    match c {
         '\u{2010}' | '\u{2011}' => '-',
+        '\u{2018}' | '\u{2019}' | '\u{2bc}' => '\'',
+        '\u{2212}' => '\u{2013}',
+        'µ' => 'μ',
         c if c.is_whitespace() => ' ',
-        c => c,
-    });
-    composed(&alike.collect::<String>())
+        c => latin_shape(c).unwrap_or(c),
+    }
+}
+
+fn latin_shape(c: char) -> Option<char> {
+    LATIN_SHAPES.iter().find_map(|(letters, latin)| {
+        let index = letters.chars().position(|letter| letter == c)?;
+        latin.chars().nth(index)
+    })
 }
 
 fn composed(text: &str) -> String {

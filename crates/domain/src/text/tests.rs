@@ -145,6 +145,11 @@ fn texts_that_nobody_can_tell_apart_have_one_look() {
         ("Quoi ?", "Quoi\u{a0}?"),
         ("葛", "葛\u{e0100}"),
         ("क्ष", "क्\u{200d}ष"),
+        ("Cocoa", "\u{421}\u{43e}\u{441}\u{43e}\u{430}"),
+        ("Tea", "\u{3a4}e\u{430}"),
+        ("No\u{eb}l", "No\u{451}l"),
+        ("5 \u{b5}m", "5 \u{3bc}m"),
+        ("Don't", "Don\u{2019}t"),
     ] {
         assert_eq!(look(a), look(b), "{a:?} {b:?}");
     }
@@ -152,5 +157,20 @@ fn texts_that_nobody_can_tell_apart_have_one_look() {
     let england = flag("\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}");
     let scotland = flag("\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}");
     assert_ne!(look(&england), look(&scotland));
-    assert_ne!(look("Yes"), look("yes"));
+    for (a, b) in [("Yes", "yes"), ("хор", "хоp!"), ("modern", "modem"), ("sınır", "sinir"), ("على", "علي"), ("в", "b")]
+    {
+        assert_ne!(look(a), look(b), "{a} {b}");
+    }
+}
+
+#[test]
+fn no_two_letters_of_one_alphabet_have_one_shape() {
+    for (letters, latin) in LATIN_SHAPES {
+        assert_eq!(letters.chars().count(), latin.chars().count(), "{letters}");
+        let mut shapes: Vec<char> = latin.chars().collect();
+        shapes.sort_unstable();
+        shapes.dedup();
+        assert_eq!(shapes.len(), letters.chars().count(), "{letters}");
+        assert!(letters.chars().all(|letter| !letter.is_ascii()) && latin.is_ascii(), "{letters}");
+    }
 }
