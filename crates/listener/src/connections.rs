@@ -61,6 +61,8 @@ pub(crate) struct Peer {
     waits_since: AtomicU64,
     phase: AtomicU8,
     is_cut: AtomicBool,
+    /// Whether it stands among those that receive a long message, so that the usual one takes no lock.
+    is_large: AtomicBool,
     told: Notify,
     /// Of the task that reads, where the connection has become a WebSocket.
     reader: Mutex<Option<Waker>>,
@@ -156,6 +158,7 @@ impl Connections {
             waits_since: AtomicU64::new(self.now()),
             phase: AtomicU8::new(Phase::Head as u8),
             is_cut: AtomicBool::new(false),
+            is_large: AtomicBool::new(false),
             told: Notify::new(),
             reader: Mutex::default(),
         });
@@ -197,6 +200,7 @@ impl Connections {
     /// client that sends as fast as it can is through long before.
     pub(crate) fn receives_large(&self, peer: &Arc<Peer>) {
         let mut large = lock(&self.large);
+        peer.is_large.store(true, Ordering::Relaxed);
         large.insert(peer.id, Arc::clone(peer));
         if large.len() > MAX_LARGE
             && let Some((_, oldest)) = large.pop_first()
@@ -208,7 +212,22 @@ impl Connections {
 
     /// The long message is there, or will not come.
     pub(crate) fn received_large(&self, peer: &Peer) {
-        lock(&self.large).remove(&peer.id);
+        if peer.is_large.swap(false, Ordering::Relaxed) {
+            lock(&self.large).remove(&peer.id);
+        }
+    }
+
+    /// How many long messages are on their way.
+    #[cfg(test)]
+    pub(crate) fn large_messages(&self) -> usize {
+        lock(&self.large).len()
+    }
+
+    /// The client has sent all of its request and waits for the answer: it is neither idle, nor is a long message on its
+    /// way.
+    pub(crate) fn received(&self, peer: &Peer) {
+        self.received_large(peer);
+        peer.is_busy();
     }
 
     /// Notes that this connection waits for its client, from now on.
@@ -364,6 +383,6 @@ mod tests {
         let cut: Vec<_> = (0..held.len()).filter(|index| held[*index].peer().is_cut()).collect();
         assert_eq!(cut, [0]);
         all.received_large(held[1].peer());
-        assert_eq!(lock(&all.large).len(), MAX_LARGE - 1);
+        assert_eq!(all.large_messages(), MAX_LARGE - 1);
     }
 }

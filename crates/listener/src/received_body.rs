@@ -25,7 +25,7 @@ pub(crate) fn request(
 ) -> Request<ReceivedBody> {
     peer.enter(Phase::Request);
     if request.body().is_end_stream() {
-        peer.is_busy();
+        connections.received(peer);
     } else {
         connections.waits(peer);
     }
@@ -55,7 +55,7 @@ impl Body for ReceivedBody {
         };
         this.is_due = None;
         if frame.is_none() || this.incoming.is_end_stream() {
-            this.peer.is_busy();
+            this.connections.received(&this.peer);
         } else {
             this.connections.waits(&this.peer);
         }
@@ -68,5 +68,38 @@ impl Body for ReceivedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, routing::post};
+    use testkit::wait;
+    use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Notify};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{Limits, TrustedProxies, bind, connections::LARGE_BYTES, serve};
+
+    #[tokio::test]
+    async fn a_complete_long_message_is_not_on_its_way_any_more() {
+        let connections = Connections::new(Limits { connections: 4, ..Limits::default() }, TrustedProxies::default());
+        let (begun, listener) = (Arc::new(Notify::new()), bind("127.0.0.1:0".parse().unwrap()).await.unwrap());
+        let (addr, tell) = (listener.local_addr().unwrap(), Arc::clone(&begun));
+        let slow = move |_: Bytes| {
+            tell.notify_one();
+            std::future::pending::<()>()
+        };
+        let (router, served) = (Router::new().route("/", post(slow)), Arc::clone(&connections));
+        tokio::spawn(async move { serve(listener, router, &served, CancellationToken::new()).await });
+        let half = vec![b'x'; LARGE_BYTES + 1];
+        let mut client = TcpStream::connect(addr).await.unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 2 * half.len());
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&half).await.unwrap();
+        wait::until_true("half of the message", || async { connections.large_messages() == 1 }).await;
+        client.write_all(&half).await.unwrap();
+        begun.notified().await;
+        assert_eq!(connections.large_messages(), 0, "its answer takes a while");
     }
 }
