@@ -20,7 +20,7 @@ use crate::{
     link::{Deadline, Link},
     membership::Member,
     memory::Memory,
-    scripts::{self, PUT_POLL, READ_ALL, READ_POLL, unexpected, word},
+    scripts::{self, END_SESSION, PUT_POLL, READ_ALL, READ_POLL, unexpected, word},
     watch, wire,
 };
 
@@ -224,12 +224,8 @@ impl BallotBox for RedisBallotBox {
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable> {
         const WHAT: &str = "ending a session";
         let lasting_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
-        let mut commands = redis::pipe();
-        commands.cmd("SET").arg(self.rooms[0].keys.ended(session)).arg(1).arg("PX").arg(lasting_ms);
-        for answer in self.link.send(WHAT, Deadline::usual(), &commands).await? {
-            scripts::checked(WHAT, answer)?;
-        }
-        Ok(())
+        let call = END_SESSION.call(&[&self.rooms[0].keys.ended(session)]).arg(lasting_ms);
+        scripts::run(&self.link, WHAT, call).await.map(drop)
     }
 
     async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {

@@ -94,6 +94,10 @@ script! {
     FINGERPRINT = "fingerprint.lua"
 }
 script! {
+    /// Notes that a session of the organiser was ended.
+    END_SESSION = "end_session.lua"
+}
+script! {
     /// Removes old entries.
     TRIM = "places.lua", "trim.lua"
 }

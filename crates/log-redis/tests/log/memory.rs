@@ -50,6 +50,8 @@ async fn out_of_memory_nothing_is_recorded_for_certain_and_the_organiser_comes_t
         }
     }
     assert_eq!(scene.raw(&["EXISTS", "{scrutin:0}:voters:lunch"]).await, redis::Value::Int(0), "a reset frees memory");
+    assert_eq!(scene.ballots.end_session([1; 16], Duration::from_hours(1)).await, Ok(()), "and signs out");
+    assert_eq!(scene.ballots.has_ended([1; 16]).await, Ok(true));
     assert_eq!(scene.ballots_in_log().await.len(), 51);
     scene.log.raise(position(Position::MAX_MILLIS / 2, 0)).await.unwrap();
 
