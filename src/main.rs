@@ -81,6 +81,11 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
     let secret = secret_key(&data, &settings)?;
     // Before the ledger, which tells of what it finds when it is opened.
     let metrics = settings.admin_addr.map(|_| telemetry::metrics()).transpose()?;
+    // Before the ledger belongs to the key: one that is refused here must leave no trace in it.
+    let urls = [settings.vote_url.as_ref(), settings.result_url.as_ref()];
+    demonstration::check(&secret, Some(&Hidden::from(token.clone())), &urls)
+        .unwrap_or_else(|line| fail("scrutin", &line));
+    tell_of_white_space_around_key();
     let ledger = SqliteLedger::open(&data.ledger())?;
     identity::check(&ledger, &secret).await?;
     make_first_poll(&ledger, first_poll).await?;
@@ -91,10 +96,6 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
     let result_listener = listener::bind(settings.result_addr).await.context("RESULT_ADDR")?;
     let (vote_addr, result_addr) = (vote_listener.local_addr()?, result_listener.local_addr()?);
     serve_operator(&settings, metrics, &ledger, &shutdown).await?;
-    let urls = [settings.vote_url.as_ref(), settings.result_url.as_ref()];
-    demonstration::check(&secret, Some(&Hidden::from(token.clone())), &urls)
-        .unwrap_or_else(|line| fail("scrutin", &line));
-    tell_of_white_space_around_key();
 
     let beside = |url: &Option<_>, port| url.clone().map_or(Counterpart::Port(port), Counterpart::Fixed);
     let vote = vote::router(

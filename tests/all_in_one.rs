@@ -89,6 +89,21 @@ async fn public_keys_are_told_loudly_and_refused_behind_tls() {
 }
 
 #[tokio::test]
+async fn a_refused_public_key_leaves_no_trace_in_a_new_directory() {
+    let data = tempfile::tempdir().unwrap();
+    let refused = Command::new(programs::path("scrutin"))
+        .args(["--secret-key", "for-development-only-and-known-to-everybody"])
+        .args(["--vote-url", "https://vote.example.org", "--data-dir"])
+        .arg(data.path())
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let own = "a-key-of-our-own-as-the-refusal-advises";
+    let scrutin = AllInOne::start_with(data.path(), [("SECRET_KEY", own)]).await;
+    assert!(reqwest::get(scrutin.vote_url()).await.unwrap().status().is_success());
+}
+
+#[tokio::test]
 async fn killed_again_and_again_it_loses_no_acknowledged_ballot() {
     let data = tempfile::tempdir().unwrap();
     let mut scrutin = AllInOne::start(data.path()).await;
