@@ -108,11 +108,12 @@ fn folded(typed: &str) -> String {
     typed.chars().take(MAX_TYPED_CHARS).map(plain).collect()
 }
 
-/// The code in what was pasted: in a link the field `code`, else what stands behind the last colon.
+/// The code in what was pasted: in a link the field `code`, which ends where the link does; else what stands behind the
+/// last colon.
 fn pasted(typed: &str) -> &str {
     let field = typed.to_ascii_lowercase().find(LINK_FIELD).map(|at| &typed[at + LINK_FIELD.len()..]);
     match field {
-        Some(rest) => rest.split(['&', '#']).next().unwrap_or_default(),
+        Some(rest) => rest.split(|c: char| matches!(c, '&' | '#') || c.is_whitespace()).next().unwrap_or_default(),
         None => typed.rsplit(':').next().unwrap_or_default(),
     }
 }
@@ -176,6 +177,7 @@ mod tests {
             format!(" HTTP://192.168.1.7:8080/?CODE={text}&x=1:2#top\n"),
             format!("<https://vote.example.org/p/lunch?code={bare}>."),
             format!("vote.example.org/p/lunch?lang=fr&code={bare}\u{a0}"),
+            format!("Vote here: https://vote.example.org/?code={bare} (number 300)"),
             format!("\u{feff}“{text}”\u{200b}"),
             format!("Code : {text}"),
             text.chars().map(full_width).collect(),
