@@ -62,9 +62,21 @@ const LATIN_SHAPES: [(&str, &str); 4] = [
 /// What a reader sees of a tidied text: without the invisible characters that may change nothing, and with one of
 /// those letters, spaces and signs that look alike. Texts of one look can't be told apart.
 pub(crate) fn look(text: &str) -> String {
-    let text = DecomposingNormalizerBorrowed::new_nfd().normalize(text);
+    let text: String = text.chars().map(spelled_out).collect();
+    let text = DecomposingNormalizerBorrowed::new_nfd().normalize(&text);
     let seen = text.chars().filter(|c| *c != NON_JOINER && *c != JOINER && !is_selector(*c));
     seen.map(shape).collect()
+}
+
+/// A character that looks like several: a ligature, a Roman number, an ellipsis.
+fn spelled_out(c: char) -> String {
+    let looks_like_several = matches!(
+        c,
+        '\u{132}'..='\u{133}' | '\u{1c4}'..='\u{1cc}' | '\u{1f1}'..='\u{1f3}' | '\u{2024}'..='\u{2026}'
+            | '\u{2160}'..='\u{217f}' | '\u{fb00}'..='\u{fb06}'
+    );
+    let text = c.to_string();
+    if looks_like_several { DecomposingNormalizerBorrowed::new_nfkd().normalize(&text).into_owned() } else { text }
 }
 
 /// The one of the characters that look like this one which stands for them all.

@@ -148,6 +148,9 @@ fn texts_that_nobody_can_tell_apart_have_one_look() {
         ("Cocoa", "\u{421}\u{43e}\u{441}\u{43e}\u{430}"),
         ("Tea", "\u{3a4}e\u{430}"),
         ("No\u{eb}l", "No\u{451}l"),
+        ("Wait...", "Wait\u{2026}"),
+        ("Henry IV", "Henry \u{2163}"),
+        ("file", "\u{fb01}le"),
         ("5 \u{b5}m", "5 \u{3bc}m"),
         ("Don't", "Don\u{2019}t"),
     ] {
@@ -157,8 +160,16 @@ fn texts_that_nobody_can_tell_apart_have_one_look() {
     let england = flag("\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}");
     let scotland = flag("\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}");
     assert_ne!(look(&england), look(&scotland));
-    for (a, b) in [("Yes", "yes"), ("хор", "хоp!"), ("modern", "modem"), ("sınır", "sinir"), ("على", "علي"), ("в", "b")]
-    {
+    for (a, b) in [
+        ("Yes", "yes"),
+        ("хор", "хоp!"),
+        ("modern", "modem"),
+        ("sınır", "sinir"),
+        ("على", "علي"),
+        ("x2", "x\u{b2}"),
+        ("1", "\u{2460}"),
+        ("в", "b"),
+    ] {
         assert_ne!(look(a), look(b), "{a} {b}");
     }
 }
