@@ -223,8 +223,8 @@ impl Connections {
         lock(&self.large).len()
     }
 
-    /// The client has sent all of its request and waits for the answer: it is neither idle, nor is a long message on its
-    /// way.
+    /// The client has sent all of its request and waits for the answer: it is not idle, and no long message of it is on
+    /// its way.
     pub(crate) fn received(&self, peer: &Peer) {
         self.received_large(peer);
         peer.is_busy();
