@@ -108,14 +108,22 @@ fn folded(typed: &str) -> String {
     typed.chars().take(MAX_TYPED_CHARS).map(plain).collect()
 }
 
-/// The code in what was pasted: in a link the field `code`, which ends where the link does; else what stands behind the
-/// last colon.
+/// The code in what was pasted: in a link the field `code`, which ends where the link does; else what is grouped as on
+/// a sheet, or stands behind the last colon.
 fn pasted(typed: &str) -> &str {
     let field = typed.to_ascii_lowercase().find(LINK_FIELD).map(|at| &typed[at + LINK_FIELD.len()..]);
     match field {
         Some(rest) => rest.split(|c: char| matches!(c, '&' | '#') || c.is_whitespace()).next().unwrap_or_default(),
-        None => typed.rsplit(':').next().unwrap_or_default(),
+        None => grouped(typed).unwrap_or_else(|| typed.rsplit(':').next().unwrap_or_default()),
     }
+}
+
+/// The one part that is written in three groups of four, as sheets have codes: in a row with its number, say.
+fn grouped(typed: &str) -> Option<&str> {
+    let is_group = |group: &str| group.len() == 4 && group.bytes().all(|letter| letter.is_ascii_alphanumeric());
+    let is_code = |part: &&str| part.split('-').count() == 3 && part.split('-').all(is_group);
+    let mut codes = typed.split(|c: char| c != '-' && !c.is_alphanumeric()).filter(is_code);
+    codes.next().filter(|_| codes.next().is_none())
 }
 
 fn value(letter: u8) -> Option<u64> {
@@ -180,6 +188,9 @@ mod tests {
             format!("Vote here: https://vote.example.org/?code={bare} (number 300)"),
             format!("\u{feff}“{text}”\u{200b}"),
             format!("Code : {text}"),
+            format!("300\t{text}"),
+            format!("300;{text}"),
+            format!("{text} (number 300)"),
             text.chars().map(full_width).collect(),
             text.replace('-', "\u{ad}_\u{2009}·"),
             bare.split("").collect::<Vec<_>>().join(" "),
