@@ -6,7 +6,7 @@ use axum::{
     extract::{Path, Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{ChangeOutcome, PollChange};
+use domain::{ChangeOutcome, Poll, PollChange};
 use http::StatusCode;
 
 use super::poll_page::{find, of_poll};
@@ -65,9 +65,20 @@ pub(crate) async fn reset(State(app): State<Arc<App>>, path: PollPath, request: 
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
     match Fields::read(&form) {
-        Ok(fields) if fields.get("sure") == "yes" => done(&app, &asked, &path, PollChange::Reset).await,
+        Ok(fields) if fields.get("sure") == "yes" => reset_once(&app, &asked, &path, fields.get("round")).await,
         Ok(_) => Redirect::to(&asked.path).into_response(),
         Err(error) => app.refuse(&asked, &error.into()),
+    }
+}
+
+/// Resets the poll, unless the round that the organiser was shown is over: a double click sends the form twice.
+async fn reset_once(app: &App, asked: &Asked, path: &PollPath, shown: &str) -> Response {
+    let is_over = |poll: Poll| poll.round().to_string() != shown;
+    match path.id() {
+        Ok(id) if !shown.is_empty() && find(app, path).await.is_ok_and(is_over) => {
+            Redirect::to(&format!("/organise/{id}")).into_response()
+        }
+        _ => done(app, asked, path, PollChange::Reset).await,
     }
 }
 

@@ -139,6 +139,19 @@ async fn a_reset_asks_first_and_says_what_becomes_of_the_ballots() {
 }
 
 #[tokio::test]
+async fn a_reset_that_is_sent_twice_begins_one_round() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    let page = ada.get("/organise/main/reset").await;
+    assert!(page.text.contains("name=\"round\" value=\"1\""), "{}", page.text);
+    for _ in 0..2 {
+        press(&ada, "/organise/main/reset", "sure=yes&round=1").await.says("round 2");
+    }
+    assert_eq!(poll(&app, "main").await["round"], 2);
+    press(&ada, "/organise/main/reset", "sure=yes&round=2").await.says("round 3");
+}
+
+#[tokio::test]
 async fn a_poll_is_rewritten_until_there_are_ballots_and_then_the_page_says_why_not() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
