@@ -10,6 +10,7 @@ pub(crate) use memory_ballot_box::{MemoryBallotBox, Mishap};
 use reqwest::{Client, RequestBuilder, redirect};
 use scrutin_vote::Config;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use web::counterpart::Counterpart;
 
 pub(crate) const TOKEN: &str = "the-organisers-token";
@@ -43,8 +44,9 @@ pub(crate) async fn spawn_with(config: Config) -> TestApp {
     let listener = listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let router = scrutin_vote::router(config.clone(), ballots.clone());
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+    let connections = listener::Connections::new(listener::Limits::default(), config.trusted_proxies.clone());
+    let never = CancellationToken::new();
+    tokio::spawn(async move { listener::serve(listener, router, &connections, never).await.unwrap() });
     let app = TestApp { addr, ballots, config };
     app.poll("main", PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]));
     app
