@@ -103,6 +103,18 @@ async fn the_operator_sees_what_is_counted_what_waits_and_that_it_is_well() {
     assert_eq!(health.status.code(), Some(1), "{health:?}");
 }
 
+#[tokio::test]
+async fn settings_of_the_first_poll_that_come_too_late_are_told() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let mut first = programs::worker_with(&redis.url(), &database.url(), &[("OPTION_A", "Tea")]);
+    first.ready().await;
+    assert!(first.program.terminate().await.success());
+    assert!(!first.program.output().contains("settings_not_applied"), "{}", first.program.output());
+    let again = programs::worker_with(&redis.url(), &database.url(), &[("OPTION_A", "Coffee")]);
+    until_true("the worker to tell", || async { again.program.output().contains("settings_not_applied: OPTION_A") })
+        .await;
+}
+
 #[test]
 fn a_wrong_setting_is_one_line_that_names_it_and_exit_code_2() {
     for (key, value) in [
