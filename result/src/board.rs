@@ -14,10 +14,8 @@ use std::{
 };
 
 use domain::{Inclusion, PollId, Position, Receipt, Scoreboard, Tally, Unavailable};
-use tokio::{
-    sync::{Mutex as TurnMutex, Notify},
-    time::Instant,
-};
+use tokio::{sync::Notify, time::Instant};
+use web::fresh::{Fresh, LastAnswer};
 
 use crate::{freshness::Heard, scores::Present};
 
@@ -32,7 +30,7 @@ const IDLE_KEPT: Duration = Duration::from_secs(30);
 
 /// What a read said of a poll: its figures, that there is no such poll, or that the ledger did not answer and
 /// there are no older figures either.
-pub(crate) type Answer = Result<Option<Arc<Present>>, Unavailable>;
+pub(crate) type BoardReading = Result<Option<Arc<Present>>, Unavailable>;
 
 /// See the head of this file.
 pub(crate) struct Board {
@@ -49,8 +47,7 @@ pub(crate) struct Board {
 pub(crate) struct Slot {
     pub(crate) poll: PollId,
     viewers: AtomicUsize,
-    /// Held by the one who reads this poll for all who ask.
-    turn: TurnMutex<()>,
+    last: Arc<Fresh<LastReading>>,
     memory: Mutex<Memory>,
 }
 
@@ -65,10 +62,6 @@ pub(crate) enum Due {
 
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// The last answer.
-    answer: Option<Kept>,
-    /// The last heartbeat of the poll's partition.
-    heard: Option<Heard>,
     /// Why the viewers are to be sent something, if they are.
     pub(crate) due: Option<Due>,
     /// Not before this.
@@ -77,13 +70,12 @@ pub(crate) struct Memory {
     pub(crate) sent: Option<Arc<Present>>,
 }
 
-/// An answer in memory.
-struct Kept {
-    /// When the ledger was asked. A read that began earlier, and came back later, knows less.
-    asked_at: Instant,
-    /// When the answer came.
-    at: Instant,
-    answer: Answer,
+/// What is known of a poll.
+#[derive(Clone)]
+struct LastReading {
+    reading: BoardReading,
+    /// The last heartbeat of the poll's partition.
+    heard: Option<Heard>,
 }
 
 /// Somebody watches a poll, until this is dropped.
@@ -128,28 +120,41 @@ impl Board {
     }
 
     /// The present score of a poll. While the ledger does not answer, the last known score, marked as stale.
-    pub(crate) async fn present(&self, poll: PollId) -> Answer {
+    pub(crate) async fn present(self: &Arc<Self>, poll: PollId) -> BoardReading {
         let slot = self.slot(poll);
-        if let Some(answer) = slot.fresh_answer(self.fresh_for) {
-            return answer;
-        }
-        let _turn = slot.turn.lock().await;
-        if let Some(answer) = slot.fresh_answer(self.fresh_for) {
-            return answer;
-        }
+        let is_fresh = |last: &LastAnswer<LastReading>| slot.is_fresh(last, self.fresh_for);
+        let read = || Arc::clone(self).read_one(Arc::clone(&slot));
+        let last = slot.last.get(is_fresh, read).await;
+        last.map_or_else(|| Err(Unavailable::failed("reading tallies", "the read panicked")), |last| last.reading)
+    }
+
+    async fn read_one(self: Arc<Self>, slot: Arc<Slot>) -> impl FnOnce(Option<LastReading>) -> LastReading {
         if !slot.is_watched() {
             // What moved so far is in what is read now; what moves from here on marks it again.
             slot.memory().due = None;
         }
         let asked_at = Instant::now();
-        let read = self.read(&[poll]).await.map(|mut tallies| tallies.pop());
-        let failed = read.is_err();
-        let answer = slot.learn(asked_at, read);
-        if failed {
-            // The pace must come to know that this poll is to be tried again.
-            self.moved.notify_one();
+        let read = self.read(&[slot.poll]).await.map(|mut tallies| tallies.pop());
+        self.update(slot, asked_at, read)
+    }
+
+    /// Remembers what a read said. After a failure the poll is due to be read again a little later.
+    fn update(
+        self: &Arc<Self>,
+        slot: Arc<Slot>,
+        asked_at: Instant,
+        read: Result<Option<Tally>, Unavailable>,
+    ) -> impl FnOnce(Option<LastReading>) -> LastReading + use<> {
+        let board = Arc::clone(self);
+        move |known| {
+            if read.is_err() {
+                let mut memory = slot.memory();
+                memory.due = memory.due.max(Some(Due::Moved));
+                memory.not_before = Some(Instant::now() + RETRY);
+                board.moved.notify_one();
+            }
+            LastReading::after(known, asked_at, read)
         }
-        answer
     }
 
     /// Whether the ballot of a receipt is counted.
@@ -165,28 +170,22 @@ impl Board {
     /// What is in memory of the poll of a seat, without reading.
     pub(crate) fn remembered(&self, poll: PollId) -> Option<Arc<Present>> {
         let slot = lock(&self.slots).get(&poll).map(Arc::clone)?;
-        slot.last_answer()?.ok()?
+        slot.last_reading()?.ok()?
     }
 
-    /// Reads polls in as few reads as can be and remembers them. It takes no turns, so that one slow read of a newcomer
-    /// never holds all screens up: [`Slot::learn`] sees to it that the newer of two reads stands.
-    pub(crate) async fn refresh(&self, slots: &[Arc<Slot>]) {
+    /// Reads polls in as few reads as can be and remembers them. It waits for no other read, so that one slow read of a
+    /// newcomer never holds all screens up. Of two reads the one that began later is kept.
+    pub(crate) async fn refresh(self: &Arc<Self>, slots: &[Arc<Slot>]) {
         for slots in slots.chunks(MAX_POLLS_PER_READ) {
+            let starts: Vec<_> = slots.iter().map(|slot| (slot, slot.last.begin())).collect();
             let polls: Vec<PollId> = slots.iter().map(|slot| slot.poll).collect();
-            let asked_at = Instant::now();
-            match self.read(&polls).await {
-                Ok(tallies) => {
-                    let mut tallies: HashMap<PollId, Tally> =
-                        tallies.into_iter().map(|tally| (tally.poll.id(), tally)).collect();
-                    for slot in slots {
-                        slot.learn(asked_at, Ok(tallies.remove(&slot.poll))).ok();
-                    }
-                }
-                Err(error) => {
-                    for slot in slots {
-                        slot.learn(asked_at, Err(error.clone())).ok();
-                    }
-                }
+            let read = self.read(&polls).await;
+            let mut tallies = read.map(|tallies| {
+                tallies.into_iter().map(|tally| (tally.poll.id(), tally)).collect::<HashMap<PollId, Tally>>()
+            });
+            for (slot, start) in starts {
+                let tally = tallies.as_mut().map(|tallies| tallies.remove(&slot.poll)).map_err(|error| error.clone());
+                slot.last.learn(start, self.update(Arc::clone(slot), start.at, tally));
             }
         }
     }
@@ -219,9 +218,11 @@ impl Board {
     pub(crate) fn mark_unread(&self, lately: Duration) -> Duration {
         let mut oldest = Duration::ZERO;
         for slot in self.watched() {
-            let mut memory = slot.memory();
-            oldest = memory.heard.map_or(oldest, |heard| oldest.max(heard.age()));
-            if memory.answer.as_ref().is_none_or(|kept| kept.asked_at.elapsed() >= lately) {
+            let last = slot.last.last();
+            let heard = last.as_ref().and_then(|last| last.answer.heard);
+            oldest = heard.map_or(oldest, |heard| oldest.max(heard.age()));
+            if last.is_none_or(|last| last.asked_at.elapsed() >= lately) {
+                let mut memory = slot.memory();
                 memory.due = memory.due.max(Some(Due::Moved));
             }
         }
@@ -230,7 +231,7 @@ impl Board {
 
     /// Drops what nobody watches and nobody asked for lately.
     pub(crate) fn forget_idle(&self) {
-        lock(&self.slots).retain(|_, slot| slot.is_watched() || slot.fresh_answer(IDLE_KEPT).is_some());
+        lock(&self.slots).retain(|_, slot| slot.is_watched() || slot.is_known_since(IDLE_KEPT));
     }
 
     /// The slot of a poll; one that is not kept if there are too many already.
@@ -270,7 +271,7 @@ impl Board {
 
 impl Slot {
     fn new(poll: PollId) -> Self {
-        Self { poll, viewers: AtomicUsize::new(0), turn: TurnMutex::new(()), memory: Mutex::default() }
+        Self { poll, viewers: AtomicUsize::new(0), last: Arc::default(), memory: Mutex::default() }
     }
 
     fn is_watched(&self) -> bool {
@@ -281,53 +282,47 @@ impl Slot {
         lock(&self.memory)
     }
 
-    /// The last answer, however old.
-    pub(crate) fn last_answer(&self) -> Option<Answer> {
-        self.memory().answer.as_ref().map(|kept| kept.answer.clone())
+    /// The last reading, however old.
+    pub(crate) fn last_reading(&self) -> Option<BoardReading> {
+        self.last.last().map(|last| last.answer.reading)
     }
 
-    /// The last answer if it is younger than `fresh_for` and the poll did not move since; whoever watches it gets
+    fn is_known_since(&self, lately: Duration) -> bool {
+        self.last.last().is_some_and(|last| self.is_fresh(&last, lately))
+    }
+
+    /// Whether a reading is younger than `fresh_for` and the poll did not move since; whoever watches it gets
     /// later moves anyway. What is not from the ledger is good for [`RETRY`].
-    fn fresh_answer(&self, fresh_for: Duration) -> Option<Answer> {
-        let memory = self.memory();
-        let Kept { at, answer, .. } = memory.answer.as_ref()?;
-        let from_the_ledger = match answer {
+    fn is_fresh(&self, last: &LastAnswer<LastReading>, fresh_for: Duration) -> bool {
+        let from_the_ledger = match &last.answer.reading {
             Ok(present) => present.as_ref().is_none_or(|present| present.stale_since_ms().is_none()),
             Err(_) => false,
         };
         let good_for = if from_the_ledger { fresh_for } else { fresh_for.max(RETRY) };
-        let moved = from_the_ledger && memory.due.is_some() && !self.is_watched();
-        (!moved && at.elapsed() < good_for).then(|| answer.clone())
+        let moved = from_the_ledger && !self.is_watched() && self.memory().due.is_some();
+        !moved && last.at.elapsed() < good_for
     }
+}
 
-    /// Remembers what a read said. After a failure the last known figures stand, marked as stale, and the poll is
-    /// due to be read again a little later. What began before the read that is remembered already is passed over.
-    fn learn(&self, asked_at: Instant, read: Result<Option<Tally>, Unavailable>) -> Answer {
-        let mut memory = self.memory();
-        if let Some(newer) = memory.answer.as_ref().filter(|kept| kept.asked_at > asked_at) {
-            return newer.answer.clone();
-        }
-        if read.is_err() {
-            memory.due = memory.due.max(Some(Due::Moved));
-            memory.not_before = Some(Instant::now() + RETRY);
-        }
-        let known = memory.answer.take().and_then(|kept| kept.answer.ok().flatten());
-        let answer = match (read, known) {
-            (Ok(None), _) => Ok(None),
-            (Ok(Some(tally)), known) => {
-                let heard = Heard::now(memory.heard, tally.heartbeat, asked_at);
-                let known = known.as_deref().zip(memory.heard.as_ref());
-                let present = Present::after(known, tally, &heard);
-                memory.heard = Some(heard);
-                Ok(Some(Arc::new(present)))
+impl LastReading {
+    /// What is known after a read that began at `asked_at`. After a failure the last known figures stay, marked as
+    /// stale.
+    fn after(known: Option<Self>, asked_at: Instant, read: Result<Option<Tally>, Unavailable>) -> Self {
+        let (known, heard) = known.map_or((None, None), |known| (known.reading.ok().flatten(), known.heard));
+        match read {
+            Ok(None) => Self { reading: Ok(None), heard },
+            Ok(Some(tally)) => {
+                let now = Heard::now(heard, tally.heartbeat, asked_at);
+                let present = Present::after(known.as_deref().zip(heard.as_ref()), tally, &now);
+                Self { reading: Ok(Some(Arc::new(present))), heard: Some(now) }
             }
-            (Err(_), Some(known)) if known.stale_since_ms().is_some() => Ok(Some(known)),
-            (Err(_), Some(known)) => Ok(Some(Arc::new(known.stale()))),
-            (Err(error), None) => Err(error),
-        };
-        memory.answer = Some(Kept { asked_at, at: Instant::now(), answer: answer.clone() });
-        answer
+            Err(error) => Self { reading: known.map(|known| Some(stale(known))).ok_or(error), heard },
+        }
     }
+}
+
+fn stale(known: Arc<Present>) -> Arc<Present> {
+    if known.stale_since_ms().is_some() { known } else { Arc::new(known.stale()) }
 }
 
 /// Locks; a panic elsewhere while the lock was held leaves nothing half done in here.

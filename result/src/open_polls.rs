@@ -11,8 +11,11 @@ use http::{HeaderMap, StatusCode};
 use minijinja::{context, value::Serde};
 use program::settings::PublicUrl;
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Mutex, time::Instant};
-use web::{language::Language, poll_address};
+use web::{
+    fresh::{Fresh, LastAnswer},
+    language::Language,
+    poll_address,
+};
 
 use crate::{App, archive, error_page, live_page};
 
@@ -21,28 +24,28 @@ const POLLS_PER_PAGE: usize = 50;
 /// For how long the list is as good as read anew, so that the ledger is read no more often however many ask.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
-type Answer = Result<Arc<Vec<Tally>>, Unavailable>;
+type OpenPollList = Result<Arc<Vec<Tally>>, Unavailable>;
 
 /// The list as it was read last.
 #[derive(Default)]
-pub(crate) struct OpenPolls(Mutex<Option<(Instant, Answer)>>);
+pub(crate) struct OpenPolls(Arc<Fresh<OpenPollList>>);
 
 impl OpenPolls {
-    /// The list. Whoever asks while it is being read waits for that read.
-    async fn read(&self, scoreboard: &dyn Scoreboard) -> Answer {
-        let mut last = self.0.lock().await;
-        if let Some((at, answer)) = &*last
-            && at.elapsed() < FRESH_FOR
-        {
-            return answer.clone();
-        }
-        let answer = archive::listed(scoreboard).await.map(Arc::new);
-        if let Err(error) = &answer {
-            tracing::warn!(%error, "the public list could not be read");
-        }
-        *last = Some((Instant::now(), answer.clone()));
-        answer
+    /// The list. Callers that come while it is being read wait for that read.
+    async fn read(&self, scoreboard: &Arc<dyn Scoreboard>) -> OpenPollList {
+        let is_fresh = |last: &LastAnswer<OpenPollList>| last.at.elapsed() < FRESH_FOR;
+        let read = || listed(Arc::clone(scoreboard));
+        let list = self.0.get(is_fresh, read).await;
+        list.unwrap_or_else(|| Err(Unavailable::failed("reading the public list", "the read panicked")))
     }
+}
+
+async fn listed(scoreboard: Arc<dyn Scoreboard>) -> impl FnOnce(Option<OpenPollList>) -> OpenPollList {
+    let list = archive::listed(&*scoreboard).await.map(Arc::new);
+    if let Err(error) = &list {
+        tracing::warn!(%error, "the public list could not be read");
+    }
+    |_| list
 }
 
 /// Which page of the list.
@@ -68,7 +71,7 @@ pub(crate) async fn list(
     language: Language,
     headers: HeaderMap,
 ) -> Response {
-    let Ok(polls) = app.open_polls.read(&*app.scoreboard).await else {
+    let Ok(polls) = app.open_polls.read(&app.scoreboard).await else {
         return error_page::unavailable(&app, language, "/polls");
     };
     let after = after.and_then(|id| PollId::parse(&id).ok());

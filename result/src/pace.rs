@@ -55,7 +55,7 @@ async fn listen(board: &Board) {
     }
 }
 
-async fn send_what_is_due<F, Fut>(board: &Board, timing: Timing, send: F)
+async fn send_what_is_due<F, Fut>(board: &Arc<Board>, timing: Timing, send: F)
 where
     F: Fn(PollId, Arc<Present>) -> Fut,
     Fut: Future<Output = ()>,
@@ -121,9 +121,8 @@ fn take_due(board: &Board, pace: Duration) -> Vec<(Arc<Slot>, Due)> {
 
 /// What the viewers of a poll that was just read are to be sent, if anything.
 fn to_send(slot: &Slot, why: Due) -> Option<Arc<Present>> {
-    let answer = slot.last_answer()?;
+    let present = slot.last_reading()?.ok()??;
     let mut memory = slot.memory();
-    let present = answer.ok()??;
     let unchanged = memory.sent.as_ref().is_some_and(|sent| sent.shows_the_same_as(&present));
     if unchanged && why != Due::Beat {
         return None;

@@ -154,7 +154,7 @@ fn prepare(board: &Arc<Board>, socket: &SocketRef) {
 }
 
 /// Greets a viewer and shows it the poll that it asked for with `?poll=`, or the default poll.
-async fn welcome(board: &Board, socket: &SocketRef) {
+async fn welcome(board: &Arc<Board>, socket: &SocketRef) {
     let viewer = Viewer::of(socket);
     let mut seat = viewer.seat.lock().await;
     tell(socket, "Welcome!");
@@ -172,7 +172,7 @@ async fn welcome(board: &Board, socket: &SocketRef) {
 }
 
 /// Moves a viewer to another poll. What is no subscription is answered and changes nothing.
-async fn subscribe(board: &Board, socket: &SocketRef, asked: Option<Value>) {
+async fn subscribe(board: &Arc<Board>, socket: &SocketRef, asked: Option<Value>) {
     let channel = match &asked {
         Some(Value::Object(fields)) => fields.get("channel").and_then(Value::as_str),
         Some(Value::String(channel)) => Some(channel.as_str()),
@@ -193,7 +193,7 @@ async fn subscribe(board: &Board, socket: &SocketRef, asked: Option<Value>) {
 }
 
 /// Moves a viewer to the poll with this id and shows it, unless there is no such poll.
-async fn change_seat(board: &Board, socket: &SocketRef, seat: &mut Option<Seat>, asked: &str) -> bool {
+async fn change_seat(board: &Arc<Board>, socket: &SocketRef, seat: &mut Option<Seat>, asked: &str) -> bool {
     let Ok(poll) = PollId::parse(asked) else {
         tell(socket, "There is no such poll.");
         return false;
@@ -221,7 +221,7 @@ fn sit_down(board: &Board, socket: &SocketRef, seat: &mut Option<Seat>, poll: Po
 }
 
 /// Shows one viewer the present score. It must have joined the room before: then it can't miss a later one.
-async fn show(board: &Board, socket: &SocketRef, poll: PollId) {
+async fn show(board: &Arc<Board>, socket: &SocketRef, poll: PollId) {
     let mut present = match board.present(poll).await {
         Ok(Some(present)) => present,
         Ok(None) => return tell(socket, &format!("There is no poll {poll} yet.")),

@@ -9,6 +9,7 @@ pub mod cookies;
 pub mod counterpart;
 pub mod direction;
 pub mod edition;
+pub mod fresh;
 pub mod headers;
 pub mod http_metrics;
 mod instance;
