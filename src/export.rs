@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use ledger_sqlite::{SqliteScoreboard, Uncounted};
+use ledger_sqlite::{RingReport, SqliteScoreboard};
 use log_file::LogWriter;
 
 /// Writes the ledger below `data_dir` to `file`, or to standard output for `-`. It may be served meanwhile; what is
@@ -39,7 +39,7 @@ pub(crate) async fn back_up(data_dir: &Path, file: &Path) -> Result<ExitCode> {
 }
 
 /// Names what is not in the ledger. Returns whether it is known that nothing else is missing.
-pub(crate) fn report(uncounted: &Uncounted, out: &mut impl Write) -> io::Result<bool> {
+pub(crate) fn report(uncounted: &RingReport, out: &mut impl Write) -> io::Result<bool> {
     for (poll, ballots) in &uncounted.waiting {
         writeln!(
             out,
@@ -48,7 +48,7 @@ pub(crate) fn report(uncounted: &Uncounted, out: &mut impl Write) -> io::Result<
         )?;
     }
     if uncounted.damaged > 0 {
-        let Uncounted { damaged, damaged_slots, .. } = uncounted;
+        let RingReport { damaged, damaged_slots, .. } = uncounted;
         writeln!(out, "damaged: {damaged} slots of scrutin.db.waiting can't be read: {damaged_slots}")?;
     }
     if !uncounted.passed_over.is_empty() {

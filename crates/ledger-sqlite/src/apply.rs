@@ -7,26 +7,26 @@ use domain::{
     ApplyOutcome, Batch, Changes, CountedBallot, Entry, Partition, Poll, PollId, PollIndex, Position, Previous,
     TallyChange, VoterId, count,
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
-use crate::store::{self, Newest, StoreError, StoredPoll, signed};
+use crate::store::{self, Newest, PARTITION, StoreError, StoredPoll, signed};
 
 /// What became of a batch, and which polls it touched.
 #[derive(Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct BatchOutcome {
     pub(crate) applied: ApplyOutcome,
     /// Polls whose tallies moved.
     pub(crate) moved: Vec<PollId>,
 }
 
 /// Counts the entries that are after the partition's position, and moves the position.
-pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>) -> Result<Outcome, StoreError> {
+pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>) -> Result<BatchOutcome, StoreError> {
     let counted = store::counted_through(conn, partition)?;
     let batch = Batch::new(counted, entries);
     if batch.is_empty() {
-        return Ok(Outcome {
+        return Ok(BatchOutcome {
             applied: ApplyOutcome { position: counted, ..ApplyOutcome::default() },
-            ..Outcome::default()
+            ..BatchOutcome::default()
         });
     }
     let stored = batch.polls.iter().map(|&id| store::poll(conn, id)).collect::<Result<Vec<_>, _>>()?;
@@ -39,7 +39,26 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
 
     let (ballots, rejected) = (changes.ballots.len() as u64, changes.rejected.len() as u64);
     let applied = ApplyOutcome { position: changes.position, ballots, rejected };
-    Ok(Outcome { applied, moved: changes.moved(&batch) })
+    Ok(BatchOutcome { applied, moved: changes.moved(&batch) })
+}
+
+/// The same in a transaction of its own, for ballots of this process. It is on the disk when this returns.
+pub(crate) fn apply_and_commit(conn: &mut Connection, entries: Vec<Entry>) -> Result<BatchOutcome, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let outcome = apply(&tx, PARTITION, entries)?;
+    tx.commit()?;
+    Ok(outcome)
+}
+
+/// Nothing is accepted that does not fit its poll. So only a fault in this program, or the ring file of another ledger,
+/// leads to this.
+pub(crate) fn report_rejected(outcome: &BatchOutcome) {
+    if outcome.applied.rejected > 0 {
+        tracing::error!(
+            ballots = outcome.applied.rejected,
+            "ledger.rejected: ballots do not fit the ledger's polls and were set aside: see its table `rejected`"
+        );
+    }
 }
 
 fn previous(
@@ -73,8 +92,8 @@ fn write(
     changes: &Changes,
 ) -> Result<(), StoreError> {
     for update in &changes.polls {
-        let place = Place { partition, round: update.now.round(), since: update.since, position: update.position };
-        numbers[update.poll.get()] = Some(write_poll(conn, &update.now, &place)?);
+        let row = PollRow { partition, round: update.now.round(), since: update.since, position: update.position };
+        numbers[update.poll.get()] = Some(write_poll(conn, &update.now, &row)?);
     }
     let number =
         |poll: PollIndex| numbers[poll.get()].expect("every poll with ballots was found or written by this batch");
@@ -139,8 +158,8 @@ fn move_figures(conn: &Connection, poll: i64, tally: &TallyChange) -> Result<(),
     Ok(())
 }
 
-/// Where a poll stands in the log.
-pub(crate) struct Place {
+/// What the table says of a poll beside the poll itself.
+pub(crate) struct PollRow {
     pub(crate) partition: Partition,
     /// The round being counted.
     pub(crate) round: u32,
@@ -151,7 +170,7 @@ pub(crate) struct Place {
 }
 
 /// Writes a poll that is new or has changed, with a figure for each of its options; gives its number.
-pub(crate) fn write_poll(conn: &Connection, poll: &Poll, place: &Place) -> Result<i64, StoreError> {
+pub(crate) fn write_poll(conn: &Connection, poll: &Poll, row: &PollRow) -> Result<i64, StoreError> {
     let json = serde_json::to_value(poll).map_err(|error| StoreError::Data(error.to_string()))?;
     let mut upsert = conn.prepare_cached(
         "INSERT INTO polls (id, partition, poll, state, listed, round, since, position)
@@ -164,13 +183,13 @@ pub(crate) fn write_poll(conn: &Connection, poll: &Poll, place: &Place) -> Resul
     let number: i64 = upsert.query_row(
         (
             id.as_str(),
-            place.partition.number(),
+            row.partition.number(),
             json.to_string(),
             json["state"].as_str(),
             poll.listed(),
-            place.round,
-            place.since.as_i64(),
-            place.position.as_i64(),
+            row.round,
+            row.since.as_i64(),
+            row.position.as_i64(),
         ),
         |row| row.get(0),
     )?;

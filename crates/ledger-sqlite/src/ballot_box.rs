@@ -8,18 +8,18 @@ use domain::{
 };
 
 use crate::{
-    SqliteLedger,
+    ledger::SqliteLedger,
     reply::Reply,
     requests::{CastRequest, Request},
     store,
 };
 
-/// How long a voter's request waits here at most.
+/// The limit of each call.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 impl SqliteLedger {
-    /// Changes polls, which takes the ledger. Whoever votes does not wait for it.
-    async fn alone(
+    /// Asks the acceptor for a change of a poll, once the ledger can be written: ballots do not wait for it.
+    async fn change_poll(
         &self,
         what: &'static str,
         request: impl Fn(Reply<Option<ChangeOutcome>>) -> Request,
@@ -28,10 +28,10 @@ impl SqliteLedger {
         loop {
             self.turn.wait(what, deadline).await?;
             let left = deadline.saturating_duration_since(Instant::now());
-            if let Some(change) = self.writer.ask(what, left, &request).await? {
+            if let Some(change) = self.acceptor.ask(what, left, &request).await? {
                 return Ok(change);
             }
-            // Somebody else was faster.
+            // Another program locked the ledger again before the acceptor could.
         }
     }
 }
@@ -39,7 +39,7 @@ impl SqliteLedger {
 #[async_trait]
 impl BallotBox for SqliteLedger {
     async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable> {
-        self.writer
+        self.acceptor
             .ask("casting a ballot", ANSWER_WITHIN, |answer| Request::Cast(CastRequest { ballot, revision, answer }))
             .await
     }
@@ -55,11 +55,11 @@ impl BallotBox for SqliteLedger {
     }
 
     async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {
-        self.alone("creating a poll", |to| Request::Create(Box::new(poll.clone()), to)).await
+        self.change_poll("creating a poll", |to| Request::Create(Box::new(poll.clone()), to)).await
     }
 
     async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable> {
-        self.alone("changing a poll", |to| Request::Change(id, change.clone(), to)).await
+        self.change_poll("changing a poll", |to| Request::Change(id, change.clone(), to)).await
     }
 
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable> {
@@ -71,7 +71,7 @@ impl BallotBox for SqliteLedger {
             tx.execute(insert, (session, lasting_ms))?;
             Ok(tx.commit()?)
         };
-        self.writer.work("ending a session", ANSWER_WITHIN, note).await
+        self.acceptor.work("ending a session", ANSWER_WITHIN, note).await
     }
 
     async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {

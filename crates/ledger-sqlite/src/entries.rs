@@ -1,4 +1,4 @@
-//! The ledger as a log again: the polls and every ballot, counted or waiting for it, in the order of their positions.
+//! The ledger as a log: its polls and every ballot, counted or not, in the order of their positions.
 
 use std::io;
 
@@ -6,19 +6,18 @@ use domain::{Ballot, Entry, Event, Poll, PollId, Position};
 use rusqlite::Connection;
 
 use crate::{
+    ring_file::{self, Accepted},
     store::{self, StoreError, choices, position, voter},
-    waiting::{self, Accepted},
 };
 
-/// Hands every entry to `take`; `waiting` are the ballots that wait to be counted. One transaction of the caller makes it
-/// one moment.
+/// Hands every entry to `take`, also the `uncounted` ballots. The caller's transaction makes it one moment.
 pub(crate) fn each(
     conn: &Connection,
-    waiting: &[Accepted],
+    uncounted: &[Accepted],
     take: &mut dyn FnMut(Entry) -> io::Result<()>,
 ) -> Result<(), StoreError> {
     let mut polls = poll_entries(conn)?.into_iter().peekable();
-    // SQLite sorts in a file of its own where they are many.
+    // SQLite sorts many rows in a temporary file.
     let mut select = conn.prepare(
         "SELECT p.id, b.voter, b.position, b.choices FROM ballots b JOIN polls p ON p.number = b.poll
          ORDER BY b.position",
@@ -35,8 +34,8 @@ pub(crate) fn each(
         take(Entry { position, event: Ok(Event::Ballot(ballot)) })?;
     }
     polls.try_for_each(&mut *take)?;
-    // These are later than any poll last changed: all is counted before a poll changes.
-    waiting.iter().try_for_each(|ballot| Ok(take(waiting::entry(ballot))?))
+    // They are later than the last change of any poll: all ballots are counted before a poll changes.
+    uncounted.iter().try_for_each(|ballot| Ok(take(ring_file::entry(ballot))?))
 }
 
 /// Each poll as it is now, where its round began; and, where that was a reset, before all ballots as it was until then.

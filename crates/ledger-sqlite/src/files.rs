@@ -12,7 +12,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::{ledger_path::LedgerPath, opening::OpenError, store::StoreError};
+use crate::{ledger_path::LedgerPath, open_error::OpenError, store::StoreError};
 
 /// For the owner only: a ledger says what each pseudonym chose.
 const OWNER_ONLY: u32 = 0o600;

@@ -3,37 +3,33 @@
 //! The all-in-one has no worker. `scrutin import` counts a file in this way, and the contract of all ledgers is held
 //! against this one.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
     ApplyOutcome, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
     PollId, PollSeed, Position, RekeyOutcome, ReplicationState, Unavailable,
 };
-use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, Transaction, TransactionBehavior};
 
 use crate::{
-    SqliteLedger,
-    apply::{self, Place, write_poll},
+    acceptor_handle::AcceptorHandle,
+    apply::{self, PollRow, write_poll},
     installation,
+    lead_registry::Leads,
+    ledger::SqliteLedger,
     movements::Movements,
-    requests::Writer,
     store::{self, StoreError, position, unsigned, voter},
 };
 
 /// How long a batch waits for its transaction at most, with all that is queued before it.
 const APPLY_WITHIN: Duration = Duration::from_mins(1);
 
-/// Which partitions are led. One process has the file, so the lead is a matter of this process.
-#[derive(Debug, Default)]
-pub(crate) struct Leads(Mutex<HashSet<u16>>);
-
 /// The lead of one partition, until it is dropped.
 struct Lead {
     partition: Partition,
     leads: Arc<Leads>,
-    writer: Arc<Writer>,
+    acceptor: Arc<AcceptorHandle>,
 }
 
 impl Drop for Lead {
@@ -48,13 +44,13 @@ impl Ledgers for SqliteLedger {
         if !self.leads.0.lock().insert(partition.number()) {
             return Ok(None);
         }
-        Ok(Some(Box::new(Lead { partition, leads: Arc::clone(&self.leads), writer: Arc::clone(&self.writer) })))
+        Ok(Some(Box::new(Lead { partition, leads: Arc::clone(&self.leads), acceptor: Arc::clone(&self.acceptor) })))
     }
 
     async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, Unavailable> {
         let fingerprint = fingerprint.clone();
         let work = move |conn: &mut Connection, _: &Movements| installation::rekey(conn, &fingerprint, force);
-        self.writer.work("changing the ledger's key", APPLY_WITHIN, work).await
+        self.acceptor.work("changing the ledger's key", APPLY_WITHIN, work).await
     }
 }
 
@@ -73,7 +69,7 @@ impl Lead {
             movements.add(moved);
             Ok(result)
         };
-        self.writer.work(what, APPLY_WITHIN, work).await
+        self.acceptor.work(what, APPLY_WITHIN, work).await
     }
 }
 
@@ -103,7 +99,7 @@ impl Ledger for Lead {
             let since = store::counted_through(tx, partition)?;
             let new = store::poll(tx, poll.id())?.is_none();
             if new {
-                write_poll(tx, &poll, &Place { partition, round: poll.round(), since, position: since })?;
+                write_poll(tx, &poll, &PollRow { partition, round: poll.round(), since, position: since })?;
             }
             Ok(((), if new { vec![poll.id()] } else { Vec::new() }))
         })
@@ -205,7 +201,7 @@ fn attach(
     for poll in polls {
         if store::poll(tx, poll.id())?.is_none() {
             let round = poll.first_round_after_gap();
-            write_poll(tx, poll, &Place { partition, round, since: through, position: through })?;
+            write_poll(tx, poll, &PollRow { partition, round, since: through, position: through })?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! How far the count is: what its thread, the one that accepts, and whoever shows the scores see of it.
+//! How far the count is, as seen by the ledger's thread, the acceptor and the scoreboard.
 
 use std::{
     sync::atomic::{AtomicI64, AtomicUsize, Ordering},
@@ -8,100 +8,101 @@ use std::{
 use domain::{Heartbeat, Position};
 use parking_lot::Mutex;
 
-/// Longer than any batch takes.
-const STANDS_STILL: Duration = Duration::from_secs(10);
+/// Longer than any batch takes: without progress for so long, counting is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 
-/// Shared by both sides.
+/// Shared by all of them.
 #[derive(Debug)]
-pub(crate) struct Progress {
-    /// Ballots that wait to be counted.
-    waiting: AtomicUsize,
-    /// Everything up to here is counted, and on the disk.
-    counted: AtomicI64,
-    /// Since when ballots wait of which none was counted; absent where none waits.
+pub(crate) struct CountProgress {
+    /// Ballots that are not counted yet.
+    queued: AtomicUsize,
+    /// Everything up to this position is counted, and on the disk.
+    counted_through: AtomicI64,
+    /// Since when ballots are queued and none was counted; `None` where none is queued.
     idle_since: Mutex<Option<Instant>>,
     begun: Instant,
-    /// Why the count does not go on; absent where it does.
+    /// Why counting failed the last time; `None` where it did not.
     failure: Mutex<Option<String>>,
 }
 
-impl Progress {
-    pub(crate) fn new(counted: Position) -> Self {
+impl CountProgress {
+    pub(crate) fn new(counted_through: Position) -> Self {
         Self {
-            waiting: AtomicUsize::new(0),
-            counted: AtomicI64::new(counted.as_i64()),
+            queued: AtomicUsize::new(0),
+            counted_through: AtomicI64::new(counted_through.as_i64()),
             idle_since: Mutex::new(None),
             begun: Instant::now(),
             failure: Mutex::new(None),
         }
     }
 
-    /// How many wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+    /// How many ballots are not counted yet.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
     }
 
-    /// Everything up to here is counted, and on the disk.
-    pub(crate) fn counted(&self) -> Position {
-        Position::from_i64(self.counted.load(Ordering::Acquire)).expect("it was a position")
+    /// Everything up to this position is counted, and on the disk.
+    pub(crate) fn counted_through(&self) -> Position {
+        Position::from_i64(self.counted_through.load(Ordering::Acquire)).expect("it was a position")
     }
 
     /// Notes how far it is counted.
     pub(crate) fn count_to(&self, position: Position) {
-        self.counted.store(position.as_i64(), Ordering::Release);
+        self.counted_through.store(position.as_i64(), Ordering::Release);
     }
 
-    /// More wait.
-    pub(crate) fn wait(&self, ballots: usize) {
-        // Under the lock, so that whoever counts the last one at the same time does not take this for counted.
+    /// Notes that more ballots were queued.
+    pub(crate) fn queue(&self, ballots: usize) {
+        // Under the lock: the other thread may count the last ballot at the same time, and must not take this for
+        // counted.
         let mut since = self.idle_since.lock();
-        self.waiting.fetch_add(ballots, Ordering::Relaxed);
+        self.queued.fetch_add(ballots, Ordering::Relaxed);
         since.get_or_insert_with(Instant::now);
     }
 
-    /// So many of those that wait were counted.
-    pub(crate) fn done(&self, ballots: usize) {
+    /// Notes that so many queued ballots were counted.
+    pub(crate) fn counted(&self, ballots: usize) {
         let mut since = self.idle_since.lock();
-        let before = self.waiting.fetch_sub(ballots, Ordering::Relaxed);
+        let before = self.queued.fetch_sub(ballots, Ordering::Relaxed);
         *since = (before > ballots).then(Instant::now);
     }
 
-    /// For how long ballots wait of which none was counted; absent where none waits.
+    /// For how long ballots are queued and none was counted; `None` where none is queued.
     pub(crate) fn behind(&self) -> Option<Duration> {
         self.idle_since.lock().map(|since| since.elapsed())
     }
 
-    /// The count failed; whether that is news.
+    /// Notes that counting failed. Returns whether it had not failed before.
     pub(crate) fn failed(&self, reason: &str) -> bool {
         self.failure.lock().replace(reason.to_owned()).is_none()
     }
 
-    /// The count went well; whether that is news.
+    /// Notes that counting succeeded. Returns whether it had failed before.
     pub(crate) fn recovered(&self) -> bool {
         self.failure.lock().take().is_some()
     }
 
-    /// Why what waits can't be counted, if so.
+    /// Why counting failed the last time, if it did.
     pub(crate) fn failure(&self) -> Option<String> {
         self.failure.lock().clone()
     }
 
-    /// Whether what is accepted is counted; else what is the matter with it.
+    /// Whether accepted ballots are counted; the error says why not.
     pub(crate) fn keeps_up(&self) -> Result<(), String> {
         let Some(behind) = self.behind() else { return Ok(()) };
-        let failure = self.failure().or_else(|| (behind > STANDS_STILL).then(|| "it does not come to an end".into()));
+        let failure = self.failure().or_else(|| (behind > STUCK_AFTER).then(|| "counting does not end".into()));
         failure.map_or(Ok(()), |reason| {
-            Err(format!("{} ballots wait to be counted, for {} s: {reason}", self.waiting(), behind.as_secs()))
+            Err(format!("{} ballots wait to be counted, for {} s: {reason}", self.queued(), behind.as_secs()))
         })
     }
 
-    /// Shows how far it is behind.
+    /// Sets the metrics of the lag.
     pub(crate) fn show(&self) {
-        metrics::gauge!("scrutin_ledger_lag_ballots").set(u32::try_from(self.waiting()).unwrap_or(u32::MAX));
+        metrics::gauge!("scrutin_ledger_lag_ballots").set(u32::try_from(self.queued()).unwrap_or(u32::MAX));
         metrics::gauge!("scrutin_ledger_lag_seconds").set(self.behind().unwrap_or_default().as_secs_f64());
     }
 
-    /// Where nothing waits, the count has nothing to show and is as good as at work.
+    /// The count's heartbeat. Where nothing is queued there is nothing to count, and it is as good as counting.
     pub(crate) fn heartbeat(&self) -> Heartbeat {
         let age = self.behind().unwrap_or_default();
         let at = self.begun.elapsed().saturating_sub(age);

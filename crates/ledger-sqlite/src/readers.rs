@@ -2,20 +2,17 @@
 //!
 //! Each read is one transaction, so it sees one moment; the writer is never kept waiting by it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use domain::Unavailable;
 use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
-use crate::{files::LedgerFiles, ledger_path::LedgerPath, opening::keep_plans, store::StoreError};
+use crate::{connection, files::LedgerFiles, ledger_path::LedgerPath, store::StoreError};
 
 /// How many reads run at the same time; more wait.
 const MAX_READERS: usize = 4;
-/// How long SQLite waits for a lock; readers only meet one while the file is recovered or closed.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
-
 /// The pool.
 pub(crate) struct Readers {
     path: LedgerPath,
@@ -28,7 +25,7 @@ pub(crate) struct Readers {
 impl Readers {
     /// Readers of this file. The first connection is opened at once, so that what is wrong shows now.
     pub(crate) fn open(path: LedgerPath, files: Option<Arc<LedgerFiles>>) -> Result<Arc<Self>, StoreError> {
-        let first = connect(&path.ledger)?;
+        let first = connection::open_for_reading(&path.ledger)?;
         let idle = Mutex::new(vec![first]);
         Ok(Arc::new(Self { path, idle, turns: Arc::new(Semaphore::new(MAX_READERS)), files }))
     }
@@ -91,19 +88,10 @@ impl Readers {
         let idle = self.idle.lock().pop();
         let mut conn = match idle {
             Some(conn) => conn,
-            None => connect(&self.path.ledger)?,
+            None => connection::open_for_reading(&self.path.ledger)?,
         };
         let result = read(&mut conn)?;
         self.idle.lock().push(conn);
         Ok(result)
     }
-}
-
-/// A connection that can't write.
-pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    conn.busy_timeout(LOCK_WAIT)?;
-    keep_plans(&conn)?;
-    conn.set_prepared_statement_cache_capacity(32);
-    Ok(conn)
 }

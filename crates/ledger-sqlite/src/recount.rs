@@ -1,21 +1,20 @@
-//! The proof: every poll counted again from its ballots.
+//! The recount: every poll counted again from its ballots.
 //!
-//! It shares no code with the count that keeps the figures up, so that a mistake in one shows against the other.
+//! It shares no code with `domain::count`, so that a mistake in either shows as a difference.
 
 use domain::{Audit, Choices, Gap, Partition, Position, Recount, VoteCounts, VoterId};
 use rusqlite::{Connection, Result as SqlResult};
 
 use crate::{
+    ring_file::Accepted,
     store::{self, StoreError, StoredPoll, choices, position, unsigned, voter},
-    waiting::Accepted,
 };
 
-/// Counts everything again, and beside it ballots that wait to be counted, as they will be. One transaction of the caller
-/// makes it one moment.
-pub(crate) fn audit(conn: &Connection, waiting: &[Accepted]) -> Result<Audit, StoreError> {
+/// Counts everything again, and also `uncounted` ballots as they will be. The caller's transaction makes it one moment.
+pub(crate) fn audit(conn: &Connection, uncounted: &[Accepted]) -> Result<Audit, StoreError> {
     let mut audit = Audit::default();
     for poll in store::polls(conn, None)? {
-        let (kept, recounted) = (poll.figures(conn)?, recount(conn, &poll, waiting)?);
+        let (kept, recounted) = (poll.figures(conn)?, recount(conn, &poll, uncounted)?);
         audit.polls.push(Recount { poll: poll.poll.id(), kept, recounted });
     }
     let mut select =
@@ -33,9 +32,9 @@ pub(crate) fn audit(conn: &Connection, waiting: &[Accepted]) -> Result<Audit, St
     Ok(audit)
 }
 
-/// Reads the ballots in order of voters and positions, which is the order they are stored in, so it
-/// needs no memory: the last one of each voter counts, if it is of the present round.
-fn recount(conn: &Connection, poll: &StoredPoll, waiting: &[Accepted]) -> Result<VoteCounts, StoreError> {
+/// Reads the ballots by voter and position, which is the order in the table, so it needs no memory. The last ballot of
+/// each voter counts, if it is of the present round.
+fn recount(conn: &Connection, poll: &StoredPoll, uncounted: &[Accepted]) -> Result<VoteCounts, StoreError> {
     let mut figures = VoteCounts { votes: vec![0; poll.poll.options().len()], voters: 0, ballots: 0 };
     let mut last: Option<(VoterId, Choices)> = None;
     let mut next = |(voter, position, choices): (VoterId, Position, Choices)| {
@@ -47,21 +46,21 @@ fn recount(conn: &Connection, poll: &StoredPoll, waiting: &[Accepted]) -> Result
             last = Some((voter, choices));
         }
     };
-    let of_poll = waiting.iter().filter(|(_, ballot)| ballot.poll == poll.poll.id());
-    let mut waiting: Vec<_> = of_poll.map(|(position, ballot)| (ballot.voter, *position, ballot.choices)).collect();
-    waiting.sort_unstable_by_key(|&(voter, position, _)| (voter, position));
-    let mut waiting = waiting.into_iter().peekable();
+    let of_poll = uncounted.iter().filter(|(_, ballot)| ballot.poll == poll.poll.id());
+    let mut uncounted: Vec<_> = of_poll.map(|(position, ballot)| (ballot.voter, *position, ballot.choices)).collect();
+    uncounted.sort_unstable_by_key(|&(voter, position, _)| (voter, position));
+    let mut uncounted = uncounted.into_iter().peekable();
     let mut select =
         conn.prepare("SELECT voter, position, choices FROM ballots WHERE poll = ?1 ORDER BY voter, position")?;
     let mut rows = select.query([poll.number])?;
     while let Some(row) = rows.next()? {
         let (voter, position, choices) = (voter(row, 0)?, position(row, 1)?, choices(row, 2)?);
-        while let Some(before) = waiting.next_if(|before| (before.0, before.1) < (voter, position)) {
+        while let Some(before) = uncounted.next_if(|before| (before.0, before.1) < (voter, position)) {
             next(before);
         }
         next((voter, position, choices));
     }
-    waiting.for_each(&mut next);
+    uncounted.for_each(&mut next);
     if let Some((_, choices)) = last {
         add(&mut figures, choices);
     }
@@ -71,7 +70,7 @@ fn recount(conn: &Connection, poll: &StoredPoll, waiting: &[Accepted]) -> Result
 fn add(figures: &mut VoteCounts, choices: Choices) {
     figures.voters += 1;
     for option in choices.indices() {
-        // A vote for an option that the poll does not have must show, as one that no kept figure matches.
+        // A vote for an option that the poll does not have must show as a difference.
         figures.votes.resize(figures.votes.len().max(option + 1), 0);
         figures.votes[option] += 1;
     }

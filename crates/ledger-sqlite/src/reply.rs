@@ -1,4 +1,4 @@
-//! The answer to a request of the log: who decides what becomes of it, and how certain a failure is.
+//! The answer to a request: whether it was withdrawn, and how certain a failure is.
 
 use std::sync::{
     Arc,
@@ -10,18 +10,18 @@ use tokio::sync::oneshot;
 
 use crate::store::StoreError;
 
-/// Where the answer to a request goes. Either the thread takes it up or who asked withdraws it: one of them only.
+/// Where the answer to a request goes. Either the acceptor begins the request or the caller withdraws it, never both.
 pub(crate) struct Reply<T> {
     to: oneshot::Sender<Result<T, Unavailable>>,
     claim: Claim,
 }
 
-/// Who is first to take it decides what becomes of a request.
+/// Taken once: by the acceptor to begin a request, or by the caller to withdraw it.
 #[derive(Clone, Default)]
 pub(crate) struct Claim(Arc<AtomicBool>);
 
 impl Claim {
-    /// Whether nobody took it before.
+    /// Takes it. Returns whether nobody had.
     pub(crate) fn take(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
     }
@@ -32,49 +32,50 @@ impl<T> Reply<T> {
         Self { to, claim: Claim::default() }
     }
 
-    /// For who asked, to withdraw the request by.
+    /// For the caller, to withdraw the request.
     pub(crate) fn claim(&self) -> Claim {
         self.claim.clone()
     }
 
-    /// Takes the request up; false if it was withdrawn.
-    pub(crate) fn take_up(&self) -> bool {
+    /// Begins the request; false if it was withdrawn.
+    pub(crate) fn begin(&self) -> bool {
         self.claim.take()
     }
 
-    /// Whoever asked may have gone meanwhile.
+    /// Sends the answer.
     pub(crate) fn send(self, answer: Result<T, Unavailable>) {
+        // The caller may not wait any more.
         _ = self.to.send(answer);
     }
 }
 
-/// A failure, and whether something may have been written by then.
+/// A failure, and whether something may have been written all the same.
 #[derive(Debug)]
-pub(crate) struct Undone {
+pub(crate) struct WriteFailure {
     pub(crate) error: StoreError,
-    certain: bool,
+    is_certain: bool,
 }
 
-impl Undone {
+impl WriteFailure {
     /// Nothing was written.
-    pub(crate) fn before_writing(error: impl Into<StoreError>) -> Self {
-        Self { error: error.into(), certain: true }
+    pub(crate) fn nothing_written(error: impl Into<StoreError>) -> Self {
+        Self { error: error.into(), is_certain: true }
     }
 
-    /// It may have been written.
-    pub(crate) fn while_writing(error: impl Into<StoreError>) -> Self {
-        Self { error: error.into(), certain: false }
+    /// It may have been written: the outcome is unknown.
+    pub(crate) fn unknown(error: impl Into<StoreError>) -> Self {
+        Self { error: error.into(), is_certain: false }
     }
 
-    /// Whether nothing was written, for certain.
+    /// Whether certainly nothing was written.
     pub(crate) fn is_certain(&self) -> bool {
-        self.certain
+        self.is_certain
     }
 
-    /// What those who asked are told.
-    pub(crate) fn told(&self, what: &'static str) -> Unavailable {
+    /// The error at the port.
+    pub(crate) fn to_unavailable(&self, what: &'static str) -> Unavailable {
         match &self.error {
-            error if !self.certain => Unavailable::failed(what, error),
+            error if !self.is_certain => Unavailable::failed(what, error),
             StoreError::Stopped(reason) => Unavailable::Untrusted(reason.clone()),
             StoreError::NoRoom => Unavailable::Full,
             error => Unavailable::not_done(what, error),

@@ -11,23 +11,24 @@ use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 use tokio::{sync::Semaphore, time::sleep};
 
 use crate::{
-    OpenError, entries,
+    acceptor_handle::AcceptorHandle,
+    entries,
     files::LedgerFiles,
     movements::Movements,
+    open_error::OpenError,
     opening,
-    progress::Progress,
+    progress::CountProgress,
     readers::Readers,
     recount,
-    requests::Writer,
     store::{self, StoreError, choices, position, voter},
-    uncounted::what_waits,
+    uncounted,
 };
 
 /// How long a reader waits at most.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 /// How long a recount may take: about ten times what a hundred million ballots need.
 pub(crate) const AUDIT_WITHIN: Duration = Duration::from_mins(30);
-/// How often it is looked without anybody who tells what moved.
+/// How often [`Scoreboard::moved`] returns where another process writes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest public list.
 const MAX_LISTED: u32 = 1_000;
@@ -35,26 +36,26 @@ const MAX_LISTED: u32 = 1_000;
 /// A ledger's file, for reading only.
 pub struct SqliteScoreboard {
     pub(crate) readers: Arc<Readers>,
-    /// Absent where another process writes.
+    /// `None` where another process writes.
     writing: Option<Writing>,
-    /// One recount at a time, so that the other readers keep their turns.
+    /// One recount at a time, so that it never takes all readers.
     auditing: Semaphore,
 }
 
 /// What a process that writes the ledger knows of its own writing.
 pub(crate) struct Writing {
     pub(crate) movements: Arc<Movements>,
-    pub(crate) progress: Arc<Progress>,
+    pub(crate) progress: Arc<CountProgress>,
     pub(crate) files: Arc<LedgerFiles>,
     /// Dropped after the readers: the last connection that is closed must be one that writes.
-    pub(crate) _writer: Arc<Writer>,
+    pub(crate) _acceptor: Arc<AcceptorHandle>,
 }
 
 impl SqliteScoreboard {
-    /// Opens the ledger at `path`, which another process may have open for writing. Nothing is made or changed.
-    /// As nobody tells it what moved, [`Scoreboard::moved`] says [`Movement::Any`] every second.
+    /// Opens the ledger at `path`, which another process may have open for writing. Changes nothing. It does not hear
+    /// what moved, so [`Scoreboard::moved`] returns [`Movement::Any`] every second.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let place = opening::look_for_reading(path)?;
+        let place = opening::check_for_reading(path)?;
         let readers = Readers::open(place, None).map_err(OpenError::failed(path))?;
         Ok(Self { readers, writing: None, auditing: Semaphore::new(1) })
     }
@@ -77,9 +78,9 @@ impl SqliteScoreboard {
         let _turn = self.auditing.acquire().await.expect("the semaphore is never closed");
         let place = self.readers.path().clone();
         let read = move |conn: &Connection| {
-            let waiting = what_waits(conn, &place)?.ballots;
-            entries::each(conn, &waiting, &mut take)?;
-            recount::audit(conn, &waiting)
+            let left = uncounted::of_ledger(conn, &place)?.ballots;
+            entries::each(conn, &left, &mut take)?;
+            recount::audit(conn, &left)
         };
         self.readers.read("reading everything", AUDIT_WITHIN, read).await
     }
@@ -97,7 +98,7 @@ impl Writing {
 impl Scoreboard for SqliteScoreboard {
     async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
         let polls = polls.to_vec();
-        // Before the figures: what is counted between the two makes neither wrong.
+        // Read before the figures: a batch that is counted in between makes neither wrong.
         let heartbeat = self.writing.as_ref().map(|writing| writing.progress.heartbeat()).unwrap_or_default();
         let read = move |conn: &Connection| {
             let read = polls.into_iter().map(|id| tally(conn, id, heartbeat)).collect::<Result<Vec<_>, _>>();
@@ -169,7 +170,7 @@ fn listed(conn: &Connection) -> Result<Vec<PollId>, StoreError> {
 
 fn inclusion(conn: &Connection, poll: PollId, receipt: &Receipt) -> Result<Inclusion, StoreError> {
     let Some(stored) = store::poll(conn, poll)? else {
-        // Without its partition it is only certain once all partitions are past the receipt's place.
+        // Its partition is not known: the ballot is missing only once all partitions are past its position.
         let least: Option<i64> = conn.query_row("SELECT min(position) FROM log", (), |row| row.get(0))?;
         let counted = least.and_then(Position::from_i64).unwrap_or_default();
         return Ok(Inclusion::of_absent(receipt.position, counted));

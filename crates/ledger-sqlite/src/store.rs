@@ -7,6 +7,9 @@ use rusqlite::{
     CachedStatement, Connection, Error as SqlError, ErrorCode, OptionalExtension, Result as SqlResult, Row, types::Type,
 };
 
+/// The partition of all ballots that are cast in this process.
+pub(crate) const PARTITION: Partition = Partition::new(0);
+
 /// What can go wrong in the file. It never crosses a port as such.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {

@@ -11,9 +11,9 @@ fn ring() -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-fn open(path: &Path) -> Result<WaitingFile, StoreError> {
+fn open(path: &Path) -> Result<RingFile, StoreError> {
     let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).unwrap();
-    WaitingFile::new(file, || Ok(()))
+    RingFile::new(file, || Ok(()))
 }
 
 fn accepted(number: u64) -> Accepted {

@@ -1,36 +1,32 @@
-//! Deciding what becomes of a ballot: what the only writer of the log remembers of its end.
+//! Accepts or refuses a ballot, by an in-memory copy of the log's tail. Used by one thread, the acceptor.
 //!
-//! Each decision sees what the ones before it did, and what the ledger holds; nothing else has a say.
+//! Each decision depends on the decisions before it and on the ledger, and on nothing else.
 
 use std::collections::{HashMap, VecDeque, hash_map};
 
-use domain::{Ballot, CastOutcome, Partition, Poll, PollId, Position, VoterId};
+use domain::{Ballot, CastOutcome, Poll, PollId, Position, VoterId};
 use rusqlite::Connection;
 
 use crate::{
+    ring_file::Accepted,
     store::{self, StoreError},
-    waiting::Accepted,
 };
 
-/// All that is cast in one SQLite file is of this partition.
-pub(crate) const PARTITION: Partition = Partition::new(0);
-
-/// The end of the log, from the moment on at which all that was accepted is counted.
+/// The log's tail, from a position on at which everything was counted.
 ///
-/// It is ahead of the files from a decision until what was decided is on the disk. If that fails it must be let go, and
-/// begun anew.
-pub(crate) struct Booth {
+/// It holds decisions that are not on the disk yet. If the append fails, drop it and begin again from the files.
+pub(crate) struct LogTail {
     /// The last position given out.
     last: Position,
-    /// Polls that were asked for.
-    polls: HashMap<PollId, Standing>,
-    /// Whose ballot may wait to be counted, where nobody may vote twice; and the same in order.
+    /// Polls that were read from the ledger.
+    polls: HashMap<PollId, PollTail>,
+    /// Voters whose ballot may not be counted yet, in polls in which nobody may vote twice; and the same in order.
     cast: HashMap<(PollId, VoterId), Position>,
     in_order: VecDeque<(Position, (PollId, VoterId))>,
 }
 
-/// A poll as it stands.
-pub(crate) struct Standing {
+/// A poll at the log's tail.
+pub(crate) struct PollTail {
     pub(crate) poll: Poll,
     /// The poll's number in the tables.
     number: i64,
@@ -40,13 +36,13 @@ pub(crate) struct Standing {
     pub(crate) accepted: u64,
 }
 
-impl Booth {
-    /// Begins behind `last`; everything up to there must be counted.
+impl LogTail {
+    /// Begins after `last`. Everything up to there must be counted.
     pub(crate) fn new(last: Position) -> Self {
         Self { last, polls: HashMap::new(), cast: HashMap::new(), in_order: VecDeque::new() }
     }
 
-    /// Takes a ballot at the time `now` (milliseconds since 1970), or says why not. What is taken goes to `accepted`.
+    /// Accepts a ballot at the time `now` (milliseconds since 1970) and adds it to `accepted`, or returns why not.
     pub(crate) fn cast(
         &mut self,
         ledger: &Connection,
@@ -55,22 +51,22 @@ impl Booth {
         revision: u32,
         accepted: &mut Vec<Accepted>,
     ) -> Result<CastOutcome, StoreError> {
-        let Some(standing) = self.standing(ledger, ballot.poll)? else { return Ok(CastOutcome::UnknownPoll) };
-        if !standing.poll.is_open() {
-            return Ok(CastOutcome::NotOpen(standing.poll.state()));
+        let Some(known) = self.poll(ledger, ballot.poll)? else { return Ok(CastOutcome::UnknownPoll) };
+        if !known.poll.is_open() {
+            return Ok(CastOutcome::NotOpen(known.poll.state()));
         }
-        // What the voter chose was checked against a poll that may have been rewritten since.
-        if standing.poll.revision() != revision {
+        // The choices were checked against a poll that may have been rewritten since.
+        if known.poll.revision() != revision {
             return Ok(CastOutcome::Rewritten);
         }
-        let once = !standing.poll.votes_can_change();
-        let (number, since) = (standing.number, standing.since);
+        let once = !known.poll.votes_can_change();
+        let (number, since) = (known.number, known.since);
         if once && let Some(position) = self.already_cast(ledger, &ballot, number, since)? {
             return Ok(CastOutcome::AlreadyCast(position));
         }
         let position = self.next_position(now)?;
-        if let Some(standing) = self.polls.get_mut(&ballot.poll) {
-            standing.accepted += 1;
+        if let Some(known) = self.polls.get_mut(&ballot.poll) {
+            known.accepted += 1;
         }
         if once {
             self.cast.insert((ballot.poll, ballot.voter), position);
@@ -80,8 +76,8 @@ impl Booth {
         Ok(CastOutcome::Recorded(position))
     }
 
-    /// Where the voter's ballot of the present round stands. It is asked what waits before what is counted, since a ballot
-    /// only ever goes from there to here.
+    /// The position of the voter's ballot of the present round. The tail is asked before the ledger, because ballots
+    /// move only from the one to the other.
     fn already_cast(
         &self,
         ledger: &Connection,
@@ -89,27 +85,27 @@ impl Booth {
         number: i64,
         since: Position,
     ) -> Result<Option<Position>, StoreError> {
-        let waiting = self.cast.get(&(ballot.poll, ballot.voter)).copied();
-        let position = match waiting {
+        let uncounted = self.cast.get(&(ballot.poll, ballot.voter)).copied();
+        let position = match uncounted {
             Some(position) => Some(position),
             None => store::newest(ledger, number, ballot.voter)?.map(|previous| previous.position),
         };
         Ok(position.filter(|&position| position > since))
     }
 
-    /// Forgets who cast the ballots up to `counted`: they are found in the ledger.
-    pub(crate) fn counted(&mut self, counted: Position) {
-        while let Some((_, voter)) = self.in_order.pop_front_if(|(position, _)| *position <= counted) {
+    /// Forgets the voters whose ballots are counted: the ledger has them.
+    pub(crate) fn forget_counted(&mut self, counted_through: Position) {
+        while let Some((_, voter)) = self.in_order.pop_front_if(|(position, _)| *position <= counted_through) {
             self.cast.remove(&voter);
         }
     }
 
-    /// How many ballots of a poll that stands here were accepted.
+    /// How many ballots were accepted of a poll that was read.
     pub(crate) fn accepted(&self, id: PollId) -> u64 {
-        self.polls.get(&id).map_or(0, |standing| standing.accepted)
+        self.polls.get(&id).map_or(0, |known| known.accepted)
     }
 
-    /// The place of the next entry.
+    /// The position of the next entry.
     pub(crate) fn next_position(&mut self, now: u64) -> Result<Position, StoreError> {
         let position = self.last.following(now);
         if position <= self.last {
@@ -119,12 +115,12 @@ impl Booth {
         Ok(position)
     }
 
-    /// The poll as it stands, from the ledger where it was not asked for yet.
-    pub(crate) fn standing(&mut self, ledger: &Connection, id: PollId) -> Result<Option<&Standing>, StoreError> {
+    /// The poll as it is now; read from the ledger the first time.
+    pub(crate) fn poll(&mut self, ledger: &Connection, id: PollId) -> Result<Option<&PollTail>, StoreError> {
         Ok(match self.polls.entry(id) {
             hash_map::Entry::Occupied(entry) => Some(entry.into_mut()),
             hash_map::Entry::Vacant(entry) => store::poll(ledger, id)?.map(|stored| {
-                &*entry.insert(Standing {
+                &*entry.insert(PollTail {
                     poll: stored.poll,
                     number: stored.number,
                     since: stored.since,
@@ -134,8 +130,8 @@ impl Booth {
         })
     }
 
-    /// Looks at the poll anew when it is asked for again. All its ballots must be counted.
-    pub(crate) fn forget(&mut self, id: PollId) {
+    /// The poll is read again when it is asked for. All its ballots must be counted.
+    pub(crate) fn forget_poll(&mut self, id: PollId) {
         self.polls.remove(&id);
     }
 }

@@ -1,11 +1,11 @@
-//! The end of the log: ballots that were accepted and are not counted yet, in a file beside the ledger's.
+//! The ring file: accepted ballots that are not counted yet, beside the ledger's file.
 //!
-//! The file is a ring of [`CAPACITY`] slots behind a header, written through once when it is made, so that appending never
-//! needs space and syncing never more than the slots that were written. A slot holds one ballot and a checksum. A ballot may
-//! take the place of any that is counted; as no more than [`CAPACITY`] wait, that is always so of the next slot in turn.
+//! It is a ring of [`CAPACITY`] slots after a header. It is written in full once, when it is made: so an append never
+//! needs space on the disk, and an fsync writes only the slots. A slot holds one ballot and a checksum, and is used
+//! again once its ballot is counted. As at most [`CAPACITY`] ballots are not counted, the next slot is always free.
 //!
-//! What is in the file after a crash needs no order and no end mark: the ballots that wait are those whose checksum is right
-//! and whose position the ledger has not passed. A slot that was torn is one that nobody was told of.
+//! After a crash the file needs no order and no end mark: the uncounted ballots are those with a right checksum and a
+//! position after the ledger's. A torn slot holds a ballot that was not acknowledged.
 //!
 //! | bytes of a slot | |
 //! |---|---|
@@ -28,25 +28,27 @@ use domain::{Ballot, Choices, Entry, Event, MAX_POLL_ID_BYTES, PollId, Position,
 
 use crate::store::StoreError;
 
-/// How many ballots can wait to be counted. It bounds the file, the memory, and what the next start may have to count. With room
-/// for several batches, ballots are accepted while one is counted.
+/// How many ballots can be accepted and not counted. It bounds the file, the memory, and what the next start may have
+/// to count. It is several batches, so that ballots are accepted while one batch is counted.
 pub(crate) const CAPACITY: usize = 65_536;
 /// What the file begins with: its kind and version.
 const HEADER: &[u8; HEADER_BYTES] = b"scrutin-waiting 1\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 const HEADER_BYTES: usize = 32;
 const CHECKSUM_BYTES: usize = 4;
 const SLOT_BYTES: usize = CHECKSUM_BYTES + 1 + MAX_POLL_ID_BYTES + 16 + 4 + 8;
+/// How many slots or positions a log line names.
+const MAX_NAMED: usize = 20;
 const FILE_BYTES: usize = HEADER_BYTES + CAPACITY * SLOT_BYTES;
 
-/// A ballot at its place in the log.
+/// A ballot at its position in the log.
 pub(crate) type Accepted = (Position, Ballot);
 
 /// The file, for its only writer.
-pub(crate) struct WaitingFile {
+pub(crate) struct RingFile {
     file: File,
     /// The slot that is written next.
     next: usize,
-    /// Slots on their way to the file; kept for its memory.
+    /// The slots of one append; kept to reuse its memory.
     buffer: Vec<u8>,
 }
 
@@ -56,16 +58,16 @@ pub(crate) struct RingContent {
     /// In order of their positions.
     pub(crate) ballots: Vec<Accepted>,
     pub(crate) damaged: Vec<DamagedSlot>,
-    /// What the ledger's position is beyond, and the ledger does not have; to be found out by whoever has both.
+    /// Positions up to the ledger's of ballots that the ledger does not have. Found by `uncounted`, which has both.
     pub(crate) passed_over: Vec<Position>,
 }
 
-/// A slot with something in it that does not fit its checksum.
+/// A slot whose content does not match its checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DamagedSlot {
-    /// Which, from 0 on.
+    /// Its number, from 0.
     slot: usize,
-    /// The position in it, if it fits those of its neighbours.
+    /// The position in it, if it is plausible between those of its neighbours.
     position: Option<Position>,
 }
 
@@ -78,15 +80,15 @@ impl fmt::Display for DamagedSlot {
     }
 }
 
-impl WaitingFile {
-    /// Takes the open file, and writes it through where that was not done yet; `sync_name` puts its name on the disk.
-    /// What it holds may be overwritten as soon as something is appended.
+impl RingFile {
+    /// Takes the open file, and writes it in full where that was not done yet; `sync_name` makes its name durable.
+    /// The first append may overwrite what it holds.
     pub(crate) fn new(mut file: File, sync_name: impl FnOnce() -> io::Result<()>) -> Result<Self, StoreError> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         slots(&bytes)?;
         if bytes.len() < FILE_BYTES || !bytes.starts_with(HEADER) {
-            // The header last, so that it is the mark of a file that is whole.
+            // The header comes last: it marks a complete file.
             bytes.resize(bytes.len().max(FILE_BYTES), 0);
             file.write_all_at(&bytes[HEADER_BYTES..], HEADER_BYTES as u64)?;
             file.sync_all()?;
@@ -97,8 +99,7 @@ impl WaitingFile {
         Ok(Self { file, next: 0, buffer: Vec::new() })
     }
 
-    /// Appends ballots in place of counted ones; they are on the disk when this returns. After an error they may be there
-    /// or not.
+    /// Writes ballots over counted ones. They are on the disk when this returns; after an error they may be or not.
     ///
     /// # Panics
     /// If there are more of them than [`CAPACITY`].
@@ -119,11 +120,10 @@ impl WaitingFile {
         Ok(())
     }
 
-    /// The ballots in it after `counted`, in order; also those in slots that only another release has. A file that has lost
-    /// some of its slots is an error: who knows what was in them.
-    pub(crate) fn after(&self, counted: Position) -> Result<Vec<Accepted>, StoreError> {
+    /// The ballots after this position, in order. A file that has lost slots is an error: their content is unknown.
+    pub(crate) fn after(&self, counted_through: Position) -> Result<Vec<Accepted>, StoreError> {
         let mut ballots = self.content()?.ballots;
-        ballots.retain(|(position, _)| *position > counted);
+        ballots.retain(|(position, _)| *position > counted_through);
         Ok(ballots)
     }
 
@@ -135,13 +135,13 @@ impl WaitingFile {
         content(&bytes)
     }
 
-    /// Leaves an empty file. Everything in it must be counted.
+    /// Empties the file. All its ballots must be counted.
     pub(crate) fn close(self) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.sync_all()
     }
 
-    /// As if the disk had gone, or come back.
+    /// For tests: as if the disk had failed, or works again.
     #[cfg(test)]
     pub(crate) fn replace(&mut self, file: File) {
         self.file = file;
@@ -238,6 +238,13 @@ fn read_slot(slot: &[u8]) -> Option<Accepted> {
 
 fn position_in(slot: &[u8]) -> Option<Position> {
     Position::from_i64(i64::from_le_bytes(*slot.last_chunk()?))
+}
+
+/// The first of these slots or positions, as text.
+pub(crate) fn name_all(all: &[impl ToString]) -> String {
+    let named: Vec<_> = all.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+    let more = all.len().saturating_sub(MAX_NAMED);
+    named.join(", ") + &if more > 0 { format!(", and {more} more") } else { String::new() }
 }
 
 #[cfg(test)]

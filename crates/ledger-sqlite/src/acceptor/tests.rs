@@ -8,10 +8,10 @@ use tokio::{sync::oneshot, task::JoinSet};
 use super::*;
 use crate::{
     SqliteLedger, SqliteScoreboard,
+    acceptor_handle::MAX_QUEUE,
+    connection,
     movements::Movements,
-    opening::{self, Opened},
-    readers,
-    requests::MAX_QUEUE,
+    opening::{self, OpenLedger},
 };
 
 async fn ledger(directory: &Path) -> Arc<SqliteLedger> {
@@ -39,7 +39,7 @@ async fn on_the_ledger(ledger: &SqliteLedger, work: impl FnOnce(&Connection) + S
         work(conn);
         Ok(())
     };
-    ledger.writer.work("testing", Duration::from_secs(10), work).await.unwrap();
+    ledger.acceptor.work("testing", Duration::from_secs(10), work).await.unwrap();
 }
 
 /// From now on no count goes through, while ballots can still be appended.
@@ -83,24 +83,25 @@ async fn what_waits_is_exported_as_well_and_counted_at_the_next_start() {
     assert_eq!((figures.ballots, figures.voters), (4, 3));
 }
 
-/// A desk without its thread, with one open poll.
-fn desk(directory: &Path) -> Desk {
+/// An acceptor without its thread, with one open poll.
+fn acceptor(directory: &Path) -> Acceptor {
     let path = directory.join("ledger.db");
-    let Opened { ledger, waiting, counted, files, .. } = opening::open_for_writing(&path).unwrap();
-    let counter = Counter::start(ledger, Arc::default(), counted, Arc::clone(&files)).unwrap();
+    let OpenLedger { ledger, ring, counted_through, files, .. } = opening::open_for_writing(&path).unwrap();
+    let counts = CountQueue::start(ledger, Arc::default(), counted_through, Arc::clone(&files)).unwrap();
     let clock = Arc::new(|| 1_700_000_000_000);
-    let mut desk = Desk::new(readers::connect(&path).unwrap(), waiting, counter, clock, Arc::default(), files);
+    let mut acceptor =
+        Acceptor::new(connection::open_for_reading(&path).unwrap(), ring, counts, clock, Arc::default(), files);
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
     let (to, mut created) = oneshot::channel();
-    desk.take(vec![Job::Request(Request::Create(Box::new(poll.clone()), Reply::new(to)))]);
+    acceptor.take(vec![Job::Request(Request::Create(Box::new(poll.clone()), Reply::new(to)))]);
     assert_eq!(created.try_recv(), Ok(Ok(Some(ChangeOutcome::Done(poll)))));
-    desk
+    acceptor
 }
 
-fn cast_at(desk: &mut Desk, number: u64) -> Result<CastOutcome, Unavailable> {
+fn cast_at(acceptor: &mut Acceptor, number: u64) -> Result<CastOutcome, Unavailable> {
     let (to, mut answered) = oneshot::channel();
     let answer = Reply::new(to);
-    desk.take(vec![Job::Request(Request::Cast(CastRequest {
+    acceptor.take(vec![Job::Request(Request::Cast(CastRequest {
         ballot: ballot(number),
         revision: FIRST_REVISION,
         answer,
@@ -108,59 +109,59 @@ fn cast_at(desk: &mut Desk, number: u64) -> Result<CastOutcome, Unavailable> {
     answered.try_recv().expect("an answer")
 }
 
-fn recorded_at(desk: &mut Desk, number: u64) -> Position {
-    match cast_at(desk, number) {
+fn recorded_at(acceptor: &mut Acceptor, number: u64) -> Position {
+    match cast_at(acceptor, number) {
         Ok(CastOutcome::Recorded(position)) => position,
         other => panic!("not recorded: {other:?}"),
     }
 }
 
-fn counted_at(desk: &Desk) -> u64 {
-    desk.counter.flush().unwrap();
-    store::poll(&desk.ledger, PollId::MAIN).unwrap().unwrap().ballots
+fn counted_at(acceptor: &Acceptor) -> u64 {
+    acceptor.counts.flush().unwrap();
+    store::poll(&acceptor.ledger, PollId::MAIN).unwrap().unwrap().ballots
 }
 
 #[test]
 fn a_disk_that_fails_refuses_ballots_until_it_is_there_again() {
     let directory = tempfile::tempdir().unwrap();
-    let mut desk = desk(directory.path());
-    let first = recorded_at(&mut desk, 1);
+    let mut acceptor = acceptor(directory.path());
+    let first = recorded_at(&mut acceptor, 1);
     let path = directory.path().join("ledger.db.waiting");
-    desk.waiting.replace(File::open(&path).unwrap());
+    acceptor.ring.replace(File::open(&path).unwrap());
     // Written to a file that is open for reading only: how much of it got there is not known.
-    assert!(cast_at(&mut desk, 2).is_err_and(|error| !error.nothing_happened()));
-    assert!(cast_at(&mut desk, 2).is_err());
-    assert_eq!(counted_at(&desk), 1, "what was accepted before is counted");
+    assert!(cast_at(&mut acceptor, 2).is_err_and(|error| !error.nothing_happened()));
+    assert!(cast_at(&mut acceptor, 2).is_err());
+    assert_eq!(counted_at(&acceptor), 1, "what was accepted before is counted");
 
-    desk.waiting.replace(File::options().read(true).write(true).open(&path).unwrap());
-    assert!(recorded_at(&mut desk, 2) > first);
-    assert_eq!(counted_at(&desk), 2);
+    acceptor.ring.replace(File::options().read(true).write(true).open(&path).unwrap());
+    assert!(recorded_at(&mut acceptor, 2) > first);
+    assert_eq!(counted_at(&acceptor), 2);
 }
 
 #[test]
 fn what_a_commit_of_unknown_outcome_left_is_counted_before_anything_else() {
     let directory = tempfile::tempdir().unwrap();
-    let mut desk = desk(directory.path());
-    let first = recorded_at(&mut desk, 1);
+    let mut acceptor = acceptor(directory.path());
+    let first = recorded_at(&mut acceptor, 1);
     // As if the disk had taken it, and failed to say so.
     let unknown = first.following(0);
-    desk.waiting.append(&[(unknown, ballot(2))]).unwrap();
-    desk.booth = None;
-    assert!(recorded_at(&mut desk, 3) > unknown);
-    assert_eq!(counted_at(&desk), 3);
-    assert_eq!(desk.accepted.of(PollId::MAIN), Some(3));
+    acceptor.ring.append(&[(unknown, ballot(2))]).unwrap();
+    acceptor.tail = None;
+    assert!(recorded_at(&mut acceptor, 3) > unknown);
+    assert_eq!(counted_at(&acceptor), 3);
+    assert_eq!(acceptor.accepted.of(PollId::MAIN), Some(3));
 }
 
 #[test]
 fn at_the_end_all_is_in_the_ledger() {
     let directory = tempfile::tempdir().unwrap();
-    let mut desk = desk(directory.path());
-    recorded_at(&mut desk, 1);
-    recorded_at(&mut desk, 2);
-    desk.close();
+    let mut acceptor = acceptor(directory.path());
+    recorded_at(&mut acceptor, 1);
+    recorded_at(&mut acceptor, 2);
+    acceptor.close();
     let path = directory.path().join("ledger.db");
-    assert_eq!(waiting::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots, []);
-    let ledger = readers::connect(&path).unwrap();
+    assert_eq!(ring_file::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots, []);
+    let ledger = connection::open_for_reading(&path).unwrap();
     assert_eq!(store::poll(&ledger, PollId::MAIN).unwrap().unwrap().ballots, 2);
 }
 
@@ -174,7 +175,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
         conn.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(())).unwrap();
     })
     .await;
-    let most_waiting = waiting::CAPACITY as u64;
+    let most_waiting = ring_file::CAPACITY as u64;
     let mut recorded = 0;
     let refused = loop {
         let mut group = JoinSet::new();
@@ -191,7 +192,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
         assert!(recorded <= most_waiting + 10_000, "{recorded} were accepted");
     };
     assert_eq!(refused, Some(Err(Unavailable::Full)));
-    let waiting = waiting::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots;
+    let waiting = ring_file::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots;
     let counted_before = ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.ballots;
     assert!(
         recorded - counted_before > most_waiting - 5_000,
@@ -242,7 +243,7 @@ async fn a_panic_leaves_nobody_waiting_and_the_writer_goes_on() {
         tx.execute("DELETE FROM tallies", ())?;
         panic!("as a test wants it");
     };
-    let panicked = ledger.writer.work("testing", Duration::from_secs(10), work).await;
+    let panicked = ledger.acceptor.work("testing", Duration::from_secs(10), work).await;
     assert!(matches!(panicked, Err(Unavailable::Failed { .. })), "{panicked:?}");
     assert!(matches!(ledger.cast(ballot(1), FIRST_REVISION).await, Ok(CastOutcome::Recorded(_))));
     counted(&ledger, 1).await;
@@ -255,18 +256,18 @@ async fn with_a_full_queue_callers_are_told_at_once_that_nothing_happened() {
     let ledger = ledger(directory.path()).await;
     let (begun, has_begun) = oneshot::channel();
     let (go_on, wait) = mpsc::channel::<()>();
-    let hold = move |_: &Counter| {
+    let hold = move |_: &CountQueue| {
         begun.send(()).unwrap();
         wait.recv().unwrap();
     };
-    assert!(ledger.writer.submit("holding", Job::Work(Box::new(hold))).is_ok());
+    assert!(ledger.acceptor.submit("holding", Job::Work(Box::new(hold))).is_ok());
     has_begun.await.unwrap();
 
     let mut answers = Vec::new();
     for number in 0..MAX_QUEUE as u64 {
         let (to, answer) = oneshot::channel();
         ledger
-            .writer
+            .acceptor
             .submit(
                 "casting",
                 Job::Request(Request::Cast(CastRequest {
@@ -293,11 +294,11 @@ async fn what_was_not_taken_up_in_time_is_withdrawn_and_certainly_not_done() {
     let ledger = ledger(directory.path()).await;
     let (begun, has_begun) = oneshot::channel();
     let (go_on, wait) = mpsc::channel::<()>();
-    let hold = move |_: &Counter| {
+    let hold = move |_: &CountQueue| {
         begun.send(()).unwrap();
         wait.recv().unwrap();
     };
-    assert!(ledger.writer.submit("holding", Job::Work(Box::new(hold))).is_ok());
+    assert!(ledger.acceptor.submit("holding", Job::Work(Box::new(hold))).is_ok());
     has_begun.await.unwrap();
     let (cast, change) =
         tokio::join!(ledger.cast(ballot(1), FIRST_REVISION), ledger.change(PollId::MAIN, PollChange::Close));

@@ -1,9 +1,9 @@
-//! What becomes of ballots between two counts, and after them.
+//! What becomes of ballots before and after they are counted.
 
 use domain::{Choices, Entry, Event, FIRST_REVISION, PollSpec};
 
 use super::*;
-use crate::{apply::apply, migrations::migrate, waiting};
+use crate::{apply::apply, migrations::migrate, ring_file, store::PARTITION};
 
 /// A ledger with one open poll.
 fn ledger(edit: impl FnOnce(&mut PollSpec)) -> Connection {
@@ -17,8 +17,8 @@ fn ledger(edit: impl FnOnce(&mut PollSpec)) -> Connection {
     conn
 }
 
-fn booth(ledger: &Connection) -> Booth {
-    Booth::new(store::counted_through(ledger, PARTITION).unwrap())
+fn tail(ledger: &Connection) -> LogTail {
+    LogTail::new(store::counted_through(ledger, PARTITION).unwrap())
 }
 
 fn ballot(voter: u8, key: &str) -> Ballot {
@@ -26,58 +26,58 @@ fn ballot(voter: u8, key: &str) -> Ballot {
 }
 
 fn count(ledger: &Connection, accepted: &mut Vec<Accepted>) -> Position {
-    let entries = accepted.drain(..).map(|ballot| waiting::entry(&ballot)).collect();
+    let entries = accepted.drain(..).map(|ballot| ring_file::entry(&ballot)).collect();
     apply(ledger, PARTITION, entries).unwrap().applied.position
 }
 
 #[test]
 fn nobody_votes_twice_before_or_after_the_first_ballot_is_counted() {
     let ledger = ledger(|spec| spec.votes_can_change = false);
-    let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
+    let (mut tail, mut accepted) = (tail(&ledger), Vec::new());
     let cast =
-        |booth: &mut Booth, ballot, accepted: &mut _| booth.cast(&ledger, 2, ballot, FIRST_REVISION, accepted).unwrap();
-    let CastOutcome::Recorded(first) = cast(&mut booth, ballot(1, "a"), &mut accepted) else { panic!("not recorded") };
-    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), CastOutcome::AlreadyCast(first));
-    let CastOutcome::Recorded(other) = cast(&mut booth, ballot(2, "b"), &mut accepted) else { panic!("not recorded") };
+        |tail: &mut LogTail, ballot, accepted: &mut _| tail.cast(&ledger, 2, ballot, FIRST_REVISION, accepted).unwrap();
+    let CastOutcome::Recorded(first) = cast(&mut tail, ballot(1, "a"), &mut accepted) else { panic!("not recorded") };
+    assert_eq!(cast(&mut tail, ballot(1, "b"), &mut accepted), CastOutcome::AlreadyCast(first));
+    let CastOutcome::Recorded(other) = cast(&mut tail, ballot(2, "b"), &mut accepted) else { panic!("not recorded") };
     assert!(other > first);
     assert_eq!(accepted.len(), 2);
 
     let counted = count(&ledger, &mut accepted);
     assert_eq!(counted, other);
     assert_eq!(
-        cast(&mut booth, ballot(1, "b"), &mut accepted),
+        cast(&mut tail, ballot(1, "b"), &mut accepted),
         CastOutcome::AlreadyCast(first),
         "counted, and remembered"
     );
-    booth.counted(first);
-    assert_eq!(booth.cast.len(), 1, "only what is counted is forgotten");
-    booth.counted(counted);
-    assert!(booth.cast.is_empty() && booth.in_order.is_empty());
-    assert_eq!(cast(&mut booth, ballot(1, "b"), &mut accepted), CastOutcome::AlreadyCast(first), "found in the ledger");
+    tail.forget_counted(first);
+    assert_eq!(tail.cast.len(), 1, "only what is counted is forgotten");
+    tail.forget_counted(counted);
+    assert!(tail.cast.is_empty() && tail.in_order.is_empty());
+    assert_eq!(cast(&mut tail, ballot(1, "b"), &mut accepted), CastOutcome::AlreadyCast(first), "found in the ledger");
     assert_eq!(accepted, []);
-    assert_eq!(booth.accepted(PollId::MAIN), 2);
+    assert_eq!(tail.accepted(PollId::MAIN), 2);
 }
 
 #[test]
 fn who_may_change_is_not_remembered() {
     let ledger = ledger(|_| {});
-    let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
+    let (mut tail, mut accepted) = (tail(&ledger), Vec::new());
     for key in ["a", "b", "a"] {
-        let cast = booth.cast(&ledger, 2, ballot(1, key), FIRST_REVISION, &mut accepted).unwrap();
+        let cast = tail.cast(&ledger, 2, ballot(1, key), FIRST_REVISION, &mut accepted).unwrap();
         assert!(matches!(cast, CastOutcome::Recorded(_)), "{cast:?}");
     }
-    assert!(booth.cast.is_empty());
+    assert!(tail.cast.is_empty());
     assert!(accepted.is_sorted_by_key(|(position, _)| *position));
 }
 
 #[test]
 fn a_ballot_for_another_revision_takes_no_other_with_it() {
     let ledger = ledger(|_| {});
-    let (mut booth, mut accepted) = (booth(&ledger), Vec::new());
-    let cast = booth.cast(&ledger, 2, ballot(1, "b"), FIRST_REVISION + 1, &mut accepted);
+    let (mut tail, mut accepted) = (tail(&ledger), Vec::new());
+    let cast = tail.cast(&ledger, 2, ballot(1, "b"), FIRST_REVISION + 1, &mut accepted);
     assert_eq!(cast.unwrap(), CastOutcome::Rewritten);
     assert!(matches!(
-        booth.cast(&ledger, 2, ballot(2, "b"), FIRST_REVISION, &mut accepted),
+        tail.cast(&ledger, 2, ballot(2, "b"), FIRST_REVISION, &mut accepted),
         Ok(CastOutcome::Recorded(_))
     ));
     assert_eq!(accepted.len(), 1);
@@ -86,8 +86,8 @@ fn a_ballot_for_another_revision_takes_no_other_with_it() {
 #[test]
 fn without_a_position_left_nothing_is_recorded() {
     let ledger = ledger(|_| {});
-    let (mut booth, mut accepted) = (Booth::new(Position::from_i64(i64::MAX).unwrap()), Vec::new());
-    let cast = booth.cast(&ledger, u64::MAX, ballot(1, "a"), FIRST_REVISION, &mut accepted);
+    let (mut tail, mut accepted) = (LogTail::new(Position::from_i64(i64::MAX).unwrap()), Vec::new());
+    let cast = tail.cast(&ledger, u64::MAX, ballot(1, "a"), FIRST_REVISION, &mut accepted);
     assert!(matches!(cast, Err(StoreError::NoPositionLeft)));
     assert_eq!(accepted, []);
 }

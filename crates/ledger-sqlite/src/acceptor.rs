@@ -1,0 +1,304 @@
+//! The acceptor: the one thread that appends to the log.
+//!
+//! Requests gather in its queue during an fsync. The next append takes all of them (up to [`MAX_GROUP`]), so that they
+//! share one fsync, and they are answered after it. A request fails with *nothing happened* if it could not be decided
+//! or was withdrawn in time, and with *unknown* if the write failed or took too long. The thread survives any failure,
+//! also a panic.
+//!
+//! Ballots are appended to the ring file (`ring_file`); another thread counts them (`ledger_thread`). A change of a
+//! poll is written to the ledger, after all ballots before it are counted. It comes here when no other program has the
+//! ledger locked (`turn`), and is not done where that has changed since: so ballots never wait for another program.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use domain::{Ballot, CastOutcome, ChangeOutcome, Entry, Event, Poll, PollChange, PollId, Position};
+use rusqlite::Connection;
+
+use crate::{
+    accepted::AcceptedCounts,
+    count_queue::CountQueue,
+    files::LedgerFiles,
+    log_tail::LogTail,
+    open_mark,
+    reply::{Reply, WriteFailure},
+    requests::{CastRequest, Job, Request},
+    ring_file::{self, Accepted, RingFile},
+    store::{self, PARTITION, StoreError},
+};
+
+/// How many requests share one append.
+const MAX_GROUP: usize = 1_000;
+/// How often the files are checked while there are no requests.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
+
+/// A clock: milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// What is to be done about a change of a poll.
+enum Decision {
+    /// Nothing; this is the answer.
+    Answer(ChangeOutcome),
+    /// The poll, as it is from here on, is appended at this position.
+    Append(Poll, Position),
+}
+
+/// What the thread owns.
+pub(crate) struct Acceptor {
+    /// For reading.
+    ledger: Connection,
+    ring: RingFile,
+    counts: CountQueue,
+    clock: Clock,
+    accepted: Arc<AcceptedCounts>,
+    /// `None` where it has to be read again from the files.
+    tail: Option<LogTail>,
+    /// Dropped after the connection.
+    files: Arc<LedgerFiles>,
+}
+
+impl Acceptor {
+    /// All ballots in the ring file must be counted.
+    pub(crate) fn new(
+        ledger: Connection,
+        ring: RingFile,
+        counts: CountQueue,
+        clock: Clock,
+        accepted: Arc<AcceptedCounts>,
+        files: Arc<LedgerFiles>,
+    ) -> Self {
+        Self { ledger, ring, counts, clock, accepted, tail: None, files }
+    }
+
+    /// Does jobs until there can be no more, and closes the files.
+    pub(crate) fn run(mut self, queue: &mpsc::Receiver<Job>) {
+        let mut look_at = Instant::now();
+        loop {
+            if Instant::now() >= look_at {
+                // What is wrong was logged there.
+                _ = self.files.check();
+                self.counts.progress().show();
+                look_at = Instant::now() + CHECK_EVERY;
+            }
+            let first = match queue.recv_timeout(CHECK_EVERY) {
+                Ok(first) => first,
+                Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            };
+            let jobs = std::iter::once(first).chain(queue.try_iter()).take(MAX_GROUP).collect();
+            // A panic leaves nothing half done: the tail is kept only after an append.
+            if catch_unwind(AssertUnwindSafe(|| self.take(jobs))).is_err() {
+                tracing::error!(
+                    "acceptor.panicked: the thread that accepts ballots panicked, and goes on. Voters of that moment \
+                     are told that the outcome is unknown"
+                );
+            }
+        }
+        self.close();
+    }
+
+    /// Ballots that follow one another share an append. Any other job is done after all jobs before it.
+    fn take(&mut self, jobs: Vec<Job>) {
+        let mut ballots = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match job {
+                Job::Request(Request::Cast(ballot)) => ballots.push(ballot),
+                Job::Request(Request::Create(poll, to)) => {
+                    self.accept(mem::take(&mut ballots));
+                    self.change("creating a poll", to, |acceptor, tail| acceptor.create(tail, *poll));
+                }
+                Job::Request(Request::Change(id, change, to)) => {
+                    self.accept(mem::take(&mut ballots));
+                    self.change("changing a poll", to, |acceptor, tail| acceptor.change_poll(tail, id, &change));
+                }
+                Job::Work(work) => {
+                    self.accept(mem::take(&mut ballots));
+                    // The work may change anything.
+                    self.tail = None;
+                    // If counting fails, the work fails too.
+                    if self.counts.flush().is_ok() {
+                        self.accepted.clear();
+                    }
+                    work(&self.counts);
+                }
+            }
+        }
+        self.accept(ballots);
+    }
+
+    fn accept(&mut self, requests: Vec<CastRequest>) {
+        if requests.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        let tail = self.ready_for(requests.len());
+        // Only now: making room may have taken long, and callers may have withdrawn their requests.
+        let begun_requests = requests.into_iter().filter(|request| request.answer.begin());
+        let (casts, replies): (Vec<_>, Vec<_>) =
+            begun_requests.map(|request| ((request.ballot, request.revision), request.answer)).unzip();
+        match tail.and_then(|tail| self.record(tail, casts)) {
+            Ok(casts) => {
+                replies.into_iter().zip(casts).for_each(|(reply, cast)| reply.send(Ok(cast)));
+                metrics::histogram!("scrutin_ledger_transaction_seconds").record(begun.elapsed());
+            }
+            Err(failure) => {
+                log_failure("accepting ballots", replies.len(), &failure);
+                let error = failure.to_unavailable("casting a ballot");
+                for reply in replies {
+                    reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// The tail, once the ring file has room for so many more ballots.
+    fn ready_for(&mut self, ballots: usize) -> Result<LogTail, WriteFailure> {
+        let room = self.files.accepting().and_then(|()| self.counts.make_room(ballots));
+        room.and_then(|()| self.take_tail()).map_err(WriteFailure::nothing_written)
+    }
+
+    fn record(&mut self, mut tail: LogTail, casts: Vec<(Ballot, u32)>) -> Result<Vec<CastOutcome>, WriteFailure> {
+        tail.forget_counted(self.counts.counted_through());
+        let now = (self.clock)();
+        let mut accepted = Vec::with_capacity(casts.len());
+        let mut answers = Vec::with_capacity(casts.len());
+        for (ballot, revision) in casts {
+            let cast = tail.cast(&self.ledger, now, ballot, revision, &mut accepted);
+            answers.push(cast.map_err(WriteFailure::nothing_written)?);
+        }
+        self.append(tail, accepted).map_err(WriteFailure::unknown)?;
+        Ok(answers)
+    }
+
+    /// Appends accepted ballots to the ring file, and queues them to be counted.
+    fn append(&mut self, tail: LogTail, accepted: Vec<Accepted>) -> Result<(), StoreError> {
+        if !accepted.is_empty() {
+            self.ring.append(&accepted)?;
+            self.accepted.set(accepted.iter().map(|(_, ballot)| ballot.poll), |id| tail.accepted(id));
+            self.counts.add(accepted);
+            self.files.check()?;
+        }
+        self.tail = Some(tail);
+        Ok(())
+    }
+
+    /// The tail, which the caller puts back after success. After a failed append, the ring file may hold ballots that
+    /// were not queued, and lack others that the tail has accepted. So all ballots are counted, and the tail begins
+    /// again after them.
+    fn take_tail(&mut self) -> Result<LogTail, StoreError> {
+        if let Some(tail) = self.tail.take() {
+            return Ok(tail);
+        }
+        self.counts.flush()?;
+        let left = self.ring.after(self.counts.counted_through())?;
+        if !left.is_empty() {
+            self.counts.apply(left.iter().map(ring_file::entry).collect()).map_err(|failure| failure.error)?;
+        }
+        self.accepted.clear();
+        Ok(LogTail::new(store::counted_through(&self.ledger, PARTITION)?))
+    }
+
+    fn change(
+        &mut self,
+        what: &'static str,
+        reply: Reply<Option<ChangeOutcome>>,
+        change: impl FnOnce(&Self, &mut LogTail) -> Result<Decision, StoreError>,
+    ) {
+        let tail = self.files.check().and_then(|()| self.take_tail());
+        // Only now, as in `accept`.
+        if !reply.begin() {
+            self.tail = tail.ok();
+            return;
+        }
+        let decision = tail.and_then(|mut tail| {
+            let decision = change(self, &mut tail);
+            self.tail = Some(tail);
+            decision
+        });
+        let changed = match decision {
+            Ok(Decision::Answer(outcome)) => Ok(Some(outcome)),
+            Ok(Decision::Append(poll, position)) => self.append_poll(poll, position),
+            Err(error) => Err(WriteFailure::nothing_written(error)),
+        };
+        reply.send(changed.map_err(|failure| {
+            log_failure(what, 1, &failure);
+            failure.to_unavailable(what)
+        }));
+    }
+
+    /// Creates a poll if its id is free.
+    fn create(&self, tail: &mut LogTail, poll: Poll) -> Result<Decision, StoreError> {
+        if tail.poll(&self.ledger, poll.id())?.is_some() {
+            return Ok(Decision::Answer(ChangeOutcome::Exists));
+        }
+        Ok(Decision::Append(poll, tail.next_position((self.clock)())?))
+    }
+
+    /// Changes a poll. A change that changes nothing appends nothing.
+    fn change_poll(&self, tail: &mut LogTail, id: PollId, change: &PollChange) -> Result<Decision, StoreError> {
+        let Some(known) = tail.poll(&self.ledger, id)? else {
+            return Ok(Decision::Answer(ChangeOutcome::UnknownPoll));
+        };
+        Ok(match known.poll.after(change, known.accepted) {
+            Ok(next) if next == known.poll => Decision::Answer(ChangeOutcome::Done(next)),
+            Ok(next) => Decision::Append(next, tail.next_position((self.clock)())?),
+            Err(refused) => Decision::Answer(ChangeOutcome::Refused(refused)),
+        })
+    }
+
+    /// Appends the poll as it is from here on, and counts it. `None` if another program has the ledger locked.
+    fn append_poll(&mut self, poll: Poll, position: Position) -> Result<Option<ChangeOutcome>, WriteFailure> {
+        let entry = Entry { position, event: Ok(Event::Poll(Box::new(poll.clone()))) };
+        match self.counts.apply(vec![entry]) {
+            Err(failure) if failure.is_certain() && failure.error.is_held() => return Ok(None),
+            Err(failure) => {
+                if !failure.is_certain() {
+                    self.tail = None;
+                }
+                return Err(failure);
+            }
+            Ok(()) => {}
+        }
+        if let Some(tail) = &mut self.tail {
+            tail.forget_poll(poll.id());
+        }
+        self.accepted.forget(poll.id());
+        Ok(Some(ChangeOutcome::Done(poll)))
+    }
+
+    /// Counts all ballots and empties the ring file. If that fails, the next start counts them.
+    fn close(self) {
+        let Self { ledger, ring, counts, files, .. } = self;
+        drop(ledger);
+        let closed = counts
+            .flush()
+            .and_then(|()| files.check_ledger())
+            .and_then(|()| counts.work(|conn, _| open_mark::clear(conn)))
+            .and_then(|()| Ok(ring.close()?));
+        if let Err(error) = closed {
+            tracing::warn!(%error, "ring.kept: uncounted ballots stay in the ring file, for the next start");
+        }
+        drop(counts);
+    }
+}
+
+fn log_failure(what: &'static str, requests: usize, failure: &WriteFailure) {
+    metrics::counter!("scrutin_ledger_failures_total").increment(1);
+    match &failure.error {
+        // Logged once, by `files` or by the ledger's thread.
+        StoreError::Stopped(_) | StoreError::NoRoom => {}
+        error if failure.is_certain() => {
+            tracing::error!(%error, requests, what, "log.not_written: requests failed, and nothing was written");
+        }
+        error => {
+            tracing::error!(%error, requests, what, "log.unknown: requests failed, and may have been written anyway");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

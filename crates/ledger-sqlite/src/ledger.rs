@@ -1,0 +1,81 @@
+//! The ledger's file in the process that writes it, put together from its parts.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    accepted::AcceptedCounts,
+    acceptor::{Acceptor, Clock},
+    acceptor_handle::AcceptorHandle,
+    connection,
+    count_queue::CountQueue,
+    lead_registry::Leads,
+    movements::Movements,
+    open_error::OpenError,
+    opening::{self, OpenLedger},
+    readers::Readers,
+    scoreboard::{SqliteScoreboard, Writing},
+    turn::LedgerTurn,
+};
+
+/// A ledger's file in the one process that writes it: a ballot box, and the ledgers of a worker.
+///
+/// When it is dropped, and with it its [`scoreboard`](Self::scoreboard) and whatever
+/// [`Ledgers::lead`](domain::Ledgers::lead) gave out, queued requests are finished, accepted ballots are counted and
+/// the files are closed; then the ledger's file alone is complete. This blocks for as long as the disk needs.
+pub struct SqliteLedger {
+    // Dropped first, so that the writer is the last to close the file and can tidy up.
+    pub(crate) scoreboard: Arc<SqliteScoreboard>,
+    pub(crate) turn: LedgerTurn,
+    pub(crate) acceptor: Arc<AcceptorHandle>,
+    pub(crate) leads: Arc<Leads>,
+    pub(crate) accepted: Arc<AcceptedCounts>,
+}
+
+impl SqliteLedger {
+    /// Opens the file at `path`, makes it if it is not there, and brings its tables up to date. Its directory must
+    /// exist.
+    ///
+    /// The ring file is `PATH.waiting`, beside the ledger itself where `path` is a link. Both are locked, and so is the
+    /// file `PATH.lock`, for earlier releases: no other process can open the ledger for writing until this value and
+    /// its scoreboard are dropped. All files stay.
+    pub fn open(path: &Path) -> Result<Arc<Self>, OpenError> {
+        let since_1970 = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Self::open_with_clock(path, Arc::new(move || u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The same with another clock. Positions grow whatever it returns.
+    pub fn open_with_clock(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        let OpenLedger { ledger, ring, counted_through, files, path: place } = opening::open_for_writing(path)?;
+        let (movements, accepted) = (Arc::<Movements>::default(), Arc::<AcceptedCounts>::default());
+        let reading = connection::open_for_reading(&place.ledger).map_err(OpenError::failed(path))?;
+        let readers = Readers::open(place, Some(Arc::clone(&files))).map_err(OpenError::failed(path))?;
+        let counts = CountQueue::start(ledger, Arc::clone(&movements), counted_through, Arc::clone(&files));
+        let counts = counts.map_err(OpenError::failed(path))?;
+        let (progress, turn) = (counts.progress(), counts.turn());
+        let acceptor = Acceptor::new(reading, ring, counts, clock, Arc::clone(&accepted), Arc::clone(&files));
+        let acceptor = Arc::new(AcceptorHandle::start(acceptor).map_err(OpenError::failed(path))?);
+        let writing = Writing { movements, progress, files, _acceptor: Arc::clone(&acceptor) };
+        let scoreboard = Arc::new(SqliteScoreboard::of_writer(readers, writing));
+        Ok(Arc::new(Self { scoreboard, turn, acceptor, leads: Arc::default(), accepted }))
+    }
+
+    /// Where the ledger is read.
+    pub fn scoreboard(&self) -> Arc<SqliteScoreboard> {
+        Arc::clone(&self.scoreboard)
+    }
+
+    pub(crate) fn readers(&self) -> &Arc<Readers> {
+        &self.scoreboard.readers
+    }
+}
+
+impl fmt::Debug for SqliteLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteLedger").finish_non_exhaustive()
+    }
+}
