@@ -3,16 +3,14 @@
 //! It only reads the ledger, through [`Scoreboard`], and never the log: what it shows is what is counted. Which
 //! ledger that is, `main.rs` decides.
 //!
-//! | file | what it does |
+//! | room | what it does |
 //! |---|---|
-//! | `board` | keeps what was read, so that reads don't grow with viewers |
-//! | `pace` | decides when to read and to send |
-//! | `screens`, `admission`, `origins` | the Socket.IO endpoint, how many and who may connect |
-//! | `scores`, `freshness`, `share`, `time` | what is shown, and what is held back |
-//! | `live_page`, `embedding`, `open_polls`, `receipts`, `error_page`, `join`, `texts` | pages |
-//! | `api`, `openapi` | the API and its description |
-//! | `organiser`, `projector` | who may fetch what is not public, and whose screen has a place kept |
-//! | `export`, `ballot_export`, `spreadsheet`, `archive` | what the organiser can take home |
+//! | `live` | the live result: reads the ledger, and sends scores to all screens |
+//! | `pages` | pages for people |
+//! | `api` | the API for programs, and its description |
+//! | `exports` | what the organiser can take home |
+//!
+//! May import: `domain`, `ledger-postgres`, `listener`, `program`, `web`.
 
 use std::sync::Arc;
 
@@ -33,37 +31,38 @@ use web::{
     organiser::OrganiserToken, pages::Pages,
 };
 
-mod admission;
 mod api;
+mod app;
 mod archive;
-mod ballot_export;
-mod board;
-mod embedding;
-mod error_page;
-mod export;
-mod freshness;
-mod join;
-mod live_page;
+mod exports;
+mod live;
 mod open_polls;
-mod openapi;
 mod organiser;
-mod origins;
-mod pace;
-mod projector;
+mod pages;
+mod percent;
+mod problems;
 mod receipts;
-mod scores;
-mod screens;
-mod share;
-mod spreadsheet;
 mod texts;
 mod time;
 
-pub use embedding::EmbedOrigin;
-pub use origins::AllowedOrigin;
-pub use pace::Timing;
+pub use live::{origins::AllowedOrigin, pace::Timing};
+pub use pages::embedding::EmbedOrigin;
 
-use crate::{admission::Places, board::Board, open_polls::OpenPolls, origins::Origins};
+use crate::{
+    app::App,
+    live::{
+        ViewerLimit,
+        board::Board,
+        origins::{self, Origins},
+        pace, screens,
+    },
+    open_polls::OpenPolls,
+    organiser::OrganiserAccess,
+    pages::{embedding, error_page},
+};
 
+/// The most exports of ballots at once; each reads the ledger as fast as its reader takes it.
+const MAX_EXPORTS: usize = 4;
 /// The most viewers at once, unless configured otherwise.
 pub const DEFAULT_MAX_VIEWERS: usize = 20_000;
 
@@ -123,23 +122,6 @@ impl Running {
     }
 }
 
-/// What handlers share.
-struct App {
-    board: Arc<Board>,
-    scoreboard: Arc<dyn Scoreboard>,
-    open_polls: OpenPolls,
-    /// A permit for each export of ballots that may run at once.
-    exports: Arc<Semaphore>,
-    secret: Secret,
-    organiser: OrganiserToken,
-    trusted_proxies: TrustedProxies,
-    vote: Counterpart,
-    result_url: Option<PublicUrl>,
-    embed_headers: SecurityHeaders,
-    instance: String,
-    pages: Pages,
-}
-
 #[derive(RustEmbed)]
 #[folder = "templates"]
 struct Templates;
@@ -159,19 +141,18 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
     let origins = Arc::new(Origins::new(config.result_url.as_ref(), config.vote.clone(), config.allowed_origins));
     let base = BasePath::of(config.result_url.as_ref());
     let organiser = OrganiserToken::new(config.organiser_token, &config.secret);
-    let places =
-        Places::new(config.max_viewers, config.trusted_proxies.clone(), organiser.links().clone(), shutdown.clone());
-    let (socket_io, io) = screens::endpoint(&board, Arc::clone(&origins), places);
+    let (trusted, links) = (config.trusted_proxies.clone(), organiser.links().clone());
+    let limit = ViewerLimit::new(config.max_viewers, trusted, links, shutdown.clone());
+    let (socket_io, io) = screens::endpoint(&board, Arc::clone(&origins), limit);
     let screens = tokio::spawn(keep_screens(Arc::clone(&board), io, timing, shutdown));
 
     let app = Arc::new(App {
         board,
         scoreboard,
         open_polls: OpenPolls::default(),
-        exports: Arc::new(Semaphore::new(export::MAX_EXPORTS)),
-        organiser,
+        exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
+        organiser: OrganiserAccess::new(organiser, config.trusted_proxies),
         secret: config.secret,
-        trusted_proxies: config.trusted_proxies,
         vote: config.vote,
         result_url: config.result_url,
         embed_headers: embedding::headers(&config.embed_origins),
@@ -195,23 +176,23 @@ async fn keep_screens(board: Arc<Board>, io: SocketIo, timing: Timing, shutdown:
 /// Pages, files and the API: everything but Socket.IO.
 fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
     let api = Router::new()
-        .route("/api/polls/{poll}/tally", get(api::tally))
-        .route("/api/polls/{poll}/tally.csv", get(export::tally_csv))
-        .route("/api/polls/{poll}/tally.json", get(export::tally_json))
-        .route("/api/polls/{poll}/ballots.csv", get(export::ballots_csv))
-        .route("/api/polls/{poll}/ballots.json", get(export::ballots_json))
-        .route("/api/polls/{poll}/receipts/{receipt}", get(receipts::for_programs))
-        .route("/api/openapi.json", get(openapi::description))
+        .route("/api/polls/{poll}/tally", get(api::tally::tally))
+        .route("/api/polls/{poll}/tally.csv", get(exports::tally::tally_csv))
+        .route("/api/polls/{poll}/tally.json", get(exports::tally::tally_json))
+        .route("/api/polls/{poll}/ballots.csv", get(exports::ballots::ballots_csv))
+        .route("/api/polls/{poll}/ballots.json", get(exports::ballots::ballots_json))
+        .route("/api/polls/{poll}/receipts/{receipt}", get(api::receipts::receipt))
+        .route("/api/openapi.json", get(api::openapi::description))
         .layer(middleware::from_fn_with_state(origins, origins::share));
     let headers = SecurityHeaders::new(None);
     let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
     Router::new()
-        .route("/", get(live_page::default_poll))
-        .route("/p/{poll}", get(live_page::poll))
-        .route("/p/{poll}/embed", get(live_page::embed))
-        .route("/p/{poll}/join", get(live_page::join))
-        .route("/polls", get(open_polls::list))
-        .route("/p/{poll}/receipts/{receipt}", get(receipts::for_people))
+        .route("/", get(pages::live_page::default_poll))
+        .route("/p/{poll}", get(pages::live_page::poll))
+        .route("/p/{poll}/embed", get(pages::live_page::embed))
+        .route("/p/{poll}/join", get(pages::join::join))
+        .route("/polls", get(pages::poll_list::list))
+        .route("/p/{poll}/receipts/{receipt}", get(pages::receipt_page::receipt))
         .route("/language/{tag}", language_switch::route(is_https))
         .route("/static/{*path}", get(assets::serve::<StaticFiles>))
         .merge(api)

@@ -1,4 +1,6 @@
 //! The program `result`: wires the scoreboard to the ledger on PostgreSQL. Nothing is decided here.
+//!
+//! May import: `domain`, `ledger-postgres`, `listener`, `program`, `web`.
 
 mod key_watch;
 mod settings;

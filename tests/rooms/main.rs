@@ -141,16 +141,14 @@ fn undeclared(root: &Path, tree: &Crate) -> Vec<String> {
 }
 
 /// Crates that are not in order yet. The list only gets shorter.
-const UNFINISHED: [&str; 12] = [
+const UNFINISHED: &[&str] = &[
     "bench",
     "chaos",
     "crates/domain",
     "crates/ledger-postgres",
     "crates/log-redis",
     "crates/testkit",
-    "crates/web",
     "crowd",
-    "result",
     "src",
     "vote",
     "worker",

@@ -1,6 +1,8 @@
 //! What both websites share: pages, languages, cookies, addresses of the other page, problems, limits on guessing.
 //!
-//! It imports `program`, `listener` and `domain`, and knows no log and no ledger.
+//! No log and no ledger.
+//!
+//! May import: `domain`, `listener`, `program`.
 
 pub mod assets;
 pub mod attempts;

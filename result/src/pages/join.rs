@@ -1,13 +1,24 @@
 //! How to come from the screen to the voting page: its address as text and as a QR code.
 
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
 use domain::PollId;
+use http::StatusCode;
 use listener::reach::Unreachable;
+use minijinja::{context, value::Serde};
 use serde::Serialize;
 use web::{
     counterpart::{CameBy, Counterpart, Invitation},
+    language::Language,
     poll_address,
     qr::Qr,
 };
+
+use crate::{app::App, pages::error_page};
 
 /// Where to vote.
 #[derive(Debug, Serialize)]
@@ -33,6 +44,31 @@ impl Join {
         let text = url.split_once("://").map_or(url.as_str(), |(_, text)| text).to_owned();
         let qr = if invitation.unreachable.is_none() { Qr::new(&url) } else { None };
         Self { url, text, qr, unreachable: invitation.unreachable.map(Unreachable::text_key) }
+    }
+}
+
+/// `GET /p/{poll}/join`: the QR code alone.
+pub(crate) async fn join(
+    State(app): State<Arc<App>>,
+    Path(poll): Path<String>,
+    language: Language,
+    came_by: CameBy,
+) -> Response {
+    let Ok(poll) = PollId::parse(&poll) else { return error_page::unknown_poll(&app, language, "/") };
+    let path = format!("/p/{poll}/join");
+    match app.board.present(poll).await {
+        Ok(Some(present)) => {
+            let context = context! {
+                instance => app.instance.as_str(),
+                path,
+                question => present.poll().question(),
+                join => Join::new(&app.vote, &came_by, poll).map(Serde),
+                result_path => poll_address::path(poll),
+            };
+            app.pages.respond(StatusCode::OK, language, "join.html", context)
+        }
+        Ok(None) => error_page::unknown_poll(&app, language, &path),
+        Err(_) => error_page::unavailable(&app, language, &path),
     }
 }
 

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
 use web::{language::Language, poll_address::Visit, problem::Problem};
 
-use crate::App;
+use crate::app::App;
 
 /// After how many seconds a page that could not be made loads itself again.
 pub(crate) const RELOAD_SECONDS: u32 = 5;

@@ -8,7 +8,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use domain::{Movement, PollId};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::{
+use crate::live::{
     board::{Board, Due, Slot},
     scores::Present,
 };

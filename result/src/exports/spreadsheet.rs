@@ -1,7 +1,7 @@
 //! Tables for spreadsheets: CSV (RFC 4180) in UTF-8, in which no text is taken for a formula. Where the decimal sign is
 //! a comma, spreadsheets cut a line at semicolons instead: there is a dialect for them.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use axum::{
     extract::{FromRequestParts, Query},
@@ -10,8 +10,6 @@ use axum::{
 use http::{StatusCode, request::Parts};
 use serde::Deserialize;
 use web::problem::Problem;
-
-use crate::App;
 
 /// Spreadsheets take a file for UTF-8 only if it begins with this mark; programs have the JSON exports.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -38,9 +36,9 @@ struct Asked {
     separator: Separator,
 }
 
-impl FromRequestParts<Arc<App>> for Separator {
+impl<S: Sync> FromRequestParts<S> for Separator {
     type Rejection = Response;
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
         let asked = Query::<Asked>::try_from_uri(&parts.uri).map(|Query(asked)| asked.separator);
         asked.map_err(|_| {
             let detail = "the separator is `comma` or `semicolon`";

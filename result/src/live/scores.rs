@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use web::edition::edition;
 
 use crate::{
-    freshness::{Heard, STALE_AFTER},
+    live::freshness::{Heard, STALE_AFTER},
     organiser::Organiser,
 };
 

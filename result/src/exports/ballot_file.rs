@@ -13,8 +13,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     archive::{self, BALLOTS_PER_PAGE},
-    scores::CorrectedWording,
-    spreadsheet::{Separator, Table},
+    exports::spreadsheet::{Separator, Table},
+    live::scores::CorrectedWording,
 };
 
 /// How the file is written.
@@ -37,7 +37,7 @@ enum Interrupted {
 }
 
 /// A file that is being made.
-pub(crate) struct BallotExport {
+pub(crate) struct BallotFile {
     scoreboard: Arc<dyn Scoreboard>,
     poll: Poll,
     format: Format,
@@ -50,7 +50,7 @@ pub(crate) struct BallotExport {
     _turn: OwnedSemaphorePermit,
 }
 
-impl BallotExport {
+impl BallotFile {
     /// Begins with the first page, so that a ledger that does not answer is known before anything is sent.
     pub(crate) async fn begin(
         scoreboard: Arc<dyn Scoreboard>,

@@ -17,7 +17,14 @@ use program::settings::PublicUrl;
 use serde::Serialize;
 use web::{counterpart::CameBy, edition::edition, language::Language, poll_address};
 
-use crate::{App, error_page, join::Join, projector, scores::Present, share, texts::MESSAGES, time};
+use crate::{
+    app::App,
+    live::{projector, scores::Present},
+    pages::{error_page, join::Join},
+    percent,
+    texts::MESSAGES,
+    time,
+};
 
 /// How many colours and patterns the styles have; then they repeat.
 const HUES: usize = 6;
@@ -41,8 +48,8 @@ impl<'a> Bar<'a> {
             text,
             hue: index % HUES,
             votes,
-            percent: share::percent(language, votes, voters),
-            shift: share::shift(votes, voters),
+            percent: percent::percent(language, votes, voters),
+            shift: percent::shift(votes, voters),
         }
     }
 }
@@ -81,34 +88,11 @@ pub(crate) async fn embed(State(app): State<Arc<App>>, Path(poll): Path<String>,
     response
 }
 
-/// `GET /p/{poll}/join`: the QR code alone.
-pub(crate) async fn join(
-    State(app): State<Arc<App>>,
-    Path(poll): Path<String>,
-    language: Language,
-    came_by: CameBy,
-) -> Response {
-    let Ok(poll) = PollId::parse(&poll) else { return error_page::unknown_poll(&app, language, "/") };
-    let path = format!("/p/{poll}/join");
-    match app.board.present(poll).await {
-        Ok(Some(present)) => {
-            let context = context! {
-                instance => app.instance.as_str(),
-                path,
-                question => present.poll().question(),
-                join => Join::new(&app.vote, &came_by, poll).map(Serde),
-                result_path => poll_address::path(poll),
-            };
-            app.pages.respond(StatusCode::OK, language, "join.html", context)
-        }
-        Ok(None) => error_page::unknown_poll(&app, language, &path),
-        Err(_) => error_page::unavailable(&app, language, &path),
-    }
-}
-
 async fn whole(app: &App, uri: &Uri, language: Language, came_by: &CameBy, poll: PollId) -> Response {
     let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
-    if let Some(welcome) = projector::welcome(uri.query().unwrap_or_default(), app.organiser.links(), poll, is_https) {
+    if let Some(welcome) =
+        projector::welcome(uri.query().unwrap_or_default(), app.organiser.token().links(), poll, is_https)
+    {
         return welcome;
     }
     let more = context! {

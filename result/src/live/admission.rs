@@ -3,7 +3,7 @@
 //! A place is taken by a viewer who has entered the namespace, not by a handshake; those that have only begun are
 //! bounded for themselves. Long-polling holds no connection, so it costs nothing to be a thousand of its viewers: it
 //! has a part of the places only. When nearly all are taken, an address that has half of them gets no more. Some places
-//! beyond the last are kept for the organiser's projector ([`crate::projector`]).
+//! beyond the last are kept for the organiser's projector ([`projector`]).
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,11 +14,7 @@ use std::{
     },
 };
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::extract::Request;
 use domain::Secret;
 use http::StatusCode;
 use listener::{TrustedProxies, UpgradedConnection, client_address::limited_together};
@@ -26,15 +22,16 @@ use socketioxide::{SocketIo, TransportType, socket::Sid};
 use tokio_util::sync::CancellationToken;
 use web::problem::Problem;
 
-use crate::{projector, screens::Viewer};
+use crate::live::projector;
 
 /// After how many seconds a viewer who was turned away should try again.
 const RETRY_AFTER_SECONDS: u32 = 10;
-/// Places beyond the last, for projectors that the organiser opened.
+/// ViewerLimit beyond the last, for projectors that the organiser opened.
 const KEPT_PLACES: usize = 16;
-/// The places there are.
+
+/// How many viewers there may be, and how many there are.
 #[derive(Clone)]
-pub(crate) struct Places(Arc<Shared>);
+pub(crate) struct ViewerLimit(Arc<Shared>);
 
 struct Shared {
     count: usize,
@@ -66,20 +63,20 @@ struct Seats {
 }
 
 /// What one session holds; free again when this is dropped.
-pub(crate) struct Place {
+pub(crate) struct ViewerPermit {
     id: u64,
     address: IpAddr,
     is_projector: bool,
     is_polling: bool,
     stage: AtomicU8,
-    places: Places,
+    places: ViewerLimit,
 }
 
 const BEGINNING: u8 = 0;
 const SEATED: u8 = 1;
 const REFUSED: u8 = 2;
 
-impl Places {
+impl ViewerLimit {
     /// `count` places, until `closed` is cancelled.
     pub(crate) fn new(count: usize, trusted: TrustedProxies, secret: Secret, closed: CancellationToken) -> Self {
         let (taken, io) = (Mutex::default(), OnceLock::new());
@@ -91,7 +88,19 @@ impl Places {
         self.0.io.set(io).ok();
     }
 
-    fn begin(&self, request: &Request) -> Option<Place> {
+    /// A permit for the session that a request begins; `None` for a request of a session that there is.
+    pub(crate) fn admit(&self, request: &Request) -> Result<Option<ViewerPermit>, Problem> {
+        if request.uri().query().unwrap_or_default().split('&').any(|pair| pair.starts_with("sid=")) {
+            return Ok(None);
+        }
+        if self.0.closed.is_cancelled() {
+            return Err(refuse("stopping", "this instance is stopping; connect again to reach another"));
+        }
+        let full = || refuse("full", "all places are taken (MAX_VIEWERS); try again a little later");
+        self.begin(request).ok_or_else(full).map(Some)
+    }
+
+    fn begin(&self, request: &Request) -> Option<ViewerPermit> {
         let is_projector = projector::is_one(request.headers(), &self.0.secret, program::now_millis());
         let connection = request.extensions().get::<UpgradedConnection>();
         let address = limited_together(self.0.trusted.client_of_request(request));
@@ -116,7 +125,7 @@ impl Places {
             return None;
         }
         let stage = AtomicU8::new(BEGINNING);
-        Some(Place { id, address, is_projector, is_polling, stage, places: self.clone() })
+        Some(ViewerPermit { id, address, is_projector, is_polling, stage, places: self.clone() })
     }
 
     /// Before long-polling is refused: counts as WebSockets those viewers that have become one.
@@ -178,7 +187,7 @@ impl Taken {
         }
     }
 
-    fn stand_up(&mut self, place: &Place) {
+    fn stand_up(&mut self, place: &ViewerPermit) {
         self.no_longer_polls(place.id);
         self.seats -= 1;
         if let Some(seats) = self.addresses.get_mut(&place.address) {
@@ -196,7 +205,7 @@ fn is_fair(taken: usize, own: usize, count: usize) -> bool {
     taken < count && (taken < count - count / 4 || own < count / 2)
 }
 
-impl Place {
+impl ViewerPermit {
     /// Takes the seat, now that the viewer has entered the namespace. `false` if others were faster.
     pub(crate) fn take(&self, sid: Sid, transport: TransportType) -> bool {
         let mut taken = self.places.taken();
@@ -231,7 +240,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ViewerPermit {
     fn drop(&mut self) {
         let mut taken = self.places.taken();
         match self.stage.load(Ordering::Relaxed) {
@@ -245,28 +254,9 @@ impl Drop for Place {
     }
 }
 
-/// Middleware before the Socket.IO endpoint: a request that begins a session needs a place.
-///
-/// The session keeps the parts of its first request as long as it lives, so the [`Viewer`] put among that request's
-/// extensions is dropped exactly when the session is.
-pub(crate) async fn admit(State(places): State<Places>, mut request: Request, next: Next) -> Response {
-    let begins = !request.uri().query().unwrap_or_default().split('&').any(|pair| pair.starts_with("sid="));
-    if !begins {
-        return next.run(request).await;
-    }
-    if places.0.closed.is_cancelled() {
-        return refuse("stopping", "this instance is stopping; connect again to reach another");
-    }
-    let Some(place) = places.begin(&request) else {
-        return refuse("full", "all places are taken (MAX_VIEWERS); try again a little later");
-    };
-    request.extensions_mut().insert(Arc::new(Viewer::new(place)));
-    next.run(request).await
-}
-
-fn refuse(reason: &'static str, detail: &str) -> Response {
+fn refuse(reason: &'static str, detail: &str) -> Problem {
     metrics::counter!("scrutin_result_refused_total", "reason" => reason).increment(1);
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason, detail).retry_after(RETRY_AFTER_SECONDS).into_response()
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason, detail).retry_after(RETRY_AFTER_SECONDS)
 }
 
 #[cfg(test)]

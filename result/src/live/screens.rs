@@ -15,7 +15,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, middleware};
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
 use domain::{PollId, Unavailable};
 use serde::Serialize;
 use serde_json::Value;
@@ -26,8 +31,8 @@ use socketioxide::{
 };
 use tokio::sync::{Mutex, SetOnce};
 
-use crate::{
-    admission::{self, Place, Places},
+use crate::live::{
+    admission::{ViewerLimit, ViewerPermit},
     board::{Board, Seat},
     origins::{self, Origins},
     scores::Present,
@@ -56,8 +61,8 @@ const MAX_WELCOME_SCORES: usize = 3;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is kept of one Engine.IO session.
-pub(crate) struct Viewer {
-    place: Place,
+struct Viewer {
+    permit: ViewerPermit,
     /// Before which poll the viewer sits. Held while it is being moved, so that moves come one after the other.
     seat: Mutex<Option<Seat>>,
     welcomed: SetOnce<()>,
@@ -66,8 +71,8 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     /// A viewer who has a place and no seat yet.
-    pub(crate) fn new(place: Place) -> Self {
-        Self { place, seat: Mutex::new(None), welcomed: SetOnce::new(), waiting: AtomicUsize::new(0) }
+    fn new(permit: ViewerPermit) -> Self {
+        Self { permit, seat: Mutex::new(None), welcomed: SetOnce::new(), waiting: AtomicUsize::new(0) }
     }
 
     /// The viewer of a socket: admission put it among the extensions of the session's first request.
@@ -86,7 +91,7 @@ struct Message<'a> {
 /// The routes of the endpoint, and the handle to send through.
 ///
 /// No timeout, rate limit or compression may be put around it: connections live for hours.
-pub(crate) fn endpoint(board: &Arc<Board>, origins: Arc<Origins>, places: Places) -> (Router, SocketIo) {
+pub(crate) fn endpoint(board: &Arc<Board>, origins: Arc<Origins>, limit: ViewerLimit) -> (Router, SocketIo) {
     let parser = ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0);
     let (service, io) = SocketIo::builder()
         .with_parser(parser)
@@ -101,10 +106,10 @@ pub(crate) fn endpoint(board: &Arc<Board>, origins: Arc<Origins>, places: Places
         .upgrade_timeout(UPGRADE_TIMEOUT)
         .build_svc();
 
-    places.reach(io.clone());
+    limit.reach(io.clone());
     let (prepared, welcoming) = (Arc::clone(board), Arc::clone(board));
     let prepare = async move |socket: SocketRef| {
-        if !Viewer::of(&socket).place.take(socket.id, socket.transport_type()) {
+        if !Viewer::of(&socket).permit.take(socket.id, socket.transport_type()) {
             return Err(NO_PLACE);
         }
         prepare(&prepared, &socket);
@@ -116,9 +121,24 @@ pub(crate) fn endpoint(board: &Arc<Board>, origins: Arc<Origins>, places: Places
     let router = Router::new()
         .route_service("/socket.io", service.clone())
         .route_service("/socket.io/", service)
-        .layer(middleware::from_fn_with_state(places, admission::admit))
+        .layer(middleware::from_fn_with_state(limit, admit))
         .layer(middleware::from_fn_with_state(origins, origins::only_allowed));
     (router, io)
+}
+
+/// Middleware: a request that begins a session needs a permit.
+///
+/// The session keeps the parts of its first request as long as it lives, so the [`Viewer`] put among that request's
+/// extensions is dropped exactly when the session is.
+async fn admit(State(limit): State<ViewerLimit>, mut request: Request, next: Next) -> Response {
+    match limit.admit(&request) {
+        Ok(Some(permit)) => {
+            request.extensions_mut().insert(Arc::new(Viewer::new(permit)));
+        }
+        Ok(None) => {}
+        Err(problem) => return problem.into_response(),
+    }
+    next.run(request).await
 }
 
 /// Sends the present score of a poll to everybody who sits before it. It is encoded once.

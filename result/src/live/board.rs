@@ -13,11 +13,11 @@ use std::{
     time::Duration,
 };
 
-use domain::{Inclusion, PollId, Position, Receipt, Scoreboard, Tally, Unavailable};
+use domain::{PollId, Scoreboard, Tally, Unavailable};
 use tokio::{sync::Notify, time::Instant};
 use web::fresh::{Fresh, LastAnswer};
 
-use crate::{freshness::Heard, scores::Present};
+use crate::live::{freshness::Heard, scores::Present};
 
 /// How long a failed read stands before the ledger is asked again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -155,16 +155,6 @@ impl Board {
             }
             LastReading::after(known, asked_at, read)
         }
-    }
-
-    /// Whether the ballot of a receipt is counted.
-    pub(crate) async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
-        self.scoreboard.inclusion(poll, receipt).await
-    }
-
-    /// When the count came to this place in the log of the poll's partition, in milliseconds since 1970, to the second.
-    pub(crate) async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable> {
-        self.scoreboard.counted_at(poll, position).await
     }
 
     /// What is in memory of the poll of a seat, without reading.

@@ -4,37 +4,20 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use utoipa::{
-    Modify, OpenApi, ToSchema,
+    Modify, OpenApi,
     openapi::{
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
         server::Server,
     },
 };
 
-use crate::{App, api, export, receipts, scores::TallyBody};
-
-/// An RFC 9457 problem, as `web::problem` writes it. Only for the description.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what another crate writes")]
-pub(crate) struct ProblemBody {
-    /// Always `about:blank`.
-    #[schema(example = "about:blank")]
-    r#type: String,
-    /// The reason phrase of the status.
-    #[schema(example = "Not Found")]
-    title: String,
-    /// The HTTP status.
-    #[schema(example = 404)]
-    status: u16,
-    /// What went wrong, for programs.
-    #[schema(example = "unknown-poll")]
-    code: String,
-    /// What went wrong, for people.
-    #[schema(example = "there is no poll lunch")]
-    detail: String,
-    /// Seconds after which trying again makes sense.
-    retry_after_seconds: Option<u32>,
-}
+use crate::{
+    api::{receipts, tally},
+    app::App,
+    exports::{ballots, tally as tally_export},
+    live::scores::TallyBody,
+    problems::ProblemBody,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -45,18 +28,18 @@ pub(crate) struct ProblemBody {
                        `{\"channel\": POLL}` moves to another poll."
     ),
     paths(
-        api::tally,
-        receipts::for_programs,
-        export::tally_csv,
-        export::tally_json,
-        export::ballots_csv,
-        export::ballots_json,
+        tally::tally,
+        receipts::receipt,
+        tally_export::tally_csv,
+        tally_export::tally_json,
+        ballots::ballots_csv,
+        ballots::ballots_json,
     ),
     components(schemas(
         TallyBody,
         receipts::ReceiptBody,
-        export::ExportedTally,
-        export::ExportedBallots,
+        tally_export::ExportedTally,
+        ballots::ExportedBallots,
         ProblemBody,
     )),
     modifiers(&Permits),

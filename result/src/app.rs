@@ -1,0 +1,39 @@
+//! What handlers share.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::extract::FromRequestParts;
+use domain::{Scoreboard, Secret};
+use http::request::Parts;
+use program::settings::PublicUrl;
+use tokio::sync::Semaphore;
+use web::{counterpart::Counterpart, headers::SecurityHeaders, pages::Pages};
+
+use crate::{
+    live::board::Board,
+    open_polls::OpenPolls,
+    organiser::{Credentials, OrganiserAccess},
+};
+
+/// What handlers share.
+pub(crate) struct App {
+    pub(crate) board: Arc<Board>,
+    pub(crate) scoreboard: Arc<dyn Scoreboard>,
+    pub(crate) open_polls: OpenPolls,
+    /// A permit for each export of ballots that may run at once.
+    pub(crate) exports: Arc<Semaphore>,
+    pub(crate) secret: Secret,
+    pub(crate) organiser: OrganiserAccess,
+    pub(crate) vote: Counterpart,
+    pub(crate) result_url: Option<PublicUrl>,
+    pub(crate) embed_headers: SecurityHeaders,
+    pub(crate) instance: String,
+    pub(crate) pages: Pages,
+}
+
+impl FromRequestParts<Arc<App>> for Credentials {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, &app.organiser))
+    }
+}

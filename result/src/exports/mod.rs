@@ -1,0 +1,9 @@
+//! What the organiser can take home: tallies and ballots, as tables and as JSON. Never who voted, or when.
+//!
+//! May import: `app`, `archive`, `live`, `organiser`, `percent`, `problems`, `time`.
+
+mod ballot_file;
+pub(crate) mod ballots;
+mod download;
+mod spreadsheet;
+pub(crate) mod tally;

@@ -1,0 +1,115 @@
+//! The tally of a poll to take home, as a table and as JSON.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::Response,
+};
+use domain::option_key;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    app::App,
+    exports::{
+        download::{admit, download},
+        spreadsheet::{Separator, Table},
+    },
+    live::scores::{Present, TallyBody},
+    organiser::Credentials,
+    percent,
+    problems::ProblemBody,
+    time,
+};
+
+/// The tally of a poll with all that is needed to read it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExportedTally {
+    #[serde(flatten)]
+    tally: TallyBody,
+    /// The texts of the options by key.
+    #[schema(value_type = BTreeMap<String, String>, example = json!({"a": "Cats", "b": "Dogs"}))]
+    options: BTreeMap<char, String>,
+}
+
+/// The tally as a table for spreadsheets: option, text, votes, share of the voters (0 to 1), voters. Where the wording
+/// was corrected, two columns more: the text before, and when it was corrected.
+#[utoipa::path(
+    get,
+    path = "/api/polls/{poll}/tally.csv",
+    tag = "organiser",
+    params(
+        ("poll" = String, Path, description = "The poll's id"),
+        ("separator" = Option<String>, Query, description = "`comma` (the default), or `semicolon` with decimal \
+             commas"),
+    ),
+    responses(
+        (status = 200, description = "UTF-8 with a byte order mark; texts that a spreadsheet could run as a formula \
+                                      stand behind an apostrophe", body = String, content_type = "text/csv"),
+        (status = 401, description = "`not-organiser`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`ticket-refused`, `no-organiser`", body = ProblemBody,
+         content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-poll`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-tries`: wrong tokens; wait as `Retry-After` says", body = ProblemBody,
+         content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("organiser" = []), ("ticket" = []))
+)]
+pub(crate) async fn tally_csv(
+    State(app): State<Arc<App>>,
+    Path(poll): Path<String>,
+    separator: Separator,
+    credentials: Credentials,
+) -> Result<Response, Response> {
+    let (organiser, tally) = admit(&app, &poll, &credentials).await?;
+    let poll = tally.poll.clone();
+    let voters = tally.figures.voters;
+    let votes = Present::new(tally, program::now_millis()).all_votes(&organiser);
+    let mut table = Table::new(separator);
+    let corrected: &[&str] = if poll.correction().is_some() { &["text_before", "corrected_at"] } else { &[] };
+    table.row(["option", "text", "votes", "share", "voters"].iter().chain(corrected).map(|&name| name.into()));
+    for ((index, text), (key, votes)) in poll.options().iter().enumerate().zip(votes) {
+        let share = separator.decimal(&percent::fraction(votes, voters).unwrap_or_default());
+        let cells = [key.to_string(), text.clone(), votes.to_string(), share, voters.to_string()];
+        let before = poll.correction().into_iter().flat_map(|correction| {
+            let before = correction.options.get(index).cloned().unwrap_or_default();
+            [before, time::rfc3339(correction.at_millis)]
+        });
+        table.row(cells.into_iter().chain(before).map(Cow::from));
+    }
+    Ok(download(poll.id(), "tally.csv", "text/csv; charset=utf-8", table.into_bytes()))
+}
+
+/// The tally as JSON to keep, with the texts of the options, and with the votes also while they are hidden.
+#[utoipa::path(
+    get,
+    path = "/api/polls/{poll}/tally.json",
+    tag = "organiser",
+    params(("poll" = String, Path, description = "The poll's id")),
+    responses(
+        (status = 200, description = "The tally", body = ExportedTally),
+        (status = 401, description = "`not-organiser`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`ticket-refused`, `no-organiser`", body = ProblemBody,
+         content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-poll`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-tries`: wrong tokens; wait as `Retry-After` says", body = ProblemBody,
+         content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("organiser" = []), ("ticket" = []))
+)]
+pub(crate) async fn tally_json(
+    State(app): State<Arc<App>>,
+    Path(poll): Path<String>,
+    credentials: Credentials,
+) -> Result<Response, Response> {
+    let (organiser, tally) = admit(&app, &poll, &credentials).await?;
+    let poll = tally.poll.id();
+    let options = (0..).map(option_key).zip(tally.poll.options().iter().cloned()).collect();
+    let tally = Present::new(tally, program::now_millis()).body_for(&organiser);
+    let body = Json(ExportedTally { tally, options });
+    Ok(download(poll, "tally.json", "application/json", body))
+}

@@ -1,0 +1,10 @@
+//! The pages of the result host, for people: the live result, the QR code, the public list, receipts, and errors.
+//!
+//! May import: `app`, `live`, `percent`, `receipts`, `texts`, `time`.
+
+pub(crate) mod embedding;
+pub(crate) mod error_page;
+pub(crate) mod join;
+pub(crate) mod live_page;
+pub(crate) mod poll_list;
+pub(crate) mod receipt_page;

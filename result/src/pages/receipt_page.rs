@@ -1,0 +1,65 @@
+//! Receipts for people.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use domain::Inclusion;
+use http::{HeaderValue, StatusCode, header};
+use minijinja::context;
+use web::{language::Language, poll_address};
+
+use crate::{
+    app::App,
+    pages::error_page::{self, RELOAD_SECONDS},
+    receipts::{LookedUp, NoAnswer, look_up, present, status},
+    time,
+};
+
+/// `GET /p/{poll}/receipts/{receipt}`.
+pub(crate) async fn receipt(
+    State(app): State<Arc<App>>,
+    Path((poll, receipt)): Path<(String, String)>,
+    language: Language,
+) -> Response {
+    let path = format!("/p/{poll}/receipts/{receipt}");
+    let mut response = match look_up(&app, &poll, &receipt).await {
+        Ok(found) => page(&app, language, &path, found).await,
+        Err(NoAnswer::NoReceipt) => error_page::unknown_receipt(&app, language, "/"),
+        Err(NoAnswer::Unavailable) => error_page::unavailable(&app, language, &path),
+    };
+    // The address is the receipt: it is nobody else's business, neither another host's nor a search engine's.
+    let headers = response.headers_mut();
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
+    response
+}
+
+async fn page(app: &App, language: Language, path: &str, found: LookedUp) -> Response {
+    let LookedUp { poll, inclusion, cast_at, counted_at } = found;
+    let present = present(app, poll).await;
+    let waiting = inclusion == Inclusion::NotCountedYet;
+    let counted_through = present.as_ref().filter(|_| waiting).map(|present| present.counted_through_ms());
+    let stale_since = present.as_ref().filter(|_| waiting).and_then(|present| present.stale_since_ms());
+    let context = context! {
+        instance => app.instance.as_str(),
+        path,
+        result_path => poll_address::path(poll),
+        status => status(inclusion),
+        title => format!("receipt.{}", status(inclusion)),
+        text => format!("receipt.{}.text", status(inclusion)),
+        question => present.as_ref().map(|present| present.poll().question()),
+        cast_at => time::rfc3339(cast_at),
+        cast_at_text => time::date_and_time(language, cast_at),
+        counted_at => counted_at.map(time::rfc3339),
+        counted_at_text => counted_at.map(|millis| time::date_and_time(language, millis)),
+        counted_through => counted_through.map(time::rfc3339),
+        counted_through_text => counted_through.map(|millis| time::date_and_time(language, millis)),
+        stale_since => stale_since.map(time::rfc3339),
+        stale_since_text => stale_since.map(|millis| time::date_and_time(language, millis)),
+        reload_seconds => waiting.then_some(RELOAD_SECONDS),
+    };
+    app.pages.respond(StatusCode::OK, language, "receipt.html", context)
+}
