@@ -82,8 +82,9 @@ fn text_is_readable_in_both_themes() {
 
 /// What the bars of a style sheet lie on.
 fn under_bars(css: &str) -> Vec<&str> {
-    let rules = css.lines().filter(|line| line.starts_with(".bar {") || line.starts_with(".bars .bar {"));
-    let grounds = rules.filter_map(|rule| rule.split_once("background: var(--"));
+    let rules = css.split('}').filter_map(|rule| rule.split_once('{'));
+    let bars = rules.filter(|(selector, _)| matches!(selector.lines().last(), Some(".bar " | ".bars .bar ")));
+    let grounds = bars.filter_map(|(_, rule)| rule.split_once("background: var(--"));
     grounds.map(|(_, rest)| rest.split(')').next().unwrap()).collect()
 }
 
