@@ -1,9 +1,7 @@
 //! The commands that take everything out of a data directory: `export`, as a log in a file, and `backup`, as a ledger.
 
 use std::{
-    fs::OpenOptions,
-    io::{self, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt,
+    io::{self, Write},
     path::Path,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
@@ -18,14 +16,17 @@ use log_file::LogWriter;
 #[expect(clippy::print_stderr, reason = "the command's report; standard output may be the file")]
 pub(crate) async fn export(data_dir: &Path, file: &Path) -> Result<ExitCode> {
     let ledger = SqliteScoreboard::open(&data_dir.join("scrutin.db"))?;
-    let writer = Arc::new(Mutex::new(LogWriter::begin(create(file)?)?));
+    let output = log_file::output(file).with_context(|| file.display().to_string())?;
+    let writer = Arc::new(Mutex::new(LogWriter::begin(output)?));
     let taker = Arc::clone(&writer);
     let take = move |entry| taker.lock().unwrap_or_else(PoisonError::into_inner).entry(&entry);
     let audit = ledger.entries(take).await?;
     let writer = Arc::into_inner(writer).context("the ledger is still being read")?;
     let figures = audit.polls.into_iter().map(|recount| (recount.poll, recount.recounted));
     let entries = writer.into_inner().unwrap_or_else(PoisonError::into_inner).end(figures)?;
-    eprintln!("{entries} entries written. Next: worker import, and services with the SECRET_KEY of this installation");
+    eprintln!(
+        "{entries} entries written. Next: worker import or scrutin import, and the SECRET_KEY of this installation"
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,15 +69,4 @@ pub(crate) fn report(uncounted: &RingReport, out: &mut impl Write) -> io::Result
         )?;
     }
     Ok(!uncounted.ring_missing && uncounted.passed_over.is_empty())
-}
-
-/// A new file for its owner only: it says what each pseudonym chose.
-fn create(file: &Path) -> Result<BufWriter<Box<dyn Write + Send>>> {
-    let out: Box<dyn Write + Send> = if file == Path::new("-") {
-        Box::new(io::stdout())
-    } else {
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-        Box::new(opened.with_context(|| file.display().to_string())?)
-    };
-    Ok(BufWriter::new(out))
 }

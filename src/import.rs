@@ -16,7 +16,7 @@ const BATCH_ENTRIES: usize = 10_000;
 /// the file says.
 #[expect(clippy::print_stderr, reason = "the command's report")]
 pub(crate) async fn import(data_dir: &Path, file: &Path) -> Result<ExitCode> {
-    let input = import::input(file).with_context(|| file.display().to_string())?;
+    let input = log_file::input(file).with_context(|| file.display().to_string())?;
     let data = DataDir::open(data_dir)?;
     let ledger = SqliteLedger::open(&data.ledger())?;
     refuse_a_ledger_that_was_served(&ledger).await?;
@@ -25,8 +25,11 @@ pub(crate) async fn import(data_dir: &Path, file: &Path) -> Result<ExitCode> {
     drop(ledger);
     let (audit, _) = SqliteScoreboard::open(&data.ledger())?.recount().await?;
     let holds = import::report(&imported, &audit, &mut io::stdout().lock())?;
+    if !holds {
+        return Ok(ExitCode::FAILURE);
+    }
     eprintln!("Next: start scrutin with the SECRET_KEY of the installation that the file is from");
-    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Its polls and ballots are not those of the file, and its positions may be later.

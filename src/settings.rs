@@ -43,8 +43,8 @@ pub(crate) enum Command {
         /// The file, which must not be there yet; `-` is standard output
         file: PathBuf,
     },
-    /// Count a file that `export` wrote into a new data directory, before the first start: exit code 0 if the ledger
-    /// then holds what the file says
+    /// Count a file that `export` or `worker export` wrote into a new data directory, before the first start: exit
+    /// code 0 if the ledger then holds what the file says
     Import {
         /// The file; `-` is standard input
         file: PathBuf,

@@ -67,6 +67,12 @@ fn import_at_home(data: &Path, file: &Path) -> Output {
     scrutin(data, &["import".as_ref(), file])
 }
 
+fn export_of_services(database: &TestDatabase, file: &Path) -> Output {
+    let mut command = Command::new(programs::path("worker"));
+    command.arg("export").arg(file).env_clear().env("DATABASE_URL", database.url());
+    command.output().expect("worker export runs")
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -177,6 +183,10 @@ async fn a_file_goes_into_several_partitions_too_and_a_broken_one_says_where() {
     assert!(imported.status.success(), "{}{}", text(&imported.stdout), text(&imported.stderr));
     assert!(text(&imported.stdout).contains("7 polls agree"), "{}", text(&imported.stdout));
 
+    let back = export_of_services(&database, &home.path().join("back.log"));
+    assert!(!back.status.success());
+    assert!(text(&back.stderr).contains("several partitions"), "{}", text(&back.stderr));
+
     let forged = whole.replacen("\"votes\":[1,0]", "\"votes\":[2,0]", 1);
     assert_ne!(forged, whole);
     fs::write(&cut_off, forged).unwrap();
@@ -230,6 +240,40 @@ async fn what_one_all_in_one_counted_goes_on_in_another() {
     organise(&vote_url, "/lunch/open", json!({})).await;
     cast(&vote_url, "lunch", "b", Some(&voters[0].cookie)).await;
     assert_eq!(counted(&result_url, "lunch", 5).await["voters"], before["voters"]);
+}
+
+#[tokio::test]
+async fn what_the_stack_counted_goes_home_into_one_data_directory() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, file) = (home.path().join("data"), home.path().join("evening.log"));
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let vote_url = services.vote.url();
+    organise(&vote_url, "", json!({"id": "lunch", "question": "Lunch?", "options": ["Soup", "Salad"]})).await;
+    let past = cast(&vote_url, "lunch", "a", None).await;
+    organise(&vote_url, "/lunch/reset", json!({})).await;
+    let first = cast(&vote_url, "lunch", "a", None).await;
+    cast(&vote_url, "lunch", "b", Some(&first.cookie)).await;
+    let second = cast(&vote_url, "lunch", "b", None).await;
+    organise(&vote_url, "/lunch/close", json!({})).await;
+    let before = counted(&services.result.url(), "lunch", 4).await;
+
+    let written = export_of_services(&database, &file);
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    assert!(!export_of_services(&database, &file).status.success(), "a file that is there is never overwritten");
+    let imported = import_at_home(&data, &file);
+    assert!(imported.status.success(), "{}{}", text(&imported.stdout), text(&imported.stderr));
+
+    let now = AllInOne::start_with(&data, [("SECRET_KEY", SECRET_KEY), ("ORGANISER_TOKEN", ORGANISER_TOKEN)]).await;
+    let after = counted(&now.result_url(), "lunch", 4).await;
+    for what in ["votes", "voters", "counted", "question", "open"] {
+        assert_eq!(after[what], before[what], "{what}");
+    }
+    for (voter, state) in [(&past, "past_round"), (&first, "replaced"), (&second, "counted")] {
+        let url = format!("{}/api/polls/lunch/receipts/{}", now.result_url(), voter.receipt);
+        let answer = reqwest::get(url).await.unwrap().text().await.unwrap();
+        assert!(answer.contains(&format!("\"{state}\"")), "{answer}");
+    }
 }
 
 #[tokio::test]

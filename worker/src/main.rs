@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use domain::{Fingerprint, Log, Scoreboard};
 use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
-use log_file::{import, recount};
+use log_file::{LogWriter, import, recount};
 use log_redis::{RedisLog, RedisUrl, ServerWatch};
 use program::{
     admin, server_address,
@@ -31,6 +31,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match &settings.command {
         None => count(&settings).await,
         Some(Command::Recount) => recount(&settings).await,
+        Some(Command::Export { file }) => export(&settings, file).await,
         Some(Command::Import { file }) => import(&settings, file).await,
         Some(Command::Begin { adopt }) => begin(&settings, *adopt).await,
         Some(Command::Rekey { key, force }) => rekey(&settings, key, *force).await,
@@ -71,11 +72,26 @@ async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
     Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Writes the ledger to a file, as a log.
+#[expect(clippy::print_stderr, reason = "the command's report; standard output may be the file")]
+async fn export(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
+    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
+    let output = log_file::output(file).with_context(|| file.display().to_string())?;
+    let mut writer = LogWriter::begin(output)?;
+    let audit = PostgresScoreboard::new(database).entries(|entry| writer.entry(&entry)).await?;
+    let entries = writer.end(audit.polls.into_iter().map(|recount| (recount.poll, recount.recounted)))?;
+    if !audit.gaps.is_empty() {
+        eprintln!("the ledger has {} gaps, which the file does not tell: keep what `recount` says", audit.gaps.len());
+    }
+    eprintln!("{entries} entries written. Next: scrutin import, and scrutin with the SECRET_KEY of this installation");
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Counts a file into the empty ledger; success if the ledger then holds what the file says.
 async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
     let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
-    let input = import::input(file).with_context(|| file.display().to_string())?;
+    let input = log_file::input(file).with_context(|| file.display().to_string())?;
     let ledgers = PostgresLedgers::new(database.clone());
     let batch_entries = usize::from(settings.batch_entries);
     let progress = |entries| tracing::info!(entries, "reading the file");

@@ -57,6 +57,12 @@ pub struct Settings {
 pub enum Command {
     /// Count all ballots in the ledger again and compare with the figures kept: exit code 0 if they agree, 1 if not
     Recount,
+    /// Write everything that is counted to a file, for `scrutin import` of the all-in-one; the services may run
+    /// meanwhile. For a ledger of one partition
+    Export {
+        /// The file, which must not be there yet; `-` is standard output
+        file: PathBuf,
+    },
     /// Count a file that `scrutin export` wrote into an empty ledger, before the first worker starts: exit code 0 if the
     /// ledger then holds what the file says
     Import {

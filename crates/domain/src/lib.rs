@@ -11,6 +11,7 @@ mod event;
 mod installation;
 mod partition;
 mod poll;
+mod poll_entries;
 mod poll_id;
 mod ports;
 mod position;
@@ -34,6 +35,7 @@ pub use poll::{
     Access, ChangeRefused, Correction, FIRST_REVISION, Field, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,
     PollError, PollSpec, PollState, Visibility, Wording,
 };
+pub use poll_entries::poll_entries;
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
     ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CurrentBallot, Gap, Inclusion,

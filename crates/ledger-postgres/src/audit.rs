@@ -15,9 +15,10 @@ use crate::{
 };
 
 /// The longest a recount may take: some hundred million ballots.
-const AUDIT_TIMEOUT: Duration = Duration::from_hours(1);
+pub(crate) const AUDIT_TIMEOUT: Duration = Duration::from_hours(1);
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// All that follows on the connection reads one moment.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const KEPT: &str = "
     SELECT polls.number, polls.poll::text AS poll,
         coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
@@ -49,17 +50,22 @@ pub(crate) async fn audit(database: &DatabaseUrl) -> Result<Audit, Unavailable> 
     within("counting again", AUDIT_TIMEOUT, async {
         let client = database.connect(Purpose::Read, AUDIT_TIMEOUT).await?;
         client.batch_execute(BEGIN).await?;
-        let kept = kept(&client).await?;
-        let mut recounted = recount(&client, &kept).await?;
-        let polls = kept.into_iter().map(|(number, poll, kept)| {
-            let recounted = recounted.remove(&number).expect("it was counted for every poll");
-            Recount { poll: poll.id(), kept, recounted }
-        });
-        let audit = Audit { polls: polls.collect(), gaps: gaps(&client).await?, rejected: rejected(&client).await? };
+        let audit = in_snapshot(&client).await?;
         client.batch_execute("COMMIT").await?;
         Ok(audit)
     })
     .await
+}
+
+/// The same in a transaction of the caller.
+pub(crate) async fn in_snapshot(client: &Client) -> Result<Audit, Failure> {
+    let kept = kept(client).await?;
+    let mut recounted = recount(client, &kept).await?;
+    let polls = kept.into_iter().map(|(number, poll, kept)| {
+        let recounted = recounted.remove(&number).expect("it was counted for every poll");
+        Recount { poll: poll.id(), kept, recounted }
+    });
+    Ok(Audit { polls: polls.collect(), gaps: gaps(client).await?, rejected: rejected(client).await? })
 }
 
 async fn kept(client: &Client) -> Result<Vec<(i32, Poll, VoteCounts)>, Failure> {

@@ -30,6 +30,12 @@ pub(crate) enum Failure {
     /// A row holds what this release can't read.
     #[error("the ledger holds {0} that can't be read")]
     Unreadable(&'static str),
+    /// Where what is read goes to.
+    #[error("writing what is read: {0}")]
+    Output(#[from] std::io::Error),
+    /// Two partitions may have entries at the same position.
+    #[error("the ledger has several partitions, and one file has room for the log of one")]
+    SeveralPartitions,
     /// Text of some languages could not be stored.
     #[error("the database's encoding is {0}, not UTF8")]
     Encoding(String),

@@ -37,6 +37,7 @@
 mod apply;
 mod audit;
 mod connect;
+mod entries;
 mod failure;
 mod installation;
 mod listen;

@@ -1,13 +1,13 @@
 //! The reading side: tallies, receipts, exports, through a small pool of connections. It never writes, and
 //! before a worker has made the tables every question is answered with [`Unavailable`].
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use async_trait::async_trait;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use domain::{
-    Audit, CurrentBallot, Heartbeat, Inclusion, LedgerIdentity, Movement, PollId, Position, Receipt, Scoreboard, Tally,
-    Unavailable, VoterId,
+    Audit, CurrentBallot, Entry, Heartbeat, Inclusion, LedgerIdentity, Movement, PollId, Position, Receipt, Scoreboard,
+    Tally, Unavailable, VoterId,
 };
 use tokio_postgres::{NoTls, Row, types::ToSql};
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     audit,
     connect::{DatabaseUrl, Purpose, set_session},
+    entries,
     failure::{Failure, within},
     installation,
     listen::Listener,
@@ -125,6 +126,13 @@ impl PostgresScoreboard {
             installation::identity(&client).await
         })
         .await
+    }
+
+    /// Hands every entry of the log to `take`, in order: each ballot, and of a poll one or two entries, as it is now
+    /// and as it was in the round before. Returns what such a log counts to, counted again from the ballots. All of it
+    /// is of one moment. A ledger of several partitions is refused.
+    pub async fn entries(&self, take: impl FnMut(Entry) -> io::Result<()>) -> Result<Audit, Unavailable> {
+        entries::each(&self.database, take).await
     }
 
     /// The rows that answer one statement.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use domain::{Ballot, Entry, Event, Poll, PollId, Position};
+use domain::{Ballot, Entry, Event, PollId, poll_entries};
 use rusqlite::Connection;
 
 use crate::{
@@ -16,7 +16,7 @@ pub(crate) fn each(
     uncounted: &[Accepted],
     take: &mut dyn FnMut(Entry) -> io::Result<()>,
 ) -> Result<(), StoreError> {
-    let mut polls = poll_entries(conn)?.into_iter().peekable();
+    let mut polls = entries_of_polls(conn)?.into_iter().peekable();
     // SQLite sorts many rows in a temporary file.
     let mut select = conn.prepare(
         "SELECT p.id, b.voter, b.position, b.choices FROM ballots b JOIN polls p ON p.number = b.poll
@@ -38,31 +38,7 @@ pub(crate) fn each(
     uncounted.iter().try_for_each(|ballot| Ok(take(ring_file::entry(ballot))?))
 }
 
-/// Each poll as it is now, where its round began; and, where that was a reset, before all ballots as it was until then.
-fn poll_entries(conn: &Connection) -> Result<Vec<Entry>, StoreError> {
-    let mut entries = Vec::new();
-    let mut sequence = 0;
-    let mut before_all = |entries: &mut Vec<Entry>, poll| {
-        sequence += 1;
-        let first = Position::new(0, sequence).ok_or_else(|| StoreError::Data(format!("{sequence} polls")))?;
-        entries.push(entry(first, poll));
-        Ok::<_, StoreError>(())
-    };
-    for stored in store::polls(conn, None)? {
-        let (poll, since) = (stored.poll, stored.since);
-        if let Some(before) = poll.before_reset() {
-            before_all(&mut entries, before)?;
-        }
-        if since == Position::ZERO {
-            before_all(&mut entries, poll)?;
-        } else {
-            entries.push(entry(since, poll));
-        }
-    }
-    entries.sort_unstable_by_key(|entry| entry.position);
-    Ok(entries)
-}
-
-fn entry(position: Position, poll: Poll) -> Entry {
-    Entry { position, event: Ok(Event::Poll(Box::new(poll))) }
+fn entries_of_polls(conn: &Connection) -> Result<Vec<Entry>, StoreError> {
+    let polls = store::polls(conn, None)?.into_iter().map(|stored| (stored.poll, stored.since));
+    poll_entries(polls).ok_or_else(|| StoreError::Data("too many polls".to_owned()))
 }

@@ -4,9 +4,7 @@
 
 use std::{
     collections::{HashMap, hash_map},
-    fs::File,
-    io::{self, BufRead, BufReader, Write},
-    path::Path,
+    io::{self, BufRead, Write},
 };
 
 use domain::{Audit, Entry, Event, Ledger, Ledgers, Partition, Partitions, PollId, Position, Unavailable, VoteCounts};
@@ -59,11 +57,6 @@ struct PartitionImport {
     counted_through: Position,
     /// Of the last entry that was read.
     last: Position,
-}
-
-/// The file at this path, or standard input for `-`.
-pub fn input(file: &Path) -> io::Result<Box<dyn BufRead>> {
-    Ok(if file == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(BufReader::new(File::open(file)?)) })
 }
 
 /// Counts the log in `file`, at most `batch_entries` at a time. Tells `progress` now and then how many entries were

@@ -3,8 +3,10 @@
 //!
 //! May import: `domain`.
 
+mod files;
 mod format;
 pub mod import;
 pub mod recount;
 
+pub use files::{input, output};
 pub use format::*;
