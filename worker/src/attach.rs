@@ -11,7 +11,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     account::{Account, Missing},
     asking::{LONG_PATIENCE, PATIENCE, Stop, ask_ledger, ask_log},
-    findings::{Findings, Loss, Memory},
+    findings::{Findings, Loss, PriorView},
     teller::Teller,
 };
 
@@ -38,10 +38,17 @@ impl Teller {
         if !claimed.uninterrupted {
             self.retention.restart();
         }
-        let memory = Memory { promoted: claimed.promoted, ..self.memory(state.log.as_ref()) };
+        let counted_log = state.log.clone().or_else(|| claimed.log.as_ref().map(|log| log.id.clone()));
+        let prior = PriorView { promoted: claimed.promoted, ..self.prior_view(counted_log.as_ref()) };
         let (id, findings) = match claimed.log {
-            Some(log) => (log.id.clone(), Findings::of(&state, &log, memory)),
-            None => (self.begin(ledger).await?, Findings::of_a_new_log(&state, claimed.now_millis, memory)),
+            Some(log) => {
+                // Now: what follows may fail, and the log may say less at the next attempt.
+                if counted_log.as_ref() == Some(&log.id) {
+                    self.history.saw(&log);
+                }
+                (log.id.clone(), Findings::of(&state, &log, prior))
+            }
+            None => (self.begin(ledger).await?, Findings::of_a_new_log(&state, claimed.now_millis, prior)),
         };
         let counted = self.put_right(ledger, &id, &state, &findings).await?;
         ask_log(&self.duty, PATIENCE, "attaching to the log", self.log.open()).await?;
@@ -89,7 +96,8 @@ impl Teller {
 
     /// Does what the findings ask for. Returns the position from which to count.
     ///
-    /// The gap is noted before the log is raised above it: what stops in between is found, and told, once more.
+    /// The gap is noted before the log is raised above it: what stops in between is found, and told, once more. The
+    /// log's figure is repaired before that: it shows how many are missing even if this worker ends in between.
     async fn put_right(
         &mut self,
         ledger: &mut dyn Ledger,
@@ -106,6 +114,13 @@ impl Teller {
             let ballots = (!findings.open || ballots > 0).then_some(ballots);
             Gap { partition: self.partition, after, through, ballots }
         });
+        if let Some(gap) = gap.filter(|_| state.log.as_ref().is_none_or(|known| known == id)) {
+            self.history.may_have_given_out(gap.through);
+        }
+        if findings.forgotten > 0 {
+            let add = self.log.add_lost(findings.forgotten);
+            ask_log(&self.duty, PATIENCE, "adding what is lost to what was accepted", add).await?;
+        }
         self.note(ledger, id, state, gap).await?;
         self.tell(id, state, findings.loss, gap);
         let beyond = gap.map_or(state.position, |gap| gap.through.max(state.position));
@@ -122,7 +137,9 @@ impl Teller {
         }
         let accounted = state.accounted() + missing;
         self.lag.accounts_for(accounted);
-        self.lag.attached(id, if findings.settle { accounted } else { findings.accepted });
+        let accepted = if findings.settle { accounted } else { findings.accepted + findings.forgotten };
+        self.lag.accepted(accepted);
+        self.history.attached(id, accepted);
         Ok(counted)
     }
 

@@ -46,6 +46,12 @@ impl Teller {
                 apply(&self.duty, &self.figures, ledger, batch),
                 read(&self.duty, self.log.as_mut(), after, self.rules.batch_entries, &shutdown),
             );
+            // What was seen of the log is true whatever became of the batch.
+            if let Ok(page) = page.as_ref()
+                && page.attached
+            {
+                self.history.read(&id, page);
+            }
             // The batch first: if it failed, the page follows something that was not counted.
             if let Some(applied) = applied? {
                 self.ledger_works();
@@ -66,7 +72,7 @@ impl Teller {
             }
             (batch, accepted) = (page.entries, page.accepted);
             self.quiet &= batch.is_empty();
-            self.lag.accepted(&id, accepted);
+            self.lag.accepted(accepted);
             self.lag.waiting_since(batch.first().map(|oldest| oldest.position.millis()));
 
             if Instant::now() >= survey_at {
@@ -96,6 +102,7 @@ impl Teller {
         if log.id != *id {
             return Err(Stop::Moved("the log is another one"));
         }
+        self.history.saw(&log);
         if log.last.is_none_or(|last| last < counted) {
             return Err(Stop::Moved("the log went back, or its stream is gone"));
         }
@@ -107,10 +114,9 @@ impl Teller {
         }
         self.attachment_lasts();
         self.quiet = !log.unread;
-        self.sees(&log);
         self.account.log_says(&log);
         self.lag.accounts_for(state.accounted());
-        self.lag.accepted(id, log.accepted);
+        self.lag.accepted(log.accepted);
         self.show_lag();
         // Only here: both work, the log was just read, and what was read before is committed.
         ask_ledger(&self.duty, PATIENCE, "noting that the count works", ledger.heartbeat()).await?;

@@ -38,9 +38,9 @@ impl Loss {
     }
 }
 
-/// What the worker remembers of the log, beside what the ledger holds.
+/// What the worker knew of the log before it looked now, beside what the ledger holds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct PriorView {
     /// The last position that the log was seen to have given out.
     pub(crate) last: Position,
     /// It has given out no position behind this one, as far as can be known.
@@ -67,6 +67,8 @@ pub(crate) struct Findings {
     pub(crate) renew: bool,
     /// How much the log has accepted is to be written anew.
     pub(crate) settle: bool,
+    /// So many ballots the log has accepted and says no more. They are added to its figure while others are unread.
+    pub(crate) forgotten: u64,
     /// The log has no last position, and must get one.
     pub(crate) raise: bool,
     /// The last position that the log has given out.
@@ -77,13 +79,13 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// What is wrong with a log.
-    pub(crate) fn of(state: &LogState, log: &Attachment, memory: Memory) -> Self {
+    pub(crate) fn of(state: &LogState, log: &Attachment, prior: PriorView) -> Self {
         let last = log.last.unwrap_or_default();
-        let loss = loss(state, log, memory);
+        let loss = loss(state, log, prior);
         let differs = !log.unread && log.accepted != state.accounted();
         let missing = if log.unread { 0 } else { log.accepted.saturating_sub(state.accounted()) };
-        let forgotten = memory.accepted.map_or(0, |accepted| accepted.saturating_sub(log.accepted));
-        let beyond = beyond(state, last.max(log.trimmed), log.now_millis, memory.given_out);
+        let forgotten = prior.accepted.map_or(0, |accepted| accepted.saturating_sub(log.accepted));
+        let beyond = beyond(state, last.max(log.trimmed), log.now_millis, prior.given_out);
         let gap = |after, through, ballots| Some(Missing { after, through, ballots });
         let gap = match loss {
             // What is behind it can be read.
@@ -91,47 +93,50 @@ impl Findings {
             Some(Loss::WholeLog) if log.unread => gap(state.position, log.trimmed.max(state.position), 0),
             // What is left comes before it.
             Some(Loss::ItsEnd) if log.unread => gap(last, beyond, forgotten),
-            Some(Loss::ItsEnd | Loss::WholeLog) => gap(state.position, beyond, missing.max(memory.lost(state))),
+            Some(Loss::ItsEnd | Loss::WholeLog) => gap(state.position, beyond, missing.max(prior.lost(state))),
             Some(Loss::Entries) => gap(state.position, beyond, missing),
             // Where the figure is gone as well, it says nothing.
-            Some(Loss::Stream) if differs || log.accepted == 0 || log.trimmed > state.position => {
-                gap(state.position, beyond, missing)
+            Some(Loss::Stream)
+                if differs || prior.lost(state) > 0 || log.accepted == 0 || log.trimmed > state.position =>
+            {
+                gap(state.position, beyond, missing.max(prior.lost(state)))
             }
             Some(Loss::Stream | Loss::Figures) | None => None,
         };
         let renew = last < state.position && loss == Some(Loss::ItsEnd);
         let settle = differs || !log.unread && (gap.is_some() || renew);
         let open = log.unread && loss != Some(Loss::ItsEnd);
-        Self { loss, gap, open, renew, settle, raise: log.last.is_none(), last, accepted: log.accepted }
+        let forgotten = if log.unread && loss == Some(Loss::ItsEnd) { forgotten } else { 0 };
+        Self { loss, gap, open, renew, settle, forgotten, raise: log.last.is_none(), last, accepted: log.accepted }
     }
 
     /// What is to be done for a log that was just begun.
-    pub(crate) fn of_a_new_log(state: &LogState, now_millis: u64, memory: Memory) -> Self {
+    pub(crate) fn of_a_new_log(state: &LogState, now_millis: u64, prior: PriorView) -> Self {
         let loss = state.log.is_some().then_some(Loss::WholeLog);
         // All that was in it was counted, and nothing came since.
-        let empty = memory.quiet && memory.lost(state) == 0;
-        let through = beyond(state, Position::ZERO, now_millis, memory.given_out);
-        let missing = Missing { after: state.position, through, ballots: memory.lost(state) };
+        let empty = prior.quiet && prior.lost(state) == 0;
+        let through = beyond(state, Position::ZERO, now_millis, prior.given_out);
+        let missing = Missing { after: state.position, through, ballots: prior.lost(state) };
         let gap = loss.filter(|_| !empty).map(|_| missing);
         let (last, accepted) = (state.position, state.ballots);
-        Self { loss, gap, open: false, renew: false, settle: true, raise: false, last, accepted }
+        Self { loss, gap, open: false, renew: false, settle: true, forgotten: 0, raise: false, last, accepted }
     }
 }
 
-impl Memory {
+impl PriorView {
     /// How many ballots the worker knows to have been accepted that the ledger does not account for.
     fn lost(self, state: &LogState) -> u64 {
         self.accepted.map_or(0, |accepted| accepted.saturating_sub(state.accounted()))
     }
 }
 
-fn loss(state: &LogState, log: &Attachment, memory: Memory) -> Option<Loss> {
+fn loss(state: &LogState, log: &Attachment, prior: PriorView) -> Option<Loss> {
     let Some(last) = log.last else { return Some(Loss::Stream) };
     let same = state.log.as_ref().is_none_or(|known| *known == log.id);
     // Where all that it was seen to have accepted is counted, only its figures are gone.
-    let said_more = memory.lost(state) > 0 && memory.accepted.is_some_and(|accepted| accepted > log.accepted);
-    let remembers_more = same && (last < memory.last || said_more);
-    if last < state.position || remembers_more || same && memory.promoted && !memory.quiet {
+    let said_more = prior.lost(state) > 0 && prior.accepted.is_some_and(|accepted| accepted > log.accepted);
+    let remembers_more = same && (last < prior.last || said_more);
+    if last < state.position || remembers_more || same && prior.promoted && !prior.quiet {
         return Some(Loss::ItsEnd);
     }
     if !same {
@@ -149,9 +154,10 @@ fn loss(state: &LogState, log: &Attachment, memory: Memory) -> Option<Loss> {
 }
 
 /// A position behind the ledger's, and behind all that the log may have given out before it lost something, as far as
-/// can be known: what is noted as lost reaches up to there, and the log goes on behind it.
+/// can be known: what is noted as lost reaches up to there, and the log goes on behind it. A log whose clock is behind
+/// gives out one position after the other in one millisecond, so this is in the next.
 fn beyond(state: &LogState, last: Position, now_millis: u64, given_out: Position) -> Position {
     let now = Position::new(now_millis, 0).unwrap_or_default();
-    let known = last.max(now).max(given_out);
-    if known > state.position { known } else { state.position.following(state.position.millis() + 1) }
+    let known = last.max(now).max(given_out).max(state.position);
+    known.following(known.millis() + 1)
 }

@@ -1,6 +1,4 @@
-//! How far the count is behind, and what would be lost if the log were lost now.
-
-use domain::LogId;
+//! How far the count is behind.
 
 /// What is known of the lag of one partition. No clock: the time is handed in.
 #[derive(Debug, Default)]
@@ -10,10 +8,6 @@ pub(crate) struct Lag {
     accounted: Option<u64>,
     /// Ballots that the log had accepted when it was last asked.
     accepted: u64,
-    /// The most that it was seen to have accepted since it was attached: one that lost something says less later.
-    most_accepted: u64,
-    /// Which log that was, if it was attached.
-    log: Option<LogId>,
     /// When the oldest ballot known to be uncounted was accepted, in milliseconds since 1970.
     waiting_since_millis: Option<u64>,
 }
@@ -39,30 +33,15 @@ impl Lag {
         self.waiting_since_millis = millis;
     }
 
-    /// The log was attached, and has accepted so many ballots as it is now.
-    pub(crate) fn attached(&mut self, log: &LogId, ballots: u64) {
-        self.most_accepted = 0;
-        self.accepted(log, ballots);
-    }
-
     /// The log has accepted so many ballots.
-    pub(crate) fn accepted(&mut self, log: &LogId, ballots: u64) {
-        if self.log.as_ref() != Some(log) {
-            self.log = Some(log.clone());
-            self.most_accepted = 0;
-        }
-        self.saw(ballots);
-    }
-
-    fn saw(&mut self, ballots: u64) {
+    pub(crate) fn accepted(&mut self, ballots: u64) {
         self.accepted = ballots;
-        self.most_accepted = self.most_accepted.max(ballots);
     }
 
     /// The same, while the ledger is away, so that nothing is attached. From the first ballot that is seen waiting,
     /// time runs.
     pub(crate) fn accepted_meanwhile(&mut self, ballots: u64, now_millis: u64) {
-        self.saw(ballots);
+        self.accepted = ballots;
         if self.ballots() > 0 {
             self.waiting_since_millis.get_or_insert(now_millis);
         }
@@ -87,11 +66,6 @@ impl Lag {
     pub(crate) fn millis(&self, now_millis: u64) -> u64 {
         self.waiting_since_millis.map_or(0, |since| now_millis.saturating_sub(since))
     }
-
-    /// The most ballots that `log` was seen to have accepted since it was attached; `None` if this log was never asked.
-    pub(crate) fn accepted_by(&self, log: &LogId) -> Option<u64> {
-        (self.log.as_ref() == Some(log)).then_some(self.most_accepted)
-    }
 }
 
 #[cfg(test)]
@@ -100,11 +74,10 @@ mod tests {
 
     #[test]
     fn lag_is_what_is_accepted_and_not_counted() {
-        let log = LogId::new("first");
         let mut lag = Lag::default();
         assert!(!lag.is_known());
         lag.accounts_for(10);
-        lag.accepted(&log, 25);
+        lag.accepted(25);
         lag.waiting_since(Some(4_000));
         assert_eq!((lag.ballots(), lag.millis(5_500)), (15, 1_500));
         lag.taken(15);
@@ -117,20 +90,5 @@ mod tests {
         lag.accepted_meanwhile(27, 8_000);
         lag.accepted_meanwhile(29, 9_000);
         assert_eq!((lag.ballots(), lag.millis(9_500)), (4, 1_500));
-    }
-
-    #[test]
-    fn how_much_was_accepted_is_known_only_of_the_log_that_was_asked() {
-        let (first, second) = (LogId::new("first"), LogId::new("second"));
-        let mut lag = Lag::default();
-        assert_eq!(lag.accepted_by(&first), None);
-        lag.accepted(&first, 25);
-        assert_eq!(lag.accepted_by(&first), Some(25));
-        assert_eq!(lag.accepted_by(&second), None);
-        lag.accepted_meanwhile(21, 1_000);
-        lag.accepted(&first, 22);
-        assert_eq!(lag.accepted_by(&first), Some(25), "it lost something");
-        lag.attached(&first, 22);
-        assert_eq!(lag.accepted_by(&first), Some(22));
     }
 }

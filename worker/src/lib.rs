@@ -30,6 +30,7 @@ mod counting;
 mod figures;
 mod findings;
 mod health;
+mod history;
 mod identity;
 mod lag;
 mod moving;

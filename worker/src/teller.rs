@@ -5,8 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Attachment, Ledger, Ledgers, Log, LogId, Partition, Position, Unavailable};
-use tokio::time::Instant;
+use domain::{Ledger, Ledgers, Log, LogId, Partition, Unavailable};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -15,8 +14,9 @@ use crate::{
     account::Account,
     asking::{PATIENCE, Stop, within},
     figures::Figures,
-    findings::Memory,
+    findings::PriorView,
     health::Duty,
+    history::LogHistory,
     lag::Lag,
     outage::Outage,
     retention::Retention,
@@ -51,8 +51,8 @@ pub(crate) struct Teller {
     pub(crate) retention: Retention,
     /// What this teller calls itself in the log during one lead.
     pub(crate) leader: String,
-    /// The log as it was seen last, while this worker was attached to it.
-    seen: Option<Seen>,
+    /// What this worker has seen of the log.
+    pub(crate) history: LogHistory,
     /// When the log was last read or looked at, all that it had accepted was counted.
     pub(crate) quiet: bool,
     ledger_outage: Outage,
@@ -62,13 +62,6 @@ pub(crate) struct Teller {
     pub(crate) shutdown: CancellationToken,
     /// Whether it was looked at whether the settings for the first poll come too late.
     pub(crate) first_poll_told: bool,
-}
-
-/// What a log said at a survey.
-struct Seen {
-    last: Position,
-    clock_millis: u64,
-    at: Instant,
 }
 
 impl Teller {
@@ -94,7 +87,7 @@ impl Teller {
             account: Account::default(),
             retention,
             leader: String::new(),
-            seen: None,
+            history: LogHistory::default(),
             quiet: false,
             ledger_outage: Outage::default(),
             log_outage: Outage::with_pauses_up_to(LONGEST_LOG_PAUSE),
@@ -252,24 +245,11 @@ impl Teller {
         self.unrest.over();
     }
 
-    /// The log was looked at, and this worker is attached to it.
-    pub(crate) fn sees(&mut self, log: &Attachment) {
-        let last = log.last.unwrap_or_default().max(self.seen.as_ref().map_or(Position::ZERO, |seen| seen.last));
-        self.seen = Some(Seen { last, clock_millis: log.now_millis, at: Instant::now() });
-    }
-
-    /// What this worker remembers of the log that the ledger counts.
-    pub(crate) fn memory(&self, log: Option<&LogId>) -> Memory {
-        let accepted = log.and_then(|log| self.lag.accepted_by(log));
-        let Some(Seen { last, clock_millis, at }) = &self.seen else {
-            return Memory { accepted, ..Memory::default() };
-        };
-        // Ballots that came since it was seen last have places by a clock that went on.
-        let since = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let now = Position::new(clock_millis.saturating_add(since).saturating_add(1), 0).unwrap_or_default();
+    /// What this worker knew of the log that the ledger counts.
+    pub(crate) fn prior_view(&self, log: Option<&LogId>) -> PriorView {
         // Ballots may come to a log that this worker can't reach.
-        let quiet = self.quiet && at.elapsed() < QUIET_LASTS;
-        Memory { last: *last, given_out: now.max(*last), accepted, quiet, promoted: false }
+        let quiet = self.quiet && self.history.is_younger_than(QUIET_LASTS);
+        PriorView { quiet, ..self.history.of(log) }
     }
 
     /// While the ledger is away nobody counts, but the log can still tell how much is waiting.
@@ -277,6 +257,7 @@ impl Teller {
         if self.lag.is_known()
             && let Ok(accepted) = within(SIDE_GLANCE, "reading how much is accepted", self.log.accepted()).await
         {
+            self.history.has_accepted(accepted);
             self.lag.accepted_meanwhile(accepted, program::now_millis());
             self.show_lag();
         }

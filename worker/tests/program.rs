@@ -104,15 +104,40 @@ async fn the_operator_sees_what_is_counted_what_waits_and_that_it_is_well() {
 }
 
 #[tokio::test]
-async fn settings_of_the_first_poll_that_come_too_late_are_told() {
+async fn a_poll_setting_that_comes_too_late_is_told_once_by_its_name() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
-    let mut first = programs::worker_with(&redis.url(), &database.url(), &[("OPTION_A", "Tea")]);
-    first.ready().await;
-    assert!(first.program.terminate().await.success());
-    assert!(!first.program.output().contains("settings_not_applied"), "{}", first.program.output());
-    let again = programs::worker_with(&redis.url(), &database.url(), &[("OPTION_A", "Coffee")]);
-    until_true("the worker to tell", || async { again.program.output().contains("settings_not_applied: OPTION_A") })
-        .await;
+    let late = [("OPTION_B", "Frogs"), ("QUESTION", "Cats or Frogs?")];
+    let mut worker = programs::worker_with(&redis.url(), &database.url(), &late[..1]);
+    worker.ready().await;
+    cast(&redis, 1).await;
+    assert!(!worker.program.output().contains("poll.settings_not_applied"), "they made the poll");
+    assert!(worker.program.terminate().await.success());
+
+    let worker = programs::worker_with(&redis.url(), &database.url(), &late);
+    until_true("the line", || async { worker.program.output().contains("poll.settings_not_applied") }).await;
+    let output = worker.program.output();
+    let line = output.lines().find(|line| line.contains("poll.settings_not_applied")).unwrap();
+    assert!(line.contains("QUESTION") && !line.contains("OPTION_B"), "{line}");
+    // It is attached again, and does not repeat itself.
+    let mut connection = redis.connection().await;
+    redis::cmd("DEL").arg("{scrutin:0}:attached").exec_async(&mut connection).await.unwrap();
+    until_true("it is attached again", || async { worker.program.output().contains("log.detached") }).await;
+    cast(&redis, 1).await;
+    assert_eq!(worker.program.output().matches("poll.settings_not_applied").count(), 1);
+}
+
+#[tokio::test]
+async fn a_replica_of_redis_is_warned_of_when_it_comes() {
+    let (redis, replica) = (RedisServer::start().await, RedisServer::start().await);
+    let database = TestDatabase::create().await;
+    let worker = programs::worker(&redis.url(), &database.url());
+    worker.ready().await;
+    assert!(!worker.program.output().contains("durability.replicas"));
+    let mut connection = replica.connection().await;
+    let port = redis.port().to_string();
+    redis::cmd("REPLICAOF").arg("127.0.0.1").arg(port).exec_async(&mut connection).await.unwrap();
+    until_true("the warning", || async { worker.program.output().contains("durability.replicas") }).await;
+    cast(&redis, 1).await;
 }
 
 #[test]

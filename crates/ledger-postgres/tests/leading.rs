@@ -2,9 +2,12 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use domain::{Gap, Ledgers, LogId, Partition, PollChange, Position, Scoreboard, Unavailable};
+use domain::{Gap, Ledger, Ledgers, LogId, Partition, PollChange, Position, Scoreboard, Unavailable};
 use futures_util::future::join_all;
 use support::{
     DEADLINE, FIRST, at, ballot, eventually, figures, lead, ledgers, of, poll, poll_event, scoreboard, terminate,
@@ -200,4 +203,34 @@ async fn databases_of_a_server_are_led_apart() {
     let (one, two) = (TestDatabase::create_in(Arc::clone(&server)).await, TestDatabase::create_in(server).await);
     let _leader = lead(&ledgers(&one), FIRST).await;
     assert!(ledgers(&two).lead(FIRST).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn how_far_a_real_standby_is_shows_also_while_its_replay_is_paused() {
+    let server = Arc::new(PostgresServer::private().await);
+    let database = TestDatabase::create_in(Arc::clone(&server)).await;
+    let mut leader = lead(&ledgers(&database), FIRST).await;
+    assert_eq!(leader.replicated().await.unwrap().standbys, None);
+
+    let standby = server.start_standby().await;
+    let lunch = poll("lunch");
+    leader.attach(&LogId::new("log"), None, &[lunch.clone()]).await.unwrap();
+    let caught_up = async |leader: &mut dyn Ledger| {
+        let written = leader.replicated().await.unwrap().written;
+        let deadline = Instant::now() + DEADLINE;
+        while leader.replicated().await.unwrap().standbys.is_none_or(|standbys| standbys < written) {
+            assert!(Instant::now() < deadline, "the standby never has what is committed");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    caught_up(leader.as_mut()).await;
+
+    standby.client().await.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    let before = leader.replicated().await.unwrap();
+    leader.apply(vec![ballot(1, &lunch, 1, "a")]).await.unwrap();
+    let after = leader.replicated().await.unwrap();
+    assert!(after.written > before.written, "{before:?} {after:?}");
+    assert!(after.standbys.unwrap() <= before.written, "it has not replayed the ballot: {before:?} {after:?}");
+    standby.client().await.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
+    caught_up(leader.as_mut()).await;
 }

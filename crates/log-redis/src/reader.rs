@@ -20,7 +20,7 @@ use crate::{
     installation,
     keys::{Keys, NO_OLD_BEGINNING},
     link::{ANSWER_TIMEOUT, Deadline, Link},
-    scripts::{self, CLAIM, LOOK, OPEN, RAISE, READ_ALL, TRIM, checked, unexpected, word},
+    scripts::{self, ADD_LOST, CLAIM, LOOK, OPEN, RAISE, READ_ALL, TRIM, checked, unexpected, word},
     wire,
 };
 
@@ -159,6 +159,11 @@ impl Log for RedisLog {
 
     async fn settle(&mut self, counted: &[(PollId, u64)], others: u64) -> Result<(), Unavailable> {
         self.steps().settle(counted, others).await
+    }
+
+    async fn add_lost(&mut self, ballots: u64) -> Result<(), Unavailable> {
+        let call = self.steps().step(&ADD_LOST, &[&self.keys.accepted]).arg(ballots);
+        self.steps().run("adding what is lost to what was accepted", call).await
     }
 
     async fn open(&mut self) -> Result<(), Unavailable> {

@@ -86,6 +86,10 @@ script! {
     SETTLE = "settle.lua"
 }
 script! {
+    /// Adds ballots that are lost to those that were accepted.
+    ADD_LOST = "leader.lua", "add_lost.lua"
+}
+script! {
     /// Writes which installation the log belongs to.
     INSTALL = "install.lua"
 }

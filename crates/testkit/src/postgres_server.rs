@@ -5,6 +5,8 @@
 //! of its own with the same script. The script watches a pipe: when the test's process ends, in whatever
 //! way, the pipe closes, and the cluster is stopped and removed.
 
+mod standby;
+
 use std::{
     env, fs,
     io::{BufRead, BufReader, ErrorKind},
@@ -20,6 +22,8 @@ use std::{
 };
 
 use tokio_postgres::{Client, NoTls};
+
+pub use standby::StandbyServer;
 
 /// Where the run's cluster is: the URL of a superuser.
 const SHARED_URL: &str = "SCRUTIN_TEST_PG";
@@ -147,6 +151,14 @@ impl PostgresServer {
     /// The same, which may fail: right after a full disk, for one. Whether it runs now.
     pub async fn try_restart(&mut self) -> bool {
         self.own().try_control(&["start"]).await
+    }
+
+    /// Starts a standby of this private server, which replicates all of it.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start_standby(&self) -> StandbyServer {
+        StandbyServer::of(&self.url, &self.own().directory).await
     }
 
     fn own(&self) -> &OwnCluster {

@@ -12,12 +12,22 @@ use crate::world::{LogDisk, Token, World};
 
 pub(crate) struct FakeLog {
     world: World,
+    /// Whose view of the log it is.
+    worker: u32,
     token: Token,
+    /// To which log this worker was attached last.
+    attached_to: Option<LogId>,
 }
 
 impl FakeLog {
-    pub(crate) fn of(world: World) -> Self {
-        Self { world, token: Token::default() }
+    pub(crate) fn of(world: World, worker: u32) -> Self {
+        Self { world, worker, token: Token::default(), attached_to: None }
+    }
+
+    /// An answer that says how much the log has accepted: the worker knows of all ballots in it from now on.
+    fn shown<T>(&self, answer: T) -> T {
+        self.world.state().show(self.worker);
+        answer
     }
 
     async fn ask<T>(
@@ -30,7 +40,7 @@ impl FakeLog {
                 if state.log_away {
                     return Err(Unavailable::failed(what, "it is away"));
                 }
-                state.log.clock = state.clock;
+                state.log.clock = state.now_millis();
                 work(&mut state.log)
             })
             .await
@@ -101,7 +111,7 @@ impl Log for FakeLog {
             })
             .await?;
         self.token = token;
-        Ok(claimed)
+        Ok(self.shown(claimed))
     }
 
     async fn begin(&mut self, seed: LogSeed) -> Result<LogId, Unavailable> {
@@ -136,16 +146,25 @@ impl Log for FakeLog {
         self.step("settle", |log| log.accepted = accepted).await
     }
 
+    async fn add_lost(&mut self, ballots: u64) -> Result<(), Unavailable> {
+        self.step("add_lost", |log| log.accepted += ballots).await
+    }
+
     async fn open(&mut self) -> Result<(), Unavailable> {
-        let token = self.token.clone();
-        self.ask("open", |log| {
-            if log.attaching.as_ref() != Some(&token) || log.server != token.server {
-                return Err(Unavailable::NotAttached);
-            }
-            (log.attaching, log.attached) = (None, Some(token));
-            Ok(())
-        })
-        .await
+        let (token, worker) = (self.token.clone(), self.worker);
+        self.world
+            .call("open", |state| {
+                let log = &mut state.log;
+                if state.log_away || log.attaching.as_ref() != Some(&token) || log.server != token.server {
+                    return Err(Unavailable::NotAttached);
+                }
+                (log.attaching, log.attached) = (None, Some(token));
+                state.attached_by(worker);
+                Ok(())
+            })
+            .await?;
+        self.attached_to = self.world.state().log.id.clone();
+        Ok(())
     }
 
     async fn look(&mut self, counted: Position) -> Result<Option<Attachment>, Unavailable> {
@@ -154,6 +173,7 @@ impl Log for FakeLog {
             Ok(attachment(log, counted).filter(|_| attached))
         })
         .await
+        .map(|looked| looked.map(|log| self.shown(log)))
     }
 
     async fn read(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable> {
@@ -163,11 +183,13 @@ impl Log for FakeLog {
         };
         self.world.reading.notify_one();
         let first = self.ask("read", page).await?;
-        if !first.entries.is_empty() || !first.attached {
-            return Ok(first);
-        }
-        tokio::time::sleep(wait).await;
-        self.ask("read", page).await
+        let page = if !first.entries.is_empty() || !first.attached {
+            first
+        } else {
+            tokio::time::sleep(wait).await;
+            self.ask("read", page).await?
+        };
+        Ok(if page.attached { self.shown(page) } else { page })
     }
 
     async fn trim(&mut self, through: Position) -> Result<(), Unavailable> {
@@ -179,6 +201,9 @@ impl Log for FakeLog {
     }
 
     async fn accepted(&mut self) -> Result<u64, Unavailable> {
-        self.ask("accepted", |log| begun(log).map(|()| log.accepted)).await
+        let accepted = self.ask("accepted", |log| begun(log).map(|()| log.accepted)).await?;
+        // A number alone says nothing to a worker that does not know which log it is about.
+        let known = self.attached_to.is_some() && self.attached_to == self.world.state().log.id;
+        Ok(if known { self.shown(accepted) } else { accepted })
     }
 }

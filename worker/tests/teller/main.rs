@@ -7,5 +7,6 @@
 mod fake_ledger;
 mod fake_log;
 mod faults;
+mod set_backs;
 mod stories;
 mod world;

@@ -4,7 +4,7 @@
 //! failed call open, both outcomes occur.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -14,7 +14,7 @@ use domain::{
     Partitions, PartitionsError, Poll, PollId, PollSeed, PollSpec, Position, Unavailable, VoterId,
 };
 use scrutin_worker::{Health, Rules};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{fake_ledger::FakeLedgers, fake_log::FakeLog};
@@ -100,10 +100,25 @@ pub(crate) struct Acknowledged {
     pub(crate) serial: u128,
     pub(crate) log: LogId,
     pub(crate) position: Position,
-    /// The log lost it again.
-    pub(crate) lost: bool,
-    /// It was lost in a way of which nothing but the worker can tell.
-    pub(crate) must_be_told: bool,
+    /// Which workers the log has shown it, or a figure that it is part of.
+    shown_to: BTreeSet<u32>,
+    pub(crate) lost: Loss,
+}
+
+/// Whether the log lost a ballot, and who can tell of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It did not.
+    None,
+    /// It did, and nobody need know.
+    Unknowable,
+    /// It did, by an older file: whoever attaches next can tell, if it knew of the ballot. If it was removed before, the
+    /// file may hide that too.
+    ByAnOlderFile { removed: bool },
+    /// It did, and a gap must say where.
+    Place,
+    /// It did, and gaps must say of how many.
+    Number,
 }
 
 #[derive(Default)]
@@ -117,8 +132,10 @@ pub(crate) struct State {
     pub(crate) connections: u32,
     pub(crate) faults: VecDeque<Fault>,
     pub(crate) acknowledged: Vec<Acknowledged>,
-    /// Milliseconds since 1970, of the log's machine.
+    /// Milliseconds since 1970, of the log's machine, when this world began.
     pub(crate) clock: u64,
+    began: Option<Instant>,
+    workers: u32,
     /// Every call, in order.
     pub(crate) calls: Vec<&'static str>,
     /// How long the ledger takes to count a batch.
@@ -158,7 +175,8 @@ impl World {
     }
 
     pub(crate) fn of(partition: Partition) -> Self {
-        let state = State { clock: program::now_millis() - 60_000, ..State::default() };
+        let began = Some(Instant::now());
+        let state = State { clock: program::now_millis() - 60_000, began, ..State::default() };
         Self { partition, state: Arc::new(Mutex::new(state)), reading: Arc::default() }
     }
 
@@ -201,7 +219,7 @@ impl World {
     }
 
     pub(crate) async fn until(&self, what: &str, condition: impl Fn(&State) -> bool) {
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         while !condition(&self.state()) {
             let waited = begun.elapsed();
             assert!(waited < Duration::from_hours(24), "not within a day: {what}");
@@ -274,6 +292,11 @@ impl LedgerDisk {
 }
 
 impl State {
+    fn next_worker(&mut self) -> u32 {
+        self.workers += 1;
+        self.workers
+    }
+
     /// Whether a leader is attached to this very server.
     pub(crate) fn takes_ballots(&self) -> bool {
         let attached = self.log.attached.as_ref().is_some_and(|token| token.server == self.log.server);
@@ -285,21 +308,57 @@ impl State {
         self.takes_ballots() && self.log.attached.as_ref().is_some_and(|token| token.leader != ANOTHER)
     }
 
+    /// What the clock of the log's machine shows.
+    pub(crate) fn now_millis(&self) -> u64 {
+        let since = self.began.map_or(Duration::ZERO, |began| began.elapsed());
+        self.clock + u64::try_from(since.as_millis()).unwrap()
+    }
+
     pub(crate) fn cast(&mut self) -> Option<Position> {
         if !self.takes_ballots() {
             return None;
         }
         let log = self.log.id.clone()?;
-        self.clock += 1;
+        // From here on the log may say as much as before it lost something.
+        self.losses_by_older_files(|_| Loss::Unknowable);
         let serial = u128::try_from(self.acknowledged.len()).unwrap();
         let voter = VoterId::from_bytes(serial.to_be_bytes());
         let ballot = Ballot { poll: PollId::MAIN, voter, choices: Choices::parse(["a"]).unwrap() };
-        let position = self.log.last.following(self.clock);
+        let position = self.log.last.following(self.now_millis());
         self.log.last = position;
         self.log.accepted += 1;
         self.log.entries.push(Entry { position, event: Ok(Event::Ballot(ballot)) });
-        self.acknowledged.push(Acknowledged { serial, log, position, lost: false, must_be_told: false });
+        let (shown_to, lost) = (BTreeSet::new(), Loss::None);
+        self.acknowledged.push(Acknowledged { serial, log, position, shown_to, lost });
         Some(position)
+    }
+
+    /// The log told this worker how much it has accepted.
+    pub(crate) fn show(&mut self, worker: u32) {
+        let log = self.log.id.as_ref();
+        let there = self.acknowledged.iter_mut().filter(|ballot| ballot.lost == Loss::None && Some(&ballot.log) == log);
+        for ballot in there {
+            ballot.shown_to.insert(worker);
+        }
+    }
+
+    /// A worker has attached to the log: what an older file lacks must be told by now, if this worker knew of it.
+    pub(crate) fn attached_by(&mut self, worker: u32) {
+        self.losses_by_older_files(|ballot| {
+            match ballot.lost {
+                _ if !ballot.shown_to.contains(&worker) => Loss::Unknowable,
+                Loss::ByAnOlderFile { removed: true } => Loss::Number,
+                _ => Loss::Place,
+            }
+        });
+    }
+
+    fn losses_by_older_files(&mut self, become_of: impl Fn(&Acknowledged) -> Loss) {
+        for ballot in &mut self.acknowledged {
+            if matches!(ballot.lost, Loss::ByAnOlderFile { .. }) {
+                ballot.lost = become_of(ballot);
+            }
+        }
     }
 
     /// The ledger's content as it was before its last `entries`.
@@ -315,7 +374,8 @@ impl State {
     /// With its entries the log loses what it knew of those it had trimmed: a ledger restored after that can't tell.
     pub(crate) fn lose_log(&mut self) {
         let log = self.log.id.take();
-        self.acknowledged.iter_mut().filter(|ballot| Some(&ballot.log) == log.as_ref()).for_each(|it| it.lost = true);
+        let there = self.acknowledged.iter_mut().filter(|ballot| Some(&ballot.log) == log.as_ref());
+        there.for_each(|ballot| ballot.lost = Loss::Unknowable);
         let LogDisk { server, begun, raised, .. } = self.log;
         self.log = LogDisk { server, begun, raised, ..LogDisk::default() };
     }
@@ -325,9 +385,13 @@ impl State {
         let keep = self.log.entries.len().saturating_sub(entries);
         let lost = self.log.entries.split_off(keep);
         self.log.accepted -= u64::try_from(lost.len()).unwrap();
-        // What an older file lacks can be told only by a worker that knew of it (docs/adr/0008). Stories and real servers
-        // hold that (`stories.rs`, `losses.rs`); here any worker may have been away.
-        self.lose(lost, false);
+        if !lost.is_empty() {
+            // Who was attaching came after the entries that the file lacks.
+            self.log.attaching = None;
+            let removed = self.acknowledged.iter_mut().filter(|ballot| ballot.lost == Loss::Number);
+            removed.for_each(|ballot| ballot.lost = Loss::ByAnOlderFile { removed: true });
+        }
+        self.lose(lost, Loss::ByAnOlderFile { removed: false });
         self.log.last = self.log.entries.last().map_or(self.log.trimmed, |last| last.position);
         self.log.server += 1;
     }
@@ -338,27 +402,31 @@ impl State {
         let first = self.log.entries.iter().position(|entry| entry.position > counted);
         let first = first.unwrap_or(self.log.entries.len());
         let lost = self.log.entries.drain(first..(first + entries).min(self.log.entries.len())).collect();
-        self.lose(lost, true);
+        self.lose(lost, Loss::Number);
     }
 
     pub(crate) fn delete_stream(&mut self) {
         if self.log.id.is_some() {
             let lost = std::mem::take(&mut self.log.entries);
-            self.lose(lost, true);
+            self.lose(lost, Loss::Number);
             (self.log.stream_lost, self.log.last) = (true, Position::ZERO);
         }
     }
 
-    fn lose(&mut self, entries: Vec<Entry>, must_be_told: bool) {
+    fn lose(&mut self, entries: Vec<Entry>, lost: Loss) {
         for entry in entries {
-            let ballot = &mut self.acknowledged[usize::try_from(serial_of(&entry)).unwrap()];
-            (ballot.lost, ballot.must_be_told) = (true, must_be_told);
+            self.acknowledged[usize::try_from(serial_of(&entry)).unwrap()].lost = lost;
         }
     }
 
-    /// Another worker, which stood still since it led, claims the log and attaches.
+    /// Another worker, which stood still since it led, claims the log and attaches. Not where it would have to write to
+    /// the ledger before.
     fn claim(&mut self) {
-        if self.log.id.is_some() && !self.log.stream_lost && self.log.last >= self.ledger.position {
+        let LedgerDisk { position, entries, gaps, .. } = &self.ledger;
+        let accounted = u64::try_from(entries.len()).unwrap() + gaps.iter().filter_map(|gap| gap.ballots).sum::<u64>();
+        let unread = self.log.entries.last().is_some_and(|last| last.position > *position);
+        let fits = self.log.last >= *position && (unread || self.log.accepted == accounted);
+        if self.log.id.is_some() && !self.log.stream_lost && fits {
             let token = Token { server: self.log.server, leader: ANOTHER.to_owned() };
             (self.log.attaching, self.log.attached) = (None, Some(token));
         }
@@ -419,11 +487,12 @@ pub(crate) fn start_worker(worlds: &[World], rules: Rules) -> Worker {
     for world in worlds {
         world.state().partitions = Some(rules.partitions);
     }
+    let worker = worlds[0].state().next_worker();
     let (health, shutdown) = (Health::new(), CancellationToken::new());
     let ledgers = Arc::new(FakeLedgers(worlds.to_vec()));
     let logs = worlds.to_vec();
     let open_log = move |partition: Partition| -> Box<dyn Log> {
-        Box::new(FakeLog::of(logs.iter().find(|world| world.partition == partition).unwrap().clone()))
+        Box::new(FakeLog::of(logs.iter().find(|world| world.partition == partition).unwrap().clone(), worker))
     };
     let running = tokio::spawn(scrutin_worker::run(rules, ledgers, open_log, health.clone(), shutdown.clone()));
     Worker { health, shutdown, running }

@@ -127,6 +127,10 @@ pub trait Log: Send {
     /// never will be counted. Only before [`open`](Self::open), and where nothing is left to read.
     async fn settle(&mut self, ballots: &[(PollId, u64)], others: u64) -> Result<(), Unavailable>;
 
+    /// Adds so many ballots to those that were accepted and will never be counted: the log has lost them, and says no
+    /// more that it had accepted them.
+    async fn add_lost(&mut self, ballots: u64) -> Result<(), Unavailable>;
+
     /// Lets the log take ballots; from here on this leader is attached.
     async fn open(&mut self) -> Result<(), Unavailable>;
 

@@ -11,6 +11,7 @@ mod memory;
 mod outages;
 mod polls;
 mod reading;
+mod refusals;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -1,0 +1,63 @@
+//! A standby of a private PostgreSQL, which replicates it over the network as in production.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tokio_postgres::Client;
+
+use super::{PATIENCE, connect};
+use crate::address;
+
+/// A running standby. It is stopped when the value is dropped; its files go with those of its primary.
+pub struct StandbyServer {
+    /// The directory of its primary.
+    directory: PathBuf,
+    address: SocketAddr,
+}
+
+impl StandbyServer {
+    /// Copies the primary at this URL, whose files are in `directory`, and starts the copy.
+    pub(super) async fn of(primary: &str, directory: &Path) -> Self {
+        let standby = Self { directory: directory.to_owned(), address: address::free() };
+        let data = standby.path("standby");
+        let copy = ["--pgdata", &data, "--dbname", primary, "--write-recovery-conf", "--checkpoint=fast"];
+        standby.run("pg_basebackup", &copy).await;
+        let (log, options) = (standby.path("standby.log"), standby.options());
+        standby.run("pg_ctl", &["start", "-s", "-w", "-D", &data, "-l", &log, "-o", &options]).await;
+        standby
+    }
+
+    /// A connection of the test's own, which can only read.
+    pub async fn client(&self) -> Client {
+        connect(&format!("postgres://postgres@{}/postgres", self.address)).await
+    }
+
+    fn options(&self) -> String {
+        format!("-p {} -c listen_addresses={}", self.address.port(), self.address.ip())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.directory.join(name).display().to_string()
+    }
+
+    async fn run(&self, program: &str, arguments: &[&str]) {
+        let mut command = tokio::process::Command::new(self.path("as-owner"));
+        // An inherited output would stay open as long as the server runs.
+        command.arg(program).args(arguments).current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+        let ended = tokio::time::timeout(PATIENCE, command.status()).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{program} takes longer than {PATIENCE:?}"));
+        let log = std::fs::read_to_string(self.path("standby.log")).unwrap_or_default();
+        assert!(ended.is_ok_and(|status| status.success()), "{program} {arguments:?} failed:\n{log}");
+    }
+}
+
+impl Drop for StandbyServer {
+    fn drop(&mut self) {
+        let stop = ["stop", "-s", "-m", "immediate", "-D", &self.path("standby")];
+        let mut command = std::process::Command::new(self.path("as-owner"));
+        let _ = command.arg("pg_ctl").args(stop).current_dir("/").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
