@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::{Audit, PollState};
+use domain::{Audit, Gap, PollState};
 use testkit::{moving_address::MovingAddress, redis_server::RedisFiles};
 
 use super::*;
@@ -208,8 +208,8 @@ async fn a_promoted_replica_that_lacks_the_last_moment_loses_nothing_untold() {
     at.counts_or_tells(&acknowledged).await;
 }
 
-/// What somebody did to the log, by hand or by a setting, while 1,024 ballots waited in it.
-async fn waiting_ballots_are_missed_after(harm: &[&str]) {
+/// A log with 128 ballots that are counted and 1,024 that are not, while no worker runs.
+async fn with_waiting_ballots() -> (TestDatabase, Installation) {
     let database = TestDatabase::create().await;
     let mut at = Installation::new(database.url(), 1).await;
     let worker = at.start_worker();
@@ -218,18 +218,29 @@ async fn waiting_ballots_are_missed_after(harm: &[&str]) {
     at.shows([128, 0]).await;
     drop(worker);
     at.vote_many(1_024, "b").await;
-    at.redis(harm).await;
-    let _worker = at.start_worker();
+    (database, at)
+}
+
+/// A worker notes where the waiting ballots were, and counts the 16 that come then.
+async fn waiting_ballots_are_missed(at: &mut Installation) -> (Worker, Gap) {
+    let worker = at.start_worker();
     let gap = until("the gap is noted", || async { at.audit().await.gaps.first().copied() }).await;
-    assert_eq!(gap.ballots, Some(1_024), "{harm:?}");
     at.open().await;
     at.vote_many(16, "a").await;
     at.shows([144, 0]).await;
-    let audit = at.audit().await;
-    assert_eq!(audit.gaps, [gap], "it is told once");
     for (_, position) in &at.acknowledged[128..1_152] {
         assert!(gap.after < *position && *position <= gap.through, "{position} {gap:?}");
     }
+    (worker, gap)
+}
+
+/// What somebody did to the log by hand while ballots waited in it.
+async fn waiting_ballots_are_missed_after(harm: &[&str]) {
+    let (_database, mut at) = with_waiting_ballots().await;
+    at.redis(harm).await;
+    let (_worker, gap) = waiting_ballots_are_missed(&mut at).await;
+    assert_eq!(gap.ballots, Some(1_024), "{harm:?}");
+    assert_eq!(at.audit().await.gaps, [gap], "it is told once");
     assert_eq!(at.ballot_box.accepted(PollId::MAIN).await, Ok(144), "what is accepted fits what is counted again");
 }
 
@@ -259,14 +270,7 @@ async fn entries_deleted_by_hand_are_told() {
 
 #[tokio::test]
 async fn an_evicted_stream_is_told() {
-    let database = TestDatabase::create().await;
-    let mut at = Installation::new(database.url(), 1).await;
-    let worker = at.start_worker();
-    at.open().await;
-    at.vote_many(128, "a").await;
-    at.shows([128, 0]).await;
-    drop(worker);
-    at.vote_many(1_024, "b").await;
+    let (_database, mut at) = with_waiting_ballots().await;
     at.redis(&["CONFIG", "SET", "maxmemory-policy", "allkeys-random"]).await;
     at.redis(&["CONFIG", "SET", "maxmemory", "4mb"]).await;
     let mut connection = at.redis.connection().await;
@@ -279,14 +283,7 @@ async fn an_evicted_stream_is_told() {
     }
     at.redis(&["CONFIG", "SET", "maxmemory", "0"]).await;
     assert_eq!(at.vote("a").await, None, "a log without its stream takes nothing");
-    let _worker = at.start_worker();
-    let gap = until("the gap is noted", || async { at.audit().await.gaps.first().copied() }).await;
-    at.open().await;
-    at.vote_many(16, "a").await;
-    until_true("those that came after it count", || async { at.figures().await.unwrap().ballots == 144 }).await;
-    for (_, position) in &at.acknowledged[128..1_152] {
-        assert!(gap.after < *position && *position <= gap.through, "{position} {gap:?}");
-    }
+    waiting_ballots_are_missed(&mut at).await;
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ fn told(state: &State) -> Vec<Option<u64>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_steady_load_one_attachment_repairs_the_figure_and_trimming_goes_on() {
+async fn after_a_set_back_under_load_the_worker_stays_attached_and_trims() {
     let world = World::new();
     let mut rules = rules(1);
     rules.log_retention = Duration::from_secs(30);

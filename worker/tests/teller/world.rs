@@ -344,12 +344,10 @@ impl State {
 
     /// A worker has attached to the log: what an older file lacks must be told by now, if this worker knew of it.
     pub(crate) fn attached_by(&mut self, worker: u32) {
-        self.losses_by_older_files(|ballot| {
-            match ballot.lost {
-                _ if !ballot.shown_to.contains(&worker) => Loss::Unknowable,
-                Loss::ByAnOlderFile { removed: true } => Loss::Number,
-                _ => Loss::Place,
-            }
+        self.losses_by_older_files(|ballot| match ballot.lost {
+            _ if !ballot.shown_to.contains(&worker) => Loss::Unknowable,
+            Loss::ByAnOlderFile { removed: true } => Loss::Number,
+            _ => Loss::Place,
         });
     }
 
@@ -426,6 +424,10 @@ impl State {
         let accounted = u64::try_from(entries.len()).unwrap() + gaps.iter().filter_map(|gap| gap.ballots).sum::<u64>();
         let unread = self.log.entries.last().is_some_and(|last| last.position > *position);
         let fits = self.log.last >= *position && (unread || self.log.accepted == accounted);
+        // Nor where a server that came back could give a position away again: it would raise the log.
+        let came_back = self.log.attached.as_ref().is_none_or(|token| token.server != self.log.server);
+        let newest = self.acknowledged.last().map_or(0, |ballot| ballot.position.millis());
+        let fits = fits && (!came_back || self.now_millis() > newest);
         if self.log.id.is_some() && !self.log.stream_lost && fits {
             let token = Token { server: self.log.server, leader: ANOTHER.to_owned() };
             (self.log.attaching, self.log.attached) = (None, Some(token));

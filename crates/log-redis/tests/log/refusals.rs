@@ -1,11 +1,13 @@
 //! A Redis that answers and refuses: it did nothing, and the answer says so for certain.
 
-use std::fs;
+use std::{collections::HashMap, fs};
 
 use domain::PollChange;
 
 use super::*;
 
+/// The words of a server that loads.
+const LOADING: &str = "loading the dataset";
 /// Commands that a server loads from its file before it takes calls again.
 const MANY: u32 = 20_000;
 
@@ -29,10 +31,9 @@ async fn background_save_failed(scene: &Scene) -> bool {
 async fn a_redis_whose_save_failed_takes_nothing_for_certain() {
     let mut scene = Scene::begun().await;
     let last = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
-    let directory: Vec<String> = redis::from_redis_value(scene.raw(&["CONFIG", "GET", "dir"]).await).unwrap();
+    let directory = redis::from_redis_value::<HashMap<String, String>>(scene.raw(&["CONFIG", "GET", "dir"]).await);
     // No file can be put in the place of a directory.
-    fs::create_dir(format!("{}/taken", directory[1])).unwrap();
-    scene.raw(&["CONFIG", "SET", "dbfilename", "taken"]).await;
+    fs::create_dir(format!("{}/dump.rdb", directory.unwrap()["dir"])).unwrap();
     scene.raw(&["CONFIG", "SET", "save", "3600 1"]).await;
     scene.raw(&["BGSAVE"]).await;
     eventually(|| async { if background_save_failed(&scene).await { Ok(()) } else { Err("not yet") } }).await;
@@ -64,19 +65,22 @@ async fn a_redis_that_loads_its_file_takes_nothing_for_certain() {
     recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
 
     // It answers between some of the commands that it loads, and takes longer for each than it need.
-    scene.raw(&["CONFIG", "SET", "key-load-delay", "200"]).await;
+    scene.raw(&["CONFIG", "SET", "key-load-delay", "50"]).await;
     let mut connection = scene.redis.connection().await;
     let load = tokio::spawn(async move { redis::cmd("DEBUG").arg("LOADAOF").exec_async(&mut connection).await });
     let mut casts = 0;
     eventually(|| {
         casts += 1;
         let cast = scene.ballots.cast(ballot("main", 1 + casts, "a"), FIRST_REVISION);
-        async { if refused(cast.await, "LOADING") { Ok(()) } else { Err("it does not load") } }
+        async {
+            let cast = cast.await;
+            if refused(cast.clone(), LOADING) { Ok(()) } else { Err(cast) }
+        }
     })
     .await;
     let polls = scene.log.polls().await;
-    assert!(refused(polls.clone(), "LOADING"), "{polls:?}");
-    load.abort();
+    assert!(refused(polls.clone(), LOADING), "{polls:?}");
+    load.await.unwrap().unwrap();
     eventually(|| scene.ballots.cast(ballot("main", 0, "a"), FIRST_REVISION)).await;
     let accepted = scene.ballots.accepted(id("main")).await.unwrap();
     assert_eq!(accepted, scene.ballots_in_log().await.len() as u64);
