@@ -114,7 +114,7 @@ fn check(state: &State, reason: bool) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What a worker knew of and the log lost is told: how many they were, and where. If a leader ends in the middle of that,
+/// What a worker knew of and the log lost is told: how many they were, and where. If a leader ends in the middle,
 /// another may know only how many.
 fn check_losses(state: &State, one_worker: bool) -> Result<(), TestCaseError> {
     let serials: BTreeSet<_> = state.ledger.entries.iter().map(|(entry, _)| serial_of(entry)).collect();
