@@ -67,6 +67,8 @@ async fn main() -> Result<ExitCode> {
         }
         None => {
             let first_poll = serving.first_poll.poll().unwrap_or_else(|line| fail("scrutin", &line));
+            let texts = vote::check_texts().and_then(|()| result::check_texts());
+            texts.unwrap_or_else(|error| fail("scrutin", &error.to_string()));
             telemetry::log(&serving.log).unwrap_or_else(|error| fail("scrutin", &error.to_string()));
             serve(DataDir::open(&data_dir)?, serving, first_poll).await?;
             telemetry::end();

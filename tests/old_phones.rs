@@ -176,7 +176,7 @@ async fn whatever_the_web_lacks_of_what_a_script_names_a_vote_is_cast() {
     let at = [place(&browser, "button[value=b]").await];
     let scripts = files("js")
         .into_iter()
-        .filter(|(name, _)| ["vote.js", "live.js", "ask.js", "percent.js"].iter().any(|used| name.ends_with(used)));
+        .filter(|(name, _)| ["vote.js", "live.js", "ask.js", "language.js"].iter().any(|used| name.ends_with(used)));
     let named: BTreeSet<String> = scripts.flat_map(|(_, text)| words(&text)).collect();
     // What every phone has, and the newest: that both are found shows that names are.
     for known in ["FormData", "AbortController", "addEventListener", "isConnected"] {

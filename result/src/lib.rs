@@ -47,6 +47,7 @@ mod time;
 
 pub use live::{origins::AllowedOrigin, pace::Timing};
 pub use pages::embedding::EmbedOrigin;
+pub use texts::check_texts;
 
 use crate::{
     app::App,
@@ -157,7 +158,7 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         result_url: config.result_url,
         embed_headers: embedding::headers(&config.embed_origins),
         instance: config.instance,
-        pages: Pages::new::<Templates, StaticFiles>(texts::MESSAGES, &base),
+        pages: Pages::new::<Templates, StaticFiles>(texts::catalogue(), &base),
     });
     Running { router: below(&base, http(app, origins).merge(socket_io)), screens }
 }

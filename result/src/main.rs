@@ -37,6 +37,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 /// Serves until told to stop.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let database: DatabaseUrl = server_address::read("result", "DATABASE_URL", &settings.database_url);
+    scrutin_result::check_texts().unwrap_or_else(|error| fail("result", &error.to_string()));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("result", &error.to_string()));
     let metrics = telemetry::metrics()?;
     let urls = [settings.vote_url.as_ref(), settings.result_url.as_ref()];

@@ -1,7 +1,7 @@
 //! Votes as parts of the turnout: percentages for people, and lengths of bars.
 //!
-//! The page's script computes the same when scores come in; `percent.js` of the shared files and `result.js` must agree
-//! with this file.
+//! The page's script computes the same when scores come in; `language.js` of the shared files and `result.js` must
+//! agree with this file.
 
 use web::language::Language;
 
@@ -14,10 +14,7 @@ pub(crate) fn percent(language: Language, votes: u64, voters: u64) -> String {
         100.. if votes < voters => (">", 99),
         _ => ("", rounded),
     };
-    match language {
-        Language::English => format!("{sign}{percent}%"),
-        Language::French => format!("{sign}{percent}\u{202f}%"),
-    }
+    sign.to_owned() + &language.percent(&percent.to_string())
 }
 
 /// The part of the voters as a decimal number from 0 to 1 with four places, for programs; `None` without voters.
@@ -43,7 +40,7 @@ mod tests {
 
     #[test]
     fn percentages_are_rounded_and_never_claim_all_or_none() {
-        let english = |votes, voters| percent(Language::English, votes, voters);
+        let english = |votes, voters| percent(Language::default(), votes, voters);
         assert_eq!(english(0, 0), "0%");
         assert_eq!(english(0, 10), "0%");
         assert_eq!(english(10, 10), "100%");
@@ -54,7 +51,7 @@ mod tests {
         assert_eq!(english(999, 1_000), ">99%");
         assert_eq!(english(199, 200), ">99%");
         assert_eq!(english(u64::MAX, u64::MAX), "100%");
-        assert_eq!(percent(Language::French, 1, 3), "33\u{202f}%");
+        assert_eq!(percent(Language::from_tag("fr").unwrap(), 1, 3), "33\u{202f}%");
     }
 
     #[test]

@@ -3,21 +3,6 @@
 use jiff::{Timestamp, tz::TimeZone};
 use web::language::Language;
 
-const MONTHS: [(&str, &str); 12] = [
-    ("January", "janvier"),
-    ("February", "février"),
-    ("March", "mars"),
-    ("April", "avril"),
-    ("May", "mai"),
-    ("June", "juin"),
-    ("July", "juillet"),
-    ("August", "août"),
-    ("September", "septembre"),
-    ("October", "octobre"),
-    ("November", "novembre"),
-    ("December", "décembre"),
-];
-
 /// RFC 3339, in UTC: `2026-11-23T08:45:00.123Z`.
 pub(crate) fn rfc3339(millis: u64) -> String {
     timestamp(millis).to_string()
@@ -26,12 +11,7 @@ pub(crate) fn rfc3339(millis: u64) -> String {
 /// `23 November 2026, 08:45:00 UTC`. The page's script replaces it by the reader's own time zone.
 pub(crate) fn date_and_time(language: Language, millis: u64) -> String {
     let utc = timestamp(millis).to_zoned(TimeZone::UTC);
-    let (english, french) = MONTHS[usize::try_from(utc.month() - 1).expect("a month is 1 to 12")];
-    let (month, comma) = match language {
-        Language::English => (english, ","),
-        Language::French => (french, " à"),
-    };
-    format!("{} {month} {}{comma} {}", utc.day(), utc.year(), time_of_day(millis))
+    language.date(utc.day().unsigned_abs(), utc.month().unsigned_abs(), utc.year(), &time_of_day(millis))
 }
 
 /// `08:45:00 UTC`.
@@ -53,8 +33,8 @@ mod tests {
     fn times_are_written_for_programs_and_in_both_languages() {
         let millis = 1_795_423_500_123;
         assert_eq!(rfc3339(millis), "2026-11-23T08:45:00.123Z");
-        assert_eq!(date_and_time(Language::English, millis), "23 November 2026, 08:45:00 UTC");
-        assert_eq!(date_and_time(Language::French, millis), "23 novembre 2026 à 08:45:00 UTC");
+        assert_eq!(date_and_time(Language::default(), millis), "23 November 2026, 08:45:00 UTC");
+        assert_eq!(date_and_time(Language::from_tag("fr").unwrap(), millis), "23 novembre 2026 à 08:45:00 UTC");
         assert!(rfc3339(u64::MAX).starts_with("9999-12-"));
     }
 }

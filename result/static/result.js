@@ -5,7 +5,7 @@
 // ECMAScript 2018 and the Web APIs of Safari 12, no more: an old tablet shows results too (tests/old_phones.rs).
 
 import { ask } from "./ask.js";
-import { percent } from "./percent.js";
+import { counted, number, percent, time } from "./language.js";
 import { openSocket } from "./socket.js";
 
 const PATIENCE_MS = 10000;
@@ -17,15 +17,8 @@ const FETCH_EVERY_MS = 5000;
 const RENEW_EVERY_MS = 5000;
 const RENEW_JITTER_MS = 500;
 
-const lang = document.documentElement.lang;
 // The path that stands before every one of this host's.
 const base = document.documentElement.dataset.base || "";
-const numbers = new Intl.NumberFormat(lang);
-const locale = (navigator.languages || []).find((own) => own.startsWith(lang)) || lang;
-// What `timeStyle: "medium"` gives, which browsers of 2018 do not know: clocks of 24 hours have two digits for the
-// hour.
-const hour = new Intl.DateTimeFormat(locale, { hour: "numeric" }).resolvedOptions().hour12 ? "numeric" : "2-digit";
-const times = new Intl.DateTimeFormat(locale, { hour, minute: "2-digit", second: "2-digit" });
 
 let page = document.getElementById("poll");
 const poll = page.dataset.poll;
@@ -68,10 +61,10 @@ function show(scores) {
   for (const row of page.querySelectorAll("tr[data-key]")) {
     const votes = Number(scores[row.dataset.key] || 0);
     write(row.querySelector(".share"), percent(votes, scores.voters));
-    write(row.querySelector(".count"), numbers.format(votes));
+    write(row.querySelector(".count"), number(votes));
     setLevel(row, votes, scores.voters);
   }
-  write(document.getElementById("turnout"), turnout(scores.voters));
+  write(document.getElementById("turnout"), counted(page.dataset.turnout, scores.voters));
   const state = `state${scores.state[0].toUpperCase()}${scores.state.slice(1)}`;
   write(document.getElementById("state"), page.dataset[state]);
   page.dataset.state = scores.state;
@@ -89,12 +82,6 @@ function isNewer(scores) {
   return newer;
 }
 
-function turnout(voters) {
-  const { turnoutNone, turnoutOne, turnoutMany } = page.dataset;
-  if (voters === 0) return turnoutNone;
-  return voters === 1 ? turnoutOne : turnoutMany.replace("{count}", numbers.format(voters));
-}
-
 function showConnection() {
   const { connectionLive, connectionPolled } = page.dataset;
   const { connectionConnecting, connectionReconnecting, connectionStale } = page.dataset;
@@ -107,7 +94,7 @@ function showConnection() {
     live: connectionLive,
     polled: connectionPolled,
     reconnecting: everConnected ? connectionReconnecting : connectionConnecting,
-    stale: connectionStale.replace("{time}", staleSince === null ? "" : times.format(staleSince)),
+    stale: connectionStale.replace("{time}", staleSince === null ? "" : time(staleSince)),
   };
   write(element, texts[kind]);
 }

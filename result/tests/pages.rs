@@ -496,7 +496,7 @@ async fn scripts_and_styles_are_served_and_may_be_kept() {
         assert!(answer.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"), "{address}");
     }
     // Each page is below 50 KB in all.
-    let files = ["result.js", "percent.js", "socket.js", "full-screen.js", "result.css", "base.css", "icon.svg"];
+    let files = ["result.js", "language.js", "socket.js", "full-screen.js", "result.css", "base.css", "icon.svg"];
     let mut bytes = page.len();
     for file in files {
         bytes += app.page(&format!("/static/{file}")).await.len();

@@ -155,21 +155,28 @@ class DevelopmentStack(unittest.TestCase):
 
     def test_a_line_of_rust_takes_effect_without_an_image(self):
         before = identities()
-        edit("vote/src/messages.rs", '"Choose one option."', '"Choose one option, edited."')
-        edit("vote/src/messages.rs", '"Tap an answer to vote."', '"Tap an answer to vote, edited."')
-        edit("result/src/texts.rs", '"Voting is open"', '"Voting is open, edited"')
+        edit("vote/src/look.rs", "LONG_QUESTION_CHARS: usize = 120", "LONG_QUESTION_CHARS: usize = 1")
+        wait("the new page of vote", lambda: 'dir="auto" class="long"' in ask(VOTE).text, seconds=300, pause=1)
+        self.assertEqual(identities(), before)
+        DEVELOPMENT.wait_healthy("vote")
+
+    def test_a_text_takes_effect_without_an_image(self):
+        before = identities()
+        edit("vote/texts/en.toml", '"Choose one option."', '"Choose one option, edited."')
+        edit("vote/texts/en.toml", '"Tap an answer to vote."', '"Tap an answer to vote, edited."')
+        edit("result/texts/en.toml", '"Voting is open"', '"Voting is open, edited"')
         wait("the new text of vote", lambda: "edited." in ask(VOTE).text, seconds=300, pause=1)
         wait("the new text of result", lambda: "open, edited" in ask(RESULT).text, seconds=300, pause=1)
         self.assertEqual(identities(), before)
         DEVELOPMENT.wait_healthy("vote", "result")
 
     def test_a_line_that_does_not_compile_leaves_the_running_program_alone(self):
-        edit("vote/src/messages.rs", "pub(crate) const MESSAGES", "this is no Rust\npub(crate) const MESSAGES")
+        edit("vote/src/look.rs", "const HUES", "this is no Rust\nconst HUES")
         wait("Cargo to say so", lambda: "vote can not be built" in self.logs("vote"), seconds=300, pause=1)
         self.assertIn("edited.", ask(VOTE).text)
-        edit("vote/src/messages.rs", "this is no Rust\n", "")
-        edit("vote/src/messages.rs", "edited.", "edited again.")
-        edit("vote/src/messages.rs", "edited.", "edited again.")
+        edit("vote/src/look.rs", "this is no Rust\n", "")
+        edit("vote/texts/en.toml", "edited.", "edited again.")
+        edit("vote/texts/en.toml", "edited.", "edited again.")
         wait("the next change", lambda: "edited again." in ask(VOTE).text, seconds=300, pause=1)
 
     @staticmethod

@@ -27,8 +27,13 @@ use web::{
 };
 
 use crate::{
-    Config, cookies::CookieKeys, messages::MESSAGES, new_voters::NewVoters, outage_log::OutageLog,
-    poll_cache::PollCache, refusal::Refusal,
+    Config,
+    cookies::CookieKeys,
+    new_voters::NewVoters,
+    outage_log::OutageLog,
+    poll_cache::PollCache,
+    refusal::Refusal,
+    texts::{self, VoteText},
 };
 
 /// Wrong voting codes of one poll from one address, beyond which a wrong one is told to wait; right ones never are. A
@@ -74,7 +79,7 @@ impl App {
     pub(crate) fn new(config: Config, ballots: Arc<dyn BallotBox>) -> Self {
         Self {
             polls: PollCache::new(ballots.clone()),
-            pages: Pages::new::<Templates, StaticFiles>(MESSAGES, &BasePath::of(config.vote_url.as_ref())),
+            pages: Pages::new::<Templates, StaticFiles>(texts::catalogue(), &BasePath::of(config.vote_url.as_ref())),
             headers: SecurityHeaders::new(None),
             outages: OutageLog::default(),
             cookies: CookieKeys::new(&config.secret, is_https(&config)),
@@ -129,11 +134,11 @@ impl App {
     pub(crate) fn refuse(&self, asked: &Asked, refusal: &Refusal) -> Response {
         let (back, back_text) = way_back(&asked.path, refusal);
         let context = context! {
-            title => MESSAGES.format(asked.language, refusal.title_key(), &[]),
+            title => texts::text(asked.language, refusal.title(), &[]),
             text => refusal.text(asked.language),
             refused_code => refusal.code(),
             back => back,
-            back_text => back_text,
+            back_text => back_text.key(),
         };
         let mut response = self.page(asked, refusal.status(), "message.html", context);
         if let Some(seconds) = refusal.retry_after_seconds() {
@@ -175,24 +180,26 @@ pub(crate) fn is_https(config: &Config) -> bool {
 }
 
 /// Where the page of a refusal leads, and what the link is called. The path may be any that was asked for.
-fn way_back<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, &'static str) {
+fn way_back<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, VoteText) {
     let path = local_path(path);
     let is_organisers = path.starts_with("/organise/");
     match refusal {
-        Refusal::SignInNeeded => ("/organise/sign-in", "sign-in"),
+        Refusal::SignInNeeded => ("/organise/sign-in", VoteText::SignIn),
         Refusal::UnknownPoll | Refusal::NoSuchPage | Refusal::NoOrganiser => {
             if is_organisers {
-                ("/organise", "polls")
+                ("/organise", VoteText::Polls)
             } else {
-                ("/", "home")
+                ("/", VoteText::Home)
             }
         }
         Refusal::Unavailable(_) | Refusal::CannotShow(_) | Refusal::CannotTell(_) | Refusal::Panicked => {
-            (path, "retry")
+            (path, VoteText::Retry)
         }
         // A poll's own page, from what is below it: `/organise/lunch/codes`.
-        _ if is_organisers => (path.match_indices('/').nth(2).map_or(path, |(end, _)| &path[..end]), "poll.back"),
-        _ => (path, "back"),
+        _ if is_organisers => {
+            (path.match_indices('/').nth(2).map_or(path, |(end, _)| &path[..end]), VoteText::PollBack)
+        }
+        _ => (path, VoteText::Back),
     }
 }
 

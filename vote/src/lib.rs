@@ -23,7 +23,6 @@ mod form;
 pub mod fuzzing;
 mod look;
 mod made_up_id;
-mod messages;
 mod multipart;
 mod new_voters;
 mod organise;
@@ -34,6 +33,7 @@ mod refusal;
 mod same_site;
 #[cfg(test)]
 mod testing;
+mod texts;
 mod turns;
 mod voting_page;
 
@@ -53,6 +53,8 @@ use tower_http::compression::CompressionLayer;
 use web::{assets, below::below, counterpart::Counterpart, http_metrics, language_switch};
 
 use crate::app::{App, StaticFiles};
+
+pub use crate::texts::check_texts;
 
 /// What the service must be told.
 #[derive(Clone, Debug)]

@@ -31,6 +31,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 /// Serves until told to stop.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let redis: RedisUrl = server_address::read("vote", "REDIS_URL", &settings.redis_url);
+    scrutin_vote::check_texts().unwrap_or_else(|error| fail("vote", &error.to_string()));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("vote", &error.to_string()));
     let metrics = telemetry::metrics()?;
     let (secret, token) = (&settings.secret_key, settings.organiser_token.as_ref());

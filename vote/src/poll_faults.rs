@@ -1,75 +1,9 @@
 //! What can be wrong with a poll that an organiser wants, in words: the same on the pages and for programs.
 
 use domain::{Field, PollError};
-use web::language::{Language, Message};
+use web::language::Language;
 
-use crate::messages::MESSAGES;
-
-/// All of them.
-pub(crate) const POLL_FAULTS: &[Message] = &[
-    ("poll.no-question", "Write a question.", "Écrivez une question."),
-    (
-        "poll.question-too-long",
-        "The question has {chars} characters; 500 are allowed.",
-        "La question compte {chars} caractères\u{a0}; 500 sont permis.",
-    ),
-    ("poll.option-count", "2 to 26 options are needed, not {count}.", "Il faut 2 à 26 options, et non {count}."),
-    ("poll.empty-option", "Option {number} is empty.", "L’option {number} est vide."),
-    (
-        "poll.option-too-long",
-        "Option {number} has {chars} characters; 200 are allowed.",
-        "L’option {number} compte {chars} caractères\u{a0}; 200 sont permis.",
-    ),
-    (
-        "poll.same-option",
-        "Options {first} and {second} are the same.",
-        "Les options {first} et {second} sont identiques.",
-    ),
-    (
-        "poll.max-choices",
-        "The number of choices must be from 1 to the number of options.",
-        "Le nombre de choix doit aller de 1 au nombre d’options.",
-    ),
-    (
-        "poll.unshowable-question",
-        "The question holds a character that can’t be shown: {character}.",
-        "La question contient un caractère qui ne peut pas être affiché\u{a0}: {character}.",
-    ),
-    (
-        "poll.unshowable-option",
-        "Option {number} holds a character that can’t be shown: {character}.",
-        "L’option {number} contient un caractère qui ne peut pas être affiché\u{a0}: {character}.",
-    ),
-    (
-        "poll.unseen-question",
-        "The question holds only characters that nobody can see.",
-        "La question ne contient que des caractères que personne ne peut voir.",
-    ),
-    (
-        "poll.unseen-option",
-        "Option {number} holds only characters that nobody can see.",
-        "L’option {number} ne contient que des caractères que personne ne peut voir.",
-    ),
-    (
-        "invalid-id",
-        "The name must be 1 to 32 of a–z, 0–9 and dashes, begin and end with a letter or digit, and not be one of this site’s own.",
-        "Le nom doit compter 1 à 32 caractères parmi a–z, 0–9 et le tiret, commencer et finir par une lettre ou un chiffre, et ne pas être réservé par ce site.",
-    ),
-    ("poll-exists", "There is a poll with this name already.", "Un scrutin porte déjà ce nom."),
-    (
-        "new-voters-limit",
-        "The limit on new voters must be a number from 1 to 65,535, or be left empty.",
-        "La limite de nouveaux votants doit être un nombre de 1 à 65\u{202f}535, ou rester vide.",
-    ),
-    (
-        "not-a-correction",
-        "A correction changes words only: as many options as before, in the same order, and none with the text of \
-         another.",
-        "Une correction ne change que les mots\u{a0}: autant d’options qu’avant, dans le même ordre, et aucune avec le \
-         texte d’une autre.",
-    ),
-    ("empty-patch", "Nothing is to be changed.", "Il n’y a rien à modifier."),
-];
+use crate::texts::{self, VoteText};
 
 /// The name that the field at fault has, in the form and in JSON.
 pub(crate) fn field(error: &PollError) -> &'static str {
@@ -82,31 +16,31 @@ pub(crate) fn field(error: &PollError) -> &'static str {
 
 /// Which limit of polls is broken.
 pub(crate) fn text(language: Language, error: &PollError) -> String {
-    let say = |key, values: &[(&str, &str)]| MESSAGES.format(language, key, values);
+    let say = |key, values: &[(&str, &str)]| texts::text(language, key, values);
     let count = |count: usize| language.number(count as u64);
     // People count options, where programs have letters for them.
     let number = |key: char| (u32::from(key) - u32::from('a') + 1).to_string();
     match error {
-        PollError::NoQuestion => say("poll.no-question", &[]),
-        PollError::QuestionTooLong(chars) => say("poll.question-too-long", &[("chars", &count(*chars))]),
-        PollError::OptionCount(found) => say("poll.option-count", &[("count", &count(*found))]),
-        PollError::EmptyOption(key) => say("poll.empty-option", &[("number", &number(*key))]),
+        PollError::NoQuestion => say(VoteText::NoQuestion, &[]),
+        PollError::QuestionTooLong(chars) => say(VoteText::QuestionTooLong, &[("chars", &count(*chars))]),
+        PollError::OptionCount(found) => say(VoteText::OptionCount, &[("count", &count(*found))]),
+        PollError::EmptyOption(key) => say(VoteText::EmptyOption, &[("number", &number(*key))]),
         PollError::OptionTooLong { key, chars } => {
-            say("poll.option-too-long", &[("number", &number(*key)), ("chars", &count(*chars))])
+            say(VoteText::OptionTooLong, &[("number", &number(*key)), ("chars", &count(*chars))])
         }
         PollError::SameOption(first, second) => {
-            say("poll.same-option", &[("first", &number(*first)), ("second", &number(*second))])
+            say(VoteText::SameOption, &[("first", &number(*first)), ("second", &number(*second))])
         }
-        PollError::MaxChoices { .. } => say("poll.max-choices", &[]),
+        PollError::MaxChoices { .. } => say(VoteText::MaxChoices, &[]),
         PollError::Unshowable(Field::Option(key), character) => {
             let values = [("number", number(*key)), ("character", code_point(*character))];
-            say("poll.unshowable-option", &values.each_ref().map(|(name, value)| (*name, value.as_str())))
+            say(VoteText::UnshowableOption, &values.each_ref().map(|(name, value)| (*name, value.as_str())))
         }
         PollError::Unshowable(_, character) => {
-            say("poll.unshowable-question", &[("character", &code_point(*character))])
+            say(VoteText::UnshowableQuestion, &[("character", &code_point(*character))])
         }
-        PollError::Unseen(Field::Option(key)) => say("poll.unseen-option", &[("number", &number(*key))]),
-        PollError::Unseen(_) => say("poll.unseen-question", &[]),
+        PollError::Unseen(Field::Option(key)) => say(VoteText::UnseenOption, &[("number", &number(*key))]),
+        PollError::Unseen(_) => say(VoteText::UnseenQuestion, &[]),
     }
 }
 
@@ -121,6 +55,7 @@ mod tests {
 
     #[test]
     fn each_broken_limit_is_told_in_french_too() {
+        let french = Language::from_tag("fr").unwrap();
         for (error, text) in [
             (PollError::NoQuestion, "Écrivez une question."),
             (PollError::QuestionTooLong(1_501), "La question compte 1\u{202f}501 caractères\u{a0}; 500 sont permis."),
@@ -152,7 +87,7 @@ mod tests {
                 "L’option 1 ne contient que des caractères que personne ne peut voir.",
             ),
         ] {
-            assert_eq!(super::text(Language::French, &error), text, "{error}");
+            assert_eq!(super::text(french, &error), text, "{error}");
         }
     }
 }

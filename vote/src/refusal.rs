@@ -4,9 +4,13 @@
 use axum::response::{IntoResponse, Response};
 use domain::{ChoicesError, PollError, PollState, Unavailable};
 use http::StatusCode;
-use web::{language::Language, problem::Problem};
+use web::{language::Language, organiser::NotOrganiser, problem::Problem};
 
-use crate::{form::FormError, messages::MESSAGES, poll_faults};
+use crate::{
+    form::FormError,
+    poll_faults,
+    texts::{self, VoteText},
+};
 
 /// After how many seconds trying again makes sense when the log does not answer.
 const RETRY_AFTER_SECONDS: u32 = 2;
@@ -121,7 +125,7 @@ impl Refusal {
         }
     }
 
-    /// The stable word for programs and metrics. The texts for people have the same keys.
+    /// The stable word for programs and metrics.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Unavailable(Unavailable::Full) => "full",
@@ -175,47 +179,70 @@ impl Refusal {
 
     /// What went wrong, for people.
     pub(crate) fn text(&self, language: Language) -> String {
-        if let Self::InvalidPoll(error) = self {
-            return poll_faults::text(language, error);
-        }
-        let values: &[(&str, &str)] = match self {
-            Self::Choices(choices) => match choices {
-                ChoicesError::UnknownOption(key) | ChoicesError::Twice(key) => &[("key", &key.to_string())],
-                ChoicesError::TooMany { allowed, chosen } => {
-                    &[("allowed", &allowed.to_string()), ("chosen", &chosen.to_string())]
-                }
-                ChoicesError::Empty | ChoicesError::NotAKey => &[],
-            },
-            Self::Json(reason) | Self::JsonShape(reason) => &[("reason", reason)],
-            Self::TooLarge(limit_bytes) => &[("limit", &language.number(*limit_bytes as u64))],
-            Self::ContentType(expected) => &[("expected", expected)],
-            Self::TooManyTries(seconds) | Self::TooManyNewVoters(seconds) => {
-                &[("seconds", &language.number(u64::from(*seconds)))]
-            }
-            _ => &[],
-        };
+        let say = |key, values: &[(&str, &str)]| texts::text(language, key, values);
         let key = match self {
-            Self::Choices(ChoicesError::TooMany { allowed: 1, .. }) => "only-one-choice",
-            Self::CodeUsed => "code-used",
-            Self::CannotShow(_) => "polls-unavailable",
-            Self::CannotTell(unavailable) if unavailable.nothing_happened() => "change-not-done",
-            Self::CannotTell(_) => "change-unknown",
-            Self::HasBallots => "edit.too-late",
-            _ => self.code(),
+            Self::Unavailable(Unavailable::Full) => VoteText::Full,
+            Self::Unavailable(unavailable) if unavailable.nothing_happened() => VoteText::NotRecorded,
+            Self::Unavailable(_) => VoteText::OutcomeUnknown,
+            Self::CannotShow(_) => VoteText::PollsUnavailable,
+            Self::CannotTell(unavailable) if unavailable.nothing_happened() => VoteText::ChangeNotDone,
+            Self::CannotTell(_) => VoteText::ChangeUnknown,
+            Self::Choices(choices) => return choices_text(language, choices),
+            Self::NotOpen(PollState::Waiting) => VoteText::PollNotOpenYet,
+            Self::NotOpen(_) => VoteText::PollClosed,
+            Self::AlreadyCast => VoteText::AlreadyVoted,
+            Self::PollRewritten => VoteText::PollRewritten,
+            Self::CodeNeeded => VoteText::CodeNeeded,
+            Self::WrongCode => VoteText::WrongCode,
+            Self::CodeUsed => VoteText::CodeUsed,
+            Self::TooManyTries(seconds) => {
+                return say(VoteText::TooManyTries, &[("seconds", &language.number(u64::from(*seconds)))]);
+            }
+            Self::TooManyNewVoters(seconds) => {
+                return say(VoteText::TooManyNewVoters, &[("seconds", &language.number(u64::from(*seconds)))]);
+            }
+            Self::NoOrganiser => return NotOrganiser::NoOrganiser.text(language),
+            Self::SignInNeeded => VoteText::SignInNeeded,
+            Self::OpenToAnyone => VoteText::OpenToAnyone,
+            Self::CodeRange => VoteText::CodeRange,
+            Self::InvalidPoll(error) => return poll_faults::text(language, error),
+            Self::InvalidId => VoteText::InvalidId,
+            Self::PollExists => VoteText::PollExists,
+            Self::HasBallots => VoteText::EditTooLate,
+            Self::NotACorrection => VoteText::NotACorrection,
+            Self::NewVotersLimit => VoteText::NewVotersLimit,
+            Self::EmptyPatch => VoteText::EmptyPatch,
+            Self::UnknownPoll => VoteText::UnknownPoll,
+            Self::NoSuchPage => VoteText::NoSuchPage,
+            Self::MethodNotAllowed => VoteText::MethodNotAllowed,
+            Self::NotUtf8 => VoteText::NotUtf8,
+            Self::PercentEncoding => VoteText::BadPercentEncoding,
+            Self::Json(reason) => return say(VoteText::BadJson, &[("reason", reason)]),
+            Self::JsonShape(reason) => return say(VoteText::UnexpectedJson, &[("reason", reason)]),
+            Self::TooLarge(limit_bytes) => {
+                return say(VoteText::BodyTooLarge, &[("limit", &language.number(*limit_bytes as u64))]);
+            }
+            Self::Interrupted => VoteText::BodyInterrupted,
+            Self::ContentType(expected) => return say(VoteText::ContentType, &[("expected", expected)]),
+            Self::CrossSite => VoteText::CrossSite,
+            Self::TwoVoters => VoteText::TwoVoters,
+            Self::AnotherTurn => VoteText::AnotherTurn,
+            Self::NoKiosk => VoteText::NoKiosk,
+            Self::Panicked => VoteText::Internal,
         };
-        MESSAGES.format(language, key, values)
+        say(key, &[])
     }
 
-    /// The key of the heading of a page that shows nothing but this.
-    pub(crate) fn title_key(&self) -> &'static str {
+    /// The heading of a page that shows nothing but this.
+    pub(crate) fn title(&self) -> VoteText {
         match self {
-            Self::Unavailable(_) | Self::CannotShow(_) | Self::CannotTell(_) => "title.unavailable",
-            Self::UnknownPoll => "title.unknown-poll",
-            Self::NoSuchPage => "title.no-such-page",
-            Self::NoOrganiser => "title.no-organiser",
-            Self::SignInNeeded => "title.sign-in",
-            Self::Panicked => "title.internal",
-            _ => "title.refused",
+            Self::Unavailable(_) | Self::CannotShow(_) | Self::CannotTell(_) => VoteText::TitleUnavailable,
+            Self::UnknownPoll => VoteText::TitleUnknownPoll,
+            Self::NoSuchPage => VoteText::TitleNoSuchPage,
+            Self::NoOrganiser => VoteText::TitleNoOrganiser,
+            Self::SignInNeeded => VoteText::TitleSignIn,
+            Self::Panicked => VoteText::TitleInternal,
+            _ => VoteText::TitleRefused,
         }
     }
 
@@ -247,6 +274,20 @@ impl Refusal {
         match self.retry_after_seconds() {
             Some(seconds) => problem.retry_after(seconds),
             None => problem,
+        }
+    }
+}
+
+fn choices_text(language: Language, error: &ChoicesError) -> String {
+    let with_key = |text, key: &char| texts::text(language, text, &[("key", &key.to_string())]);
+    match error {
+        ChoicesError::Empty => texts::text(language, VoteText::NoChoice, &[]),
+        ChoicesError::NotAKey => texts::text(language, VoteText::NoOptionKey, &[]),
+        ChoicesError::UnknownOption(key) => with_key(VoteText::UnknownOption, key),
+        ChoicesError::Twice(key) => with_key(VoteText::OptionTwice, key),
+        ChoicesError::TooMany { allowed, chosen } => {
+            let (allowed, chosen) = (u64::from(*allowed), chosen.to_string());
+            texts::counted(language, VoteText::TooManyChoices, allowed, &[("chosen", &chosen)])
         }
     }
 }

@@ -23,8 +23,8 @@ use crate::{
     cookies::{Browser, Remembered},
     form::{self, Fields},
     look,
-    messages::MESSAGES,
     refusal::Refusal,
+    texts::{self, VoteText},
 };
 
 /// In the address of the page after a ballot from a browser that came without any cookie: the receipt. If it comes here
@@ -281,13 +281,13 @@ impl View<'_> {
     /// For link previews: what there is to choose from.
     fn description(&self) -> String {
         let options: Vec<_> = self.poll.options().iter().map(|text| isolated(text)).collect();
-        MESSAGES.format(self.asked.language, "description", &[("options", &options.join(" · "))])
+        texts::text(self.asked.language, VoteText::Description, &[("options", &options.join(" · "))])
     }
 
     /// What the script says by itself, in the page's language.
     fn script_texts(&self) -> Value {
-        let text = |key| MESSAGES.format(self.asked.language, key, &[]);
-        context! { text_failed => text("outcome-unknown"), text_sending => text("sending") }
+        let text = |key| texts::text(self.asked.language, key, &[]);
+        context! { text_failed => text(VoteText::OutcomeUnknown), text_sending => text(VoteText::Sending) }
     }
 
     /// What the page depends on. Its script compares it with that of a tally, and with that of the page asked for anew.

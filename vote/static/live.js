@@ -6,20 +6,13 @@
 //   show(element, tally)                // writes figures into a table
 
 import { ask } from "./ask.js";
-import { percent } from "./percent.js";
+import { counted, number, percent, time } from "./language.js";
 
 const SHORTEST_MS = 2000;
 const LONGEST_MS = 10000;
 const SOON_MS = 600;
 const GROWTH = 1.4;
 const PATIENCE_MS = 5000;
-
-const { lang } = document.documentElement;
-const numbers = new Intl.NumberFormat(lang);
-// What `timeStyle: "medium"` gives, which browsers of 2018 do not know: clocks of 24 hours have two digits for the
-// hour.
-const hour = new Intl.DateTimeFormat(lang, { hour: "numeric" }).resolvedOptions().hour12 ? "numeric" : "2-digit";
-const times = new Intl.DateTimeFormat(lang, { hour, minute: "2-digit", second: "2-digit" });
 
 export function follow({ address, isOver, heard, longestMs = LONGEST_MS }) {
   let pause = SHORTEST_MS;
@@ -66,24 +59,19 @@ export function show(element, { votes, voters, stale_since: staleSince }) {
   const stale = element.querySelector(".stale");
   if (stale) {
     stale.hidden = !staleSince;
-    if (staleSince) write(stale, stale.dataset.text.replace("{time}", times.format(staleSince)));
+    if (staleSince) write(stale, stale.dataset.text.replace("{time}", time(staleSince)));
   }
   element.hidden = !votes && !element.dataset.always;
   if (!votes) return;
   for (const row of element.querySelectorAll("[data-key]")) {
     const count = votes[row.dataset.key] || 0;
-    write(row.querySelector(".votes"), numbers.format(count));
+    write(row.querySelector(".votes"), number(count));
     write(row.querySelector(".share"), percent(count, voters));
     const bar = row.querySelector(".fill");
     if (bar) bar.setAttribute("width", `${voters === 0 ? 0 : Math.min(100, (count / voters) * 100)}%`);
   }
   const line = element.querySelector(".voters");
-  if (line) write(line, people(element.dataset, voters));
-}
-
-export function people({ votersNone, votersOne, votersMany }, voters) {
-  if (voters === 0) return votersNone;
-  return voters === 1 ? votersOne : votersMany.replace("{count}", numbers.format(voters));
+  if (line) write(line, counted(element.dataset.voters, voters));
 }
 
 export function write(element, text) {

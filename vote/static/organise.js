@@ -2,14 +2,14 @@
 // of the result host, with a ticket that also shows votes while they are hidden. The page works without it.
 
 import { ask } from "./ask.js";
-import { people, watch, write } from "./live.js";
+import { counted as wording, number } from "./language.js";
+import { watch, write } from "./live.js";
 
 const ACCEPTED_MS = 2000;
 const SAY_EVERY_MS = 20000;
 const RETRY_MS = 15000;
 const PATIENCE_MS = 5000;
 
-const numbers = new Intl.NumberFormat(document.documentElement.lang);
 const base = document.documentElement.dataset.base || "";
 const list = document.querySelector("dl.numbers");
 const table = document.querySelector("table[data-live]");
@@ -42,19 +42,19 @@ function told(tally) {
   }
   write(away, "");
   counted = tally.counted;
-  write(document.getElementById("voters"), numbers.format(tally.voters));
-  write(document.getElementById("counted"), numbers.format(counted));
+  write(document.getElementById("voters"), number(tally.voters));
+  write(document.getElementById("counted"), number(counted));
   showLag();
   // Read aloud now and then, not at every vote.
   if (performance.now() - saidAt < SAY_EVERY_MS) return;
   saidAt = performance.now();
-  write(said, people(said.dataset, tally.voters));
+  write(said, wording(said.dataset.voters, tally.voters));
 }
 
 // Both numbers come from different hosts at slightly different times: never less than nothing.
 function showLag() {
   if (accepted === null || counted === null) return;
-  write(document.getElementById("lag"), numbers.format(Math.max(0, accepted - counted)));
+  write(document.getElementById("lag"), number(Math.max(0, accepted - counted)));
 }
 
 async function askAccepted() {
@@ -64,7 +64,7 @@ async function askAccepted() {
       const poll = JSON.parse(answer.text);
       if (answer.ok) {
         accepted = poll.accepted;
-        write(document.getElementById("accepted"), numbers.format(accepted));
+        write(document.getElementById("accepted"), number(accepted));
         showLag();
         const edition = `${poll.state} ${poll.results} ${poll.round}`;
         if (edition !== list.dataset.edition) document.getElementById("changed").hidden = false;
@@ -85,8 +85,8 @@ async function askNewVoters() {
       const answer = await ask(figure.dataset.address, { cache: "no-store" }, PATIENCE_MS);
       const lately = JSON.parse(answer.text);
       if (answer.ok) {
-        write(figure, numbers.format(lately.new_voters));
-        write(document.getElementById("networks"), numbers.format(lately.networks));
+        write(figure, number(lately.new_voters));
+        write(document.getElementById("networks"), number(lately.networks));
       }
     } catch (error) {
       // The next answer will tell.

@@ -5,6 +5,7 @@
 // ECMAScript 2018 and the Web APIs of Safari 12, no more: phones of 2018 vote (tests/old_phones.rs).
 
 import { ask } from "./ask.js";
+import { counted } from "./language.js";
 import { follow, show as showTally, write } from "./live.js";
 
 const PATIENCE_MS = 8000;
@@ -234,10 +235,9 @@ function announce() {
 
 // "2 of 3 chosen"
 function countChosen(form) {
-  const output = form && form.querySelector("output[data-count]");
+  const output = form && form.querySelector("output[data-chosen]");
   if (!output) return;
   const chosen = form.querySelectorAll("input:checked").length;
-  const text = chosen === 1 ? output.dataset.countOne : output.dataset.count;
-  output.textContent = chosen ? text.replace("{chosen}", chosen) : "";
+  output.textContent = chosen ? counted(output.dataset.chosen, chosen) : "";
   output.classList.toggle("over", chosen > Number(output.dataset.max));
 }

@@ -40,17 +40,6 @@ pub enum Unreachable {
     Elsewhere,
 }
 
-impl Unreachable {
-    /// The key of the text that says so, among those that all pages share.
-    pub fn text_key(self) -> &'static str {
-        match self {
-            Self::NoNetwork => "reach.no-network",
-            Self::LoopbackOnly => "reach.loopback-only",
-            Self::Elsewhere => "reach.elsewhere",
-        }
-    }
-}
-
 /// The addresses by which others reach the page at a port of this machine, the likeliest first.
 ///
 /// If this process does not listen there, another one does, and is taken to listen on all addresses.

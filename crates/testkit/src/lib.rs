@@ -17,4 +17,5 @@ pub mod naive_count;
 pub mod postgres_server;
 pub mod programs;
 pub mod redis_server;
+pub mod texts;
 pub mod wait;

@@ -14,6 +14,8 @@ use program::{
     settings::PublicUrl,
 };
 
+use crate::texts::SharedText;
+
 /// The public address of the other service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counterpart {
@@ -40,6 +42,16 @@ impl Counterpart {
             Self::Port(port) => Some(Invitation::derived(&came_by.host.as_ref()?.host, *port, came_by.is_elsewhere)),
         }
     }
+}
+
+/// The key of the text that says why no phone reaches a page, among those that all pages share.
+pub fn text_key(why: Unreachable) -> &'static str {
+    let text = match why {
+        Unreachable::NoNetwork => SharedText::NoNetwork,
+        Unreachable::LoopbackOnly => SharedText::LoopbackOnly,
+        Unreachable::Elsewhere => SharedText::Elsewhere,
+    };
+    text.key()
 }
 
 /// How a browser came to a page.

@@ -24,5 +24,6 @@ pub mod poll_address;
 pub mod problem;
 pub mod qr;
 pub mod signed_link;
+pub mod texts;
 
 pub use instance::instance;

@@ -11,35 +11,14 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::{
     attempts::{Attempts, Budget},
-    language::{Language, Message, Messages},
+    language::Language,
     problem::Problem,
+    texts::{SharedText, shared_text},
 };
 use program::{
     log_throttle::LogThrottle,
     settings::{Hidden, cleaned},
 };
-
-/// Why the door stays shut, in words: the same on pages and for programs.
-pub const DOOR_MESSAGES: &[Message] = &[
-    (
-        "no-organiser",
-        "This installation was started without ORGANISER_TOKEN, so it has no organiser: nobody can create or change polls here.",
-        "Cette installation a été démarrée sans ORGANISER_TOKEN et n’a donc pas d’organisateur\u{a0}: personne ne peut y créer ni modifier de scrutin.",
-    ),
-    (
-        "token-needed",
-        "The organiser’s token is needed, as a bearer token.",
-        "Le jeton de l’organisateur est nécessaire, comme jeton «\u{a0}Bearer\u{a0}».",
-    ),
-    ("wrong-token", "This is not the organiser’s token.", "Ce n’est pas le jeton de l’organisateur."),
-    (
-        "too-many-tokens",
-        "This is not the organiser’s token, and too many wrong ones came lately. Please check it and try again in \
-         {seconds} s; the right one is let in at any time.",
-        "Ce n’est pas le jeton de l’organisateur, et trop de jetons erronés sont arrivés récemment. Veuillez le \
-         vérifier et réessayer dans {seconds}\u{a0}s\u{a0}; le bon est accepté à tout moment.",
-    ),
-];
 
 /// Wrong tokens from one address.
 const WRONG_TOKENS: Budget = Budget { burst: 8, each: Duration::from_secs(10) };
@@ -123,13 +102,16 @@ pub fn bearer_token(headers: &HeaderMap) -> Option<String> {
 impl NotOrganiser {
     /// What is wrong, for people.
     pub fn text(self, language: Language) -> String {
-        let (key, seconds) = match self {
-            Self::NoOrganiser => ("no-organiser", 0),
-            Self::NoToken => ("token-needed", 0),
-            Self::WrongToken => ("wrong-token", 0),
-            Self::TooMany(seconds) => ("too-many-tokens", seconds),
+        let key = match self {
+            Self::NoOrganiser => SharedText::NoOrganiser,
+            Self::NoToken => SharedText::TokenNeeded,
+            Self::WrongToken => SharedText::WrongToken,
+            Self::TooMany(seconds) => {
+                let seconds = language.number(u64::from(seconds));
+                return shared_text(language, SharedText::TooManyTokens, &[("seconds", &seconds)]);
+            }
         };
-        Messages(&[DOOR_MESSAGES]).format(language, key, &[("seconds", &language.number(u64::from(seconds)))])
+        shared_text(language, key, &[])
     }
 
     /// The answer for programs, with the words of this language.

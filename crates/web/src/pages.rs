@@ -13,23 +13,32 @@ use rust_embed::RustEmbed;
 use crate::{
     assets::{self, SharedTemplates},
     direction::isolated,
-    language::{Language, Messages},
+    language::Language,
+    texts::Catalogue,
 };
 use program::public_url::BasePath;
 
 /// The templates and texts of one service, ready to render.
 ///
-/// Everything that a template prints is escaped for HTML. Templates have three functions: `t("key", name=value)`
-/// for a text in the page's language, `asset("file.css")` for the address of a static file, and two filters:
-/// `number` for a whole number in the page's language, `isolated` for what people wrote, in titles and attributes. The
-/// context always holds `lang`, the language's tag, and `base`, which stands before every path of this service.
+/// Everything that a template prints is escaped for HTML. The functions of templates:
+///
+/// | | |
+/// |---|---|
+/// | `t("key", name=value)` | a text in the page's language |
+/// | `counted("key", number, name=value)` | the form of a text for a number |
+/// | `forms("key", name=value)` | the forms of a text as JSON, for a script: for 0, for 1, and for all other numbers |
+/// | `asset("file.css")` | the address of a static file |
+///
+/// Two filters: `number` for a whole number in the page's language, `isolated` for what people wrote, in titles and
+/// attributes. The context always holds `lang`, the language's tag; `base`, which stands before every path of this
+/// service; and `languages`, each with `tag` and `name`.
 pub struct Pages {
     environment: Environment<'static>,
 }
 
 impl Pages {
     /// Pages from the templates of `T` (and the shared ones), with static files of `S`, of a service below this path.
-    pub fn new<T: RustEmbed, S: RustEmbed + 'static>(messages: Messages, base: &BasePath) -> Self {
+    pub fn new<T: RustEmbed, S: RustEmbed + 'static>(texts: &'static Catalogue, base: &BasePath) -> Self {
         let mut environment = Environment::new();
         environment.set_auto_reload(cfg!(debug_assertions));
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
@@ -43,17 +52,7 @@ impl Pages {
             .transpose()
             .map_err(|error: FromUtf8Error| Error::new(ErrorKind::SyntaxError, error.to_string()))
         });
-        environment.add_function("t", move |state: &State, key: &str, values: Kwargs| {
-            let mut texts = Vec::new();
-            for name in values.args() {
-                texts.push((name, values.get::<Value>(name)?.to_string()));
-            }
-            if messages.get(Language::English, key).is_none() {
-                return Err(Error::new(ErrorKind::InvalidOperation, format!("there is no text {key:?}")));
-            }
-            let texts: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
-            Ok(messages.format(language(state), key, &texts))
-        });
+        add_texts(&mut environment, texts);
         // Safe as it stands: letters, digits, and a few signs.
         environment.add_global("base", Value::from_safe_string(base.as_str().to_owned()));
         let base = base.as_str().to_owned();
@@ -63,6 +62,7 @@ impl Pages {
                 .map(|address| Value::from_safe_string(format!("{base}{address}")))
                 .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no static file {path:?}")))
         });
+        environment.add_global("languages", languages());
         environment.add_filter("isolated", |text: String| isolated(&text).into_owned());
         environment.add_filter("number", |state: &State, value: u64| language(state).number(value));
         Self { environment }
@@ -96,4 +96,40 @@ impl Pages {
 
 fn language(state: &State) -> Language {
     state.lookup("lang").and_then(|lang| lang.as_str().and_then(Language::from_tag)).unwrap_or_default()
+}
+
+/// What the list of languages on each page is made of.
+fn languages() -> Value {
+    Language::all().map(|language| minijinja::context! { tag => language.tag(), name => language.name() }).collect()
+}
+
+/// The functions that give texts. A key that is not there is a mistake in a template.
+fn add_texts(environment: &mut Environment<'static>, texts: &'static Catalogue) {
+    environment.add_function("t", |state: &State, key: &str, values: Kwargs| {
+        let text = with(&values, |values| texts.text(language(state), key, values))?;
+        text.ok_or_else(|| unknown(key))
+    });
+    environment.add_function("counted", |state: &State, key: &str, count: u64, values: Kwargs| {
+        let text = with(&values, |values| texts.counted(language(state), key, count, values))?;
+        text.ok_or_else(|| unknown(key))
+    });
+    environment.add_function("forms", |state: &State, key: &str, values: Kwargs| {
+        let forms = with(&values, |values| texts.forms(language(state), key, values))?;
+        let forms = forms.ok_or_else(|| unknown(key))?;
+        serde_json::to_string(&forms).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+    });
+}
+
+/// Calls a function with the values that a template names, as text.
+fn with<R>(values: &Kwargs, call: impl FnOnce(&[(&str, &str)]) -> R) -> Result<R, Error> {
+    let mut texts = Vec::new();
+    for name in values.args() {
+        texts.push((name, values.get::<Value>(name)?.to_string()));
+    }
+    let texts: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    Ok(call(&texts))
+}
+
+fn unknown(key: &str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, format!("there is no text {key:?} of this kind"))
 }

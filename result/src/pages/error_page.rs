@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
 use web::{language::Language, poll_address::Visit, problem::Problem};
 
-use crate::app::App;
+use crate::{app::App, texts::ResultText};
 
 /// After how many seconds a page that could not be made loads itself again.
 pub(crate) const RELOAD_SECONDS: u32 = 5;
@@ -28,18 +28,19 @@ pub(crate) async fn lead_on(request: Request, next: Next) -> Response {
 
 /// There is no poll at this address.
 pub(crate) fn unknown_poll(app: &App, language: Language, path: &str) -> Response {
-    page(app, StatusCode::NOT_FOUND, language, path, "unknown.title", "unknown.text", false)
+    page(app, StatusCode::NOT_FOUND, language, path, ResultText::UnknownTitle, ResultText::UnknownText, false)
 }
 
 /// This is no receipt of this poll.
 pub(crate) fn unknown_receipt(app: &App, language: Language, path: &str) -> Response {
-    page(app, StatusCode::NOT_FOUND, language, path, "receipt.unknown", "receipt.unknown.text", false)
+    page(app, StatusCode::NOT_FOUND, language, path, ResultText::ReceiptUnknown, ResultText::ReceiptUnknownText, false)
 }
 
 /// The ledger does not answer. The page loads itself again.
 pub(crate) fn unavailable(app: &App, language: Language, path: &str) -> Response {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    let mut response = page(app, status, language, path, "unavailable.title", "unavailable.text", true);
+    let mut response =
+        page(app, status, language, path, ResultText::UnavailableTitle, ResultText::UnavailableText, true);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RELOAD_SECONDS));
     response
 }
@@ -49,7 +50,7 @@ pub(crate) async fn no_such_page(State(app): State<Arc<App>>, language: Language
     if request.uri().path().starts_with("/api/") {
         return Problem::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address").into_response();
     }
-    page(&app, StatusCode::NOT_FOUND, language, "/", "page.title", "unknown.text", false)
+    page(&app, StatusCode::NOT_FOUND, language, "/", ResultText::PageTitle, ResultText::UnknownText, false)
 }
 
 fn page(
@@ -57,11 +58,12 @@ fn page(
     status: StatusCode,
     language: Language,
     path: &str,
-    title: &str,
-    text: &str,
+    title: ResultText,
+    text: ResultText,
     reload: bool,
 ) -> Response {
     let reload_seconds = reload.then_some(RELOAD_SECONDS);
+    let (title, text) = (title.key(), text.key());
     let context = context! { instance => app.instance.as_str(), path, title, text, reload_seconds };
     app.pages.respond(status, language, "error.html", context)
 }

@@ -8,11 +8,10 @@ use axum::{
 };
 use domain::PollId;
 use http::StatusCode;
-use listener::reach::Unreachable;
 use minijinja::{context, value::Serde};
 use serde::Serialize;
 use web::{
-    counterpart::{CameBy, Counterpart, Invitation},
+    counterpart::{self, CameBy, Counterpart, Invitation},
     language::Language,
     poll_address,
     qr::Qr,
@@ -43,7 +42,7 @@ impl Join {
         let url = poll_address::url(&invitation.url, poll);
         let text = url.split_once("://").map_or(url.as_str(), |(_, text)| text).to_owned();
         let qr = if invitation.unreachable.is_none() { Qr::new(&url) } else { None };
-        Self { url, text, qr, unreachable: invitation.unreachable.map(Unreachable::text_key) }
+        Self { url, text, qr, unreachable: invitation.unreachable.map(counterpart::text_key) }
     }
 }
 
@@ -74,6 +73,8 @@ pub(crate) async fn join(
 
 #[cfg(test)]
 mod tests {
+    use listener::reach::Unreachable;
+
     use super::*;
 
     fn join(url: &str, unreachable: Option<Unreachable>, poll: PollId) -> Join {

@@ -22,7 +22,7 @@ use crate::{
     live::{projector, scores::Present},
     pages::{error_page, join::Join},
     percent,
-    texts::MESSAGES,
+    texts::{self, ResultText},
     time,
 };
 
@@ -145,11 +145,7 @@ fn live(app: &App, language: Language, present: &Present, path: &str) -> Value {
 
 /// How many voted, in words.
 pub(crate) fn turnout(language: Language, voters: u64) -> String {
-    match voters {
-        0 => MESSAGES.format(language, "turnout.none", &[]),
-        1 => MESSAGES.format(language, "turnout.one", &[]),
-        _ => MESSAGES.format(language, "turnout.many", &[("count", &language.number(voters))]),
-    }
+    texts::counted(language, ResultText::Turnout, voters)
 }
 
 /// How large a question can be written: a long one must leave room for the bars.

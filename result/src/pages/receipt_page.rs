@@ -15,6 +15,7 @@ use crate::{
     app::App,
     pages::error_page::{self, RELOAD_SECONDS},
     receipts::{LookedUp, NoAnswer, look_up, present, status},
+    texts::ResultText,
     time,
 };
 
@@ -40,6 +41,7 @@ pub(crate) async fn receipt(
 async fn page(app: &App, language: Language, path: &str, found: LookedUp) -> Response {
     let LookedUp { poll, inclusion, cast_at, counted_at } = found;
     let present = present(app, poll).await;
+    let (title, text) = said_of(inclusion);
     let waiting = inclusion == Inclusion::NotCountedYet;
     let counted_through = present.as_ref().filter(|_| waiting).map(|present| present.counted_through_ms());
     let stale_since = present.as_ref().filter(|_| waiting).and_then(|present| present.stale_since_ms());
@@ -48,8 +50,8 @@ async fn page(app: &App, language: Language, path: &str, found: LookedUp) -> Res
         path,
         result_path => poll_address::path(poll),
         status => status(inclusion),
-        title => format!("receipt.{}", status(inclusion)),
-        text => format!("receipt.{}.text", status(inclusion)),
+        title => title.key(),
+        text => text.key(),
         question => present.as_ref().map(|present| present.poll().question()),
         cast_at => time::rfc3339(cast_at),
         cast_at_text => time::date_and_time(language, cast_at),
@@ -62,4 +64,15 @@ async fn page(app: &App, language: Language, path: &str, found: LookedUp) -> Res
         reload_seconds => waiting.then_some(RELOAD_SECONDS),
     };
     app.pages.respond(StatusCode::OK, language, "receipt.html", context)
+}
+
+/// The heading of the page, and what it says below.
+fn said_of(inclusion: Inclusion) -> (ResultText, ResultText) {
+    match inclusion {
+        Inclusion::Counted => (ResultText::ReceiptCounted, ResultText::ReceiptCountedText),
+        Inclusion::Replaced => (ResultText::ReceiptReplaced, ResultText::ReceiptReplacedText),
+        Inclusion::PastRound => (ResultText::ReceiptPastRound, ResultText::ReceiptPastRoundText),
+        Inclusion::NotCountedYet => (ResultText::ReceiptWaiting, ResultText::ReceiptWaitingText),
+        Inclusion::Missing => (ResultText::ReceiptMissing, ResultText::ReceiptMissingText),
+    }
 }

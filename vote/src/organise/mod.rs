@@ -17,7 +17,6 @@ pub(crate) mod session;
 pub(crate) mod share;
 pub(crate) mod sheet;
 mod sign_in;
-pub(crate) mod texts;
 
 use std::sync::Arc;
 

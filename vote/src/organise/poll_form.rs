@@ -5,7 +5,12 @@ use serde::Serialize;
 use web::{language::Language, poll_address};
 
 use super::changes::{LIMIT_FIELD, new_voters_limit};
-use crate::{form::Fields, messages::MESSAGES, poll_faults, refusal::Refusal};
+use crate::{
+    form::Fields,
+    poll_faults,
+    refusal::Refusal,
+    texts::{self, VoteText},
+};
 
 /// What stands in the form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -125,7 +130,7 @@ impl PollForm {
 
     /// Where the number of choices is none, it is not one of those that are allowed either.
     fn no_number(language: Language) -> Fault {
-        Fault { field: "max_choices", text: MESSAGES.format(language, "poll.max-choices", &[]) }
+        Fault { field: "max_choices", text: texts::text(language, VoteText::MaxChoices, &[]) }
     }
 }
 
@@ -158,7 +163,7 @@ mod tests {
     #[test]
     fn options_are_lines_and_blank_ones_are_passed_over() {
         let form = form("question=Tea%3F&options=Yes%0D%0A%0D%0A+No+%0D%0A&max_choices=1");
-        let spec = form.spec(Language::English).unwrap();
+        let spec = form.spec(Language::default()).unwrap();
         assert_eq!(spec.options, ["Yes", "No"]);
         assert!(!spec.votes_can_change && spec.state == PollState::Open && spec.access == Access::Anyone);
     }
@@ -169,7 +174,7 @@ mod tests {
         spec.access = Access::Codes;
         spec.results = Visibility::Hidden;
         let poll = Poll::new(domain::PollId::MAIN, spec.clone()).unwrap();
-        assert_eq!(PollForm::of(&poll).spec(Language::English).unwrap(), spec);
+        assert_eq!(PollForm::of(&poll).spec(Language::default()).unwrap(), spec);
     }
 
     #[test]
@@ -182,9 +187,9 @@ mod tests {
             ("question=x&options=a%0Ab&max_choices=two", "max_choices", "from 1 to the number of options"),
             ("question=a%00&options=a%0Ab&max_choices=1", "question", "can’t be shown"),
         ] {
-            let checked = form(posted).spec(Language::English).and_then(|spec| {
+            let checked = form(posted).spec(Language::default()).and_then(|spec| {
                 Poll::new(domain::PollId::MAIN, spec)
-                    .map_err(|error| Fault::of(Language::English, &Refusal::InvalidPoll(error)).unwrap())
+                    .map_err(|error| Fault::of(Language::default(), &Refusal::InvalidPoll(error)).unwrap())
             });
             let fault = checked.unwrap_err();
             assert_eq!(fault.field, field, "{posted}");

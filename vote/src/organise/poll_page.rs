@@ -14,10 +14,10 @@ use program::settings::PublicUrl;
 use serde::Serialize;
 use web::{
     counterpart::CameBy,
-    language::Language,
     poll_address,
     qr::Qr,
     signed_link::{self, Purpose},
+    texts::CsvSeparator,
 };
 
 use super::{share, sheet::MAX_CODES};
@@ -200,8 +200,7 @@ pub(crate) async fn export(
     };
     let Some(result) = app.config.result.url(&headers) else { return app.refuse(&asked, &Refusal::NoSuchPage) };
     let ticket = ticket(&app, id, Purpose::Export);
-    // Spreadsheets in French cut lines at semicolons.
-    let is_french_table = asked.language == Language::French && file.ends_with("csv");
-    let separator = if is_french_table { "&separator=semicolon" } else { "" };
+    let semicolons = file.ends_with("csv") && asked.language.csv_separator() == CsvSeparator::Semicolon;
+    let separator = if semicolons { "&separator=semicolon" } else { "" };
     Redirect::to(&format!("{result}/api/polls/{id}/{file}?ticket={ticket}{separator}")).into_response()
 }

@@ -3,7 +3,7 @@
 use domain::PollId;
 use listener::reach::Unreachable;
 use program::settings::PublicUrl;
-use web::counterpart::{CameBy, Invitation};
+use web::counterpart::{self, CameBy, Invitation};
 
 use crate::app::App;
 
@@ -16,7 +16,7 @@ pub(crate) fn own_address(app: &App, came_by: &CameBy) -> Option<Invitation> {
 /// The key of the text that says why phones don't find an address, if they don't.
 pub(crate) fn why_unreachable(invitation: &Invitation) -> Option<&'static str> {
     let configured = invitation.url.origin().is_loopback().then_some(Unreachable::Elsewhere);
-    invitation.unreachable.or(configured).map(Unreachable::text_key)
+    invitation.unreachable.or(configured).map(counterpart::text_key)
 }
 
 /// Where the holder of a voting code votes: the code is filled in there.

@@ -9,7 +9,7 @@ use axum::{
 use domain::{Access, Poll};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
-use web::{counterpart::CameBy, language::Language, poll_address, qr::Qr};
+use web::{counterpart::CameBy, poll_address, qr::Qr};
 
 use super::{
     poll_page::{find, of_poll},
@@ -123,8 +123,7 @@ pub(crate) async fn csv(
         Err(refusal) => return app.refuse(&asked, &refusal),
     };
     let own = share::own_address(&app, &came_by);
-    // Spreadsheets in French cut lines at semicolons.
-    let separator = if asked.language == Language::French { ";" } else { "," };
+    let separator = asked.language.csv_separator().as_str();
     let mut csv = ["number", "code", "link"].join(separator) + "\r\n";
     for code in range.codes(&app, &poll) {
         let link = own.as_ref().map(|own| share::code_url(&own.url, poll.id(), code.as_str())).unwrap_or_default();

@@ -16,8 +16,8 @@ use crate::{
     app::{App, Asked},
     body,
     form::Fields,
-    messages::MESSAGES,
     refusal::Refusal,
+    texts::{self, VoteText},
 };
 
 /// Shows the form. With `?token=…` it signs in at once, and the token leaves the address bar.
@@ -32,7 +32,12 @@ pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery,
     let to = session::local(fields.get("to"));
     if fields.has("token") {
         if !is_visit(&parts.headers) {
-            return page(&app, &asked, to, Some((StatusCode::FORBIDDEN, say(&asked, "sign-in.no-page"))));
+            return page(
+                &app,
+                &asked,
+                to,
+                Some((StatusCode::FORBIDDEN, texts::text(asked.language, VoteText::SignInNoPage, &[]))),
+            );
         }
         return try_token(&app, &asked, fields.get("token"), to, app.client(&parts));
     }
@@ -113,10 +118,6 @@ fn try_token(app: &App, asked: &Asked, sent: &str, to: &str, address: std::net::
 fn pasted_token(sent: &str) -> &str {
     let sent = cleaned(sent);
     sent.split_once("/organise/sign-in?token=").map_or(sent, |(_, token)| token)
-}
-
-fn say(asked: &Asked, key: &str) -> String {
-    MESSAGES.format(asked.language, key, &[])
 }
 
 /// The form; after a refused attempt it says why.

@@ -120,7 +120,10 @@ async fn the_switch_in_the_footer_changes_the_language_and_comes_back() {
     let app = spawn_app().await;
     app.poll("tea", PollSpec::simple("Tea?", ["Yes", "No"]));
     let ada = app.browser_in("en");
-    assert_eq!(ada.get("/p/tea").await.link_with("/language/"), "/language/fr?back=/p/tea");
+    let page = ada.get("/p/tea").await;
+    for tag in ["de", "es", "fr", "it"] {
+        assert_eq!(page.link_with(&format!("/language/{tag}")), format!("/language/{tag}?back=/p/tea"));
+    }
     let switched = ada.get("/language/fr?back=/p/tea").await;
     assert_eq!((switched.status, switched.header("location")), (StatusCode::SEE_OTHER, "/p/tea"));
     ada.get("/p/tea").await.says("Touchez une réponse");
