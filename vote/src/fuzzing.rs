@@ -5,9 +5,11 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::{
     api::model::{NewBallot, NewPoll},
-    codes::{self, Code},
-    cookies::{Browser, CookieKeys},
-    form::{self, Fields},
+    request::form::{self, Fields},
+    voter::{
+        codes::{self, Code},
+        cookies::{Browser, CookieKeys},
+    },
 };
 
 fn secret() -> Secret {

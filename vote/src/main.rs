@@ -1,4 +1,6 @@
 //! The program `vote`: wires the voting service to the log on Redis. Nothing is decided here.
+//!
+//! May import: domain, listener, log-redis, program, web.
 
 mod settings;
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{Ballot, BallotBox, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Secret, SessionId, Unavailable};
 use web::counterpart::Counterpart;
 
-use crate::Config;
+use crate::config::Config;
 
 /// A configuration without an organiser.
 pub(crate) fn config() -> Config {

@@ -10,17 +10,14 @@ use axum::{
 use domain::{Choices, PollId, Receipt};
 use http::StatusCode;
 
-use super::{
-    PathText,
-    model::{NewBallot, ProblemBody, RecordedBallot},
-    path_poll,
-};
+use super::model::{NewBallot, ProblemBody, RecordedBallot};
 use crate::{
     app::App,
-    body,
-    booth::{self, Attempt},
-    cookies::Browser,
+    polls,
     refusal::Refusal,
+    request::{PollPath, body},
+    voter::cookies::Browser,
+    voting::cast::{self, Attempt},
 };
 
 /// Cast a ballot
@@ -49,13 +46,13 @@ use crate::{
                                       try again", body = ProblemBody),
     )
 )]
-pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: Request) -> Response {
+pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let read = async {
         let ballot: NewBallot = body::json(&parts.headers, body, body::MAX_BALLOT_BYTES).await?;
         let choices = Choices::parse(ballot.choices.iter().map(String::as_str)).map_err(Refusal::Choices)?;
         let browser = Browser::of(&parts.headers, &app.cookies)?;
-        Ok((choices, ballot.revision, ballot.code, path_poll(path)?, browser))
+        Ok((choices, ballot.revision, ballot.code, path.id()?, browser))
     };
     match read.await {
         Ok((choices, revision, code, id, browser)) => {
@@ -71,14 +68,14 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PathText, request: R
 }
 
 async fn put(app: &App, id: PollId, attempt: Attempt<'_>, mut browser: Browser) -> Response {
-    let poll = match booth::poll(app, id).await {
+    let poll = match polls::recent(app, id).await {
         Ok(poll) => poll,
         Err(refusal) => {
             metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1);
             return refusal.problem().into_response();
         }
     };
-    let mut response = match booth::cast(app, &poll, &mut browser, attempt).await {
+    let mut response = match cast::cast(app, &poll, &mut browser, attempt).await {
         Ok(recorded) => {
             let receipt = Receipt { position: recorded.position, voter: recorded.voter };
             let body = RecordedBallot {
@@ -90,6 +87,6 @@ async fn put(app: &App, id: PollId, attempt: Attempt<'_>, mut browser: Browser) 
         }
         Err(refusal) => refusal.problem().into_response(),
     };
-    booth::set_cookies(app, &browser, &poll, response.headers_mut());
+    cast::set_cookies(app, &browser, &poll, response.headers_mut());
     response
 }

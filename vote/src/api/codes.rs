@@ -10,16 +10,17 @@ use axum::{
 use http::{HeaderValue, header};
 
 use super::{
-    PathText,
     model::{CodeBody, CodesBody, ProblemBody},
     organiser::Organiser,
-    path_poll,
 };
 use crate::{
     app::App,
-    booth,
-    organise::sheet::{Range, only_by_code},
+    polls::{
+        self,
+        code_range::{CodeRange, only_by_code},
+    },
     refusal::{Refusal, Refused},
+    request::PollPath,
 };
 
 /// Voting codes of a poll
@@ -47,12 +48,12 @@ use crate::{
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     _: Organiser,
-    path: PathText,
+    path: PollPath,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refused> {
-    let poll = booth::poll(&app, path_poll(path)?).await.map_err(Refusal::when_showing)?;
+    let poll = polls::recent(&app, path.id()?).await.map_err(Refusal::when_showing)?;
     let poll = only_by_code(poll.as_ref().clone())?;
-    let codes = Range::read(query.as_deref())?.codes(&app, &poll);
+    let codes = CodeRange::read(query.as_deref())?.codes(&app, &poll);
     let codes = codes.map(|code| CodeBody { number: code.number().get(), code: code.to_string() }).collect();
     let mut response = Json(CodesBody { codes }).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

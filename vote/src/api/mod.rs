@@ -1,4 +1,6 @@
 //! The same for programs: `/api/…`, JSON in and out, errors as problem details (RFC 9457).
+//!
+//! May import: app, polls, refusal, request, testing, voter, voting.
 
 mod ballots;
 mod codes;
@@ -12,12 +14,11 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::{Path, Request},
+    extract::Request,
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use domain::PollId;
 use web::language::Language;
 
 pub(crate) use page::page;
@@ -59,18 +60,6 @@ pub(crate) async fn speak(request: Request, next: Next) -> Response {
         }
     }
     said
-}
-
-/// The poll that an address names; a text that is no id names no poll.
-fn poll_id(text: &str) -> Result<PollId, Refusal> {
-    PollId::parse(text).map_err(|_| Refusal::UnknownPoll)
-}
-
-/// A path's only parameter; what is not UTF-8 once decoded names nothing.
-type PathText = Result<Path<String>, axum::extract::rejection::PathRejection>;
-
-fn path_poll(path: PathText) -> Result<PollId, Refusal> {
-    poll_id(&path.map_err(|_| Refusal::UnknownPoll)?.0)
 }
 
 #[cfg(test)]

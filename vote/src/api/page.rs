@@ -6,9 +6,9 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use minijinja::context;
 
-use crate::app::{App, Asked};
+use crate::app::{App, Visitor};
 
 /// Shows the page; its script makes a form for each operation in `openapi.json`.
-pub(crate) async fn page(State(app): State<Arc<App>>, asked: Asked) -> Response {
-    app.page(&asked, StatusCode::OK, "api.html", context! {})
+pub(crate) async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+    app.page(&visitor, StatusCode::OK, "api.html", context! {})
 }

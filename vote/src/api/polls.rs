@@ -4,23 +4,21 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, RawQuery, Request, State, rejection::PathRejection},
+    extract::{RawQuery, Request, State},
     response::{IntoResponse, Response},
 };
-use domain::{ChangeOutcome, ChangeRefused, PollChange, PollId};
+use domain::{PollChange, PollId};
 use http::{StatusCode, header};
 
 use super::{
-    PathText,
     model::{NewPoll, PollBody, PollPatch, PollsBody, ProblemBody},
     organiser::Organiser,
-    path_poll, poll_id,
 };
 use crate::{
     app::App,
-    body, booth, creating,
-    form::Fields,
+    polls::{self, create::create as create_poll},
     refusal::{Refusal, Refused},
+    request::{LastWord, PollPath, body, form::Fields},
 };
 
 /// By which a program says that it tries again.
@@ -36,8 +34,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
         (status = 503, description = "The log does not answer; try again", body = ProblemBody),
     )
 )]
-pub(crate) async fn read(State(app): State<Arc<App>>, path: PathText) -> Result<Response, Refused> {
-    let poll = booth::poll(&app, path_poll(path)?).await.map_err(Refusal::when_showing)?;
+pub(crate) async fn read(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refused> {
+    let poll = polls::recent(&app, path.id()?).await.map_err(Refusal::when_showing)?;
     let accepted = app.ballots.accepted(poll.id()).await.map_err(|error| app.not_shown(error))?;
     Ok(Json(PollBody::new(&poll, Some(accepted))).into_response())
 }
@@ -94,7 +92,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, _: Organiser, request: R
     let wanted = new.id.take();
     let once = parts.headers.get(IDEMPOTENCY_KEY).map(|key| String::from_utf8_lossy(key.as_bytes()));
     let once = once.as_deref().filter(|once| !once.is_empty());
-    let poll = creating::create(&app, wanted.as_deref(), once, new.into()).await?;
+    let poll = create_poll(&app, wanted.as_deref(), once, new.into()).await?;
     let location = [(header::LOCATION, format!("/api/polls/{}", poll.id()))];
     Ok((StatusCode::CREATED, location, Json(PollBody::new(&poll, None))).into_response())
 }
@@ -121,9 +119,9 @@ pub(crate) async fn create(State(app): State<Arc<App>>, _: Organiser, request: R
 pub(crate) async fn change(
     State(app): State<Arc<App>>,
     _: Organiser,
-    path: Result<Path<(String, String)>, PathRejection>,
+    path: PollPath,
+    LastWord(word): LastWord,
 ) -> Result<Response, Refused> {
-    let Path((poll, word)) = path.map_err(|_| Refusal::UnknownPoll)?;
     let change = match word.as_str() {
         "open" => PollChange::Open,
         "close" => PollChange::Close,
@@ -134,7 +132,7 @@ pub(crate) async fn change(
         "restore" => PollChange::Restore,
         _ => return Err(Refusal::NoSuchPage.into()),
     };
-    Ok(apply(&app, poll_id(&poll)?, change).await?)
+    Ok(apply(&app, path.id()?, change).await?)
 }
 
 /// The words in the address.
@@ -175,14 +173,14 @@ enum ChangeWord {
 pub(crate) async fn rewrite(
     State(app): State<Arc<App>>,
     _: Organiser,
-    path: PathText,
+    path: PollPath,
     request: Request,
 ) -> Result<Response, Refused> {
-    let id = path_poll(path)?;
+    let id = path.id()?;
     let (parts, body) = request.into_parts();
     let patch: PollPatch = body::json(&parts.headers, body, body::MAX_POLL_BYTES).await?;
     // Asked anew: what is left out of the patch must stay as it is now.
-    let poll = app.ballots.poll(id).await.map_err(|error| app.not_shown(error))?.ok_or(Refusal::UnknownPoll)?;
+    let poll = polls::current(&app, id).await?;
     let mut done = Err(Refusal::EmptyPatch);
     for change in patch.changes(&poll, program::now_millis())? {
         done = Ok(apply(&app, id, change).await?);
@@ -190,18 +188,7 @@ pub(crate) async fn rewrite(
     Ok(done?)
 }
 
-/// Makes a change, which this instance shows from now on.
 async fn apply(app: &App, id: PollId, change: PollChange) -> Result<Response, Refusal> {
-    match app.ballots.change(id, change).await.map_err(|error| app.not_told(error))? {
-        ChangeOutcome::Done(poll) => {
-            let body = PollBody::new(&poll, None);
-            app.polls.put(poll);
-            Ok(Json(body).into_response())
-        }
-        ChangeOutcome::Exists => Err(Refusal::PollExists),
-        ChangeOutcome::UnknownPoll => Err(Refusal::UnknownPoll),
-        ChangeOutcome::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
-        ChangeOutcome::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
-        ChangeOutcome::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
-    }
+    let poll = polls::change(app, id, change).await?;
+    Ok(Json(PollBody::new(&poll, None)).into_response())
 }

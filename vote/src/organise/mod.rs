@@ -7,15 +7,17 @@
 //! | `poll_page`, `changes` | running one poll |
 //! | `sheet`, `share` | voting codes to print; addresses to hand out |
 //! | `texts` | all words |
+//!
+//! May import: app, look, polls, refusal, request, texts, voter.
 
 mod changes;
 mod poll_form;
 mod poll_page;
 mod polls_page;
 mod rewriting;
-pub(crate) mod session;
-pub(crate) mod share;
-pub(crate) mod sheet;
+mod session;
+mod share;
+mod sheet;
 mod sign_in;
 
 use std::sync::Arc;
@@ -27,9 +29,6 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 use crate::app::{self, App};
-
-/// Ids that no poll can have, because the addresses of its pages would be others already.
-pub(crate) const RESERVED_IDS: [&str; 2] = ["sign-in", "sign-out"];
 
 /// The pages, of which all but the way in are only for who is signed in.
 pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {

@@ -1,16 +1,19 @@
 //! The form for a new poll, and the same for rewriting one: reading it, and saying which field is at fault.
 
+use std::num::NonZeroU16;
+
 use domain::{Access, Poll, PollSpec, PollState, Visibility, Wording};
 use serde::Serialize;
 use web::{language::Language, poll_address};
 
-use super::changes::{LIMIT_FIELD, new_voters_limit};
 use crate::{
-    form::Fields,
-    poll_faults,
-    refusal::Refusal,
+    refusal::{Refusal, poll_faults},
+    request::form::Fields,
     texts::{self, VoteText},
 };
+
+/// The name of the field for the limit on new voters.
+pub(super) const LIMIT_FIELD: &str = "new_voters_per_minute";
 
 /// What stands in the form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -137,6 +140,14 @@ impl PollForm {
 /// The id in the letters that it can only be meant in; what is none in any letters stays, to be refused.
 fn plain_id(typed: &str) -> String {
     Some(poll_address::plain(typed)).filter(|plain| !plain.is_empty()).unwrap_or_else(|| typed.to_owned())
+}
+
+/// A limit on new voters as it was typed; none if it was left empty.
+pub(super) fn new_voters_limit(typed: &str) -> Result<Option<NonZeroU16>, Refusal> {
+    match typed.trim() {
+        "" => Ok(None),
+        typed => typed.parse().map(Some).map_err(|_| Refusal::NewVotersLimit),
+    }
 }
 
 impl Fault {

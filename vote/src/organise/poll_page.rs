@@ -4,7 +4,7 @@ use std::{num::NonZeroU16, sync::Arc, time::Instant};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{Access, Poll, PollId, option_key};
@@ -20,11 +20,13 @@ use web::{
     texts::CsvSeparator,
 };
 
-use super::{share, sheet::MAX_CODES};
+use super::share;
 use crate::{
-    app::{App, Asked, PollPath},
+    app::{App, Visitor},
     look,
+    polls::{self, code_range::MAX_CODES},
     refusal::Refusal,
+    request::{LastWord, PollPath},
 };
 
 /// What can be exported, by its name at the result host.
@@ -34,13 +36,13 @@ const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.j
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     path: PollPath,
-    asked: Asked,
+    visitor: Visitor,
     came_by: CameBy,
     headers: HeaderMap,
 ) -> Response {
     let (poll, accepted) = match read(&app, &path).await {
         Ok(read) => read,
-        Err(refusal) => return app.refuse(&asked, &refusal),
+        Err(refusal) => return app.refuse(&visitor, &refusal),
     };
     let result = app.config.result.url(&headers);
     let numbers = context! { accepted => accepted, has_ballots => accepted > 0, max_codes => MAX_CODES };
@@ -53,20 +55,14 @@ pub(crate) async fn show(
         ..at_the_result_host(&app, result.as_ref(), &poll),
         ..of_poll(&poll)
     };
-    app.page_with_result(&asked, result.as_ref(), StatusCode::OK, "organise/poll.html", context)
+    app.page_with_result(&visitor, result.as_ref(), StatusCode::OK, "organise/poll.html", context)
 }
 
 /// The poll as the log has it this moment, and how many ballots it has accepted.
 async fn read(app: &App, path: &PollPath) -> Result<(Poll, u64), Refusal> {
-    let poll = find(app, path).await?;
+    let poll = polls::current(app, path.id()?).await?;
     let accepted = app.ballots.accepted(poll.id()).await.map_err(|error| app.not_shown(error))?;
     Ok((poll, accepted))
-}
-
-/// The poll as the log has it this moment.
-pub(super) async fn find(app: &App, path: &PollPath) -> Result<Poll, Refusal> {
-    let poll = app.ballots.poll(path.id()?).await.map_err(|error| app.not_shown(error))?;
-    poll.ok_or(Refusal::UnknownPoll)
 }
 
 /// What the pages of one poll say of it.
@@ -176,11 +172,11 @@ pub(crate) async fn new_voters(State(app): State<Arc<App>>, path: PollPath) -> R
 pub(crate) async fn projector(
     State(app): State<Arc<App>>,
     path: PollPath,
-    asked: Asked,
+    visitor: Visitor,
     headers: HeaderMap,
 ) -> Response {
     let (Ok(id), Some(origin)) = (path.id(), app.config.result.url(&headers)) else {
-        return app.refuse(&asked, &Refusal::NoSuchPage);
+        return app.refuse(&visitor, &Refusal::NoSuchPage);
     };
     let ticket = ticket(&app, id, Purpose::Projector);
     Redirect::to(&format!("{origin}{}?ticket={ticket}", poll_address::path(id))).into_response()
@@ -190,17 +186,17 @@ pub(crate) async fn projector(
 /// So the links on the page itself never grow old.
 pub(crate) async fn export(
     State(app): State<Arc<App>>,
-    Path((_, file)): Path<(String, String)>,
+    LastWord(file): LastWord,
     path: PollPath,
-    asked: Asked,
+    visitor: Visitor,
     headers: HeaderMap,
 ) -> Response {
     let (Ok(id), true) = (path.id(), EXPORTS.contains(&file.as_str())) else {
-        return app.refuse(&asked, &Refusal::NoSuchPage);
+        return app.refuse(&visitor, &Refusal::NoSuchPage);
     };
-    let Some(result) = app.config.result.url(&headers) else { return app.refuse(&asked, &Refusal::NoSuchPage) };
+    let Some(result) = app.config.result.url(&headers) else { return app.refuse(&visitor, &Refusal::NoSuchPage) };
     let ticket = ticket(&app, id, Purpose::Export);
-    let semicolons = file.ends_with("csv") && asked.language.csv_separator() == CsvSeparator::Semicolon;
+    let semicolons = file.ends_with("csv") && visitor.language.csv_separator() == CsvSeparator::Semicolon;
     let separator = if semicolons { "&separator=semicolon" } else { "" };
     Redirect::to(&format!("{result}/api/polls/{id}/{file}?ticket={ticket}{separator}")).into_response()
 }

@@ -12,50 +12,50 @@ use minijinja::{Value, context, value::Serde};
 
 use super::poll_form::{Fault, PollForm};
 use crate::{
-    app::{App, Asked},
-    body, creating,
-    form::Fields,
+    app::{App, Visitor},
+    polls::create::create as create_poll,
+    request::{body, form::Fields},
 };
 
 /// For how many polls the list says how many ballots there are: each is a question to the log.
 const MAX_COUNTED: usize = 200;
 
 /// Shows the list and the empty form.
-pub(crate) async fn show(State(app): State<Arc<App>>, asked: Asked) -> Response {
-    page(&app, &asked, &PollForm::default(), None).await
+pub(crate) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+    page(&app, &visitor, &PollForm::default(), None).await
 }
 
 /// Creates a poll and leads to its page; a form at fault is shown again.
 pub(crate) async fn create(State(app): State<Arc<App>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let asked = Asked::of(&parts.uri, &parts.headers);
+    let visitor = Visitor::of(&parts.uri, &parts.headers);
     let posted = match body::form(&parts.headers, body, body::MAX_POLL_BYTES).await {
         Ok(posted) => posted,
-        Err(refusal) => return app.refuse(&asked, &refusal),
+        Err(refusal) => return app.refuse(&visitor, &refusal),
     };
     let form = match Fields::read(&posted) {
         Ok(fields) => PollForm::read(&fields),
-        Err(error) => return app.refuse(&asked, &error.into()),
+        Err(error) => return app.refuse(&visitor, &error.into()),
     };
-    let spec = match form.spec(asked.language) {
+    let spec = match form.spec(visitor.language) {
         Ok(spec) => spec,
-        Err(fault) => return page(&app, &asked, &form, Some(&fault)).await,
+        Err(fault) => return page(&app, &visitor, &form, Some(&fault)).await,
     };
     let wanted = Some(form.id.as_str()).filter(|id| !id.is_empty());
     let once = Some(form.once.as_str()).filter(|once| !once.is_empty());
-    match creating::create(&app, wanted, once, spec).await {
+    match create_poll(&app, wanted, once, spec).await {
         Ok(poll) => Redirect::to(&format!("/organise/{}", poll.id())).into_response(),
-        Err(refusal) => match Fault::of(asked.language, &refusal) {
-            Some(fault) => page(&app, &asked, &form, Some(&fault)).await,
-            None => app.refuse(&asked, &refusal),
+        Err(refusal) => match Fault::of(visitor.language, &refusal) {
+            Some(fault) => page(&app, &visitor, &form, Some(&fault)).await,
+            None => app.refuse(&visitor, &refusal),
         },
     }
 }
 
-async fn page(app: &App, asked: &Asked, form: &PollForm, fault: Option<&Fault>) -> Response {
+async fn page(app: &App, visitor: &Visitor, form: &PollForm, fault: Option<&Fault>) -> Response {
     let mut polls = match app.ballots.polls().await {
         Ok(polls) => polls,
-        Err(error) => return app.refuse(asked, &app.not_shown(error)),
+        Err(error) => return app.refuse(visitor, &app.not_shown(error)),
     };
     // What needs the organiser's attention first.
     polls.sort_by_key(|poll| (state_rank(poll.state()), poll.id()));
@@ -65,7 +65,7 @@ async fn page(app: &App, asked: &Asked, form: &PollForm, fault: Option<&Fault>) 
     let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let context =
         context! { polls => rows, archived, form => Serde(form), fault => fault.map(Serde), rewriting => false };
-    app.page(asked, status, "organise/polls.html", context)
+    app.page(visitor, status, "organise/polls.html", context)
 }
 
 async fn rows(app: &App, polls: &[Poll]) -> Vec<Value> {

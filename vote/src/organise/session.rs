@@ -20,7 +20,7 @@ use domain::{KeyPurpose, Secret, SessionId, Unavailable, decode_base64, encode_b
 use http::{HeaderMap, Method, Uri};
 
 use crate::{
-    app::{App, Asked},
+    app::{App, Visitor},
     refusal::Refusal,
 };
 
@@ -34,9 +34,9 @@ const COOKIE_BYTES: usize = 8 + ID_BYTES + TAG_BYTES;
 
 /// Middleware: lets pass who is signed in. Others are led to the sign-in page, and what they posted is not done.
 pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let asked = Asked::of(request.uri(), request.headers());
+    let visitor = Visitor::of(request.uri(), request.headers());
     if app.organiser.reveal().is_none() {
-        return app.refuse(&asked, &Refusal::NoOrganiser);
+        return app.refuse(&visitor, &Refusal::NoOrganiser);
     }
     match is_signed_in(&app, request.headers()).await {
         Ok(true) => return next.run(request).await,
@@ -44,16 +44,16 @@ pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request
         Err(error) => {
             let is_visit = matches!(*request.method(), Method::GET | Method::HEAD);
             let refusal = if is_visit { app.not_shown(error) } else { app.not_told(error) };
-            let is_for_script = asked.path.ends_with("/tickets") || asked.path.ends_with("/new-voters");
-            return if is_for_script { refusal.problem().into_response() } else { app.refuse(&asked, &refusal) };
+            let is_for_script = visitor.path.ends_with("/tickets") || visitor.path.ends_with("/new-voters");
+            return if is_for_script { refusal.problem().into_response() } else { app.refuse(&visitor, &refusal) };
         }
     }
     match *request.method() {
-        Method::GET | Method::HEAD if ["/tickets", "/new-voters"].iter().any(|end| asked.path.ends_with(end)) => {
+        Method::GET | Method::HEAD if ["/tickets", "/new-voters"].iter().any(|end| visitor.path.ends_with(end)) => {
             Refusal::SignInNeeded.problem().into_response()
         }
         Method::GET | Method::HEAD => Redirect::to(&sign_in_address(request.uri())).into_response(),
-        _ => app.refuse(&asked, &Refusal::SignInNeeded),
+        _ => app.refuse(&visitor, &Refusal::SignInNeeded),
     }
 }
 

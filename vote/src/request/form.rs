@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use domain::{Choices, ChoicesError};
 
+use crate::refusal::Refusal;
+
 /// Why a form can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FormError {
@@ -14,6 +16,15 @@ pub(crate) enum FormError {
     NotUtf8,
     /// A `%` without two hexadecimal digits behind it.
     PercentEncoding,
+}
+
+impl From<FormError> for Refusal {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::NotUtf8 => Self::NotUtf8,
+            FormError::PercentEncoding => Self::PercentEncoding,
+        }
+    }
 }
 
 /// A ballot as it was posted.

@@ -2,12 +2,11 @@
 
 use domain::{ChangeOutcome, FIRST_REVISION, Poll, PollId, PollSpec};
 
-use crate::{
-    app::App,
-    made_up_id::{id_of, made_up_id},
-    organise::RESERVED_IDS,
-    refusal::Refusal,
-};
+use super::made_up_id::{id_of, made_up_id};
+use crate::{app::App, refusal::Refusal};
+
+/// Ids that no poll can have, because the addresses of its pages would be others already: `/organise/sign-in`.
+const RESERVED_IDS: [&str; 2] = ["sign-in", "sign-out"];
 
 /// How often an id is made up before giving up; one in 2^40 is taken.
 const ID_ATTEMPTS: u8 = 3;

@@ -1,21 +1,18 @@
 //! Casting one ballot, however it came in: check it against the poll, put it on the log, remember it.
 
-use std::{
-    net::IpAddr,
-    num::NonZeroU16,
-    sync::{Arc, LazyLock},
-    time::Instant,
-};
+use std::{net::IpAddr, num::NonZeroU16, sync::LazyLock, time::Instant};
 
-use domain::{Access, Ballot, CastOutcome, Choices, Poll, PollId, Position, VoterId};
+use domain::{Access, Ballot, CastOutcome, Choices, Poll, Position, VoterId};
 use http::HeaderMap;
 use metrics::Counter;
 
 use crate::{
     app::App,
-    codes::Code,
-    cookies::{Browser, Remembered},
     refusal::Refusal,
+    voter::{
+        codes::Code,
+        cookies::{Browser, Remembered},
+    },
 };
 
 /// Kept, because every ballot counts itself here. Metrics must have begun before the first.
@@ -45,19 +42,6 @@ pub(crate) struct Recorded {
     pub(crate) voter: VoterId,
     /// The ballot of the same voter and round that it replaces, as far as the browser remembers.
     pub(crate) replaces: Option<Position>,
-}
-
-/// The poll, as it was at most a second ago.
-pub(crate) async fn poll(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> {
-    match app.polls.get(id).await {
-        Ok(Some(poll)) => Ok(poll),
-        Ok(None) => Err(Refusal::UnknownPoll),
-        Err(unavailable) => {
-            app.outages.note(&unavailable);
-            // A look records nothing, whatever became of it.
-            Err(Refusal::Unavailable(unavailable.before_anything()))
-        }
-    }
 }
 
 /// Casts `choices` for `browser`, and remembers in it what became of them. Every ballot comes by here.

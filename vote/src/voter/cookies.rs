@@ -23,9 +23,8 @@ use domain::{Choices, KeyPurpose, Poll, PollId, Position, Secret, Signer, VoterI
 use http::HeaderMap;
 use web::cookies::{CookieName, CookieNames};
 
-use crate::{
+use super::{
     codes::Code,
-    refusal::Refusal,
     turns::{TurnKeys, Turns},
 };
 
@@ -77,10 +76,10 @@ impl CookieKeys {
 
 impl KeyPair {
     /// The voter that a request says it comes from. How many cookies there can be is limited by the size of its head.
-    fn token(&self, headers: &HeaderMap) -> Result<Option<Token>, Refusal> {
+    fn token(&self, headers: &HeaderMap) -> Result<Option<Token>, TwoVoters> {
         let mut tokens = self.voter.0.values(headers).filter_map(|value| voter_token(value, self));
         let Some(token) = tokens.next() else { return Ok(None) };
-        if tokens.all(|other| other == token) { Ok(Some(token)) } else { Err(Refusal::TwoVoters) }
+        if tokens.all(|other| other == token) { Ok(Some(token)) } else { Err(TwoVoters) }
     }
 
     /// What this voter's browser remembers.
@@ -88,6 +87,10 @@ impl KeyPair {
         self.ballots.0.values(headers).find_map(|value| remembered(value, token, self))
     }
 }
+
+/// A request came with the cookies of two voters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TwoVoters;
 
 /// What makes a browser a voter.
 type Token = [u8; TOKEN_BYTES];
@@ -118,7 +121,7 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// Reads the cookies; without a valid `voter` it is a new voter. Refused is what comes as two of them.
-    pub(crate) fn of(headers: &HeaderMap, keys: &CookieKeys) -> Result<Self, Refusal> {
+    pub(crate) fn of(headers: &HeaderMap, keys: &CookieKeys) -> Result<Self, TwoVoters> {
         let known = keys.now.token(headers)?;
         let before = if known.is_none() { keys.before.token(headers)? } else { None };
         let Some(token) = known.or(before) else {

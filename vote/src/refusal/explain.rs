@@ -17,11 +17,8 @@ use program::settings::PublicUrl;
 use tower::{Layer, Service};
 use web::poll_address::Visit;
 
-use crate::{
-    app::{App, Asked},
-    refusal::Refusal,
-    same_site::is_same_site,
-};
+use super::{kinds::Refusal, same_site::is_same_site};
+use crate::app::{App, Visitor};
 
 /// The pages that an address may be meant for which somebody typed or pasted a little differently.
 const PAGES: [&str; 6] =
@@ -64,11 +61,11 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let asked = Asked::of(request.uri(), request.headers());
+        let visitor = Visitor::of(request.uri(), request.headers());
         let visit = Visit::of(request.method(), request.uri());
         let app = self.app.clone();
         if !is_same_site(request.method(), request.headers(), app.config.vote_url.as_ref().map(PublicUrl::origin)) {
-            return Box::pin(async move { Ok(app.refuse_anywhere(&asked, &Refusal::CrossSite)) });
+            return Box::pin(async move { Ok(app.refuse_anywhere(&visitor, &Refusal::CrossSite)) });
         }
         // What a panic leaves behind of the state that handlers share is whole: see the locks there.
         let answering = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
@@ -77,7 +74,7 @@ where
                 Ok(answer) => answer?.into_response(),
                 Err(panic) => {
                     log_panic(&*panic);
-                    return Ok(app.refuse_anywhere(&asked, &Refusal::Panicked));
+                    return Ok(app.refuse_anywhere(&visitor, &Refusal::Panicked));
                 }
             };
             let redirect = visit.and_then(|visit| visit.redirect(response.status(), &PAGES));
@@ -92,11 +89,11 @@ fn log_panic(panic: &(dyn Any + Send)) {
 }
 
 /// Answers what is no address of ours.
-pub(crate) async fn no_such_page(State(app): State<Arc<App>>, asked: Asked) -> Response {
-    app.refuse_anywhere(&asked, &Refusal::NoSuchPage)
+pub(crate) async fn no_such_page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+    app.refuse_anywhere(&visitor, &Refusal::NoSuchPage)
 }
 
 /// Answers a method that an address does not take.
-pub(crate) async fn method_not_allowed(State(app): State<Arc<App>>, asked: Asked) -> Response {
-    app.refuse_anywhere(&asked, &Refusal::MethodNotAllowed)
+pub(crate) async fn method_not_allowed(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+    app.refuse_anywhere(&visitor, &Refusal::MethodNotAllowed)
 }

@@ -7,7 +7,8 @@ use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::{multipart, refusal::Refusal};
+use super::multipart;
+use crate::refusal::Refusal;
 
 /// The longest ballot, in bytes.
 pub(crate) const MAX_BALLOT_BYTES: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! Everything that a request can be refused for: one status, one stable code and one text for each, for
+//! The kinds of refusals: one status, one stable code and one text for each, for
 //! people as a page in their language, for programs as problem details.
 
 use axum::response::{IntoResponse, Response};
@@ -6,10 +6,10 @@ use domain::{ChoicesError, PollError, PollState, Unavailable};
 use http::StatusCode;
 use web::{language::Language, organiser::NotOrganiser, problem::Problem};
 
+use super::poll_faults;
 use crate::{
-    form::FormError,
-    poll_faults,
     texts::{self, VoteText},
+    voter::cookies::TwoVoters,
 };
 
 /// After how many seconds trying again makes sense when the log does not answer.
@@ -292,12 +292,9 @@ fn choices_text(language: Language, error: &ChoicesError) -> String {
     }
 }
 
-impl From<FormError> for Refusal {
-    fn from(error: FormError) -> Self {
-        match error {
-            FormError::NotUtf8 => Self::NotUtf8,
-            FormError::PercentEncoding => Self::PercentEncoding,
-        }
+impl From<TwoVoters> for Refusal {
+    fn from(TwoVoters: TwoVoters) -> Self {
+        Self::TwoVoters
     }
 }
 

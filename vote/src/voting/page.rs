@@ -15,16 +15,20 @@ use minijinja::{Value, context};
 use program::settings::PublicUrl;
 use web::{direction::isolated, edition::edition, poll_address};
 
+use super::cast::{self, Attempt, Recorded};
 use crate::{
-    app::{App, Asked, PollPath},
-    body,
-    booth::{self, Attempt, Recorded},
-    codes::{self, Code},
-    cookies::{Browser, Remembered},
-    form::{self, Fields},
-    look,
+    app::{App, Visitor},
+    look, polls,
     refusal::Refusal,
+    request::{
+        PollPath, body,
+        form::{self, Fields},
+    },
     texts::{self, VoteText},
+    voter::{
+        codes::{self, Code},
+        cookies::{Browser, Remembered},
+    },
 };
 
 /// In the address of the page after a ballot from a browser that came without any cookie: the receipt. If it comes here
@@ -36,24 +40,24 @@ pub(crate) async fn show(
     State(app): State<Arc<App>>,
     path: PollPath,
     RawQuery(query): RawQuery,
-    asked: Asked,
+    visitor: Visitor,
     headers: HeaderMap,
 ) -> Response {
     let poll = match find(&app, &path).await {
         Ok(poll) => poll,
-        Err(refusal @ Refusal::Unavailable(_)) => return app.cannot_show(&asked, &refusal),
-        Err(refusal) => return app.refuse(&asked, &refusal),
+        Err(refusal @ Refusal::Unavailable(_)) => return app.cannot_show(&visitor, &refusal),
+        Err(refusal) => return app.refuse(&visitor, &refusal),
     };
     let browser = match Browser::of(&headers, &app.cookies) {
         Ok(browser) => browser,
-        Err(refusal) => return app.refuse(&asked, &refusal),
+        Err(two_voters) => return app.refuse(&visitor, &two_voters.into()),
     };
     let voted = query.as_deref().filter(|_| !headers.contains_key(header::COOKIE));
     let voted = voted.and_then(|query| receipt_in(query, &app, poll.id()));
     let typed = query.as_deref().and_then(typed_code);
     // Where several people vote on one device, a code is typed each time: this address may be the last voter's.
     let code = typed.as_deref().filter(|_| !poll.kiosk());
-    let view = View { app: &app, asked: &asked, poll: &poll, browser: &browser, headers: &headers, code, voted };
+    let view = View { app: &app, visitor: &visitor, poll: &poll, browser: &browser, headers: &headers, code, voted };
     let mut response = view.page(None, None);
     // Known before it votes, a browser can post twice (an answer lost on the way, two taps) and stay one voter.
     browser.set_voter_cookie(response.headers_mut(), &app.cookies);
@@ -63,20 +67,20 @@ pub(crate) async fn show(
 /// Takes a ballot. This is the path that must be cheap: nothing is rendered when all is well.
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let asked = || Asked::of(&parts.uri, &parts.headers);
+    let visitor = || Visitor::of(&parts.uri, &parts.headers);
     let Posted { chosen, code, revision, turn, poll, mut browser } = match read(&app, &path, &parts.headers, body).await
     {
         Ok(read) => read,
         Err(refusal) => {
             metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1);
-            return app.refuse(&asked(), &refusal);
+            return app.refuse(&visitor(), &refusal);
         }
     };
     let outcome = match &chosen {
         Ok(choices) => {
             let (choices, code, turn) = (*choices, code.as_deref(), turn.as_deref());
             let attempt = Attempt { choices, revision, code, turn, from: app.client(&parts) };
-            booth::cast(&app, &poll, &mut browser, attempt).await
+            cast::cast(&app, &poll, &mut browser, attempt).await
         }
         Err(refusal) => {
             metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1);
@@ -85,23 +89,23 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     };
     let mut response = match outcome {
         Ok(recorded) => back_to(&app, &parts, poll.id(), &recorded),
-        Err(Refusal::UnknownPoll) => return app.refuse(&asked(), &Refusal::UnknownPoll),
+        Err(Refusal::UnknownPoll) => return app.refuse(&visitor(), &Refusal::UnknownPoll),
         Err(refusal) => {
-            let asked = asked();
+            let visitor = visitor();
             let now = poll_to_show(&app, &poll, &refusal).await;
             let (headers, code) = (&parts.headers, code.as_deref());
-            let view = View { app: &app, asked: &asked, poll: &now, browser: &browser, headers, code, voted: None };
+            let view = View { app: &app, visitor: &visitor, poll: &now, browser: &browser, headers, code, voted: None };
             view.page(Some(&refusal), chosen.ok())
         }
     };
-    booth::set_cookies(&app, &browser, &poll, response.headers_mut());
+    cast::set_cookies(&app, &browser, &poll, response.headers_mut());
     response
 }
 
 /// The poll as the page of a refused attempt shows it: a rewritten one as it is now, if the log has an answer.
 async fn poll_to_show(app: &App, poll: &Arc<Poll>, refusal: &Refusal) -> Arc<Poll> {
     match refusal {
-        Refusal::PollRewritten => booth::poll(app, poll.id()).await.unwrap_or_else(|_| poll.clone()),
+        Refusal::PollRewritten => polls::recent(app, poll.id()).await.unwrap_or_else(|_| poll.clone()),
         _ => poll.clone(),
     }
 }
@@ -131,7 +135,7 @@ async fn read(app: &App, path: &PollPath, headers: &HeaderMap, body: axum::body:
 pub(crate) async fn next_voter(
     State(app): State<Arc<App>>,
     path: PollPath,
-    asked: Asked,
+    visitor: Visitor,
     headers: HeaderMap,
 ) -> Response {
     let begun = async {
@@ -145,12 +149,12 @@ pub(crate) async fn next_voter(
         browser.set_cookies_of_turn(response.headers_mut(), &app.cookies);
         Ok(response)
     };
-    begun.await.unwrap_or_else(|refusal| app.refuse(&asked, &refusal))
+    begun.await.unwrap_or_else(|refusal| app.refuse(&visitor, &refusal))
 }
 
 /// Somebody opened the address of that button.
-pub(crate) async fn back_to_poll(State(app): State<Arc<App>>, path: PollPath, asked: Asked) -> Response {
-    path.id().map_or_else(|refusal| app.refuse(&asked, &refusal), see_other)
+pub(crate) async fn back_to_poll(State(app): State<Arc<App>>, path: PollPath, visitor: Visitor) -> Response {
+    path.id().map_or_else(|refusal| app.refuse(&visitor, &refusal), see_other)
 }
 
 fn see_other(poll: PollId) -> Response {
@@ -164,7 +168,7 @@ fn typed_code(query: &str) -> Option<String> {
 }
 
 async fn find(app: &App, path: &PollPath) -> Result<Arc<Poll>, Refusal> {
-    booth::poll(app, path.id()?).await
+    polls::recent(app, path.id()?).await
 }
 
 /// The receipt in the address of the page, if it is one of this poll: nobody else's link says that somebody has voted.
@@ -197,7 +201,7 @@ fn wants_a_page(headers: &HeaderMap) -> bool {
 /// What the page is made of.
 struct View<'a> {
     app: &'a App,
-    asked: &'a Asked,
+    visitor: &'a Visitor,
     poll: &'a Poll,
     browser: &'a Browser,
     headers: &'a HeaderMap,
@@ -226,7 +230,7 @@ impl View<'_> {
             max_choices => self.poll.max_choices(),
             // Where a code is typed, Enter must not vote for the first option.
             buttons => self.poll.options().len() == 2 && self.poll.max_choices() == 1 && !self.by_code(),
-            action => &self.asked.path,
+            action => &self.visitor.path,
             revision => self.poll.revision(),
             state => state.as_str(),
             archived => self.poll.archived(),
@@ -243,7 +247,7 @@ impl View<'_> {
             voted => self.voted.is_some(),
             recorded_known => recorded.is_some_and(|ballot| ballot.choices.is_some()),
             reset => recorded.is_none() && self.browser.voted_before_reset(self.poll),
-            refused => refusal.map(|refusal| refusal.text(self.asked.language)),
+            refused => refusal.map(|refusal| refusal.text(self.visitor.language)),
             refused_code => refusal.map(Refusal::code),
             try_again => matches!(refusal, Some(Refusal::Unavailable(_))),
             hidden => self.poll.is_hidden(),
@@ -255,8 +259,8 @@ impl View<'_> {
             ..self.script_texts()
         };
         let status = refusal.map_or(StatusCode::OK, Refusal::status);
-        let asked = self.asked_again();
-        let mut response = self.app.page_with_result(&asked, result.as_ref(), status, "vote.html", context);
+        let visitor = self.asked_again();
+        let mut response = self.app.page_with_result(&visitor, result.as_ref(), status, "vote.html", context);
         if let Some(seconds) = refusal.and_then(Refusal::retry_after_seconds) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -281,12 +285,12 @@ impl View<'_> {
     /// For link previews: what there is to choose from.
     fn description(&self) -> String {
         let options: Vec<_> = self.poll.options().iter().map(|text| isolated(text)).collect();
-        texts::text(self.asked.language, VoteText::Description, &[("options", &options.join(" · "))])
+        texts::text(self.visitor.language, VoteText::Description, &[("options", &options.join(" · "))])
     }
 
     /// What the script says by itself, in the page's language.
     fn script_texts(&self) -> Value {
-        let text = |key| texts::text(self.asked.language, key, &[]);
+        let text = |key| texts::text(self.visitor.language, key, &[]);
         context! { text_failed => text(VoteText::OutcomeUnknown), text_sending => text(VoteText::Sending) }
     }
 
@@ -323,10 +327,10 @@ impl View<'_> {
     }
 
     /// The request as the switch of languages asks it again: with the code that stands in the address.
-    fn asked_again(&self) -> Asked {
+    fn asked_again(&self) -> Visitor {
         let code = self.code.map(codes::tidied).filter(|code| self.by_code() && !code.is_empty());
-        let path = code.map_or_else(|| self.asked.path.clone(), |code| format!("{}?code={code}", self.asked.path));
-        Asked { language: self.asked.language, path }
+        let path = code.map_or_else(|| self.visitor.path.clone(), |code| format!("{}?code={code}", self.visitor.path));
+        Visitor { language: self.visitor.language, path }
     }
 
     /// The live result of this poll on the other host.

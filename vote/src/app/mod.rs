@@ -1,0 +1,139 @@
+//! What the handlers share: the state of the service, and what a page must know of the request that it answers.
+//!
+//! May import: config, texts, voter.
+
+pub(crate) mod new_voters;
+mod outage_log;
+pub(crate) mod poll_cache;
+mod visitor;
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use domain::{BallotBox, PollId};
+use http::{StatusCode, request::Parts};
+use minijinja::{Value, context};
+use program::{public_url::BasePath, settings::PublicUrl};
+use rust_embed::RustEmbed;
+use web::{
+    attempts::{Attempts, Budget},
+    cookies::{CookieName, CookieNames},
+    headers::SecurityHeaders,
+    organiser::OrganiserToken,
+    pages::Pages,
+};
+
+pub(crate) use visitor::Visitor;
+
+use self::{new_voters::NewVoters, outage_log::OutageLog, poll_cache::PollCache};
+use crate::{config::Config, texts, voter::cookies::CookieKeys};
+
+/// Wrong voting codes of one poll from one address, beyond which a wrong one is told to wait; right ones never are. A
+/// hall may be behind it, so it is more than a person can type. A guess is right once in 2^44 (the bits of a code's
+/// MAC): of 10,000 a second, as many as one instance answers beside its voters, one is right in 28 years on average.
+const WRONG_CODES: Budget = Budget { burst: 300, each: Duration::from_millis(50) };
+/// The same from all addresses together.
+const WRONG_CODES_IN_ALL: Budget = Budget { burst: 2_000, each: Duration::from_millis(5) };
+
+/// What the organiser's cookie is for, in its name.
+const SESSION_COOKIE: &str = "organiser";
+
+#[derive(RustEmbed)]
+#[folder = "templates"]
+struct Templates;
+
+/// The static files of the voting pages.
+#[derive(RustEmbed)]
+#[folder = "static"]
+pub(crate) struct StaticFiles;
+
+/// The state of the service: its configuration, the way to the log, and the pages.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) ballots: Arc<dyn BallotBox>,
+    pub(crate) polls: PollCache,
+    pub(crate) outages: OutageLog,
+    /// What the voters' cookies are called and signed with.
+    pub(crate) cookies: CookieKeys,
+    /// What the organiser's cookie is called.
+    pub(crate) session_cookie: CookieName,
+    /// Wrong voting codes, by poll.
+    pub(crate) code_attempts: Attempts<PollId>,
+    /// New voters, by poll and network.
+    pub(crate) new_voters: NewVoters,
+    /// What the organiser must know.
+    pub(crate) organiser: OrganiserToken,
+    pages: Pages,
+    headers: SecurityHeaders,
+}
+
+impl App {
+    pub(crate) fn new(config: Config, ballots: Arc<dyn BallotBox>) -> Self {
+        Self {
+            polls: PollCache::new(ballots.clone()),
+            pages: Pages::new::<Templates, StaticFiles>(texts::catalogue(), &BasePath::of(config.vote_url.as_ref())),
+            headers: SecurityHeaders::new(None),
+            outages: OutageLog::default(),
+            cookies: CookieKeys::new(&config.secret, config.is_https()),
+            session_cookie: CookieNames::new(&config.secret, config.is_https()).of(SESSION_COOKIE),
+            code_attempts: Attempts::new(WRONG_CODES, WRONG_CODES_IN_ALL),
+            new_voters: NewVoters::new(Instant::now()),
+            organiser: OrganiserToken::new(config.organiser_token.clone(), &config.secret),
+            config,
+            ballots,
+        }
+    }
+
+    /// The address that a request comes from, for limits.
+    pub(crate) fn client(&self, parts: &Parts) -> IpAddr {
+        self.config.trusted_proxies.client_of(parts)
+    }
+
+    /// A page, with the headers that every page has.
+    pub(crate) fn page(&self, visitor: &Visitor, status: StatusCode, template: &str, context: Value) -> Response {
+        self.with_headers(self.bare_page(visitor, status, template, context))
+    }
+
+    /// A page whose script may ask the result host at this address.
+    pub(crate) fn page_with_result(
+        &self,
+        visitor: &Visitor,
+        result: Option<&PublicUrl>,
+        status: StatusCode,
+        template: &str,
+        context: Value,
+    ) -> Response {
+        let mut response = self.bare_page(visitor, status, template, context);
+        match result {
+            Some(url) => SecurityHeaders::new(Some(url.origin())).set(&mut response),
+            None => self.headers.set(&mut response),
+        }
+        response
+    }
+
+    fn bare_page(&self, visitor: &Visitor, status: StatusCode, template: &str, context: Value) -> Response {
+        let context = context! { instance => &self.config.instance, path => &visitor.path, ..context };
+        self.pages.respond(status, visitor.language, template, context)
+    }
+
+    /// The answer with the headers that every page has.
+    pub(crate) fn with_headers(&self, mut response: Response) -> Response {
+        self.headers.set(&mut response);
+        response
+    }
+}
+
+/// Middleware: the headers that answers of the API have as well.
+pub(crate) async fn with_headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    app.headers.set(&mut response);
+    response
+}

@@ -1,0 +1,32 @@
+//! What the service must be told: its configuration, as `main.rs` or the all-in-one gives it.
+
+use domain::Secret;
+use listener::TrustedProxies;
+use program::settings::{Hidden, PublicUrl};
+use web::counterpart::Counterpart;
+
+/// What the service must be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The installation's secret: pseudonyms, cookies and receipts come from it.
+    pub secret: Secret,
+    /// What the organiser must know; without it nobody can manage polls.
+    pub organiser_token: Option<Hidden>,
+    /// Where browsers find the results.
+    pub result: Counterpart,
+    /// Where browsers find this service, if that is known, perhaps below a path: posts from there are let in whatever
+    /// the `Host`, and cookies are `Secure` if it is https.
+    pub vote_url: Option<PublicUrl>,
+    /// Proxies that are believed when they say, in `X-Forwarded-For`, from which address a request came. Without them
+    /// everybody behind a proxy counts as one where guessing is limited.
+    pub trusted_proxies: TrustedProxies,
+    /// The name of this instance, for the pages' footer.
+    pub instance: String,
+}
+
+impl Config {
+    /// Whether browsers reach this service over TLS, so that cookies must never go over anything else.
+    pub(crate) fn is_https(&self) -> bool {
+        self.vote_url.as_ref().is_some_and(PublicUrl::is_https)
+    }
+}

@@ -1,0 +1,46 @@
+//! Polls, as pages and API look at them, create them and change them.
+//!
+//! May import: app, refusal, request, voter.
+
+pub(crate) mod code_range;
+pub(crate) mod create;
+mod made_up_id;
+
+use std::sync::Arc;
+
+use domain::{ChangeOutcome, ChangeRefused, Poll, PollChange, PollId};
+
+use crate::{app::App, refusal::Refusal};
+
+/// The poll, as it was at most a second ago.
+pub(crate) async fn recent(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> {
+    match app.polls.get(id).await {
+        Ok(Some(poll)) => Ok(poll),
+        Ok(None) => Err(Refusal::UnknownPoll),
+        Err(unavailable) => {
+            app.outages.note(&unavailable);
+            // A look records nothing, whatever became of it.
+            Err(Refusal::Unavailable(unavailable.before_anything()))
+        }
+    }
+}
+
+/// The poll as the log has it at this moment.
+pub(crate) async fn current(app: &App, id: PollId) -> Result<Poll, Refusal> {
+    let poll = app.ballots.poll(id).await.map_err(|error| app.not_shown(error))?;
+    poll.ok_or(Refusal::UnknownPoll)
+}
+
+/// Makes a change, which this instance shows from now on. The answer is the poll as it is then.
+pub(crate) async fn change(app: &App, id: PollId, change: PollChange) -> Result<Poll, Refusal> {
+    match app.ballots.change(id, change).await.map_err(|error| app.not_told(error))? {
+        ChangeOutcome::Done(poll) => {
+            app.polls.put(poll.clone());
+            Ok(poll)
+        }
+        ChangeOutcome::UnknownPoll | ChangeOutcome::Exists => Err(Refusal::UnknownPoll),
+        ChangeOutcome::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
+        ChangeOutcome::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
+        ChangeOutcome::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
+    }
+}
