@@ -91,7 +91,7 @@ async fn the_form_signs_in_and_leads_to_the_page_that_was_asked_for() {
     let posted =
         app.browser().post_form("/organise/sign-in", &format!("token={TOKEN}&to={}", to.replace('&', "%26"))).await;
     assert_eq!(posted.header("location"), to);
-    let posted = ada.post_form("/organise/sign-in", &format!("token=+{TOKEN}+&to=/organise/main")).await;
+    let posted = ada.post_form("/organise/sign-in", &format!("token=%EF%BB%BF+{TOKEN}+%0D%0A&to=/organise/main")).await;
     assert_eq!((posted.status, posted.header("location")), (StatusCode::SEE_OTHER, "/organise/main"));
     for elsewhere in ["//evil.example", "https://evil.example", "/organise/../p/main"] {
         let posted = ada.post_form("/organise/sign-in", &format!("token={TOKEN}&to={elsewhere}")).await;

@@ -88,6 +88,7 @@ fn what_nobody_can_see_or_tell_apart_is_refused_by_name() {
     let error = |options: [&str; 3]| Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap_err();
     assert_eq!(error(["Yes", "No", "Yes\u{200b}"]), PollError::SameOption('a', 'c'));
     assert_eq!(error(["Yes", "Caf\u{e9}", "Cafe\u{301}"]), PollError::SameOption('b', 'c'));
+    assert_eq!(error(["Yes", "Tea", "T\u{435}a"]), PollError::SameOption('b', 'c'));
     assert_eq!(error(["Yes", "No", "\u{2060}\u{3164}"]), PollError::Unseen(Field::Option('c')));
     assert_eq!(error(["Yes", "N\u{1b}o", "?"]), PollError::Unshowable(Field::Option('b'), '\u{1b}'));
     let question = |text: &str| Poll::new(PollId::MAIN, PollSpec::simple(text, ["Yes", "No"]));
