@@ -86,6 +86,7 @@ async fn at_a_shared_device_no_code_is_filled_in_or_remembered() {
     let code = |index: usize| listed["codes"][index]["code"].as_str().unwrap().to_owned();
     let tablet = app.browser();
     tablet.vote("/p/tea", &format!("vote=a&code={}", code(0))).await.says("Next voter");
+    assert_eq!(tablet.post_form("/p/tea", "vote=b").await.status, StatusCode::FORBIDDEN, "typed each time");
     for page in [
         tablet.get("/p/tea").await,
         tablet.get(&format!("/p/tea?code={}", code(0))).await,
