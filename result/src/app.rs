@@ -3,16 +3,17 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::extract::FromRequestParts;
-use domain::{Scoreboard, Secret};
+use domain::{PollId, Scoreboard, Secret};
 use http::request::Parts;
 use program::settings::PublicUrl;
 use tokio::sync::Semaphore;
 use web::{counterpart::Counterpart, headers::SecurityHeaders, pages::Pages};
 
 use crate::{
-    live::board::Board,
+    live::{board::Board, scores::Present},
     open_polls::OpenPolls,
     organiser::{Credentials, OrganiserAccess},
+    refusal::ResultRefusal,
 };
 
 /// What handlers share.
@@ -29,6 +30,13 @@ pub(crate) struct App {
     pub(crate) embed_headers: SecurityHeaders,
     pub(crate) instance: String,
     pub(crate) pages: Pages,
+}
+
+impl App {
+    /// The present score of a poll. The board logs failures.
+    pub(crate) async fn present(&self, poll: PollId) -> Result<Arc<Present>, ResultRefusal> {
+        self.board.present(poll).await.map_err(|_| ResultRefusal::Unavailable)?.ok_or(ResultRefusal::UnknownPoll)
+    }
 }
 
 impl FromRequestParts<Arc<App>> for Credentials {

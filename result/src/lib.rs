@@ -34,14 +34,17 @@ use web::{
 mod api;
 mod app;
 mod archive;
+mod described_problems;
+mod explain;
 mod exports;
 mod live;
 mod open_polls;
 mod organiser;
 mod pages;
 mod percent;
-mod problems;
+mod poll_parameter;
 mod receipts;
+mod refusal;
 mod texts;
 mod time;
 
@@ -59,7 +62,7 @@ use crate::{
     },
     open_polls::OpenPolls,
     organiser::OrganiserAccess,
-    pages::{embedding, error_page},
+    pages::embedding,
 };
 
 /// The most exports of ballots at once; each reads the ledger as fast as its reader takes it.
@@ -197,8 +200,8 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/language/{tag}", language_switch::route(is_https))
         .route("/static/{*path}", get(assets::serve::<StaticFiles>))
         .merge(api)
-        .fallback(error_page::no_such_page)
-        .layer(middleware::from_fn(error_page::lead_on))
+        .fallback(explain::no_such_page)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), explain::explain))
         .layer(middleware::from_fn(move |request, next| headers.clone().apply(request, next)))
         // In one call: each further call would box and copy what is below it for every request.
         .layer((http_metrics::Observe, CatchPanicLayer::new(), CompressionLayer::new()))

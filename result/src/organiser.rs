@@ -3,19 +3,17 @@
 
 use std::net::IpAddr;
 
-use axum::{
-    extract::Query,
-    response::{IntoResponse, Response},
-};
+use axum::extract::Query;
 use domain::PollId;
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::request::Parts;
 use listener::TrustedProxies;
 use serde::Deserialize;
 use web::{
     organiser::{NotOrganiser, OrganiserToken, bearer_token},
-    problem::Problem,
     signed_link::{self, Purpose},
 };
+
+use crate::refusal::ResultRefusal;
 
 /// Proof that the one who asks may see what is not public. Nothing outside of this file can make one.
 #[derive(Debug)]
@@ -40,17 +38,6 @@ pub(crate) struct Credentials {
 #[derive(Debug, Deserialize)]
 struct Ticket {
     ticket: Option<String>,
-}
-
-/// Why somebody is not let in.
-#[derive(Debug)]
-pub(crate) enum Refused {
-    /// The token does not open the door.
-    Token(NotOrganiser),
-    /// Neither token nor ticket was sent.
-    NothingShown,
-    /// The ticket is for something else, or too old, or none.
-    WrongTicket,
 }
 
 impl OrganiserAccess {
@@ -83,8 +70,8 @@ impl Credentials {
         access: &OrganiserAccess,
         poll: PollId,
         purposes: &[Purpose],
-    ) -> Result<Organiser, Refused> {
-        self.check(access, poll, purposes)?.ok_or(Refused::NothingShown)
+    ) -> Result<Organiser, ResultRefusal> {
+        self.check(access, poll, purposes)?.ok_or(ResultRefusal::NotOrganiser(NotOrganiser::NoToken))
     }
 
     /// The organiser, or `None` if nothing was shown. A token or ticket that is wrong is refused rather than
@@ -94,37 +81,17 @@ impl Credentials {
         access: &OrganiserAccess,
         poll: PollId,
         purposes: &[Purpose],
-    ) -> Result<Option<Organiser>, Refused> {
+    ) -> Result<Option<Organiser>, ResultRefusal> {
         if let Some(sent) = &self.token {
             return match access.token.check(sent, self.from) {
                 Ok(()) => Ok(Some(Organiser(()))),
-                Err(refused) => Err(Refused::Token(refused)),
+                Err(refused) => Err(ResultRefusal::NotOrganiser(refused)),
             };
         }
         let Some(ticket) = &self.ticket else { return Ok(None) };
         let now = program::now_millis();
         let valid =
             purposes.iter().any(|&purpose| signed_link::is_valid(ticket, access.token.links(), poll, purpose, now));
-        if valid { Ok(Some(Organiser(()))) } else { Err(Refused::WrongTicket) }
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Token(refused) => refused.into_response(),
-            Self::WrongTicket => {
-                let detail =
-                    "this link is for another poll or purpose, or is too old; the organiser's page has new ones";
-                Problem::new(StatusCode::FORBIDDEN, "ticket-refused", detail).into_response()
-            }
-            Self::NothingShown => {
-                let detail = "the organiser's bearer token or a link of the organiser's page is needed";
-                let mut response = Problem::new(StatusCode::UNAUTHORIZED, "not-organiser", detail).into_response();
-                let challenge = HeaderValue::from_static("Bearer realm=\"scrutin\"");
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-                response
-            }
-        }
+        if valid { Ok(Some(Organiser(()))) } else { Err(ResultRefusal::WrongTicket) }
     }
 }

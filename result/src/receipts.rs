@@ -5,27 +5,18 @@ use std::{sync::Arc, time::Duration};
 use domain::{Inclusion, PollId, Position, Receipt, Unavailable};
 use program::log_throttle::LogThrottle;
 
-use crate::{app::App, live::scores::Present};
+use crate::{app::App, live::scores::Present, refusal::ResultRefusal};
 
 /// The shortest time between two lines of the log about the same: anybody can ask, as often as they like.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// Why a receipt says nothing.
-pub(crate) enum NoAnswer {
-    /// The text is no receipt of this poll.
-    NoReceipt,
-    /// The ledger does not answer.
-    Unavailable,
-}
-
-impl From<Unavailable> for NoAnswer {
-    fn from(error: Unavailable) -> Self {
-        static LINE: LogThrottle = LogThrottle::new(BETWEEN_LINES);
-        if let Some(requests) = LINE.due() {
-            tracing::warn!(%error, requests, "receipts.unavailable: receipts could not be looked up");
-        }
-        Self::Unavailable
+/// The ledger did not answer. It is logged now and then.
+fn unavailable(error: &Unavailable) -> ResultRefusal {
+    static LINE: LogThrottle = LogThrottle::new(BETWEEN_LINES);
+    if let Some(requests) = LINE.due() {
+        tracing::warn!(%error, requests, "receipts.unavailable: receipts could not be looked up");
     }
+    ResultRefusal::Unavailable
 }
 
 /// What a receipt tells. Times are in milliseconds since 1970.
@@ -37,10 +28,12 @@ pub(crate) struct LookedUp {
 }
 
 /// Looks up the ballot of a receipt.
-pub(crate) async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<LookedUp, NoAnswer> {
-    let poll = PollId::parse(poll).map_err(|_| NoAnswer::NoReceipt)?;
-    let Receipt { position, voter } = Receipt::decode(receipt, &app.secret, poll).map_err(|_| NoAnswer::NoReceipt)?;
-    let inclusion = app.scoreboard.inclusion(poll, &Receipt { position, voter }).await?;
+pub(crate) async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<LookedUp, ResultRefusal> {
+    let poll = PollId::parse(poll).map_err(|_| ResultRefusal::UnknownReceipt)?;
+    let Receipt { position, voter } =
+        Receipt::decode(receipt, &app.secret, poll).map_err(|_| ResultRefusal::UnknownReceipt)?;
+    let inclusion = app.scoreboard.inclusion(poll, &Receipt { position, voter }).await;
+    let inclusion = inclusion.map_err(|error| unavailable(&error))?;
     let counted_at = match inclusion {
         Inclusion::Counted | Inclusion::Replaced | Inclusion::PastRound => counted_at(app, poll, position).await,
         Inclusion::NotCountedYet | Inclusion::Missing => None,
@@ -74,7 +67,7 @@ async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> 
 
 /// The poll's present score. It is a courtesy here: a receipt is answered without it if it can't be had.
 pub(crate) async fn present(app: &App, poll: PollId) -> Option<Arc<Present>> {
-    app.board.present(poll).await.ok().flatten()
+    app.present(poll).await.ok()
 }
 
 /// The stable word for it.

@@ -26,6 +26,11 @@ pub(crate) fn catalogue() -> &'static Catalogue {
     TEXTS.as_ref().unwrap_or_else(|error| panic!("programs check their texts first: {error}"))
 }
 
+/// A text.
+pub(crate) fn text(language: Language, key: ResultText) -> String {
+    catalogue().text(language, key.key(), &[]).expect("the keys that code names were checked")
+}
+
 /// The form of a text for a number, which is the value `{count}`.
 pub(crate) fn counted(language: Language, key: ResultText, count: u64) -> String {
     catalogue().counted(language, key.key(), count, &[]).expect("the keys that code names were checked")
@@ -40,6 +45,12 @@ web::text_keys! {
         PageTitle = "page.title",
         UnavailableTitle = "unavailable.title",
         UnavailableText = "unavailable.text",
+        BusyTitle = "busy.title",
+        BusyText = "busy.text",
+        TicketTitle = "ticket.title",
+        TicketText = "ticket.text",
+        SeparatorTitle = "separator.title",
+        SeparatorText = "separator.text",
         ReceiptUnknown = "receipt.unknown",
         ReceiptUnknownText = "receipt.unknown.text",
         ReceiptCounted = "receipt.counted",

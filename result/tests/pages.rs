@@ -350,6 +350,16 @@ async fn unknown_addresses_are_a_page_for_people_and_a_problem_for_programs() {
 }
 
 #[tokio::test]
+async fn refusals_speak_the_language_of_the_request() {
+    let app = spawn_app().await;
+    for path in ["/p/nowhere", "/p/NO%20ID/embed", "/api/polls/nowhere/tally"] {
+        let answer = app.http.get(app.url(path)).header(header::ACCEPT_LANGUAGE, "fr").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text().await.unwrap().contains("Ce scrutin n’existe pas"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_tally_is_what_the_ledger_holds() {
     let app = spawn_app().await;
     app.ledger.vote_many("main", 0, 12);

@@ -14,6 +14,7 @@ pub mod edition;
 pub mod fresh;
 pub mod headers;
 pub mod http_metrics;
+mod hue;
 mod instance;
 pub mod language;
 pub mod language_switch;
@@ -26,4 +27,5 @@ pub mod qr;
 pub mod signed_link;
 pub mod texts;
 
+pub use hue::hue;
 pub use instance::instance;

@@ -25,6 +25,11 @@ pub fn url(at: &PublicUrl, poll: PollId) -> String {
     if is_bare { at.to_string() } else { format!("{at}{}", path(poll)) }
 }
 
+/// An address as people read and type it: without the scheme.
+pub fn without_scheme(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, text)| text)
+}
+
 /// The address of a visit at which nothing may be found.
 #[derive(Debug)]
 pub struct Visit(Uri);
@@ -158,5 +163,6 @@ mod tests {
         assert_eq!(at("https://vote.example.org", lunch), "https://vote.example.org/p/lunch");
         assert_eq!(at("https://example.org/vote", PollId::MAIN), "https://example.org/vote/");
         assert_eq!(at("https://example.org/vote/", lunch), "https://example.org/vote/p/lunch");
+        assert_eq!(without_scheme("https://vote.example.org/p/lunch"), "vote.example.org/p/lunch");
     }
 }

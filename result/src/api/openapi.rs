@@ -14,9 +14,9 @@ use utoipa::{
 use crate::{
     api::{receipts, tally},
     app::App,
+    described_problems::ProblemBody,
     exports::{ballots, tally as tally_export},
     live::scores::TallyBody,
-    problems::ProblemBody,
 };
 
 #[derive(OpenApi)]

@@ -8,15 +8,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::Inclusion;
-use http::{StatusCode, header};
+use http::header;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::problem::Problem;
 
 use crate::{
     app::App,
-    problems::{self, ProblemBody},
-    receipts::{NoAnswer, look_up, present, status},
+    described_problems::ReceiptProblems,
+    receipts::{look_up, present, status},
+    refusal::ResultRefusal,
     time,
 };
 
@@ -55,34 +55,24 @@ pub(crate) struct ReceiptBody {
     ),
     responses(
         (status = 200, description = "What became of the ballot", body = ReceiptBody),
-        (status = 404, description = "`receipt-unknown`: no receipt of this poll", body = ProblemBody,
-         content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`: the ledger does not answer", body = ProblemBody,
-         content_type = "application/problem+json"),
+        ReceiptProblems,
     )
 )]
 pub(crate) async fn receipt(
     State(app): State<Arc<App>>,
     Path((poll, receipt)): Path<(String, String)>,
-) -> Result<Response, Problem> {
-    match look_up(&app, &poll, &receipt).await {
-        Ok(found) => {
-            let present = match found.inclusion {
-                Inclusion::NotCountedYet => present(&app, found.poll).await,
-                _ => None,
-            };
-            let body = ReceiptBody {
-                status: status(found.inclusion),
-                cast_at: time::rfc3339(found.cast_at),
-                counted_at: found.counted_at.map(time::rfc3339),
-                counted_through: present.as_ref().map(|now| time::rfc3339(now.counted_through_ms())),
-                stale_since: present.and_then(|now| now.stale_since_ms()).map(time::rfc3339),
-            };
-            Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
-        }
-        Err(NoAnswer::NoReceipt) => {
-            Err(Problem::new(StatusCode::NOT_FOUND, "receipt-unknown", "this is no receipt of this poll"))
-        }
-        Err(NoAnswer::Unavailable) => Err(problems::unavailable()),
-    }
+) -> Result<Response, ResultRefusal> {
+    let found = look_up(&app, &poll, &receipt).await?;
+    let present = match found.inclusion {
+        Inclusion::NotCountedYet => present(&app, found.poll).await,
+        _ => None,
+    };
+    let body = ReceiptBody {
+        status: status(found.inclusion),
+        cast_at: time::rfc3339(found.cast_at),
+        counted_at: found.counted_at.map(time::rfc3339),
+        counted_through: present.as_ref().map(|now| time::rfc3339(now.counted_through_ms())),
+        stale_since: present.and_then(|now| now.stale_since_ms()).map(time::rfc3339),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }

@@ -2,16 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    extract::{Path, State},
-    response::{IntoResponse, Response},
-};
-use http::StatusCode;
+use axum::{extract::State, response::Response};
+use domain::PollId;
 use utoipa::ToSchema;
-use web::problem::Problem;
 
 use crate::{
     app::App,
+    described_problems::OrganiserProblems,
     exports::{
         ballot_file::{BallotFile, Format},
         download::{admit, download},
@@ -19,11 +16,9 @@ use crate::{
     },
     live::scores::CorrectedWording,
     organiser::Credentials,
-    problems::{self, ProblemBody},
+    poll_parameter::PollParameter,
+    refusal::ResultRefusal,
 };
-
-/// After how many seconds to try again if as many exports run as may.
-const RETRY_AFTER_SECONDS: u32 = 10;
 
 /// All ballots of a poll that count at present.
 #[derive(ToSchema)]
@@ -72,24 +67,17 @@ pub(crate) struct ExportedBallot {
     responses(
         (status = 200, description = "UTF-8 with a byte order mark. A file that can't be finished breaks off with the \
                                       connection", body = String, content_type = "text/csv"),
-        (status = 401, description = "`not-organiser`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`ticket-refused`, `no-organiser`", body = ProblemBody,
-         content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-poll`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-tries`: wrong tokens; wait as `Retry-After` says", body = ProblemBody,
-         content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`; `busy`: other exports run", body = ProblemBody,
-         content_type = "application/problem+json"),
+        OrganiserProblems,
     ),
     security(("organiser" = []), ("ticket" = []))
 )]
 pub(crate) async fn ballots_csv(
     State(app): State<Arc<App>>,
-    Path(poll): Path<String>,
+    PollParameter(poll): PollParameter,
     separator: Separator,
     credentials: Credentials,
-) -> Result<Response, Response> {
-    ballots(&app, &poll, &credentials, Format::Csv(separator)).await
+) -> Result<Response, ResultRefusal> {
+    ballots(&app, poll, &credentials, Format::Csv(separator)).await
 }
 
 /// The same ballots as JSON.
@@ -101,35 +89,28 @@ pub(crate) async fn ballots_csv(
     responses(
         (status = 200, description = "The ballots. A file that can't be finished breaks off with the connection",
          body = ExportedBallots),
-        (status = 401, description = "`not-organiser`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`ticket-refused`, `no-organiser`", body = ProblemBody,
-         content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-poll`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-tries`: wrong tokens; wait as `Retry-After` says", body = ProblemBody,
-         content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`; `busy`: other exports run", body = ProblemBody,
-         content_type = "application/problem+json"),
+        OrganiserProblems,
     ),
     security(("organiser" = []), ("ticket" = []))
 )]
 pub(crate) async fn ballots_json(
     State(app): State<Arc<App>>,
-    Path(poll): Path<String>,
+    PollParameter(poll): PollParameter,
     credentials: Credentials,
-) -> Result<Response, Response> {
-    ballots(&app, &poll, &credentials, Format::Json).await
+) -> Result<Response, ResultRefusal> {
+    ballots(&app, poll, &credentials, Format::Json).await
 }
 
-async fn ballots(app: &App, poll: &str, credentials: &Credentials, format: Format) -> Result<Response, Response> {
+async fn ballots(
+    app: &App,
+    poll: PollId,
+    credentials: &Credentials,
+    format: Format,
+) -> Result<Response, ResultRefusal> {
     let (_organiser, tally) = admit(app, poll, credentials).await?;
-    let Ok(turn) = Arc::clone(&app.exports).try_acquire_owned() else {
-        let detail = "as many exports as can be are running already; please try again a little later";
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);
-        return Err(problem.retry_after(RETRY_AFTER_SECONDS).into_response());
-    };
-    let poll = tally.poll.id();
+    let turn = Arc::clone(&app.exports).try_acquire_owned().map_err(|_| ResultRefusal::Busy)?;
     let begun = BallotFile::begin(Arc::clone(&app.scoreboard), tally.poll, format, turn).await;
-    let body = begun.map_err(|error| problems::not_read(&error).into_response())?.into_body();
+    let body = begun.map_err(|error| ResultRefusal::not_read(&error))?.into_body();
     Ok(match format {
         Format::Csv(_) => download(poll, "ballots.csv", "text/csv; charset=utf-8", body),
         Format::Json => download(poll, "ballots.json", "application/json", body),

@@ -9,19 +9,18 @@ use crate::{
     app::App,
     archive,
     organiser::{Credentials, Organiser},
-    problems,
+    refusal::ResultRefusal,
 };
 
 /// Lets only the organiser pass, with the poll as it is now.
-pub(crate) async fn admit(app: &App, poll: &str, credentials: &Credentials) -> Result<(Organiser, Tally), Response> {
-    let poll = problems::poll_id(poll).map_err(IntoResponse::into_response)?;
-    let organiser =
-        credentials.require(&app.organiser, poll, &[Purpose::Export]).map_err(IntoResponse::into_response)?;
-    match archive::tally(&*app.scoreboard, poll).await {
-        Ok(Some(tally)) => Ok((organiser, tally)),
-        Ok(None) => Err(problems::unknown_poll(poll).into_response()),
-        Err(error) => Err(problems::not_read(&error).into_response()),
-    }
+pub(crate) async fn admit(
+    app: &App,
+    poll: PollId,
+    credentials: &Credentials,
+) -> Result<(Organiser, Tally), ResultRefusal> {
+    let organiser = credentials.require(&app.organiser, poll, &[Purpose::Export])?;
+    let tally = archive::tally(&*app.scoreboard, poll).await.map_err(|error| ResultRefusal::not_read(&error))?;
+    Ok((organiser, tally.ok_or(ResultRefusal::UnknownPoll)?))
 }
 
 /// A file to be saved as `POLL-NAME`. Poll ids are plain letters, digits and `-`.

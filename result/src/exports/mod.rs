@@ -1,6 +1,7 @@
 //! What the organiser can take home: tallies and ballots, as tables and as JSON. Never who voted, or when.
 //!
-//! May import: `app`, `archive`, `live`, `organiser`, `percent`, `problems`, `time`.
+//! May import: `app`, `archive`, `described_problems`, `live`, `organiser`, `percent`, `poll_parameter`,
+//! `refusal`, `time`.
 
 mod ballot_file;
 pub(crate) mod ballots;

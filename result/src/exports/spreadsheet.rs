@@ -3,13 +3,11 @@
 
 use std::borrow::Cow;
 
-use axum::{
-    extract::{FromRequestParts, Query},
-    response::{IntoResponse, Response},
-};
-use http::{StatusCode, request::Parts};
+use axum::extract::{FromRequestParts, Query};
+use http::request::Parts;
 use serde::Deserialize;
-use web::problem::Problem;
+
+use crate::refusal::ResultRefusal;
 
 /// Spreadsheets take a file for UTF-8 only if it begins with this mark; programs have the JSON exports.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -31,19 +29,16 @@ pub(crate) enum Separator {
 
 /// How somebody asks for a separator.
 #[derive(Deserialize)]
-struct Asked {
+struct SeparatorQuery {
     #[serde(default)]
     separator: Separator,
 }
 
 impl<S: Sync> FromRequestParts<S> for Separator {
-    type Rejection = Response;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let asked = Query::<Asked>::try_from_uri(&parts.uri).map(|Query(asked)| asked.separator);
-        asked.map_err(|_| {
-            let detail = "the separator is `comma` or `semicolon`";
-            Problem::new(StatusCode::BAD_REQUEST, "separator", detail).into_response()
-        })
+    type Rejection = ResultRefusal;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ResultRefusal> {
+        let asked = Query::<SeparatorQuery>::try_from_uri(&parts.uri).map(|Query(asked)| asked.separator);
+        asked.map_err(|_| ResultRefusal::NoSuchSeparator)
     }
 }
 

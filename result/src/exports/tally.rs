@@ -2,17 +2,14 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{Json, extract::State, response::Response};
 use domain::option_key;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     app::App,
+    described_problems::OrganiserProblems,
     exports::{
         download::{admit, download},
         spreadsheet::{Separator, Table},
@@ -20,7 +17,8 @@ use crate::{
     live::scores::{Present, TallyBody},
     organiser::Credentials,
     percent,
-    problems::ProblemBody,
+    poll_parameter::PollParameter,
+    refusal::ResultRefusal,
     time,
 };
 
@@ -48,23 +46,17 @@ pub(crate) struct ExportedTally {
     responses(
         (status = 200, description = "UTF-8 with a byte order mark; texts that a spreadsheet could run as a formula \
                                       stand behind an apostrophe", body = String, content_type = "text/csv"),
-        (status = 401, description = "`not-organiser`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`ticket-refused`, `no-organiser`", body = ProblemBody,
-         content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-poll`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-tries`: wrong tokens; wait as `Retry-After` says", body = ProblemBody,
-         content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = ProblemBody, content_type = "application/problem+json"),
+        OrganiserProblems,
     ),
     security(("organiser" = []), ("ticket" = []))
 )]
 pub(crate) async fn tally_csv(
     State(app): State<Arc<App>>,
-    Path(poll): Path<String>,
+    PollParameter(poll): PollParameter,
     separator: Separator,
     credentials: Credentials,
-) -> Result<Response, Response> {
-    let (organiser, tally) = admit(&app, &poll, &credentials).await?;
+) -> Result<Response, ResultRefusal> {
+    let (organiser, tally) = admit(&app, poll, &credentials).await?;
     let poll = tally.poll.clone();
     let voters = tally.figures.voters;
     let votes = Present::new(tally, program::now_millis()).all_votes(&organiser);
@@ -91,22 +83,16 @@ pub(crate) async fn tally_csv(
     params(("poll" = String, Path, description = "The poll's id")),
     responses(
         (status = 200, description = "The tally", body = ExportedTally),
-        (status = 401, description = "`not-organiser`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`ticket-refused`, `no-organiser`", body = ProblemBody,
-         content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-poll`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-tries`: wrong tokens; wait as `Retry-After` says", body = ProblemBody,
-         content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = ProblemBody, content_type = "application/problem+json"),
+        OrganiserProblems,
     ),
     security(("organiser" = []), ("ticket" = []))
 )]
 pub(crate) async fn tally_json(
     State(app): State<Arc<App>>,
-    Path(poll): Path<String>,
+    PollParameter(poll): PollParameter,
     credentials: Credentials,
-) -> Result<Response, Response> {
-    let (organiser, tally) = admit(&app, &poll, &credentials).await?;
+) -> Result<Response, ResultRefusal> {
+    let (organiser, tally) = admit(&app, poll, &credentials).await?;
     let poll = tally.poll.id();
     let options = (0..).map(option_key).zip(tally.poll.options().iter().cloned()).collect();
     let tally = Present::new(tally, program::now_millis()).body_for(&organiser);

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use domain::PollId;
 use http::StatusCode;
 use minijinja::{context, value::Serde};
@@ -17,7 +14,7 @@ use web::{
     qr::Qr,
 };
 
-use crate::{app::App, pages::error_page};
+use crate::{app::App, poll_parameter::PollParameter, refusal::ResultRefusal};
 
 /// Where to vote.
 #[derive(Debug, Serialize)]
@@ -40,7 +37,7 @@ impl Join {
 
     fn of(invitation: &Invitation, poll: PollId) -> Self {
         let url = poll_address::url(&invitation.url, poll);
-        let text = url.split_once("://").map_or(url.as_str(), |(_, text)| text).to_owned();
+        let text = poll_address::without_scheme(&url).to_owned();
         let qr = if invitation.unreachable.is_none() { Qr::new(&url) } else { None };
         Self { url, text, qr, unreachable: invitation.unreachable.map(counterpart::text_key) }
     }
@@ -49,26 +46,19 @@ impl Join {
 /// `GET /p/{poll}/join`: the QR code alone.
 pub(crate) async fn join(
     State(app): State<Arc<App>>,
-    Path(poll): Path<String>,
+    PollParameter(poll): PollParameter,
     language: Language,
     came_by: CameBy,
-) -> Response {
-    let Ok(poll) = PollId::parse(&poll) else { return error_page::unknown_poll(&app, language, "/") };
-    let path = format!("/p/{poll}/join");
-    match app.board.present(poll).await {
-        Ok(Some(present)) => {
-            let context = context! {
-                instance => app.instance.as_str(),
-                path,
-                question => present.poll().question(),
-                join => Join::new(&app.vote, &came_by, poll).map(Serde),
-                result_path => poll_address::path(poll),
-            };
-            app.pages.respond(StatusCode::OK, language, "join.html", context)
-        }
-        Ok(None) => error_page::unknown_poll(&app, language, &path),
-        Err(_) => error_page::unavailable(&app, language, &path),
-    }
+) -> Result<Response, ResultRefusal> {
+    let present = app.present(poll).await?;
+    let context = context! {
+        instance => app.instance.as_str(),
+        path => format!("/p/{poll}/join"),
+        question => present.poll().question(),
+        join => Join::new(&app.vote, &came_by, poll).map(Serde),
+        result_path => poll_address::path(poll),
+    };
+    Ok(app.pages.respond(StatusCode::OK, language, "join.html", context))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, State},
-    response::Response,
+    extract::State,
+    response::{IntoResponse, Response},
 };
 use domain::{PollId, option_key};
 use http::{StatusCode, Uri};
@@ -20,14 +20,13 @@ use web::{counterpart::CameBy, edition::edition, language::Language, poll_addres
 use crate::{
     app::App,
     live::{projector, scores::Present},
-    pages::{error_page, join::Join},
+    pages::join::Join,
     percent,
+    poll_parameter::PollParameter,
+    refusal::ResultRefusal,
     texts::{self, ResultText},
     time,
 };
-
-/// How many colours and patterns the styles have; then they repeat.
-const HUES: usize = 6;
 
 /// One bar.
 #[derive(Serialize)]
@@ -46,7 +45,7 @@ impl<'a> Bar<'a> {
         Self {
             key: option_key(index),
             text,
-            hue: index % HUES,
+            hue: web::hue(index),
             votes,
             percent: percent::percent(language, votes, voters),
             shift: percent::shift(votes, voters),
@@ -60,40 +59,49 @@ pub(crate) async fn default_poll(
     uri: Uri,
     language: Language,
     came_by: CameBy,
-) -> Response {
+) -> Result<Response, ResultRefusal> {
     whole(&app, &uri, language, &came_by, PollId::MAIN).await
 }
 
 /// `GET /p/{poll}`.
 pub(crate) async fn poll(
     State(app): State<Arc<App>>,
-    Path(poll): Path<String>,
+    PollParameter(poll): PollParameter,
     uri: Uri,
     language: Language,
     came_by: CameBy,
-) -> Response {
-    match PollId::parse(&poll) {
-        Ok(poll) => whole(&app, &uri, language, &came_by, poll).await,
-        Err(_) => error_page::unknown_poll(&app, language, "/"),
-    }
+) -> Result<Response, ResultRefusal> {
+    whole(&app, &uri, language, &came_by, poll).await
 }
 
 /// `GET /p/{poll}/embed`: the live bars for a frame. Whatever the answer, it may be framed by whom the operator allows.
-pub(crate) async fn embed(State(app): State<Arc<App>>, Path(poll): Path<String>, language: Language) -> Response {
-    let mut response = match PollId::parse(&poll) {
-        Ok(poll) => page(&app, language, poll, &format!("/p/{poll}/embed"), "embed.html", context! {}).await,
-        Err(_) => error_page::unknown_poll(&app, language, "/"),
+pub(crate) async fn embed(
+    State(app): State<Arc<App>>,
+    poll: Result<PollParameter, ResultRefusal>,
+    language: Language,
+) -> Response {
+    let page = match poll {
+        Ok(PollParameter(poll)) => {
+            page(&app, language, poll, &format!("/p/{poll}/embed"), "embed.html", context! {}).await
+        }
+        Err(refusal) => Err(refusal),
     };
+    let mut response = page.into_response();
     app.embed_headers.set(&mut response);
     response
 }
 
-async fn whole(app: &App, uri: &Uri, language: Language, came_by: &CameBy, poll: PollId) -> Response {
+async fn whole(
+    app: &App,
+    uri: &Uri,
+    language: Language,
+    came_by: &CameBy,
+    poll: PollId,
+) -> Result<Response, ResultRefusal> {
     let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
-    if let Some(welcome) =
-        projector::welcome(uri.query().unwrap_or_default(), app.organiser.token().links(), poll, is_https)
-    {
-        return welcome;
+    let (query, links) = (uri.query().unwrap_or_default(), app.organiser.token().links());
+    if let Some(welcome) = projector::welcome(query, links, poll, is_https) {
+        return Ok(welcome);
     }
     let more = context! {
         join => Join::new(&app.vote, came_by, poll).map(Serde),
@@ -102,15 +110,17 @@ async fn whole(app: &App, uri: &Uri, language: Language, came_by: &CameBy, poll:
     page(app, language, poll, &poll_address::path(poll), "live.html", more).await
 }
 
-async fn page(app: &App, language: Language, poll: PollId, path: &str, template: &str, more: Value) -> Response {
-    match app.board.present(poll).await {
-        Ok(Some(present)) => {
-            let context = context! { ..live(app, language, &present, path), ..more };
-            app.pages.respond(StatusCode::OK, language, template, context)
-        }
-        Ok(None) => error_page::unknown_poll(app, language, path),
-        Err(_) => error_page::unavailable(app, language, path),
-    }
+async fn page(
+    app: &App,
+    language: Language,
+    poll: PollId,
+    path: &str,
+    template: &str,
+    more: Value,
+) -> Result<Response, ResultRefusal> {
+    let present = app.present(poll).await?;
+    let context = context! { ..live(app, language, &present, path), ..more };
+    Ok(app.pages.respond(StatusCode::OK, language, template, context))
 }
 
 /// What is shown of the score.

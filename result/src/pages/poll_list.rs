@@ -13,10 +13,7 @@ use program::settings::PublicUrl;
 use serde::{Deserialize, Serialize};
 use web::{language::Language, poll_address};
 
-use crate::{
-    app::App,
-    pages::{error_page, live_page},
-};
+use crate::{app::App, pages::live_page, refusal::ResultRefusal};
 
 /// How many polls stand on one page.
 const POLLS_PER_PAGE: usize = 50;
@@ -43,10 +40,8 @@ pub(crate) async fn list(
     Query(After { after }): Query<After>,
     language: Language,
     headers: HeaderMap,
-) -> Response {
-    let Ok(polls) = app.open_polls.read(&app.scoreboard).await else {
-        return error_page::unavailable(&app, language, "/polls");
-    };
+) -> Result<Response, ResultRefusal> {
+    let polls = app.open_polls.read(&app.scoreboard).await.map_err(|_| ResultRefusal::Unavailable)?;
     let after = after.and_then(|id| PollId::parse(&id).ok());
     let mut rest = polls.iter().filter(|tally| after.is_none_or(|after| tally.poll.id() > after));
     let shown: Vec<&Tally> = rest.by_ref().take(POLLS_PER_PAGE).collect();
@@ -55,7 +50,7 @@ pub(crate) async fn list(
     let lines: Vec<Line> = shown.into_iter().map(|tally| Line::new(language, tally, vote.as_ref())).collect();
     let path = after.map_or_else(|| "/polls".to_owned(), |after| format!("/polls?after={after}"));
     let context = context! { instance => app.instance.as_str(), path, polls => Serde(lines), next };
-    app.pages.respond(StatusCode::OK, language, "polls.html", context)
+    Ok(app.pages.respond(StatusCode::OK, language, "polls.html", context))
 }
 
 impl Line {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Path, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use domain::Inclusion;
 use http::{HeaderValue, StatusCode, header};
@@ -13,11 +13,13 @@ use web::{language::Language, poll_address};
 
 use crate::{
     app::App,
-    pages::error_page::{self, RELOAD_SECONDS},
-    receipts::{LookedUp, NoAnswer, look_up, present, status},
+    receipts::{LookedUp, look_up, present, status},
     texts::ResultText,
     time,
 };
+
+/// After how many seconds the page of a ballot that is not counted yet looks again.
+const RELOAD_SECONDS: u32 = 5;
 
 /// `GET /p/{poll}/receipts/{receipt}`.
 pub(crate) async fn receipt(
@@ -28,8 +30,7 @@ pub(crate) async fn receipt(
     let path = format!("/p/{poll}/receipts/{receipt}");
     let mut response = match look_up(&app, &poll, &receipt).await {
         Ok(found) => page(&app, language, &path, found).await,
-        Err(NoAnswer::NoReceipt) => error_page::unknown_receipt(&app, language, "/"),
-        Err(NoAnswer::Unavailable) => error_page::unavailable(&app, language, &path),
+        Err(refusal) => refusal.into_response(),
     };
     // The address is the receipt: it is nobody else's business, neither another host's nor a search engine's.
     let headers = response.headers_mut();

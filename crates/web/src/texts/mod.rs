@@ -2,6 +2,8 @@
 //!
 //! A program has its files in `texts/`; those of this crate hold what all pages share. `docs/adr/0010` says why these
 //! are files of our own, CONTRIBUTING.md how texts are written.
+//!
+//! May import: `language`.
 
 mod file;
 mod format;

@@ -1,0 +1,107 @@
+//! Why a request is refused: a status, a stable code and texts for each. Handlers return a [`ResultRefusal`], and
+//! [`crate::explain`] makes a page or a problem of it.
+
+use axum::{
+    Extension,
+    response::{IntoResponse, Response},
+};
+use domain::Unavailable;
+use http::StatusCode;
+use web::{language::Language, organiser::NotOrganiser, problem::Problem};
+
+use crate::texts::{self, ResultText};
+
+/// After how many seconds to ask again while the ledger does not answer.
+const UNAVAILABLE_SECONDS: u32 = 2;
+/// After how many seconds to ask again while as many exports run as may.
+const BUSY_SECONDS: u32 = 10;
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResultRefusal {
+    /// There is no such poll.
+    UnknownPoll,
+    /// The text is no receipt of this poll.
+    UnknownReceipt,
+    /// There is no such page.
+    NoSuchPage,
+    /// The ledger does not answer.
+    Unavailable,
+    /// As many exports of ballots run as may.
+    Busy,
+    /// No token, or not the organiser's.
+    NotOrganiser(NotOrganiser),
+    /// The ticket is for something else, or too old, or none.
+    WrongTicket,
+    /// Files have no such separator.
+    NoSuchSeparator,
+}
+
+impl ResultRefusal {
+    /// The ledger did not answer a read for the organiser. It is logged.
+    pub(crate) fn not_read(error: &Unavailable) -> Self {
+        tracing::warn!(%error, "the ledger could not be read for the organiser");
+        Self::Unavailable
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::UnknownPoll | Self::UnknownReceipt | Self::NoSuchPage => StatusCode::NOT_FOUND,
+            Self::Unavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotOrganiser(_) => StatusCode::UNAUTHORIZED,
+            Self::WrongTicket => StatusCode::FORBIDDEN,
+            Self::NoSuchSeparator => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The stable word for programs.
+    fn code(self) -> &'static str {
+        match self {
+            Self::UnknownPoll => "unknown-poll",
+            Self::UnknownReceipt => "receipt-unknown",
+            Self::NoSuchPage => "not-found",
+            Self::Unavailable => "unavailable",
+            Self::Busy => "busy",
+            Self::NotOrganiser(_) => "not-organiser",
+            Self::WrongTicket => "ticket-refused",
+            Self::NoSuchSeparator => "separator",
+        }
+    }
+
+    /// What a page says: a heading, and a sentence below it.
+    pub(crate) fn texts(self) -> (ResultText, ResultText) {
+        match self {
+            Self::UnknownPoll => (ResultText::UnknownTitle, ResultText::UnknownText),
+            Self::UnknownReceipt => (ResultText::ReceiptUnknown, ResultText::ReceiptUnknownText),
+            Self::NoSuchPage => (ResultText::PageTitle, ResultText::UnknownText),
+            Self::Unavailable => (ResultText::UnavailableTitle, ResultText::UnavailableText),
+            Self::Busy => (ResultText::BusyTitle, ResultText::BusyText),
+            Self::NotOrganiser(_) | Self::WrongTicket => (ResultText::TicketTitle, ResultText::TicketText),
+            Self::NoSuchSeparator => (ResultText::SeparatorTitle, ResultText::SeparatorText),
+        }
+    }
+
+    /// The answer for programs.
+    pub(crate) fn problem(self, language: Language) -> Response {
+        if let Self::NotOrganiser(refused) = self {
+            return refused.answer(language);
+        }
+        let (title, text) = self.texts();
+        let detail = format!("{}. {}", texts::text(language, title), texts::text(language, text));
+        let problem = Problem::new(self.status(), self.code(), detail);
+        match self {
+            Self::Unavailable => problem.retry_after(UNAVAILABLE_SECONDS),
+            Self::Busy => problem.retry_after(BUSY_SECONDS),
+            _ => problem,
+        }
+        .into_response()
+    }
+}
+
+/// Carries the refusal to where it is explained.
+impl IntoResponse for ResultRefusal {
+    fn into_response(self) -> Response {
+        (self.status(), Extension(self)).into_response()
+    }
+}
