@@ -12,12 +12,13 @@ const CHUNKS: [usize; 2] = [1 << 20, 1 << 10];
 const MOST_BYTES: u64 = 2 << 30;
 
 /// A disk of its own, such as a tmpfs.
-pub(crate) struct Disk {
+pub struct Disk {
     directory: PathBuf,
 }
 
 impl Disk {
-    pub(crate) fn new(directory: PathBuf) -> Self {
+    /// The disk that is mounted on this directory.
+    pub fn new(directory: PathBuf) -> Self {
         Self { directory }
     }
 
@@ -25,7 +26,7 @@ impl Disk {
     ///
     /// # Panics
     /// If it is no small disk.
-    pub(crate) fn fill(&self) {
+    pub fn fill(&self) {
         let mut file = File::create(self.ballast()).expect("the disk can be written");
         let mut written = 0;
         for chunk in CHUNKS {
@@ -43,7 +44,10 @@ impl Disk {
     }
 
     /// Makes room again.
-    pub(crate) fn free(&self) {
+    ///
+    /// # Panics
+    /// If it was not filled.
+    pub fn free(&self) {
         fs::remove_file(self.ballast()).expect("it was filled before");
     }
 

@@ -9,7 +9,7 @@ use crate::{
     host::{Hosts, Settled},
     promise::{Bounds, Expected, Outcomes},
     report::Check,
-    voter::{Standing, Voter},
+    voter::{ReceiptState, Voter},
 };
 
 /// How many receipts are looked up at the same time.
@@ -95,14 +95,14 @@ pub(crate) async fn receipts(
     receipts.truncate(sample);
     let asked = receipts.len();
     let wrong: Vec<String> = stream::iter(receipts)
-        .map(|(receipt, standing)| async move {
+        .map(|(receipt, state)| async move {
             let said = hosts.receipt(receipt, deadline).await.unwrap_or_else(|| NO_ANSWER.to_owned());
-            let kept = match standing {
-                Standing::Counted => said == "counted",
-                Standing::Replaced => said == "replaced",
-                Standing::Either => said == "counted" || said == "replaced",
+            let kept = match state {
+                ReceiptState::Counted => said == "counted",
+                ReceiptState::Replaced => said == "replaced",
+                ReceiptState::Either => said == "counted" || said == "replaced",
             };
-            (!kept).then(|| format!("{said} instead of {standing:?}"))
+            (!kept).then(|| format!("{said} instead of {state:?}"))
         })
         .buffer_unordered(LOOK_UPS_AT_ONCE)
         .filter_map(std::future::ready)

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    client::{Ask, Client},
+    http_client::{HttpClient, HttpRequest},
     promise::Counted,
 };
 
@@ -15,14 +15,14 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// The two hosts of a poll.
 pub(crate) struct Hosts {
-    pub(crate) vote: Client,
-    pub(crate) result: Client,
+    pub(crate) vote: HttpClient,
+    pub(crate) result: HttpClient,
     pub(crate) poll: String,
 }
 
 /// A poll, as the vote host describes it.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Poll {
+pub(crate) struct PollInfo {
     pub(crate) options: Vec<String>,
     pub(crate) state: String,
     pub(crate) results: String,
@@ -33,7 +33,7 @@ pub(crate) struct Poll {
 
 /// A tally, as the result host gives it, or as a screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct PollTally {
     pub(crate) votes: Vec<u64>,
     pub(crate) voters: u64,
     pub(crate) counted: u64,
@@ -55,14 +55,14 @@ struct ReceiptBody {
 
 impl Hosts {
     /// The poll; `None` while it can't be had.
-    pub(crate) async fn poll(&self) -> Option<Poll> {
+    pub(crate) async fn poll(&self) -> Option<PollInfo> {
         self.get(&self.vote, &format!("/api/polls/{}", self.poll)).await
     }
 
     /// The present tally; `None` while it can't be had, or is hidden.
-    pub(crate) async fn tally(&self) -> Option<Tally> {
+    pub(crate) async fn tally(&self) -> Option<PollTally> {
         let body: TallyBody = self.get(&self.result, &format!("/api/polls/{}/tally", self.poll)).await?;
-        Some(Tally { votes: in_order(&body.votes?), voters: body.voters, counted: body.counted, round: body.round })
+        Some(PollTally { votes: in_order(&body.votes?), voters: body.voters, counted: body.counted, round: body.round })
     }
 
     /// What a receipt says: `counted`, `replaced` and so on; `None` if there is no answer by then, or none that makes
@@ -118,10 +118,10 @@ impl Hosts {
         Some(Settled { accepted: self.poll().await?.accepted, tally })
     }
 
-    async fn get<T: for<'a> Deserialize<'a>>(&self, client: &Client, path: &str) -> Option<T> {
+    async fn get<T: for<'a> Deserialize<'a>>(&self, client: &HttpClient, path: &str) -> Option<T> {
         for server in 0..client.servers() {
             // Any of them may be down at this moment.
-            if let Ok(answer) = client.send(server, &Ask::get(path)).await
+            if let Ok(answer) = client.send(server, &HttpRequest::get(path)).await
                 && answer.status.is_success()
             {
                 return serde_json::from_slice(&answer.body).ok();
@@ -135,7 +135,7 @@ impl Hosts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
     pub(crate) accepted: u64,
-    pub(crate) tally: Tally,
+    pub(crate) tally: PollTally,
 }
 
 impl Settled {
@@ -147,7 +147,7 @@ impl Settled {
     }
 }
 
-impl Tally {
+impl PollTally {
     /// Reads what the event `scores` carries; `None` if it is something else, or hides the votes.
     pub(crate) fn of_scores(scores: &serde_json::Value) -> Option<Self> {
         let number = |key: &str| scores.get(key)?.as_u64();
@@ -184,8 +184,8 @@ mod tests {
             "a": 12, "b": 3, "voters": 15, "counted": 40, "open": true, "state": "open", "poll": "main",
             "position": "1700000000000-3", "round": 1, "at": 1_700_000_000_500_u64,
         });
-        let tally = Tally { votes: vec![12, 3], voters: 15, counted: 40, round: 1 };
-        assert_eq!(Tally::of_scores(&scores), Some(tally));
-        assert_eq!(Tally::of_scores(&serde_json::json!({"voters": 15, "counted": 40, "round": 1})), None);
+        let tally = PollTally { votes: vec![12, 3], voters: 15, counted: 40, round: 1 };
+        assert_eq!(PollTally::of_scores(&scores), Some(tally));
+        assert_eq!(PollTally::of_scores(&serde_json::json!({"voters": 15, "counted": 40, "round": 1})), None);
     }
 }

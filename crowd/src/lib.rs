@@ -5,11 +5,10 @@
 //! look into the log or the ledger.
 
 mod address;
-mod casting;
 mod check;
-mod client;
-mod figures;
 mod host;
+mod http_client;
+mod measurements;
 mod probe;
 mod progress;
 pub mod promise;
@@ -20,10 +19,11 @@ mod screens;
 mod settings;
 mod voter;
 mod voting;
+mod voting_client;
 
 pub use crate::{
     address::AddressError,
-    figures::Latency,
+    measurements::Latency,
     report::{Ballots, Check, Report, Viewers},
     run::{Unable, run},
     settings::Settings,

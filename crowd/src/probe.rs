@@ -12,8 +12,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    casting::{Booth, Visit},
-    voter::{Outcome, Position, Voter},
+    voter::{LogPosition, VoteOutcome, Voter},
+    voting_client::{Channel, VoteAttempt, VotingClient},
 };
 
 /// How long the screen is watched for a ballot.
@@ -23,33 +23,39 @@ const PAUSE_MS: std::ops::Range<u64> = 200..500;
 
 /// Votes again and again until `stop`, each time measuring, and returns the voter.
 pub(crate) async fn run(
-    booth: Arc<Booth>,
-    mut shown: watch::Receiver<Position>,
+    voting_client: Arc<VotingClient>,
+    mut shown: watch::Receiver<LogPosition>,
     options: u8,
     mut random: fastrand::Rng,
     stop: CancellationToken,
 ) -> Voter {
     let mut voter = Voter::default();
     let now = Instant::now();
-    let first = Visit { due: now, page_due: now, option: random.u8(0..options), over_api: true };
-    booth.receive(&mut voter, first, &mut random).await;
+    let first = VoteAttempt { due: now, page_due: now, option: random.u8(0..options), channel: Channel::Api };
+    voting_client.receive(&mut voter, first, &mut random).await;
     while !stop.is_cancelled() && voter.is_satisfied() {
         let sent = Instant::now();
         let option = voter.other_choice(options).unwrap_or_default();
-        let outcome = booth.cast(&mut voter, option, true, random.usize(..)).await;
-        if let Outcome::Recorded(Some(recorded)) = &outcome {
+        let outcome = voting_client.cast(&mut voter, option, Channel::Api, random.usize(..)).await;
+        if let VoteOutcome::Recorded(Some(recorded)) = &outcome {
             let seen = shown.wait_for(|position| *position >= recorded.position);
             if timeout(SCREEN_LIMIT, seen).await.is_err() {
-                booth.figures.never_on_screen.fetch_add(1, Relaxed);
+                voting_client.measurements.never_on_screen.fetch_add(1, Relaxed);
             }
             // Also of those that were never seen: it took them so long at least.
-            booth.figures.to_screen.add(sent.elapsed());
+            voting_client.measurements.to_screen.add(sent.elapsed());
         }
         sleep(Duration::from_millis(random.u64(PAUSE_MS))).await;
-        if !matches!(outcome, Outcome::Recorded(_)) {
+        if !matches!(outcome, VoteOutcome::Recorded(_)) {
             // Tries the same again until it is acknowledged, so that the next choice stands alone.
             let now = Instant::now();
-            booth.receive(&mut voter, Visit { due: now, page_due: now, option, over_api: true }, &mut random).await;
+            voting_client
+                .receive(
+                    &mut voter,
+                    VoteAttempt { due: now, page_due: now, option, channel: Channel::Api },
+                    &mut random,
+                )
+                .await;
         }
     }
     voter

@@ -8,24 +8,24 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{Instant, interval};
 
-use crate::{casting::Booth, host::Hosts};
+use crate::{host::Hosts, voting_client::VotingClient};
 
 /// How often it moves.
 const BEAT: Duration = Duration::from_millis(500);
 
 /// Shows progress and asks for the lag, until it is dropped.
-pub(crate) struct Progress {
+pub(crate) struct ProgressLine {
     bar: ProgressBar,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Progress {
+impl ProgressLine {
     /// Draws on standard error, if that is a terminal.
-    pub(crate) fn start(booth: &Arc<Booth>, hosts: &Arc<Hosts>, duration: Duration) -> Self {
+    pub(crate) fn start(voting_client: &Arc<VotingClient>, hosts: &Arc<Hosts>, duration: Duration) -> Self {
         let bar = ProgressBar::with_draw_target(Some(duration.as_secs().max(1)), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{elapsed_precise} {bar:24} {msg}").expect("the template is right");
         bar.set_style(style);
-        let (booth, hosts, moving) = (Arc::clone(booth), Arc::clone(hosts), bar.clone());
+        let (voting_client, hosts, moving) = (Arc::clone(voting_client), Arc::clone(hosts), bar.clone());
         let task = tokio::spawn(async move {
             let start = Instant::now();
             let mut beat = interval(BEAT);
@@ -34,12 +34,12 @@ impl Progress {
             loop {
                 let last = beat.tick().await;
                 if let Some(lag) = hosts.lag().await {
-                    booth.figures.lagging(lag);
+                    voting_client.measurements.lagging(lag);
                 }
                 moving.set_position(start.elapsed().as_secs());
-                let acknowledged = booth.figures.acknowledged.load(Relaxed);
+                let acknowledged = voting_client.measurements.acknowledged.load(Relaxed);
                 let seconds = last.elapsed().max(BEAT).as_secs_f64();
-                moving.set_message(message(&booth, rate(acknowledged - before, seconds)));
+                moving.set_message(message(&voting_client, rate(acknowledged - before, seconds)));
                 before = acknowledged;
             }
         });
@@ -47,15 +47,15 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.task.abort();
         self.bar.finish_and_clear();
     }
 }
 
-fn message(booth: &Booth, per_second: f64) -> String {
-    let figures = &booth.figures;
+fn message(voting_client: &VotingClient, per_second: f64) -> String {
+    let figures = &voting_client.measurements;
     let latency = figures.ballots.latency();
     let errors: Vec<_> = figures.errors().into_iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     format!(

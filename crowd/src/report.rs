@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-use crate::figures::Latency;
+use crate::measurements::Latency;
 
 /// The whole report.
 #[derive(Clone, Debug, Serialize)]

@@ -11,18 +11,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     address::{Address, AddressError},
-    casting::Booth,
     check,
-    client::Client,
-    host::{Hosts, Poll, Settled},
+    host::{Hosts, PollInfo, Settled},
+    http_client::HttpClient,
     probe,
-    progress::{Progress, rate},
+    progress::{ProgressLine, rate},
     report::{Ballots, Check, Report, Viewers},
     screen::{Screen, Watching},
     screens::Screens,
     settings::Settings,
     voter::Voter,
     voting::Voting,
+    voting_client::VotingClient,
 };
 
 /// How many connections are kept for questions beside the voting.
@@ -53,10 +53,10 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report,
     let hosts = Arc::new(hosts(settings)?);
     let (poll, before) = begin(&hosts, settings).await?;
     let options = u8::try_from(poll.options.len()).unwrap_or(26);
-    let booth = Arc::new(booth(settings)?);
+    let voting_client = Arc::new(voting_client(settings)?);
 
     let watching = Watching::new(addresses(&settings.result_url)?, &settings.poll);
-    let mut screens = Screens::new(watching, &booth);
+    let mut screens = Screens::new(watching, &voting_client);
     (0..settings.viewers).for_each(|_| screens.add(Screen::default()));
     let watched: Vec<_> = (0..if poll.changes { settings.probes } else { 0 })
         .map(|_| {
@@ -67,13 +67,13 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report,
         .collect();
     let blank = screens.all_show_something(Instant::now() + settings.settle).await;
 
-    let progress = Progress::start(&booth, &hosts, settings.duration);
+    let progress = ProgressLine::start(&voting_client, &hosts, settings.duration);
     let over = CancellationToken::new();
     let probes: Vec<_> = watched
         .into_iter()
-        .map(|shown| tokio::spawn(probe::run(Arc::clone(&booth), shown, options, random.fork(), over.clone())))
+        .map(|shown| tokio::spawn(probe::run(Arc::clone(&voting_client), shown, options, random.fork(), over.clone())))
         .collect();
-    let mut voting = Voting::new(Arc::clone(&booth), options, poll.changes, settings, random.u64(..));
+    let mut voting = Voting::new(Arc::clone(&voting_client), options, poll.changes, settings, random.u64(..));
     let voting_time = voting.go_on(&stop).await;
     over.cancel();
     let mut voters = voting.everybody_back().await;
@@ -81,7 +81,7 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report,
         voters.push(probe.await.expect("a probe does not panic"));
     }
 
-    let mut end = End { hosts, booth, screens, voters, before, settings };
+    let mut end = End { hosts, voting_client, screens, voters, before, settings };
     let (promise, all_final) = end.check(random).await;
     drop(progress);
     let mut report = end.report(seed, voting_time, all_final, promise);
@@ -95,7 +95,7 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report,
 }
 
 /// A poll that a crowd can vote in and check, with nothing of it waiting to be counted.
-async fn begin(hosts: &Hosts, settings: &Settings) -> Result<(Poll, Settled), Unable> {
+async fn begin(hosts: &Hosts, settings: &Settings) -> Result<(PollInfo, Settled), Unable> {
     let named = || settings.poll.clone();
     let deadline = Instant::now() + settings.settle;
     let mut before = hosts.all_counted(deadline).await.map_err(|_| Unable::NoPoll(named()))?;
@@ -120,21 +120,22 @@ fn addresses(urls: &[PublicUrl]) -> Result<Vec<Address>, AddressError> {
 }
 
 fn hosts(settings: &Settings) -> Result<Hosts, AddressError> {
-    let client = |urls| Ok::<_, AddressError>(Client::new(addresses(urls)?, QUESTION_CONNECTIONS, settings.timeout));
+    let client =
+        |urls| Ok::<_, AddressError>(HttpClient::new(addresses(urls)?, QUESTION_CONNECTIONS, settings.timeout));
     let (vote, result) = (client(&settings.vote_url)?, client(&settings.result_url)?);
     Ok(Hosts { vote, result, poll: settings.poll.clone() })
 }
 
-fn booth(settings: &Settings) -> Result<Booth, AddressError> {
+fn voting_client(settings: &Settings) -> Result<VotingClient, AddressError> {
     let connections = usize::try_from(settings.connections).expect("32 bits fit");
-    let client = Client::new(addresses(&settings.vote_url)?, connections, settings.timeout);
-    Ok(Booth::new(client, &settings.poll, settings.retries))
+    let client = HttpClient::new(addresses(&settings.vote_url)?, connections, settings.timeout);
+    Ok(VotingClient::new(client, &settings.poll, settings.retries))
 }
 
 /// What there is when the voting is over.
 struct End<'a> {
     hosts: Arc<Hosts>,
-    booth: Arc<Booth>,
+    voting_client: Arc<VotingClient>,
     screens: Screens,
     voters: Vec<Voter>,
     before: Settled,
@@ -144,7 +145,7 @@ struct End<'a> {
 impl End<'_> {
     /// Waits until everything is counted and shown, and checks the promise; also when the last screen was final.
     async fn check(&mut self, random: fastrand::Rng) -> (Vec<Check>, Option<Instant>) {
-        let figures = &self.booth.figures;
+        let figures = &self.voting_client.measurements;
         let Some((after, others)) = self.settled().await else {
             let nothing = Check::new("both hosts answer in the end", "a tally", "no answer", false);
             return (vec![nothing], None);
@@ -181,7 +182,7 @@ impl End<'_> {
     }
 
     fn report(&self, seed: u64, voting: Duration, all_final: Option<Instant>, promise: Vec<Check>) -> Report {
-        let figures = &self.booth.figures;
+        let figures = &self.voting_client.measurements;
         let last_acknowledged = figures.last_acknowledged();
         let acknowledged = figures.acknowledged.load(Relaxed);
         Report {

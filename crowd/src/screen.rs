@@ -26,9 +26,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     address::{Address, Stream},
-    figures::Figures,
-    host::Tally,
-    voter::Position,
+    host::PollTally,
+    measurements::Measurements,
+    voter::LogPosition,
 };
 
 /// The endpoint of a WebSocket.
@@ -56,7 +56,7 @@ pub(crate) struct Screen {
     /// The last two frames with scores, the newer first: the last may only repeat what was known, as the server's beat
     /// does.
     frames: Mutex<[Option<Frame>; 2]>,
-    position: Option<watch::Sender<Position>>,
+    position: Option<watch::Sender<LogPosition>>,
 }
 
 /// A frame with scores.
@@ -84,8 +84,8 @@ impl Watching {
 
 impl Screen {
     /// A screen that says how far the log is counted in what it shows.
-    pub(crate) fn telling_position() -> (Self, watch::Receiver<Position>) {
-        let (tell, told) = watch::channel(Position::default());
+    pub(crate) fn telling_position() -> (Self, watch::Receiver<LogPosition>) {
+        let (tell, told) = watch::channel(LogPosition::default());
         (Self { frames: Mutex::default(), position: Some(tell) }, told)
     }
 
@@ -107,7 +107,7 @@ impl Screen {
     }
 
     /// Shows scores until the crowd goes home, connecting again when the connection is lost.
-    pub(crate) async fn watch(&self, number: usize, watching: &Watching, figures: &Figures) {
+    pub(crate) async fn watch(&self, number: usize, watching: &Watching, figures: &Measurements) {
         let mut random = fastrand::Rng::new();
         // The next server is tried after a loss: the first may be gone.
         for attempt in number.. {
@@ -121,7 +121,7 @@ impl Screen {
     }
 
     /// One connection, until it is lost.
-    async fn connection(&self, address: &Address, watching: &Watching, figures: &Figures) {
+    async fn connection(&self, address: &Address, watching: &Watching, figures: &Measurements) {
         let socket = {
             let _turn = watching.connecting.acquire().await.expect("the semaphore is never closed");
             timeout(CONNECT_LIMIT, open(address, &watching.poll)).await
@@ -144,7 +144,7 @@ impl Screen {
     fn show(&self, frame: Utf8Bytes, poll: &str) {
         if let Some(tell) = &self.position {
             let scores = scores(&frame).filter(|scores| scores["poll"] == poll);
-            let position = scores.and_then(|scores| Position::parse(scores["position"].as_str()?));
+            let position = scores.and_then(|scores| LogPosition::parse(scores["position"].as_str()?));
             if let Some(position) = position {
                 tell.send_replace(position);
             }
@@ -190,15 +190,15 @@ fn scores(frame: &str) -> Option<Value> {
 }
 
 /// The tally that a frame shows, if it is of this poll.
-pub(crate) fn tally(frame: &str, poll: &str) -> Option<Tally> {
-    Tally::of_scores(&scores(frame).filter(|scores| scores["poll"] == poll)?)
+pub(crate) fn tally(frame: &str, poll: &str) -> Option<PollTally> {
+    PollTally::of_scores(&scores(frame).filter(|scores| scores["poll"] == poll)?)
 }
 
 /// Counts a connected screen for as long as it is one.
-struct Here<'a>(&'a Figures);
+struct Here<'a>(&'a Measurements);
 
 impl<'a> Here<'a> {
-    fn new(figures: &'a Figures) -> Self {
+    fn new(figures: &'a Measurements) -> Self {
         figures.connected.fetch_add(1, Relaxed);
         Self(figures)
     }
@@ -215,11 +215,11 @@ pub(crate) fn spawn(
     screen: Screen,
     number: usize,
     watching: &Arc<Watching>,
-    booth: &Arc<crate::casting::Booth>,
+    voting_client: &Arc<crate::voting_client::VotingClient>,
 ) -> Arc<Screen> {
     let screen = Arc::new(screen);
-    let (watched, watching, booth) = (Arc::clone(&screen), Arc::clone(watching), Arc::clone(booth));
-    tokio::spawn(async move { watched.watch(number, &watching, &booth.figures).await });
+    let (watched, watching, voting_client) = (Arc::clone(&screen), Arc::clone(watching), Arc::clone(voting_client));
+    tokio::spawn(async move { watched.watch(number, &watching, &voting_client.measurements).await });
     screen
 }
 

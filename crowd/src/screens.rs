@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
-    casting::Booth,
-    host::Tally,
+    host::PollTally,
     screen::{self, Frame, Screen, Watching},
+    voting_client::VotingClient,
 };
 
 /// How often the screens are looked at while something is waited for.
@@ -21,18 +21,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// All screens of the crowd.
 pub(crate) struct Screens {
     watching: Arc<Watching>,
-    booth: Arc<Booth>,
+    voting_client: Arc<VotingClient>,
     all: Vec<Arc<Screen>>,
 }
 
 impl Screens {
-    pub(crate) fn new(watching: Watching, booth: &Arc<Booth>) -> Self {
-        Self { watching: Arc::new(watching), booth: Arc::clone(booth), all: Vec::new() }
+    pub(crate) fn new(watching: Watching, voting_client: &Arc<VotingClient>) -> Self {
+        Self { watching: Arc::new(watching), voting_client: Arc::clone(voting_client), all: Vec::new() }
     }
 
     /// Adds a screen, which connects in the background.
     pub(crate) fn add(&mut self, screen: Screen) {
-        self.all.push(screen::spawn(screen, self.all.len(), &self.watching, &self.booth));
+        self.all.push(screen::spawn(screen, self.all.len(), &self.watching, &self.voting_client));
     }
 
     /// How many there are.
@@ -46,12 +46,12 @@ impl Screens {
     }
 
     /// Waits until each shows this tally; how many do not in time.
-    pub(crate) async fn all_show(&self, wanted: &Tally, deadline: Instant) -> usize {
+    pub(crate) async fn all_show(&self, wanted: &PollTally, deadline: Instant) -> usize {
         self.wait(deadline, |shown| shown.is_some_and(|shown| shown == wanted)).await
     }
 
     /// When the last of them came to show this tally; `None` if not all do.
-    pub(crate) fn all_showed(&self, wanted: &Tally) -> Option<Instant> {
+    pub(crate) fn all_showed(&self, wanted: &PollTally) -> Option<Instant> {
         let mut known: HashMap<Utf8Bytes, bool> = HashMap::new();
         let mut is_wanted = |frame: &Frame| {
             let read =
@@ -66,7 +66,7 @@ impl Screens {
     }
 
     /// What the screens show that don't show this tally: one example.
-    pub(crate) fn other_than(&self, wanted: &Tally) -> Option<String> {
+    pub(crate) fn other_than(&self, wanted: &PollTally) -> Option<String> {
         let others = self.all.iter().map(|screen| match screen.frame() {
             None => Some("nothing".to_owned()),
             Some(frame) => match screen::tally(&frame, &self.watching.poll) {
@@ -77,7 +77,7 @@ impl Screens {
         others.flatten().next()
     }
 
-    async fn wait(&self, deadline: Instant, good: impl Fn(Option<&Tally>) -> bool) -> usize {
+    async fn wait(&self, deadline: Instant, good: impl Fn(Option<&PollTally>) -> bool) -> usize {
         loop {
             let others = self.all.len() - self.showing(&good);
             if others == 0 || Instant::now() > deadline {
@@ -88,7 +88,7 @@ impl Screens {
     }
 
     /// How many screens show something good. Ten thousand screens show few different things: each is read once.
-    fn showing(&self, good: &impl Fn(Option<&Tally>) -> bool) -> usize {
+    fn showing(&self, good: &impl Fn(Option<&PollTally>) -> bool) -> usize {
         let mut known: HashMap<Option<Utf8Bytes>, bool> = HashMap::new();
         let mut is_good = |screen: &Arc<Screen>| {
             *known.entry(screen.frame()).or_insert_with_key(|frame| {
@@ -102,7 +102,7 @@ impl Screens {
     pub(crate) async fn close(&self, limit: Duration) {
         self.watching.closed.cancel();
         let deadline = Instant::now() + limit;
-        while self.booth.figures.connected.load(Relaxed) > 0 && Instant::now() < deadline {
+        while self.voting_client.measurements.connected.load(Relaxed) > 0 && Instant::now() < deadline {
             sleep(LOOK_EVERY).await;
         }
     }

@@ -29,9 +29,9 @@ pub(crate) struct Voter {
 
 /// What became of one ballot that was sent, or was to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum VoteOutcome {
     /// Acknowledged: it counts, and nothing may lose it.
-    Recorded(Option<Recorded>),
+    Recorded(Option<RecordedVote>),
     /// Refused, with this status: it can't count, and trying again is of no use.
     Refused(u16),
     /// It is certain that it was not recorded.
@@ -42,14 +42,14 @@ pub(crate) enum Outcome {
 
 /// What the API says of a recorded ballot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recorded {
+pub(crate) struct RecordedVote {
     pub(crate) receipt: Box<str>,
-    pub(crate) position: Position,
+    pub(crate) position: LogPosition,
 }
 
 /// A place in the log: milliseconds and sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position(u64, u64);
+pub(crate) struct LogPosition(u64, u64);
 
 /// What a voter met instead of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +64,7 @@ pub(crate) enum Trouble {
 
 /// What a receipt must say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum ReceiptState {
     /// The ballot is the one that counts.
     Counted,
     /// A later ballot of the same voter counts.
@@ -73,7 +73,7 @@ pub(crate) enum Standing {
     Either,
 }
 
-impl Position {
+impl LogPosition {
     /// Reads `milliseconds-sequence`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (millis, sequence) = text.split_once('-')?;
@@ -145,10 +145,10 @@ impl Voter {
     }
 
     /// Notes what became of a ballot for `option`.
-    pub(crate) fn note(&mut self, option: u8, outcome: &Outcome) {
-        self.satisfied = matches!(outcome, Outcome::Recorded(_));
+    pub(crate) fn note(&mut self, option: u8, outcome: &VoteOutcome) {
+        self.satisfied = matches!(outcome, VoteOutcome::Recorded(_));
         match outcome {
-            Outcome::Recorded(recorded) => {
+            VoteOutcome::Recorded(recorded) => {
                 self.acknowledged = Some(option);
                 self.in_doubt = 0;
                 let receipt = recorded.as_ref().map(|recorded| recorded.receipt.clone());
@@ -156,9 +156,9 @@ impl Voter {
                     self.earlier_receipt = Some(earlier);
                 }
             }
-            Outcome::Unknown(Trouble::InDoubt) => self.in_doubt |= 1 << option,
-            Outcome::Unknown(_) => self.adrift |= 1 << option,
-            Outcome::Refused(_) | Outcome::NotRecorded(_) => {}
+            VoteOutcome::Unknown(Trouble::InDoubt) => self.in_doubt |= 1 << option,
+            VoteOutcome::Unknown(_) => self.adrift |= 1 << option,
+            VoteOutcome::Refused(_) | VoteOutcome::NotRecorded(_) => {}
         }
     }
 
@@ -177,10 +177,10 @@ impl Voter {
     }
 
     /// The receipts held, the last ballot's first, each with what it must say.
-    pub(crate) fn receipts(&self) -> impl Iterator<Item = (&str, Standing)> {
-        let last = if self.has_unknown() { Standing::Either } else { Standing::Counted };
+    pub(crate) fn receipts(&self) -> impl Iterator<Item = (&str, ReceiptState)> {
+        let last = if self.has_unknown() { ReceiptState::Either } else { ReceiptState::Counted };
         let last = self.receipt.as_deref().map(|receipt| (receipt, last));
-        last.into_iter().chain(self.earlier_receipt.as_deref().map(|receipt| (receipt, Standing::Replaced)))
+        last.into_iter().chain(self.earlier_receipt.as_deref().map(|receipt| (receipt, ReceiptState::Replaced)))
     }
 
     /// The receipt that can tell which ballot of this voter counts, if that is not certain.
@@ -201,8 +201,8 @@ mod tests {
 
     use super::*;
 
-    fn recorded(receipt: &str) -> Outcome {
-        Outcome::Recorded(Some(Recorded { receipt: receipt.into(), position: Position::default() }))
+    fn recorded(receipt: &str) -> VoteOutcome {
+        VoteOutcome::Recorded(Some(RecordedVote { receipt: receipt.into(), position: LogPosition::default() }))
     }
 
     #[test]
@@ -223,18 +223,21 @@ mod tests {
     fn a_receipt_says_replaced_once_a_later_ballot_was_acknowledged() {
         let mut voter = Voter::default();
         voter.note(0, &recorded("first"));
-        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("first", Standing::Counted)]);
-        voter.note(1, &Outcome::Recorded(None));
-        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("first", Standing::Replaced)]);
+        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("first", ReceiptState::Counted)]);
+        voter.note(1, &VoteOutcome::Recorded(None));
+        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("first", ReceiptState::Replaced)]);
         voter.note(2, &recorded("third"));
-        voter.note(0, &Outcome::Unknown(Trouble::NoAnswer));
-        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("third", Standing::Either), ("first", Standing::Replaced)]);
+        voter.note(0, &VoteOutcome::Unknown(Trouble::NoAnswer));
+        assert_eq!(
+            voter.receipts().collect::<Vec<_>>(),
+            [("third", ReceiptState::Either), ("first", ReceiptState::Replaced)]
+        );
     }
 
     #[test]
     fn a_receipt_settles_which_of_two_ballots_counts() {
         let mut voter = Voter::default();
-        voter.note(1, &Outcome::Unknown(Trouble::Broken));
+        voter.note(1, &VoteOutcome::Unknown(Trouble::Broken));
         voter.note(0, &recorded("acknowledged"));
         assert_eq!(voter.outcomes(), Outcomes::of(Some(0), 0b10));
         assert_eq!(voter.telling_receipt(), Some("acknowledged"));
@@ -242,16 +245,16 @@ mod tests {
         assert_eq!(voter.outcomes_knowing(false), Outcomes::of(Some(1), 0));
     }
     #[test]
-    fn an_acknowledged_ballot_replaces_those_that_the_server_was_in_doubt_about_and_no_others() {
+    fn an_acknowledged_ballot_replaces_those_in_doubt_and_no_others() {
         let mut voter = Voter::default();
-        voter.note(1, &Outcome::Unknown(Trouble::InDoubt));
+        voter.note(1, &VoteOutcome::Unknown(Trouble::InDoubt));
         assert_eq!(voter.outcomes(), Outcomes::of(None, 0b10));
         voter.note(0, &recorded("acknowledged"));
         assert_eq!(voter.outcomes(), Outcomes::of(Some(0), 0));
-        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("acknowledged", Standing::Counted)]);
+        assert_eq!(voter.receipts().collect::<Vec<_>>(), [("acknowledged", ReceiptState::Counted)]);
         for trouble in [Trouble::NoAnswer, Trouble::Broken, Trouble::Status(503)] {
             let mut voter = Voter::default();
-            voter.note(1, &Outcome::Unknown(trouble));
+            voter.note(1, &VoteOutcome::Unknown(trouble));
             voter.note(0, &recorded("acknowledged"));
             assert_eq!(voter.outcomes(), Outcomes::of(Some(0), 0b10), "{trouble}");
         }

@@ -9,9 +9,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    casting::{Booth, Visit},
     settings::Settings,
     voter::Voter,
+    voting_client::{Channel, VoteAttempt, VotingClient},
 };
 
 /// How long a new voter looks at the page before they vote.
@@ -21,7 +21,7 @@ const BURST_EVERY: Duration = Duration::from_secs(5);
 
 /// The voters, those who are there and those to come.
 pub(crate) struct Voting {
-    booth: Arc<Booth>,
+    voting_client: Arc<VotingClient>,
     options: u8,
     may_change: bool,
     settings: Settings,
@@ -38,14 +38,20 @@ pub(crate) struct Voting {
 }
 
 impl Voting {
-    pub(crate) fn new(booth: Arc<Booth>, options: u8, may_change: bool, settings: &Settings, seed: u64) -> Self {
+    pub(crate) fn new(
+        voting_client: Arc<VotingClient>,
+        options: u8,
+        may_change: bool,
+        settings: &Settings,
+        seed: u64,
+    ) -> Self {
         let (send_back, back) = unbounded_channel();
         let random = fastrand::Rng::with_seed(seed);
         let still_to_come = settings.voters;
         let settings = settings.clone();
         let (resting, gone) = (Vec::new(), Vec::new());
         Self {
-            booth,
+            voting_client,
             options,
             may_change,
             settings,
@@ -89,21 +95,21 @@ impl Voting {
         } else if let Some(index) = self.random.choice(0..self.resting.len()) {
             self.resting.swap_remove(index)
         } else {
-            self.booth.figures.nobody_free.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.voting_client.measurements.nobody_free.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return;
         };
         let thinking = if first_time { THINKING } else { Duration::ZERO };
-        let visit = Visit {
+        let attempt = VoteAttempt {
             due: due + thinking,
             page_due: due,
             option: voter.other_choice(self.options).unwrap_or_else(|| self.first_choice()),
-            over_api: self.random.u8(0..100) < self.settings.api,
+            channel: if self.random.u8(0..100) < self.settings.api { Channel::Api } else { Channel::Form },
         };
         self.visiting += 1;
-        let (booth, back) = (Arc::clone(&self.booth), self.send_back.clone());
+        let (voting_client, back) = (Arc::clone(&self.voting_client), self.send_back.clone());
         let (mut voter, mut random) = (voter, self.random.fork());
         tokio::spawn(async move {
-            booth.receive(&mut voter, visit, &mut random).await;
+            voting_client.receive(&mut voter, attempt, &mut random).await;
             // Nobody listens any more only if the crowd was dropped.
             let _ = back.send(voter);
         });
@@ -128,7 +134,7 @@ impl Voting {
                 Ok(None) | Err(_) => break,
             }
         }
-        self.booth.closing.cancel();
+        self.voting_client.closing.cancel();
         while self.visiting > 0 {
             // What is under way now is a page and a ballot at most, and all of their waits have limits.
             let voter = self.back.recv().await.expect("this end keeps a sender");

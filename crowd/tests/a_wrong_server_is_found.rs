@@ -94,7 +94,7 @@ async fn a_receipt_that_is_not_found_is_told() {
 
 // What counts for such a voter can be explained by the ballot before, whose outcome is unknown.
 #[tokio::test]
-async fn an_acknowledged_ballot_that_was_lost_after_one_of_unknown_outcome_is_found() {
+async fn an_acknowledged_ballot_lost_after_an_unknown_one_is_found() {
     let report = crowd_at(Lie::LoseAfterError, PATIENT).await;
     assert_eq!(broken(&report), ["receipts that say which of two ballots counts"], "{report}");
 }

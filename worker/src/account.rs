@@ -24,7 +24,7 @@ struct Said {
 
 /// Ballots that were accepted and can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Missing {
+pub(crate) struct MissingBallots {
     pub(crate) after: Position,
     pub(crate) through: Position,
     pub(crate) ballots: u64,
@@ -45,14 +45,14 @@ impl Account {
 
     /// A batch is about to be counted by a ledger that accounts for so many ballots before it. What will be missing
     /// then.
-    pub(crate) fn will_miss(&mut self, batch: &[Entry], accounted: u64) -> Option<Missing> {
+    pub(crate) fn will_miss(&mut self, batch: &[Entry], accounted: u64) -> Option<MissingBallots> {
         let last = batch.last()?.position;
         let Said { accepted, last: through } = self.said.take_if(|said| last >= said.last)?;
         let until_then = batch.iter().take_while(|entry| entry.position <= through);
         let taken = until_then.filter(|entry| !matches!(entry.event, Ok(Event::Poll(_)))).count();
         let ballots = accepted.saturating_sub(accounted + u64::try_from(taken).unwrap_or(u64::MAX));
         let after = std::mem::replace(&mut self.agreed, through);
-        (ballots > 0).then_some(Missing { after, through, ballots })
+        (ballots > 0).then_some(MissingBallots { after, through, ballots })
     }
 }
 
@@ -86,12 +86,12 @@ mod tests {
         account.log_says(&log(9, 109));
         // Of 4 to 6 one is gone. Those after 6 were accepted after the log has said how many there are.
         let missing = account.will_miss(&ballots([4, 6, 7, 8]), 103);
-        assert_eq!(missing, Some(Missing { after: at(0), through: at(6), ballots: 1 }));
+        assert_eq!(missing, Some(MissingBallots { after: at(0), through: at(6), ballots: 1 }));
         account.log_says(&log(9, 109));
         assert_eq!(account.will_miss(&ballots([9]), 108), None, "the one is accounted for");
         account.log_says(&log(10, 111));
         let missing = account.will_miss(&ballots([10]), 109);
-        assert_eq!(missing, Some(Missing { after: at(9), through: at(10), ballots: 1 }));
+        assert_eq!(missing, Some(MissingBallots { after: at(9), through: at(10), ballots: 1 }));
     }
 
     #[test]

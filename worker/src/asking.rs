@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use domain::Unavailable;
 
-use crate::health::Duty;
+use crate::health::TellerHealth;
 
 /// No answer is waited for longer. The adapters have limits of their own, which are shorter; this one makes sure
 /// that a teller never hangs, whatever an adapter does.
@@ -14,7 +14,7 @@ pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(15);
 
 /// Why a teller stopped counting.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum StopReason {
     /// The process ends.
     Shutdown,
     /// The ledger failed: its value is spent, and the lead with it.
@@ -29,28 +29,28 @@ pub(crate) enum Stop {
 
 /// Asks the ledger, and notes that it answered. After an error its value is spent.
 pub(crate) async fn ask_ledger<T>(
-    duty: &Duty,
+    health: &TellerHealth,
     patience: Duration,
     what: &'static str,
     question: impl Future<Output = Result<T, Unavailable>>,
-) -> Result<T, Stop> {
-    let answer = within(patience, what, question).await.map_err(Stop::Ledger)?;
-    duty.ledger_answered();
+) -> Result<T, StopReason> {
+    let answer = within(patience, what, question).await.map_err(StopReason::Ledger)?;
+    health.ledger_answered();
     Ok(answer)
 }
 
 /// Asks the log, and notes that it answered.
 pub(crate) async fn ask_log<T>(
-    duty: &Duty,
+    health: &TellerHealth,
     patience: Duration,
     what: &'static str,
     question: impl Future<Output = Result<T, Unavailable>>,
-) -> Result<T, Stop> {
+) -> Result<T, StopReason> {
     let answer = within(patience, what, question).await.map_err(|error| match error {
-        Unavailable::NotAttached => Stop::Moved("another leader has claimed the log, or it was emptied"),
-        error => Stop::Log(error),
+        Unavailable::NotAttached => StopReason::Moved("another leader has claimed the log, or it was emptied"),
+        error => StopReason::Log(error),
     })?;
-    duty.log_answered();
+    health.log_answered();
     Ok(answer)
 }
 

@@ -9,15 +9,15 @@ use program::first_poll;
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    account::{Account, Missing},
-    asking::{LONG_PATIENCE, PATIENCE, Stop, ask_ledger, ask_log},
+    account::{Account, MissingBallots},
+    asking::{LONG_PATIENCE, PATIENCE, StopReason, ask_ledger, ask_log},
     findings::{Findings, Loss, PriorView},
     teller::Teller,
 };
 
 /// A ledger that is attached to a log.
 #[derive(Debug)]
-pub(crate) struct Attached {
+pub(crate) struct CountFrom {
     /// Which log it is.
     pub(crate) log: LogId,
     /// Everything up to here is counted, or noted as a gap.
@@ -26,15 +26,15 @@ pub(crate) struct Attached {
 
 impl Teller {
     /// Attaches the ledger to the log, which is begun if there is none.
-    pub(crate) async fn attach(&mut self, ledger: &mut dyn Ledger) -> Result<Attached, Stop> {
+    pub(crate) async fn attach(&mut self, ledger: &mut dyn Ledger) -> Result<CountFrom, StopReason> {
         self.identify(ledger).await?;
-        let state = ask_ledger(&self.duty, PATIENCE, "reading the ledger's position", ledger.state()).await?;
+        let state = ask_ledger(&self.health, PATIENCE, "reading the ledger's position", ledger.state()).await?;
         self.lag.accounts_for(state.accounted());
         if state.log.is_none() {
             self.ensure_first_poll(ledger).await?;
         }
         let claim = self.log.claim(&self.leader, &state);
-        let claimed = ask_log(&self.duty, PATIENCE, "claiming the log", claim).await?;
+        let claimed = ask_log(&self.health, PATIENCE, "claiming the log", claim).await?;
         if !claimed.uninterrupted {
             self.retention.restart();
         }
@@ -51,32 +51,32 @@ impl Teller {
             None => (self.begin(ledger).await?, Findings::of_a_new_log(&state, claimed.now_millis, prior)),
         };
         let counted = self.put_right(ledger, &id, &state, &findings).await?;
-        ask_log(&self.duty, PATIENCE, "attaching to the log", self.log.open()).await?;
+        ask_log(&self.health, PATIENCE, "attaching to the log", self.log.open()).await?;
         self.account = Account::begin(counted);
         self.tell_of_first_poll().await?;
-        self.figures.counts(Some(&id));
+        self.metrics.counts(Some(&id));
         debug!(partition = self.partition.number(), log.id = id.as_str(), %counted, "log.attached");
-        Ok(Attached { log: id, counted })
+        Ok(CountFrom { log: id, counted })
     }
 
     /// The very first start: the ledger gets the first poll, if this is its partition. The log learns it when it is begun.
-    async fn ensure_first_poll(&mut self, ledger: &mut dyn Ledger) -> Result<(), Stop> {
+    async fn ensure_first_poll(&mut self, ledger: &mut dyn Ledger) -> Result<(), StopReason> {
         let poll = &self.rules.first_poll;
         if self.rules.partitions.of(poll.id()) != self.partition {
             return Ok(());
         }
-        ask_ledger(&self.duty, PATIENCE, "making the first poll", ledger.ensure_first_poll(poll)).await
+        ask_ledger(&self.health, PATIENCE, "making the first poll", ledger.ensure_first_poll(poll)).await
     }
 
     /// Settings for the first poll that come too late are told, once.
-    async fn tell_of_first_poll(&mut self) -> Result<(), Stop> {
+    async fn tell_of_first_poll(&mut self) -> Result<(), StopReason> {
         let first = &self.rules.first_poll;
         let is_elsewhere = self.rules.partitions.of(first.id()) != self.partition;
         if self.first_poll_told || is_elsewhere || first_poll::is_default(first) {
             return Ok(());
         }
         self.first_poll_told = true;
-        let polls = ask_log(&self.duty, PATIENCE, "reading the log's polls", self.log.polls()).await?;
+        let polls = ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.polls()).await?;
         if let Some(there) = polls.iter().find(|poll| poll.id() == first.id()) {
             first_poll::tell_if_not_applied(first, there);
         }
@@ -84,11 +84,11 @@ impl Teller {
     }
 
     /// Begins a log with what the ledger knows: a closed poll stays closed, and positions go on from the ledger's.
-    async fn begin(&mut self, ledger: &mut dyn Ledger) -> Result<LogId, Stop> {
-        let seed = ask_ledger(&self.duty, LONG_PATIENCE, "reading what a new log must know", ledger.seed()).await?;
+    async fn begin(&mut self, ledger: &mut dyn Ledger) -> Result<LogId, StopReason> {
+        let seed = ask_ledger(&self.health, LONG_PATIENCE, "reading what a new log must know", ledger.seed()).await?;
         let (after, polls) = (seed.after, seed.polls.len());
-        let id = ask_log(&self.duty, LONG_PATIENCE, "beginning a log", self.log.begin(seed)).await?;
-        self.figures.logs_begun.increment(1);
+        let id = ask_log(&self.health, LONG_PATIENCE, "beginning a log", self.log.begin(seed)).await?;
+        self.metrics.logs_begun.increment(1);
         info!(partition = self.partition.number(), log.id = id.as_str(), %after, polls, "log.begun: there was no log; \
              one is begun with the ledger's polls");
         Ok(id)
@@ -104,12 +104,12 @@ impl Teller {
         id: &LogId,
         state: &LogState,
         findings: &Findings,
-    ) -> Result<Position, Stop> {
+    ) -> Result<Position, StopReason> {
         if findings.renew {
-            let seed = ask_ledger(&self.duty, LONG_PATIENCE, "reading what the log must know", ledger.seed()).await?;
-            ask_log(&self.duty, LONG_PATIENCE, "writing polls and voters into the log", self.log.renew(seed)).await?;
+            let seed = ask_ledger(&self.health, LONG_PATIENCE, "reading what the log must know", ledger.seed()).await?;
+            ask_log(&self.health, LONG_PATIENCE, "writing polls and voters into the log", self.log.renew(seed)).await?;
         }
-        let gap = findings.gap.map(|Missing { after, through, ballots }| {
+        let gap = findings.gap.map(|MissingBallots { after, through, ballots }| {
             // What is left to read shows how many.
             let ballots = (!findings.open || ballots > 0).then_some(ballots);
             Gap { partition: self.partition, after, through, ballots }
@@ -119,21 +119,21 @@ impl Teller {
         }
         if findings.forgotten > 0 {
             let add = self.log.add_lost(findings.forgotten);
-            ask_log(&self.duty, PATIENCE, "adding what is lost to what was accepted", add).await?;
+            ask_log(&self.health, PATIENCE, "adding what is lost to what was accepted", add).await?;
         }
         self.note(ledger, id, state, gap).await?;
         self.tell(id, state, findings.loss, gap);
         let beyond = gap.map_or(state.position, |gap| gap.through.max(state.position));
         if findings.raise || findings.last < beyond {
-            ask_log(&self.duty, PATIENCE, "raising the log's position", self.log.raise(beyond)).await?;
+            ask_log(&self.health, PATIENCE, "raising the log's position", self.log.raise(beyond)).await?;
         }
         // What is left to read before a gap is counted first.
         let counted = if gap.is_some_and(|gap| gap.after > state.position) { state.position } else { beyond };
         let missing = gap.and_then(|gap| gap.ballots).unwrap_or(0);
         if findings.settle {
-            let counts = ask_ledger(&self.duty, PATIENCE, "reading how much is counted", ledger.counts()).await?;
+            let counts = ask_ledger(&self.health, PATIENCE, "reading how much is counted", ledger.counts()).await?;
             let settle = self.log.settle(&counts, state.uncounted() + missing);
-            ask_log(&self.duty, PATIENCE, "repairing how much was accepted", settle).await?;
+            ask_log(&self.health, PATIENCE, "repairing how much was accepted", settle).await?;
         }
         let accounted = state.accounted() + missing;
         self.lag.accounts_for(accounted);
@@ -150,16 +150,16 @@ impl Teller {
         id: &LogId,
         state: &LogState,
         gap: Option<Gap>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StopReason> {
         if gap.is_none() && state.log.as_ref() == Some(id) {
             return Ok(());
         }
         // The changes of polls within a gap are lost with it, but the log knows the polls as they are now.
         let polls = match gap {
-            Some(_) => ask_log(&self.duty, PATIENCE, "reading the log's polls", self.log.polls()).await?,
+            Some(_) => ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.polls()).await?,
             None => Vec::new(),
         };
-        ask_ledger(&self.duty, PATIENCE, "attaching the ledger to the log", ledger.attach(id, gap, &polls)).await
+        ask_ledger(&self.health, PATIENCE, "attaching the ledger to the log", ledger.attach(id, gap, &polls)).await
     }
 
     /// Notes in the ledger what was removed from the log before it could be read, as it shows while more is counted.
@@ -167,11 +167,11 @@ impl Teller {
         &mut self,
         ledger: &mut dyn Ledger,
         id: &LogId,
-        Missing { after, through, ballots }: Missing,
-    ) -> Result<(), Stop> {
+        MissingBallots { after, through, ballots }: MissingBallots,
+    ) -> Result<(), StopReason> {
         let gap = Gap { partition: self.partition, after, through, ballots: Some(ballots) };
-        let polls = ask_log(&self.duty, PATIENCE, "reading the log's polls", self.log.polls()).await?;
-        ask_ledger(&self.duty, PATIENCE, "noting what is missing", ledger.attach(id, Some(gap), &polls)).await?;
+        let polls = ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.polls()).await?;
+        ask_ledger(&self.health, PATIENCE, "noting what is missing", ledger.attach(id, Some(gap), &polls)).await?;
         self.lag.taken(ballots);
         self.tell_of_gap(gap, Some(Loss::Entries));
         Ok(())
@@ -182,7 +182,7 @@ impl Teller {
         let (partition, counted) = (self.partition.number(), state.position);
         match loss {
             Some(Loss::WholeLog) => {
-                self.figures.logs_lost.increment(1);
+                self.metrics.logs_lost.increment(1);
                 let before = state.log.as_ref().map_or("none", LogId::as_str);
                 error!(
                     partition,
@@ -218,8 +218,8 @@ impl Teller {
 
     fn tell_of_gap(&self, Gap { after, through, ballots, .. }: Gap, loss: Option<Loss>) {
         let partition = self.partition.number();
-        self.figures.gaps.increment(1);
-        self.figures.ballots_lost.increment(ballots.unwrap_or(0));
+        self.metrics.gaps.increment(1);
+        self.metrics.ballots_lost.increment(ballots.unwrap_or(0));
         let lost = loss.map_or("", Loss::words);
         let ballots =
             ballots.filter(|ballots| *ballots > 0).map_or("unknown".to_owned(), |ballots| ballots.to_string());

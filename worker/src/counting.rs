@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    asking::{PATIENCE, Stop, ask_ledger, ask_log},
-    attach::Attached,
-    figures::Figures,
-    health::Duty,
+    asking::{PATIENCE, StopReason, ask_ledger, ask_log},
+    attach::CountFrom,
+    health::TellerHealth,
     teller::Teller,
+    worker_metrics::WorkerMetrics,
 };
 
 /// How long a read waits in the log for the next entry. Also how soon a quiet teller surveys.
@@ -30,8 +30,8 @@ const TRIM_EVERY: Duration = Duration::from_secs(10);
 
 impl Teller {
     /// Counts until something stops it.
-    pub(crate) async fn count(&mut self, ledger: &mut dyn Ledger, at: Attached) -> Result<Infallible, Stop> {
-        let Attached { log: id, mut counted } = at;
+    pub(crate) async fn count(&mut self, ledger: &mut dyn Ledger, at: CountFrom) -> Result<Infallible, StopReason> {
+        let CountFrom { log: id, mut counted } = at;
         let shutdown = self.shutdown.clone();
         let mut batch: Vec<Entry> = Vec::new();
         // Ballots accepted when it was read.
@@ -43,8 +43,8 @@ impl Teller {
             let after = batch.last().map_or(counted, |last| last.position);
             let missing = self.account.will_miss(&batch, self.lag.accounted());
             let (applied, page) = tokio::join!(
-                apply(&self.duty, &self.figures, ledger, batch),
-                read(&self.duty, self.log.as_mut(), after, self.rules.batch_entries, &shutdown),
+                apply(&self.health, &self.metrics, ledger, batch),
+                read(&self.health, self.log.as_mut(), after, self.rules.batch_entries, &shutdown),
             );
             // What was seen of the log is true whatever became of the batch.
             if let Ok(page) = page.as_ref()
@@ -57,7 +57,7 @@ impl Teller {
                 self.ledger_works();
                 self.lag.taken(applied.ballots + applied.rejected);
                 if applied.position != after {
-                    return Err(Stop::Moved("the ledger's position is not that of the batch"));
+                    return Err(StopReason::Moved("the ledger's position is not that of the batch"));
                 }
                 counted = after;
                 self.quiet = accepted == self.lag.accounted();
@@ -68,7 +68,7 @@ impl Teller {
             let page = page?;
             self.log_works();
             if !page.attached {
-                return Err(Stop::Moved(NOT_ATTACHED));
+                return Err(StopReason::Moved(NOT_ATTACHED));
             }
             (batch, accepted) = (page.entries, page.accepted);
             self.quiet &= batch.is_empty();
@@ -77,7 +77,7 @@ impl Teller {
 
             if Instant::now() >= survey_at {
                 let survey = self.survey(ledger, &id, counted);
-                shutdown.run_until_cancelled(survey).await.unwrap_or(Err(Stop::Shutdown))?;
+                shutdown.run_until_cancelled(survey).await.unwrap_or(Err(StopReason::Shutdown))?;
                 survey_at = Instant::now() + SURVEY_EVERY;
                 // Only after a survey: whoever lost the lead without noticing must not trim what another counts.
                 if Instant::now() >= trim_at {
@@ -90,27 +90,27 @@ impl Teller {
 
     /// Makes sure that log and ledger are where they were left, and measures the lag. It finds what reading and
     /// applying would not: a lost lead while no ballots come, a ledger restored and a log set back under our feet.
-    async fn survey(&mut self, ledger: &mut dyn Ledger, id: &LogId, counted: Position) -> Result<(), Stop> {
+    async fn survey(&mut self, ledger: &mut dyn Ledger, id: &LogId, counted: Position) -> Result<(), StopReason> {
         self.identify(ledger).await?;
-        let state = ask_ledger(&self.duty, PATIENCE, "reading the ledger's position", ledger.state()).await?;
+        let state = ask_ledger(&self.health, PATIENCE, "reading the ledger's position", ledger.state()).await?;
         if state.position != counted || state.log.as_ref() != Some(id) {
-            return Err(Stop::Moved("the ledger is not where it was left"));
+            return Err(StopReason::Moved("the ledger is not where it was left"));
         }
         self.ledger_works();
-        let looked = ask_log(&self.duty, PATIENCE, "looking at the log", self.log.look(counted)).await?;
-        let log = looked.ok_or(Stop::Moved(NOT_ATTACHED))?;
+        let looked = ask_log(&self.health, PATIENCE, "looking at the log", self.log.look(counted)).await?;
+        let log = looked.ok_or(StopReason::Moved(NOT_ATTACHED))?;
         if log.id != *id {
-            return Err(Stop::Moved("the log is another one"));
+            return Err(StopReason::Moved("the log is another one"));
         }
         self.history.saw(&log);
         if log.last.is_none_or(|last| last < counted) {
-            return Err(Stop::Moved("the log went back, or its stream is gone"));
+            return Err(StopReason::Moved("the log went back, or its stream is gone"));
         }
         if log.trimmed > counted {
-            return Err(Stop::Moved("the log was trimmed beyond what is counted"));
+            return Err(StopReason::Moved("the log was trimmed beyond what is counted"));
         }
         if !log.unread && log.accepted != state.accounted() {
-            return Err(Stop::Moved("all that the log holds is counted, and it has accepted more or fewer"));
+            return Err(StopReason::Moved("all that the log holds is counted, and it has accepted more or fewer"));
         }
         self.attachment_lasts();
         self.quiet = !log.unread;
@@ -119,44 +119,45 @@ impl Teller {
         self.lag.accepted(log.accepted);
         self.show_lag();
         // Only here: both work, the log was just read, and what was read before is committed.
-        ask_ledger(&self.duty, PATIENCE, "noting that the count works", ledger.heartbeat()).await?;
-        self.duty.counted();
+        ask_ledger(&self.health, PATIENCE, "noting that the count works", ledger.heartbeat()).await?;
+        self.health.counted();
         Ok(())
     }
 
     /// Lets the log forget what was counted long enough ago.
-    async fn trim(&mut self, ledger: &mut dyn Ledger, counted: Position) -> Result<(), Stop> {
-        let replicated = ask_ledger(&self.duty, PATIENCE, "reading how far standbys are", ledger.replicated()).await?;
+    async fn trim(&mut self, ledger: &mut dyn Ledger, counted: Position) -> Result<(), StopReason> {
+        let replicated =
+            ask_ledger(&self.health, PATIENCE, "reading how far standbys are", ledger.replicated()).await?;
         let Some(through) = self.retention.counted(counted, replicated) else { return Ok(()) };
-        ask_log(&self.duty, PATIENCE, "trimming the log", self.log.trim(through)).await
+        ask_log(&self.health, PATIENCE, "trimming the log", self.log.trim(through)).await
     }
 }
 
 /// Counts a batch, to its end whatever happens meanwhile; `None` if there is nothing to count.
 async fn apply(
-    duty: &Duty,
-    figures: &Figures,
+    health: &TellerHealth,
+    metrics: &WorkerMetrics,
     ledger: &mut dyn Ledger,
     batch: Vec<Entry>,
-) -> Result<Option<ApplyOutcome>, Stop> {
+) -> Result<Option<ApplyOutcome>, StopReason> {
     if batch.is_empty() {
         return Ok(None);
     }
     let (entries, begun) = (batch.len(), Instant::now());
     let span = tracing::trace_span!(target: program::traces::TARGET, "ledger.apply", entries);
-    let applied = ask_ledger(duty, PATIENCE, "counting a batch", ledger.apply(batch).instrument(span)).await?;
-    figures.batch(entries, &applied, begun.elapsed());
+    let applied = ask_ledger(health, PATIENCE, "counting a batch", ledger.apply(batch).instrument(span)).await?;
+    metrics.batch(entries, &applied, begun.elapsed());
     Ok(Some(applied))
 }
 
 /// Reads the page after `after`. Shutdown ends the wait: what was read is not lost, since it is still in the log.
 async fn read(
-    duty: &Duty,
+    health: &TellerHealth,
     log: &mut dyn Log,
     after: Position,
     limit: usize,
     shutdown: &CancellationToken,
-) -> Result<Page, Stop> {
-    let page = ask_log(duty, PATIENCE, "reading the log", log.read(after, limit, READ_WAIT));
-    shutdown.run_until_cancelled(page).await.unwrap_or(Err(Stop::Shutdown))
+) -> Result<Page, StopReason> {
+    let page = ask_log(health, PATIENCE, "reading the log", log.read(after, limit, READ_WAIT));
+    shutdown.run_until_cancelled(page).await.unwrap_or(Err(StopReason::Shutdown))
 }

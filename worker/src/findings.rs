@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use domain::{Attachment, LogState, Position};
 
-use crate::account::Missing;
+use crate::account::MissingBallots;
 
 /// What happened to a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(crate) struct Findings {
     /// What happened, if something did.
     pub(crate) loss: Option<Loss>,
     /// What can't be counted.
-    pub(crate) gap: Option<Missing>,
+    pub(crate) gap: Option<MissingBallots>,
     /// How many ballots are missing shows only once what is left to read is counted.
     pub(crate) open: bool,
     /// The log's polls and voters are older than the ledger's.
@@ -86,7 +86,7 @@ impl Findings {
         let missing = if log.unread { 0 } else { log.accepted.saturating_sub(state.accounted()) };
         let forgotten = prior.accepted.map_or(0, |accepted| accepted.saturating_sub(log.accepted));
         let beyond = beyond(state, last.max(log.trimmed), log.now_millis, prior.given_out);
-        let gap = |after, through, ballots| Some(Missing { after, through, ballots });
+        let gap = |after, through, ballots| Some(MissingBallots { after, through, ballots });
         let gap = match loss {
             // What is behind it can be read.
             Some(Loss::Trimmed) => gap(state.position, log.trimmed, missing),
@@ -116,7 +116,7 @@ impl Findings {
         // All that was in it was counted, and nothing came since.
         let empty = prior.quiet && prior.lost(state) == 0;
         let through = beyond(state, Position::ZERO, now_millis, prior.given_out);
-        let missing = Missing { after: state.position, through, ballots: prior.lost(state) };
+        let missing = MissingBallots { after: state.position, through, ballots: prior.lost(state) };
         let gap = loss.filter(|_| !empty).map(|_| missing);
         let (last, accepted) = (state.position, state.ballots);
         Self { loss, gap, open: false, renew: false, settle: true, forgotten: 0, raise: false, last, accepted }

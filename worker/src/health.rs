@@ -63,9 +63,9 @@ impl Health {
     }
 
     /// Where the teller of `partition` tells what answered.
-    pub(crate) fn duty(&self, partition: Partition) -> Duty {
+    pub(crate) fn of(&self, partition: Partition) -> TellerHealth {
         self.lock().insert(partition, Answers::default());
-        Duty { health: self.clone(), partition }
+        TellerHealth { health: self.clone(), partition }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Partition, Answers>> {
@@ -84,12 +84,12 @@ fn lately(answered: Option<Instant>) -> Result<(), String> {
 
 /// One teller's side of [`Health`].
 #[derive(Debug)]
-pub(crate) struct Duty {
+pub(crate) struct TellerHealth {
     health: Health,
     partition: Partition,
 }
 
-impl Duty {
+impl TellerHealth {
     /// This teller leads from now on, or stands by.
     pub(crate) fn leads(&self, leads: bool) {
         self.update(|answers| {
@@ -143,60 +143,60 @@ mod tests {
     async fn a_standby_needs_the_ledger_and_a_leader_needs_both() {
         let health = Health::new();
         assert!(health.ready().is_err());
-        let duty = health.duty(Partition::new(3));
+        let teller = health.of(Partition::new(3));
         assert_eq!(health.ready().unwrap_err(), "partition 3: the ledger has not answered yet");
-        duty.ledger_failed(&Unavailable::Busy);
+        teller.ledger_failed(&Unavailable::Busy);
         assert_eq!(
             health.ready().unwrap_err(),
             "partition 3: the ledger has not answered yet (too much is waiting already)"
         );
-        duty.ledger_answered();
+        teller.ledger_answered();
         assert_eq!(health.ready(), Ok(()));
 
-        duty.leads(true);
+        teller.leads(true);
         tokio::time::advance(Duration::from_secs(11)).await;
-        duty.ledger_answered();
+        teller.ledger_answered();
         assert_eq!(health.ready().unwrap_err(), "partition 3: the log has not answered for 11 s");
-        duty.log_answered();
-        duty.counted();
+        teller.log_answered();
+        teller.counted();
         assert_eq!(health.ready(), Ok(()));
 
-        duty.leads(false);
-        duty.stands_by();
+        teller.leads(false);
+        teller.stands_by();
         tokio::time::advance(Duration::from_secs(11)).await;
         assert_eq!(health.ready().unwrap_err(), "partition 3: the ledger has not answered for 11 s");
-        duty.ledger_answered();
+        teller.ledger_answered();
         assert_eq!(health.ready(), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_leader_that_counts_nothing_is_not_ready_until_another_leads() {
         let health = Health::new();
-        let duty = health.duty(Partition::new(0));
+        let teller = health.of(Partition::new(0));
         for _ in 0..6 {
             // The ledger gives the lead each time, and takes nothing: it is read-only.
-            duty.leads(true);
-            duty.log_answered();
-            duty.ledger_answered();
-            duty.leads(false);
+            teller.leads(true);
+            teller.log_answered();
+            teller.ledger_answered();
+            teller.leads(false);
             tokio::time::advance(Duration::from_secs(2)).await;
         }
         assert_eq!(health.ready().unwrap_err(), "partition 0: nothing could be counted for 12 s");
-        duty.stands_by();
+        teller.stands_by();
         assert_eq!(health.ready(), Ok(()));
-        duty.leads(true);
+        teller.leads(true);
         tokio::time::advance(Duration::from_secs(9)).await;
-        duty.counted();
+        teller.counted();
         tokio::time::advance(Duration::from_secs(9)).await;
-        duty.log_answered();
-        duty.ledger_answered();
+        teller.log_answered();
+        teller.ledger_answered();
         assert_eq!(health.ready(), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_partition_that_waits_makes_the_worker_not_ready() {
         let health = Health::new();
-        let (first, _second) = (health.duty(Partition::new(0)), health.duty(Partition::new(1)));
+        let (first, _second) = (health.of(Partition::new(0)), health.of(Partition::new(1)));
         first.ledger_answered();
         assert_eq!(health.ready().unwrap_err(), "partition 1: the ledger has not answered yet");
     }

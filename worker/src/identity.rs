@@ -11,13 +11,13 @@ use domain::{
 use tracing::{error, info};
 
 use crate::{
-    asking::{PATIENCE, Stop, ask_ledger, ask_log},
+    asking::{PATIENCE, StopReason, ask_ledger, ask_log},
     teller::Teller,
 };
 
 /// What a teller knows before it decides.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct IdentityFacts {
     pub(crate) ledger: Option<LedgerIdentity>,
     /// The incarnation of a log that the ledger counted last.
     pub(crate) counted_from: Option<LogId>,
@@ -30,14 +30,14 @@ pub(crate) struct Known {
 
 /// What has to be written so that both say the same. Nothing, most of the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Belonging {
+pub(crate) struct IdentityWrites {
     pub(crate) to_ledger: Option<LedgerIdentity>,
     pub(crate) to_log: Option<Installation>,
 }
 
-impl Known {
+impl IdentityFacts {
     /// Whether they belong together, and what has to be written then; else why not, and what to do.
-    pub(crate) fn decide(&self, new_id: impl FnOnce() -> InstallationId) -> Result<Belonging, String> {
+    pub(crate) fn decide(&self, new_id: impl FnOnce() -> InstallationId) -> Result<IdentityWrites, String> {
         let known = self.ledger.as_ref().map(|ledger| &ledger.installation);
         let in_log = self.log.installation.as_ref().map(|(installation, _)| installation);
         let mut installation = match (known, in_log) {
@@ -56,7 +56,7 @@ impl Known {
         }
         installation.fingerprint = installation.fingerprint.or(of_log);
         let identity = LedgerIdentity { installation: installation.clone(), log_address: self.address.clone() };
-        Ok(Belonging {
+        Ok(IdentityWrites {
             to_ledger: (self.ledger.as_ref() != Some(&identity)).then_some(identity),
             to_log: (in_log != Some(&installation)).then_some(installation),
         })
@@ -144,11 +144,11 @@ pub(crate) fn misplaced(homes: &[(PollId, Partition)], partitions: Partitions) -
 
 impl Teller {
     /// Makes sure that log and ledger belong together, and writes so where it is not written yet.
-    pub(crate) async fn identify(&mut self, ledger: &mut dyn Ledger) -> Result<(), Stop> {
+    pub(crate) async fn identify(&mut self, ledger: &mut dyn Ledger) -> Result<(), StopReason> {
         let mut belonging = self.compare(ledger).await?;
         if let Some(identity) = belonging.to_ledger {
             // The ledger first. Another leader may have written it meanwhile; what stands there is what the log gets.
-            ask_ledger(&self.duty, PATIENCE, "writing the ledger's installation", ledger.install(&identity)).await?;
+            ask_ledger(&self.health, PATIENCE, "writing the ledger's installation", ledger.install(&identity)).await?;
             info!(
                 partition = self.partition.number(),
                 installation.id = identity.installation.id.as_str(),
@@ -160,24 +160,25 @@ impl Teller {
         }
         if let Some(installation) = belonging.to_log {
             let written = self.log.install(&installation);
-            ask_log(&self.duty, PATIENCE, "writing the log's installation", written).await?;
+            ask_log(&self.health, PATIENCE, "writing the log's installation", written).await?;
         }
         if self.refused.take().is_some() {
-            self.duty.refused(None);
-            self.figures.refused.set(0);
+            self.health.refused(None);
+            self.metrics.refused.set(0);
             info!(partition = self.partition.number(), "installation.agrees: log and ledger belong together again");
         }
         Ok(())
     }
 
-    async fn compare(&mut self, ledger: &mut dyn Ledger) -> Result<Belonging, Stop> {
-        let identity = ask_ledger(&self.duty, PATIENCE, "reading the ledger's installation", ledger.identity()).await?;
-        let log = ask_log(&self.duty, PATIENCE, "reading the log's installation", self.log.identity()).await;
+    async fn compare(&mut self, ledger: &mut dyn Ledger) -> Result<IdentityWrites, StopReason> {
+        let identity =
+            ask_ledger(&self.health, PATIENCE, "reading the ledger's installation", ledger.identity()).await?;
+        let log = ask_log(&self.health, PATIENCE, "reading the log's installation", self.log.identity()).await;
         let log = match log {
-            Err(Stop::Log(Unavailable::Untrusted(why))) => return Err(self.refuse(why)),
+            Err(StopReason::Log(Unavailable::Untrusted(why))) => return Err(self.refuse(why)),
             log => log?,
         };
-        let mut known = Known {
+        let mut known = IdentityFacts {
             ledger: identity,
             counted_from: None,
             log,
@@ -186,28 +187,28 @@ impl Teller {
             partitions: self.rules.partitions,
         };
         if known.ledger.is_none() {
-            let homes = ask_ledger(&self.duty, PATIENCE, "reading where polls stand", ledger.homes()).await?;
+            let homes = ask_ledger(&self.health, PATIENCE, "reading where polls stand", ledger.homes()).await?;
             if let Some(why) = misplaced(&homes, self.rules.partitions) {
                 return Err(self.refuse(why));
             }
         }
         if known.ledger.is_none() || known.log.installation.is_none() {
             let state = ledger.state();
-            known.counted_from = ask_ledger(&self.duty, PATIENCE, "reading the ledger's position", state).await?.log;
+            known.counted_from = ask_ledger(&self.health, PATIENCE, "reading the ledger's position", state).await?.log;
         }
         let new_id = || InstallationId::new(program::random_text::<16>());
         known.decide(new_id).map_err(|why| self.refuse(why))
     }
 
     /// Says why nothing is done, once.
-    fn refuse(&mut self, why: String) -> Stop {
+    fn refuse(&mut self, why: String) -> StopReason {
         if self.refused.as_ref() != Some(&why) {
             error!(partition = self.partition.number(), "installation.refused: {why}");
         }
-        self.duty.refused(Some(why.clone()));
-        self.figures.refused.set(1);
+        self.health.refused(Some(why.clone()));
+        self.metrics.refused.set(1);
         self.refused = Some(why);
-        Stop::Refused
+        StopReason::Refused
     }
 }
 

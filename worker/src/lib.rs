@@ -27,7 +27,6 @@ mod account;
 mod asking;
 mod attach;
 mod counting;
-mod figures;
 mod findings;
 mod health;
 mod history;
@@ -38,6 +37,7 @@ mod outage;
 mod retention;
 pub mod settings;
 mod teller;
+mod worker_metrics;
 
 use std::{sync::Arc, time::Duration};
 
@@ -83,9 +83,9 @@ pub async fn run(
     let rules = Arc::new(rules);
     let mut tellers = JoinSet::new();
     for partition in rules.partitions.all() {
-        let duty = health.duty(partition);
+        let health = health.of(partition);
         let log = open_log(partition);
-        let teller = teller::Teller::new(partition, rules.clone(), ledgers.clone(), log, duty, shutdown.clone());
+        let teller = teller::Teller::new(partition, rules.clone(), ledgers.clone(), log, health, shutdown.clone());
         tellers.spawn(teller.run());
     }
     while let Some(ended) = tellers.join_next().await {

@@ -19,7 +19,7 @@ use program::{
 };
 use scrutin_worker::{
     Health, Rules,
-    settings::{Command, Settings},
+    settings::{Settings, WorkerCommand},
 };
 
 #[global_allocator]
@@ -30,12 +30,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     let settings: Settings = parse();
     match &settings.command {
         None => count(&settings).await,
-        Some(Command::Recount) => recount(&settings).await,
-        Some(Command::Export { file }) => export(&settings, file).await,
-        Some(Command::Import { file }) => import(&settings, file).await,
-        Some(Command::Begin { adopt }) => begin(&settings, *adopt).await,
-        Some(Command::Rekey { key, force }) => rekey(&settings, key, *force).await,
-        Some(Command::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
+        Some(WorkerCommand::Recount) => recount(&settings).await,
+        Some(WorkerCommand::Export { file }) => export(&settings, file).await,
+        Some(WorkerCommand::Import { file }) => import(&settings, file).await,
+        Some(WorkerCommand::Begin { adopt }) => begin(&settings, *adopt).await,
+        Some(WorkerCommand::Rekey { key, force }) => rekey(&settings, key, *force).await,
+        Some(WorkerCommand::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
     }
 }
 

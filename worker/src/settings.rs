@@ -19,7 +19,7 @@ use crate::Rules;
 pub struct Settings {
     /// What to do; without a command: count
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Option<WorkerCommand>,
     /// The log: address of Redis, `redis://user:password@host:port/database`
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: Hidden,
@@ -54,7 +54,7 @@ pub struct Settings {
 
 /// What else the program does.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Command {
+pub enum WorkerCommand {
     /// Count all ballots in the ledger again and compare with the figures kept: exit code 0 if they agree, 1 if not
     Recount,
     /// Write everything that is counted to a file, for `scrutin import` of the all-in-one; the services may run
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(rules.partitions.count(), 4);
         assert_eq!(rules.log_retention, Duration::from_mins(10));
         assert_eq!(rules.batch_entries, 500);
-        assert!(matches!(settings(&["recount"]).unwrap().command, Some(Command::Recount)));
+        assert!(matches!(settings(&["recount"]).unwrap().command, Some(WorkerCommand::Recount)));
         for bad in [
             ["--batch-entries", "0"],
             ["--batch-entries", "10001"],

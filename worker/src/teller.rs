@@ -12,14 +12,14 @@ use tracing::{info, warn};
 use crate::{
     Rules,
     account::Account,
-    asking::{PATIENCE, Stop, within},
-    figures::Figures,
+    asking::{PATIENCE, StopReason, within},
     findings::PriorView,
-    health::Duty,
+    health::TellerHealth,
     history::LogHistory,
     lag::Lag,
     outage::Outage,
     retention::Retention,
+    worker_metrics::WorkerMetrics,
 };
 
 /// How often a standby asks for the lead. A leader that is killed is replaced within a few seconds: this,
@@ -42,8 +42,8 @@ pub(crate) struct Teller {
     pub(crate) rules: Arc<Rules>,
     ledgers: Arc<dyn Ledgers>,
     pub(crate) log: Box<dyn Log>,
-    pub(crate) duty: Duty,
-    pub(crate) figures: Figures,
+    pub(crate) health: TellerHealth,
+    pub(crate) metrics: WorkerMetrics,
     pub(crate) lag: Lag,
     /// Why nothing is counted, where log and ledger don't belong together.
     pub(crate) refused: Option<String>,
@@ -70,18 +70,18 @@ impl Teller {
         rules: Arc<Rules>,
         ledgers: Arc<dyn Ledgers>,
         log: Box<dyn Log>,
-        duty: Duty,
+        health: TellerHealth,
         shutdown: CancellationToken,
     ) -> Self {
-        let figures = Figures::new(partition);
+        let metrics = WorkerMetrics::new(partition);
         let retention = Retention::new(rules.log_retention);
         Self {
             partition,
             rules,
             ledgers,
             log,
-            duty,
-            figures,
+            health,
+            metrics,
             lag: Lag::default(),
             refused: None,
             account: Account::default(),
@@ -100,21 +100,21 @@ impl Teller {
     /// Counts until shutdown.
     pub(crate) async fn run(mut self) {
         while let Some(mut ledger) = self.apply_for_lead().await {
-            self.duty.leads(true);
-            self.figures.leads.set(1);
+            self.health.leads(true);
+            self.metrics.leads.set(1);
             self.leader = program::random_text::<16>();
             self.retention.restart();
             let stop = self.lead(ledger.as_mut()).await;
             // The lock lives on the ledger's connection: this gives the lead up.
             drop(ledger);
             self.quiet = false;
-            self.duty.leads(false);
-            self.figures.leads.set(0);
-            self.figures.counts(None);
+            self.health.leads(false);
+            self.metrics.leads.set(0);
+            self.metrics.counts(None);
             match stop {
-                Stop::Ledger(error) => self.ledger_failed(&error),
+                StopReason::Ledger(error) => self.ledger_failed(&error),
                 // Another worker may have the right settings.
-                Stop::Refused if self.pause(REFUSED_RETRY).await.is_some() => {}
+                StopReason::Refused if self.pause(REFUSED_RETRY).await.is_some() => {}
                 _ => info!(partition = self.partition.number(), "lead.released: this worker stops; another may count"),
             }
         }
@@ -128,7 +128,7 @@ impl Teller {
             let asked = within(PATIENCE, "applying for the lead", self.ledgers.lead(self.partition));
             let pause = match shutdown.run_until_cancelled(asked).await? {
                 Ok(Some(ledger)) => {
-                    self.duty.ledger_answered();
+                    self.health.ledger_answered();
                     if self.refused.is_none() {
                         info!(
                             partition = self.partition.number(),
@@ -138,7 +138,7 @@ impl Teller {
                     return Some(ledger);
                 }
                 Ok(None) => {
-                    self.duty.ledger_answered();
+                    self.health.ledger_answered();
                     self.ledger_works();
                     self.stand_by(&mut standing_by);
                     STANDBY_RETRY
@@ -155,7 +155,7 @@ impl Teller {
 
     fn stand_by(&mut self, standing_by: &mut bool) {
         // What another worker has counted since is not known here; it tells its own figures.
-        self.duty.stands_by();
+        self.health.stands_by();
         self.lag.forget();
         self.show_lag();
         if !*standing_by {
@@ -168,10 +168,10 @@ impl Teller {
     }
 
     /// Leads until shutdown, until the ledger fails, or until log and ledger turn out not to belong together.
-    async fn lead(&mut self, ledger: &mut dyn Ledger) -> Stop {
+    async fn lead(&mut self, ledger: &mut dyn Ledger) -> StopReason {
         let shutdown = self.shutdown.clone();
         loop {
-            let attached = shutdown.run_until_cancelled(self.attach(ledger)).await.unwrap_or(Err(Stop::Shutdown));
+            let attached = shutdown.run_until_cancelled(self.attach(ledger)).await.unwrap_or(Err(StopReason::Shutdown));
             let stop = match attached {
                 Ok(attached) => {
                     let Err(stop) = self.count(ledger, attached).await;
@@ -180,12 +180,12 @@ impl Teller {
                 Err(stop) => stop,
             };
             let pause = match stop {
-                Stop::Shutdown | Stop::Ledger(_) | Stop::Refused => return stop,
-                Stop::Log(error) => self.log_failed(&error),
-                Stop::Moved(reason) => self.attachment_ended(reason),
+                StopReason::Shutdown | StopReason::Ledger(_) | StopReason::Refused => return stop,
+                StopReason::Log(error) => self.log_failed(&error),
+                StopReason::Moved(reason) => self.attachment_ended(reason),
             };
             if self.pause(pause).await.is_none() {
-                return Stop::Shutdown;
+                return StopReason::Shutdown;
             }
         }
     }
@@ -197,8 +197,8 @@ impl Teller {
     }
 
     fn ledger_failed(&mut self, error: &Unavailable) {
-        self.figures.ledger_failures.increment(1);
-        self.duty.ledger_failed(error);
+        self.metrics.ledger_failures.increment(1);
+        self.health.ledger_failed(error);
         if self.ledger_outage.failed() {
             warn!(partition = self.partition.number(), %error, "ledger.away: counting stops; ballots are still taken and wait in the log; the lead is applied for again until the ledger answers");
         }
@@ -216,7 +216,7 @@ impl Teller {
     }
 
     fn log_failed(&mut self, error: &Unavailable) -> Duration {
-        self.figures.log_failures.increment(1);
+        self.metrics.log_failures.increment(1);
         if self.log_outage.failed() {
             warn!(partition = self.partition.number(), %error, "log.away: the log can't be read, and may take no ballots; the lead is kept, and the log looked at again until it answers");
         }
@@ -268,7 +268,7 @@ impl Teller {
         reason = "a gauge of more than 2^53 ballots or milliseconds may be off by one"
     )]
     pub(crate) fn show_lag(&self) {
-        self.figures.lag_ballots.set(self.lag.ballots() as f64);
-        self.figures.lag_seconds.set(self.lag.millis(program::now_millis()) as f64 / 1_000.0);
+        self.metrics.lag_ballots.set(self.lag.ballots() as f64);
+        self.metrics.lag_seconds.set(self.lag.millis(program::now_millis()) as f64 / 1_000.0);
     }
 }

@@ -1,13 +1,11 @@
-//! The program `chaos-all-in-one`: a crowd of voters on the all-in-one, while it is killed, its files are taken away
-//! and replaced, its ledger is held, its disk is full, and a second program tries to have the same files; by a seed.
-//! After each act the promise is checked.
+//! The program `chaos-all-in-one`: a crowd votes on the all-in-one while faults are injected by a seed. It is killed,
+//! its files are moved and replaced, its ledger is locked, its disk is full, a second program opens the same files.
+//! After each step the promise is checked.
 
-#![expect(clippy::print_stdout, reason = "a report to whoever watches")]
+#![expect(clippy::print_stdout, reason = "a report to the operator")]
 
-mod blow;
-#[path = "../disk.rs"]
-mod disk;
-mod installation;
+mod fault;
+mod instance;
 
 use std::{
     path::PathBuf,
@@ -17,42 +15,32 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use crowd::Report;
-use installation::Installation;
+use instance::AllInOneInstance;
 use program::settings::parse;
+use scrutin_chaos::{FaultySystem, RunSettings, StepResult, run, seed};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::blow::Blow;
+use crate::fault::AllInOneFault;
 
-/// How long an act lasts; the promise is checked after each.
-const ACT: Duration = Duration::from_secs(25);
-/// How long nothing is broken at the beginning and at the end of an act.
+const NAME: &str = "chaos-all-in-one";
+/// How long a step lasts; the promise is checked after each.
+const STEP: Duration = Duration::from_secs(25);
+/// How long everything may take to be counted.
+const SETTLE: Duration = Duration::from_secs(60);
+/// How long no fault is injected at the beginning and at the end of a step.
 const CALM: Duration = Duration::from_secs(2);
-/// The shortest and the longest time between two blows, in milliseconds.
-const BETWEEN_BLOWS_MS: std::ops::Range<u64> = 200..2_500;
+/// The shortest and the longest time between two faults, in milliseconds.
+const BETWEEN_FAULTS_MS: std::ops::Range<u64> = 200..2_500;
 
-/// Breaks everything around the all-in-one, and checks that every acknowledged ballot is counted exactly once.
+/// Injects faults while a crowd votes, and checks that every acknowledged ballot is counted exactly once.
 /// Exit code 0: the promise was kept, 1: it was not.
 #[derive(Debug, Parser)]
-#[command(name = "chaos-all-in-one", version)]
+#[command(name = NAME, version, args_override_self = true)]
 struct Settings {
-    /// How long it goes on, at least
-    #[arg(long, default_value_t = 1)]
-    minutes: u32,
-    /// Draws the same blows, in the same order, as an earlier run [default: random, and printed]
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Ballots a second
-    #[arg(long, default_value_t = 200)]
-    rate: u32,
-    /// How many people vote in each act
-    #[arg(long, default_value_t = 3_000)]
-    voters: u32,
-    /// How many screens watch
-    #[arg(long, default_value_t = 20)]
-    viewers: u32,
-    /// A small disk for the data directory, to be filled up; without it that blow is left out
+    #[command(flatten)]
+    run: RunSettings,
+    /// A small disk for the data directory, to be filled up; without it that fault is left out
     #[arg(long)]
     disk: Option<PathBuf>,
 }
@@ -60,90 +48,59 @@ struct Settings {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let settings: Settings = parse();
-    let seed = settings.seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("chaos-all-in-one: seed {seed}");
+    let seed = seed(NAME, &settings.run);
     if settings.disk.is_none() {
-        println!("chaos-all-in-one: no small disk is given, so no disk is filled up");
+        println!("{NAME}: no small disk is given, so no disk is filled up");
     }
-    let time = Duration::from_secs(60 * u64::from(settings.minutes));
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut installation = Installation::start(settings.disk.clone()).await?;
-    let begun = Instant::now();
-    let (mut acts, mut blows, mut acknowledged, mut unknown) = (0, 0, 0, 0);
-    while begun.elapsed() < time {
-        acts += 1;
-        println!("act {acts}");
-        // How many blows an act has depends on the machine; those of the next act don't depend on it.
-        match one_act(&mut installation, &settings, random.fork()).await {
-            Ok((report, struck)) if report.kept => {
-                blows += struck;
-                acknowledged += report.ballots.acknowledged;
-                unknown += report.ballots.unknown;
-            }
-            broken => {
-                let kept = std::env::temp_dir().join(format!("scrutin-chaos-{seed}.log"));
-                std::fs::write(&kept, installation.output())?;
-                println!("chaos-all-in-one: broken with seed {seed} in act {acts}; see {}", kept.display());
-                broken?;
-                return Ok(ExitCode::FAILURE);
-            }
+    let instance = AllInOneInstance::start(settings.disk.clone()).await?;
+    run(NAME, &settings.run, seed, &mut AllInOneRun { instance, settings: settings.run.clone() }).await
+}
+
+/// The all-in-one of one run.
+struct AllInOneRun {
+    instance: AllInOneInstance,
+    settings: RunSettings,
+}
+
+impl FaultySystem for AllInOneRun {
+    async fn step(&mut self, _: u32, mut random: fastrand::Rng) -> anyhow::Result<StepResult> {
+        let (vote, result) = (self.instance.vote_url(), self.instance.result_url());
+        let crowd = self.settings.crowd(&vote, &result, STEP + 2 * CALM, SETTLE, random.u64(..));
+        let voting = async { crowd::run(&crowd, CancellationToken::new()).await.context("the crowd could not vote") };
+        let (report, faults) = tokio::try_join!(voting, inject(&mut self.instance, &mut random))?;
+        println!("{report}");
+        let recount = self.instance.recount()?;
+        if !recount.status.success() {
+            bail!("the recount differs: {recount:?}");
         }
+        let output = String::from_utf8_lossy(&recount.stdout);
+        if output.contains("gap:") || !output.contains("rejected entries: 0") {
+            bail!("the recount reports a loss:\n{output}");
+        }
+        println!("  recount: {}", output.lines().last().unwrap_or_default());
+        Ok(StepResult { report, faults })
     }
-    println!(
-        "chaos-all-in-one: seed {seed}: {acts} acts, {blows} blows, {acknowledged} ballots acknowledged, \
-         {unknown} of unknown outcome: the promise was kept"
-    );
-    Ok(ExitCode::SUCCESS)
+
+    fn keep_outputs(&self, seed: u64) -> anyhow::Result<PathBuf> {
+        let path = std::env::temp_dir().join(format!("scrutin-chaos-{seed}.log"));
+        std::fs::write(&path, self.instance.output())?;
+        Ok(path)
+    }
 }
 
-/// One act, and what is checked after it.
-async fn one_act(
-    installation: &mut Installation,
-    settings: &Settings,
-    mut random: fastrand::Rng,
-) -> anyhow::Result<(Report, u32)> {
-    let crowd = crowd::Settings::parse_from(
-        format!(
-            "crowd --vote-url {} --result-url {} --rate {} --voters {} --viewers {} --seed {} --duration {}s \
-             --timeout 5s --settle 60s --retries 95 --changes 40 --probes 3",
-            installation.vote_url(),
-            installation.result_url(),
-            settings.rate,
-            settings.voters,
-            settings.viewers,
-            random.u64(..),
-            (ACT + 2 * CALM).as_secs(),
-        )
-        .split(' '),
-    );
-    let voting = async { crowd::run(&crowd, CancellationToken::new()).await.context("the crowd could not vote") };
-    let (report, struck) = tokio::try_join!(voting, strike(installation, &mut random))?;
-    println!("{report}");
-    let recount = installation.recount()?;
-    if !recount.status.success() {
-        bail!("the recount differs: {recount:?}");
-    }
-    let said = String::from_utf8_lossy(&recount.stdout);
-    if said.contains("gap:") || !said.contains("rejected entries: 0") {
-        bail!("the recount tells of a loss:\n{said}");
-    }
-    println!("  recount: {}", said.lines().last().unwrap_or_default());
-    Ok((report, struck))
-}
-
-/// Lets blows fall, one after the other, each until everything is well again; how many there were.
-async fn strike(installation: &mut Installation, random: &mut fastrand::Rng) -> anyhow::Result<u32> {
+/// Injects faults, one after the other, each until everything works again. Returns how many there were.
+async fn inject(instance: &mut AllInOneInstance, random: &mut fastrand::Rng) -> anyhow::Result<u32> {
     let begun = Instant::now();
     sleep(CALM).await;
-    let mut blows = 0;
-    while begun.elapsed() < ACT {
-        sleep(Duration::from_millis(random.u64(BETWEEN_BLOWS_MS))).await;
+    let mut faults = 0;
+    while begun.elapsed() < STEP {
+        sleep(Duration::from_millis(random.u64(BETWEEN_FAULTS_MS))).await;
         // Each has a generator of its own, so that what one met changes none of those after it.
         let mut random = random.fork();
-        let Some(blow) = Blow::draw(&mut random, installation.has_disk()) else { continue };
-        println!("  {:5.1} s  {blow:?}", begun.elapsed().as_secs_f64());
-        installation.strike(blow).await.with_context(|| format!("{blow:?}"))?;
-        blows += 1;
+        let Some(fault) = AllInOneFault::draw(&mut random, instance.has_disk()) else { continue };
+        println!("  {:5.1} s  {fault:?}", begun.elapsed().as_secs_f64());
+        instance.inject(fault).await.with_context(|| format!("{fault:?}"))?;
+        faults += 1;
     }
-    Ok(blows)
+    Ok(faults)
 }

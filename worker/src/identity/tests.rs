@@ -21,8 +21,8 @@ fn older_log() -> LogIdentity {
 }
 
 /// Nothing anywhere.
-fn nothing() -> Known {
-    Known {
+fn nothing() -> IdentityFacts {
+    IdentityFacts {
         ledger: None,
         counted_from: None,
         log: LogIdentity::default(),
@@ -32,76 +32,79 @@ fn nothing() -> Known {
     }
 }
 
-fn counted() -> Known {
-    Known { counted_from: Some(LogId::new("log")), ..nothing() }
+fn counted() -> IdentityFacts {
+    IdentityFacts { counted_from: Some(LogId::new("log")), ..nothing() }
 }
 
-fn decided(known: &Known) -> Belonging {
+fn decided(known: &IdentityFacts) -> IdentityWrites {
     known.decide(|| InstallationId::new("new")).unwrap()
 }
 
-fn refused(known: &Known) -> String {
+fn refused(known: &IdentityFacts) -> String {
     known.decide(|| InstallationId::new("new")).unwrap_err()
 }
 
 #[test]
 fn the_first_start_makes_an_installation_and_the_second_finds_it() {
     let first = decided(&nothing());
-    assert_eq!(first, Belonging { to_ledger: Some(ledger(installation("new"))), to_log: Some(installation("new")) });
-    let second = Known { ledger: first.to_ledger, log: log(installation("new")), ..counted() };
-    assert_eq!(decided(&second), Belonging::default());
+    assert_eq!(
+        first,
+        IdentityWrites { to_ledger: Some(ledger(installation("new"))), to_log: Some(installation("new")) }
+    );
+    let second = IdentityFacts { ledger: first.to_ledger, log: log(installation("new")), ..counted() };
+    assert_eq!(decided(&second), IdentityWrites::default());
 }
 
 #[test]
 fn what_an_older_release_stored_is_adopted_where_both_know_one_another() {
-    let adopted = decided(&Known { log: older_log(), ..counted() });
+    let adopted = decided(&IdentityFacts { log: older_log(), ..counted() });
     assert_eq!(adopted.to_log, Some(installation("new")));
     // An older dump of the ledger is restored after that.
-    let restored = decided(&Known { log: log(with_key("one", "aa")), ..counted() });
-    assert_eq!(restored, Belonging { to_ledger: Some(ledger(with_key("one", "aa"))), to_log: None });
+    let restored = decided(&IdentityFacts { log: log(with_key("one", "aa")), ..counted() });
+    assert_eq!(restored, IdentityWrites { to_ledger: Some(ledger(with_key("one", "aa"))), to_log: None });
     // Another partition's leader has written the ledger's row.
-    let next = decided(&Known { ledger: Some(ledger(installation("one"))), log: older_log(), ..counted() });
-    assert_eq!(next, Belonging { to_ledger: None, to_log: Some(installation("one")) });
+    let next = decided(&IdentityFacts { ledger: Some(ledger(installation("one"))), log: older_log(), ..counted() });
+    assert_eq!(next, IdentityWrites { to_ledger: None, to_log: Some(installation("one")) });
     for ledger in [None, Some(ledger(installation("one")))] {
-        let stranger = Known { log: older_log(), ledger, ..nothing() };
+        let stranger = IdentityFacts { log: older_log(), ledger, ..nothing() };
         assert!(refused(&stranger).contains("another ledger"));
     }
 }
 
 #[test]
 fn a_log_or_a_ledger_of_another_installation_is_left_alone() {
-    let other = Known { ledger: Some(ledger(installation("one"))), log: log(installation("two")), ..counted() };
+    let other = IdentityFacts { ledger: Some(ledger(installation("one"))), log: log(installation("two")), ..counted() };
     let why = refused(&other);
     assert!(why.contains("one") && why.contains("two") && why.contains("worker begin"), "{why}");
     // An empty ledger on somebody's log.
-    let why = refused(&Known { log: log(installation("two")), ..nothing() });
+    let why = refused(&IdentityFacts { log: log(installation("two")), ..nothing() });
     assert!(why.contains("two") && why.contains("--adopt"), "{why}");
 }
 
 #[test]
 fn a_lost_log_is_begun_again_where_it_was_and_nowhere_else() {
-    let lost = Known { ledger: Some(ledger(with_key("one", "aa"))), ..counted() };
-    assert_eq!(decided(&lost), Belonging { to_ledger: None, to_log: Some(with_key("one", "aa")) });
-    let elsewhere = Known { address: "there".into(), ..lost };
+    let lost = IdentityFacts { ledger: Some(ledger(with_key("one", "aa"))), ..counted() };
+    assert_eq!(decided(&lost), IdentityWrites { to_ledger: None, to_log: Some(with_key("one", "aa")) });
+    let elsewhere = IdentityFacts { address: "there".into(), ..lost };
     let why = refused(&elsewhere);
     assert!(why.contains("at here") && why.contains("at there") && why.contains("worker begin"), "{why}");
     // A ledger that has counted no log yet begins its first one anywhere: an import, for one.
-    assert!(decided(&Known { counted_from: None, ..elsewhere.clone() }).to_log.is_some());
+    assert!(decided(&IdentityFacts { counted_from: None, ..elsewhere.clone() }).to_log.is_some());
     // A log that was moved with its data is the same.
-    let moved = decided(&Known { log: log(with_key("one", "aa")), ..elsewhere });
+    let moved = decided(&IdentityFacts { log: log(with_key("one", "aa")), ..elsewhere });
     assert_eq!(moved.to_ledger.unwrap().log_address, "there");
 }
 
 #[test]
 fn the_first_key_is_carried_from_the_log_to_the_ledger_and_back() {
-    let known = |ledger_key, log_key| Known {
+    let known = |ledger_key, log_key| IdentityFacts {
         ledger: Some(ledger(with_key("one", ledger_key))),
         log: log(with_key("one", log_key)),
         ..counted()
     };
-    let carried = Belonging { to_ledger: Some(ledger(with_key("one", "aa"))), to_log: None };
+    let carried = IdentityWrites { to_ledger: Some(ledger(with_key("one", "aa"))), to_log: None };
     assert_eq!(decided(&known("", "aa")), carried);
-    let carried = Belonging { to_ledger: None, to_log: Some(with_key("one", "aa")) };
+    let carried = IdentityWrites { to_ledger: None, to_log: Some(with_key("one", "aa")) };
     assert_eq!(decided(&known("aa", "")), carried);
     let why = refused(&known("aa", "bb"));
     assert!(why.contains("aa") && why.contains("bb") && why.contains("worker rekey"), "{why}");
@@ -110,12 +113,12 @@ fn the_first_key_is_carried_from_the_log_to_the_ledger_and_back() {
 #[test]
 fn another_number_of_partitions_is_refused() {
     let four = Partitions::new(4).unwrap();
-    let known = Known { ledger: Some(ledger(installation("one"))), log: log(installation("one")), ..counted() };
-    let why = refused(&Known { partitions: four, ..known.clone() });
+    let known = IdentityFacts { ledger: Some(ledger(installation("one"))), log: log(installation("one")), ..counted() };
+    let why = refused(&IdentityFacts { partitions: four, ..known.clone() });
     assert!(why.contains("PARTITIONS is 4") && why.contains("PARTITIONS=1"), "{why}");
-    let lost = Known { partitions: four, log: LogIdentity::default(), ..known.clone() };
+    let lost = IdentityFacts { partitions: four, log: LogIdentity::default(), ..known.clone() };
     assert!(refused(&lost).contains("PARTITIONS"));
-    assert!(refused(&Known { partition: Partition::new(1), ..known }).contains("partition 1"));
+    assert!(refused(&IdentityFacts { partition: Partition::new(1), ..known }).contains("partition 1"));
     // Before the number was written down, the polls tell it.
     let lunch = PollId::parse("lunch").unwrap();
     assert_eq!(misplaced(&[(lunch, Partition::new(3))], four), None);

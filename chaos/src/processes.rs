@@ -1,8 +1,9 @@
-//! Who is on the stage: the real programs, two of each, every one behind a proxy of its own to its servers, and
-//! the real Redis and PostgreSQL. Here blows fall, and here what they broke is put right again.
+//! The processes of a run: the real programs, two of each, with proxies between them and their servers; the real Redis
+//! and the real PostgreSQL. Faults are injected and repaired here.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use scrutin_chaos::disk::Disk;
 use testkit::{
     postgres_server::PostgresServer,
     programs::{self, Service},
@@ -16,8 +17,7 @@ use tokio::{
 use tokio_postgres::NoTls;
 
 use crate::{
-    blow::{Blow, Strike, Target},
-    disk::Disk,
+    fault::{InjectedFault, Injection, Target},
     proxy::{Mode, Proxy},
 };
 
@@ -40,8 +40,8 @@ pub(crate) struct Disks {
     pub(crate) postgres: PathBuf,
 }
 
-/// Everybody on the stage.
-pub(crate) struct Cast {
+/// All processes of a run.
+pub(crate) struct Processes {
     pub(crate) names: Vec<String>,
     services: Vec<Service>,
     /// The proxies of each service.
@@ -51,26 +51,28 @@ pub(crate) struct Cast {
     disks: Option<(Disk, Disk)>,
 }
 
-impl Cast {
+impl Processes {
     /// Starts everything, and waits until all are ready.
-    pub(crate) async fn gather(disks: Option<Disks>) -> Self {
+    pub(crate) async fn start(disks: Option<Disks>) -> Self {
         let parent = |disk: Option<&PathBuf>| disk.cloned().unwrap_or_else(std::env::temp_dir);
         let redis = RedisServer::start_in(&parent(disks.as_ref().map(|disks| &disks.redis))).await;
         let postgres = PostgresServer::private_in(parent(disks.as_ref().map(|disks| &disks.postgres))).await;
         let disks = disks.map(|disks| (Disk::new(disks.redis), Disk::new(disks.postgres)));
-        let mut cast = Self { names: Vec::new(), services: Vec::new(), links: Vec::new(), redis, postgres, disks };
+        let mut processes = Self { names: Vec::new(), services: Vec::new(), links: Vec::new(), redis, postgres, disks };
         for number in 1..=2 {
-            cast.enter(format!("worker {number}"), true, true, worker).await;
+            processes.add(format!("worker {number}"), true, true, worker).await;
         }
         for number in 1..=2 {
-            cast.enter(format!("vote {number}"), true, false, |redis, _| programs::vote(redis, None)).await;
-            cast.enter(format!("result {number}"), false, true, |_, database| programs::result(database, None)).await;
+            processes.add(format!("vote {number}"), true, false, |redis, _| programs::vote(redis, None)).await;
+            processes
+                .add(format!("result {number}"), false, true, |_, database| programs::result(database, None))
+                .await;
         }
-        cast.all_ready().await;
-        cast
+        processes.all_ready().await;
+        processes
     }
 
-    async fn enter(&mut self, name: String, log: bool, ledger: bool, start: impl FnOnce(&str, &str) -> Service) {
+    async fn add(&mut self, name: String, log: bool, ledger: bool, start: impl FnOnce(&str, &str) -> Service) {
         let mut links = Vec::new();
         let (mut redis_url, mut database_url) = (String::new(), String::new());
         if log {
@@ -126,39 +128,39 @@ impl Cast {
         leading
     }
 
-    /// Lets a blow fall.
-    pub(crate) async fn strike(&mut self, strike: Strike) {
-        match (strike.target, strike.blow) {
-            (Target::Program(number), Blow::Kill) => self.services[number].program.kill(),
+    /// Injects a fault.
+    pub(crate) async fn inject(&mut self, injection: Injection) {
+        match (injection.target, injection.fault) {
+            (Target::Program(number), InjectedFault::Kill) => self.services[number].program.kill(),
             (Target::Program(number), _) => self.services[number].program.signal("STOP"),
-            (Target::Link(number), blow) => self.link(number, mode(blow)),
-            (Target::Redis, Blow::Kill) => self.redis.kill(),
-            (Target::Redis, Blow::FillDisk) => self.disks().0.fill(),
+            (Target::Link(number), fault) => self.link(number, mode(fault)),
+            (Target::Redis, InjectedFault::Kill) => self.redis.kill(),
+            (Target::Redis, InjectedFault::FillDisk) => self.disks().0.fill(),
             (Target::Redis, _) => self.redis.pause(),
-            (Target::Postgres, Blow::FillDisk) => self.disks().1.fill(),
-            (Target::Postgres, Blow::Stop) => self.postgres.pause(),
+            (Target::Postgres, InjectedFault::FillDisk) => self.disks().1.fill(),
+            (Target::Postgres, InjectedFault::Stop) => self.postgres.pause(),
             (Target::Postgres, _) => self.postgres.kill().await,
         }
     }
 
-    /// Puts right what a blow broke, as an operator or a supervisor would.
-    pub(crate) async fn recover(&mut self, strike: Strike) {
-        match (strike.target, strike.blow) {
-            (Target::Program(number), Blow::Kill) => self.services[number].program.start_again(),
+    /// Repairs what a fault broke, as an operator or a supervisor would.
+    pub(crate) async fn recover(&mut self, injection: Injection) {
+        match (injection.target, injection.fault) {
+            (Target::Program(number), InjectedFault::Kill) => self.services[number].program.start_again(),
             (Target::Program(number), _) => self.services[number].program.signal("CONT"),
             (Target::Link(number), _) => self.link(number, Mode::Pass),
-            (Target::Redis, Blow::Kill) => self.redis.restart().await,
-            (Target::Redis, Blow::FillDisk) => {
+            (Target::Redis, InjectedFault::Kill) => self.redis.restart().await,
+            (Target::Redis, InjectedFault::FillDisk) => {
                 self.disks().0.free();
                 // Redis ends by itself when it can't write its file and was told to always do so.
                 self.redis.restart().await;
             }
             (Target::Redis, _) => self.redis.resume(),
-            (Target::Postgres, Blow::FillDisk) => {
+            (Target::Postgres, InjectedFault::FillDisk) => {
                 self.disks().1.free();
                 self.postgres_back().await;
             }
-            (Target::Postgres, Blow::Stop) => self.postgres.resume(),
+            (Target::Postgres, InjectedFault::Stop) => self.postgres.resume(),
             (Target::Postgres, _) => self.postgres.restart().await,
         }
     }
@@ -259,10 +261,10 @@ fn worker(redis_url: &str, database_url: &str) -> Service {
     worker
 }
 
-fn mode(blow: Blow) -> Mode {
-    match blow {
-        Blow::Slow(ms) => Mode::Slow(Duration::from_millis(ms)),
-        Blow::Freeze => Mode::Frozen,
+fn mode(fault: InjectedFault) -> Mode {
+    match fault {
+        InjectedFault::Slow(ms) => Mode::Slow(Duration::from_millis(ms)),
+        InjectedFault::Freeze => Mode::Frozen,
         _ => Mode::Cut,
     }
 }

@@ -23,7 +23,7 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 type Connection = SendRequest<Full<Bytes>>;
 
 /// A client of several servers that are alike.
-pub(crate) struct Client {
+pub(crate) struct HttpClient {
     servers: Vec<Server>,
     places: Semaphore,
     patience: Duration,
@@ -35,7 +35,7 @@ struct Server {
 }
 
 /// What is asked.
-pub(crate) struct Ask<'a> {
+pub(crate) struct HttpRequest<'a> {
     pub(crate) method: Method,
     pub(crate) path: &'a str,
     pub(crate) cookie: Option<&'a str>,
@@ -44,7 +44,7 @@ pub(crate) struct Ask<'a> {
 }
 
 /// What came back.
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -52,7 +52,7 @@ pub(crate) struct Answer {
 
 /// Why nothing came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum RequestFailure {
     /// No connection: the request was never sent.
     NotSent,
     /// No answer in time. The request may have been done.
@@ -61,7 +61,7 @@ pub(crate) enum Failure {
     Broken,
 }
 
-impl<'a> Ask<'a> {
+impl<'a> HttpRequest<'a> {
     pub(crate) fn get(path: &'a str) -> Self {
         Self { method: Method::GET, path, cookie: None, body: None }
     }
@@ -84,7 +84,7 @@ impl<'a> Ask<'a> {
     }
 }
 
-impl Client {
+impl HttpClient {
     /// A client of these servers with at most `connections` connections at once, which waits `patience` for an answer.
     pub(crate) fn new(addresses: Vec<Address>, connections: usize, patience: Duration) -> Self {
         let servers = addresses.into_iter().map(|address| Server { address, idle: Mutex::default() }).collect();
@@ -97,14 +97,18 @@ impl Client {
     }
 
     /// Sends a request to one of the servers. The wait for a free connection is part of its patience.
-    pub(crate) async fn send(&self, server: usize, ask: &Ask<'_>) -> Result<Answer, Failure> {
-        let Ok(place) = timeout(self.patience, self.places.acquire()).await else { return Err(Failure::NotSent) };
+    pub(crate) async fn send(&self, server: usize, ask: &HttpRequest<'_>) -> Result<HttpResponse, RequestFailure> {
+        let Ok(place) = timeout(self.patience, self.places.acquire()).await else {
+            return Err(RequestFailure::NotSent);
+        };
         let _place = place.expect("the semaphore is never closed");
         let server = &self.servers[server % self.servers.len()];
-        let Ok(connected) = timeout(self.patience, server.begin(ask)).await else { return Err(Failure::NotSent) };
+        let Ok(connected) = timeout(self.patience, server.begin(ask)).await else {
+            return Err(RequestFailure::NotSent);
+        };
         let (mut connection, request) = connected?;
         let exchanged = timeout(self.patience, exchange(&mut connection, request)).await;
-        let answer = exchanged.map_err(|_| Failure::TimedOut)??;
+        let answer = exchanged.map_err(|_| RequestFailure::TimedOut)??;
         if connection.ready().await.is_ok() {
             server.lock().push(connection);
         }
@@ -114,15 +118,15 @@ impl Client {
 
 impl Server {
     /// A connection that can take a request, kept from before or new.
-    async fn begin(&self, ask: &Ask<'_>) -> Result<(Connection, Request<Full<Bytes>>), Failure> {
+    async fn begin(&self, ask: &HttpRequest<'_>) -> Result<(Connection, Request<Full<Bytes>>), RequestFailure> {
         let request = ask.request(&self.address);
         while let Some(connection) = self.take() {
             if connection.is_ready() {
                 return Ok((connection, request));
             }
         }
-        let stream = self.address.connect().await.map_err(|_| Failure::NotSent)?;
-        let (connection, driving) = handshake(TokioIo::new(stream)).await.map_err(|_| Failure::NotSent)?;
+        let stream = self.address.connect().await.map_err(|_| RequestFailure::NotSent)?;
+        let (connection, driving) = handshake(TokioIo::new(stream)).await.map_err(|_| RequestFailure::NotSent)?;
         // Its end is seen by the request on it, or by the next one that would use it.
         tokio::spawn(driving);
         Ok((connection, request))
@@ -137,12 +141,12 @@ impl Server {
     }
 }
 
-async fn exchange(connection: &mut Connection, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+async fn exchange(connection: &mut Connection, request: Request<Full<Bytes>>) -> Result<HttpResponse, RequestFailure> {
     let answer = connection.try_send_request(request).await.map_err(|mut error| {
         // hyper gives the request back only if nothing of it was written: a kept connection was closed meanwhile.
-        if error.take_message().is_some() { Failure::NotSent } else { Failure::Broken }
+        if error.take_message().is_some() { RequestFailure::NotSent } else { RequestFailure::Broken }
     })?;
     let (parts, body) = answer.into_parts();
-    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|_| Failure::Broken)?;
-    Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+    let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|_| RequestFailure::Broken)?;
+    Ok(HttpResponse { status: parts.status, headers: parts.headers, body: body.to_bytes() })
 }

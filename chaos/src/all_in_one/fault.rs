@@ -1,10 +1,10 @@
-//! The blows that may fall on the all-in-one, and how they are drawn.
+//! The faults that can be injected into the all-in-one, and how they are drawn.
 
 use std::time::Duration;
 
 /// How it is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum EndSignal {
     Kill,
     Terminate,
     /// As a terminal that is closed does.
@@ -13,43 +13,44 @@ pub(crate) enum End {
 
 /// Which files are gone from their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Files {
+pub(crate) enum TakenFiles {
     Ledger,
     WriteAheadLog,
     Ring,
     All,
 }
 
-/// What falls.
+/// What is injected.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Blow {
+pub(crate) enum AllInOneFault {
     /// It is ended, and started again after a while.
-    End(End, Duration),
+    End(EndSignal, Duration),
     /// SIGSTOP for a while.
     Stop(Duration),
     /// Another program holds the ledger for a while, and the organiser wants something meanwhile.
     Hold(Duration),
     /// The disk is full for a while.
     FillDisk(Duration),
-    /// Files are moved away, and perhaps copies put in their place. It must stop taking ballots by itself. Then it is
-    /// ended, the files come back, and it is started again.
-    TakeFiles { files: Files, replaced: bool, end: End },
+    /// Files are moved away, and perhaps copies put in their place. It must stop accepting ballots by itself. Then it
+    /// is ended, the files come back, and it is started again.
+    TakeFiles { files: TakenFiles, replaced: bool, end: EndSignal },
     /// The whole directory is renamed; the rest as above.
-    RenameDirectory(End),
+    RenameDirectory(EndSignal),
     /// A second program is started on the same files, perhaps after the lock file was removed. It must be refused.
     Second { lock_removed: bool },
 }
 
-impl Blow {
+impl AllInOneFault {
     /// Draws one; `None` if it takes a disk that can be filled, and there is none.
     pub(crate) fn draw(random: &mut fastrand::Rng, disk: bool) -> Option<Self> {
         let mut for_ms = |range| Duration::from_millis(random.u64(range));
         let (shortly, a_while) = (for_ms(0..1_500), for_ms(500..5_000));
-        let end = [End::Kill, End::Terminate, End::HangUp][random.usize(0..3)];
-        let files = [Files::Ledger, Files::WriteAheadLog, Files::Ring, Files::All][random.usize(0..4)];
+        let end = [EndSignal::Kill, EndSignal::Terminate, EndSignal::HangUp][random.usize(0..3)];
+        let files =
+            [TakenFiles::Ledger, TakenFiles::WriteAheadLog, TakenFiles::Ring, TakenFiles::All][random.usize(0..4)];
         let yes = random.bool();
         Some(match random.u8(0..16) {
-            0..=3 => Self::End(End::Kill, shortly),
+            0..=3 => Self::End(EndSignal::Kill, shortly),
             4 => Self::End(end, shortly),
             5 => Self::Stop(a_while),
             6 | 7 => Self::Hold(a_while),

@@ -1,4 +1,4 @@
-//! The all-in-one, its data directory, and what falls on both.
+//! The all-in-one with its data directory, and the faults that are injected into both.
 
 use std::{
     fs,
@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use reqwest::{Client, StatusCode};
 use rusqlite::{Connection, TransactionBehavior};
+use scrutin_chaos::disk::Disk;
 use testkit::{
     address,
     all_in_one::AllInOne,
@@ -18,16 +19,13 @@ use testkit::{
 };
 use tokio::time::sleep;
 
-use crate::{
-    blow::{Blow, End, Files},
-    disk::Disk,
-};
+use crate::fault::{AllInOneFault, EndSignal, TakenFiles};
 
 /// How long the organiser waits for an answer.
 const ORGANISER_LIMIT: Duration = Duration::from_secs(8);
 
 /// A running all-in-one on a data directory of its own.
-pub(crate) struct Installation {
+pub(crate) struct AllInOneInstance {
     scrutin: AllInOne,
     admin: String,
     /// Has the data directory, and what is put aside.
@@ -37,7 +35,7 @@ pub(crate) struct Installation {
     _temporary: Option<tempfile::TempDir>,
 }
 
-impl Installation {
+impl AllInOneInstance {
     /// Starts it, on a small disk if there is one.
     pub(crate) async fn start(disk: Option<PathBuf>) -> anyhow::Result<Self> {
         let temporary = if disk.is_none() { Some(tempfile::tempdir()?) } else { None };
@@ -75,28 +73,28 @@ impl Installation {
         self.home.join("data")
     }
 
-    /// Lets a blow fall, and puts everything right.
-    pub(crate) async fn strike(&mut self, blow: Blow) -> anyhow::Result<()> {
-        match blow {
-            Blow::End(end, away) => {
+    /// Injects a fault, and repairs everything.
+    pub(crate) async fn inject(&mut self, fault: AllInOneFault) -> anyhow::Result<()> {
+        match fault {
+            AllInOneFault::End(end, away) => {
                 self.end(end).await?;
                 sleep(away).await;
                 self.scrutin.program.start_again();
             }
-            Blow::Stop(time) => {
+            AllInOneFault::Stop(time) => {
                 self.scrutin.program.signal("STOP");
                 sleep(time).await;
                 self.scrutin.program.signal("CONT");
             }
-            Blow::Hold(time) => self.hold(time).await?,
-            Blow::FillDisk(time) => {
+            AllInOneFault::Hold(time) => self.hold(time).await?,
+            AllInOneFault::FillDisk(time) => {
                 let disk = self.disk.as_ref().context("a disk")?;
                 disk.fill();
                 sleep(time).await;
                 disk.free();
             }
-            Blow::TakeFiles { files, replaced, end } => self.take_files(names(files), replaced, end).await?,
-            Blow::RenameDirectory(end) => {
+            AllInOneFault::TakeFiles { files, replaced, end } => self.take_files(names(files), replaced, end).await?,
+            AllInOneFault::RenameDirectory(end) => {
                 let elsewhere = self.home.join("elsewhere");
                 fs::rename(self.data(), &elsewhere)?;
                 self.stops_by_itself().await;
@@ -108,17 +106,17 @@ impl Installation {
                 fs::rename(&elsewhere, self.data())?;
                 self.scrutin.program.start_again();
             }
-            Blow::Second { lock_removed } => self.second_is_refused(lock_removed)?,
+            AllInOneFault::Second { lock_removed } => self.second_is_refused(lock_removed)?,
         }
         self.is_ready().await;
         Ok(())
     }
 
-    async fn end(&mut self, end: End) -> anyhow::Result<()> {
+    async fn end(&mut self, end: EndSignal) -> anyhow::Result<()> {
         match end {
-            End::Kill => self.scrutin.program.kill(),
-            End::Terminate | End::HangUp => {
-                self.scrutin.program.signal(if end == End::Terminate { "TERM" } else { "HUP" });
+            EndSignal::Kill => self.scrutin.program.kill(),
+            EndSignal::Terminate | EndSignal::HangUp => {
+                self.scrutin.program.signal(if end == EndSignal::Terminate { "TERM" } else { "HUP" });
                 let status = self.scrutin.program.exit().await;
                 ensure!(status.success(), "it ended with {status}");
             }
@@ -140,7 +138,7 @@ impl Installation {
         Ok(())
     }
 
-    async fn take_files(&mut self, names: &[&str], replaced: bool, end: End) -> anyhow::Result<()> {
+    async fn take_files(&mut self, names: &[&str], replaced: bool, end: EndSignal) -> anyhow::Result<()> {
         let (data, aside) = (self.data(), self.home.join("aside"));
         fs::create_dir(&aside)?;
         for name in names {
@@ -191,12 +189,12 @@ impl Installation {
     }
 }
 
-fn names(files: Files) -> &'static [&'static str] {
+fn names(files: TakenFiles) -> &'static [&'static str] {
     match files {
-        Files::Ledger => &["scrutin.db"],
-        Files::WriteAheadLog => &["scrutin.db-wal"],
-        Files::Ring => &["scrutin.db.waiting"],
-        Files::All => &["scrutin.db", "scrutin.db-wal", "scrutin.db-shm", "scrutin.db.waiting"],
+        TakenFiles::Ledger => &["scrutin.db"],
+        TakenFiles::WriteAheadLog => &["scrutin.db-wal"],
+        TakenFiles::Ring => &["scrutin.db.waiting"],
+        TakenFiles::All => &["scrutin.db", "scrutin.db-wal", "scrutin.db-shm", "scrutin.db.waiting"],
     }
 }
 

@@ -68,7 +68,7 @@ impl Times {
 
 /// Everything that is counted and measured.
 #[derive(Default)]
-pub(crate) struct Figures {
+pub(crate) struct Measurements {
     /// From when a ballot was due to its acknowledgement, with all retries between.
     pub(crate) ballots: Times,
     /// From when a page was due to the page.
@@ -97,7 +97,7 @@ pub(crate) struct Figures {
     errors: Mutex<BTreeMap<String, u64>>,
 }
 
-impl Figures {
+impl Measurements {
     /// Counts an acknowledged ballot.
     pub(crate) fn acknowledge(&self) {
         self.acknowledged.fetch_add(1, Ordering::Relaxed);

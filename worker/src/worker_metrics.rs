@@ -24,7 +24,7 @@ const LEDGER_FAILURES: &str = "scrutin_worker_ledger_failures_total";
 const LOG_FAILURES: &str = "scrutin_worker_log_failures_total";
 
 /// The metrics of one partition.
-pub(crate) struct Figures {
+pub(crate) struct WorkerMetrics {
     partition: Partition,
     /// Of the log that is counted.
     log_info: Option<Gauge>,
@@ -45,7 +45,7 @@ pub(crate) struct Figures {
     pub(crate) log_failures: Counter,
 }
 
-impl Figures {
+impl WorkerMetrics {
     pub(crate) fn new(partition: Partition) -> Self {
         let of = [("partition", partition.to_string())];
         Self {

@@ -1,0 +1,205 @@
+//! One step: a crowd votes, faults are injected and repaired, and the promise is checked.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context, bail};
+use scrutin_chaos::{FaultySystem, RunSettings, StepResult};
+use testkit::{
+    crowd::{accepted, tally, votes},
+    programs, wait,
+};
+use tokio::{
+    process::Command,
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    fault::{Cluster, Injection},
+    processes::Processes,
+};
+
+/// The poll that everybody votes in.
+const POLL: &str = "main";
+const MOST_OPTIONS: usize = 26;
+/// How long a step lasts; the promise is checked after each.
+const STEP: Duration = Duration::from_secs(45);
+/// How long everything may take to be counted.
+const SETTLE: Duration = Duration::from_secs(90);
+/// How long no fault is injected at the beginning and at the end of a step.
+const CALM: Duration = Duration::from_secs(4);
+/// The shortest and the longest time between two faults, in milliseconds.
+const BETWEEN_FAULTS_MS: std::ops::Range<u64> = 300..4_000;
+
+/// The services of one run.
+pub(crate) struct ServicesRun {
+    processes: Processes,
+    settings: RunSettings,
+    /// How often Redis was set back.
+    set_back: usize,
+}
+
+impl ServicesRun {
+    pub(crate) fn new(processes: Processes, settings: RunSettings) -> Self {
+        Self { processes, settings, set_back: 0 }
+    }
+
+    /// Votes and injects faults. `set_back`: at the beginning Redis comes back with older files.
+    async fn vote(&mut self, set_back: bool, random: &mut fastrand::Rng) -> anyhow::Result<StepResult> {
+        let duration = STEP + if set_back { 4 * CALM } else { 2 * CALM };
+        let (vote, result) = (self.processes.urls("vote"), self.processes.urls("result"));
+        let crowd = self.settings.crowd(&vote, &result, duration, SETTLE, random.u64(..));
+        let processes = &mut self.processes;
+        let injecting = async {
+            if set_back {
+                sleep(CALM / 2).await;
+                let files = processes.redis_files();
+                sleep(CALM / 2).await;
+                println!("  Redis is set back by {} s, and its clock is behind", (CALM / 2).as_secs());
+                processes.set_redis_back(&files).await;
+            }
+            let faults = inject_faults(processes, STEP, random).await;
+            processes.all_ready().await;
+            faults
+        };
+        let (report, faults) = tokio::join!(crowd::run(&crowd, CancellationToken::new()), injecting);
+        Ok(StepResult { report: report.context("the crowd could not vote")?, faults })
+    }
+}
+
+impl FaultySystem for ServicesRun {
+    /// Before the second step, and before some later ones, the log is emptied. In the first step, and in some later
+    /// ones, it is set back while everybody votes.
+    async fn step(&mut self, number: u32, mut random: fastrand::Rng) -> anyhow::Result<StepResult> {
+        let (emptying, setting_back) = (random.bool(), number == 1 || random.bool());
+        if number == 2 || number > 2 && emptying {
+            empty_the_log(&self.processes).await?;
+        }
+        let result = self.vote(setting_back, &mut random).await?;
+        self.set_back += usize::from(setting_back);
+        println!("{}", result.report);
+        recount(&self.processes, self.set_back).await?;
+        trimmed(&self.processes).await;
+        Ok(result)
+    }
+
+    fn keep_outputs(&self, seed: u64) -> anyhow::Result<PathBuf> {
+        let directory = std::env::temp_dir().join(format!("scrutin-chaos-{seed}"));
+        fs::create_dir_all(&directory)?;
+        for (name, output) in self.processes.outputs() {
+            fs::write(directory.join(format!("{}.log", name.replace(' ', "-"))), output)?;
+        }
+        Ok(directory)
+    }
+}
+
+/// Injects faults for this long, and repairs everything. Returns how many there were.
+async fn inject_faults(processes: &mut Processes, length: Duration, random: &mut fastrand::Rng) -> u32 {
+    let start = Instant::now();
+    let end = start + CALM + length;
+    let mut next = start + CALM;
+    let mut unrepaired: Vec<(Instant, Injection)> = Vec::new();
+    let mut count = 0;
+    loop {
+        let recovery =
+            unrepaired.iter().enumerate().min_by_key(|(_, (when, _))| *when).map(|(index, (when, _))| (index, *when));
+        match recovery {
+            Some((index, when)) if when <= next || next >= end => {
+                sleep_until(when).await;
+                let (_, injection) = unrepaired.swap_remove(index);
+                processes.recover(injection).await;
+            }
+            _ if next >= end => return count,
+            _ => {
+                sleep_until(next).await;
+                if let Some(injection) = inject(processes, &unrepaired, start, random).await {
+                    unrepaired.push((Instant::now() + injection.lasts, injection));
+                    count += 1;
+                }
+                next = Instant::now() + Duration::from_millis(random.u64(BETWEEN_FAULTS_MS));
+            }
+        }
+    }
+}
+
+async fn inject(
+    processes: &mut Processes,
+    unrepaired: &[(Instant, Injection)],
+    start: Instant,
+    random: &mut fastrand::Rng,
+) -> Option<Injection> {
+    let leading = processes.leading().await;
+    let hit: Vec<_> = unrepaired.iter().map(|(_, injection)| injection.target).collect();
+    let cluster = Cluster { programs: &processes.names, leading: &leading, disks: processes.has_disks(), hit: &hit };
+    let injection = cluster.draw(random)?;
+    let leads = leading.first().map(|&leader| format!("; {} leads", processes.names[leader])).unwrap_or_default();
+    println!(
+        "  {:5.1} s  {} {} for {:.1} s{leads}",
+        start.elapsed().as_secs_f64(),
+        injection.fault,
+        cluster.name(injection.target),
+        injection.lasts.as_secs_f64(),
+    );
+    processes.inject(injection).await;
+    Some(injection)
+}
+
+/// Empties the log while nobody votes and everything is counted: so nothing may be missing afterwards.
+pub(crate) async fn empty_the_log(processes: &Processes) -> anyhow::Result<()> {
+    println!("  the log is emptied");
+    let before = HostFigures::read(processes).await;
+    processes.empty_the_log().await;
+    let after = HostFigures::read(processes).await;
+    if before != after || after.counted != Some(after.accepted) {
+        bail!("the log was emptied when everything was counted, and {before:?} became {after:?}");
+    }
+    Ok(())
+}
+
+/// What both hosts say of the poll.
+#[derive(Debug, PartialEq, Eq)]
+struct HostFigures {
+    votes: Vec<u64>,
+    voters: Option<u64>,
+    counted: Option<u64>,
+    accepted: u64,
+}
+
+impl HostFigures {
+    async fn read(processes: &Processes) -> Self {
+        let first = |of| processes.urls(of).split(',').next().unwrap_or_default().to_owned();
+        let (vote, result) = (first("vote"), first("result"));
+        let tally = wait::until("a tally", || tally(&result, POLL)).await;
+        let accepted = wait::until("the log to say what it accepted", || accepted(&vote, POLL)).await;
+        let (voters, counted) = (tally["voters"].as_u64(), tally["counted"].as_u64());
+        Self { votes: votes(&tally, MOST_OPTIONS), voters, counted, accepted }
+    }
+}
+
+/// Waits until the log has forgotten everything, since everything is counted.
+pub(crate) async fn trimmed(processes: &Processes) {
+    wait::until_true("the log to be trimmed", || async { processes.log_entries().await == 0 }).await;
+    println!("  the log: all that was counted is removed");
+}
+
+/// Counts all ballots again, and holds the ledger to having nothing set aside, and a gap for each time that Redis was
+/// set back: the worker can't know that nothing was in it.
+pub(crate) async fn recount(processes: &Processes, set_back: usize) -> anyhow::Result<()> {
+    let output = Command::new(programs::path("worker"))
+        .arg("recount")
+        .env("DATABASE_URL", processes.database_url())
+        .output()
+        .await
+        .context("worker recount does not start")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let gaps = said.lines().filter(|line| line.starts_with("gap:")).count();
+    if !output.status.success() || gaps != set_back || !said.contains("rejected entries: 0") {
+        bail!(
+            "worker recount differs, or does not tell of {set_back} gaps:\n{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let verdict = said.lines().last().unwrap_or_default();
+    println!("  recount: {verdict}");
+    Ok(())
+}
