@@ -150,7 +150,6 @@ const UNFINISHED: &[&str] = &[
     "crates/testkit",
     "crowd",
     "src",
-    "vote",
     "worker",
 ];
 

@@ -12,6 +12,7 @@
 //!
 //! May import: domain, listener, log-redis, program, web.
 
+mod addresses;
 mod api;
 mod app;
 mod config;
@@ -31,19 +32,19 @@ mod voting;
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
+    Router,
     routing::{MethodRouter, get, post},
 };
 use domain::BallotBox;
 use program::public_url::BasePath;
 use tower_http::compression::CompressionLayer;
-use web::{assets, below::below, http_metrics, language_switch};
+use web::{assets, below::below, http_metrics, language_switch, shell::Shell};
 
 pub use config::Config;
 
 use crate::{
     app::{App, StaticFiles},
-    refusal::explain,
+    refusal::Refusal,
     voting::page,
 };
 
@@ -61,14 +62,14 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         .route("/", voting())
         .route("/p/{poll}", voting())
         .route("/p/{poll}/next-voter", post(page::next_voter).get(page::back_to_poll))
-        .merge(api::router().layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
+        .merge(api::router())
         .route("/api", get(api::page))
         .merge(organise::router(&app))
-        .merge(files(is_https).layer(middleware::from_fn_with_state(app.clone(), app::with_headers)))
-        .fallback(explain::no_such_page)
-        .method_not_allowed_fallback(explain::method_not_allowed)
+        .merge(files(is_https))
+        .fallback(async || Refusal::NoSuchPage)
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         // In one call, the outermost first: each further call would box and copy what is below it for every request.
-        .layer((http_metrics::Observe, explain::Explain::new(&app)))
+        .layer((http_metrics::Observe, Shell::new(&app)))
         .with_state(app);
     below(&base, router)
 }

@@ -24,8 +24,10 @@ pub mod pages;
 pub mod poll_address;
 pub mod problem;
 pub mod qr;
+pub mod shell;
 pub mod signed_link;
 pub mod texts;
+pub mod visitor;
 
 pub use hue::hue;
 pub use instance::instance;

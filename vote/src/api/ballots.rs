@@ -15,9 +15,9 @@ use crate::{
     app::App,
     polls,
     refusal::Refusal,
-    request::{PollPath, body},
+    request::{PollPath, body, client_of},
     voter::cookies::Browser,
-    voting::cast::{self, Attempt},
+    voting::cast::{self, Attempt, Recorded, counted},
 };
 
 /// Cast a ballot
@@ -46,47 +46,30 @@ use crate::{
                                       try again", body = ProblemBody),
     )
 )]
-pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
+pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     let read = async {
         let ballot: NewBallot = body::json(&parts.headers, body, body::MAX_BALLOT_BYTES).await?;
         let choices = Choices::parse(ballot.choices.iter().map(String::as_str)).map_err(Refusal::Choices)?;
         let browser = Browser::of(&parts.headers, &app.cookies)?;
-        Ok((choices, ballot.revision, ballot.code, path.id()?, browser))
+        Ok((polls::recent(&app, path.id()?).await?, choices, browser, ballot))
     };
-    match read.await {
-        Ok((choices, revision, code, id, browser)) => {
-            let code = code.as_deref().filter(|code| !code.trim().is_empty());
-            put(&app, id, Attempt { choices, revision, code, turn: None, from: app.client(&parts) }, browser).await
-        }
-        Err(refusal) => {
-            let refusal: Refusal = refusal;
-            metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1);
-            refusal.problem().into_response()
-        }
-    }
+    let (poll, choices, mut browser, NewBallot { revision, code, .. }) = read.await.map_err(counted)?;
+    let code = code.as_deref().filter(|code| !code.trim().is_empty());
+    let attempt = Attempt { choices: Ok(choices), revision, code, turn: None, from: client_of(&app, &parts) };
+    let mut response = match cast::cast(&app, &poll, &mut browser, attempt).await {
+        Ok(recorded) => (StatusCode::CREATED, Json(body_of(&app, poll.id(), &recorded))).into_response(),
+        Err(refusal) => refusal.into_response(),
+    };
+    cast::set_cookies(&app, &browser, &poll, response.headers_mut());
+    Ok(response)
 }
 
-async fn put(app: &App, id: PollId, attempt: Attempt<'_>, mut browser: Browser) -> Response {
-    let poll = match polls::recent(app, id).await {
-        Ok(poll) => poll,
-        Err(refusal) => {
-            metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1);
-            return refusal.problem().into_response();
-        }
-    };
-    let mut response = match cast::cast(app, &poll, &mut browser, attempt).await {
-        Ok(recorded) => {
-            let receipt = Receipt { position: recorded.position, voter: recorded.voter };
-            let body = RecordedBallot {
-                receipt: receipt.encode(&app.config.secret, id),
-                position: recorded.position.to_string(),
-                replaces: recorded.replaces.map(|position| position.to_string()),
-            };
-            (StatusCode::CREATED, Json(body)).into_response()
-        }
-        Err(refusal) => refusal.problem().into_response(),
-    };
-    cast::set_cookies(app, &browser, &poll, response.headers_mut());
-    response
+fn body_of(app: &App, poll: PollId, recorded: &Recorded) -> RecordedBallot {
+    let receipt = Receipt { position: recorded.position, voter: recorded.voter };
+    RecordedBallot {
+        receipt: receipt.encode(&app.config.secret, poll),
+        position: recorded.position.to_string(),
+        replaces: recorded.replaces.map(|position| position.to_string()),
+    }
 }

@@ -19,7 +19,7 @@ use crate::{
         self,
         code_range::{CodeRange, only_by_code},
     },
-    refusal::{Refusal, Refused},
+    refusal::Refusal,
     request::PollPath,
 };
 
@@ -50,7 +50,7 @@ pub(crate) async fn list(
     _: Organiser,
     path: PollPath,
     RawQuery(query): RawQuery,
-) -> Result<Response, Refused> {
+) -> Result<Response, Refusal> {
     let poll = polls::recent(&app, path.id()?).await.map_err(Refusal::when_showing)?;
     let poll = only_by_code(poll.as_ref().clone())?;
     let codes = CodeRange::read(query.as_deref())?.codes(&app, &poll);

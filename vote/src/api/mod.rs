@@ -1,6 +1,6 @@
 //! The same for programs: `/api/…`, JSON in and out, errors as problem details (RFC 9457).
 //!
-//! May import: app, polls, refusal, request, testing, voter, voting.
+//! May import: addresses, app, polls, refusal, request, testing, voter, voting.
 
 mod ballots;
 mod codes;
@@ -14,16 +14,12 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::Request,
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use web::language::Language;
 
 pub(crate) use page::page;
 
-use crate::{app::App, refusal::Refusal};
+use crate::app::App;
 
 /// Every address of the API, as it stands in the OpenAPI document.
 fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 6] {
@@ -39,27 +35,7 @@ fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 6] {
 
 /// The API's part of the router.
 pub(crate) fn router() -> Router<Arc<App>> {
-    let routed = routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
-    routed.layer(middleware::from_fn(speak))
-}
-
-/// Middleware: says why something was refused in the language that the request asks for, as the pages do.
-pub(crate) async fn speak(request: Request, next: Next) -> Response {
-    let language = Language::of(request.headers());
-    let mut response = next.run(request).await;
-    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
-    if language == Language::default() {
-        return response;
-    }
-    let mut said = refusal.problem_in(language).into_response();
-    // What was set beside the words stays: cookies, say. The length of the words does not.
-    let (parts, _) = response.into_parts();
-    for (name, value) in parts.headers.iter().filter(|(name, _)| *name != http::header::CONTENT_LENGTH) {
-        if !said.headers().contains_key(name) || *name == http::header::SET_COOKIE {
-            said.headers_mut().append(name, value.clone());
-        }
-    }
-    said
+    routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use web::{
     organiser::{NotOrganiser, bearer_token},
 };
 
-use crate::app::App;
+use crate::{app::App, request::client_of};
 
 /// Proof that the request comes from the organiser.
 pub(crate) struct Organiser(());
@@ -26,5 +26,5 @@ fn check(parts: &Parts, app: &App) -> Result<Organiser, NotOrganiser> {
         return Err(NotOrganiser::NoOrganiser);
     }
     let sent = bearer_token(&parts.headers).ok_or(NotOrganiser::NoToken)?;
-    app.organiser.check(&sent, app.client(parts)).map(|()| Organiser(()))
+    app.organiser.check(&sent, client_of(app, parts)).map(|()| Organiser(()))
 }

@@ -6,7 +6,9 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use minijinja::context;
 
-use crate::app::{App, Visitor};
+use web::visitor::Visitor;
+
+use crate::app::App;
 
 /// Shows the page; its script makes a form for each operation in `openapi.json`.
 pub(crate) async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {

@@ -4,21 +4,26 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{RawQuery, Request, State},
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use domain::{PollChange, PollId};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use super::{
     model::{NewPoll, PollBody, PollPatch, PollsBody, ProblemBody},
     organiser::Organiser,
 };
 use crate::{
+    addresses,
     app::App,
     polls::{self, create::create as create_poll},
-    refusal::{Refusal, Refused},
-    request::{LastWord, PollPath, body, form::Fields},
+    refusal::{Refusal, not_shown},
+    request::{
+        LastWord, PollPath,
+        body::{MAX_POLL_BYTES, PostedJson},
+        form::Fields,
+    },
 };
 
 /// By which a program says that it tries again.
@@ -34,9 +39,9 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
         (status = 503, description = "The log does not answer; try again", body = ProblemBody),
     )
 )]
-pub(crate) async fn read(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refused> {
+pub(crate) async fn read(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refusal> {
     let poll = polls::recent(&app, path.id()?).await.map_err(Refusal::when_showing)?;
-    let accepted = app.ballots.accepted(poll.id()).await.map_err(|error| app.not_shown(error))?;
+    let accepted = app.ballots.accepted(poll.id()).await.map_err(not_shown(&app))?;
     Ok(Json(PollBody::new(&poll, Some(accepted))).into_response())
 }
 
@@ -56,10 +61,10 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     _: Organiser,
     RawQuery(query): RawQuery,
-) -> Result<Response, Refused> {
+) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
     let archived = Fields::read(query.as_bytes()).map_err(Refusal::from)?.get("archived") == "true";
-    let polls = app.ballots.polls().await.map_err(|error| app.not_shown(error))?;
+    let polls = app.ballots.polls().await.map_err(not_shown(&app))?;
     let polls = polls.iter().filter(|poll| poll.archived() == archived);
     let polls = polls.map(|poll| PollBody::new(poll, None)).collect();
     Ok(Json(PollsBody { polls }).into_response())
@@ -86,14 +91,17 @@ pub(crate) async fn list(
         (status = 503, description = "The log does not answer; look whether it was created", body = ProblemBody),
     )
 )]
-pub(crate) async fn create(State(app): State<Arc<App>>, _: Organiser, request: Request) -> Result<Response, Refused> {
-    let (parts, body) = request.into_parts();
-    let mut new: NewPoll = body::json(&parts.headers, body, body::MAX_POLL_BYTES).await?;
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    _: Organiser,
+    headers: HeaderMap,
+    PostedJson(mut new): PostedJson<NewPoll, MAX_POLL_BYTES>,
+) -> Result<Response, Refusal> {
     let wanted = new.id.take();
-    let once = parts.headers.get(IDEMPOTENCY_KEY).map(|key| String::from_utf8_lossy(key.as_bytes()));
+    let once = headers.get(IDEMPOTENCY_KEY).map(|key| String::from_utf8_lossy(key.as_bytes()));
     let once = once.as_deref().filter(|once| !once.is_empty());
     let poll = create_poll(&app, wanted.as_deref(), once, new.into()).await?;
-    let location = [(header::LOCATION, format!("/api/polls/{}", poll.id()))];
+    let location = [(header::LOCATION, addresses::api_poll(poll.id()))];
     Ok((StatusCode::CREATED, location, Json(PollBody::new(&poll, None))).into_response())
 }
 
@@ -121,7 +129,7 @@ pub(crate) async fn change(
     _: Organiser,
     path: PollPath,
     LastWord(word): LastWord,
-) -> Result<Response, Refused> {
+) -> Result<Response, Refusal> {
     let change = match word.as_str() {
         "open" => PollChange::Open,
         "close" => PollChange::Close,
@@ -130,9 +138,9 @@ pub(crate) async fn change(
         "reset" => PollChange::Reset,
         "archive" => PollChange::Archive,
         "restore" => PollChange::Restore,
-        _ => return Err(Refusal::NoSuchPage.into()),
+        _ => return Err(Refusal::NoSuchPage),
     };
-    Ok(apply(&app, path.id()?, change).await?)
+    apply(&app, path.id()?, change).await
 }
 
 /// The words in the address.
@@ -174,18 +182,16 @@ pub(crate) async fn rewrite(
     State(app): State<Arc<App>>,
     _: Organiser,
     path: PollPath,
-    request: Request,
-) -> Result<Response, Refused> {
+    PostedJson(patch): PostedJson<PollPatch, MAX_POLL_BYTES>,
+) -> Result<Response, Refusal> {
     let id = path.id()?;
-    let (parts, body) = request.into_parts();
-    let patch: PollPatch = body::json(&parts.headers, body, body::MAX_POLL_BYTES).await?;
     // Asked anew: what is left out of the patch must stay as it is now.
     let poll = polls::current(&app, id).await?;
     let mut done = Err(Refusal::EmptyPatch);
     for change in patch.changes(&poll, program::now_millis())? {
         done = Ok(apply(&app, id, change).await?);
     }
-    Ok(done?)
+    done
 }
 
 async fn apply(app: &App, id: PollId, change: PollChange) -> Result<Response, Refusal> {

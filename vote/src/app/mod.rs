@@ -5,21 +5,15 @@
 pub(crate) mod new_voters;
 mod outage_log;
 pub(crate) mod poll_cache;
-mod visitor;
 
 use std::{
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::response::Response;
 use domain::{BallotBox, PollId};
-use http::{StatusCode, request::Parts};
+use http::StatusCode;
 use minijinja::{Value, context};
 use program::{public_url::BasePath, settings::PublicUrl};
 use rust_embed::RustEmbed;
@@ -29,9 +23,8 @@ use web::{
     headers::SecurityHeaders,
     organiser::OrganiserToken,
     pages::Pages,
+    visitor::Visitor,
 };
-
-pub(crate) use visitor::Visitor;
 
 use self::{new_voters::NewVoters, outage_log::OutageLog, poll_cache::PollCache};
 use crate::{config::Config, texts, voter::cookies::CookieKeys};
@@ -71,8 +64,9 @@ pub(crate) struct App {
     pub(crate) new_voters: NewVoters,
     /// What the organiser must know.
     pub(crate) organiser: OrganiserToken,
+    /// The security headers of most answers.
+    pub(crate) headers: SecurityHeaders,
     pages: Pages,
-    headers: SecurityHeaders,
 }
 
 impl App {
@@ -92,14 +86,10 @@ impl App {
         }
     }
 
-    /// The address that a request comes from, for limits.
-    pub(crate) fn client(&self, parts: &Parts) -> IpAddr {
-        self.config.trusted_proxies.client_of(parts)
-    }
-
-    /// A page, with the headers that every page has.
+    /// A page.
     pub(crate) fn page(&self, visitor: &Visitor, status: StatusCode, template: &str, context: Value) -> Response {
-        self.with_headers(self.bare_page(visitor, status, template, context))
+        let context = context! { instance => &self.config.instance, path => &visitor.path, ..context };
+        self.pages.respond(status, visitor.language, template, context)
     }
 
     /// A page whose script may ask the result host at this address.
@@ -111,29 +101,10 @@ impl App {
         template: &str,
         context: Value,
     ) -> Response {
-        let mut response = self.bare_page(visitor, status, template, context);
-        match result {
-            Some(url) => SecurityHeaders::new(Some(url.origin())).set(&mut response),
-            None => self.headers.set(&mut response),
+        let mut response = self.page(visitor, status, template, context);
+        if let Some(url) = result {
+            SecurityHeaders::new(Some(url.origin())).set(&mut response);
         }
         response
     }
-
-    fn bare_page(&self, visitor: &Visitor, status: StatusCode, template: &str, context: Value) -> Response {
-        let context = context! { instance => &self.config.instance, path => &visitor.path, ..context };
-        self.pages.respond(status, visitor.language, template, context)
-    }
-
-    /// The answer with the headers that every page has.
-    pub(crate) fn with_headers(&self, mut response: Response) -> Response {
-        self.headers.set(&mut response);
-        response
-    }
-}
-
-/// Middleware: the headers that answers of the API have as well.
-pub(crate) async fn with_headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    app.headers.set(&mut response);
-    response
 }

@@ -8,7 +8,7 @@
 //! | `sheet`, `share` | voting codes to print; addresses to hand out |
 //! | `texts` | all words |
 //!
-//! May import: app, look, polls, refusal, request, texts, voter.
+//! May import: addresses, app, look, polls, refusal, request, texts, voter.
 
 mod changes;
 mod poll_form;
@@ -28,7 +28,7 @@ use axum::{
 };
 use tower_http::compression::CompressionLayer;
 
-use crate::app::{self, App};
+use crate::app::App;
 
 /// The pages, of which all but the way in are only for who is signed in.
 pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
@@ -51,6 +51,5 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/organise/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/organise/sign-out", post(sign_in::sign_out).get(sign_in::back))
         .merge(guarded)
-        .layer(middleware::from_fn_with_state(app.clone(), app::with_headers))
         .layer(CompressionLayer::new())
 }

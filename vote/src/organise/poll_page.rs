@@ -8,8 +8,8 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{Access, Poll, PollId, option_key};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use minijinja::{Value, context, value::Serde};
+use http::{HeaderMap, StatusCode, header};
+use minijinja::{HtmlEscape, Value, context, value::Serde};
 use program::settings::PublicUrl;
 use serde::Serialize;
 use web::{
@@ -18,14 +18,16 @@ use web::{
     qr::Qr,
     signed_link::{self, Purpose},
     texts::CsvSeparator,
+    visitor::Visitor,
 };
 
 use super::share;
 use crate::{
-    app::{App, Visitor},
+    addresses,
+    app::App,
     look,
     polls::{self, code_range::MAX_CODES},
-    refusal::Refusal,
+    refusal::{Refusal, not_shown},
     request::{LastWord, PollPath},
 };
 
@@ -39,11 +41,8 @@ pub(crate) async fn show(
     visitor: Visitor,
     came_by: CameBy,
     headers: HeaderMap,
-) -> Response {
-    let (poll, accepted) = match read(&app, &path).await {
-        Ok(read) => read,
-        Err(refusal) => return app.refuse(&visitor, &refusal),
-    };
+) -> Result<Response, Refusal> {
+    let (poll, accepted) = read(&app, &path).await?;
     let result = app.config.result.url(&headers);
     let numbers = context! { accepted => accepted, has_ballots => accepted > 0, max_codes => MAX_CODES };
     let lately = app.new_voters.lately(poll.id(), Instant::now());
@@ -55,13 +54,13 @@ pub(crate) async fn show(
         ..at_the_result_host(&app, result.as_ref(), &poll),
         ..of_poll(&poll)
     };
-    app.page_with_result(&visitor, result.as_ref(), StatusCode::OK, "organise/poll.html", context)
+    Ok(app.page_with_result(&visitor, result.as_ref(), StatusCode::OK, "organise/poll.html", context))
 }
 
 /// The poll as the log has it this moment, and how many ballots it has accepted.
 async fn read(app: &App, path: &PollPath) -> Result<(Poll, u64), Refusal> {
     let poll = polls::current(app, path.id()?).await?;
-    let accepted = app.ballots.accepted(poll.id()).await.map_err(|error| app.not_shown(error))?;
+    let accepted = app.ballots.accepted(poll.id()).await.map_err(not_shown(app))?;
     Ok((poll, accepted))
 }
 
@@ -105,11 +104,10 @@ fn handed_out(app: &App, came_by: &CameBy, poll: &Poll) -> Value {
 /// What the result host has of this poll.
 fn at_the_result_host(app: &App, result: Option<&PublicUrl>, poll: &Poll) -> Value {
     let id = poll.id();
-    let at = |path: String| result.map(|at| format!("{at}{path}"));
     context! {
-        projector_url => at(poll_address::path(id)),
-        embed_code => at(format!("/p/{id}/embed")).map(|url| embed_code(&url, poll.question())),
-        tally_url => at(format!("/api/polls/{id}/tally")),
+        projector_url => result.map(|at| addresses::result_page(at, id)),
+        embed_code => result.map(|at| embed_code(&addresses::embedded_result(at, id), poll.question())),
+        tally_url => result.map(|at| addresses::tally(at, id)),
         ticket => ticket(app, id, Purpose::Figures),
         exports => EXPORTS,
     }
@@ -117,12 +115,8 @@ fn at_the_result_host(app: &App, result: Option<&PublicUrl>, poll: &Poll) -> Val
 
 /// HTML to copy into another page. The question goes into an attribute there.
 fn embed_code(url: &str, question: &str) -> String {
-    let title = question
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\n', " ");
+    let question = question.replace('\n', " ");
+    let title = HtmlEscape(&question);
     format!(r#"<iframe src="{url}" title="{title}" width="100%" height="480"></iframe>"#)
 }
 
@@ -140,12 +134,10 @@ struct Tickets {
 }
 
 /// `GET /organise/{poll}/tickets`.
-pub(crate) async fn tickets(State(app): State<Arc<App>>, path: PollPath) -> Response {
-    let Ok(id) = path.id() else { return Refusal::UnknownPoll.problem().into_response() };
+pub(crate) async fn tickets(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refusal> {
+    let id = path.id()?;
     let body = Tickets { figures: ticket(&app, id, Purpose::Figures), valid_ms: signed_link::VALID_MILLIS };
-    let mut response = Json(body).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
 /// How many new voters this instance saw lately, for the page's script.
@@ -158,45 +150,37 @@ struct NewVotersBody {
 }
 
 /// `GET /organise/{poll}/new-voters`.
-pub(crate) async fn new_voters(State(app): State<Arc<App>>, path: PollPath) -> Response {
-    let Ok(id) = path.id() else { return Refusal::UnknownPoll.problem().into_response() };
+pub(crate) async fn new_voters(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refusal> {
+    let id = path.id()?;
     let lately = app.new_voters.lately(id, Instant::now());
     let body = NewVotersBody { new_voters: lately.voters, networks: lately.networks };
-    let mut response = Json(body).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-/// `GET /organise/{poll}/projector`: leads to the live page, by a link that makes this screen one with a place kept for
-/// it.
+/// `GET /organise/{poll}/projector`: redirects to the live page, with a ticket that keeps a place for this screen.
 pub(crate) async fn projector(
     State(app): State<Arc<App>>,
     path: PollPath,
-    visitor: Visitor,
     headers: HeaderMap,
-) -> Response {
-    let (Ok(id), Some(origin)) = (path.id(), app.config.result.url(&headers)) else {
-        return app.refuse(&visitor, &Refusal::NoSuchPage);
-    };
-    let ticket = ticket(&app, id, Purpose::Projector);
-    Redirect::to(&format!("{origin}{}?ticket={ticket}", poll_address::path(id))).into_response()
+) -> Result<Redirect, Refusal> {
+    let (Ok(id), Some(result)) = (path.id(), app.config.result.url(&headers)) else { return Err(Refusal::NoSuchPage) };
+    Ok(Redirect::to(&addresses::projector(&result, id, &ticket(&app, id, Purpose::Projector))))
 }
 
-/// `GET /organise/{poll}/export/{file}`: leads to the file at the result host, by a link that works for five minutes.
-/// So the links on the page itself never grow old.
+/// `GET /organise/{poll}/export/{file}`: redirects to the file at the result host, with a ticket that is good for five
+/// minutes. So the links on the page itself do not expire.
 pub(crate) async fn export(
     State(app): State<Arc<App>>,
     LastWord(file): LastWord,
     path: PollPath,
     visitor: Visitor,
     headers: HeaderMap,
-) -> Response {
-    let (Ok(id), true) = (path.id(), EXPORTS.contains(&file.as_str())) else {
-        return app.refuse(&visitor, &Refusal::NoSuchPage);
-    };
-    let Some(result) = app.config.result.url(&headers) else { return app.refuse(&visitor, &Refusal::NoSuchPage) };
-    let ticket = ticket(&app, id, Purpose::Export);
+) -> Result<Redirect, Refusal> {
+    let (Ok(id), Some(result)) = (path.id(), app.config.result.url(&headers)) else { return Err(Refusal::NoSuchPage) };
+    if !EXPORTS.contains(&file.as_str()) {
+        return Err(Refusal::NoSuchPage);
+    }
     let semicolons = file.ends_with("csv") && visitor.language.csv_separator() == CsvSeparator::Semicolon;
     let separator = if semicolons { "&separator=semicolon" } else { "" };
-    Redirect::to(&format!("{result}/api/polls/{id}/{file}?ticket={ticket}{separator}")).into_response()
+    Ok(Redirect::to(&addresses::export(&result, id, &file, &ticket(&app, id, Purpose::Export), separator)))
 }

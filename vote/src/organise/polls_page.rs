@@ -3,40 +3,38 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Request, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{Poll, PollState};
 use http::StatusCode;
 use minijinja::{Value, context, value::Serde};
+use web::visitor::Visitor;
 
 use super::poll_form::{Fault, PollForm};
 use crate::{
-    app::{App, Visitor},
+    addresses,
+    app::App,
     polls::create::create as create_poll,
-    request::{body, form::Fields},
+    refusal::{Refusal, not_shown},
+    request::body::{MAX_POLL_BYTES, PostedForm},
 };
 
 /// For how many polls the list says how many ballots there are: each is a question to the log.
 const MAX_COUNTED: usize = 200;
 
 /// Shows the list and the empty form.
-pub(crate) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+pub(crate) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Refusal> {
     page(&app, &visitor, &PollForm::default(), None).await
 }
 
-/// Creates a poll and leads to its page; a form at fault is shown again.
-pub(crate) async fn create(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let visitor = Visitor::of(&parts.uri, &parts.headers);
-    let posted = match body::form(&parts.headers, body, body::MAX_POLL_BYTES).await {
-        Ok(posted) => posted,
-        Err(refusal) => return app.refuse(&visitor, &refusal),
-    };
-    let form = match Fields::read(&posted) {
-        Ok(fields) => PollForm::read(&fields),
-        Err(error) => return app.refuse(&visitor, &error.into()),
-    };
+/// Creates a poll and redirects to its page; a form at fault is shown again.
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    posted: PostedForm<MAX_POLL_BYTES>,
+) -> Result<Response, Refusal> {
+    let form = PollForm::read(&posted.fields()?);
     let spec = match form.spec(visitor.language) {
         Ok(spec) => spec,
         Err(fault) => return page(&app, &visitor, &form, Some(&fault)).await,
@@ -44,19 +42,16 @@ pub(crate) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
     let wanted = Some(form.id.as_str()).filter(|id| !id.is_empty());
     let once = Some(form.once.as_str()).filter(|once| !once.is_empty());
     match create_poll(&app, wanted, once, spec).await {
-        Ok(poll) => Redirect::to(&format!("/organise/{}", poll.id())).into_response(),
-        Err(refusal) => match Fault::of(visitor.language, &refusal) {
-            Some(fault) => page(&app, &visitor, &form, Some(&fault)).await,
-            None => app.refuse(&visitor, &refusal),
-        },
+        Ok(poll) => Ok(Redirect::to(&addresses::organiser_page(poll.id())).into_response()),
+        Err(refusal) => {
+            let fault = Fault::of(visitor.language, &refusal).ok_or(refusal)?;
+            page(&app, &visitor, &form, Some(&fault)).await
+        }
     }
 }
 
-async fn page(app: &App, visitor: &Visitor, form: &PollForm, fault: Option<&Fault>) -> Response {
-    let mut polls = match app.ballots.polls().await {
-        Ok(polls) => polls,
-        Err(error) => return app.refuse(visitor, &app.not_shown(error)),
-    };
+async fn page(app: &App, visitor: &Visitor, form: &PollForm, fault: Option<&Fault>) -> Result<Response, Refusal> {
+    let mut polls = app.ballots.polls().await.map_err(not_shown(app))?;
     // What needs the organiser's attention first.
     polls.sort_by_key(|poll| (state_rank(poll.state()), poll.id()));
     let (archived, polls): (Vec<_>, Vec<_>) = polls.into_iter().partition(Poll::archived);
@@ -65,7 +60,7 @@ async fn page(app: &App, visitor: &Visitor, form: &PollForm, fault: Option<&Faul
     let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let context =
         context! { polls => rows, archived, form => Serde(form), fault => fault.map(Serde), rewriting => false };
-    app.page(visitor, status, "organise/polls.html", context)
+    Ok(app.page(visitor, status, "organise/polls.html", context))
 }
 
 async fn rows(app: &App, polls: &[Poll]) -> Vec<Value> {

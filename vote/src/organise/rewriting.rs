@@ -4,94 +4,81 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Request, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{Poll, PollChange};
 use http::StatusCode;
 use minijinja::{context, value::Serde};
+use web::visitor::Visitor;
 
 use super::{
     poll_form::{Fault, PollForm},
     poll_page::of_poll,
 };
 use crate::{
-    app::{App, Visitor},
+    addresses,
+    app::App,
     polls,
-    refusal::Refusal,
-    request::{PollPath, body, form::Fields},
+    refusal::{Refusal, not_shown},
+    request::{
+        PollPath,
+        body::{MAX_POLL_BYTES, PostedForm},
+    },
 };
 
 /// Shows the form, or that it is too late.
-pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, visitor: Visitor) -> Response {
-    match current(&app, &path).await {
-        Ok(poll) => match app.ballots.accepted(poll.id()).await {
-            Ok(0) => page(&app, &visitor, &poll, &PollForm::of(&poll), None),
-            Ok(_) => too_late(&app, &visitor, &poll, StatusCode::OK, &PollForm::of(&poll), None),
-            Err(error) => app.refuse(&visitor, &app.not_shown(error)),
-        },
-        Err(refusal) => app.refuse(&visitor, &refusal),
+pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, visitor: Visitor) -> Result<Response, Refusal> {
+    let poll = polls::current(&app, path.id()?).await?;
+    let form = PollForm::of(&poll);
+    match app.ballots.accepted(poll.id()).await.map_err(not_shown(&app))? {
+        0 => Ok(page(&app, &visitor, &poll, &form, None)),
+        _ => Ok(too_late(&app, &visitor, &poll, StatusCode::OK, &form, None)),
     }
 }
 
 /// Takes the form.
-pub(crate) async fn rewrite(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let visitor = Visitor::of(&parts.uri, &parts.headers);
-    let posted = match body::form(&parts.headers, body, body::MAX_POLL_BYTES).await {
-        Ok(posted) => posted,
-        Err(refusal) => return app.refuse(&visitor, &refusal),
-    };
-    let form = match Fields::read(&posted) {
-        Ok(fields) => PollForm::read(&fields),
-        Err(error) => return app.refuse(&visitor, &error.into()),
-    };
-    let poll = match current(&app, &path).await {
-        Ok(poll) => poll,
-        Err(refusal) => return app.refuse(&visitor, &refusal),
-    };
+pub(crate) async fn rewrite(
+    State(app): State<Arc<App>>,
+    path: PollPath,
+    visitor: Visitor,
+    posted: PostedForm<MAX_POLL_BYTES>,
+) -> Result<Response, Refusal> {
+    let form = PollForm::read(&posted.fields()?);
+    let poll = polls::current(&app, path.id()?).await?;
     let spec = match form.spec(visitor.language) {
         Ok(spec) => spec,
-        Err(fault) => return page(&app, &visitor, &poll, &form, Some(&fault)),
+        Err(fault) => return Ok(page(&app, &visitor, &poll, &form, Some(&fault))),
     };
     match polls::change(&app, poll.id(), PollChange::Rewrite(Box::new(spec))).await {
-        Ok(_) => Redirect::to(&format!("/organise/{}", poll.id())).into_response(),
-        Err(Refusal::HasBallots) => too_late(&app, &visitor, &poll, StatusCode::CONFLICT, &PollForm::of(&poll), None),
-        Err(refusal) => match Fault::of(visitor.language, &refusal) {
-            Some(fault) => page(&app, &visitor, &poll, &form, Some(&fault)),
-            None => app.refuse(&visitor, &refusal),
-        },
+        Ok(poll) => Ok(Redirect::to(&addresses::organiser_page(poll.id())).into_response()),
+        Err(Refusal::HasBallots) => {
+            Ok(too_late(&app, &visitor, &poll, StatusCode::CONFLICT, &PollForm::of(&poll), None))
+        }
+        Err(refusal) => {
+            let fault = Fault::of(visitor.language, &refusal).ok_or(refusal)?;
+            Ok(page(&app, &visitor, &poll, &form, Some(&fault)))
+        }
     }
 }
 
 /// Takes the form of a correction.
-pub(crate) async fn correct(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let visitor = Visitor::of(&parts.uri, &parts.headers);
-    let posted = match body::form(&parts.headers, body, body::MAX_POLL_BYTES).await {
-        Ok(posted) => posted,
-        Err(refusal) => return app.refuse(&visitor, &refusal),
-    };
-    let form = match Fields::read(&posted) {
-        Ok(fields) => PollForm::read(&fields),
-        Err(error) => return app.refuse(&visitor, &error.into()),
-    };
-    let poll = match current(&app, &path).await {
-        Ok(poll) => poll,
-        Err(refusal) => return app.refuse(&visitor, &refusal),
-    };
+pub(crate) async fn correct(
+    State(app): State<Arc<App>>,
+    path: PollPath,
+    visitor: Visitor,
+    posted: PostedForm<MAX_POLL_BYTES>,
+) -> Result<Response, Refusal> {
+    let form = PollForm::read(&posted.fields()?);
+    let poll = polls::current(&app, path.id()?).await?;
     let wording = form.wording(program::now_millis());
     match polls::change(&app, poll.id(), PollChange::Correct(Box::new(wording))).await {
-        Ok(_) => Redirect::to(&format!("/organise/{}", poll.id())).into_response(),
-        Err(refusal) => match Fault::of(visitor.language, &refusal) {
-            Some(fault) => too_late(&app, &visitor, &poll, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&fault)),
-            None => app.refuse(&visitor, &refusal),
-        },
+        Ok(poll) => Ok(Redirect::to(&addresses::organiser_page(poll.id())).into_response()),
+        Err(refusal) => {
+            let fault = Fault::of(visitor.language, &refusal).ok_or(refusal)?;
+            Ok(too_late(&app, &visitor, &poll, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&fault)))
+        }
     }
-}
-
-async fn current(app: &App, path: &PollPath) -> Result<Poll, Refusal> {
-    polls::current(app, path.id()?).await
 }
 
 fn page(app: &App, visitor: &Visitor, poll: &Poll, form: &PollForm, fault: Option<&Fault>) -> Response {

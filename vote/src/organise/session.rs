@@ -20,8 +20,8 @@ use domain::{KeyPurpose, Secret, SessionId, Unavailable, decode_base64, encode_b
 use http::{HeaderMap, Method, Uri};
 
 use crate::{
-    app::{App, Visitor},
-    refusal::Refusal,
+    app::App,
+    refusal::{Refusal, is_for_program, not_shown, not_told},
 };
 
 /// How long a session lasts: an evening, and the clearing up.
@@ -32,28 +32,25 @@ const MAX_SESSIONS: usize = 4;
 const ID_BYTES: usize = 16;
 const COOKIE_BYTES: usize = 8 + ID_BYTES + TAG_BYTES;
 
-/// Middleware: lets pass who is signed in. Others are led to the sign-in page, and what they posted is not done.
-pub(crate) async fn signed_in_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let visitor = Visitor::of(request.uri(), request.headers());
+/// Middleware: passes on only requests of a signed-in organiser. Other visits are redirected to the sign-in page, and
+/// what others posted is not done.
+pub(crate) async fn signed_in_only(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
     if app.organiser.reveal().is_none() {
-        return app.refuse(&visitor, &Refusal::NoOrganiser);
+        return Err(Refusal::NoOrganiser);
     }
+    let is_visit = matches!(*request.method(), Method::GET | Method::HEAD);
     match is_signed_in(&app, request.headers()).await {
-        Ok(true) => return next.run(request).await,
-        Ok(false) => {}
-        Err(error) => {
-            let is_visit = matches!(*request.method(), Method::GET | Method::HEAD);
-            let refusal = if is_visit { app.not_shown(error) } else { app.not_told(error) };
-            let is_for_script = visitor.path.ends_with("/tickets") || visitor.path.ends_with("/new-voters");
-            return if is_for_script { refusal.problem().into_response() } else { app.refuse(&visitor, &refusal) };
+        Ok(true) => Ok(next.run(request).await),
+        Ok(false) if is_visit && !is_for_program(request.uri().path()) => {
+            Ok(Redirect::to(&sign_in_address(request.uri())).into_response())
         }
-    }
-    match *request.method() {
-        Method::GET | Method::HEAD if ["/tickets", "/new-voters"].iter().any(|end| visitor.path.ends_with(end)) => {
-            Refusal::SignInNeeded.problem().into_response()
-        }
-        Method::GET | Method::HEAD => Redirect::to(&sign_in_address(request.uri())).into_response(),
-        _ => app.refuse(&visitor, &Refusal::SignInNeeded),
+        Ok(false) => Err(Refusal::SignInNeeded),
+        Err(error) if is_visit => Err(not_shown(&app)(error)),
+        Err(error) => Err(not_told(&app)(error)),
     }
 }
 
@@ -72,7 +69,7 @@ pub(crate) async fn end_all(app: &App, headers: &HeaderMap) -> Result<bool, Refu
     let sessions = sessions(app, headers);
     for session in &sessions {
         let ended = app.ballots.end_session(session.id, session.lasting).await;
-        ended.map_err(|error| app.not_told(error))?;
+        ended.map_err(not_told(app))?;
     }
     Ok(!sessions.is_empty())
 }

@@ -1,8 +1,6 @@
 //! The addresses that an organiser hands out.
 
-use domain::PollId;
 use listener::reach::Unreachable;
-use program::settings::PublicUrl;
 use web::counterpart::{self, CameBy, Invitation};
 
 use crate::app::App;
@@ -19,11 +17,6 @@ pub(crate) fn why_unreachable(invitation: &Invitation) -> Option<&'static str> {
     invitation.unreachable.or(configured).map(counterpart::text_key)
 }
 
-/// Where the holder of a voting code votes: the code is filled in there.
-pub(crate) fn code_url(at: &PublicUrl, poll: PollId, code: &str) -> String {
-    format!("{at}/p/{poll}?code={code}")
-}
-
 /// An address as people read and type it: without the scheme.
 pub(crate) fn without_scheme(url: &str) -> &str {
     url.split_once("://").map_or(url, |(_, text)| text)
@@ -35,8 +28,6 @@ mod tests {
 
     #[test]
     fn addresses_are_short_and_say_when_they_lead_nowhere_else() {
-        let at = "http://x".parse().unwrap();
-        assert_eq!(code_url(&at, PollId::MAIN, "K7QM"), "http://x/p/main?code=K7QM");
         assert_eq!(without_scheme("https://vote.example.org/p/lunch"), "vote.example.org/p/lunch");
         let why = |url: &str| why_unreachable(&Invitation { url: url.parse().unwrap(), unreachable: None });
         assert_eq!(why("http://localhost:8080"), Some("reach.elsewhere"), "although somebody configured it");

@@ -9,11 +9,12 @@ use axum::{
 use domain::Poll;
 use http::{HeaderValue, StatusCode, header};
 use minijinja::{Value, context, value::Serde};
-use web::{counterpart::CameBy, poll_address, qr::Qr};
+use web::{counterpart::CameBy, poll_address, qr::Qr, visitor::Visitor};
 
 use super::{poll_page::of_poll, share};
 use crate::{
-    app::{App, Visitor},
+    addresses,
+    app::App,
     polls::{
         self,
         code_range::{CodeRange, only_by_code},
@@ -30,11 +31,8 @@ pub(crate) async fn show(
     RawQuery(query): RawQuery,
     visitor: Visitor,
     came_by: CameBy,
-) -> Response {
-    let (poll, range) = match read(&app, &path, query.as_deref()).await {
-        Ok(read) => read,
-        Err(refusal) => return app.refuse(&visitor, &refusal),
-    };
+) -> Result<Response, Refusal> {
+    let (poll, range) = read(&app, &path, query.as_deref()).await?;
     // The switch of languages asks for the same codes again.
     let path = format!("{}?from={}&count={}", visitor.path, range.first(), range.count());
     let visitor = Visitor { path, ..visitor };
@@ -43,14 +41,14 @@ pub(crate) async fn show(
         let context = context! { ..sheet(&app, &poll, range, &came_by), ..of_poll(&poll) };
         app.page(&visitor, StatusCode::OK, "organise/codes.html", context)
     });
-    drawing.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    drawing.await.map_err(|_| Refusal::Panicked)
 }
 
 fn sheet(app: &App, poll: &Poll, range: CodeRange, came_by: &CameBy) -> Value {
     let own = share::own_address(app, came_by);
     let with_code = own.as_ref().filter(|own| own.unreachable.is_none());
     let card = |code: Code| {
-        let url = with_code.map(|own| share::code_url(&own.url, poll.id(), code.as_str()));
+        let url = with_code.map(|own| addresses::voting_page_with_code(&own.url, poll.id(), code.as_str()));
         context! {
             number => code.number().get(),
             code => code.to_string(),
@@ -76,16 +74,16 @@ pub(crate) async fn csv(
     RawQuery(query): RawQuery,
     visitor: Visitor,
     came_by: CameBy,
-) -> Response {
-    let (poll, range) = match read(&app, &path, query.as_deref()).await {
-        Ok(read) => read,
-        Err(refusal) => return app.refuse(&visitor, &refusal),
-    };
+) -> Result<Response, Refusal> {
+    let (poll, range) = read(&app, &path, query.as_deref()).await?;
     let own = share::own_address(&app, &came_by);
     let separator = visitor.language.csv_separator().as_str();
     let mut csv = ["number", "code", "link"].join(separator) + "\r\n";
     for code in range.codes(&app, &poll) {
-        let link = own.as_ref().map(|own| share::code_url(&own.url, poll.id(), code.as_str())).unwrap_or_default();
+        let link = own
+            .as_ref()
+            .map(|own| addresses::voting_page_with_code(&own.url, poll.id(), code.as_str()))
+            .unwrap_or_default();
         let line = [code.number().to_string(), code.to_string(), link];
         csv.push_str(&line.join(separator));
         csv.push_str("\r\n");
@@ -95,7 +93,7 @@ pub(crate) async fn csv(
     let mut response = (fixed, csv).into_response();
     let name = HeaderValue::try_from(name).expect("an id is header text");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    response
+    Ok(response)
 }
 
 async fn read(app: &App, path: &PollPath, query: Option<&str>) -> Result<(Poll, CodeRange), Refusal> {

@@ -1,51 +1,49 @@
 //! The way in: `/organise/sign-in`, typed or by the link that the all-in-one prints; and the way out.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::{RawQuery, Request, State},
+    extract::{RawQuery, State},
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use minijinja::context;
 use program::settings::cleaned;
-use web::organiser::NotOrganiser;
+use web::{organiser::NotOrganiser, visitor::Visitor};
 
 use super::session;
 use crate::{
-    app::{App, Visitor},
-    refusal::Refusal,
-    request::{body, form::Fields},
+    app::App,
+    refusal::{Refusal, not_shown},
+    request::{Client, body::PostedForm, form::Fields},
     texts::{self, VoteText},
 };
 
 /// Shows the form. With `?token=…` it signs in at once, and the token leaves the address bar.
-pub(crate) async fn show(State(app): State<Arc<App>>, RawQuery(query): RawQuery, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let visitor = Visitor::of(&parts.uri, &parts.headers);
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    visitor: Visitor,
+    Client(address): Client,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
     if app.organiser.reveal().is_none() {
-        return app.refuse(&visitor, &Refusal::NoOrganiser);
+        return Err(Refusal::NoOrganiser);
     }
     let query = query.unwrap_or_default();
-    let Ok(fields) = Fields::read(query.as_bytes()) else { return page(&app, &visitor, "", None) };
+    let Ok(fields) = Fields::read(query.as_bytes()) else { return Ok(page(&app, &visitor, "", None)) };
     let to = session::local(fields.get("to"));
     if fields.has("token") {
-        if !is_visit(&parts.headers) {
-            return page(
-                &app,
-                &visitor,
-                to,
-                Some((StatusCode::FORBIDDEN, texts::text(visitor.language, VoteText::SignInNoPage, &[]))),
-            );
+        if !is_visit(&headers) {
+            let text = texts::text(visitor.language, VoteText::SignInNoPage, &[]);
+            return Ok(page(&app, &visitor, to, Some((StatusCode::FORBIDDEN, text))));
         }
-        return try_token(&app, &visitor, fields.get("token"), to, app.client(&parts));
+        return try_token(&app, &visitor, fields.get("token"), to, address);
     }
-    match session::is_signed_in(&app, &parts.headers).await {
-        Ok(true) => return Redirect::to(to).into_response(),
-        Ok(false) => {}
-        Err(error) => return app.refuse(&visitor, &app.not_shown(error)),
+    if session::is_signed_in(&app, &headers).await.map_err(not_shown(&app))? {
+        return Ok(Redirect::to(to).into_response());
     }
-    page(&app, &visitor, to, None)
+    Ok(page(&app, &visitor, to, None))
 }
 
 /// Whether a browser opens the address as a page of its own. A page elsewhere could ask for it as a picture or in a
@@ -57,57 +55,47 @@ fn is_visit(headers: &HeaderMap) -> bool {
 }
 
 /// Takes the form.
-pub(crate) async fn sign_in(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let visitor = Visitor::of(&parts.uri, &parts.headers);
-    let form = match body::form(&parts.headers, body, body::MAX_BALLOT_BYTES).await {
-        Ok(form) => form,
-        Err(refusal) => return app.refuse(&visitor, &refusal),
-    };
-    match Fields::read(&form) {
-        Ok(fields) => {
-            let to = session::local(fields.get("to"));
-            try_token(&app, &visitor, fields.get("token"), to, app.client(&parts))
-        }
-        Err(error) => app.refuse(&visitor, &error.into()),
-    }
+pub(crate) async fn sign_in(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Client(address): Client,
+    form: PostedForm,
+) -> Result<Response, Refusal> {
+    let fields = form.fields()?;
+    try_token(&app, &visitor, fields.get("token"), session::local(fields.get("to")), address)
 }
 
-/// Ends the session: in this browser, and for every copy of its cookie. Where that can't be noted nothing is done, so
+/// Ends the session: in this browser, and for every copy of its cookie. If the log does not answer, nothing is done, so
 /// that it can be tried again.
-pub(crate) async fn sign_out(State(app): State<Arc<App>>, visitor: Visitor, headers: HeaderMap) -> Response {
-    match session::end_all(&app, &headers).await {
-        Ok(true) => tracing::info!("the organiser signed out"),
-        Ok(false) => {}
-        Err(refusal) => return app.refuse(&visitor, &refusal),
+pub(crate) async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
+    if session::end_all(&app, &headers).await? {
+        tracing::info!("the organiser signed out");
     }
     let mut response = Redirect::to("/organise/sign-in").into_response();
     session::end(&app, response.headers_mut());
-    response
+    Ok(response)
 }
 
-/// Somebody opened the address of a form.
+/// Answers a `GET` at the address of a form.
 pub(crate) async fn back() -> Redirect {
     Redirect::to("/organise")
 }
 
-fn try_token(app: &App, visitor: &Visitor, sent: &str, to: &str, address: std::net::IpAddr) -> Response {
-    match app.organiser.check(pasted_token(sent), address) {
-        Ok(()) => {
-            tracing::info!("the organiser signed in");
-            let mut response = Redirect::to(to).into_response();
-            session::begin(app, response.headers_mut());
-            response
-        }
-        Err(NotOrganiser::NoOrganiser) => app.refuse(visitor, &Refusal::NoOrganiser),
-        Err(refused @ (NotOrganiser::WrongToken | NotOrganiser::NoToken)) => {
-            page(app, visitor, to, Some((StatusCode::FORBIDDEN, refused.text(visitor.language))))
-        }
-        Err(refused @ NotOrganiser::TooMany(seconds)) => {
-            let text = refused.text(visitor.language);
-            let mut response = page(app, visitor, to, Some((StatusCode::TOO_MANY_REQUESTS, text)));
+fn try_token(app: &App, visitor: &Visitor, sent: &str, to: &str, address: IpAddr) -> Result<Response, Refusal> {
+    let Err(refused) = app.organiser.check(pasted_token(sent), address) else {
+        tracing::info!("the organiser signed in");
+        let mut response = Redirect::to(to).into_response();
+        session::begin(app, response.headers_mut());
+        return Ok(response);
+    };
+    let refused_with = |status| page(app, visitor, to, Some((status, refused.text(visitor.language))));
+    match refused {
+        NotOrganiser::NoOrganiser => Err(Refusal::NoOrganiser),
+        NotOrganiser::WrongToken | NotOrganiser::NoToken => Ok(refused_with(StatusCode::FORBIDDEN)),
+        NotOrganiser::TooMany(seconds) => {
+            let mut response = refused_with(StatusCode::TOO_MANY_REQUESTS);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            response
+            Ok(response)
         }
     }
 }

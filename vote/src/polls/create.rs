@@ -3,7 +3,10 @@
 use domain::{ChangeOutcome, FIRST_REVISION, Poll, PollId, PollSpec};
 
 use super::made_up_id::{id_of, made_up_id};
-use crate::{app::App, refusal::Refusal};
+use crate::{
+    app::App,
+    refusal::{Refusal, not_told},
+};
 
 /// Ids that no poll can have, because the addresses of its pages would be others already: `/organise/sign-in`.
 const RESERVED_IDS: [&str; 2] = ["sign-in", "sign-out"];
@@ -27,9 +30,7 @@ pub(crate) async fn create(
         let from_once = || once.map(|once| id_of(&app.config.secret, once, &content, attempt));
         let id = wanted.or_else(from_once).unwrap_or_else(made_up_id);
         let poll = Poll::new(id, spec.clone()).map_err(Refusal::InvalidPoll)?;
-        if let ChangeOutcome::Done(poll) =
-            app.ballots.create(poll.clone()).await.map_err(|error| app.not_told(error))?
-        {
+        if let ChangeOutcome::Done(poll) = app.ballots.create(poll.clone()).await.map_err(not_told(app))? {
             app.polls.put(poll.clone());
             return Ok(poll);
         }
@@ -48,11 +49,10 @@ pub(crate) async fn create(
 /// The poll that is there, if it is what the first of two tries made. An id that was chosen may also be that of a poll
 /// of last week: it is taken for the same only as long as nothing has happened to it.
 async fn made_before(app: &App, poll: &Poll, is_chosen: bool) -> Result<Option<Poll>, Refusal> {
-    let there = app.ballots.poll(poll.id()).await.map_err(|error| app.not_told(error))?;
+    let there = app.ballots.poll(poll.id()).await.map_err(not_told(app))?;
     let Some(there) = there.filter(|there| there.asks_the_same_as(poll)) else { return Ok(None) };
     let is_new = !there.archived() && there.round() == 1 && there.revision() == FIRST_REVISION;
-    let untouched =
-        !is_chosen || is_new && app.ballots.accepted(poll.id()).await.map_err(|error| app.not_told(error))? == 0;
+    let untouched = !is_chosen || is_new && app.ballots.accepted(poll.id()).await.map_err(not_told(app))? == 0;
     Ok(untouched.then_some(there))
 }
 

@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 use domain::{ChangeOutcome, ChangeRefused, Poll, PollChange, PollId};
 
-use crate::{app::App, refusal::Refusal};
+use crate::{
+    app::App,
+    refusal::{Refusal, not_shown, not_told},
+};
 
 /// The poll, as it was at most a second ago.
 pub(crate) async fn recent(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> {
@@ -27,13 +30,13 @@ pub(crate) async fn recent(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> 
 
 /// The poll as the log has it at this moment.
 pub(crate) async fn current(app: &App, id: PollId) -> Result<Poll, Refusal> {
-    let poll = app.ballots.poll(id).await.map_err(|error| app.not_shown(error))?;
+    let poll = app.ballots.poll(id).await.map_err(not_shown(app))?;
     poll.ok_or(Refusal::UnknownPoll)
 }
 
 /// Makes a change, which this instance shows from now on. The answer is the poll as it is then.
 pub(crate) async fn change(app: &App, id: PollId, change: PollChange) -> Result<Poll, Refusal> {
-    match app.ballots.change(id, change).await.map_err(|error| app.not_told(error))? {
+    match app.ballots.change(id, change).await.map_err(not_told(app))? {
         ChangeOutcome::Done(poll) => {
             app.polls.put(poll.clone());
             Ok(poll)

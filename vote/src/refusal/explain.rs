@@ -1,99 +1,109 @@
-//! Refuses posts from pages of other sites, and turns a panic below into a page or a problem.
-
-use std::{
-    any::Any,
-    panic::AssertUnwindSafe,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+//! The one place where refusals are answered: a problem for programs, a page for people, in the visitor's language.
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     response::{IntoResponse, Response},
 };
-use futures_util::FutureExt;
+use http::{HeaderValue, header};
+use minijinja::context;
 use program::settings::PublicUrl;
-use tower::{Layer, Service};
-use web::poll_address::Visit;
+use web::{headers::SecurityHeaders, language_switch::local_path, problem::Problem, shell::Website, visitor::Visitor};
 
 use super::{kinds::Refusal, same_site::is_same_site};
-use crate::app::{App, Visitor};
+use crate::{
+    app::App,
+    texts::{self, VoteText},
+};
 
-/// The pages that an address may be meant for which somebody typed or pasted a little differently.
+/// The pages to which a mistyped address is redirected.
 const PAGES: [&str; 6] =
     ["/p/{poll}", "/organise", "/organise/sign-in", "/organise/{poll}", "/organise/{poll}/edit", "/api"];
+/// The addresses below `/organise` that a script asks.
+const FOR_SCRIPTS: [&str; 2] = ["/tickets", "/new-voters"];
 
-/// Layer: lets nothing through from pages of other sites, and puts words where a handler panicked.
-#[derive(Clone)]
-pub(crate) struct Explain(Arc<App>);
-
-/// What [`Explain`] makes of a service.
-#[derive(Clone)]
-pub(crate) struct Explained<S> {
-    inner: S,
-    app: Arc<App>,
-}
-
-impl Explain {
-    pub(crate) fn new(app: &Arc<App>) -> Self {
-        Self(app.clone())
-    }
-}
-
-impl<S> Layer<S> for Explain {
-    type Service = Explained<S>;
-    fn layer(&self, inner: S) -> Explained<S> {
-        Explained { inner, app: self.0.clone() }
-    }
-}
-
-impl<S> Service<Request> for Explained<S>
-where
-    S: Service<Request, Response: IntoResponse, Future: Send + 'static>,
-{
-    type Response = Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+impl Website for App {
+    fn security_headers(&self) -> &SecurityHeaders {
+        &self.headers
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
-        let visitor = Visitor::of(request.uri(), request.headers());
-        let visit = Visit::of(request.method(), request.uri());
-        let app = self.app.clone();
-        if !is_same_site(request.method(), request.headers(), app.config.vote_url.as_ref().map(PublicUrl::origin)) {
-            return Box::pin(async move { Ok(app.refuse_anywhere(&visitor, &Refusal::CrossSite)) });
+    fn page_paths(&self) -> &'static [&'static str] {
+        &PAGES
+    }
+
+    fn refused(&self, request: &Request) -> Option<Response> {
+        let public = self.config.vote_url.as_ref().map(PublicUrl::origin);
+        let is_allowed = is_same_site(request.method(), request.headers(), public);
+        (!is_allowed).then(|| Refusal::CrossSite.into_response())
+    }
+
+    fn panicked(&self) -> Response {
+        Refusal::Panicked.into_response()
+    }
+
+    fn complete(&self, visitor: &Visitor, mut response: Response) -> Response {
+        let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
+        let mut answer =
+            if is_for_program(&visitor.path) { problem(visitor, &refusal) } else { page(self, visitor, &refusal) };
+        if let Some(seconds) = refusal.retry_after_seconds() {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // What a panic leaves behind of the state that handlers share is whole: see the locks there.
-        let answering = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        Box::pin(async move {
-            let response = match answering.await {
-                Ok(answer) => answer?.into_response(),
-                Err(panic) => {
-                    log_panic(&*panic);
-                    return Ok(app.refuse_anywhere(&visitor, &Refusal::Panicked));
-                }
-            };
-            let redirect = visit.and_then(|visit| visit.redirect(response.status(), &PAGES));
-            Ok(redirect.map_or(response, |redirect| app.with_headers(redirect)))
-        })
+        // Headers that the handler has set, such as cookies, are kept.
+        for (name, value) in response.headers() {
+            if *name == header::SET_COOKIE || *name != header::CONTENT_LENGTH && !answer.headers().contains_key(name) {
+                answer.headers_mut().append(name, value.clone());
+            }
+        }
+        answer
     }
 }
 
-fn log_panic(panic: &(dyn Any + Send)) {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!(panic = text.unwrap_or("(no text)"), "a request panicked");
+/// Whether the answer is for a program: below `/api/`, and where the organiser's page asks by script.
+pub(crate) fn is_for_program(path: &str) -> bool {
+    let is_organisers_script = || path.starts_with("/organise/") && FOR_SCRIPTS.iter().any(|end| path.ends_with(end));
+    path.starts_with("/api/") || is_organisers_script()
 }
 
-/// Answers what is no address of ours.
-pub(crate) async fn no_such_page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
-    app.refuse_anywhere(&visitor, &Refusal::NoSuchPage)
+fn problem(visitor: &Visitor, refusal: &Refusal) -> Response {
+    let problem = Problem::new(refusal.status(), refusal.code(), refusal.text(visitor.language));
+    match refusal.retry_after_seconds() {
+        Some(seconds) => problem.retry_after(seconds).into_response(),
+        None => problem.into_response(),
+    }
 }
 
-/// Answers a method that an address does not take.
-pub(crate) async fn method_not_allowed(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
-    app.refuse_anywhere(&visitor, &Refusal::MethodNotAllowed)
+/// A page that shows the refusal and nothing else.
+fn page(app: &App, visitor: &Visitor, refusal: &Refusal) -> Response {
+    let (back, back_text) = way_back(&visitor.path, refusal);
+    let context = context! {
+        title => texts::text(visitor.language, refusal.title(), &[]),
+        text => refusal.text(visitor.language),
+        refused_code => refusal.code(),
+        back => back,
+        back_text => back_text.key(),
+    };
+    app.page(visitor, refusal.status(), "message.html", context)
+}
+
+/// Where the page of a refusal leads, and what the link is called. The path may be any that a browser sent.
+fn way_back<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, VoteText) {
+    let path = local_path(path);
+    let is_organisers = path.starts_with("/organise/");
+    match refusal {
+        Refusal::SignInNeeded => ("/organise/sign-in", VoteText::SignIn),
+        Refusal::UnknownPoll | Refusal::NoSuchPage | Refusal::NoOrganiser => {
+            if is_organisers {
+                ("/organise", VoteText::Polls)
+            } else {
+                ("/", VoteText::Home)
+            }
+        }
+        Refusal::Unavailable(_) | Refusal::CannotShow(_) | Refusal::CannotTell(_) | Refusal::Panicked => {
+            (path, VoteText::Retry)
+        }
+        // A poll's own page, from what is below it: `/organise/lunch/codes`.
+        _ if is_organisers => {
+            (path.match_indices('/').nth(2).map_or(path, |(end, _)| &path[..end]), VoteText::PollBack)
+        }
+        _ => (path, VoteText::Back),
+    }
 }

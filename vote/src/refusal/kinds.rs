@@ -4,7 +4,7 @@
 use axum::response::{IntoResponse, Response};
 use domain::{ChoicesError, PollError, PollState, Unavailable};
 use http::StatusCode;
-use web::{language::Language, organiser::NotOrganiser, problem::Problem};
+use web::{language::Language, organiser::NotOrganiser};
 
 use super::poll_faults;
 use crate::{
@@ -262,20 +262,6 @@ impl Refusal {
             other => other,
         }
     }
-
-    /// The answer for programs, whose language is still to be looked at.
-    pub(crate) fn problem(&self) -> Refused {
-        Refused(self.clone())
-    }
-
-    /// The answer for programs, with the words of this language.
-    pub(crate) fn problem_in(&self, language: Language) -> Problem {
-        let problem = Problem::new(self.status(), self.code(), self.text(language));
-        match self.retry_after_seconds() {
-            Some(seconds) => problem.retry_after(seconds),
-            None => problem,
-        }
-    }
 }
 
 fn choices_text(language: Language, error: &ChoicesError) -> String {
@@ -298,20 +284,11 @@ impl From<TwoVoters> for Refusal {
     }
 }
 
-/// A refusal as the answer of a handler of the API. It is in English, and carries the refusal along, so that
-/// [`crate::api::speak`] can say the same in the language that the request asks for.
-pub(crate) struct Refused(Refusal);
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        Self(refusal)
-    }
-}
-
-impl IntoResponse for Refused {
+/// An answer without words: the layer around all handlers turns it into a page or a problem, in the visitor's language.
+impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = self.0.problem_in(Language::default()).into_response();
-        response.extensions_mut().insert(self.0);
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
         response
     }
 }

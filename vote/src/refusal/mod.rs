@@ -2,10 +2,12 @@
 //!
 //! May import: app, texts, voter.
 
-pub(crate) mod explain;
+mod explain;
 mod kinds;
-mod page;
+mod log_failure;
 pub(crate) mod poll_faults;
 mod same_site;
 
-pub(crate) use kinds::{Refusal, Refused};
+pub(crate) use explain::is_for_program;
+pub(crate) use kinds::Refusal;
+pub(crate) use log_failure::{not_shown, not_told};

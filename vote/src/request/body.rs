@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+};
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use super::multipart;
+use super::{form::Fields, multipart};
 use crate::refusal::Refusal;
 
 /// The longest ballot, in bytes.
@@ -21,6 +24,35 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const FORM: &str = "application/x-www-form-urlencoded";
 /// What the API takes.
 const JSON: &str = "application/json";
+
+/// A posted form of at most `LIMIT_BYTES`, in UTF-8 or not.
+pub(crate) struct PostedForm<const LIMIT_BYTES: usize = MAX_BALLOT_BYTES>(pub(crate) Bytes);
+
+/// A posted JSON value.
+pub(crate) struct PostedJson<T, const LIMIT_BYTES: usize>(pub(crate) T);
+
+impl<const LIMIT_BYTES: usize> PostedForm<LIMIT_BYTES> {
+    /// Its fields.
+    pub(crate) fn fields(&self) -> Result<Fields<'_>, Refusal> {
+        Ok(Fields::read(&self.0)?)
+    }
+}
+
+impl<S: Sync, const LIMIT_BYTES: usize> FromRequest<S> for PostedForm<LIMIT_BYTES> {
+    type Rejection = Refusal;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        form(&parts.headers, body, LIMIT_BYTES).await.map(Self)
+    }
+}
+
+impl<S: Sync, T: DeserializeOwned, const LIMIT_BYTES: usize> FromRequest<S> for PostedJson<T, LIMIT_BYTES> {
+    type Rejection = Refusal;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        json(&parts.headers, body, LIMIT_BYTES).await.map(Self)
+    }
+}
 
 /// A posted form, as bytes. One of several parts, as `curl -F` sends it, is taken as well.
 pub(crate) async fn form(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Refusal> {

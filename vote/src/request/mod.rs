@@ -1,16 +1,18 @@
 //! What comes in: which poll an address names, what was posted, and in which form.
 //!
-//! May import: refusal.
+//! May import: app, refusal.
 
 pub(crate) mod body;
 pub(crate) mod form;
 mod multipart;
 
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
+
 use axum::extract::{FromRequestParts, RawPathParams};
 use domain::PollId;
 use http::request::Parts;
 
-use crate::refusal::Refusal;
+use crate::{app::App, refusal::Refusal};
 
 /// Which poll an address names: `{poll}` in the path, or the default poll where the path has none.
 pub(crate) struct PollPath(Option<PollId>);
@@ -23,7 +25,7 @@ impl PollPath {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PollPath {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let Ok(parameters) = RawPathParams::from_request_parts(parts, state).await else { return Ok(Self(None)) };
         let named = parameters.iter().find(|(name, _)| *name == "poll");
@@ -35,10 +37,25 @@ impl<S: Send + Sync> FromRequestParts<S> for PollPath {
 pub(crate) struct LastWord(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for LastWord {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let parameters = RawPathParams::from_request_parts(parts, state).await.ok();
         let last = parameters.as_ref().and_then(|parameters| parameters.iter().last());
         Ok(Self(last.map_or_else(String::new, |(_, word)| word.to_owned())))
+    }
+}
+
+/// The address that a request comes from, for limits.
+pub(crate) fn client_of(app: &App, parts: &Parts) -> IpAddr {
+    app.config.trusted_proxies.client_of(parts)
+}
+
+/// The same as an extractor.
+pub(crate) struct Client(pub(crate) IpAddr);
+
+impl FromRequestParts<Arc<App>> for Client {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        Ok(Self(client_of(app, parts)))
     }
 }

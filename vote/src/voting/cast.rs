@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, num::NonZeroU16, sync::LazyLock, time::Instant};
 
-use domain::{Access, Ballot, CastOutcome, Choices, Poll, Position, VoterId};
+use domain::{Access, Ballot, CastOutcome, Choices, ChoicesError, Poll, Position, VoterId};
 use http::HeaderMap;
 use metrics::Counter;
 
@@ -15,15 +15,24 @@ use crate::{
     },
 };
 
-/// Kept, because every ballot counts itself here. Metrics must have begun before the first.
-static RECORDED: LazyLock<Counter> =
-    LazyLock::new(|| metrics::counter!("scrutin_ballots_cast_total", "outcome" => "recorded"));
+/// Kept, since every recorded ballot is counted. The first use must come after the metrics are installed.
+static RECORDED: LazyLock<Counter> = LazyLock::new(|| ballots_by_outcome("recorded"));
+
+fn ballots_by_outcome(outcome: &'static str) -> Counter {
+    metrics::counter!("scrutin_ballots_cast_total", "outcome" => outcome)
+}
+
+/// Counts a ballot that was refused, and passes the refusal on.
+pub(crate) fn counted(refusal: Refusal) -> Refusal {
+    ballots_by_outcome(refusal.code()).increment(1);
+    refusal
+}
 
 /// What somebody tries to cast.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt<'a> {
     /// What is chosen.
-    pub(crate) choices: Choices,
+    pub(crate) choices: Result<Choices, &'a ChoicesError>,
     /// Which revision of the poll the voter was shown, if they say so.
     pub(crate) revision: Option<u32>,
     /// The voting code as it was typed, if one was.
@@ -51,15 +60,13 @@ pub(crate) async fn cast(
     browser: &mut Browser,
     attempt: Attempt<'_>,
 ) -> Result<Recorded, Refusal> {
-    let outcome = try_cast(app, poll, browser, attempt).await;
-    match &outcome {
-        Ok(_) => RECORDED.increment(1),
-        Err(refusal) => metrics::counter!("scrutin_ballots_cast_total", "outcome" => refusal.code()).increment(1),
-    }
-    outcome
+    let recorded = try_cast(app, poll, browser, attempt).await.map_err(counted)?;
+    RECORDED.increment(1);
+    Ok(recorded)
 }
 
 async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attempt<'_>) -> Result<Recorded, Refusal> {
+    let choices = attempt.choices.map_err(|error| Refusal::Choices(error.clone()))?;
     // A key may stand for another option by now.
     if attempt.revision.is_some_and(|shown| shown != poll.revision()) {
         app.polls.forget(poll.id());
@@ -72,7 +79,6 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
         Access::Anyone => None,
         Access::Codes => Some(code(app, poll, browser, attempt)?),
     };
-    let choices = attempt.choices;
     poll.check(choices).map_err(Refusal::Choices)?;
     let voter = browser.voter(&app.config.secret, poll.id(), code);
     let earlier = browser.recorded(poll).filter(|ballot| ballot.code == code);

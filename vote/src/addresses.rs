@@ -1,0 +1,55 @@
+//! Every address that this service writes: of its own pages, and of those on the result host.
+
+use domain::PollId;
+use program::settings::PublicUrl;
+use web::poll_address;
+
+/// Where the button "next voter" is posted to.
+pub(crate) fn next_voter(poll: PollId) -> String {
+    format!("/p/{poll}/next-voter")
+}
+
+/// The voting page with a code filled in.
+pub(crate) fn voting_page_with_code(at: &PublicUrl, poll: PollId, code: &str) -> String {
+    format!("{at}/p/{poll}?code={code}")
+}
+
+/// The organiser's page of a poll.
+pub(crate) fn organiser_page(poll: PollId) -> String {
+    format!("/organise/{poll}")
+}
+
+/// A poll in the API.
+pub(crate) fn api_poll(poll: PollId) -> String {
+    format!("/api/polls/{poll}")
+}
+
+/// The live result.
+pub(crate) fn result_page(at: &PublicUrl, poll: PollId) -> String {
+    format!("{at}{}", poll_address::path(poll))
+}
+
+/// The live result on a screen that has a place kept for it.
+pub(crate) fn projector(at: &PublicUrl, poll: PollId, ticket: &str) -> String {
+    format!("{}?ticket={ticket}", result_page(at, poll))
+}
+
+/// The live result for a frame in another page.
+pub(crate) fn embedded_result(at: &PublicUrl, poll: PollId) -> String {
+    format!("{at}/p/{poll}/embed")
+}
+
+/// The tally in the result host's API.
+pub(crate) fn tally(at: &PublicUrl, poll: PollId) -> String {
+    format!("{at}/api/polls/{poll}/tally")
+}
+
+/// A file to export; `query` follows the ticket.
+pub(crate) fn export(at: &PublicUrl, poll: PollId, file: &str, ticket: &str, query: &str) -> String {
+    format!("{at}/api/polls/{poll}/{file}?ticket={ticket}{query}")
+}
+
+/// The page that tells whether a ballot is counted.
+pub(crate) fn receipt(at: &PublicUrl, poll: PollId, receipt: &str) -> String {
+    format!("{at}/p/{poll}/receipts/{receipt}")
+}

@@ -1,0 +1,22 @@
+//! What becomes of a request that the log did not answer. The failure is noted for the program's own log.
+
+use domain::Unavailable;
+
+use super::kinds::Refusal;
+use crate::app::App;
+
+/// The refusal where something was only to be shown.
+pub(crate) fn not_shown(app: &App) -> impl FnOnce(Unavailable) -> Refusal {
+    |error| {
+        app.outages.note(&error);
+        Refusal::CannotShow(error)
+    }
+}
+
+/// The refusal where something was to be changed.
+pub(crate) fn not_told(app: &App) -> impl FnOnce(Unavailable) -> Refusal {
+    |error| {
+        app.outages.note(&error);
+        Refusal::CannotTell(error)
+    }
+}

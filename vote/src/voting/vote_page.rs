@@ -1,0 +1,235 @@
+//! The voting page as it is shown: what its template gets, for one poll, one browser and one outcome.
+
+use axum::response::Response;
+use domain::{Access, Choices, Poll, PollState, Position, Receipt, option_key};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use minijinja::{Value, value::Serde};
+use program::settings::PublicUrl;
+use serde::Serialize;
+use web::{direction::isolated, edition::edition, visitor::Visitor};
+
+use crate::{
+    addresses,
+    app::App,
+    look,
+    refusal::Refusal,
+    texts::{self, VoteText},
+    voter::{
+        codes::{self, Code},
+        cookies::{Browser, Remembered},
+    },
+};
+
+/// What the template `vote.html` gets.
+#[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a template asks each on its own")]
+struct VotePage<'a> {
+    question: &'a str,
+    /// Whether the question is set smaller.
+    long: bool,
+    /// For link previews.
+    description: String,
+    options: Vec<OptionRow<'a>>,
+    max_choices: u8,
+    /// Whether each option is a button that votes at once.
+    buttons: bool,
+    /// Where the form is posted to.
+    action: &'a str,
+    revision: u32,
+    state: &'static str,
+    archived: bool,
+    corrected: bool,
+    by_code: bool,
+    /// The voting code in its field.
+    code: Option<String>,
+    code_at_fault: bool,
+    can_vote: bool,
+    /// Whether votes can be changed.
+    changes: bool,
+    kiosk: bool,
+    turn: String,
+    /// Where the button "next voter" is posted to.
+    next_voter: String,
+    /// Whether this browser's cookie holds a ballot.
+    recorded: bool,
+    /// Whether the address holds the receipt of a ballot, since the browser keeps no cookies.
+    voted: bool,
+    /// Whether the cookie says what was chosen.
+    recorded_known: bool,
+    /// Whether the browser voted before the poll was reset, and not since.
+    reset: bool,
+    refused: Option<String>,
+    refused_code: Option<&'static str>,
+    try_again: bool,
+    /// Whether votes are hidden.
+    hidden: bool,
+    result_url: Option<String>,
+    /// What the page depends on; its script compares it with that of a tally.
+    standing: String,
+    position: Option<String>,
+    tally_url: Option<String>,
+    receipt_url: Option<String>,
+    text_failed: String,
+    text_sending: String,
+}
+
+/// One option, as the template gets it.
+#[derive(Serialize)]
+struct OptionRow<'a> {
+    key: String,
+    text: &'a str,
+    hue: usize,
+    /// Whether it is chosen in the recorded ballot.
+    recorded: bool,
+    /// Whether it is selected in the form.
+    selected: bool,
+}
+
+/// What the page depends on.
+pub(super) struct View<'a> {
+    pub(super) app: &'a App,
+    pub(super) visitor: &'a Visitor,
+    pub(super) poll: &'a Poll,
+    pub(super) browser: &'a Browser,
+    pub(super) headers: &'a HeaderMap,
+    /// The voting code as it stands in the address or was typed.
+    pub(super) code: Option<&'a str>,
+    /// The receipt, if this is the answer to a ballot from a browser that keeps no cookies.
+    pub(super) voted: Option<Receipt>,
+}
+
+impl View<'_> {
+    /// The page in its present state; after a refused attempt it says why, and offers the same choices again.
+    pub(super) fn page(&self, refusal: Option<&Refusal>, attempted: Option<Choices>) -> Response {
+        let recorded = self.recorded();
+        // The log knows better than a poll that is kept for a second.
+        let state = match refusal {
+            Some(Refusal::NotOpen(state)) => *state,
+            _ => self.poll.state(),
+        };
+        let result = self.app.config.result.url(self.headers);
+        let settled = recorded.is_some() && !self.poll.votes_can_change();
+        let text = |key| texts::text(self.visitor.language, key, &[]);
+        let (poll, id) = (self.poll, self.poll.id());
+        let page = VotePage {
+            question: poll.question(),
+            long: look::is_long(poll.question()),
+            description: self.description(),
+            options: self.options(recorded, attempted),
+            max_choices: poll.max_choices(),
+            // Where a code is typed, Enter must not vote for the first option.
+            buttons: poll.options().len() == 2 && poll.max_choices() == 1 && !self.by_code(),
+            action: &self.visitor.path,
+            revision: poll.revision(),
+            state: state.as_str(),
+            archived: poll.archived(),
+            corrected: poll.correction().is_some(),
+            by_code: self.by_code(),
+            code: self.code_to_show(),
+            code_at_fault: refusal.is_some_and(is_about_code),
+            can_vote: state == PollState::Open && !settled,
+            changes: poll.votes_can_change(),
+            kiosk: poll.kiosk(),
+            turn: self.browser.turn(id),
+            next_voter: addresses::next_voter(id),
+            recorded: recorded.is_some(),
+            voted: self.voted.is_some(),
+            recorded_known: recorded.is_some_and(|ballot| ballot.choices.is_some()),
+            reset: recorded.is_none() && self.browser.voted_before_reset(poll),
+            refused: refusal.map(|refusal| refusal.text(self.visitor.language)),
+            refused_code: refusal.map(Refusal::code),
+            try_again: matches!(refusal, Some(Refusal::Unavailable(_))),
+            hidden: poll.is_hidden(),
+            result_url: result.as_ref().map(|at| addresses::result_page(at, id)),
+            standing: self.standing(state),
+            position: self.position(recorded).map(|position| position.to_string()),
+            tally_url: result.as_ref().map(|at| addresses::tally(at, id)),
+            receipt_url: result.as_ref().and_then(|at| Some(self.receipt_url(at, self.receipt(recorded)?))),
+            text_failed: text(VoteText::OutcomeUnknown),
+            text_sending: text(VoteText::Sending),
+        };
+        let context = Value::from(Serde(page));
+        let status = refusal.map_or(StatusCode::OK, Refusal::status);
+        let visitor = self.asked_again();
+        let mut response = self.app.page_with_result(&visitor, result.as_ref(), status, "vote.html", context);
+        if let Some(seconds) = refusal.and_then(Refusal::retry_after_seconds) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    fn options(&self, recorded: Option<Remembered>, attempted: Option<Choices>) -> Vec<OptionRow<'_>> {
+        let recorded = recorded.and_then(|ballot| ballot.choices);
+        let chosen_in = |choices: Option<Choices>, index| choices.is_some_and(|choices| choices.contains(index));
+        let option = |(index, text)| OptionRow {
+            key: option_key(index).to_string(),
+            text,
+            hue: look::hue(index),
+            recorded: chosen_in(recorded, index),
+            selected: chosen_in(attempted.or(recorded), index),
+        };
+        self.poll.options().iter().map(String::as_str).enumerate().map(option).collect()
+    }
+
+    /// For link previews: what there is to choose from.
+    fn description(&self) -> String {
+        let options: Vec<_> = self.poll.options().iter().map(|text| isolated(text)).collect();
+        texts::text(self.visitor.language, VoteText::Description, &[("options", &options.join(" · "))])
+    }
+
+    /// What the page depends on. Its script compares it with that of a tally, and with that of the page asked for anew.
+    fn standing(&self, state: PollState) -> String {
+        let (poll, state) = (self.poll, state.as_str());
+        format!("{state} {} {} {}", poll.round(), poll.revision(), edition(poll))
+    }
+
+    /// Where the ballot stands that the page is about.
+    fn position(&self, recorded: Option<Remembered>) -> Option<Position> {
+        self.voted.map(|receipt| receipt.position).or_else(|| recorded.map(|ballot| ballot.position))
+    }
+
+    fn by_code(&self) -> bool {
+        self.poll.access() == Access::Codes
+    }
+
+    /// What was recorded for this browser, unless the page is about another voting code than that was cast with.
+    fn recorded(&self) -> Option<Remembered> {
+        let typed = self.code.filter(|_| self.by_code()).map(|typed| {
+            let code = Code::read(typed, &self.app.config.secret, self.poll.id());
+            code.ok().map(Code::number)
+        });
+        self.browser.recorded(self.poll).filter(|ballot| typed.is_none_or(|number| number == ballot.code))
+    }
+
+    /// What stands in the field for the voting code: what was typed, else the code that was used here last.
+    fn code_to_show(&self) -> Option<String> {
+        let (secret, id) = (&self.app.config.secret, self.poll.id());
+        let known = self.browser.code_number(id).filter(|_| !self.poll.kiosk());
+        let used = || known.map(|number| Code::issue(secret, id, number).to_string());
+        self.code.map(codes::tidied).or_else(used).filter(|code| self.by_code() && !code.is_empty())
+    }
+
+    /// The request as the switch of languages asks it again: with the code that stands in the address.
+    fn asked_again(&self) -> Visitor {
+        let code = self.code.map(codes::tidied).filter(|code| self.by_code() && !code.is_empty());
+        let path = code.map_or_else(|| self.visitor.path.clone(), |code| format!("{}?code={code}", self.visitor.path));
+        Visitor { language: self.visitor.language, path }
+    }
+
+    /// The receipt of the ballot that the page is about.
+    fn receipt(&self, recorded: Option<Remembered>) -> Option<Receipt> {
+        let voter = |code| self.browser.voter(&self.app.config.secret, self.poll.id(), code);
+        self.voted
+            .or_else(|| recorded.map(|Remembered { position, code, .. }| Receipt { position, voter: voter(code) }))
+    }
+
+    /// Where the voter can look up whether the ballot is counted.
+    fn receipt_url(&self, at: &PublicUrl, receipt: Receipt) -> String {
+        addresses::receipt(at, self.poll.id(), receipt.encode(&self.app.config.secret, self.poll.id()).as_str())
+    }
+}
+
+/// Whether the field for the voting code is what to look at.
+fn is_about_code(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::CodeNeeded | Refusal::WrongCode | Refusal::CodeUsed | Refusal::TooManyTries(_))
+}
