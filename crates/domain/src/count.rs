@@ -7,7 +7,14 @@
 
 use std::collections::{BTreeSet, HashMap, hash_map};
 
-use crate::{Choices, Entry, Event, MAX_OPTIONS, Poll, PollId, Position, UndecodableEntry, VoterId};
+use crate::{
+    choices::{Choices, MAX_OPTIONS},
+    event::{Entry, Event, UndecodableEntry},
+    poll::Poll,
+    poll_id::PollId,
+    position::Position,
+    voter::VoterId,
+};
 
 /// Entries of the log, prepared for looking up: which polls and which voters are in it, each once.
 #[derive(Clone, Debug, Default)]

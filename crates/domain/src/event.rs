@@ -1,6 +1,6 @@
 //! What stands in the log.
 
-use crate::{Choices, Poll, PollId, Position, VoterId};
+use crate::{choices::Choices, poll::Poll, poll_id::PollId, position::Position, voter::VoterId};
 
 /// One voter's choice in one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

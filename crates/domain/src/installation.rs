@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::{KeyPurpose, Partition, Partitions, Secret};
+use crate::{
+    partition::{Partition, Partitions},
+    secret::{KeyPurpose, Secret},
+};
 
 /// How many addresses of servers an installation has. More come with a later release.
 const ADDRESSES: u16 = 1;
@@ -43,7 +46,7 @@ pub struct LogIdentity {
     /// Which installation it belongs to, and which of its partitions it is.
     pub installation: Option<(Installation, Partition)>,
     /// The incarnation that has begun there.
-    pub begun: Option<crate::LogId>,
+    pub begun: Option<crate::log_id::LogId>,
 }
 
 /// What came of the wish to change an installation's key.

@@ -1,14 +1,18 @@
-//! What Scrutin is about, without any I/O: polls, ballots, the count, and the ports through which
-//! the services reach a log and a ledger.
+//! What Scrutin is about, without any I/O: polls, ballots, the count, and the ports through which the services reach a
+//! log and a ledger.
 //!
-//! This crate knows no database, no network and no clock. Whatever it needs of the world is handed in.
-//! The words are those of the glossary in `docs/architecture.md`.
+//! This crate knows no database, no network and no clock; callers pass in what it needs of them. The words are those of
+//! the glossary in `docs/architecture.md`.
+//!
+//! May import: nothing.
 
 mod choices;
 mod count;
 mod durability;
 mod event;
+mod gap;
 mod installation;
+mod log_id;
 mod partition;
 mod poll;
 mod poll_entries;
@@ -29,7 +33,9 @@ pub use count::{
 };
 pub use durability::{Durability, DurabilityError};
 pub use event::{Ballot, Entry, Event, UndecodableEntry};
+pub use gap::Gap;
 pub use installation::{Fingerprint, Installation, InstallationId, LedgerIdentity, LogIdentity, RekeyOutcome};
+pub use log_id::LogId;
 pub use partition::{Partition, Partitions, PartitionsError};
 pub use poll::{
     Access, ChangeRefused, Correction, FIRST_REVISION, Field, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,
@@ -38,9 +44,9 @@ pub use poll::{
 pub use poll_entries::poll_entries;
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
-    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CurrentBallot, Gap, Inclusion,
-    Ledger, Ledgers, Log, LogId, LogSeed, LogState, Movement, Page, PendingMovement, PollSeed, ReplicationState,
-    Scoreboard, Unavailable,
+    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CurrentBallot, Inclusion, Ledger,
+    Ledgers, Log, LogSeed, LogState, Movement, Page, PendingMovement, PollSeed, ReplicationState, Scoreboard,
+    Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::PollId;
+use crate::poll_id::PollId;
 
 /// One partition of the log, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

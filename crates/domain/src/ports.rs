@@ -1,22 +1,30 @@
-//! The ports: what the services need of a log and a ledger, whoever keeps them.
+//! The ports: what the services need of a log and a ledger, whatever stores them.
 //!
-//! | port | asked by | kept by |
+//! | port | used by | implemented by |
 //! |---|---|---|
 //! | [`BallotBox`] | `vote` | the Redis log; the SQLite ledger |
-//! | [`Log`], [`Ledger`], [`Ledgers`] | `worker` | the Redis log; the PostgreSQL ledger |
+//! | [`Log`] | `worker` | the Redis log |
+//! | [`Ledger`], [`Ledgers`] | `worker` | the PostgreSQL ledger; the SQLite ledger |
 //! | [`Scoreboard`] | `result` | the PostgreSQL ledger; the SQLite ledger |
 //!
-//! "Not found" is a value; an error is always [`Unavailable`]: the thing below did not do its work and
-//! the caller can only say so and try again. Errors of drivers never cross a port.
+//! "Not found" is a value. An error is always [`Unavailable`]: the operation was not done, or its outcome is unknown,
+//! and the caller can only say so and try again. Errors of drivers never cross a port. Each port states its time limits.
+//!
+//! May import: `choices`, `event`, `gap`, `installation`, `log_id`, `partition`, `poll`, `poll_id`, `position`,
+//! `receipt`, `session`, `tally`, `voter`.
 
 mod ballot_box;
 mod ledger;
 mod log;
+mod log_seed;
+mod log_state;
 mod scoreboard;
 mod unavailable;
 
 pub use ballot_box::{BallotBox, CastOutcome, ChangeOutcome};
-pub use ledger::{ApplyOutcome, Gap, Ledger, Ledgers, LogState, ReplicationState};
-pub use log::{Attachment, ClaimOutcome, Log, LogId, LogSeed, Page, PollSeed};
+pub use ledger::{ApplyOutcome, Ledger, Ledgers, ReplicationState};
+pub use log::{Attachment, ClaimOutcome, Log, Page};
+pub use log_seed::{LogSeed, PollSeed};
+pub use log_state::LogState;
 pub use scoreboard::{CurrentBallot, Inclusion, Movement, PendingMovement, Scoreboard};
 pub use unavailable::Unavailable;

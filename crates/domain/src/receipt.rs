@@ -2,7 +2,13 @@
 
 use std::fmt;
 
-use crate::{PollId, Position, Secret, VoterId, decode_base64, encode_base64};
+use crate::{
+    poll_id::PollId,
+    position::Position,
+    sealed::{decode_base64, encode_base64},
+    secret::Secret,
+    voter::VoterId,
+};
 
 const TAG_BYTES: usize = 8;
 const RECEIPT_BYTES: usize = 8 + 16 + TAG_BYTES;

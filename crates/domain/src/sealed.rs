@@ -3,7 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::Signer;
+use crate::secret::Signer;
 
 const TAG_BYTES: usize = 16;
 

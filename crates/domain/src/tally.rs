@@ -1,6 +1,6 @@
 //! The present score of a poll, and its proof by recount.
 
-use crate::{Gap, Poll, PollId, Position};
+use crate::{gap::Gap, poll::Poll, poll_id::PollId, position::Position};
 
 /// The numbers of one poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::{PollId, Secret, Signer};
+use crate::{
+    poll_id::PollId,
+    secret::{Secret, Signer},
+};
 
 /// A voter's pseudonym in one poll: the first 16 bytes of HMAC-SHA-256(secret; poll, token).
 ///

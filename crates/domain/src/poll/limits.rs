@@ -1,8 +1,8 @@
 //! The limits of a poll, and what is wrong with one that breaks them.
 
-use super::PollSpec;
+use super::spec::PollSpec;
 use crate::{
-    MAX_OPTIONS, option_key,
+    choices::{MAX_OPTIONS, option_key},
     text::{self, Shape},
 };
 

@@ -1,16 +1,154 @@
-//! The stored form of a poll: what the log and the ledger keep.
+//! A poll, and the record of it that log and ledger store.
 
 use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Correction, FIRST_REVISION, Poll, PollError, PollSpec, PollState, Visibility, checked};
-use crate::PollId;
+use super::{
+    correction::Correction,
+    limits::{PollError, checked, tidied},
+    spec::{Access, PollSpec, PollState, Visibility},
+};
+use crate::{
+    choices::{Choices, ChoicesError, option_key},
+    poll_id::PollId,
+};
+
+/// The revision of a poll that was never rewritten.
+pub const FIRST_REVISION: u32 = 1;
+
+/// A poll that keeps to all limits. Its JSON is what the log and the ledger store.
+///
+/// Fields that a later release adds are ignored by this one, so both can run side by side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Record", into = "Record")]
+pub struct Poll {
+    pub(super) id: PollId,
+    pub(super) round: u32,
+    pub(super) revision: u32,
+    pub(super) archived: bool,
+    pub(super) correction: Option<Box<Correction>>,
+    pub(super) spec: PollSpec,
+}
+
+impl Poll {
+    /// A poll in its first round, if `spec` keeps to the limits. Its texts are tidied.
+    pub fn new(id: PollId, spec: PollSpec) -> Result<Self, PollError> {
+        Ok(Self { id, round: 1, revision: FIRST_REVISION, archived: false, correction: None, spec: tidied(spec)? })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> PollId {
+        self.id
+    }
+    /// What is asked.
+    pub fn question(&self) -> &str {
+        &self.spec.question
+    }
+    /// The texts of the options; option `a` is the first.
+    pub fn options(&self) -> &[String] {
+        &self.spec.options
+    }
+    /// How many options one ballot may choose.
+    pub fn max_choices(&self) -> u8 {
+        self.spec.max_choices
+    }
+    /// Whether ballots are taken.
+    pub fn state(&self) -> PollState {
+        self.spec.state
+    }
+    /// Whether ballots are taken now.
+    pub fn is_open(&self) -> bool {
+        self.spec.state == PollState::Open
+    }
+    /// Who sees the votes.
+    pub fn results(&self) -> Visibility {
+        self.spec.results
+    }
+    /// Whether only the turnout may be shown.
+    pub fn is_hidden(&self) -> bool {
+        self.spec.results == Visibility::Hidden
+    }
+    /// Whether a voter may change their ballot.
+    pub fn votes_can_change(&self) -> bool {
+        self.spec.votes_can_change
+    }
+    /// Who may vote.
+    pub fn access(&self) -> Access {
+        self.spec.access
+    }
+    /// Whether it stands in the public list.
+    pub fn listed(&self) -> bool {
+        self.spec.listed
+    }
+    /// How many new voters a minute one network may bring; `None` for as many as come.
+    pub fn new_voters_per_minute(&self) -> Option<NonZeroU16> {
+        self.spec.new_voters_per_minute
+    }
+    /// Whether people may vote one after the other on one device.
+    pub fn kiosk(&self) -> bool {
+        self.spec.kiosk
+    }
+    /// Whether it was put away from the lists. It is not open then.
+    pub fn archived(&self) -> bool {
+        self.archived
+    }
+    /// Whether the wording was corrected while there were ballots, when, and what it was before.
+    pub fn correction(&self) -> Option<&Correction> {
+        self.correction.as_deref()
+    }
+    /// Which round this is, from 1; a reset begins the next.
+    pub fn round(&self) -> u32 {
+        self.round
+    }
+    /// Which revision this is, from [`FIRST_REVISION`]; a rewrite makes the next. Two polls of one id and revision ask
+    /// the same question with the same options and rules, if perhaps in corrected words.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// The round to count for a poll that a ledger takes in behind a gap, of which only the present round is known.
+    ///
+    /// The log goes on somewhere before that present: the reset that began the present round may still be to come,
+    /// and ballots before it are of a round before. So counting starts in the round before, and the first event that
+    /// is read of the present round begins that. A poll in its first round was never reset.
+    pub fn first_round_after_gap(&self) -> u32 {
+        self.round.saturating_sub(1).max(1)
+    }
+
+    /// The poll as it was before the reset that began its present round, as far as ballots are concerned; `None` in
+    /// the first round.
+    pub fn before_reset(&self) -> Option<Self> {
+        let round = self.round.checked_sub(1).filter(|round| *round > 0)?;
+        Some(Self { round, ..self.clone() })
+    }
+
+    /// Whether a ballot with these choices can be cast in this poll.
+    pub fn check(&self, choices: Choices) -> Result<(), ChoicesError> {
+        if let Some(unknown) = choices.indices().find(|&index| index >= self.options().len()) {
+            return Err(ChoicesError::UnknownOption(option_key(unknown)));
+        }
+        let allowed = self.max_choices();
+        if choices.len() > u32::from(allowed) {
+            return Err(ChoicesError::TooMany { allowed, chosen: choices.len() });
+        }
+        Ok(())
+    }
+
+    /// Whether the other asks the same: question, options and rules.
+    pub fn asks_the_same_as(&self, other: &Self) -> bool {
+        let asked = |poll: &Self| {
+            let PollSpec { state, results, listed, new_voters_per_minute, kiosk, .. } = self.spec;
+            PollSpec { state, results, listed, new_voters_per_minute, kiosk, ..poll.spec.clone() }
+        };
+        asked(self) == asked(other)
+    }
+}
 
 /// One flat object. What a poll has only sometimes is not written where it has it not, as it always was.
 #[derive(Clone, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
-pub(super) struct Record {
+struct Record {
     id: PollId,
     state: PollState,
     #[serde(rename = "changes")]

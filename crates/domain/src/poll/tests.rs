@@ -1,6 +1,7 @@
 //! What a poll may be, and what can be done to it.
 
 use super::*;
+use crate::{Choices, ChoicesError, PollId};
 
 fn cats_or_dogs() -> Poll {
     Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap()

@@ -4,8 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Unavailable;
-use crate::{Ballot, ChangeRefused, Poll, PollChange, PollId, PollState, Position, SessionId};
+use super::unavailable::Unavailable;
+use crate::{
+    event::Ballot,
+    poll::{ChangeRefused, Poll, PollChange, PollState},
+    poll_id::PollId,
+    position::Position,
+    session::SessionId,
+};
 
 /// The log's answer to a ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

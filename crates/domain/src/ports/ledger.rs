@@ -2,48 +2,18 @@
 
 use async_trait::async_trait;
 
-use super::{LogId, LogSeed, Unavailable};
-use crate::{Entry, Fingerprint, LedgerIdentity, Partition, Poll, PollId, Position, RekeyOutcome};
+use super::{log_seed::LogSeed, log_state::LogState, unavailable::Unavailable};
 
-/// How far a ledger is with one partition of the log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogState {
-    /// Which incarnation it read last; `None` before the very first.
-    pub log: Option<LogId>,
-    /// Everything up to here is counted.
-    pub position: Position,
-    /// How many ballots the ledger holds of all polls of this partition.
-    pub ballots: u64,
-    /// How many entries were set aside.
-    pub set_aside: u64,
-    /// How many ballots are known to be missing, over all gaps.
-    pub missing: u64,
-}
-
-impl LogState {
-    /// How many of the ballots that the log has accepted the ledger accounts for.
-    pub fn accounted(&self) -> u64 {
-        self.ballots + self.uncounted()
-    }
-
-    /// How many of these will never be counted.
-    pub fn uncounted(&self) -> u64 {
-        self.set_aside + self.missing
-    }
-}
-
-/// A part of the log that the ledger could not count, or not all of it: after `after`, up to and including `through`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// In which partition.
-    pub partition: Partition,
-    /// The last position before it that is counted.
-    pub after: Position,
-    /// The last position that is missing.
-    pub through: Position,
-    /// How many ballots are known to be missing, at least; `None` where that shows once all behind it is counted.
-    pub ballots: Option<u64>,
-}
+use crate::{
+    event::Entry,
+    gap::Gap,
+    installation::{Fingerprint, LedgerIdentity, RekeyOutcome},
+    log_id::LogId,
+    partition::Partition,
+    poll::Poll,
+    poll_id::PollId,
+    position::Position,
+};
 
 /// What became of a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,24 +4,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{LogState, Unavailable};
-use crate::{Entry, Fingerprint, Installation, LogIdentity, Poll, PollId, Position, VoterId};
-
-/// The random id of one incarnation of a partition's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogId(String);
-
-impl LogId {
-    /// From the text that the log and the ledger store.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The stored text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+use super::{log_seed::LogSeed, log_state::LogState, unavailable::Unavailable};
+use crate::{
+    event::Entry,
+    installation::{Fingerprint, Installation, LogIdentity},
+    log_id::LogId,
+    poll::Poll,
+    poll_id::PollId,
+    position::Position,
+};
 
 /// A log that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,26 +44,6 @@ pub struct ClaimOutcome {
     /// Its server was a replica of the one that a leader was attached to, and was promoted since: it may lack the last
     /// that was acknowledged there.
     pub promoted: bool,
-}
-
-/// What a ledger knows of a poll, and a new log must know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PollSeed {
-    /// The poll.
-    pub poll: Poll,
-    /// How many ballots of it the ledger holds.
-    pub ballots: u64,
-    /// Who has a ballot in the present round, where the poll allows no change; else empty.
-    pub voters: Vec<(VoterId, Position)>,
-}
-
-/// What a new log begins with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSeed {
-    /// Every position of the new log is later than this one.
-    pub after: Position,
-    /// All polls of the partition.
-    pub polls: Vec<PollSeed>,
 }
 
 /// Some entries of a log.

@@ -4,8 +4,15 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::Unavailable;
-use crate::{Audit, Choices, PollId, Position, Receipt, Tally, VoterId};
+use super::unavailable::Unavailable;
+use crate::{
+    choices::Choices,
+    poll_id::PollId,
+    position::Position,
+    receipt::Receipt,
+    tally::{Audit, Tally},
+    voter::VoterId,
+};
 
 /// Whether a receipt's ballot is counted. Never what it chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,129 @@
+//! Changes of a poll: what an organiser can do, and what is refused once there are ballots.
+
+use std::num::NonZeroU16;
+
+use super::{
+    correction::{Correction, Wording},
+    limits::{PollError, tidied},
+    record::Poll,
+    spec::{PollSpec, PollState, Visibility},
+};
+use crate::text::look;
+
+/// What an organiser can do to a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PollChange {
+    /// Take ballots.
+    Open,
+    /// Take no more ballots.
+    Close,
+    /// Show only the turnout.
+    Hide,
+    /// Show the votes.
+    Reveal,
+    /// Begin a new round: the ballots so far no longer count, and stay in the ledger.
+    Reset,
+    /// Put the poll in the public list, or take it out.
+    List(bool),
+    /// Let one network bring so many new voters a minute, or as many as come.
+    LimitNewVoters(Option<NonZeroU16>),
+    /// Let people vote one after the other on one device, or no longer.
+    Kiosk(bool),
+    /// Put it away from the lists; an open poll is closed by it. Opening it brings it back as well.
+    Archive,
+    /// Bring it back, in the state in which it was put away.
+    Restore,
+    /// Another question, other options or rules; state, visibility, listing, limits and kiosk stay. Refused once there
+    /// are ballots.
+    Rewrite(Box<PollSpec>),
+    /// The same question and options in better words. With ballots it is noted, and the revision stays: a ballot that
+    /// was cast for the words before counts for the same option.
+    Correct(Box<Wording>),
+}
+
+/// Why a change was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeRefused {
+    /// The poll would not keep to the limits.
+    #[error(transparent)]
+    Invalid(#[from] PollError),
+    /// Ballots were cast for what the poll says now.
+    #[error("question, options and rules can't be changed once there are ballots")]
+    HasBallots,
+    /// A correction that is more than one of words.
+    #[error("a correction keeps the options: as many, in their order, none with the text of another")]
+    OtherOptions,
+}
+
+impl Poll {
+    /// The poll after `change`, where so many ballots were accepted, over all rounds.
+    pub fn after(&self, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
+        let mut next = self.clone();
+        match change {
+            PollChange::Open => (next.spec.state, next.archived) = (PollState::Open, false),
+            PollChange::Close => next.spec.state = PollState::Closed,
+            PollChange::Hide => next.spec.results = Visibility::Hidden,
+            PollChange::Reveal => next.spec.results = Visibility::Live,
+            // The ballots that count from now on are cast for the words as they are.
+            PollChange::Reset => (next.round, next.correction) = (self.round.saturating_add(1), None),
+            PollChange::List(listed) => next.spec.listed = *listed,
+            PollChange::LimitNewVoters(limit) => next.spec.new_voters_per_minute = *limit,
+            PollChange::Kiosk(kiosk) => next.spec.kiosk = *kiosk,
+            PollChange::Archive => {
+                next.archived = true;
+                if self.is_open() {
+                    next.spec.state = PollState::Closed;
+                }
+            }
+            PollChange::Restore => next.archived = false,
+            PollChange::Rewrite(_) if accepted > 0 => return Err(ChangeRefused::HasBallots),
+            PollChange::Rewrite(spec) => return self.rewritten(spec),
+            PollChange::Correct(wording) if accepted > 0 => return self.corrected(wording),
+            PollChange::Correct(wording) => return self.rewritten(&self.in_words(wording)?),
+        }
+        Ok(next)
+    }
+
+    fn rewritten(&self, spec: &PollSpec) -> Result<Self, ChangeRefused> {
+        let mut next = self.clone();
+        // Opening, closing, hiding, listing and limiting are changes of their own, and may have come in between.
+        let PollSpec { state, results, listed, new_voters_per_minute, kiosk, .. } = self.spec;
+        next.spec = tidied(PollSpec { state, results, listed, new_voters_per_minute, kiosk, ..spec.clone() })?;
+        next.revision = self.revision.saturating_add(u32::from(next.spec != self.spec));
+        Ok(next)
+    }
+
+    /// All of the poll, in these words.
+    ///
+    /// An option whose new text is the old one of another would turn ballots around: that is no correction. What is
+    /// left to the organiser is told to everybody, by [`Poll::correction`].
+    fn in_words(&self, wording: &Wording) -> Result<PollSpec, ChangeRefused> {
+        let Wording { question, options, .. } = wording.clone();
+        let spec = tidied(PollSpec { question, options, ..self.spec.clone() })?;
+        let is_another = |old: &[String]| {
+            let same = |(new_at, new): (usize, &String)| {
+                old.iter().enumerate().any(|(old_at, old)| old_at != new_at && look(old) == look(new))
+            };
+            spec.options.iter().enumerate().any(same)
+        };
+        let before_first = self.correction().map_or(self.options(), |correction| &correction.options);
+        if spec.options.len() != self.options().len() || is_another(self.options()) || is_another(before_first) {
+            return Err(ChangeRefused::OtherOptions);
+        }
+        Ok(spec)
+    }
+
+    /// The poll in these words, with the note that it was corrected.
+    fn corrected(&self, wording: &Wording) -> Result<Self, ChangeRefused> {
+        let spec = self.in_words(wording)?;
+        if spec == self.spec {
+            return Ok(self.clone());
+        }
+        let (question, options) = match self.correction() {
+            Some(earlier) => (earlier.question.clone(), earlier.options.clone()),
+            None => (self.question().to_owned(), self.options().to_vec()),
+        };
+        let correction = Some(Box::new(Correction { at_millis: wording.at_millis, question, options }));
+        Ok(Self { correction, spec, ..self.clone() })
+    }
+}
