@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::{
-    failure::Failure,
+    database_error::DatabaseError,
     listen, rows,
     statements::{FIND_POLLS, WRITE_POLLS},
     writer::{Leader, LedgerPoll, to_json},
@@ -26,7 +26,7 @@ const MAX_ENTRY_BYTES: usize = 4_000;
 
 impl Leader {
     /// Counts what of `entries` is not counted yet.
-    pub(crate) async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Failure> {
+    pub(crate) async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, DatabaseError> {
         let batch = Batch::new(self.position, entries);
         if batch.is_empty() {
             return Ok(ApplyOutcome { position: self.position, ..ApplyOutcome::default() });
@@ -44,7 +44,7 @@ impl Leader {
     }
 
     /// Looks up those of `polls` that this leader does not know yet.
-    async fn learn(&mut self, polls: &[PollId]) -> Result<(), Failure> {
+    async fn learn(&mut self, polls: &[PollId]) -> Result<(), DatabaseError> {
         if self.polls.len() > MAX_KNOWN_POLLS {
             self.polls.clear();
         }
@@ -53,7 +53,8 @@ impl Leader {
             return Ok(());
         }
         for row in self.client.query(FIND_POLLS, &[&unknown]).await? {
-            let round = u32::try_from(row.try_get::<_, i64>("round")?).map_err(|_| Failure::Unreadable("a round"))?;
+            let round =
+                u32::try_from(row.try_get::<_, i64>("round")?).map_err(|_| DatabaseError::Unreadable("a round"))?;
             let known = KnownPoll::new(&rows::poll(&row, "poll")?, round, rows::position(&row, "since")?);
             self.polls.insert(rows::poll_id(&row, "id")?, LedgerPoll { number: row.try_get("number")?, known });
         }
@@ -61,15 +62,19 @@ impl Leader {
     }
 
     /// Begins a transaction, and makes sure that this is still the partition's only writer.
-    pub(crate) async fn begin_transaction(&self) -> Result<(), Failure> {
+    pub(crate) async fn begin_transaction(&self) -> Result<(), DatabaseError> {
         let parameters: [&(dyn ToSql + Sync); 1] = [&self.partition];
         let lock = self.client.query_one(&self.statements.lock_position, &parameters);
         let ((), row) = tokio::try_join!(biased; self.client.batch_execute("BEGIN"), lock)?;
-        if rows::position(&row, 0)? == self.position { Ok(()) } else { Err(Failure::Overtaken) }
+        if rows::position(&row, 0)? == self.position { Ok(()) } else { Err(DatabaseError::Overtaken) }
     }
 
     /// Begins the transaction, and finds each voter's newest ballot.
-    async fn open_batch(&self, batch: &Batch, known: &[Option<LedgerPoll>]) -> Result<Vec<Option<Previous>>, Failure> {
+    async fn open_batch(
+        &self,
+        batch: &Batch,
+        known: &[Option<LedgerPoll>],
+    ) -> Result<Vec<Option<Previous>>, DatabaseError> {
         let numbered = batch.voters.iter().enumerate();
         let numbered = numbered.filter_map(|(index, &(poll, voter))| Some((known[poll.get()]?.number, voter, index)));
         let mut asked: Vec<(i32, VoterId, usize)> = numbered.collect();
@@ -93,7 +98,7 @@ impl Leader {
         let ballots = positions.into_iter().flatten().zip(choices.into_iter().flatten());
         for (place, (position, choices)) in places.into_iter().zip(ballots) {
             let index = usize::try_from(place - 1).ok().and_then(|place| asked.get(place));
-            let &(.., index) = index.ok_or(Failure::Unreadable("an ordinality"))?;
+            let &(.., index) = index.ok_or(DatabaseError::Unreadable("an ordinality"))?;
             let (position, choices) = (rows::to_position(position)?, rows::choices(choices)?);
             previous[index] = Some(Previous { position, choices });
         }
@@ -105,7 +110,7 @@ impl Leader {
         &self,
         updates: &[PollUpdate],
         known: &[Option<LedgerPoll>],
-    ) -> Result<Vec<Option<i32>>, Failure> {
+    ) -> Result<Vec<Option<i32>>, DatabaseError> {
         let mut numbers: Vec<Option<i32>> = known.iter().map(|poll| poll.map(|poll| poll.number)).collect();
         if updates.is_empty() {
             return Ok(numbers);
@@ -133,7 +138,12 @@ impl Leader {
     }
 
     /// Everything else that changes, and the end of the transaction, in one trip. When it returns, it is on disk.
-    async fn write_rest(&self, changes: &Changes, moved: &[PollId], numbers: &[Option<i32>]) -> Result<(), Failure> {
+    async fn write_rest(
+        &self,
+        changes: &Changes,
+        moved: &[PollId],
+        numbers: &[Option<i32>],
+    ) -> Result<(), DatabaseError> {
         // Were one of the statements to fail, the server would take COMMIT for ROLLBACK, and its error is returned.
         tokio::try_join!(biased;
             self.add_ballots(&changes.ballots, numbers),
@@ -149,7 +159,7 @@ impl Leader {
         Ok(())
     }
 
-    async fn add_ballots(&self, ballots: &[CountedBallot], numbers: &[Option<i32>]) -> Result<(), Failure> {
+    async fn add_ballots(&self, ballots: &[CountedBallot], numbers: &[Option<i32>]) -> Result<(), DatabaseError> {
         if ballots.is_empty() {
             return Ok(());
         }
@@ -165,7 +175,7 @@ impl Leader {
     }
 
     /// A new round begins with no row, and no row means no votes.
-    async fn clear_tallies(&self, tallies: &[TallyChange], numbers: &[Option<i32>]) -> Result<(), Failure> {
+    async fn clear_tallies(&self, tallies: &[TallyChange], numbers: &[Option<i32>]) -> Result<(), DatabaseError> {
         let restarted = tallies.iter().filter(|tally| tally.restart);
         let polls: Vec<i32> = restarted.map(|tally| number_of(numbers, tally.poll)).collect();
         if !polls.is_empty() {
@@ -174,7 +184,7 @@ impl Leader {
         Ok(())
     }
 
-    async fn add_votes(&self, tallies: &[TallyChange], numbers: &[Option<i32>]) -> Result<(), Failure> {
+    async fn add_votes(&self, tallies: &[TallyChange], numbers: &[Option<i32>]) -> Result<(), DatabaseError> {
         let (mut polls, mut options, mut votes) = (Vec::<i32>::new(), Vec::<i16>::new(), Vec::<i64>::new());
         for tally in tallies {
             for (option, &more) in (0..).zip(&tally.votes).filter(|&(_, &more)| more != 0) {
@@ -189,7 +199,7 @@ impl Leader {
         Ok(())
     }
 
-    async fn add_turnout(&self, tallies: &[TallyChange], numbers: &[Option<i32>]) -> Result<(), Failure> {
+    async fn add_turnout(&self, tallies: &[TallyChange], numbers: &[Option<i32>]) -> Result<(), DatabaseError> {
         if tallies.is_empty() {
             return Ok(());
         }
@@ -201,7 +211,7 @@ impl Leader {
         Ok(())
     }
 
-    async fn add_rejected(&self, rejected: &[RejectedEntry]) -> Result<(), Failure> {
+    async fn add_rejected(&self, rejected: &[RejectedEntry]) -> Result<(), DatabaseError> {
         if rejected.is_empty() {
             return Ok(());
         }
@@ -216,17 +226,17 @@ impl Leader {
     }
 
     /// Notes that what comes after the position is counted now.
-    async fn note_time(&self) -> Result<(), Failure> {
+    async fn note_time(&self) -> Result<(), DatabaseError> {
         self.client.execute(&self.statements.note_time, &[&self.partition, &self.position.as_i64()]).await?;
         Ok(())
     }
 
-    async fn move_position(&self, position: Position) -> Result<(), Failure> {
+    async fn move_position(&self, position: Position) -> Result<(), DatabaseError> {
         self.client.execute(&self.statements.move_position, &[&self.partition, &position.as_i64()]).await?;
         Ok(())
     }
 
-    async fn notify(&self, polls: &[PollId]) -> Result<(), Failure> {
+    async fn notify(&self, polls: &[PollId]) -> Result<(), DatabaseError> {
         self.client.execute(&self.statements.notify, &[&listen::CHANNEL, &listen::payload(polls)]).await?;
         Ok(())
     }

@@ -9,8 +9,9 @@ use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
 use crate::{
-    connect::{DatabaseUrl, Purpose},
-    failure::{Failure, within},
+    connect,
+    database_error::{DatabaseError, within},
+    database_url::{ConnectionUse, DatabaseUrl},
     rows,
 };
 
@@ -48,7 +49,7 @@ const REJECTED: &str = "SELECT count(*) FROM rejected";
 /// Counts everything again, on a connection of its own.
 pub(crate) async fn audit(database: &DatabaseUrl) -> Result<Audit, Unavailable> {
     within("counting again", AUDIT_TIMEOUT, async {
-        let client = database.connect(Purpose::Read, AUDIT_TIMEOUT).await?;
+        let client = connect::connect(database, ConnectionUse::Read, AUDIT_TIMEOUT).await?;
         client.batch_execute(BEGIN).await?;
         let audit = in_snapshot(&client).await?;
         client.batch_execute("COMMIT").await?;
@@ -58,7 +59,7 @@ pub(crate) async fn audit(database: &DatabaseUrl) -> Result<Audit, Unavailable> 
 }
 
 /// The same in a transaction of the caller.
-pub(crate) async fn in_snapshot(client: &Client) -> Result<Audit, Failure> {
+pub(crate) async fn in_snapshot(client: &Client) -> Result<Audit, DatabaseError> {
     let kept = kept(client).await?;
     let mut recounted = recount(client, &kept).await?;
     let polls = kept.into_iter().map(|(number, poll, kept)| {
@@ -68,7 +69,7 @@ pub(crate) async fn in_snapshot(client: &Client) -> Result<Audit, Failure> {
     Ok(Audit { polls: polls.collect(), gaps: gaps(client).await?, rejected: rejected(client).await? })
 }
 
-async fn kept(client: &Client) -> Result<Vec<(i32, Poll, VoteCounts)>, Failure> {
+async fn kept(client: &Client) -> Result<Vec<(i32, Poll, VoteCounts)>, DatabaseError> {
     let rows = client.query(KEPT, &[]).await?;
     rows.iter()
         .map(|row| {
@@ -79,7 +80,10 @@ async fn kept(client: &Client) -> Result<Vec<(i32, Poll, VoteCounts)>, Failure> 
         .collect()
 }
 
-async fn recount(client: &Client, polls: &[(i32, Poll, VoteCounts)]) -> Result<HashMap<i32, VoteCounts>, Failure> {
+async fn recount(
+    client: &Client,
+    polls: &[(i32, Poll, VoteCounts)],
+) -> Result<HashMap<i32, VoteCounts>, DatabaseError> {
     let empty = |poll: &Poll| VoteCounts { votes: vec![0; poll.options().len()], ..VoteCounts::default() };
     let mut recounted: HashMap<i32, VoteCounts> =
         polls.iter().map(|(number, poll, _)| (*number, empty(poll))).collect();
@@ -89,7 +93,7 @@ async fn recount(client: &Client, polls: &[(i32, Poll, VoteCounts)]) -> Result<H
         let number: i32 = row.try_get("number")?;
         let choices: Choices = rows::choices(row.try_get("choices")?)?;
         let current = rows::amount(row.try_get("current")?)?;
-        let figures = recounted.get_mut(&number).ok_or(Failure::Unreadable("a ballot of no poll"))?;
+        let figures = recounted.get_mut(&number).ok_or(DatabaseError::Unreadable("a ballot of no poll"))?;
         figures.ballots += rows::amount(row.try_get("counted")?)?;
         figures.voters += current;
         choices.indices().for_each(|option| rows::add(&mut figures.votes, option, current));
@@ -97,13 +101,13 @@ async fn recount(client: &Client, polls: &[(i32, Poll, VoteCounts)]) -> Result<H
     Ok(recounted)
 }
 
-async fn gaps(client: &Client) -> Result<Vec<Gap>, Failure> {
+async fn gaps(client: &Client) -> Result<Vec<Gap>, DatabaseError> {
     let rows = client.query(GAPS, &[]).await?;
     rows.iter()
         .map(|row| {
             let partition = u16::try_from(row.try_get::<_, i32>("partition")?);
             Ok(Gap {
-                partition: Partition::new(partition.map_err(|_| Failure::Unreadable("a partition"))?),
+                partition: Partition::new(partition.map_err(|_| DatabaseError::Unreadable("a partition"))?),
                 after: rows::position(row, "after")?,
                 through: rows::position(row, "through")?,
                 ballots: row.try_get::<_, Option<i64>>("ballots")?.map(rows::amount).transpose()?,
@@ -112,6 +116,6 @@ async fn gaps(client: &Client) -> Result<Vec<Gap>, Failure> {
         .collect()
 }
 
-async fn rejected(client: &Client) -> Result<u64, Failure> {
+async fn rejected(client: &Client) -> Result<u64, DatabaseError> {
     rows::amount(client.query_one(REJECTED, &[]).await?.try_get(0)?)
 }

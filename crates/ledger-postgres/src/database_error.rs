@@ -1,5 +1,5 @@
-//! What goes wrong inside, and how it is said at the port. Nothing of the driver leaves this crate, and no
-//! row's contents either: PostgreSQL's details of an error can hold a voter's pseudonym.
+//! Errors of the database, and their form at the port. No error of the driver leaves this crate, and no content of a
+//! row: PostgreSQL's details of an error can hold a voter's pseudonym.
 
 use std::{error::Error, future::Future, time::Duration};
 
@@ -7,7 +7,7 @@ use domain::Unavailable;
 
 /// Why an operation on the database failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum DatabaseError {
     /// The server or the connection.
     #[error("{}", words(.0))]
     Sql(#[from] tokio_postgres::Error),
@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     #[error("another writer has moved the ledger's position")]
     Overtaken,
     /// This writer failed before.
-    #[error("this writer is spent")]
+    #[error("this writer failed before and can't be used again")]
     Spent,
     /// The connection's server process serves others between its statements.
     #[error(
@@ -45,7 +45,7 @@ pub(crate) enum Failure {
 pub(crate) async fn within<T>(
     what: &'static str,
     limit: Duration,
-    work: impl Future<Output = Result<T, Failure>>,
+    work: impl Future<Output = Result<T, DatabaseError>>,
 ) -> Result<T, Unavailable> {
     match tokio::time::timeout(limit, work).await {
         Ok(done) => done.map_err(|failure| Unavailable::failed(what, failure)),

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, AUDIT_TIMEOUT, BEGIN},
-    connect::{DatabaseUrl, Purpose},
-    failure::{Failure, within},
+    connect,
+    database_error::{DatabaseError, within},
+    database_url::{ConnectionUse, DatabaseUrl},
     rows,
 };
 
@@ -28,10 +29,10 @@ pub(crate) async fn each(
     mut take: impl FnMut(Entry) -> io::Result<()>,
 ) -> Result<Audit, Unavailable> {
     within("reading everything", AUDIT_TIMEOUT, async {
-        let client = database.connect(Purpose::Read, AUDIT_TIMEOUT).await?;
+        let client = connect::connect(database, ConnectionUse::Read, AUDIT_TIMEOUT).await?;
         client.batch_execute(BEGIN).await?;
         if client.query_one(PARTITIONS, &[]).await?.try_get::<_, i64>(0)? > 1 {
-            return Err(Failure::SeveralPartitions);
+            return Err(DatabaseError::SeveralPartitions);
         }
         let mut polls = polls(&client).await?.into_iter().peekable();
         let no_parameters: [&str; 0] = [];
@@ -51,14 +52,14 @@ pub(crate) async fn each(
     .await
 }
 
-async fn polls(client: &Client) -> Result<Vec<Entry>, Failure> {
+async fn polls(client: &Client) -> Result<Vec<Entry>, DatabaseError> {
     let rows = client.query(POLLS, &[]).await?;
     let polls = rows.iter().map(|row| Ok((rows::poll(row, "poll")?, rows::position(row, "since")?)));
-    let polls = polls.collect::<Result<Vec<(Poll, Position)>, Failure>>()?;
-    poll_entries(polls).ok_or(Failure::Unreadable("too many polls"))
+    let polls = polls.collect::<Result<Vec<(Poll, Position)>, DatabaseError>>()?;
+    poll_entries(polls).ok_or(DatabaseError::Unreadable("too many polls"))
 }
 
-fn ballot(row: &Row) -> Result<Entry, Failure> {
+fn ballot(row: &Row) -> Result<Entry, DatabaseError> {
     let ballot = Ballot {
         poll: rows::poll_id(row, "id")?,
         voter: VoterId::from_bytes(row.try_get::<_, Uuid>("voter")?.into_bytes()),

@@ -3,7 +3,7 @@
 use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollId, RekeyOutcome};
 use tokio_postgres::Client;
 
-use crate::{failure::Failure, rows};
+use crate::{database_error::DatabaseError, rows};
 
 const TABLE_EXISTS: &str = "SELECT to_regclass('installation') IS NOT NULL";
 const IDENTITY: &str = "SELECT id, partitions, addresses, fingerprint, log_address FROM installation";
@@ -19,15 +19,16 @@ const REKEY: &str = "
     UPDATE installation SET fingerprint = $1 WHERE $2 OR NOT EXISTS (SELECT 1 FROM polls WHERE state = 'open')";
 
 /// Which it belongs to; `None` if that was not written yet, by this release or at all.
-pub(crate) async fn identity(client: &Client) -> Result<Option<LedgerIdentity>, Failure> {
+pub(crate) async fn identity(client: &Client) -> Result<Option<LedgerIdentity>, DatabaseError> {
     if !client.query_one(TABLE_EXISTS, &[]).await?.try_get::<_, bool>(0)? {
         return Ok(None);
     }
     let Some(row) = client.query_opt(IDENTITY, &[]).await? else { return Ok(None) };
-    let number = |column| -> Result<u16, Failure> {
-        u16::try_from(row.try_get::<_, i32>(column)?).map_err(|_| Failure::Unreadable("an installation"))
+    let number = |column| -> Result<u16, DatabaseError> {
+        u16::try_from(row.try_get::<_, i32>(column)?).map_err(|_| DatabaseError::Unreadable("an installation"))
     };
-    let partitions = Partitions::new(number("partitions")?).map_err(|_| Failure::Unreadable("an installation"))?;
+    let partitions =
+        Partitions::new(number("partitions")?).map_err(|_| DatabaseError::Unreadable("an installation"))?;
     let fingerprint = row.try_get::<_, Option<String>>("fingerprint")?.and_then(Fingerprint::stored);
     let id = InstallationId::new(row.try_get::<_, String>("id")?);
     let installation = Installation { id, partitions, addresses: number("addresses")?, fingerprint };
@@ -35,7 +36,7 @@ pub(crate) async fn identity(client: &Client) -> Result<Option<LedgerIdentity>, 
 }
 
 /// Writes it. Leaders of several partitions may do so at once; the first stands.
-pub(crate) async fn install(client: &Client, identity: &LedgerIdentity) -> Result<(), Failure> {
+pub(crate) async fn install(client: &Client, identity: &LedgerIdentity) -> Result<(), DatabaseError> {
     let Installation { id, partitions, addresses, fingerprint } = &identity.installation;
     let fingerprint = fingerprint.as_ref().map(Fingerprint::as_str);
     let (partitions, addresses) = (i32::from(partitions.count()), i32::from(*addresses));
@@ -46,16 +47,23 @@ pub(crate) async fn install(client: &Client, identity: &LedgerIdentity) -> Resul
 }
 
 /// Each poll and its partition.
-pub(crate) async fn homes(client: &Client) -> Result<Vec<(PollId, Partition)>, Failure> {
+pub(crate) async fn homes(client: &Client) -> Result<Vec<(PollId, Partition)>, DatabaseError> {
     let home = |row: &tokio_postgres::Row| {
         let partition = u16::try_from(row.try_get::<_, i32>("partition")?);
-        Ok((rows::poll_id(row, "id")?, Partition::new(partition.map_err(|_| Failure::Unreadable("a partition"))?)))
+        Ok((
+            rows::poll_id(row, "id")?,
+            Partition::new(partition.map_err(|_| DatabaseError::Unreadable("a partition"))?),
+        ))
     };
     client.query(HOMES, &[]).await?.iter().map(home).collect()
 }
 
 /// Writes another fingerprint, if all polls are closed, or by `force`.
-pub(crate) async fn rekey(client: &Client, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, Failure> {
+pub(crate) async fn rekey(
+    client: &Client,
+    fingerprint: &Fingerprint,
+    force: bool,
+) -> Result<RekeyOutcome, DatabaseError> {
     if identity(client).await?.is_none() {
         return Ok(RekeyOutcome::NoInstallation);
     }

@@ -1,4 +1,4 @@
-//! How `result` hears what moved: each transaction that moves figures sends one `NOTIFY` with the ids of the polls,
+//! How `result` learns what moved: each transaction that changes figures sends one `NOTIFY` with the ids of the polls,
 //! and a connection of its own listens. A notification says only that there is something to read.
 
 use std::{
@@ -17,8 +17,9 @@ use tokio_postgres::{AsyncMessage, Client};
 use tracing::{debug, info, warn};
 
 use crate::{
-    connect::{DatabaseUrl, Purpose, set_session},
-    failure::{Failure, words},
+    connect::set_session,
+    database_error::{DatabaseError, words},
+    database_url::{ConnectionUse, DatabaseUrl},
     pooler,
 };
 
@@ -36,7 +37,7 @@ const BEAT: Duration = Duration::from_secs(1);
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends a notification with the rest of the transaction; no polls means any.
-pub(crate) async fn notify(client: &Client, polls: &[PollId]) -> Result<(), Failure> {
+pub(crate) async fn notify(client: &Client, polls: &[PollId]) -> Result<(), DatabaseError> {
     client.execute(NOTIFY, &[&CHANNEL, &payload(polls)]).await?;
     Ok(())
 }
@@ -57,28 +58,28 @@ fn movement(payload: &str) -> Movement {
 /// Listens in the background, as long as the value lives.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    news: Arc<News>,
+    notifications: Arc<Notifications>,
     task: JoinHandle<()>,
 }
 
 impl Listener {
     /// Begins to listen; must be called within a runtime.
     pub(crate) fn start(database: DatabaseUrl) -> Self {
-        let news = Arc::new(News::default());
-        Self { news: Arc::clone(&news), task: tokio::spawn(listen_for_ever(database, news)) }
+        let notifications = Arc::new(Notifications::default());
+        Self { notifications: Arc::clone(&notifications), task: tokio::spawn(listen_forever(database, notifications)) }
     }
 
-    /// Whether a pooler stands before the server that shares sessions, as was last seen.
+    /// Whether a pooler that shares sessions was found at the last connect.
     pub(crate) fn is_pooled(&self) -> bool {
-        self.news.pooled.load(Ordering::Relaxed)
+        self.notifications.pooled.load(Ordering::Relaxed)
     }
 
-    /// Waits for a movement; while nobody listens, only a second.
+    /// Waits for a movement; without a connection that listens, only a second.
     pub(crate) async fn moved(&self) -> Movement {
         loop {
-            match time::timeout(BEAT, self.news.take()).await {
+            match time::timeout(BEAT, self.notifications.take()).await {
                 Ok(movement) => return movement,
-                Err(_) if self.news.listening.load(Ordering::Relaxed) => {}
+                Err(_) if self.notifications.listening.load(Ordering::Relaxed) => {}
                 Err(_) => return Movement::Any,
             }
         }
@@ -91,17 +92,17 @@ impl Drop for Listener {
     }
 }
 
-/// What was heard and not asked for yet.
+/// What moved since it was asked for last.
 #[derive(Debug, Default)]
-struct News {
+struct Notifications {
     listening: AtomicBool,
-    /// A pooler was found that shares sessions.
+    /// Whether a pooler shares sessions.
     pooled: AtomicBool,
     pending: Mutex<PendingMovement>,
     added: Notify,
 }
 
-impl News {
+impl Notifications {
     fn add(&self, movement: Movement) {
         self.pending.lock().add(movement);
         self.added.notify_one();
@@ -117,25 +118,25 @@ impl News {
     }
 }
 
-async fn listen_for_ever(database: DatabaseUrl, news: Arc<News>) {
+async fn listen_forever(database: DatabaseUrl, notifications: Arc<Notifications>) {
     let mut told = false;
     loop {
-        let failure = listen(&database, &news).await;
-        let was_listening = news.listening.swap(false, Ordering::Relaxed);
-        news.add(Movement::Any);
+        let failure = listen(&database, &notifications).await;
+        let was_listening = notifications.listening.swap(false, Ordering::Relaxed);
+        notifications.add(Movement::Any);
         if was_listening || !told {
-            warn!(error = failure, "notifications can't be had, so tallies are read every second");
+            warn!(error = failure, "ledger.notifications_lost: without notifications tallies are read every second");
             told = true;
         } else {
-            debug!(error = failure, "notifications still can't be had");
+            debug!(error = failure, "still no notifications");
         }
         time::sleep(BEAT).await;
     }
 }
 
-/// Listens until the connection is lost, and says why it is.
-async fn listen(database: &DatabaseUrl, news: &News) -> String {
-    let opened = time::timeout(LISTEN_TIMEOUT, database.open(Purpose::Read)).await;
+/// Listens until the connection is lost. Returns why.
+async fn listen(database: &DatabaseUrl, notifications: &Notifications) -> String {
+    let opened = time::timeout(LISTEN_TIMEOUT, database.open(ConnectionUse::Read)).await;
     let (client, mut connection) = match opened {
         Ok(Ok(opened)) => opened,
         Ok(Err(failure)) => return failure.to_string(),
@@ -145,16 +146,16 @@ async fn listen(database: &DatabaseUrl, news: &News) -> String {
     // The client is kept, since the connection ends with it.
     let mut begin = Box::pin(time::timeout(LISTEN_TIMEOUT, async {
         let own = pooler::refuse_shared(database, &client).await;
-        news.pooled.store(matches!(own, Err(Failure::Pooled)), Ordering::Relaxed);
+        notifications.pooled.store(matches!(own, Err(DatabaseError::Pooled)), Ordering::Relaxed);
         own?;
-        set_session(&client, Purpose::Read, LISTEN_TIMEOUT).await?;
-        Ok::<_, Failure>(client.batch_execute(LISTEN).await?)
+        set_session(&client, ConnectionUse::Read, LISTEN_TIMEOUT).await?;
+        Ok::<_, DatabaseError>(client.batch_execute(LISTEN).await?)
     }));
     let mut begun = false;
     loop {
         tokio::select! {
             message = messages.next() => match message {
-                Some(Ok(AsyncMessage::Notification(notification))) => news.add(movement(notification.payload())),
+                Some(Ok(AsyncMessage::Notification(heard))) => notifications.add(movement(heard.payload())),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return words(&error),
                 None => return "the connection was closed".to_owned(),
@@ -162,10 +163,10 @@ async fn listen(database: &DatabaseUrl, news: &News) -> String {
             outcome = &mut begin, if !begun => match outcome {
                 Ok(Ok(())) => {
                     begun = true;
-                    info!("listening for movements of tallies");
-                    news.listening.store(true, Ordering::Relaxed);
-                    // What moved before is told by no notification: read it now.
-                    news.add(Movement::Any);
+                    info!("ledger.notifications: PostgreSQL sends notifications of tallies that moved");
+                    notifications.listening.store(true, Ordering::Relaxed);
+                    // No notification tells what moved before: read everything now.
+                    notifications.add(Movement::Any);
                 }
                 Ok(Err(failure)) => return failure.to_string(),
                 Err(_) => return format!("no answer to LISTEN within {} ms", LISTEN_TIMEOUT.as_millis()),

@@ -1,4 +1,4 @@
-//! Brings the tables to this release's form.
+//! Brings the tables up to this release.
 //!
 //! Migrations are numbered files and never change once released. Each is one transaction, and each leaves
 //! the tables so that the previous release goes on working: releases run side by side during an update.
@@ -7,7 +7,7 @@
 use tokio_postgres::Client;
 use tracing::info;
 
-use crate::{failure::Failure, locks};
+use crate::{database_error::DatabaseError, locks};
 
 const MIGRATIONS: [(i32, &str); 5] = [
     (1, include_str!("../migrations/0001_ledger.sql")),
@@ -28,14 +28,14 @@ const NOTE: &str = "INSERT INTO migrations (number) VALUES ($1)";
 const ENCODING: &str = "SELECT current_setting('server_encoding')";
 
 /// Applies what is missing. Callers at the same time wait for one another, up to the session's statement limit.
-pub(crate) async fn migrate(client: &Client) -> Result<(), Failure> {
+pub(crate) async fn migrate(client: &Client) -> Result<(), DatabaseError> {
     let last = MIGRATIONS[MIGRATIONS.len() - 1].0;
     if exists(client).await? && applied(client).await? >= last {
         return Ok(());
     }
     let encoding: String = client.query_one(ENCODING, &[]).await?.try_get(0)?;
     if encoding != "UTF8" {
-        return Err(Failure::Encoding(encoding));
+        return Err(DatabaseError::Encoding(encoding));
     }
     // In a statement of its own: a lock taken inside another comes after that one's snapshot. On an error the
     // caller drops the connection, and the lock with it.
@@ -47,17 +47,17 @@ pub(crate) async fn migrate(client: &Client) -> Result<(), Failure> {
         client.batch_execute(sql).await?;
         client.execute(NOTE, &[&number]).await?;
         client.batch_execute("COMMIT").await?;
-        info!(migration.number = number, "the ledger's tables were migrated");
+        info!(migration.number = number, "ledger.migrated: the ledger's tables were changed for this release");
     }
     client.execute(locks::UNLOCK, &[&locks::CLASS, &locks::MIGRATIONS]).await?;
     Ok(())
 }
 
-async fn exists(client: &Client) -> Result<bool, Failure> {
+async fn exists(client: &Client) -> Result<bool, DatabaseError> {
     Ok(client.query_one(TABLE_EXISTS, &[]).await?.try_get(0)?)
 }
 
-async fn applied(client: &Client) -> Result<i32, Failure> {
+async fn applied(client: &Client) -> Result<i32, DatabaseError> {
     Ok(client.query_one(APPLIED, &[]).await?.try_get(0)?)
 }
 

@@ -4,32 +4,32 @@ use domain::{Choices, Poll, PollId, Position, VoteCounts, VoterId};
 use tokio_postgres::{Row, row::RowIndex};
 use uuid::Uuid;
 
-use crate::failure::Failure;
+use crate::database_error::DatabaseError;
 
 /// A position.
-pub(crate) fn position(row: &Row, column: impl RowIndex + std::fmt::Display) -> Result<Position, Failure> {
+pub(crate) fn position(row: &Row, column: impl RowIndex + std::fmt::Display) -> Result<Position, DatabaseError> {
     to_position(row.try_get(column)?)
 }
 
 /// A position from its number.
-pub(crate) fn to_position(number: i64) -> Result<Position, Failure> {
-    Position::from_i64(number).ok_or(Failure::Unreadable("a position"))
+pub(crate) fn to_position(number: i64) -> Result<Position, DatabaseError> {
+    Position::from_i64(number).ok_or(DatabaseError::Unreadable("a position"))
 }
 
 /// A poll from its JSON.
-pub(crate) fn poll(row: &Row, column: &str) -> Result<Poll, Failure> {
-    serde_json::from_str(row.try_get(column)?).map_err(|_| Failure::Unreadable("a poll"))
+pub(crate) fn poll(row: &Row, column: &str) -> Result<Poll, DatabaseError> {
+    serde_json::from_str(row.try_get(column)?).map_err(|_| DatabaseError::Unreadable("a poll"))
 }
 
 /// A poll's id.
-pub(crate) fn poll_id(row: &Row, column: &str) -> Result<PollId, Failure> {
-    PollId::parse(row.try_get(column)?).map_err(|_| Failure::Unreadable("a poll's id"))
+pub(crate) fn poll_id(row: &Row, column: &str) -> Result<PollId, DatabaseError> {
+    PollId::parse(row.try_get(column)?).map_err(|_| DatabaseError::Unreadable("a poll's id"))
 }
 
 /// A ballot's choices from their number.
-pub(crate) fn choices(number: i32) -> Result<Choices, Failure> {
+pub(crate) fn choices(number: i32) -> Result<Choices, DatabaseError> {
     let bits = u32::try_from(number).ok();
-    bits.and_then(|bits| Choices::from_bits(bits).ok()).ok_or(Failure::Unreadable("a ballot"))
+    bits.and_then(|bits| Choices::from_bits(bits).ok()).ok_or(DatabaseError::Unreadable("a ballot"))
 }
 
 /// A ballot's choices as a number.
@@ -43,13 +43,13 @@ pub(crate) fn voter(voter: VoterId) -> Uuid {
 }
 
 /// A count that can't be negative.
-pub(crate) fn amount(number: i64) -> Result<u64, Failure> {
-    u64::try_from(number).map_err(|_| Failure::Unreadable("a negative count"))
+pub(crate) fn amount(number: i64) -> Result<u64, DatabaseError> {
+    u64::try_from(number).map_err(|_| DatabaseError::Unreadable("a negative count"))
 }
 
 /// The kept figures of `poll`, from the columns that [`crate::scoreboard::TALLIES`] selects. Votes for options
 /// that the poll does not have are kept, so that an audit sees them.
-pub(crate) fn figures(row: &Row, poll: &Poll) -> Result<VoteCounts, Failure> {
+pub(crate) fn figures(row: &Row, poll: &Poll) -> Result<VoteCounts, DatabaseError> {
     let (options, votes): (Vec<i16>, Vec<i64>) = (row.try_get("options")?, row.try_get("votes")?);
     let mut figures = VoteCounts {
         votes: vec![0; poll.options().len()],
@@ -57,7 +57,7 @@ pub(crate) fn figures(row: &Row, poll: &Poll) -> Result<VoteCounts, Failure> {
         ballots: amount(row.try_get("counted")?)?,
     };
     for (option, votes) in options.into_iter().zip(votes) {
-        let option = usize::try_from(option).map_err(|_| Failure::Unreadable("an option"))?;
+        let option = usize::try_from(option).map_err(|_| DatabaseError::Unreadable("an option"))?;
         add(&mut figures.votes, option, amount(votes)?);
     }
     Ok(figures)

@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use crate::{
     audit,
-    connect::{DatabaseUrl, Purpose, set_session},
+    connect::set_session,
+    database_error::{DatabaseError, within},
+    database_url::{ConnectionUse, DatabaseUrl},
     entries,
-    failure::{Failure, within},
     installation,
     listen::Listener,
     rows,
@@ -100,7 +101,7 @@ impl PostgresScoreboard {
     /// Outside of a Tokio runtime.
     pub fn new(database: DatabaseUrl) -> Self {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(database.config(Purpose::Read), NoTls, config);
+        let manager = Manager::from_config(database.config(ConnectionUse::Read), NoTls, config);
         let pool = Pool::builder(manager)
             .max_size(POOL_SIZE)
             .runtime(Runtime::Tokio1)
@@ -109,7 +110,7 @@ impl PostgresScoreboard {
             .recycle_timeout(Some(READ_TIMEOUT))
             .post_create(Hook::async_fn(|client, _| {
                 Box::pin(async move {
-                    let session = set_session(client, Purpose::Read, STATEMENT_TIMEOUT);
+                    let session = set_session(client, ConnectionUse::Read, STATEMENT_TIMEOUT);
                     session.await.map_err(HookError::Backend)
                 })
             }))
@@ -122,7 +123,7 @@ impl PostgresScoreboard {
     /// Which installation the ledger belongs to; `None` before a worker has written it.
     pub async fn identity(&self) -> Result<Option<LedgerIdentity>, Unavailable> {
         within("reading the ledger's installation", READ_TIMEOUT, async {
-            let client = self.pool.get().await.map_err(|error| Failure::Pool(pool_words(&error)))?;
+            let client = self.pool.get().await.map_err(|error| DatabaseError::Pool(pool_words(&error)))?;
             installation::identity(&client).await
         })
         .await
@@ -145,7 +146,7 @@ impl PostgresScoreboard {
     ) -> Result<Vec<Row>, Unavailable> {
         let mut taken: Option<Object> = None;
         let outcome = within(what, limit, async {
-            let client = self.pool.get().await.map_err(|error| Failure::Pool(pool_words(&error)))?;
+            let client = self.pool.get().await.map_err(|error| DatabaseError::Pool(pool_words(&error)))?;
             let client = taken.insert(client);
             let statement = client.prepare_cached(sql).await?;
             Ok(client.query(&statement, parameters).await?)
@@ -165,14 +166,14 @@ impl Scoreboard for PostgresScoreboard {
         let what = "reading tallies";
         let ids: Vec<&str> = polls.iter().map(PollId::as_str).collect();
         let rows = self.rows(what, READ_TIMEOUT, TALLIES, &[&ids]).await?;
-        let tallies: Result<_, Failure> = rows.iter().map(tally).collect();
+        let tallies: Result<_, DatabaseError> = rows.iter().map(tally).collect();
         tallies.map_err(|failure| Unavailable::failed(what, failure))
     }
 
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
         let what = "reading the list of polls";
         let rows = self.rows(what, READ_TIMEOUT, LISTED, &[]).await?;
-        let ids: Result<_, Failure> = rows.iter().map(|row| rows::poll_id(row, "id")).collect();
+        let ids: Result<_, DatabaseError> = rows.iter().map(|row| rows::poll_id(row, "id")).collect();
         ids.map_err(|failure| Unavailable::failed(what, failure))
     }
 
@@ -193,7 +194,7 @@ impl Scoreboard for PostgresScoreboard {
         let what = "looking up when a ballot was counted";
         let rows = self.rows(what, READ_TIMEOUT, COUNTED_AT, &[&poll.as_str(), &position.as_i64()]).await?;
         let millis = rows.first().map(|row| rows::amount(row.try_get("millis")?)).transpose();
-        millis.map_err(|failure: Failure| Unavailable::failed(what, failure))
+        millis.map_err(|failure: DatabaseError| Unavailable::failed(what, failure))
     }
 
     async fn ballots(
@@ -205,7 +206,7 @@ impl Scoreboard for PostgresScoreboard {
         let what = "reading ballots";
         let (after, limit) = (after.map(rows::voter), i64::from(limit));
         let rows = self.rows(what, PAGE_TIMEOUT, BALLOTS, &[&poll.as_str(), &after, &limit]).await?;
-        let ballots: Result<_, Failure> = rows.iter().map(current_ballot).collect();
+        let ballots: Result<_, DatabaseError> = rows.iter().map(current_ballot).collect();
         ballots.map_err(|failure| Unavailable::failed(what, failure))
     }
 
@@ -219,13 +220,13 @@ impl Scoreboard for PostgresScoreboard {
 
     async fn ready(&self) -> Result<(), Unavailable> {
         if self.listener.is_pooled() {
-            return Err(Unavailable::failed("asking the ledger for an answer", Failure::Pooled));
+            return Err(Unavailable::failed("asking the ledger for an answer", DatabaseError::Pooled));
         }
         self.rows("asking the ledger for an answer", READY_TIMEOUT, ANSWER, &[]).await.map(drop)
     }
 }
 
-fn tally(row: &Row) -> Result<Tally, Failure> {
+fn tally(row: &Row) -> Result<Tally, DatabaseError> {
     let poll = rows::poll(row, "poll")?;
     let mut figures = rows::figures(row, &poll)?;
     figures.votes.truncate(poll.options().len());
@@ -233,7 +234,7 @@ fn tally(row: &Row) -> Result<Tally, Failure> {
     Ok(Tally { position: rows::position(row, "position")?, poll, figures, heartbeat })
 }
 
-fn inclusion(row: &Row, position: Position) -> Result<Inclusion, Failure> {
+fn inclusion(row: &Row, position: Position) -> Result<Inclusion, DatabaseError> {
     Ok(if row.try_get("held")? {
         Inclusion::of_held(position, rows::position(row, "since")?, row.try_get("replaced")?)
     } else {
@@ -242,13 +243,13 @@ fn inclusion(row: &Row, position: Position) -> Result<Inclusion, Failure> {
 }
 
 /// Where no poll has this id, its partition is not known either: only what all partitions have counted is missing.
-fn inclusion_in_no_poll(row: &Row, position: Position) -> Result<Inclusion, Failure> {
+fn inclusion_in_no_poll(row: &Row, position: Position) -> Result<Inclusion, DatabaseError> {
     let least: Option<i64> = row.try_get(0)?;
     let counted = least.map(rows::to_position).transpose()?;
     Ok(Inclusion::of_absent(position, counted.unwrap_or_default()))
 }
 
-fn current_ballot(row: &Row) -> Result<CurrentBallot, Failure> {
+fn current_ballot(row: &Row) -> Result<CurrentBallot, DatabaseError> {
     Ok(CurrentBallot {
         voter: VoterId::from_bytes(row.try_get::<_, Uuid>("voter")?.into_bytes()),
         position: rows::position(row, "position")?,
@@ -260,7 +261,9 @@ fn current_ballot(row: &Row) -> Result<CurrentBallot, Failure> {
 fn pool_words(error: &deadpool_postgres::PoolError) -> String {
     match error {
         deadpool_postgres::PoolError::Backend(error)
-        | deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)) => crate::failure::words(error),
+        | deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)) => {
+            crate::database_error::words(error)
+        }
         other => other.to_string(),
     }
 }

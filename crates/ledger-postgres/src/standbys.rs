@@ -6,7 +6,7 @@ use domain::ReplicationState;
 use tokio_postgres::Client;
 use tracing::warn;
 
-use crate::failure::{Failure, words};
+use crate::database_error::{DatabaseError, words};
 
 /// The first release with other names for all that has to do with the write-ahead log.
 const RENAMED_IN: i32 = 100_000;
@@ -27,7 +27,7 @@ fn statement(version: i32) -> String {
 
 /// How far this server and the slowest of its standbys are. A server that has no such thing (some managed ones) shows
 /// none.
-pub(crate) async fn replicated(client: &Client) -> Result<ReplicationState, Failure> {
+pub(crate) async fn replicated(client: &Client) -> Result<ReplicationState, DatabaseError> {
     let version = client.query_one(VERSION, &[]).await?.try_get(0)?;
     let row = match client.query_one(statement(version).as_str(), &[]).await {
         Ok(row) => row,
@@ -44,7 +44,8 @@ pub(crate) async fn replicated(client: &Client) -> Result<ReplicationState, Fail
         }
         Err(error) => return Err(error.into()),
     };
-    let place = |place: i64| u64::try_from(place).map_err(|_| Failure::Unreadable("a place in the write-ahead log"));
+    let place =
+        |place: i64| u64::try_from(place).map_err(|_| DatabaseError::Unreadable("a place in the write-ahead log"));
     let standbys = row.try_get::<_, Option<i64>>("standbys")?.map(place).transpose()?;
     Ok(ReplicationState { written: place(row.try_get("written")?)?, standbys })
 }

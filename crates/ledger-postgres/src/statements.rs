@@ -7,7 +7,7 @@
 
 use tokio_postgres::{Client, Statement};
 
-use crate::{failure::Failure, listen};
+use crate::{database_error::DatabaseError, listen};
 
 const ADD_POLL: &str = "
     INSERT INTO polls (id, partition, poll, state, listed, round, since, position)
@@ -16,7 +16,7 @@ const ADD_POLL: &str = "
 /// Of whichever partition: a poll whose partition changed (another `PARTITIONS`) stays one poll.
 pub(crate) const FIND_POLLS: &str = "
     SELECT id, number, poll::text AS poll, round, since FROM polls WHERE id = ANY($1::text[])";
-/// Waits for a writer that was not told yet that it is one no more, if there should be one.
+/// Blocks until a former leader that has not noticed losing the lock has finished.
 const LOCK_POSITION: &str = "SELECT position FROM log WHERE partition = $1::integer FOR UPDATE";
 /// One descent of the primary key for each voter; the answer is three arrays in one row, which spares the
 /// driver ten thousand rows.
@@ -107,7 +107,7 @@ pub(crate) struct Statements {
 }
 
 impl Statements {
-    pub(crate) async fn prepare(client: &Client) -> Result<Self, Failure> {
+    pub(crate) async fn prepare(client: &Client) -> Result<Self, DatabaseError> {
         Ok(Self {
             add_poll: client.prepare(ADD_POLL).await?,
             lock_position: client.prepare(LOCK_POSITION).await?,

@@ -14,8 +14,9 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::{
-    connect::{DatabaseUrl, Purpose},
-    failure::{Failure, within},
+    connect,
+    database_error::{DatabaseError, within},
+    database_url::{ConnectionUse, DatabaseUrl},
     installation, listen, locks, migrations, rows, standbys,
     statements::Statements,
 };
@@ -53,7 +54,7 @@ const VOTERS: &str = "
     WHERE poll = $1::integer AND position > $2::bigint
     GROUP BY voter";
 const NOTE_LOG: &str = "UPDATE log SET log_id = $2, position = $3 WHERE partition = $1";
-/// A gap of which it shows now how many ballots are missing is the newest that was noted without a number.
+/// Writes how many ballots are missing into the newest gap without a number.
 const FILL_GAP: &str = "
     UPDATE gaps SET ballots = $2::bigint WHERE partition = $1::integer AND ballots IS NULL AND through = (
         SELECT max(through) FROM gaps WHERE partition = $1::integer AND ballots IS NULL
@@ -64,11 +65,11 @@ const ADD_TO_GAP: &str = "
 const NOTE_GAP: &str = "
     INSERT INTO gaps (partition, after, through, ballots) VALUES ($1::integer, $2::bigint, $3::bigint, $4::bigint)";
 
-/// Where a worker applies to be a partition's only writer in a PostgreSQL ledger.
+/// Where a worker asks to be a partition's only writer in a PostgreSQL ledger.
 #[derive(Debug)]
 pub struct PostgresLedgers {
     database: DatabaseUrl,
-    /// A connection whose try for a lock was in vain, for the next try: a standby does not connect every second.
+    /// A connection that did not get the lock, for the next try: so a standby does not connect every second.
     spare: Mutex<Option<Client>>,
 }
 
@@ -78,12 +79,12 @@ impl PostgresLedgers {
         Self { database, spare: Mutex::new(None) }
     }
 
-    async fn try_lead(&self, partition: Partition) -> Result<Option<Leader>, Failure> {
+    async fn try_lead(&self, partition: Partition) -> Result<Option<Leader>, DatabaseError> {
         let spare = self.spare.lock().await.take().filter(|spare| !spare.is_closed());
         let client = if let Some(client) = spare {
             client
         } else {
-            let client = self.database.connect(Purpose::Write, STATEMENT_TIMEOUT).await?;
+            let client = connect::connect(&self.database, ConnectionUse::Write, STATEMENT_TIMEOUT).await?;
             migrations::migrate(&client).await?;
             client
         };
@@ -105,7 +106,7 @@ impl Ledgers for PostgresLedgers {
 
     async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, Unavailable> {
         within("changing the ledger's key", WRITE_TIMEOUT, async {
-            let client = self.database.connect(Purpose::Write, STATEMENT_TIMEOUT).await?;
+            let client = connect::connect(&self.database, ConnectionUse::Write, STATEMENT_TIMEOUT).await?;
             migrations::migrate(&client).await?;
             installation::rekey(&client, fingerprint, force).await
         })
@@ -121,7 +122,7 @@ struct PostgresLedger {
 
 impl PostgresLedger {
     fn take(&mut self) -> Result<Leader, Unavailable> {
-        self.leader.take().ok_or_else(|| Unavailable::failed("writing to the ledger", Failure::Spent))
+        self.leader.take().ok_or_else(|| Unavailable::failed("writing to the ledger", DatabaseError::Spent))
     }
 }
 
@@ -230,7 +231,7 @@ pub(crate) struct Leader {
 }
 
 impl Leader {
-    async fn begin(client: Client, partition: Partition) -> Result<Self, Failure> {
+    async fn begin(client: Client, partition: Partition) -> Result<Self, DatabaseError> {
         let partition = i32::from(partition.number());
         let row = client.query_opt(POSITION, &[&partition]).await?;
         let position = if let Some(row) = row {
@@ -243,7 +244,7 @@ impl Leader {
         Ok(Self { client, statements, partition, position, polls: HashMap::new() })
     }
 
-    async fn state(&self) -> Result<LogState, Failure> {
+    async fn state(&self) -> Result<LogState, DatabaseError> {
         let row = self.client.query_one(STATE, &[&self.partition]).await?;
         Ok(LogState {
             log: row.try_get::<_, Option<String>>("log_id")?.map(LogId::new),
@@ -254,13 +255,13 @@ impl Leader {
         })
     }
 
-    async fn counts(&self) -> Result<Vec<(PollId, u64)>, Failure> {
+    async fn counts(&self) -> Result<Vec<(PollId, u64)>, DatabaseError> {
         let rows = self.client.query(COUNTS, &[&self.partition]).await?;
         rows.iter().map(|row| Ok((rows::poll_id(row, "id")?, rows::amount(row.try_get("counted")?)?))).collect()
     }
 
-    /// A poll that begins here begins behind all that is counted.
-    async fn ensure_first_poll(&self, poll: &Poll) -> Result<(), Failure> {
+    /// The first round of the poll begins after everything that is counted.
+    async fn ensure_first_poll(&self, poll: &Poll) -> Result<(), DatabaseError> {
         self.begin_transaction().await?;
         self.add_poll(poll, poll.round(), self.position).await?;
         listen::notify(&self.client, &[poll.id()]).await?;
@@ -268,7 +269,7 @@ impl Leader {
         Ok(())
     }
 
-    async fn seed(&self) -> Result<LogSeed, Failure> {
+    async fn seed(&self) -> Result<LogSeed, DatabaseError> {
         self.client.batch_execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
         let mut polls = Vec::new();
         for row in self.client.query(SEED, &[&self.partition]).await? {
@@ -285,7 +286,7 @@ impl Leader {
     }
 
     /// Who has a ballot after `since`, and where. Row by row: there can be millions.
-    async fn voters(&self, poll: i32, since: Position) -> Result<Vec<(VoterId, Position)>, Failure> {
+    async fn voters(&self, poll: i32, since: Position) -> Result<Vec<(VoterId, Position)>, DatabaseError> {
         let parameters: [&(dyn ToSql + Sync); 2] = [&poll, &since.as_i64()];
         let mut stream = std::pin::pin!(self.client.query_raw(VOTERS, parameters).await?);
         let mut voters = Vec::new();
@@ -296,7 +297,7 @@ impl Leader {
         Ok(voters)
     }
 
-    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Failure> {
+    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), DatabaseError> {
         self.begin_transaction().await?;
         let reached = gap.filter(|gap| gap.after <= self.position);
         let position = reached.map_or(self.position, |gap| gap.through.max(self.position));
@@ -310,25 +311,26 @@ impl Leader {
         self.client.execute(NOTE_LOG, &[&self.partition, &log.as_str(), &position.as_i64()]).await?;
         self.client.batch_execute("COMMIT").await?;
         self.position = position;
-        info!(log.id = log.as_str(), partition = self.partition, %position, "the ledger is attached to the log");
+        info!(log.id = log.as_str(), partition = self.partition, %position, "ledger.attached: the ledger notes which log it is counted from");
         Ok(())
     }
 
-    async fn heartbeat(&self) -> Result<(), Failure> {
+    async fn heartbeat(&self) -> Result<(), DatabaseError> {
         let parameters: [&(dyn ToSql + Sync); 2] = [&self.partition, &self.position.as_i64()];
         let noted = self.client.execute(&self.statements.heartbeat, &parameters).await?;
-        if noted == 1 { Ok(()) } else { Err(Failure::Overtaken) }
+        if noted == 1 { Ok(()) } else { Err(DatabaseError::Overtaken) }
     }
 
-    async fn note_gap(&self, gap: Gap) -> Result<(), Failure> {
-        let mut ballots = gap.ballots.map(i64::try_from).transpose().map_err(|_| Failure::Unreadable("a count"))?;
+    async fn note_gap(&self, gap: Gap) -> Result<(), DatabaseError> {
+        let mut ballots =
+            gap.ballots.map(i64::try_from).transpose().map_err(|_| DatabaseError::Unreadable("a count"))?;
         if let Some(number) = ballots.filter(|ballots| *ballots > 0)
             && self.client.execute(FILL_GAP, &[&self.partition, &number]).await? > 0
         {
             if gap.through <= self.position {
                 return Ok(());
             }
-            // What is passed over now is a gap of its own, whose ballots are in that number.
+            // The new gap is noted too; its ballots are part of that number.
             ballots = Some(0);
         }
         let (after, through) = (gap.after.as_i64(), gap.through.as_i64());
@@ -340,7 +342,7 @@ impl Leader {
     }
 
     /// Writes a poll, unless the ledger has one with its id.
-    async fn add_poll(&self, poll: &Poll, round: u32, since: Position) -> Result<(), Failure> {
+    async fn add_poll(&self, poll: &Poll, round: u32, since: Position) -> Result<(), DatabaseError> {
         let id = poll.id();
         let parameters: [&(dyn ToSql + Sync); 7] = [
             &id.as_str(),

@@ -83,8 +83,8 @@ async fn a_writer_whose_connection_was_ended_writes_nothing_more() {
 
     let batch = vec![ballot(3, &poll, 2, "b")];
     assert!(writer.apply(batch.clone()).await.is_err());
-    let spent = writer.apply(batch.clone()).await.unwrap_err();
-    assert!(matches!(&spent, Unavailable::Failed { reason, .. } if reason.contains("spent")), "{spent}");
+    let refused = writer.apply(batch.clone()).await.unwrap_err();
+    assert!(matches!(&refused, Unavailable::Failed { reason, .. } if reason.contains("failed before")), "{refused}");
     assert_eq!(figures(&database, &poll).await, of([1, 0], 1, 1));
 
     successor.apply(batch).await.unwrap();
