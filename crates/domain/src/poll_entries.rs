@@ -1,6 +1,10 @@
 //! What a log must say of polls so that counting it comes to the same ledger again.
 
-use crate::{Entry, Event, Poll, Position};
+use crate::{
+    event::{Entry, Event},
+    poll::Poll,
+    position::Position,
+};
 
 /// The entries for polls of a ledger, each with the position at which its round began, in the order of their positions.
 ///

@@ -8,7 +8,7 @@
 //! | [`Scoreboard`] | `result` | the PostgreSQL ledger; the SQLite ledger |
 //!
 //! "Not found" is a value. An error is always [`Unavailable`]: the operation was not done, or its outcome is unknown,
-//! and the caller can only say so and try again. Errors of drivers never cross a port. Each port states its time limits.
+//! and the caller can only say so and try again. Errors of drivers never cross a port. Each port states its limits.
 //!
 //! May import: `choices`, `event`, `gap`, `installation`, `log_id`, `partition`, `poll`, `poll_id`, `position`,
 //! `receipt`, `session`, `tally`, `voter`.

@@ -17,8 +17,7 @@ use crate::{
     connect::set_session,
     database_error::{DatabaseError, within},
     database_url::{ConnectionUse, DatabaseUrl},
-    entries,
-    installation,
+    entries, installation,
     listen::Listener,
     rows,
 };

@@ -1,6 +1,6 @@
 //! The ballot box that `vote` uses: ballots and changes of polls go into the log on Redis.
 //!
-//! It decides nothing about polls and ballots itself: the scripts do, in the same step that writes.
+//! It decides nothing about polls and ballots: the scripts do, in the step that writes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,15 +12,18 @@ use domain::{
 use redis::Value;
 
 use crate::{
-    RedisUrl,
-    casting::{self, Casting},
+    answers::{checked, unexpected, word},
+    calls::{run, run_together, run_until},
+    cast_queue::{self, CastQueue},
+    deadline::Deadline,
     fence::{self, Fence},
     fitness::Fitness,
     keys::Keys,
-    link::{Deadline, Link},
+    link::Link,
     membership::Member,
-    memory::Memory,
-    scripts::{self, END_SESSION, PUT_POLL, READ_ALL, READ_POLL, unexpected, word},
+    memory::RedisMemory,
+    scripts::{END_SESSION, PUT_POLL, READ_ALL, READ_POLL},
+    url::RedisUrl,
     watch, wire,
 };
 
@@ -29,25 +32,25 @@ const CHANGE_ATTEMPTS: usize = 16;
 
 /// The log on Redis, as `vote` sees it. Any number of them, in any number of processes, work side by side.
 ///
-/// Every call answers within 2 s. `Ok` is said of what is on Redis' disk, and of nothing else.
+/// Every call returns within 2 s. `Ok` means that the effect is on Redis' disk.
 pub struct RedisBallotBox {
     /// For all but casting.
     link: Arc<Link>,
     partitions: Partitions,
     /// By number of the partition.
-    rooms: Vec<Room>,
+    writers: Vec<PartitionWriter>,
 }
 
-/// What belongs to one partition.
-struct Room {
+/// What writes into one partition.
+struct PartitionWriter {
     keys: Arc<Keys>,
-    /// For all but casting, which has one of its own.
+    /// For all but casting, which has a fence of its own.
     fence: Fence,
-    casting: Casting,
+    casting: CastQueue,
 }
 
-/// A poll as the log has it, with the very bytes for comparing.
-struct Found {
+/// A poll as the log has it, with its bytes for comparing.
+struct PollRead {
     json: Vec<u8>,
     poll: Poll,
     accepted: u64,
@@ -82,32 +85,32 @@ impl RedisBallotBox {
     }
 
     fn with_links(partitions: Partitions, link: Link, casting: Link) -> Arc<Self> {
-        let memory = Arc::<Memory>::default();
-        let room = |partition| {
+        let memory = Arc::<RedisMemory>::default();
+        let writer = |partition| {
             let keys = Arc::new(Keys::new(partition));
-            let (casting, sending) = Casting::new(Arc::clone(&keys), &memory);
-            (Room { fence: Fence::new(Arc::clone(&keys)), keys, casting }, sending)
+            let (casting, sender) = CastQueue::new(Arc::clone(&keys), &memory);
+            (PartitionWriter { fence: Fence::new(Arc::clone(&keys)), keys, casting }, sender)
         };
-        let (rooms, sendings) = partitions.all().map(room).unzip();
-        casting::send_all(casting, sendings, memory).expect("the system has a thread for the log");
-        Arc::new(Self { link: Arc::new(link), partitions, rooms })
+        let (writers, senders) = partitions.all().map(writer).unzip();
+        cast_queue::send_all(casting, senders, memory).expect("the system has a thread for the log");
+        Arc::new(Self { link: Arc::new(link), partitions, writers })
     }
 
-    fn room(&self, poll: PollId) -> &Room {
-        &self.rooms[usize::from(self.partitions.of(poll).number())]
+    fn writer(&self, poll: PollId) -> &PartitionWriter {
+        &self.writers[usize::from(self.partitions.of(poll).number())]
     }
 
-    async fn find(&self, what: &'static str, deadline: Deadline, id: PollId) -> Result<Option<Found>, Unavailable> {
-        let keys = &self.room(id).keys;
+    async fn find(&self, what: &'static str, deadline: Deadline, id: PollId) -> Result<Option<PollRead>, Unavailable> {
+        let keys = &self.writer(id).keys;
         let call = READ_POLL.call(&[&keys.incarnation, &keys.polls, &keys.accepted]).arg(id.as_str());
-        let Value::Array(parts) = begun(scripts::run_until(&*self.link, what, deadline, call).await?)? else {
+        let Value::Array(parts) = begun(run_until(&*self.link, what, deadline, call).await?)? else {
             return Err(unexpected(what));
         };
         match <[Value; 2]>::try_from(parts) {
             Ok([Value::Nil, _]) => Ok(None),
             Ok([Value::BulkString(json), accepted]) => {
                 let poll = wire::decode_poll(&json).map_err(|reason| Unavailable::failed(what, reason))?;
-                Ok(Some(Found { poll, json, accepted: number(what, &accepted)? }))
+                Ok(Some(PollRead { poll, json, accepted: number(what, &accepted)? }))
             }
             _ => Err(unexpected(what)),
         }
@@ -119,7 +122,7 @@ impl RedisBallotBox {
     async fn put(
         &self,
         deadline: Deadline,
-        before: Option<&Found>,
+        before: Option<&PollRead>,
         next: &Poll,
         requires: Precondition,
     ) -> Result<bool, Unavailable> {
@@ -128,7 +131,7 @@ impl RedisBallotBox {
             match self.put_once(deadline, before, next, requires).await {
                 // Another leader is attaching, which takes a moment.
                 Err(Unavailable::NotAttached) if !patience.is_over() => {
-                    self.room(next.id()).fence.refused();
+                    self.writer(next.id()).fence.refused();
                     tokio::time::sleep(fence::ASK_AGAIN_AFTER).await;
                 }
                 answer => return answer,
@@ -139,12 +142,12 @@ impl RedisBallotBox {
     async fn put_once(
         &self,
         deadline: Deadline,
-        before: Option<&Found>,
+        before: Option<&PollRead>,
         next: &Poll,
         requires: Precondition,
     ) -> Result<bool, Unavailable> {
         const WHAT: &str = "writing a poll";
-        let Room { keys, fence, .. } = self.room(next.id());
+        let PartitionWriter { keys, fence, .. } = self.writer(next.id());
         let pass = fence.pass(&self.link, WHAT, deadline).await?;
         // Where the round is new or the rules are, nobody has voted; what a lost log left behind is not ours either.
         let forget_voters =
@@ -159,7 +162,7 @@ impl RedisBallotBox {
             .arg(u8::from(requires == Precondition::NoBallots))
             .arg(u8::from(forget_voters))
             .arg(&*pass.token);
-        match word(WHAT, scripts::run_until(&pass.connection, WHAT, deadline, call).await?)?.as_str() {
+        match word(WHAT, run_until(&pass.connection, WHAT, deadline, call).await?)?.as_str() {
             "done" => Ok(true),
             "differs" => Ok(false),
             "not attached" => Err(Unavailable::NotAttached),
@@ -171,7 +174,7 @@ impl RedisBallotBox {
 #[async_trait]
 impl BallotBox for RedisBallotBox {
     async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable> {
-        self.room(ballot.poll).casting.cast(ballot, revision).await
+        self.writer(ballot.poll).casting.cast(ballot, revision).await
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
@@ -180,10 +183,10 @@ impl BallotBox for RedisBallotBox {
 
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
         const WHAT: &str = "reading the polls";
-        let call = |room: &Room| READ_ALL.call(&[&room.keys.incarnation, &room.keys.polls]);
-        let calls = self.rooms.iter().map(call).collect();
+        let call = |writer: &PartitionWriter| READ_ALL.call(&[&writer.keys.incarnation, &writer.keys.polls]);
+        let calls = self.writers.iter().map(call).collect();
         let mut polls = Vec::new();
-        for answer in scripts::run_together(&*self.link, WHAT, Deadline::usual(), calls).await? {
+        for answer in run_together(&*self.link, WHAT, Deadline::usual(), calls).await? {
             polls.extend(read_polls(WHAT, answer?)?);
         }
         polls.sort_unstable_by_key(Poll::id);
@@ -224,17 +227,17 @@ impl BallotBox for RedisBallotBox {
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable> {
         const WHAT: &str = "ending a session";
         let lasting_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
-        let call = END_SESSION.call(&[&self.rooms[0].keys.ended(session)]).arg(lasting_ms);
-        scripts::run(&self.link, WHAT, call).await.map(drop)
+        let call = END_SESSION.call(&[&self.writers[0].keys.ended(session)]).arg(lasting_ms);
+        run(&self.link, WHAT, call).await.map(drop)
     }
 
     async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {
         const WHAT: &str = "asking whether a session has ended";
         let mut commands = redis::pipe();
-        commands.cmd("EXISTS").arg(self.rooms[0].keys.ended(session));
+        commands.cmd("EXISTS").arg(self.writers[0].keys.ended(session));
         let answers = self.link.send(WHAT, Deadline::usual(), &commands).await?;
         let answer = answers.into_iter().next().ok_or_else(|| unexpected(WHAT))?;
-        match scripts::checked(WHAT, answer)? {
+        match checked(WHAT, answer)? {
             Value::Int(there) => Ok(there == 1),
             _ => Err(unexpected(WHAT)),
         }
@@ -249,7 +252,7 @@ impl BallotBox for RedisBallotBox {
         const WHAT: &str = "asking whether the log takes ballots";
         let deadline = Deadline::usual();
         let connection = self.link.connected(WHAT, deadline).await?;
-        let partitions = self.rooms.iter().map(|room| &*room.keys);
+        let partitions = self.writers.iter().map(|writer| &*writer.keys);
         fence::tokens(&connection, WHAT, deadline, partitions).await.map(drop)
     }
 }

@@ -8,9 +8,11 @@
 use domain::{LogSeed, PollId, PollSeed, Position, Unavailable, VoterId};
 
 use crate::{
+    answers::{unexpected, word},
+    calls::run,
     keys::Keys,
     link::Link,
-    scripts::{self, BEGIN_FIRST, BEGIN_LAST, Call, SETTLE, Script, WRITE_POLLS, WRITE_VOTERS, unexpected, word},
+    scripts::{BEGIN_FIRST, BEGIN_LAST, Call, LuaScript, SETTLE, WRITE_POLLS, WRITE_VOTERS},
     wire,
 };
 
@@ -81,14 +83,14 @@ impl Steps<'_> {
     }
 
     /// A step with the keys that every one has, and these.
-    pub(crate) fn step(&self, script: &'static Script, further: &[&str]) -> Call {
+    pub(crate) fn step(&self, script: &'static LuaScript, further: &[&str]) -> Call {
         let mut keys = vec![&*self.keys.attaching, &*self.keys.attached];
         keys.extend(further);
         script.call(&keys).arg(self.token)
     }
 
     pub(crate) async fn run(&self, what: &'static str, call: Call) -> Result<(), Unavailable> {
-        match word(what, scripts::run(self.link, what, call).await?)?.as_str() {
+        match word(what, run(self.link, what, call).await?)?.as_str() {
             "done" => Ok(()),
             "superseded" => Err(Unavailable::NotAttached),
             _ => Err(unexpected(what)),

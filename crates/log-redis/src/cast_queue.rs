@@ -1,9 +1,8 @@
-//! The way of a ballot into one partition: many requests' ballots in one call of a script.
+//! The queue of ballots for one partition: the ballots of many requests go to Redis in one call of a script.
 //!
-//! Ballots wait in a bounded queue. When a call is answered the next takes all that wait, so calls grow with the load
-//! and nothing ever waits for company: alone, a ballot is sent at once; in a rush, hundreds share one round trip
-//! and one write to Redis' disk. One poll's ballots in one take share a script call and an entry of the log, and the calls of
-//! several polls go out together.
+//! When a call is answered, the next takes all ballots in the queue. So no ballot waits for others: alone, it is sent
+//! at once; under load, hundreds share one round trip and one fsync of Redis. Ballots of one poll share a script call
+//! and an entry of the log; the calls of several polls are sent together.
 
 use std::{collections::HashMap, io, mem, sync::Arc, thread, time::Duration};
 
@@ -17,67 +16,69 @@ use tokio::{
 use tracing::Instrument;
 
 use crate::{
+    answers::unexpected,
+    calls::run_together,
+    deadline::Deadline,
     fence::{self, Fence, Pass},
     keys::Keys,
-    link::{Deadline, Link},
-    memory::Memory,
-    scripts::{self, CAST, Call, unexpected},
+    link::Link,
+    memory::RedisMemory,
+    scripts::{CAST, Call},
     wire,
 };
 
-/// Ballots of one partition that may wait; more are refused as [`Unavailable::Busy`].
+/// How many ballots the queue of a partition holds; more are refused as [`Unavailable::Busy`].
 pub(crate) const QUEUE_BALLOTS: usize = 16_384;
-/// Ballots that are sent together at most. It bounds how long one script call keeps Redis from others, and what one entry of
-/// the log holds.
+/// How many ballots one call has. It bounds how long a script blocks Redis, and the size of an entry of the log.
 pub(crate) const MAX_BALLOTS_SENT: usize = 512;
-/// How long a ballot may wait to be sent. What is left of [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT) is for Redis;
-/// when that is over the caller is told that the outcome is not known, and Redis does not cast the ballot any more,
-/// however late the call reaches it.
+/// How long a ballot may be queued. The rest of [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT) is for Redis: after
+/// it the caller is told that the outcome is unknown, and Redis does not cast the ballot any more, however late the
+/// call reaches it.
 const LONGEST_QUEUEING: Duration = Duration::from_millis(1_200);
 
 const WHAT: &str = "casting a ballot";
 
-type Answer = Result<CastOutcome, Unavailable>;
+type CastAnswer = Result<CastOutcome, Unavailable>;
 
-struct Waiting {
+struct QueuedBallot {
     ballot: Ballot,
     revision: u32,
     since: Instant,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<CastAnswer>,
 }
 
-/// Where the ballots of one partition wait. Who sends them ends when this is dropped and the last ballot is answered.
-pub(crate) struct Casting {
-    queue: mpsc::Sender<Waiting>,
-    memory: Arc<Memory>,
+/// The queue. When it is dropped, its sender ends after the last ballot is answered.
+pub(crate) struct CastQueue {
+    queue: mpsc::Sender<QueuedBallot>,
+    memory: Arc<RedisMemory>,
 }
 
-/// The other end of a [`Casting`]: it sends what waits there.
-pub(crate) struct Sending {
-    queue: mpsc::Receiver<Waiting>,
+/// The other end of a [`CastQueue`]: it sends the ballots.
+pub(crate) struct CastSender {
+    queue: mpsc::Receiver<QueuedBallot>,
     keys: Arc<Keys>,
-    memory: Arc<Memory>,
+    memory: Arc<RedisMemory>,
 }
 
-impl Casting {
+impl CastQueue {
     /// A queue for one partition, and its other end, which is for [`send_all`].
-    pub(crate) fn new(keys: Arc<Keys>, memory: &Arc<Memory>) -> (Self, Sending) {
-        let (queue, waiting) = mpsc::channel(QUEUE_BALLOTS);
-        (Self { queue, memory: Arc::clone(memory) }, Sending { queue: waiting, keys, memory: Arc::clone(memory) })
+    pub(crate) fn new(keys: Arc<Keys>, memory: &Arc<RedisMemory>) -> (Self, CastSender) {
+        let (queue, queued) = mpsc::channel(QUEUE_BALLOTS);
+        (Self { queue, memory: Arc::clone(memory) }, CastSender { queue: queued, keys, memory: Arc::clone(memory) })
     }
 
-    /// Casts a ballot of a voter who was shown this revision of its poll. If the caller gives up while it waits, the
-    /// ballot is not sent any more; once it was sent, whether it was cast is not known.
+    /// Casts a ballot of a voter who was shown this revision of its poll. If the caller gives up before it is sent, it
+    /// is not sent; after that, whether it was cast is unknown.
     ///
-    /// Answers within about [`ANSWER_TIMEOUT`](crate::link::ANSWER_TIMEOUT), queue included: each call ends within that
-    /// time of its oldest ballot, and whoever waited longer than [`LONGEST_QUEUEING`] for it is not sent any more.
-    pub(crate) async fn cast(&self, ballot: Ballot, revision: u32) -> Answer {
+    /// Returns within about [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT): each call ends within that time of its
+    /// oldest ballot, and a ballot that was queued longer than [`LONGEST_QUEUEING`] is not sent.
+    pub(crate) async fn cast(&self, ballot: Ballot, revision: u32) -> CastAnswer {
         if self.memory.is_full() {
             return Err(Unavailable::Full);
         }
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { ballot, revision, since: Instant::now(), answer };
-        self.queue.try_send(waiting).map_err(|_| Unavailable::Busy)?;
+        let queued = QueuedBallot { ballot, revision, since: Instant::now(), answer };
+        self.queue.try_send(queued).map_err(|_| Unavailable::Busy)?;
         answered.await.unwrap_or_else(|_| Err(Unavailable::failed(WHAT, "the call was abandoned")))
     }
 }
@@ -86,14 +87,14 @@ impl Casting {
 ///
 /// On a thread of its own: among the tasks that serve requests, Redis' answer would wait until they have had their
 /// turn, and every ballot behind it as well.
-pub(crate) fn send_all(link: Link, sendings: Vec<Sending>, memory: Arc<Memory>) -> io::Result<()> {
+pub(crate) fn send_all(link: Link, senders: Vec<CastSender>, memory: Arc<RedisMemory>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let link = Arc::new(link);
     thread::Builder::new().name("log-casting".into()).spawn(move || {
         runtime.block_on(async move {
             let mut all = JoinSet::new();
-            for sending in sendings {
-                all.spawn(send_as_they_come(sending, Arc::clone(&link)));
+            for sender in senders {
+                all.spawn(send_as_they_come(sender, Arc::clone(&link)));
             }
             // Ends with the runtime.
             tokio::spawn(async move { memory.watch(&link).await });
@@ -104,57 +105,59 @@ pub(crate) fn send_all(link: Link, sendings: Vec<Sending>, memory: Arc<Memory>) 
     Ok(())
 }
 
-async fn send_as_they_come(Sending { mut queue, keys, memory }: Sending, link: Arc<Link>) {
-    let way = Arc::new(Way { fence: Fence::new(Arc::clone(&keys)), keys, link, memory });
+async fn send_as_they_come(CastSender { mut queue, keys, memory }: CastSender, link: Arc<Link>) {
+    let path = Arc::new(SendPath { fence: Fence::new(Arc::clone(&keys)), keys, link, memory });
     let mut taken = Vec::new();
     while queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await > 0 {
         // For traces (`program::traces`); nobody listens otherwise.
         let span = tracing::trace_span!(target: "scrutin::trace", "log.cast", ballots = taken.len());
-        let way = Arc::clone(&way);
+        let path = Arc::clone(&path);
         let taken = mem::replace(&mut taken, Vec::with_capacity(MAX_BALLOTS_SENT));
         // A task of its own, so that a panic takes one call with it and not all that come after.
-        let sent = tokio::spawn(async move { send(&way, still_in_time(taken)).await }.instrument(span));
+        let sent = tokio::spawn(async move { send(&path, still_in_time(taken)).await }.instrument(span));
         if sent.await.is_err() {
-            tracing::error!("sending ballots panicked; those in that call were told that the outcome is not known");
+            tracing::error!(
+                "log.panicked: sending ballots panicked. The voters of that call are told that the outcome is unknown"
+            );
         }
     }
 }
 
-/// Those whose callers wait and will wait long enough. Whoever gave up was told that the outcome is not known; not to
-/// cast the ballot is the better one.
-fn still_in_time(taken: Vec<Waiting>) -> Vec<Waiting> {
+/// Drops ballots whose caller has given up, and answers those that were queued too long. Voters who gave up were told
+/// that the outcome is unknown; not casting is the safer outcome.
+fn still_in_time(taken: Vec<QueuedBallot>) -> Vec<QueuedBallot> {
     let (sent, overdue): (Vec<_>, Vec<_>) = taken
         .into_iter()
-        .filter(|waiting| !waiting.answer.is_closed())
-        .partition(|waiting| waiting.since.elapsed() < LONGEST_QUEUEING);
+        .filter(|queued| !queued.answer.is_closed())
+        .partition(|queued| queued.since.elapsed() < LONGEST_QUEUEING);
     tell(overdue, Err(Unavailable::Busy));
     sent
 }
 
 /// What leads to the log of one partition.
-struct Way {
+struct SendPath {
     link: Arc<Link>,
     keys: Arc<Keys>,
     fence: Fence,
-    memory: Arc<Memory>,
+    memory: Arc<RedisMemory>,
 }
 
 /// Sends the ballots and answers each of them.
-async fn send(way: &Way, taken: Vec<Waiting>) {
-    let Some(first) = taken.iter().map(|waiting| waiting.since).min() else { return };
+async fn send(path: &SendPath, taken: Vec<QueuedBallot>) {
+    let Some(first) = taken.iter().map(|queued| queued.since).min() else { return };
     #[expect(clippy::cast_precision_loss, reason = "at most MAX_BALLOTS_SENT")]
     metrics::histogram!("scrutin_log_ballots_per_call").record(taken.len() as f64);
-    // The first to give up decides for all: nobody's ballot is cast after they were told that nothing is known.
+    // The earliest deadline holds for all: no ballot is cast after its voter was told that the outcome is unknown.
     let deadline = Deadline::since(first);
-    let returned = send_within(way, deadline, by_kind(taken)).await;
-    for Returned { group: (_, ballots), because } in send_again(way, deadline, returned).await {
+    let returned = send_within(path, deadline, by_kind(taken)).await;
+    for Returned { group: (_, ballots), because } in send_again(path, deadline, returned).await {
         tell(ballots, Err(because));
     }
 }
 
-/// Sends again what Redis took nothing of. We know better now: its clock was set forward since we last knew of it; or
+/// Sends again the ballots that Redis certainly did not take: its clock was set forward since it was last seen, or
 /// another leader is attaching, which takes a moment.
-async fn send_again(way: &Way, deadline: Deadline, mut returned: Vec<Returned>) -> Vec<Returned> {
+async fn send_again(path: &SendPath, deadline: Deadline, mut returned: Vec<Returned>) -> Vec<Returned> {
     let patience = fence::patience();
     let mut late_again = false;
     while !returned.is_empty() && !deadline.is_over() && !late_again {
@@ -166,7 +169,7 @@ async fn send_again(way: &Way, deadline: Deadline, mut returned: Vec<Returned>) 
         } else {
             late_again = true;
         }
-        returned = send_within(way, deadline, returned.into_iter().map(|returned| returned.group).collect()).await;
+        returned = send_within(path, deadline, returned.into_iter().map(|returned| returned.group).collect()).await;
     }
     returned
 }
@@ -185,11 +188,11 @@ impl Returned {
 
 /// Sends the ballots and answers them, but for those which Redis took nothing of and that may be sent again: these are
 /// given back.
-async fn send_within(way: &Way, deadline: Deadline, groups: Vec<Group>) -> Vec<Returned> {
+async fn send_within(path: &SendPath, deadline: Deadline, groups: Vec<Group>) -> Vec<Returned> {
     if groups.is_empty() {
         return Vec::new();
     }
-    let pass = match way.fence.pass(&way.link, WHAT, deadline).await {
+    let pass = match path.fence.pass(&path.link, WHAT, deadline).await {
         Ok(pass) => pass,
         Err(Unavailable::NotAttached) => return groups.into_iter().map(Returned::not_attached).collect(),
         Err(error) => {
@@ -199,8 +202,8 @@ async fn send_within(way: &Way, deadline: Deadline, groups: Vec<Group>) -> Vec<R
     };
     let last = pass.connection.clock_at(deadline);
     let sent = Instant::now();
-    let calls = groups.iter().map(|(kind, ballots)| call(way, &pass, *kind, last, ballots)).collect();
-    let answers = match scripts::run_together(&pass.connection, WHAT, deadline, calls).await {
+    let calls = groups.iter().map(|(kind, ballots)| call(path, &pass, *kind, last, ballots)).collect();
+    let answers = match run_together(&pass.connection, WHAT, deadline, calls).await {
         Ok(answers) => answers,
         Err(error) => {
             tell_failure(groups, error, deadline);
@@ -217,7 +220,7 @@ async fn send_within(way: &Way, deadline: Deadline, groups: Vec<Group>) -> Vec<R
                     Ok(casts) => tell(ballots, Ok(casts)),
                     Err(because) => {
                         if because == Unavailable::NotAttached {
-                            way.fence.refused();
+                            path.fence.refused();
                         }
                         returned.push(Returned { group: (kind, ballots), because });
                     }
@@ -227,53 +230,53 @@ async fn send_within(way: &Way, deadline: Deadline, groups: Vec<Group>) -> Vec<R
         }
     }
     if let Some(now) = clock {
-        way.link.saw_clock(now, sent).await;
+        path.link.saw_clock(now, sent).await;
     }
     returned
 }
 
-/// What the ballots of one call have in common: the poll, and which revision of it their voters were shown.
+/// What the ballots of one call have in common: the poll, and the revision of it that their voters were shown.
 type Kind = (PollId, u32);
 
-type Group = (Kind, Vec<Waiting>);
+type Group = (Kind, Vec<QueuedBallot>);
 
 /// The ballots of each kind, in the order in which they came.
-fn by_kind(taken: Vec<Waiting>) -> Vec<Group> {
-    let kind = |waiting: &Waiting| (waiting.ballot.poll, waiting.revision);
+fn by_kind(taken: Vec<QueuedBallot>) -> Vec<Group> {
+    let kind = |queued: &QueuedBallot| (queued.ballot.poll, queued.revision);
     let Some(first) = taken.first().map(kind) else { return Vec::new() };
-    // In a rush it is nearly always one poll that everybody votes in.
-    if taken.iter().all(|waiting| kind(waiting) == first) {
+    // Under load, nearly all ballots are for one poll.
+    if taken.iter().all(|queued| kind(queued) == first) {
         return vec![(first, taken)];
     }
     let mut groups: Vec<Group> = Vec::new();
     let mut index = HashMap::new();
-    for waiting in taken {
-        let kind = kind(&waiting);
+    for queued in taken {
+        let kind = kind(&queued);
         let group = *index.entry(kind).or_insert_with(|| {
             groups.push((kind, Vec::new()));
             groups.len() - 1
         });
-        groups[group].1.push(waiting);
+        groups[group].1.push(queued);
     }
     groups
 }
 
-fn call(way: &Way, pass: &Pass, (poll, revision): Kind, last_millis: u64, waiting: &[Waiting]) -> Call {
-    let keys = &way.keys;
-    let mut ballots = Vec::with_capacity(waiting.len() * wire::BALLOT_BYTES);
-    for Waiting { ballot, .. } in waiting {
-        wire::encode_ballot(ballot, &mut ballots);
+fn call(path: &SendPath, pass: &Pass, (poll, revision): Kind, last_millis: u64, queued: &[QueuedBallot]) -> Call {
+    let keys = &path.keys;
+    let mut ballots = Vec::with_capacity(queued.len() * wire::BALLOT_BYTES);
+    for QueuedBallot { ballot, .. } in queued {
+        wire::push_ballot(ballot, &mut ballots);
     }
     CAST.call(&[&keys.attached, &keys.polls, &keys.log, &keys.accepted, &keys.voters(poll)])
         .arg(poll.as_str())
         .arg(wire::BALLOTS_FIELD)
-        .arg(wire::encode_poll_of_ballots(poll))
+        .arg(wire::begin_ballots(poll))
         .arg(wire::BALLOT_BYTES)
         .arg(wire::VOTER_BYTES)
         .arg(last_millis)
         .arg(revision)
         .arg(ballots)
-        .arg(way.memory.most_voters())
+        .arg(path.memory.most_voters())
         .arg(&*pass.token)
 }
 
@@ -302,7 +305,8 @@ fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<CastOutcome>, U
     Ok((u64::try_from(*now).map_err(|_| unexpected(WHAT))?, casts))
 }
 
-/// What became of each ballot, where the `first` that was taken stands there. `None` where that makes no sense.
+/// What became of each ballot, if the first that was taken has the position `first`. `None` if the answer makes no
+/// sense.
 fn read_fates(first: &[u8], fates: &[u8], count: usize) -> Option<Vec<CastOutcome>> {
     let first = wire::decode_position(first);
     let mut further = 0..;
@@ -318,13 +322,13 @@ fn read_fates(first: &[u8], fates: &[u8], count: usize) -> Option<Vec<CastOutcom
     fates.split(|&byte| byte == b' ').map(read).collect()
 }
 
-/// Tells those whose call failed; at once where it is certain that nothing was done.
+/// Answers ballots whose call failed; at once where it is certain that nothing was done.
 fn tell_failure(groups: Vec<Group>, error: Unavailable, deadline: Deadline) {
     if error.nothing_happened() {
         return tell_all(groups, &error);
     }
-    // What was sent may be on its way yet, and be cast until the deadline. Whoever hears that the outcome is not known
-    // votes again, and no older ballot of theirs must come behind that.
+    // The ballots may still be on their path, and be cast until the deadline. A voter who is told earlier that the
+    // outcome is unknown may vote again, and the older ballot must not come after the newer one.
     tokio::spawn(async move {
         deadline.passed().await;
         tell_all(groups, &error);
@@ -337,13 +341,13 @@ fn tell_all(groups: Vec<Group>, error: &Unavailable) {
     }
 }
 
-fn tell(ballots: Vec<Waiting>, casts: Result<Vec<CastOutcome>, Unavailable>) {
-    // A caller who has gone away hears nothing; that is what it means to go away.
+fn tell(ballots: Vec<QueuedBallot>, casts: Result<Vec<CastOutcome>, Unavailable>) {
+    // A caller may not wait any more.
     match casts {
         Ok(casts) => {
-            ballots.into_iter().zip(casts).for_each(|(waiting, cast)| drop(waiting.answer.send(Ok(cast))));
+            ballots.into_iter().zip(casts).for_each(|(queued, cast)| drop(queued.answer.send(Ok(cast))));
         }
-        Err(error) => ballots.into_iter().for_each(|waiting| drop(waiting.answer.send(Err(error.clone())))),
+        Err(error) => ballots.into_iter().for_each(|queued| drop(queued.answer.send(Err(error.clone())))),
     }
 }
 

@@ -18,9 +18,11 @@ use redis::Value;
 use tokio::time::Instant;
 
 use crate::{
+    answers::{checked, unexpected, word},
+    connection::{Connection, Transport},
+    deadline::Deadline,
     keys::Keys,
-    link::{Connection, Deadline, Link, Transport},
-    scripts::{checked, unexpected, word},
+    link::Link,
 };
 
 /// How long a look at the server is good for. It costs a round trip, so ballots must not ask for it each time.

@@ -6,77 +6,27 @@
 //! that shows it leads to the wrong server. Nothing is ever sent twice: whether a command that got no
 //! answer was carried out is not known, and only the caller can say what that means.
 
-mod exchange;
-
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use domain::Unavailable;
-use redis::{
-    AsyncConnectionConfig, Pipeline, PushInfo, PushKind, RedisError, Value,
-    aio::{ConnectionLike, MultiplexedConnection},
-};
+use redis::{Pipeline, RedisError, Value};
 use tokio::{
     sync::Mutex,
-    time::{Instant, sleep_until, timeout, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 
-pub(crate) use self::exchange::Transport;
-use self::exchange::{exchange, exchange_and_wait_for_file};
-use crate::{RedisUrl, fitness::Fitness};
+use crate::{
+    connection::{Connection, RedisClock, Transport, connect, exchange, exchange_and_wait_for_file},
+    deadline::Deadline,
+    fitness::Fitness,
+    url::RedisUrl,
+};
 
-/// How long a caller waits for an answer, including the time to connect. A blocking read waits longer
-/// by as much as it asked Redis to wait.
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long connecting and greeting may take. Shorter than [`ANSWER_TIMEOUT`], so that the first caller
-/// sees the failure and those behind it need not wait for one of their own.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause between two attempts to connect: this much at first, doubled after each failure …
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// … up to this. Calls in between fail at once while Redis can't be reached. A Redis that comes back is noticed within this time.
+/// … up to this. Calls in between fail at once while Redis can't be reached. A Redis that comes back is noticed within
+/// this time.
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
-/// Commands that may wait in the driver for the socket.
-const DRIVER_QUEUE: usize = 64;
-
-/// Until when a caller waits, over all that it has to ask.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline {
-    at: Instant,
-    within: Duration,
-}
-
-impl Deadline {
-    /// This much from now.
-    pub(crate) fn within(within: Duration) -> Self {
-        Self { at: Instant::now() + within, within }
-    }
-
-    /// The usual one.
-    pub(crate) fn usual() -> Self {
-        Self::within(ANSWER_TIMEOUT)
-    }
-
-    /// Whether it has passed.
-    pub(crate) fn is_over(&self) -> bool {
-        Instant::now() >= self.at
-    }
-
-    /// Waits until it has passed.
-    pub(crate) async fn passed(&self) {
-        sleep_until(self.at).await;
-    }
-
-    /// The usual one for somebody who has waited since `begun` already.
-    pub(crate) fn since(begun: Instant) -> Self {
-        Self { at: begun + ANSWER_TIMEOUT, within: ANSWER_TIMEOUT }
-    }
-}
-
 /// See the module. Shared by reference; all calls may run at once.
 pub(crate) struct Link {
     client: redis::Client,
@@ -92,34 +42,6 @@ struct State {
     pause: Duration,
     /// Why there is no connection; `None` while there is one.
     outage: Option<String>,
-}
-
-/// One connection, to one server, until it is lost.
-#[derive(Clone)]
-pub(crate) struct Connection {
-    redis: MultiplexedConnection,
-    /// Set by the driver when the socket closes, and by us when we give the connection up.
-    lost: Arc<AtomicBool>,
-    clock: Clock,
-    /// What is known of the server, if it must be something.
-    fitness: Option<Arc<Fitness>>,
-}
-
-/// Redis' clock, as far as it is known.
-#[derive(Clone, Copy)]
-struct Clock {
-    /// Milliseconds since 1970 …
-    millis: u64,
-    /// … which it showed at this moment or a little earlier.
-    at: Instant,
-}
-
-impl Clock {
-    /// What it will show then: no more than it will, if it was not set back meanwhile.
-    fn at(self, then: Instant) -> u64 {
-        let ahead = then.saturating_duration_since(self.at);
-        self.millis.saturating_add(u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX))
-    }
 }
 
 impl Link {
@@ -212,7 +134,7 @@ impl Link {
         let at_most = millis.saturating_add(u64::try_from(taken.as_millis()).unwrap_or(u64::MAX)).saturating_add(1);
         // In between it says nothing new: the answer may have been as long on its way as we expect.
         if millis > expected || at_most < expected {
-            connection.clock = Clock { millis, at: now };
+            connection.clock = RedisClock { millis, at: now };
         }
     }
 
@@ -265,7 +187,7 @@ impl State {
         self.pause = FIRST_PAUSE;
         metrics::counter!("scrutin_log_connections_total").increment(1);
         if self.outage.take().is_some() {
-            tracing::info!("Redis is back");
+            tracing::info!("redis.back: Redis is reachable again");
         }
     }
 
@@ -273,64 +195,19 @@ impl State {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         if self.outage.is_none() {
             // Once for an outage, not for each attempt.
-            tracing::warn!(error = %error, "Redis can't be reached; trying until it is back");
+            tracing::warn!(error = %error, "redis.away: Redis can't be reached; trying until it is back");
         }
         self.outage = Some(error.to_string());
     }
 }
 
-impl Connection {
-    /// Whether the two are one.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.lost, &other.lost)
+impl Transport for Link {
+    async fn send(
+        &self,
+        what: &'static str,
+        deadline: Deadline,
+        commands: &Pipeline,
+    ) -> Result<Vec<Value>, Unavailable> {
+        Self::send(self, what, deadline, commands).await
     }
-
-    /// What Redis' clock will show at the deadline, in milliseconds since 1970: no more than it will, unless it was set
-    /// back since it was last seen, and less by no more than a round trip took.
-    pub(crate) fn clock_at(&self, deadline: Deadline) -> u64 {
-        self.clock.at(deadline.at)
-    }
-
-    fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
-    }
-
-    /// Leaves it to what still runs on it; the link's next call makes a new one.
-    pub(crate) fn give_up(&self) {
-        self.lost.store(true, Ordering::Relaxed);
-    }
-}
-
-async fn connect(client: &redis::Client, fitness: Option<&Arc<Fitness>>) -> Result<Connection, RedisError> {
-    let lost = Arc::new(AtomicBool::new(false));
-    let notice = Arc::clone(&lost);
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        // Ours has a deadline for each call instead; the driver's default of 500 ms would cut reads short.
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(DRIVER_QUEUE)
-        .set_push_sender(move |push: PushInfo| {
-            if push.kind == PushKind::Disconnection {
-                notice.store(true, Ordering::Relaxed);
-            }
-            Ok::<(), std::convert::Infallible>(())
-        });
-    let mut redis = client.get_multiplexed_async_connection_with_config(&config).await?;
-    let timed_out = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
-    let asking = redis::cmd("TIME");
-    let asked = async {
-        let mut looking = redis.clone();
-        let questions = fitness.map(|fitness| fitness.questions()).filter(|questions| !questions.is_empty());
-        // Both at once: a look costs a new connection no round trip.
-        tokio::try_join!(asking.query_async::<(u64, u64)>(&mut redis), async {
-            let Some(questions) = questions else { return Ok(None) };
-            looking.req_packed_commands(&questions, 0, questions.len()).await.map(Some)
-        })
-    };
-    let ((seconds, micros), seen) = timeout(CONNECT_TIMEOUT, asked).await.map_err(timed_out)??;
-    if let (Some(fitness), Some(seen)) = (fitness, seen) {
-        fitness.judge(&seen);
-    }
-    let clock = Clock { millis: seconds * 1_000 + micros / 1_000, at: Instant::now() };
-    Ok(Connection { redis, lost, clock, fitness: fitness.cloned() })
 }

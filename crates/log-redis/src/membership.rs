@@ -5,7 +5,7 @@
 use domain::{Fingerprint, Partition, Partitions, Unavailable};
 use redis::{Pipeline, Value};
 
-use crate::{installation, keys::Keys, scripts::FINGERPRINT};
+use crate::{installation_record, keys::Keys, scripts::FINGERPRINT};
 
 const GAUGE: &str = "scrutin_installation_refused";
 
@@ -53,7 +53,7 @@ impl Member {
                     "Redis does not show which installation the log belongs to: {error}"
                 ));
             }
-            let (installation, partition) = match installation::read(answer) {
+            let (installation, partition) = match installation_record::read(answer) {
                 Ok(Some(found)) => found,
                 Ok(None) => return Membership::NotWritten,
                 Err(Unavailable::Untrusted(why)) => return Membership::Foreign(why),

@@ -1,9 +1,8 @@
-//! How much room Redis has for ballots. It is looked at from time to time and not with each ballot, since to ask costs
-//! as much as to cast.
+//! How much memory Redis has for ballots. It is read every second and not for each ballot, because reading it costs as
+//! much as casting.
 //!
-//! Redis refuses what needs memory once it has none, and says so for certain. Before it comes to that, ballots are
-//! refused here, so that there is always room for what a worker writes when it attaches; and no poll may remember so
-//! many voters that the others find no room.
+//! A full Redis refuses writes, and certainly does nothing. Ballots are refused here earlier, so that there is always
+//! memory for what a worker writes when it attaches. And no poll may store so many voters that others find no memory.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -14,7 +13,7 @@ use redis::Value;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::link::{Deadline, Link};
+use crate::{deadline::Deadline, link::Link};
 
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,20 +25,20 @@ const POLL_PART: u64 = 2;
 /// What Redis needs for one voter of a poll that allows no change: measured, with the table that grows.
 const VOTER_BYTES: u64 = 104;
 
-/// What was seen last.
+/// What was read last.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct RedisMemory {
     full: AtomicBool,
     most_voters: AtomicU64,
 }
 
-impl Memory {
-    /// Whether ballots find no room.
+impl RedisMemory {
+    /// Whether there is no memory for ballots.
     pub(crate) fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// The most voters that one poll may have remembered; 0 for any number.
+    /// How many voters of one poll may be stored; 0 for any number.
     pub(crate) fn most_voters(&self) -> u64 {
         self.most_voters.load(Ordering::Relaxed)
     }
@@ -94,7 +93,7 @@ mod tests {
 
     #[test]
     fn ballots_leave_a_reserve_and_no_poll_takes_more_than_its_part() {
-        let memory = Memory::default();
+        let memory = RedisMemory::default();
         memory.note(1 << 40, 0);
         assert!(!memory.is_full() && memory.most_voters() == 0, "without a limit there is none");
         let all = 64 << 20;

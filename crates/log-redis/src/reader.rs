@@ -13,14 +13,17 @@ use domain::{
 use redis::Value;
 
 use crate::{
-    RedisUrl,
+    answers::{checked, unexpected, word},
     ballot_box::{begun, number, read_polls},
     beginning::Steps,
-    casting::MAX_BALLOTS_SENT,
+    calls::run,
+    cast_queue::MAX_BALLOTS_SENT,
+    deadline::{ANSWER_TIMEOUT, Deadline},
     installation,
     keys::{Keys, NO_OLD_BEGINNING},
-    link::{ANSWER_TIMEOUT, Deadline, Link},
-    scripts::{self, ADD_LOST, CLAIM, LOOK, OPEN, RAISE, READ_ALL, TRIM, checked, unexpected, word},
+    link::Link,
+    scripts::{ADD_LOST, CLAIM, LOOK, OPEN, RAISE, READ_ALL, TRIM},
+    url::RedisUrl,
     wire,
 };
 
@@ -127,7 +130,7 @@ impl Log for RedisLog {
         let call = CLAIM.call(&keys.map(String::as_str)).arg(leader);
         let call = call.arg(state.log.as_ref().map_or_else(random_id, |log| Ok(log.as_str().to_owned()))?);
         let call = call.arg(state.position.to_string()).arg(NO_OLD_BEGINNING);
-        let Value::Array(parts) = scripts::run(&self.link, WHAT, call).await? else { return Err(unexpected(WHAT)) };
+        let Value::Array(parts) = run(&self.link, WHAT, call).await? else { return Err(unexpected(WHAT)) };
         let Ok([_, token, before, promoted, id, found]) = <[Value; 6]>::try_from(parts) else {
             // The address may lead to the master by now.
             self.link.give_up().await;
@@ -175,7 +178,7 @@ impl Log for RedisLog {
         const WHAT: &str = "looking for the log";
         let Keys { attached, incarnation, log, trimmed, accepted, .. } = &self.keys;
         let call = LOOK.call(&[attached, incarnation, log, trimmed, accepted]);
-        match scripts::run(&self.link, WHAT, call.arg(&self.token).arg(counted.to_string())).await? {
+        match run(&self.link, WHAT, call.arg(&self.token).arg(counted.to_string())).await? {
             Value::Nil => Ok(None),
             Value::Array(parts) => {
                 let [id, found] = <[Value; 2]>::try_from(parts).map_err(|_| unexpected(WHAT))?;
@@ -207,7 +210,7 @@ impl Log for RedisLog {
     async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable> {
         const WHAT: &str = "reading the polls";
         let call = READ_ALL.call(&[&self.keys.incarnation, &self.keys.polls]);
-        let mut polls = read_polls(WHAT, scripts::run(&self.link, WHAT, call).await?)?;
+        let mut polls = read_polls(WHAT, run(&self.link, WHAT, call).await?)?;
         polls.sort_unstable_by_key(Poll::id);
         Ok(polls)
     }
@@ -215,7 +218,7 @@ impl Log for RedisLog {
     async fn accepted(&mut self) -> Result<u64, Unavailable> {
         const WHAT: &str = "reading how many ballots were accepted";
         let call = READ_ALL.call(&[&self.keys.incarnation, &self.keys.accepted]);
-        total(WHAT, begun(scripts::run(&self.link, WHAT, call).await?)?)
+        total(WHAT, begun(run(&self.link, WHAT, call).await?)?)
     }
 }
 
@@ -237,10 +240,10 @@ fn attachment(what: &'static str, id: String, found: Value) -> Result<Attachment
     let Value::Array(parts) = found else { return Err(unexpected(what)) };
     let [trimmed, last, accepted, unread, now] = <[Value; 5]>::try_from(parts).map_err(|_| unexpected(what))?;
     let (Value::Int(unread), Value::Int(now)) = (unread, now) else { return Err(unexpected(what)) };
-    let last = if last == Value::BulkString(Vec::new()) { None } else { Some(place(what, &last)?) };
+    let last = if last == Value::BulkString(Vec::new()) { None } else { Some(position(what, &last)?) };
     Ok(Attachment {
         id: LogId::new(id),
-        trimmed: place(what, &trimmed)?,
+        trimmed: position(what, &trimmed)?,
         last,
         accepted: number(what, &accepted)?,
         unread: unread > 0,
@@ -254,7 +257,7 @@ fn total(what: &'static str, counts: Value) -> Result<u64, Unavailable> {
     counts.iter().map(|count| number(what, count)).sum()
 }
 
-fn place(what: &'static str, id: &Value) -> Result<Position, Unavailable> {
+fn position(what: &'static str, id: &Value) -> Result<Position, Unavailable> {
     let Value::BulkString(id) = id else { return Err(unexpected(what)) };
     wire::decode_position(id).ok_or_else(|| unexpected(what))
 }

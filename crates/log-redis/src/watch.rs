@@ -7,7 +7,7 @@ use std::{
 
 use domain::{Durability, Unavailable};
 
-use crate::{RedisUrl, fitness::Fitness, link::Link};
+use crate::{fitness::Fitness, link::Link, url::RedisUrl};
 
 /// How soon a setting that was changed under live connections is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@
 //!
 //! Ballots that were cast together are one entry, because they come by the million: it spares Redis nearly all of its work
 //! for a ballot. The first has the entry's id as its position, the others those that follow; the stream gives these ids to
-//! nobody else (`scripts/places.lua`). Apart from here only `scripts/trim.lua` looks into a value: it counts the ballots.
+//! nobody else (`scripts/positions.lua`). Apart from here only `scripts/trim.lua` looks into a value: it counts the ballots.
 //!
 //! A change of meaning needs a new name; fields after the first are passed over, so a later release may add some. What
 //! can't be read becomes an [`UndecodableEntry`], never an error or a panic.
@@ -32,8 +32,8 @@ pub(crate) const BALLOT_BYTES: usize = VOTER_BYTES + CHOICES_BYTES;
 /// How much of an unreadable entry is kept for a person to look at, in characters.
 const MAX_SHOWN_CHARS: usize = 500;
 
-/// What the value of [`BALLOTS_FIELD`] begins with.
-pub(crate) fn encode_poll_of_ballots(poll: PollId) -> Vec<u8> {
+/// Begins a value of [`BALLOTS_FIELD`]: the poll's id with its length.
+pub(crate) fn begin_ballots(poll: PollId) -> Vec<u8> {
     let id = poll.as_str().as_bytes();
     let mut value = Vec::with_capacity(1 + id.len());
     value.push(u8::try_from(id.len()).expect("an id has at most 32 bytes"));
@@ -41,8 +41,8 @@ pub(crate) fn encode_poll_of_ballots(poll: PollId) -> Vec<u8> {
     value
 }
 
-/// Adds a ballot to what follows that.
-pub(crate) fn encode_ballot(ballot: &Ballot, value: &mut Vec<u8>) {
+/// Appends one ballot to the value.
+pub(crate) fn push_ballot(ballot: &Ballot, value: &mut Vec<u8>) {
     value.extend_from_slice(ballot.voter.as_bytes());
     value.extend_from_slice(&ballot.choices.bits().to_be_bytes());
 }
@@ -63,13 +63,13 @@ pub(crate) fn decode_position(id: &[u8]) -> Option<Position> {
     Position::new(millis.parse().ok()?, sequence.parse().ok()?)
 }
 
-/// A last id for a stream that shall go on above `position`, with room for more in its millisecond.
+/// A last id for a stream that continues after `position`, with free positions in its millisecond.
 ///
-/// Redis counts the sequence on where its clock is behind, and a position has room for 20 bits of it.
+/// Redis counts up the sequence while its clock is behind, and a position has 20 bits for it.
 pub(crate) fn last_id_above(position: Position) -> String {
     let full = position.sequence() > Position::MAX_SEQUENCE / 2;
     let id = if full { position.following(position.millis() + 1) } else { position };
-    // No stream takes 0-0, and nothing lies between.
+    // No stream accepts 0-0.
     if id == Position::ZERO { "0-1".to_owned() } else { id.to_string() }
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn decode_entry(entry: Value, entries: &mut Vec<Entry>) -> Result<(),
     let Ok([Value::BulkString(id), fields]) = <[Value; 2]>::try_from(parts) else {
         return Err("an entry without an id".to_owned());
     };
-    // Only a hand in Redis can write such an entry. It can't be set aside, for it has no place to be set aside at.
+    // No release writes such an entry. It can't be set aside, because it has no position.
     let no_position = || format!("the id {} can't be a position", String::from_utf8_lossy(&id));
     let position = decode_position(&id).ok_or_else(no_position)?;
     match decode_fields(&fields) {
@@ -176,9 +176,9 @@ mod tests {
     use super::*;
 
     fn encoded(ballots: &[Ballot]) -> Vec<u8> {
-        let mut value = encode_poll_of_ballots(ballots[0].poll);
+        let mut value = begin_ballots(ballots[0].poll);
         for ballot in ballots {
-            encode_ballot(ballot, &mut value);
+            push_ballot(ballot, &mut value);
         }
         value
     }
@@ -288,7 +288,7 @@ mod tests {
         }
         let two = encoded(&[ballot(); 2]);
         let last = Position::new(5, Position::MAX_SEQUENCE).unwrap().to_string();
-        assert!(decode_entry(entry(&last, &[b"b2", &two]), &mut Vec::new()).is_err(), "the second has no place");
+        assert!(decode_entry(entry(&last, &[b"b2", &two]), &mut Vec::new()).is_err(), "the second has no position");
     }
 
     proptest! {

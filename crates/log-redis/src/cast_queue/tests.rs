@@ -11,7 +11,7 @@ use crate::{RedisLog, RedisUrl};
 struct Scene {
     _redis: RedisServer,
     link: Arc<Link>,
-    casting: Casting,
+    casting: CastQueue,
 }
 
 impl Scene {
@@ -26,12 +26,12 @@ impl Scene {
         log.begin(LogSeed { after: Position::ZERO, polls }).await.unwrap();
         log.open().await.unwrap();
         let link = Arc::new(Link::new(&url));
-        let (casting, sending) = Casting::new(Arc::new(Keys::new(partition)), &Arc::default());
+        let (casting, sending) = CastQueue::new(Arc::new(Keys::new(partition)), &Arc::default());
         tokio::spawn(send_as_they_come(sending, link.clone()));
         Self { _redis: redis, link, casting }
     }
 
-    async fn cast(&self, voter: u8) -> Answer {
+    async fn cast(&self, voter: u8) -> CastAnswer {
         let choices = Choices::parse(["a"]).unwrap();
         let ballot = Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([voter; 16]), choices };
         self.casting.cast(ballot, FIRST_REVISION).await
@@ -65,18 +65,18 @@ async fn a_clock_of_redis_that_was_set_back_lets_no_call_be_late() {
 }
 
 #[tokio::test]
-async fn a_call_that_came_too_late_is_given_back_and_its_callers_are_not_told_yet() {
+async fn a_call_that_came_too_late_is_given_back_before_anybody_is_told() {
     let scene = Scene::begun().await;
     assert!(matches!(scene.cast(1).await, Ok(CastOutcome::Recorded(_))));
     scene.link.mistake_clock_by(-60_000).await;
     let (answer, _answered) = oneshot::channel();
     let ballot =
         Ballot { poll: PollId::MAIN, voter: VoterId::from_bytes([2; 16]), choices: Choices::parse(["a"]).unwrap() };
-    let waiting = Waiting { ballot, revision: FIRST_REVISION, since: Instant::now(), answer };
-    let groups = vec![((PollId::MAIN, FIRST_REVISION), vec![waiting])];
+    let queued = QueuedBallot { ballot, revision: FIRST_REVISION, since: Instant::now(), answer };
+    let groups = vec![((PollId::MAIN, FIRST_REVISION), vec![queued])];
     let keys = Arc::new(Keys::new(Partition::new(0)));
-    let way = Way { link: scene.link.clone(), fence: Fence::new(keys.clone()), keys, memory: Arc::default() };
-    let too_late = send_within(&way, Deadline::usual(), groups).await;
+    let path = SendPath { link: scene.link.clone(), fence: Fence::new(keys.clone()), keys, memory: Arc::default() };
+    let too_late = send_within(&path, Deadline::usual(), groups).await;
     assert_eq!(too_late.len(), 1, "given back rather than answered");
     assert!(!too_late[0].group.1[0].answer.is_closed());
 }

@@ -5,11 +5,11 @@
 -- their voters were shown, the ballots one behind the other, the most voters that one poll may have remembered ('0':
 -- any), what `attached` must hold
 -- Returns: {word, millisecond of this Redis' clock}; the word is 'too late', 'not attached', 'unknown poll', 'waiting',
--- 'closed', 'rewritten' or 'full'; or {'cast', millisecond, place, fates}: the place of the first ballot that was taken
--- ('' for none), which those taken after it follow; and for each ballot, between spaces, '+' if it was taken, or '='
--- and the place of the ballot that already was there. Where all were taken, fates is ''.
--- A call that was held up (a stopped Redis, a slow network) and whose voters were told that the outcome is not known
--- must not overtake the ballot that a voter has cast again since.
+-- 'closed', 'rewritten' or 'full'. Or {'cast', millisecond, position, fates}: the position of the first ballot that was
+-- taken ('' for none), which those taken after it follow; and for each ballot, between spaces, '+' if it was taken, or
+-- '=' and the position of the earlier ballot of its voter. Where all were taken, fates is ''.
+-- A call may be held up (a stopped Redis, a slow network). Its voters are then told that the outcome is unknown, and
+-- may vote again; the older ballot must not come after the newer one.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now > tonumber(ARGV[6]) then
@@ -67,22 +67,22 @@ if not poll.changes then
 end
 
 -- Where the stream is gone (deleted, evicted), Redis would begin one at any id.
-local place = redis.call('XADD', KEYS[3], 'NOMKSTREAM', '*', ARGV[2], ARGV[3] .. ballots)
-if not place then
+local position = redis.call('XADD', KEYS[3], 'NOMKSTREAM', '*', ARGV[2], ARGV[3] .. ballots)
+if not position then
   return { 'not attached', now }
 end
-take_places(KEYS[3], place, count)
+take_positions(KEYS[3], position, count)
 redis.call('HINCRBY', KEYS[4], ARGV[1], count)
 if not poll.changes then
   local cast = {}
   for i, voter in ipairs(voters) do
-    cast[2 * i - 1], cast[2 * i] = voter, place_after(place, i - 1)
+    cast[2 * i - 1], cast[2 * i] = voter, position_after(position, i - 1)
   end
   redis.call('HSET', KEYS[5], unpack(cast))
   for i, fate in ipairs(fates) do
     if type(fate) == 'number' then
-      fates[i] = '=' .. place_after(place, fate - 1)
+      fates[i] = '=' .. position_after(position, fate - 1)
     end
   end
 end
-return { 'cast', now, place, table.concat(fates, ' ') }
+return { 'cast', now, position, table.concat(fates, ' ') }

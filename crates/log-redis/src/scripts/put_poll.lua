@@ -27,7 +27,7 @@ if ARGV[6] == '1' then
 else
   redis.call('PERSIST', KEYS[1])
 end
-local place = redis.call('XADD', KEYS[3], '*', ARGV[4], ARGV[3])
+local position = redis.call('XADD', KEYS[3], '*', ARGV[4], ARGV[3])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-take_places(KEYS[3], place, 1)
+take_positions(KEYS[3], position, 1)
 return 'done'

@@ -1,0 +1,196 @@
+//! One connection to one Redis, until it is lost: sending commands over it, and what an answer says of it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::Unavailable;
+use redis::{
+    AsyncConnectionConfig, Pipeline, PushInfo, PushKind, RedisError, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::{answers::is_refusal, deadline::Deadline, fitness::Fitness};
+
+/// How long connecting and greeting may take. Shorter than [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT), so that
+/// the first caller sees the failure and those behind it need not wait for one of their own.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Commands that may wait in the driver for the socket.
+const DRIVER_QUEUE: usize = 64;
+
+/// What scripts are sent over: a link, which connects anew where it must, or one connection of it.
+pub(crate) trait Transport {
+    /// See [`Link::send`].
+    fn send(
+        &self,
+        what: &'static str,
+        deadline: Deadline,
+        commands: &Pipeline,
+    ) -> impl Future<Output = Result<Vec<Value>, Unavailable>> + Send;
+}
+
+/// One connection, to one server, until it is lost.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    redis: MultiplexedConnection,
+    /// Set by the driver when the socket closes, and by us when we give the connection up.
+    lost: Arc<AtomicBool>,
+    pub(crate) clock: RedisClock,
+    /// What is known of the server, if it must be something.
+    fitness: Option<Arc<Fitness>>,
+}
+
+/// Redis' clock, as far as it is known.
+#[derive(Clone, Copy)]
+pub(crate) struct RedisClock {
+    /// Milliseconds since 1970 …
+    pub(crate) millis: u64,
+    /// … which it showed at this moment or a little earlier.
+    pub(crate) at: Instant,
+}
+
+impl RedisClock {
+    /// What it will show then: no more than it will, if it was not set back meanwhile.
+    pub(crate) fn at(self, then: Instant) -> u64 {
+        let ahead = then.saturating_duration_since(self.at);
+        self.millis.saturating_add(u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Connection {
+    /// Whether the two are one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.lost, &other.lost)
+    }
+
+    /// What Redis' clock will show at the deadline, in milliseconds since 1970: no more than it will, unless it was set
+    /// back since it was last seen, and less by no more than a round trip took.
+    pub(crate) fn clock_at(&self, deadline: Deadline) -> u64 {
+        self.clock.at(deadline.at)
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Leaves it to what still runs on it; the link's next call makes a new one.
+    pub(crate) fn give_up(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Transport for Connection {
+    async fn send(
+        &self,
+        what: &'static str,
+        deadline: Deadline,
+        commands: &Pipeline,
+    ) -> Result<Vec<Value>, Unavailable> {
+        let Some(fitness) = &self.fitness else { return exchange(self.clone(), what, deadline, commands).await };
+        fitness.check()?;
+        if fitness.waits_for_file() {
+            return exchange_and_wait_for_file(self.clone(), fitness, what, deadline, commands).await;
+        }
+        exchange(self.clone(), what, deadline, commands).await
+    }
+}
+
+/// How long Redis is given to get what it wrote onto its disk, where it is asked to say so.
+const FILE_WAIT_MS: u32 = 1_500;
+
+/// Sends the commands over this connection, which is given up if that fails.
+pub(crate) async fn exchange(
+    mut connection: Connection,
+    what: &'static str,
+    deadline: Deadline,
+    commands: &Pipeline,
+) -> Result<Vec<Value>, Unavailable> {
+    let answer = timeout_at(deadline.at, connection.redis.req_packed_commands(commands, 0, commands.len())).await;
+    match answer {
+        Ok(Ok(values)) => {
+            if values.iter().any(leads_elsewhere) {
+                connection.give_up();
+            }
+            Ok(values)
+        }
+        Ok(Err(error)) => {
+            connection.give_up();
+            Err(Unavailable::failed(what, error))
+        }
+        Err(_) => {
+            connection.give_up();
+            Err(Unavailable::Timeout { what, after: deadline.within })
+        }
+    }
+}
+
+/// The same, and what was written is on the server's disk. How it syncs by itself is not known.
+pub(crate) async fn exchange_and_wait_for_file(
+    connection: Connection,
+    fitness: &Fitness,
+    what: &'static str,
+    deadline: Deadline,
+    commands: &Pipeline,
+) -> Result<Vec<Value>, Unavailable> {
+    let mut with_wait = commands.clone();
+    with_wait.cmd("WAITAOF").arg(1).arg(0).arg(FILE_WAIT_MS);
+    let mut answers = exchange(connection, what, deadline, &with_wait).await?;
+    let waited = answers.pop();
+    // Where nothing was written there is nothing to wait for, and nothing to learn.
+    if answers.iter().all(is_refusal) {
+        return Ok(answers);
+    }
+    let on_disk = matches!(&waited, Some(Value::Array(synced)) if matches!(synced.first(), Some(Value::Int(1..))));
+    fitness.heard_of_file(on_disk);
+    if on_disk {
+        return Ok(answers);
+    }
+    Err(Unavailable::failed(what, "Redis did not say that its append-only file is on the disk (WAITAOF)"))
+}
+
+/// Whether the answer shows that the server behind the connection is no longer the one to talk to, while
+/// the address may lead to another by now: after a failover, or when a password was changed.
+fn leads_elsewhere(answer: &Value) -> bool {
+    let Value::ServerError(error) = answer else { return false };
+    matches!(error.code(), "READONLY" | "MASTERDOWN" | "NOAUTH" | "MOVED")
+}
+
+/// Connects, and looks at the server.
+pub(crate) async fn connect(client: &redis::Client, fitness: Option<&Arc<Fitness>>) -> Result<Connection, RedisError> {
+    let lost = Arc::new(AtomicBool::new(false));
+    let notice = Arc::clone(&lost);
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        // Ours has a deadline for each call instead; the driver's default of 500 ms would cut reads short.
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(DRIVER_QUEUE)
+        .set_push_sender(move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                notice.store(true, Ordering::Relaxed);
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+    let mut redis = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let timed_out = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
+    let asking = redis::cmd("TIME");
+    let asked = async {
+        let mut looking = redis.clone();
+        let questions = fitness.map(|fitness| fitness.questions()).filter(|questions| !questions.is_empty());
+        // Both at once: a look costs a new connection no round trip.
+        tokio::try_join!(asking.query_async::<(u64, u64)>(&mut redis), async {
+            let Some(questions) = questions else { return Ok(None) };
+            looking.req_packed_commands(&questions, 0, questions.len()).await.map(Some)
+        })
+    };
+    let ((seconds, micros), seen) = timeout(CONNECT_TIMEOUT, asked).await.map_err(timed_out)??;
+    if let (Some(fitness), Some(seen)) = (fitness, seen) {
+        fitness.judge(&seen);
+    }
+    let clock = RedisClock { millis: seconds * 1_000 + micros / 1_000, at: Instant::now() };
+    Ok(Connection { redis, lost, clock, fitness: fitness.cloned() })
+}
