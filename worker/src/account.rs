@@ -1,18 +1,17 @@
 //! Whether the log still holds what it has accepted.
 //!
-//! At each survey the log says, of one moment, how many ballots it has accepted and the last position it has given out.
-//! Once everything up to that position is counted, the ledger must account for as many. If it accounts for fewer,
-//! entries were removed before they could be read (`XTRIM` or `XDEL` by hand, an eviction), whatever else came in
-//! meanwhile.
+//! At each survey the log reports how many ballots it has accepted and its last position, both at one moment. Once
+//! everything up to that position is counted, the ledger must account for the same number. If it accounts for fewer,
+//! entries were removed before they were read (`XTRIM` or `XDEL` by hand, an eviction).
 
 use domain::{Attachment, Entry, Event, Position};
 
-/// The log's account with the ledger. No I/O, and no memory of more than one survey.
+/// Compares the log's number with the ledger's. No I/O; remembers one survey.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
-    /// Up to here both agreed, or what was missing is noted.
+    /// Up to here both agreed, or the difference is noted.
     agreed: Position,
-    /// What the log said at the survey that is to be compared.
+    /// The log's report at the survey to be compared.
     said: Option<Said>,
 }
 
@@ -22,7 +21,7 @@ struct Said {
     last: Position,
 }
 
-/// Ballots that were accepted and can't be read.
+/// Ballots that were accepted and are not in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MissingBallots {
     pub(crate) after: Position,
@@ -36,15 +35,14 @@ impl Account {
         Self { agreed: at, said: None }
     }
 
-    /// What the log says now; kept until all of it is counted.
+    /// The log's report now; kept until everything in it is counted.
     pub(crate) fn log_says(&mut self, log: &Attachment) {
         if let Some(last) = log.last.filter(|_| log.unread) {
             self.said.get_or_insert(Said { accepted: log.accepted, last });
         }
     }
 
-    /// A batch is about to be counted by a ledger that accounts for so many ballots before it. What will be missing
-    /// then.
+    /// What will be missing once this batch is counted by a ledger that accounts for `accounted` ballots before it.
     pub(crate) fn will_miss(&mut self, batch: &[Entry], accounted: u64) -> Option<MissingBallots> {
         let last = batch.last()?.position;
         let Said { accepted, last: through } = self.said.take_if(|said| last >= said.last)?;

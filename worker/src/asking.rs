@@ -1,4 +1,4 @@
-//! Asking the log and the ledger: a limit on every wait, and what each failure means to a teller.
+//! Calls of log and ledger: a limit on every wait, and what each failure means to a teller.
 
 use std::{future::Future, time::Duration};
 
@@ -6,10 +6,10 @@ use domain::Unavailable;
 
 use crate::health::TellerHealth;
 
-/// No answer is waited for longer. The adapters have limits of their own, which are shorter; this one makes sure
-/// that a teller never hangs, whatever an adapter does.
+/// The longest wait for an answer. The adapters have shorter limits; this one keeps a teller from hanging if an adapter
+/// fails to keep its own.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
-/// The same for all that a new log must know, which may be about millions of voters.
+/// The same for the content of a new log, which may name millions of voters.
 pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(15);
 
 /// Why a teller stopped counting.
@@ -17,17 +17,17 @@ pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(15);
 pub(crate) enum StopReason {
     /// The process ends.
     Shutdown,
-    /// The ledger failed: its value is spent, and the lead with it.
+    /// The ledger failed: its value can't be used again, and the lead is lost.
     Ledger(Unavailable),
     /// The log failed. The lead is kept.
     Log(Unavailable),
-    /// Log and ledger don't belong together, or not to this worker's settings; it was told why. The lead is given up.
+    /// Log, ledger and settings don't belong together; the reason was logged. The lead is released.
     Refused,
-    /// Log or ledger are not where they were when they were attached; attach them again. The lead is kept.
+    /// Log or ledger changed since they were attached; attach them again. The lead is kept.
     Moved(&'static str),
 }
 
-/// Asks the ledger, and notes that it answered. After an error its value is spent.
+/// Calls the ledger, and notes that it answered. After an error its value can't be used again.
 pub(crate) async fn ask_ledger<T>(
     health: &TellerHealth,
     patience: Duration,
@@ -39,7 +39,7 @@ pub(crate) async fn ask_ledger<T>(
     Ok(answer)
 }
 
-/// Asks the log, and notes that it answered.
+/// Calls the log, and notes that it answered.
 pub(crate) async fn ask_log<T>(
     health: &TellerHealth,
     patience: Duration,
@@ -54,7 +54,7 @@ pub(crate) async fn ask_log<T>(
     Ok(answer)
 }
 
-/// The answer, if it comes in time.
+/// The answer, if it arrives in time.
 pub(crate) async fn within<T>(
     patience: Duration,
     what: &'static str,

@@ -1,8 +1,8 @@
-//! Attaching the ledger to the log: making its server fit to take ballots, and finding the place from which to count.
+//! Attaching: prepares a log's server to accept ballots, and finds the position from which to count.
 //!
 //! Whatever happened before (a first start, a crash, a server that came back with less than it had, a ledger restored
-//! from an older dump), only two things decide: the ledger, and what the log says of itself. The log takes no ballots
-//! while the two are compared. A failure at any step leaves it so, and the next attempt goes on from there.
+//! from an older dump), it compares two things only: what the ledger holds, and what the log reports. The log accepts no
+//! ballots during the comparison. If a step fails, the log stays closed, and the next attempt begins again.
 
 use domain::{Gap, Ledger, LogId, LogState, Position};
 use program::first_poll;
@@ -15,17 +15,17 @@ use crate::{
     teller::Teller,
 };
 
-/// A ledger that is attached to a log.
+/// From where a ledger counts a log to which it is attached.
 #[derive(Debug)]
 pub(crate) struct CountFrom {
     /// Which log it is.
     pub(crate) log: LogId,
-    /// Everything up to here is counted, or noted as a gap.
-    pub(crate) counted: Position,
+    /// Everything up to this position is counted, or noted as a gap.
+    pub(crate) counted_through: Position,
 }
 
 impl Teller {
-    /// Attaches the ledger to the log, which is begun if there is none.
+    /// Attaches the ledger to the log. Begins a log if there is none.
     pub(crate) async fn attach(&mut self, ledger: &mut dyn Ledger) -> Result<CountFrom, StopReason> {
         self.identify(ledger).await?;
         let state = ask_ledger(&self.health, PATIENCE, "reading the ledger's position", ledger.state()).await?;
@@ -42,7 +42,7 @@ impl Teller {
         let prior = PriorView { promoted: claimed.promoted, ..self.prior_view(counted_log.as_ref()) };
         let (id, findings) = match claimed.log {
             Some(log) => {
-                // Now: what follows may fail, and the log may say less at the next attempt.
+                // Before the next steps: one may fail, and the log may report less at the next attempt.
                 if counted_log.as_ref() == Some(&log.id) {
                     self.history.saw(&log);
                 }
@@ -50,16 +50,16 @@ impl Teller {
             }
             None => (self.begin(ledger).await?, Findings::of_a_new_log(&state, claimed.now_millis, prior)),
         };
-        let counted = self.put_right(ledger, &id, &state, &findings).await?;
+        let counted = self.repair(ledger, &id, &state, &findings).await?;
         ask_log(&self.health, PATIENCE, "attaching to the log", self.log.open()).await?;
         self.account = Account::begin(counted);
-        self.tell_of_first_poll().await?;
+        self.warn_of_late_settings().await?;
         self.metrics.counts(Some(&id));
-        debug!(partition = self.partition.number(), log.id = id.as_str(), %counted, "log.attached");
-        Ok(CountFrom { log: id, counted })
+        debug!(event = "log.attached", partition = self.partition.number(), log.id = id.as_str(), %counted, "attached");
+        Ok(CountFrom { log: id, counted_through: counted })
     }
 
-    /// The very first start: the ledger gets the first poll, if this is its partition. The log learns it when it is begun.
+    /// On the very first start the ledger gets the first poll, if this is its partition. The log gets it later.
     async fn ensure_first_poll(&mut self, ledger: &mut dyn Ledger) -> Result<(), StopReason> {
         let poll = &self.rules.first_poll;
         if self.rules.partitions.of(poll.id()) != self.partition {
@@ -68,8 +68,8 @@ impl Teller {
         ask_ledger(&self.health, PATIENCE, "making the first poll", ledger.ensure_first_poll(poll)).await
     }
 
-    /// Settings for the first poll that come too late are told, once.
-    async fn tell_of_first_poll(&mut self) -> Result<(), StopReason> {
+    /// Warns once if the settings of the first poll come too late.
+    async fn warn_of_late_settings(&mut self) -> Result<(), StopReason> {
         let first = &self.rules.first_poll;
         let is_elsewhere = self.rules.partitions.of(first.id()) != self.partition;
         if self.first_poll_told || is_elsewhere || first_poll::is_default(first) {
@@ -83,22 +83,22 @@ impl Teller {
         Ok(())
     }
 
-    /// Begins a log with what the ledger knows: a closed poll stays closed, and positions go on from the ledger's.
+    /// Begins a log from the ledger: a closed poll stays closed, and positions continue after the ledger's.
     async fn begin(&mut self, ledger: &mut dyn Ledger) -> Result<LogId, StopReason> {
         let seed = ask_ledger(&self.health, LONG_PATIENCE, "reading what a new log must know", ledger.seed()).await?;
         let (after, polls) = (seed.after, seed.polls.len());
         let id = ask_log(&self.health, LONG_PATIENCE, "beginning a log", self.log.begin(seed)).await?;
         self.metrics.logs_begun.increment(1);
-        info!(partition = self.partition.number(), log.id = id.as_str(), %after, polls, "log.begun: there was no log; \
-             one is begun with the ledger's polls");
+        info!(event = "log.begun", partition = self.partition.number(), log.id = id.as_str(), %after, polls,
+            "began a log with the ledger's polls");
         Ok(id)
     }
 
-    /// Does what the findings ask for. Returns the position from which to count.
+    /// Repairs what the findings name. Returns the position from which to count.
     ///
-    /// The gap is noted before the log is raised above it: what stops in between is found, and told, once more. The
-    /// log's figure is repaired before that: it shows how many are missing even if this worker ends in between.
-    async fn put_right(
+    /// First the log's number of ballots: it shows how many are missing even if this worker ends right after. Then the
+    /// gap is noted, and last the log is raised above it. If this stops in between, the next attempt finds it again.
+    async fn repair(
         &mut self,
         ledger: &mut dyn Ledger,
         id: &LogId,
@@ -110,7 +110,7 @@ impl Teller {
             ask_log(&self.health, LONG_PATIENCE, "writing polls and voters into the log", self.log.renew(seed)).await?;
         }
         let gap = findings.gap.map(|MissingBallots { after, through, ballots }| {
-            // What is left to read shows how many.
+            // The number is known once the rest is read.
             let ballots = (!findings.open || ballots > 0).then_some(ballots);
             Gap { partition: self.partition, after, through, ballots }
         });
@@ -122,12 +122,12 @@ impl Teller {
             ask_log(&self.health, PATIENCE, "adding what is lost to what was accepted", add).await?;
         }
         self.note(ledger, id, state, gap).await?;
-        self.tell(id, state, findings.loss, gap);
+        self.report(id, state, findings.loss, gap);
         let beyond = gap.map_or(state.position, |gap| gap.through.max(state.position));
         if findings.raise || findings.last < beyond {
             ask_log(&self.health, PATIENCE, "raising the log's position", self.log.raise(beyond)).await?;
         }
-        // What is left to read before a gap is counted first.
+        // Entries before the gap are counted first.
         let counted = if gap.is_some_and(|gap| gap.after > state.position) { state.position } else { beyond };
         let missing = gap.and_then(|gap| gap.ballots).unwrap_or(0);
         if findings.settle {
@@ -143,7 +143,7 @@ impl Teller {
         Ok(counted)
     }
 
-    /// Notes in the ledger which log it counts from now on, and what of it can't be counted.
+    /// Notes in the ledger which log it counts from now on, and which part of it is lost.
     async fn note(
         &mut self,
         ledger: &mut dyn Ledger,
@@ -154,7 +154,7 @@ impl Teller {
         if gap.is_none() && state.log.as_ref() == Some(id) {
             return Ok(());
         }
-        // The changes of polls within a gap are lost with it, but the log knows the polls as they are now.
+        // Changes of polls within the gap are lost too, but the log has the polls as they are now.
         let polls = match gap {
             Some(_) => ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.polls()).await?,
             None => Vec::new(),
@@ -162,7 +162,7 @@ impl Teller {
         ask_ledger(&self.health, PATIENCE, "attaching the ledger to the log", ledger.attach(id, gap, &polls)).await
     }
 
-    /// Notes in the ledger what was removed from the log before it could be read, as it shows while more is counted.
+    /// Notes in the ledger a loss that was found while counting.
     pub(crate) async fn note_missing(
         &mut self,
         ledger: &mut dyn Ledger,
@@ -173,58 +173,56 @@ impl Teller {
         let polls = ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.polls()).await?;
         ask_ledger(&self.health, PATIENCE, "noting what is missing", ledger.attach(id, Some(gap), &polls)).await?;
         self.lag.taken(ballots);
-        self.tell_of_gap(gap, Some(Loss::Entries));
+        self.report_gap(gap, Some(Loss::Entries));
         Ok(())
     }
 
-    /// Says what was lost, and what came of it.
-    fn tell(&self, id: &LogId, state: &LogState, loss: Option<Loss>, gap: Option<Gap>) {
+    /// Logs what was lost.
+    fn report(&self, id: &LogId, state: &LogState, loss: Option<Loss>, gap: Option<Gap>) {
         let (partition, counted) = (self.partition.number(), state.position);
         match loss {
             Some(Loss::WholeLog) => {
                 self.metrics.logs_lost.increment(1);
                 let before = state.log.as_ref().map_or("none", LogId::as_str);
                 error!(
+                    event = "log.lost",
                     partition,
                     log.id = id.as_str(),
                     log.before = before,
-                    "log.lost: the log that the ledger counted from is gone; ballots it had taken and that were not \
-                     counted are lost; what is counted stays, and the new log is counted"
+                    "the log that the ledger counted is gone; the new one is counted from now on"
                 );
             }
             Some(Loss::ItsEnd) => {
-                error!(partition, log.id = id.as_str(), %counted, "log.went_back: Redis came back with less than it \
-                     had, or a replica was promoted; what is counted stays counted, the log gets polls and voters as \
-                     the ledger knows them, and goes on behind all that was lost");
+                error!(event = "log.went_back", partition, log.id = id.as_str(), %counted,
+                    "Redis came back with less than it had, or a replica was promoted");
             }
             Some(Loss::Figures) => {
                 warn!(
+                    event = "log.repaired",
                     partition,
                     log.id = id.as_str(),
-                    "log.repaired: how many ballots the log had accepted did not fit what is counted, and nothing was \
-                     missing; the figures are the ledger's now"
+                    "the log's number of accepted ballots was too small, and nothing is missing"
                 );
             }
             Some(Loss::Stream) => {
-                error!(partition, log.id = id.as_str(), %counted, "log.stream_lost: somebody deleted the log's stream, \
-                     or Redis has evicted it; a new one is begun behind the ledger's position");
+                error!(event = "log.stream_lost", partition, log.id = id.as_str(), %counted,
+                    "the log's stream was deleted or evicted; a new one begins after the ledger's position");
             }
             Some(Loss::Trimmed | Loss::Entries) | None => {}
         }
         if let Some(gap) = gap {
-            self.tell_of_gap(gap, loss);
+            self.report_gap(gap, loss);
         }
     }
 
-    fn tell_of_gap(&self, Gap { after, through, ballots, .. }: Gap, loss: Option<Loss>) {
+    fn report_gap(&self, Gap { after, through, ballots, .. }: Gap, loss: Option<Loss>) {
         let partition = self.partition.number();
         self.metrics.gaps.increment(1);
         self.metrics.ballots_lost.increment(ballots.unwrap_or(0));
         let lost = loss.map_or("", Loss::words);
         let ballots =
             ballots.filter(|ballots| *ballots > 0).map_or("unknown".to_owned(), |ballots| ballots.to_string());
-        error!(partition, %after, %through, ballots, lost, "ledger.gap: ballots may have been acknowledged between \
-             these two places that can't be counted any more; that is noted in the ledger, `worker recount` shows it, \
-             and counting goes on behind it");
+        error!(event = "ledger.gap", partition, %after, %through, ballots, lost,
+            "ballots between these positions may be lost; counting continues after them");
     }
 }

@@ -1,8 +1,8 @@
-//! Counting: page after page from the log into the ledger, reading ahead while the ledger commits.
+//! Counting: reads pages from the log and applies them to the ledger. Reads one page ahead while the ledger commits.
 //!
-//! Two positions: everything up to `counted` is committed, as the ledger itself said; the page that is read
-//! meanwhile follows the last entry of the batch that is being applied. The page becomes the next batch only if
-//! that batch was committed and the log is still the same. Leaving this function throws the page away.
+//! Everything up to `counted` is committed, as the ledger reported. The page that is read during a commit follows the
+//! last entry of the batch that is being applied. It becomes the next batch only if that batch was committed and the log
+//! is the same. Any error discards it.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -21,22 +21,22 @@ use crate::{
 
 /// How long a read waits in the log for the next entry. Also how soon a quiet teller surveys.
 const READ_WAIT: Duration = Duration::from_secs(1);
-/// How often it is made sure that log and ledger are where they should be, and the lag is measured.
+/// How often log and ledger are compared with what is expected, and the lag is measured.
 const SURVEY_EVERY: Duration = Duration::from_secs(1);
-/// The server was started anew or promoted, another leader has claimed the log, or the log was emptied.
+/// The server restarted or was promoted, another leader has claimed the log, or the log was emptied.
 const NOT_ATTACHED: &str = "this worker is not attached to the log any more";
-/// How often the log forgets what it need not keep.
+/// How often the log is trimmed.
 const TRIM_EVERY: Duration = Duration::from_secs(10);
 
 impl Teller {
     /// Counts until something stops it.
     pub(crate) async fn count(&mut self, ledger: &mut dyn Ledger, at: CountFrom) -> Result<Infallible, StopReason> {
-        let CountFrom { log: id, mut counted } = at;
+        let CountFrom { log: id, counted_through: mut counted } = at;
         let shutdown = self.shutdown.clone();
         let mut batch: Vec<Entry> = Vec::new();
         // Ballots accepted when it was read.
         let mut accepted = 0;
-        // At once: whoever shows the scores waits for the first heartbeat.
+        // At once: screens need the first heartbeat.
         let mut survey_at = Instant::now();
         let mut trim_at = Instant::now() + TRIM_EVERY;
         loop {
@@ -46,13 +46,13 @@ impl Teller {
                 apply(&self.health, &self.metrics, ledger, batch),
                 read(&self.health, self.log.as_mut(), after, self.rules.batch_entries, &shutdown),
             );
-            // What was seen of the log is true whatever became of the batch.
+            // Also if the batch failed.
             if let Ok(page) = page.as_ref()
                 && page.attached
             {
                 self.history.read(&id, page);
             }
-            // The batch first: if it failed, the page follows something that was not counted.
+            // The batch first: if it failed, the page does not follow what is counted.
             if let Some(applied) = applied? {
                 self.ledger_works();
                 self.lag.taken(applied.ballots + applied.rejected);
@@ -79,7 +79,7 @@ impl Teller {
                 let survey = self.survey(ledger, &id, counted);
                 shutdown.run_until_cancelled(survey).await.unwrap_or(Err(StopReason::Shutdown))?;
                 survey_at = Instant::now() + SURVEY_EVERY;
-                // Only after a survey: whoever lost the lead without noticing must not trim what another counts.
+                // Only after a survey: a former leader must not trim what another one counts.
                 if Instant::now() >= trim_at {
                     self.trim(ledger, counted).await?;
                     trim_at = Instant::now() + TRIM_EVERY;
@@ -88,8 +88,8 @@ impl Teller {
         }
     }
 
-    /// Makes sure that log and ledger are where they were left, and measures the lag. It finds what reading and
-    /// applying would not: a lost lead while no ballots come, a ledger restored and a log set back under our feet.
+    /// Checks that log and ledger are as expected, and measures the lag. It finds what reading and applying would not: a
+    /// lost lead while no ballots arrive, a restored ledger, a log that was set back.
     async fn survey(&mut self, ledger: &mut dyn Ledger, id: &LogId, counted: Position) -> Result<(), StopReason> {
         self.identify(ledger).await?;
         let state = ask_ledger(&self.health, PATIENCE, "reading the ledger's position", ledger.state()).await?;
@@ -118,13 +118,13 @@ impl Teller {
         self.lag.accounts_for(state.accounted());
         self.lag.accepted(log.accepted);
         self.show_lag();
-        // Only here: both work, the log was just read, and what was read before is committed.
+        // Only here: the log was just read, and everything read before is committed.
         ask_ledger(&self.health, PATIENCE, "noting that the count works", ledger.heartbeat()).await?;
         self.health.counted();
         Ok(())
     }
 
-    /// Lets the log forget what was counted long enough ago.
+    /// Trims what was counted long enough ago.
     async fn trim(&mut self, ledger: &mut dyn Ledger, counted: Position) -> Result<(), StopReason> {
         let replicated =
             ask_ledger(&self.health, PATIENCE, "reading how far standbys are", ledger.replicated()).await?;
@@ -133,7 +133,7 @@ impl Teller {
     }
 }
 
-/// Counts a batch, to its end whatever happens meanwhile; `None` if there is nothing to count.
+/// Counts a batch. `None` if it is empty. A shutdown does not interrupt it.
 async fn apply(
     health: &TellerHealth,
     metrics: &WorkerMetrics,
@@ -150,7 +150,7 @@ async fn apply(
     Ok(Some(applied))
 }
 
-/// Reads the page after `after`. Shutdown ends the wait: what was read is not lost, since it is still in the log.
+/// Reads the page after `after`. A shutdown ends the wait; entries stay in the log.
 async fn read(
     health: &TellerHealth,
     log: &mut dyn Log,

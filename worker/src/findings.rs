@@ -1,4 +1,4 @@
-//! What there is to put right before a log may take ballots. Pure: it compares what the ledger and the log say.
+//! What must be repaired before a log may accept ballots. Pure: compares what ledger and log report.
 
 use std::cmp::Ordering;
 
@@ -9,18 +9,18 @@ use crate::account::MissingBallots;
 /// What happened to a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// It is another one than the ledger counted from.
+    /// It is not the one that the ledger counted.
     WholeLog,
-    /// It ends before the ledger's position, or before one that was seen: it was restored from an older
-    /// file, or a replica was promoted, which lacks the last of it or may lack it.
+    /// It ends before the ledger's position, or before a position that was seen: it was restored from an older file, or
+    /// a replica was promoted, which lacks its end or may lack it.
     ItsEnd,
     /// All its entries are gone (deleted, evicted), and its last position with them.
     Stream,
-    /// Entries are gone that it does not know to be gone (trimmed or deleted by hand).
+    /// Entries are gone that it does not report as trimmed (removed by hand).
     Entries,
-    /// It has forgotten what follows the ledger's position.
+    /// It is trimmed beyond the ledger's position.
     Trimmed,
-    /// Only its figures are wrong.
+    /// Only its number of accepted ballots is wrong.
     Figures,
 }
 
@@ -38,18 +38,18 @@ impl Loss {
     }
 }
 
-/// What the worker knew of the log before it looked now, beside what the ledger holds.
+/// What the worker has seen of the log before, in addition to what the ledger holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PriorView {
-    /// The last position that the log was seen to have given out.
+    /// The last position that the log reported.
     pub(crate) last: Position,
-    /// It has given out no position behind this one, as far as can be known.
+    /// It has given out no later position, as far as is known.
     pub(crate) given_out: Position,
-    /// How much of the log that the ledger counts was accepted, at most, as far as this worker has seen.
+    /// The most accepted ballots that the log reported; `None` if it was not seen.
     pub(crate) accepted: Option<u64>,
-    /// All of it was counted when it was seen last, and nothing was read since.
+    /// All of it was counted at the last look, and nothing was read since.
     pub(crate) quiet: bool,
-    /// The log's server was a replica, and may lack the last moment.
+    /// The log's server was a replica, and may lack the last entries.
     pub(crate) promoted: bool,
 }
 
@@ -57,28 +57,28 @@ pub(crate) struct PriorView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a step of its own")]
 pub(crate) struct Findings {
-    /// What happened, if something did.
+    /// What happened; `None` if nothing did.
     pub(crate) loss: Option<Loss>,
-    /// What can't be counted.
+    /// What is lost.
     pub(crate) gap: Option<MissingBallots>,
-    /// How many ballots are missing shows only once what is left to read is counted.
+    /// The number of missing ballots is known only once the rest is counted.
     pub(crate) open: bool,
     /// The log's polls and voters are older than the ledger's.
     pub(crate) renew: bool,
-    /// How much the log has accepted is to be written anew.
+    /// The log's numbers of accepted ballots must be rewritten.
     pub(crate) settle: bool,
-    /// So many ballots the log has accepted and says no more. They are added to its figure while others are unread.
+    /// Ballots that the log once reported and does not report now. They are added to its number if ballots are unread.
     pub(crate) forgotten: u64,
-    /// The log has no last position, and must get one.
+    /// The log has no last position and needs one.
     pub(crate) raise: bool,
-    /// The last position that the log has given out.
+    /// The log's last position.
     pub(crate) last: Position,
-    /// How much the log has accepted.
+    /// How many ballots the log has accepted.
     pub(crate) accepted: u64,
 }
 
 impl Findings {
-    /// What is wrong with a log.
+    /// Compares a log with its ledger.
     pub(crate) fn of(state: &LogState, log: &Attachment, prior: PriorView) -> Self {
         let last = log.last.unwrap_or_default();
         let loss = loss(state, log, prior);
@@ -88,14 +88,14 @@ impl Findings {
         let beyond = beyond(state, last.max(log.trimmed), log.now_millis, prior.given_out);
         let gap = |after, through, ballots| Some(MissingBallots { after, through, ballots });
         let gap = match loss {
-            // What is behind it can be read.
+            // The entries after it can be read.
             Some(Loss::Trimmed) => gap(state.position, log.trimmed, missing),
             Some(Loss::WholeLog) if log.unread => gap(state.position, log.trimmed.max(state.position), 0),
-            // What is left comes before it.
+            // The unread entries come before it.
             Some(Loss::ItsEnd) if log.unread => gap(last, beyond, forgotten),
             Some(Loss::ItsEnd | Loss::WholeLog) => gap(state.position, beyond, missing.max(prior.lost(state))),
             Some(Loss::Entries) => gap(state.position, beyond, missing),
-            // Where the figure is gone as well, it says nothing.
+            // If the number is gone too, nothing is known.
             Some(Loss::Stream)
                 if differs || prior.lost(state) > 0 || log.accepted == 0 || log.trimmed > state.position =>
             {
@@ -110,10 +110,10 @@ impl Findings {
         Self { loss, gap, open, renew, settle, forgotten, raise: log.last.is_none(), last, accepted: log.accepted }
     }
 
-    /// What is to be done for a log that was just begun.
+    /// The same for a log that was just begun.
     pub(crate) fn of_a_new_log(state: &LogState, now_millis: u64, prior: PriorView) -> Self {
         let loss = state.log.is_some().then_some(Loss::WholeLog);
-        // All that was in it was counted, and nothing came since.
+        // Everything in the old log was counted.
         let empty = prior.quiet && prior.lost(state) == 0;
         let through = beyond(state, Position::ZERO, now_millis, prior.given_out);
         let missing = MissingBallots { after: state.position, through, ballots: prior.lost(state) };
@@ -124,7 +124,7 @@ impl Findings {
 }
 
 impl PriorView {
-    /// How many ballots the worker knows to have been accepted that the ledger does not account for.
+    /// How many ballots were accepted, as far as is known, that the ledger does not account for.
     fn lost(self, state: &LogState) -> u64 {
         self.accepted.map_or(0, |accepted| accepted.saturating_sub(state.accounted()))
     }
@@ -133,7 +133,7 @@ impl PriorView {
 fn loss(state: &LogState, log: &Attachment, prior: PriorView) -> Option<Loss> {
     let Some(last) = log.last else { return Some(Loss::Stream) };
     let same = state.log.as_ref().is_none_or(|known| *known == log.id);
-    // Where all that it was seen to have accepted is counted, only its figures are gone.
+    // If everything that it reported is counted, only its numbers are gone.
     let said_more = prior.lost(state) > 0 && prior.accepted.is_some_and(|accepted| accepted > log.accepted);
     let remembers_more = same && (last < prior.last || said_more);
     if last < state.position || remembers_more || same && prior.promoted && !prior.quiet {
@@ -153,9 +153,9 @@ fn loss(state: &LogState, log: &Attachment, prior: PriorView) -> Option<Loss> {
     }
 }
 
-/// A position behind the ledger's, and behind all that the log may have given out before it lost something, as far as
-/// can be known: what is noted as lost reaches up to there, and the log goes on behind it. A log whose clock is behind
-/// gives out one position after the other in one millisecond, so this is in the next.
+/// A position after the ledger's and after every position that the log may have given out, as far as is known. A gap
+/// ends here, and the log continues after it. A log whose clock is behind gives out consecutive positions within one
+/// millisecond, so this is in the next one.
 fn beyond(state: &LogState, last: Position, now_millis: u64, given_out: Position) -> Position {
     let now = Position::new(now_millis, 0).unwrap_or_default();
     let known = last.max(now).max(given_out).max(state.position);

@@ -1,7 +1,7 @@
-//! What a worker has seen of a log: one that lost something says less than it said before.
+//! What a worker has seen of a log. A log that lost something reports less than before.
 //!
-//! No I/O. It is kept while another worker leads, and while log or ledger are away: what was seen stays true of that
-//! log. It imports only `domain` and what [`crate::findings`] asks for.
+//! No I/O. The history is kept while another worker leads, and while log or ledger are unreachable: what was seen stays
+//! true for that log.
 
 use domain::{Attachment, LogId, Page, Position};
 use tokio::time::Instant;
@@ -13,18 +13,18 @@ use crate::findings::PriorView;
 pub(crate) struct LogHistory {
     /// Which log the next two fields are about.
     log: Option<LogId>,
-    /// The last position that it was seen to have given out.
+    /// The last position that it reported.
     last: Position,
-    /// The most ballots that it was seen to have accepted.
+    /// The most accepted ballots that it reported.
     accepted: u64,
-    /// The last position that any log of this partition may have given out when a clock was read last.
+    /// The last position that any log of this partition may have given out, by the last reading of its clock.
     given_out: Position,
-    /// What the log's clock showed, and when.
+    /// The log's clock, and when it was read.
     clock: Option<(u64, Instant)>,
 }
 
 impl LogHistory {
-    /// The log said this of itself.
+    /// The log reported this.
     pub(crate) fn saw(&mut self, log: &Attachment) {
         self.is_about(&log.id);
         self.given_out = self.given_out_by_now();
@@ -40,23 +40,23 @@ impl LogHistory {
         self.accepted = self.accepted.max(page.accepted);
     }
 
-    /// The log that was seen last has accepted so many ballots.
+    /// The log that was seen last has accepted this many ballots.
     pub(crate) fn has_accepted(&mut self, ballots: u64) {
         self.accepted = self.accepted.max(ballots);
     }
 
-    /// The log may have given out positions up to here, and must go on behind them.
+    /// The log may have given out positions up to this one, and must continue after it.
     pub(crate) fn may_have_given_out(&mut self, position: Position) {
         self.saw_position(position);
     }
 
-    /// What the log lacks is noted, and its figure repaired: it has accepted so many ballots.
+    /// The log is repaired, and what it lacks is noted. It reports this many accepted ballots now.
     pub(crate) fn attached(&mut self, log: &LogId, ballots: u64) {
         self.is_about(log);
         self.accepted = ballots;
     }
 
-    /// What is known of the log that the ledger counts.
+    /// What was seen of this log.
     pub(crate) fn of(&self, log: Option<&LogId>) -> PriorView {
         let same = log.is_some() && self.log.as_ref() == log;
         PriorView {
@@ -68,7 +68,7 @@ impl LogHistory {
         }
     }
 
-    /// How long ago the log was looked at.
+    /// Whether the last look at a log was less than `age` ago.
     pub(crate) fn is_younger_than(&self, age: std::time::Duration) -> bool {
         self.clock.is_some_and(|(_, at)| at.elapsed() < age)
     }
@@ -84,7 +84,7 @@ impl LogHistory {
         self.given_out = self.given_out.max(position);
     }
 
-    /// Ballots that came since the log was looked at have positions by a clock that went on.
+    /// Ballots since the last look have positions by a clock that continued.
     fn given_out_by_now(&self) -> Position {
         let Some((clock_millis, at)) = self.clock else { return self.given_out };
         let since = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -1,8 +1,8 @@
-//! Whether log and ledger belong together, before anything is done to either.
+//! Checks that log and ledger belong together, before anything is written to either.
 //!
-//! Both carry which installation they belong to. Here is what follows from the two, as a pure function, and the
-//! teller's step that asks for it when it attaches and every second after that. A log or a ledger of 0.1.0 says nothing
-//! of it, and is adopted where they know one another.
+//! Both store which installation they belong to. This module has the decision as a pure function, and the teller's step
+//! that uses it when it attaches and every second after that. A log or a ledger of 0.1.0 stores nothing, and is adopted
+//! if they know each other.
 
 use domain::{
     Fingerprint, Installation, InstallationId, Ledger, LedgerIdentity, LogId, LogIdentity, Partition, Partitions,
@@ -15,7 +15,7 @@ use crate::{
     teller::Teller,
 };
 
-/// What a teller knows before it decides.
+/// The facts for the decision.
 #[derive(Clone, Debug)]
 pub(crate) struct IdentityFacts {
     pub(crate) ledger: Option<LedgerIdentity>,
@@ -28,7 +28,7 @@ pub(crate) struct IdentityFacts {
     pub(crate) partitions: Partitions,
 }
 
-/// What has to be written so that both say the same. Nothing, most of the time.
+/// What must be written so that both store the same; usually nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IdentityWrites {
     pub(crate) to_ledger: Option<LedgerIdentity>,
@@ -36,7 +36,7 @@ pub(crate) struct IdentityWrites {
 }
 
 impl IdentityFacts {
-    /// Whether they belong together, and what has to be written then; else why not, and what to do.
+    /// What must be written if they belong together; else why they don't, and what to do.
     pub(crate) fn decide(&self, new_id: impl FnOnce() -> InstallationId) -> Result<IdentityWrites, String> {
         let known = self.ledger.as_ref().map(|ledger| &ledger.installation);
         let in_log = self.log.installation.as_ref().map(|(installation, _)| installation);
@@ -85,7 +85,7 @@ impl IdentityFacts {
         )
     }
 
-    /// A log that is lost, or one of an older release.
+    /// The log is lost, or of an older release.
     fn log_says_nothing(&self, known: &Installation) -> Result<Installation, String> {
         let ledger = self.ledger.as_ref().expect("its installation is known");
         match (&self.log.begun, &self.counted_from) {
@@ -101,7 +101,7 @@ impl IdentityFacts {
         }
     }
 
-    /// A ledger of 0.1.0, or one that has nothing to do with that log.
+    /// The ledger is of 0.1.0, or does not belong to this log.
     fn ledger_says_nothing(&self, in_log: &Installation) -> Result<Installation, String> {
         if self.counted_from.is_some() && self.counted_from == self.log.begun {
             return Ok(in_log.clone());
@@ -132,7 +132,7 @@ impl IdentityFacts {
     }
 }
 
-/// The first poll that stands elsewhere than it would with so many partitions: the number was changed.
+/// The first poll that is in another partition than with this number of partitions: the number was changed.
 pub(crate) fn misplaced(homes: &[(PollId, Partition)], partitions: Partitions) -> Option<String> {
     let (poll, partition) = homes.iter().find(|(poll, partition)| partitions.of(*poll) != *partition)?;
     Some(format!(
@@ -143,18 +143,19 @@ pub(crate) fn misplaced(homes: &[(PollId, Partition)], partitions: Partitions) -
 }
 
 impl Teller {
-    /// Makes sure that log and ledger belong together, and writes so where it is not written yet.
+    /// Checks that log and ledger belong together, and stores it where it is not stored yet.
     pub(crate) async fn identify(&mut self, ledger: &mut dyn Ledger) -> Result<(), StopReason> {
         let mut belonging = self.compare(ledger).await?;
         if let Some(identity) = belonging.to_ledger {
-            // The ledger first. Another leader may have written it meanwhile; what stands there is what the log gets.
+            // The ledger first. Another leader may have written it at the same time; the log gets what the ledger has.
             ask_ledger(&self.health, PATIENCE, "writing the ledger's installation", ledger.install(&identity)).await?;
             info!(
                 partition = self.partition.number(),
                 installation.id = identity.installation.id.as_str(),
                 installation.key = identity.installation.fingerprint.as_ref().map(Fingerprint::as_str),
                 log.address = identity.log_address,
-                "installation.noted: the ledger says which installation it belongs to, and where its log is"
+                event = "installation.noted",
+                "the ledger stores its installation and where its log is"
             );
             belonging = self.compare(ledger).await?;
         }
@@ -165,7 +166,8 @@ impl Teller {
         if self.refused.take().is_some() {
             self.health.refused(None);
             self.metrics.refused.set(0);
-            info!(partition = self.partition.number(), "installation.agrees: log and ledger belong together again");
+            let partition = self.partition.number();
+            info!(event = "installation.agrees", partition, "log and ledger belong together again");
         }
         Ok(())
     }
@@ -200,10 +202,10 @@ impl Teller {
         known.decide(new_id).map_err(|why| self.refuse(why))
     }
 
-    /// Says why nothing is done, once.
+    /// Logs once why nothing is done.
     fn refuse(&mut self, why: String) -> StopReason {
         if self.refused.as_ref() != Some(&why) {
-            error!(partition = self.partition.number(), "installation.refused: {why}");
+            error!(event = "installation.refused", partition = self.partition.number(), "{why}");
         }
         self.health.refused(Some(why.clone()));
         self.metrics.refused.set(1);

@@ -3,8 +3,7 @@
 /// What is known of the lag of one partition. No clock: the time is handed in.
 #[derive(Debug, Default)]
 pub(crate) struct Lag {
-    /// Ballots that the ledger accounts for: counted, set aside or missing. `None` while another worker counts, so that
-    /// this one can't know.
+    /// Ballots that the ledger accounts for: counted, rejected or missing. `None` while another worker counts.
     accounted: Option<u64>,
     /// Ballots that the log had accepted when it was last asked.
     accepted: u64,
@@ -13,12 +12,12 @@ pub(crate) struct Lag {
 }
 
 impl Lag {
-    /// The ledger accounts for so many ballots.
+    /// The ledger accounts for this many ballots.
     pub(crate) fn accounts_for(&mut self, ballots: u64) {
         self.accounted = Some(ballots);
     }
 
-    /// The ledger took in so many ballots more.
+    /// The ledger accounts for this many more.
     pub(crate) fn taken(&mut self, ballots: u64) {
         self.accounted = self.accounted.map(|accounted| accounted.saturating_add(ballots));
     }
@@ -28,26 +27,25 @@ impl Lag {
         self.accounted.unwrap_or(0)
     }
 
-    /// The oldest entry that is read and not counted was accepted then; `None` if all that was read is counted.
+    /// When the oldest entry was accepted that is read and not counted; `None` if everything read is counted.
     pub(crate) fn waiting_since(&mut self, millis: Option<u64>) {
         self.waiting_since_millis = millis;
     }
 
-    /// The log has accepted so many ballots.
+    /// The log has accepted this many ballots.
     pub(crate) fn accepted(&mut self, ballots: u64) {
         self.accepted = ballots;
     }
 
-    /// The same, while the ledger is away, so that nothing is attached. From the first ballot that is seen waiting,
-    /// time runs.
-    pub(crate) fn accepted_meanwhile(&mut self, ballots: u64, now_millis: u64) {
+    /// The same while the ledger is unreachable. The time lag begins with the first uncounted ballot that is seen.
+    pub(crate) fn accepted_without_ledger(&mut self, ballots: u64, now_millis: u64) {
         self.accepted = ballots;
         if self.ballots() > 0 {
             self.waiting_since_millis.get_or_insert(now_millis);
         }
     }
 
-    /// Another worker counts: nothing is known any more.
+    /// Another worker counts, so nothing is known.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
@@ -85,10 +83,10 @@ mod tests {
         assert_eq!((lag.ballots(), lag.millis(5_500)), (0, 0));
 
         // The ledger went away with nothing waiting; a ballot seen after that waits from then on.
-        lag.accepted_meanwhile(25, 6_000);
+        lag.accepted_without_ledger(25, 6_000);
         assert_eq!((lag.ballots(), lag.millis(7_000)), (0, 0));
-        lag.accepted_meanwhile(27, 8_000);
-        lag.accepted_meanwhile(29, 9_000);
+        lag.accepted_without_ledger(27, 8_000);
+        lag.accepted_without_ledger(29, 9_000);
         assert_eq!((lag.ballots(), lag.millis(9_500)), (4, 1_500));
     }
 }

@@ -1,4 +1,4 @@
-//! Something that is away: when to try it again, and when to speak of it.
+//! An outage of log or ledger: when to try again, and when to log it.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 /// The first pause before trying again.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-/// No pause is longer: what comes back is noticed soon enough for a take-over within five seconds.
+/// The longest pause. Short enough for a take-over within five seconds.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// After as many doublings a pause has reached the longest.
+/// After this many doublings a pause is the longest.
 const MOST_DOUBLINGS: u32 = 3;
 
-/// Counts the failures in a row of one thing.
+/// Counts consecutive failures.
 #[derive(Debug)]
 pub(crate) struct Outage {
     longest_pause: Duration,
@@ -26,12 +26,12 @@ impl Default for Outage {
 }
 
 impl Outage {
-    /// One in which no pause is longer than this.
+    /// No pause is longer than this.
     pub(crate) fn with_pauses_up_to(longest_pause: Duration) -> Self {
         Self { longest_pause, since: None, failures: 0 }
     }
 
-    /// It failed. True if it had not failed before: that is when an operator wants to be told.
+    /// It failed. True for the first failure, which is to be logged.
     pub(crate) fn failed(&mut self) -> bool {
         self.failures = self.failures.saturating_add(1);
         let first = self.since.is_none();
@@ -39,13 +39,13 @@ impl Outage {
         first
     }
 
-    /// How long to wait before it is tried again; twice as long after each failure, up to a limit.
+    /// The pause before the next try: twice as long after each failure, up to the limit.
     pub(crate) fn pause(&self) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(MOST_DOUBLINGS);
         (SHORTEST_PAUSE * 2_u32.pow(doublings)).min(self.longest_pause)
     }
 
-    /// It works. If it had failed before, for how long it was away.
+    /// It works. Returns how long it did not, if it had failed.
     pub(crate) fn over(&mut self) -> Option<Duration> {
         self.failures = 0;
         self.since.take().map(|since| since.elapsed())

@@ -1,9 +1,9 @@
-//! For how long the log keeps what is counted: so that an older ledger can count it again.
+//! How long the log keeps counted entries, so that an older ledger can count them again.
 //!
-//! What matters is when an entry was *counted*, not when it was accepted: after a long outage of the ledger the two are
-//! far apart. And it must not depend on a clock that can be set. So the leader remembers, by a clock that only goes
-//! forward, how far the count had come at some moments of the past. It begins with nothing at each lead, and whenever
-//! another leader was attached: only who has led for as long as the log keeps entries lets it forget any.
+//! The time counts from when an entry was *counted*, not from when it was accepted; after a long outage of the ledger
+//! these are far apart. It must not depend on a clock that can be set. So the leader records, by a monotonic clock, how
+//! far the count was at some past moments. The record begins empty at each lead, and when another leader was attached:
+//! only a leader that has led for the whole retention trims anything.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// About how many moments are remembered.
 const MARKS: u32 = 64;
 
-/// How far the count had come, and when.
+/// How far the count was, and when.
 #[derive(Debug)]
 pub(crate) struct Retention {
     keep: Duration,
@@ -24,26 +24,27 @@ pub(crate) struct Retention {
 struct Mark {
     at: Instant,
     counted: Position,
-    /// How far the ledger was written.
+    /// How far the ledger's write-ahead log was written.
     written: u64,
 }
 
 impl Retention {
-    /// Entries are kept for so long after they were counted.
+    /// Entries are kept for this long after they were counted.
     pub(crate) fn new(keep: Duration) -> Self {
         Self { keep, marks: VecDeque::new() }
     }
 
-    /// Time begins anew: another leader was attached, or may have been.
+    /// Begins the record again: another leader was attached, or may have been.
     pub(crate) fn restart(&mut self) {
         self.marks.clear();
     }
 
-    /// Everything up to here is counted, and stands in the ledger as far as it is written. Returns up to where the log
-    /// may forget: what was counted long enough ago, and not while a standby lacks what was committed half as long ago.
+    /// Everything up to `counted` is counted, in a ledger that is written and replicated this far. Returns up to where
+    /// the log may be trimmed: what was counted long enough ago, unless a standby lacks what was committed half as long
+    /// ago.
     pub(crate) fn counted(&mut self, counted: Position, ledger: ReplicationState) -> Option<Position> {
         let at = Instant::now();
-        // An older ledger was put in its place: what it counts again was not counted long ago.
+        // An older ledger was restored. What it counts again was not counted long ago.
         if self.marks.back().is_some_and(|last| counted < last.counted) {
             self.marks.clear();
         }

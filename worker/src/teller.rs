@@ -1,7 +1,7 @@
-//! A teller: counts one partition of the log, whenever it gets the lead.
+//! A teller: counts one partition of the log while it holds the lead.
 //!
-//! Here: getting the lead, keeping it through troubles of the log, giving it up with any trouble of the ledger,
-//! and telling the operator. [`crate::attach`] and [`crate::counting`] do the work in between.
+//! This module takes the lead, keeps it while the log fails, releases it when the ledger fails, and reports to the
+//! operator. [`crate::attach`] and [`crate::counting`] do the work in between.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,19 +22,18 @@ use crate::{
     worker_metrics::WorkerMetrics,
 };
 
-/// How often a standby asks for the lead. A leader that is killed is replaced within a few seconds: this,
-/// and the time that the ledger's server takes to notice.
+/// How often a standby asks for the lead. A killed leader is replaced after this time, and the time that the ledger's
+/// server takes to notice.
 const STANDBY_RETRY: Duration = Duration::from_secs(1);
-/// How long the lead is left to others where log and ledger don't belong together as this worker is set up.
+/// The pause before this worker asks for the lead again after it refused log and ledger.
 const REFUSED_RETRY: Duration = Duration::from_secs(2);
-/// While the ledger is away, asking the log how much waits must not keep the teller from asking the ledger again.
+/// The limit on a question to the log while the ledger is unreachable, so that the ledger is asked again soon.
 const SIDE_GLANCE: Duration = Duration::from_secs(1);
 
-/// The longest pause before the log is tried again: until a leader has attached to a server that came back, it takes no
-/// ballots.
+/// The longest pause before the log is tried again. A server that came back accepts no ballots until a leader attaches.
 const LONGEST_LOG_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long it is taken for true that all that the log had accepted was counted, without another look at it.
+/// How long "everything accepted is counted" stays valid without another look at the log.
 const QUIET_LASTS: Duration = Duration::from_secs(5);
 
 pub(crate) struct Teller {
@@ -45,22 +44,22 @@ pub(crate) struct Teller {
     pub(crate) health: TellerHealth,
     pub(crate) metrics: WorkerMetrics,
     pub(crate) lag: Lag,
-    /// Why nothing is counted, where log and ledger don't belong together.
+    /// Why nothing is counted, if log and ledger don't belong together.
     pub(crate) refused: Option<String>,
     pub(crate) account: Account,
     pub(crate) retention: Retention,
-    /// What this teller calls itself in the log during one lead.
+    /// This teller's name in the log during one lead.
     pub(crate) leader: String,
     /// What this worker has seen of the log.
     pub(crate) history: LogHistory,
-    /// When the log was last read or looked at, all that it had accepted was counted.
+    /// At the last read or look, everything that the log had accepted was counted.
     pub(crate) quiet: bool,
     ledger_outage: Outage,
     log_outage: Outage,
-    /// Attachments that did not last.
+    /// Attachments that ended soon.
     unrest: Outage,
     pub(crate) shutdown: CancellationToken,
-    /// Whether it was looked at whether the settings for the first poll come too late.
+    /// Whether the settings of the first poll were compared with the log.
     pub(crate) first_poll_told: bool,
 }
 
@@ -105,7 +104,7 @@ impl Teller {
             self.leader = program::random_text::<16>();
             self.retention.restart();
             let stop = self.lead(ledger.as_mut()).await;
-            // The lock lives on the ledger's connection: this gives the lead up.
+            // The lock belongs to the ledger's connection: this releases the lead.
             drop(ledger);
             self.quiet = false;
             self.health.leads(false);
@@ -115,12 +114,12 @@ impl Teller {
                 StopReason::Ledger(error) => self.ledger_failed(&error),
                 // Another worker may have the right settings.
                 StopReason::Refused if self.pause(REFUSED_RETRY).await.is_some() => {}
-                _ => info!(partition = self.partition.number(), "lead.released: this worker stops; another may count"),
+                _ => info!(event = "lead.released", partition = self.partition.number(), "another worker may count"),
             }
         }
     }
 
-    /// Asks for the lead until it is there; `None` on shutdown.
+    /// Asks for the lead until it gets it; `None` on shutdown.
     async fn apply_for_lead(&mut self) -> Option<Box<dyn Ledger>> {
         let shutdown = self.shutdown.clone();
         let mut standing_by = false;
@@ -130,10 +129,7 @@ impl Teller {
                 Ok(Some(ledger)) => {
                     self.health.ledger_answered();
                     if self.refused.is_none() {
-                        info!(
-                            partition = self.partition.number(),
-                            "lead.taken: this worker counts the partition from now on"
-                        );
+                        info!(event = "lead.taken", partition = self.partition.number(), "this worker counts now");
                     }
                     return Some(ledger);
                 }
@@ -154,20 +150,17 @@ impl Teller {
     }
 
     fn stand_by(&mut self, standing_by: &mut bool) {
-        // What another worker has counted since is not known here; it tells its own figures.
+        // Another worker counts and reports the lag.
         self.health.stands_by();
         self.lag.forget();
         self.show_lag();
         if !*standing_by {
             *standing_by = true;
-            info!(
-                partition = self.partition.number(),
-                "lead.standby: another worker counts this partition; this one asks again every second"
-            );
+            info!(event = "lead.standby", partition = self.partition.number(), "another worker counts");
         }
     }
 
-    /// Leads until shutdown, until the ledger fails, or until log and ledger turn out not to belong together.
+    /// Leads until shutdown, until the ledger fails, or until log and ledger are refused.
     async fn lead(&mut self, ledger: &mut dyn Ledger) -> StopReason {
         let shutdown = self.shutdown.clone();
         loop {
@@ -200,65 +193,62 @@ impl Teller {
         self.metrics.ledger_failures.increment(1);
         self.health.ledger_failed(error);
         if self.ledger_outage.failed() {
-            warn!(partition = self.partition.number(), %error, "ledger.away: counting stops; ballots are still taken and wait in the log; the lead is applied for again until the ledger answers");
+            warn!(event = "ledger.away", partition = self.partition.number(), %error,
+                "counting stops; ballots are still accepted and stay in the log");
         }
     }
 
-    /// The ledger did what it was asked.
+    /// The ledger answered.
     pub(crate) fn ledger_works(&mut self) {
         if let Some(away) = self.ledger_outage.over() {
-            info!(
-                partition = self.partition.number(),
-                away.ms = away.as_millis(),
-                "ledger.back: the ledger works again"
-            );
+            let (partition, away_ms) = (self.partition.number(), away.as_millis());
+            info!(event = "ledger.back", partition, away.ms = away_ms, "the ledger works again");
         }
     }
 
     fn log_failed(&mut self, error: &Unavailable) -> Duration {
         self.metrics.log_failures.increment(1);
         if self.log_outage.failed() {
-            warn!(partition = self.partition.number(), %error, "log.away: the log can't be read, and may take no ballots; the lead is kept, and the log looked at again until it answers");
+            warn!(event = "log.away", partition = self.partition.number(), %error,
+                "the log can't be read, and may accept no ballots");
         }
         self.log_outage.pause()
     }
 
-    /// The log did what it was asked.
+    /// The log answered.
     pub(crate) fn log_works(&mut self) {
         if let Some(away) = self.log_outage.over() {
-            info!(partition = self.partition.number(), away.ms = away.as_millis(), "log.back: the log works again");
+            let (partition, away_ms) = (self.partition.number(), away.as_millis());
+            info!(event = "log.back", partition, away.ms = away_ms, "the log works again");
         }
     }
 
     fn attachment_ended(&mut self, reason: &'static str) -> Duration {
-        warn!(
-            partition = self.partition.number(),
-            reason,
-            "log.detached: what was read ahead is thrown away; log and ledger are attached again from the ledger's position"
-        );
+        let partition = self.partition.number();
+        warn!(event = "log.detached", partition, reason, "log and ledger are attached again");
         self.unrest.failed();
         self.unrest.pause()
     }
 
-    /// Log and ledger are still where they were when they were attached.
+    /// Log and ledger are unchanged since they were attached.
     pub(crate) fn attachment_lasts(&mut self) {
         self.unrest.over();
     }
 
-    /// What this worker knew of the log that the ledger counts.
+    /// What this worker has seen of the log that the ledger counts.
     pub(crate) fn prior_view(&self, log: Option<&LogId>) -> PriorView {
-        // Ballots may come to a log that this worker can't reach.
+        // Voters may reach a log that this worker does not.
         let quiet = self.quiet && self.history.is_younger_than(QUIET_LASTS);
         PriorView { quiet, ..self.history.of(log) }
     }
 
-    /// While the ledger is away nobody counts, but the log can still tell how much is waiting.
+    /// Measures the lag while the ledger is unreachable, when nobody counts.
     async fn watch_lag_grow(&mut self) {
         if self.lag.is_known()
             && let Ok(accepted) = within(SIDE_GLANCE, "reading how much is accepted", self.log.accepted()).await
         {
             self.history.has_accepted(accepted);
-            self.lag.accepted_meanwhile(accepted, program::now_millis());
+            self.lag.accepted_without_ledger(accepted, program::now_millis());
             self.show_lag();
         }
     }
