@@ -70,7 +70,7 @@ impl KnownPoll {
 /// The newest ballot of a voter in a poll, of whichever round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Previous {
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
     /// What it chose.
     pub choices: Choices,
@@ -83,7 +83,7 @@ pub struct CountedBallot {
     pub poll: PollIndex,
     /// Who.
     pub voter: VoterId,
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
     /// What it chose.
     pub choices: Choices,
@@ -120,7 +120,7 @@ pub struct TallyChange {
 /// An entry to set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedEntry {
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
     /// Why it can't be counted, and what it holds.
     pub entry: UndecodableEntry,

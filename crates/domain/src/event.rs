@@ -1,4 +1,4 @@
-//! What stands in the log.
+//! What the log holds: ballots and polls, each at its position.
 
 use crate::{choices::Choices, poll::Poll, poll_id::PollId, position::Position, voter::VoterId};
 
@@ -13,16 +13,16 @@ pub struct Ballot {
     pub choices: Choices,
 }
 
-/// Something that happened, in the order in which it was accepted.
+/// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A poll was created, opened, closed, hidden, revealed or reset; this is all of it as it is now.
+    /// A poll was created or changed: the whole poll as it is from here on.
     Poll(Box<Poll>),
     /// A ballot was accepted.
     Ballot(Ballot),
 }
 
-/// An entry that this release can't read: kept for a person to look at, and passed over.
+/// An entry that this release can't read. It is set aside with its content, and counting continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UndecodableEntry {
     /// What is wrong with it.
@@ -34,7 +34,7 @@ pub struct UndecodableEntry {
 /// One entry of the log at its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it stands.
+    /// Its position.
     pub position: Position,
     /// What it says, or why it can't be read.
     pub event: Result<Event, UndecodableEntry>,

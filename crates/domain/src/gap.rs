@@ -11,6 +11,6 @@ pub struct Gap {
     pub after: Position,
     /// The last position that is missing.
     pub through: Position,
-    /// How many ballots are known to be missing, at least; `None` where that shows once all behind it is counted.
+    /// How many ballots are known to be missing, at least; `None` until everything after it is counted.
     pub ballots: Option<u64>,
 }

@@ -14,7 +14,7 @@ const ADDRESSES: u16 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstallationId(String);
 
-/// Tells one `SECRET_KEY` from another, and nothing of it.
+/// Identifies a `SECRET_KEY` and reveals nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(String);
 
@@ -27,7 +27,7 @@ pub struct Installation {
     pub partitions: Partitions,
     /// How many addresses its log has.
     pub addresses: u16,
-    /// Of its `SECRET_KEY`; `None` until a `vote` has come by.
+    /// Of its `SECRET_KEY`; `None` until a `vote` has written it.
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -54,7 +54,7 @@ pub struct LogIdentity {
 pub enum RekeyOutcome {
     /// It has the new fingerprint.
     Done,
-    /// A poll is open, in which whoever has voted could vote once more.
+    /// A poll is open: with another key, its voters could vote once more.
     PollsOpen,
     /// There is no installation yet, so it has no key.
     NoInstallation,

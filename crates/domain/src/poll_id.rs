@@ -1,4 +1,4 @@
-//! The name of a poll, as it stands in addresses.
+//! The id of a poll, as it is in addresses.
 
 use std::{fmt, str};
 
@@ -9,7 +9,7 @@ pub const MAX_POLL_ID_BYTES: usize = 32;
 
 /// The id of a poll: 1 to 32 of `a-z`, `0-9` and `-`, not beginning or ending with `-`.
 ///
-/// It is kept in place rather than on the heap, because every ballot carries one.
+/// Stored inline and not on the heap, because every ballot has one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PollId {
     bytes: [u8; MAX_POLL_ID_BYTES],

@@ -13,15 +13,15 @@ use crate::{
 const TAG_BYTES: usize = 8;
 const RECEIPT_BYTES: usize = 8 + 16 + TAG_BYTES;
 
-/// A voter's receipt for one acknowledged ballot: where it stands in the log, and whose it is.
+/// A voter's receipt for one acknowledged ballot: its position in the log, and the voter's pseudonym.
 ///
-/// With it the ledger says whether the ballot is counted, never what it chose, so it can't be sold.
-/// It is signed, so that an invented one is told from one that is not counted yet. The pseudonym in it is masked, by the
-/// secret and the place in the log: exports come in the order of pseudonyms, and whoever gathered receipts could else
-/// tell whose line is whose.
+/// With it the ledger says whether the ballot is counted, never what it chose, so it can't be sold. It is signed, so
+/// that a forged receipt differs from one that is not counted yet. The pseudonym in it is masked, by the secret and the
+/// position: exports are in the order of pseudonyms, and with many receipts in clear one could tell whose line is
+/// whose.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
-    /// The ballot's place in the log.
+    /// The ballot's position in the log.
     pub position: Position,
     /// The voter's pseudonym in that poll.
     pub voter: VoterId,

@@ -20,7 +20,7 @@ pub fn decode_base64<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 impl Signer {
-    /// A token with this content, which only whoever has the `holder` bytes can open: tag (16) ‖ content.
+    /// A token with this content that opens only together with the `holder` bytes: tag (16) ‖ content.
     pub fn seal(&self, holder: &[u8], content: &[u8]) -> String {
         encode_base64(&[&self.tag::<TAG_BYTES>(&[holder, content]), content])
     }

@@ -179,7 +179,7 @@ impl Signer {
         *self.sign(parts).first_chunk().expect("a tag is no longer than the signature")
     }
 
-    /// Whether this is the [`tag`](Self::tag) of the parts. The time that it takes tells nothing of the right one.
+    /// Whether this is the [`tag`](Self::tag) of the parts. Takes the same time for every wrong tag.
     pub fn verify<const N: usize>(&self, tag: &[u8; N], parts: &[&[u8]]) -> bool {
         are_equal(&self.tag::<N>(parts), tag)
     }

@@ -1,4 +1,4 @@
-//! The present score of a poll, and its proof by recount.
+//! The figures of a poll, and their check by recount.
 
 use crate::{gap::Gap, poll::Poll, poll_id::PollId, position::Position};
 

@@ -1,4 +1,4 @@
-//! Who voted, without saying who.
+//! Pseudonyms of voters.
 
 use std::fmt;
 
@@ -15,12 +15,12 @@ use crate::{
 pub struct VoterId([u8; 16]);
 
 impl VoterId {
-    /// The pseudonym in `poll` of whoever holds this cookie token.
+    /// The pseudonym in `poll` of the voter with this cookie token.
     pub fn of_cookie(secret: &Secret, poll: PollId, token: &[u8]) -> Self {
         Self::derive(secret.cookie_voters(), poll, token)
     }
 
-    /// The pseudonym in `poll` of whoever holds this voting code.
+    /// The pseudonym in `poll` of the voter with this voting code.
     pub fn of_code(secret: &Secret, poll: PollId, code: &[u8]) -> Self {
         Self::derive(secret.code_voters(), poll, code)
     }
@@ -43,7 +43,7 @@ impl VoterId {
     }
 }
 
-/// Shows nothing: a voter's id has no place in a log line.
+/// Shows nothing: a voter's id must not be in a log line.
 impl fmt::Debug for VoterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VoterId(…)")

@@ -35,7 +35,7 @@ pub(crate) async fn identity(client: &Client) -> Result<Option<LedgerIdentity>, 
     Ok(Some(LedgerIdentity { installation, log_address: row.try_get("log_address")? }))
 }
 
-/// Writes it. Leaders of several partitions may do so at once; the first stands.
+/// Writes it. Of leaders of several partitions that write at once, the first wins.
 pub(crate) async fn install(client: &Client, identity: &LedgerIdentity) -> Result<(), DatabaseError> {
     let Installation { id, partitions, addresses, fingerprint } = &identity.installation;
     let fingerprint = fingerprint.as_ref().map(Fingerprint::as_str);

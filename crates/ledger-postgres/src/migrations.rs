@@ -1,7 +1,7 @@
 //! Brings the tables up to this release.
 //!
 //! Migrations are numbered files and never change once released. Each is one transaction, and each leaves
-//! the tables so that the previous release goes on working: releases run side by side during an update.
+//! the tables so that the previous release still works: releases run side by side during an update.
 //! A database that is already ahead (a later release has been here) is left alone.
 
 use tokio_postgres::Client;

@@ -1,4 +1,4 @@
-//! How the words of the domain stand in columns.
+//! The domain's types in columns.
 
 use domain::{Choices, Poll, PollId, Position, VoteCounts, VoterId};
 use tokio_postgres::{Row, row::RowIndex};

@@ -58,7 +58,7 @@ const INCLUSION: &str = "
         ) AS replaced
     FROM polls JOIN log ON log.partition = polls.partition
     WHERE polls.id = $1::text";
-/// The last note before the place, if the count has come to it.
+/// The last note before this position, if it is counted.
 const COUNTED_AT: &str = "
     SELECT (extract(epoch FROM times.at) * 1000)::bigint AS millis
     FROM polls
@@ -152,7 +152,7 @@ impl PostgresScoreboard {
         })
         .await;
         if let (Err(Unavailable::Timeout { .. }), Some(client)) = (&outcome, taken) {
-            // It may never answer: whoever came next would wait behind this statement.
+            // It may never answer, and the next caller would wait for this statement.
             drop(Object::take(client));
         }
         outcome

@@ -10,11 +10,11 @@ use crate::database_error::{DatabaseError, words};
 
 /// The first release with other names for all that has to do with the write-ahead log.
 const RENAMED_IN: i32 = 100_000;
-/// It is asked every few seconds, and told once.
+/// Asked every few seconds, and logged once.
 static TOLD: Once = Once::new();
 const VERSION: &str = "SELECT current_setting('server_version_num')::integer";
 
-/// A row without a place is no standby that could be promoted (a backup, a receiver of the write-ahead log), or one
+/// A row without a position is no standby that could be promoted (a backup, a receiver of the write-ahead log), or one
 /// that this role may not see.
 fn statement(version: i32) -> String {
     let (log, place) = if version < RENAMED_IN { ("xlog", "location") } else { ("wal", "lsn") };

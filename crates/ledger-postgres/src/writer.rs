@@ -222,7 +222,7 @@ pub(crate) struct LedgerPoll {
 pub(crate) struct Leader {
     pub(crate) client: Client,
     pub(crate) statements: Statements,
-    /// The partition's number, as it stands in the tables.
+    /// The partition's number, as it is in the tables.
     pub(crate) partition: i32,
     /// The ledger's position, as this leader committed it last.
     pub(crate) position: Position,

@@ -1,7 +1,8 @@
-//! The files of a ledger as this process has them open: locked, for their owner only, and still at their places.
+//! The files of a ledger as this process has them open: locked, readable only for their owner, and still at their
+//! paths.
 //!
 //! A file that was deleted, moved or replaced can be written as if nothing had happened, and nobody will ever read it.
-//! So the paths are compared with the open files after each sync and before anybody is told that a ballot is recorded.
+//! So the paths are compared with the open files after each fsync and before a ballot is acknowledged.
 //! Once one of them leads elsewhere nothing more is taken, until the next start.
 
 use std::{

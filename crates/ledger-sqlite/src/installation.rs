@@ -24,7 +24,7 @@ pub(crate) fn identity(conn: &Connection) -> Result<Option<LedgerIdentity>, Stor
     Ok(Some(LedgerIdentity { installation, log_address }))
 }
 
-/// Writes it. What is there already stands, and so does a fingerprint that is known.
+/// Writes it, unless there is one. A known fingerprint stays.
 pub(crate) fn install(conn: &Connection, identity: &LedgerIdentity) -> Result<(), StoreError> {
     let Installation { id, partitions, addresses, fingerprint } = &identity.installation;
     let fingerprint = fingerprint.as_ref().map(Fingerprint::as_str);

@@ -11,7 +11,7 @@ pub enum OpenError {
         /// The ledger's file.
         path: PathBuf,
     },
-    /// Another name leads to the same file: whoever opens that one would keep other files beside it.
+    /// The same file has another name: a program that opens it by that name would use other files beside it.
     #[error(
         "{} has {links} names (hard links), and a program that opens it by another one would be a second writer: \
          remove the others, or make a copy of it", path.display()

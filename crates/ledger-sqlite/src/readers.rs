@@ -18,7 +18,7 @@ pub(crate) struct Readers {
     path: LedgerPath,
     idle: Mutex<Vec<Connection>>,
     turns: Arc<Semaphore>,
-    /// Absent where another process writes. Dropped behind the connections.
+    /// `None` where another process writes. Dropped after the connections.
     files: Option<Arc<LedgerFiles>>,
 }
 
@@ -30,12 +30,12 @@ impl Readers {
         Ok(Arc::new(Self { path, idle, turns: Arc::new(Semaphore::new(MAX_READERS)), files }))
     }
 
-    /// The ledger's place.
+    /// Where the ledger is.
     pub(crate) fn path(&self) -> &LedgerPath {
         &self.path
     }
 
-    /// Reads at one moment. After `limit` the caller is told so; the read itself still ends.
+    /// Reads in one snapshot. After `limit` the caller gets an error; the read itself goes on to its end.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         what: &'static str,

@@ -148,7 +148,7 @@ impl RingFile {
     }
 }
 
-/// What is in a ring file, whoever writes there; nothing where there is none.
+/// What is in a ring file that any process may be writing; nothing where there is none.
 pub(crate) fn read(ring: &Path) -> Result<RingContent, StoreError> {
     match std::fs::read(ring) {
         Ok(bytes) => content(&bytes),
@@ -180,7 +180,7 @@ fn content(bytes: &[u8]) -> Result<RingContent, StoreError> {
     Ok(content)
 }
 
-/// Whether a position can stand between those of two neighbours: they grow, but for the place where the ring begins.
+/// Whether a position is possible between those of its neighbours: positions grow, except where the ring begins.
 fn fits_between(position: Position, neighbours: (Option<Position>, Option<Position>)) -> bool {
     match neighbours {
         (Some(before), Some(after)) if before < after => before < position && position < after,
@@ -191,7 +191,7 @@ fn fits_between(position: Position, neighbours: (Option<Position>, Option<Positi
     }
 }
 
-/// What stands behind the header; nothing where the making of the file did not come to an end.
+/// The slots after the header; none in a file that was not made completely.
 fn slots(bytes: &[u8]) -> Result<&[u8], StoreError> {
     match bytes.split_first_chunk::<HEADER_BYTES>() {
         None => Ok(&[]),

@@ -19,7 +19,7 @@ pub(crate) enum StoreError {
     /// The file holds something that no release wrote, or misses something that each writes.
     #[error("the ledger is damaged: {0}")]
     Data(String),
-    /// Whoever takes what is read failed, or the file system.
+    /// The file system failed, or the receiver of what is read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// The thread that does it panicked.
@@ -31,7 +31,7 @@ pub(crate) enum StoreError {
     /// As many ballots wait as can, and none of them can be counted.
     #[error("as many ballots wait to be counted as can")]
     NoRoom,
-    /// A later position can't be given out: the clock stands beyond the year 2248.
+    /// A later position can't be given out: the clock is beyond the year 2248.
     #[error("the log has no positions left")]
     NoPositionLeft,
 }
@@ -127,7 +127,7 @@ fn stored_poll(row: &Row<'_>) -> SqlResult<StoredPoll> {
 pub(crate) const NEWEST: &str =
     "SELECT position, choices FROM ballots WHERE poll = ?1 AND voter = ?2 ORDER BY position DESC LIMIT 1";
 
-/// Looks up the newest ballots of voters. One for many look-ups: to find the statement anew costs about as much as it does.
+/// Looks up the newest ballots of voters. Reuse it: finding the cached statement costs as much as one look-up.
 pub(crate) struct Newest<'a>(CachedStatement<'a>);
 
 impl<'a> Newest<'a> {

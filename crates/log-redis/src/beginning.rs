@@ -1,7 +1,7 @@
 //! How a log begins, and how one that went back is given what its ledger knows: in steps, so that no single call keeps
 //! Redis from others for long.
 //!
-//! The leader has claimed the log before, so nobody writes meanwhile, and each step is refused where another leader
+//! The leader has claimed the log before, so nobody else writes, and each step is refused where another leader
 //! claimed it since. A new log's id is written last. What stops half way, for whatever reason, has had no effect, or is
 //! done again.
 

@@ -327,7 +327,7 @@ fn tell_failure(groups: Vec<Group>, error: Unavailable, deadline: Deadline) {
     if error.nothing_happened() {
         return tell_all(groups, &error);
     }
-    // The ballots may still be on their path, and be cast until the deadline. A voter who is told earlier that the
+    // The ballots may still be on their way, and be cast until the deadline. A voter who is told earlier that the
     // outcome is unknown may vote again, and the older ballot must not come after the newer one.
     tokio::spawn(async move {
         deadline.passed().await;

@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Commands that may wait in the driver for the socket.
 const DRIVER_QUEUE: usize = 64;
 
-/// What scripts are sent over: a link, which connects anew where it must, or one connection of it.
+/// What commands are sent over: a link, which reconnects, or one connection.
 pub(crate) trait Transport {
     /// See [`Link::send`].
     fn send(
@@ -55,7 +55,7 @@ pub(crate) struct RedisClock {
 }
 
 impl RedisClock {
-    /// What it will show then: no more than it will, if it was not set back meanwhile.
+    /// What it will show then: no more than it will, unless it was set back in between.
     pub(crate) fn at(self, then: Instant) -> u64 {
         let ahead = then.saturating_duration_since(self.at);
         self.millis.saturating_add(u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX))

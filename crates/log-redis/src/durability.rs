@@ -3,7 +3,7 @@
 //! No I/O here: [`questions`] is what to ask, [`Witness::judge`] reads the answers.
 //!
 //! `INFO` tells whether the append-only file is on, whether it can be written, and what is evicted when memory is
-//! full; `appendfsync` stands in `CONFIG GET` alone. Where `CONFIG` is forbidden and `WAITAOF` is there (Redis 7.2,
+//! full; `appendfsync` is only in `CONFIG GET`. Where `CONFIG` is forbidden and `WAITAOF` is there (Redis 7.2,
 //! Valkey), each call is followed by that, and needs no look at the setting.
 //!
 //! **A file that is switched on while the server runs is not durable at once.** `INFO` says `aof_enabled:1` from the
@@ -63,7 +63,7 @@ pub(crate) struct Witness {
     complete: Option<(String, Option<u64>)>,
 }
 
-/// Further facts, which the operator is told and which stop nothing.
+/// Further facts, which are logged and stop nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Notes {
     /// Replicas that are connected.

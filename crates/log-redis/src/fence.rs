@@ -4,7 +4,7 @@
 //! A server that was restarted, restored from an older file or promoted may have lost entries that the ledger has
 //! counted. Until a worker has compared the two, a ballot could get a position that the ledger has passed, and would
 //! never be counted. So a worker that attaches writes `master_replid/leader` to `{scrutin:p}:attached`. `master_replid`
-//! is new at every start of a server and at every promotion. Whoever writes looks whether the value is this server's
+//! is new at every start of a server and at every promotion. A writer checks that the value is this server's
 //! own, and sends it with every script, which compares the whole of it in the step that writes.
 //!
 //! Look and script go over one connection, so they go to one server. A server that becomes a replica and is promoted
@@ -33,7 +33,7 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const ATTACH_PATIENCE: Duration = Duration::from_millis(400);
 pub(crate) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
-/// Until when whoever writes waits for a leader to attach.
+/// How long a writer waits for a leader to attach.
 pub(crate) fn patience() -> Deadline {
     Deadline::within(ATTACH_PATIENCE)
 }

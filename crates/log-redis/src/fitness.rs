@@ -1,4 +1,4 @@
-//! Whether the server behind a connection is fit to be trusted with ballots, and what the operator is told of it: it
+//! Whether the server of a connection is fit to be trusted with ballots, and what is logged about it: it
 //! keeps what it acknowledges (`durability`), and its log belongs to our installation (`membership`).
 //!
 //! It is looked at on each new connection before anything else is sent, and again every second, since settings

@@ -1,4 +1,4 @@
-//! One connection to Redis that is made when needed and made anew when lost.
+//! One connection to Redis that is made when needed and again when lost.
 //!
 //! Built on the bare multiplexed connection rather than the driver's `ConnectionManager`, which waits for
 //! reconnection outside its timeout and keeps a connection on which nothing is answered any more. Here

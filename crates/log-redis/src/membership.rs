@@ -83,7 +83,7 @@ impl Member {
         match (first, without_key.is_empty()) {
             (None, _) => Membership::NotWritten,
             (Some(_), true) => Membership::Ours,
-            // Whoever comes first in the first partition has the right key.
+            // The first key in the first partition is the right one.
             (Some(_), false) if without_key[0] == 0 => Membership::WithoutKey(vec![0]),
             (Some(_), false) => Membership::WithoutKey(without_key),
         }
@@ -102,7 +102,7 @@ impl Member {
 }
 
 impl Membership {
-    /// What a call is told.
+    /// The error of a call.
     pub(crate) fn refusal(&self) -> Option<Unavailable> {
         match self {
             Self::Ours => None,
@@ -111,7 +111,7 @@ impl Membership {
         }
     }
 
-    /// Tells the operator what has changed since `before`.
+    /// Logs what has changed since `before`.
     pub(crate) fn tell(&self, before: Option<&Self>) {
         if before == Some(self) {
             return;

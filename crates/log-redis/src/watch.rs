@@ -40,7 +40,7 @@ pub(crate) fn keep_looking(link: &Arc<Link>) {
         loop {
             beat.tick().await;
             let Some(link) = link.upgrade() else { return };
-            // A server that does not answer is told of by the link itself.
+            // The link logs that a server does not answer.
             if link.look().await.is_ok() {
                 let _ = link.probe().await;
             }

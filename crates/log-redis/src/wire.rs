@@ -52,7 +52,7 @@ pub(crate) fn encode_poll(poll: &Poll) -> String {
     serde_json::to_string(poll).expect("a poll is plain data with text keys")
 }
 
-/// Reads a poll, from either place.
+/// Reads a poll, from the stream or from the hash.
 pub(crate) fn decode_poll(json: &[u8]) -> Result<Poll, String> {
     serde_json::from_slice(json).map_err(|error| format!("not a poll: {error}"))
 }

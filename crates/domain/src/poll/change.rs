@@ -95,8 +95,8 @@ impl Poll {
 
     /// All of the poll, in these words.
     ///
-    /// An option whose new text is the old one of another would turn ballots around: that is no correction. What is
-    /// left to the organiser is told to everybody, by [`Poll::correction`].
+    /// An option may not get the old text of another, which would turn its ballots around. All other corrections are
+    /// allowed, and shown to everybody ([`Poll::correction`]).
     fn in_words(&self, wording: &Wording) -> Result<PollSpec, ChangeRefused> {
         let Wording { question, options, .. } = wording.clone();
         let spec = tidied(PollSpec { question, options, ..self.spec.clone() })?;

@@ -13,8 +13,8 @@ pub struct Wording {
     pub at_millis: u64,
 }
 
-/// That the wording of a poll was corrected while there were ballots. Whoever voted before read other words, so these
-/// are kept, and shown to whoever asks.
+/// The note that a poll was corrected while there were ballots. Earlier voters read other words, so these are kept and
+/// shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction {
     /// When it was corrected last, in milliseconds since 1970.

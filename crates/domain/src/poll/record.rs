@@ -77,7 +77,7 @@ impl Poll {
     pub fn access(&self) -> Access {
         self.spec.access
     }
-    /// Whether it stands in the public list.
+    /// Whether it is in the public list.
     pub fn listed(&self) -> bool {
         self.spec.listed
     }
@@ -107,11 +107,11 @@ impl Poll {
         self.revision
     }
 
-    /// The round to count for a poll that a ledger takes in behind a gap, of which only the present round is known.
+    /// The round to count first after a gap, for a poll that the ledger does not know.
     ///
-    /// The log goes on somewhere before that present: the reset that began the present round may still be to come,
-    /// and ballots before it are of a round before. So counting starts in the round before, and the first event that
-    /// is read of the present round begins that. A poll in its first round was never reset.
+    /// The poll is known as it is now, but the log continues earlier: the reset that began the present round may still
+    /// be to come, and ballots before it are of the round before. So counting starts in that round, and the first entry
+    /// of the present round begins the next. A poll in its first round was never reset.
     pub fn first_round_after_gap(&self) -> u32 {
         self.round.saturating_sub(1).max(1)
     }

@@ -41,9 +41,9 @@ pub enum Visibility {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
-    /// Whoever has the link; one ballot for each browser.
+    /// Anyone with the link; one ballot for each browser.
     Anyone,
-    /// Whoever has a voting code; one ballot for each code.
+    /// Anyone with a voting code; one ballot for each code.
     Codes,
 }
 
@@ -67,7 +67,7 @@ pub struct PollSpec {
     pub votes_can_change: bool,
     /// Who may vote.
     pub access: Access,
-    /// Whether the poll stands in the public list.
+    /// Whether the poll is in the public list.
     pub listed: bool,
     /// How many new voters a minute one network may bring; as many as come without it.
     pub new_voters_per_minute: Option<NonZeroU16>,

@@ -18,7 +18,7 @@ use crate::{
 pub enum CastOutcome {
     /// The ballot is on the log's disk, and will be counted exactly once.
     Recorded(Position),
-    /// The poll allows no change, and this voter's ballot stands here already.
+    /// Votes can't be changed in this poll, and this is the position of the voter's ballot.
     AlreadyCast(Position),
     /// The poll takes no ballots.
     NotOpen(PollState),
@@ -49,7 +49,7 @@ pub trait BallotBox: Send + Sync {
     /// Casts one ballot. Whether the poll is open is decided in the same atomic step that appends.
     ///
     /// So is whether the poll is still of this `revision`: the one that its voter was shown, by whose rules the caller
-    /// has checked the choices ([`Poll::check`]) and told who the voter is.
+    /// has checked the choices ([`Poll::check`]) and identified the voter.
     async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable>;
 
     /// The poll as it is now.

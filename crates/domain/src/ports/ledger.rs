@@ -26,7 +26,7 @@ pub struct ApplyOutcome {
     pub rejected: u64,
 }
 
-/// The ledger of one partition, for its only writer. It is held by whoever has this value: the lock
+/// The ledger of one partition, for its only writer. This value holds the lead: the lock
 /// lives on the connection that writes, so a writer that lost the one has lost the other.
 ///
 /// After any error the value is spent; get a new one from [`Ledgers::lead`]. Each call returns within a minute,
@@ -40,7 +40,7 @@ pub trait Ledger: Send {
     /// stands, and so does a fingerprint that is known.
     async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable>;
 
-    /// Each poll, and in which partition it stands.
+    /// Each poll, and its partition.
     async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable>;
 
     /// How far it is.
@@ -64,7 +64,7 @@ pub trait Ledger: Send {
     /// position are passed over, so a batch may be offered again after an error.
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable>;
 
-    /// Notes that the count works: the log was just read, and all that was read before is committed. Whoever reads a
+    /// Notes that the count works: the log was just read, and all that was read before is committed. A reader of a
     /// tally sees how long ago that was ([`Tally::heartbeat`]). To be called every second or so.
     async fn heartbeat(&mut self) -> Result<(), Unavailable>;
 
@@ -77,7 +77,7 @@ pub trait Ledger: Send {
 pub struct ReplicationState {
     /// Everything that was committed is at or below this.
     pub written: u64,
-    /// Everything up to here stands in each of its standbys too; `None` where it shows none.
+    /// Everything up to here is in each of its standbys too; `None` where it has none, or does not say.
     pub standbys: Option<u64>,
 }
 

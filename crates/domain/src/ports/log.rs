@@ -74,14 +74,13 @@ pub trait Log: Send {
     /// Which installation it belongs to. Nothing is changed by looking.
     async fn identity(&mut self) -> Result<LogIdentity, Unavailable>;
 
-    /// Writes which installation it belongs to, unless it belongs to another, which stands. A fingerprint that is there
-    /// stays too.
+    /// Writes which installation it belongs to, unless it belongs to another. A known fingerprint stays.
     async fn install(&mut self, installation: &Installation) -> Result<(), Unavailable>;
 
     /// Gives the installation that it belongs to another key.
     async fn rekey(&mut self, fingerprint: &Fingerprint) -> Result<(), Unavailable>;
 
-    /// Takes the log for the leader of this name, from whoever had it; its ledger is in this `state`.
+    /// Takes the log for the leader of this name, also from another leader. `state` is that of its ledger.
     async fn claim(&mut self, leader: &str, state: &LogState) -> Result<ClaimOutcome, Unavailable>;
 
     /// Begins a log where none is; returns its id.

@@ -25,8 +25,8 @@ pub enum Inclusion {
     PastRound,
     /// Its position is not counted yet.
     NotCountedYet,
-    /// The ledger is past its place and does not hold it. For a receipt that was issued this is a loss,
-    /// and the ledger's gaps say of what.
+    /// Its position is counted, and the ledger does not have it. For a receipt that was issued this is a loss, which
+    /// the ledger's gaps explain.
     Missing,
 }
 
@@ -52,7 +52,7 @@ impl Inclusion {
 pub struct CurrentBallot {
     /// Whose.
     pub voter: VoterId,
-    /// Its place in the log.
+    /// Its position in the log.
     pub position: Position,
     /// What it chooses.
     pub choices: Choices,
@@ -67,7 +67,7 @@ pub enum Movement {
     Any,
 }
 
-/// Movements that nobody was told of yet, joined into one.
+/// Movements since the last call of [`Scoreboard::moved`], joined into one.
 #[derive(Debug, Default)]
 pub struct PendingMovement {
     polls: BTreeSet<PollId>,

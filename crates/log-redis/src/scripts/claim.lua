@@ -1,4 +1,4 @@
--- Makes the log the one of a leader, and takes it from whoever had it: it takes no ballots until `open`.
+-- Gives the log to a leader, also from another one. It takes no ballots until `open`.
 -- KEYS: attaching, attached, incarnation, log, trimmed, accepted; id and beginning of older releases
 -- ARGV: the leader, the log's id as its ledger knows it or one for a log that lost it, the ledger's position, what
 -- keeps workers of older releases from beginning a log

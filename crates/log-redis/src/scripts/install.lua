@@ -1,4 +1,4 @@
--- Writes which installation the log belongs to. One that it belongs to already stands, and so does a fingerprint.
+-- Writes which installation the log belongs to. A known installation or fingerprint stays.
 -- KEYS: installation
 -- ARGV: id, partitions, addresses, layout, which partition this is, fingerprint ('' where the ledger knows none)
 local known = redis.call('HGET', KEYS[1], 'id')
