@@ -159,7 +159,7 @@ async fn a_batch_offered_again_after_the_server_was_killed_counts_once() {
 }
 
 #[tokio::test]
-async fn the_ledger_is_unavailable_while_the_server_is_down_and_comes_back_by_itself() {
+async fn a_ledger_whose_server_is_down_comes_back_by_itself() {
     let mut server = PostgresServer::private().await;
     let (ledgers, scoreboard) = (support::ledgers_at(server.url()), support::scoreboard_at(server.url()));
     let mut writer = lead(&ledgers, FIRST).await;

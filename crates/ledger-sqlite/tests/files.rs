@@ -40,7 +40,7 @@ async fn counted(ledger: &SqliteLedger, voters: u64) {
 }
 
 #[test]
-fn whoever_has_one_of_the_files_is_the_only_writer() {
+fn one_open_file_of_a_ledger_keeps_other_writers_out() {
     for locked in ["ledger.db.lock", "ledger.db.waiting"] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger.db");
@@ -105,7 +105,7 @@ fn a_file_with_a_second_name_is_refused() {
 }
 
 #[tokio::test]
-async fn what_waits_beside_a_link_as_earlier_releases_kept_it_is_counted() {
+async fn a_ring_file_beside_a_link_from_an_earlier_release_is_counted() {
     let directory = tempfile::tempdir().unwrap();
     let (path, link) = (directory.path().join("ledger.db"), directory.path().join("link.db"));
     let ledger = SqliteLedger::open(&path).unwrap();
@@ -199,7 +199,7 @@ async fn counted_at_least(ledger: &Arc<SqliteLedger>, voters: u64) {
 }
 
 #[tokio::test]
-async fn without_its_files_nothing_is_taken_and_what_waits_is_kept() {
+async fn without_its_files_no_ballot_is_accepted_and_none_is_lost() {
     let all = ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.waiting"];
     for name in all {
         stops_without(&[name], false).await;

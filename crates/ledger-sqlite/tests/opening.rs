@@ -42,7 +42,7 @@ async fn votes(scoreboard: &dyn Scoreboard) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn positions_go_on_growing_when_the_clock_stands_earlier() {
+async fn positions_grow_although_the_clock_was_set_back() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.db");
     let millis = Arc::new(AtomicU64::new(1_700_000_000_000));

@@ -53,7 +53,7 @@ async fn stop_counting(ledger: &SqliteLedger) {
 }
 
 #[tokio::test]
-async fn what_waits_is_exported_as_well_and_counted_at_the_next_start() {
+async fn uncounted_ballots_are_exported_and_counted_at_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
     let first = ledger(directory.path()).await;
     first.cast(ballot(1), FIRST_REVISION).await.unwrap();
@@ -166,7 +166,7 @@ fn at_the_end_all_is_in_the_ledger() {
 }
 
 #[tokio::test]
-async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_wait() {
+async fn ballots_are_accepted_while_counting_fails_until_the_ring_is_full() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = ledger(directory.path()).await;
     // As on a full disk: the ledger can't grow, and the place of those that wait is there already.
@@ -208,7 +208,7 @@ async fn where_nothing_can_be_counted_ballots_are_accepted_as_long_as_they_can_w
 }
 
 #[tokio::test]
-async fn a_change_that_can_not_be_written_is_refused_for_certain_and_voting_goes_on() {
+async fn a_change_that_can_not_be_written_is_certainly_not_done() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = ledger(directory.path()).await;
     on_the_ledger(&ledger, |conn| {
@@ -251,7 +251,7 @@ async fn a_panic_leaves_nobody_waiting_and_the_writer_goes_on() {
 }
 
 #[tokio::test]
-async fn with_a_full_queue_callers_are_told_at_once_that_nothing_happened() {
+async fn with_a_full_queue_callers_get_busy_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = ledger(directory.path()).await;
     let (begun, has_begun) = oneshot::channel();
@@ -289,7 +289,7 @@ async fn with_a_full_queue_callers_are_told_at_once_that_nothing_happened() {
 }
 
 #[tokio::test]
-async fn what_was_not_taken_up_in_time_is_withdrawn_and_certainly_not_done() {
+async fn a_request_that_was_not_begun_in_time_is_certainly_not_done() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = ledger(directory.path()).await;
     let (begun, has_begun) = oneshot::channel();

@@ -59,7 +59,7 @@ fn nobody_votes_twice_before_or_after_the_first_ballot_is_counted() {
 }
 
 #[test]
-fn who_may_change_is_not_remembered() {
+fn voters_are_remembered_only_where_votes_can_not_change() {
     let ledger = ledger(|_| {});
     let (mut tail, mut accepted) = (tail(&ledger), Vec::new());
     for key in ["a", "b", "a"] {

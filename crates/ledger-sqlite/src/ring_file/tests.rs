@@ -60,7 +60,7 @@ fn as_many_as_there_are_slots_wait_wherever_the_ring_begins() {
 }
 
 #[test]
-fn a_file_of_a_release_with_fewer_or_more_slots_keeps_what_waits_in_it() {
+fn a_ring_file_with_fewer_or_more_slots_keeps_its_ballots() {
     let (_directory, path) = ring();
     let header_and_slots = |ballots: &[Accepted]| {
         let mut bytes = HEADER.to_vec();
@@ -83,7 +83,7 @@ fn a_file_of_a_release_with_fewer_or_more_slots_keeps_what_waits_in_it() {
 }
 
 #[test]
-fn a_file_that_has_lost_slots_is_not_taken_for_one_in_which_nothing_waits() {
+fn a_ring_file_that_lost_slots_does_not_pass_for_an_empty_one() {
     let (_directory, path) = ring();
     let mut file = open(&path).unwrap();
     file.append(&several(0..5)).unwrap();
@@ -111,7 +111,7 @@ fn a_torn_slot_takes_no_other_with_it() {
 }
 
 #[test]
-fn a_file_that_was_not_made_to_its_end_is_made_again_and_a_foreign_one_is_refused() {
+fn an_incomplete_ring_file_is_made_again_and_a_foreign_one_is_refused() {
     let (_directory, path) = ring();
     for made in [0, 5, HEADER_BYTES, FILE_BYTES / 2, FILE_BYTES] {
         std::fs::write(&path, vec![0; made]).unwrap();

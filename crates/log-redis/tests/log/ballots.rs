@@ -64,7 +64,7 @@ async fn after_a_close_was_acknowledged_no_ballot_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ballots_cast_at_once_in_two_ballot_boxes_each_have_a_place_of_their_own() {
+async fn concurrent_ballots_of_two_ballot_boxes_have_different_positions() {
     let polls = ["main", "p-1", "p-2"];
     let mut scene = Scene::begun_with(polls.map(poll).to_vec()).await;
     let other = ballot_box_on(&scene.redis);
@@ -106,7 +106,7 @@ async fn the_answer_is_that_of_ones_own_ballot() {
 }
 
 #[tokio::test]
-async fn who_voted_once_is_told_where_that_ballot_stands() {
+async fn a_second_ballot_is_answered_with_the_position_of_the_first() {
     let mut scene = Scene::begun_with(vec![once_only("main")]).await;
     let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     recorded(scene.ballots.cast(ballot("main", 2, "a"), FIRST_REVISION).await);
@@ -116,7 +116,7 @@ async fn who_voted_once_is_told_where_that_ballot_stands() {
 }
 
 #[tokio::test]
-async fn ballots_of_one_call_are_one_entry_and_those_of_the_next_go_on_behind_it() {
+async fn ballots_of_one_call_are_one_entry_and_the_next_call_follows() {
     let mut scene = Scene::begun().await;
     let mut before = recorded(scene.ballots.cast(ballot("main", 0, "b"), FIRST_REVISION).await);
     // The clock of positions stands still, so that nothing but the places of a call keep the calls apart.
@@ -159,7 +159,7 @@ async fn of_one_voters_ballots_cast_at_once_only_one_is_taken() {
 }
 
 #[tokio::test]
-async fn among_ballots_of_one_call_those_that_are_taken_stand_behind_one_another_whoever_voted_before() {
+async fn already_cast_ballots_leave_no_gap_in_positions() {
     let mut scene = Scene::begun_with(vec![once_only("main")]).await;
     let before = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     // The first may be sent alone; the others are one call, and in it those who voted before are between those who did not.

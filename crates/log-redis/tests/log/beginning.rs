@@ -40,7 +40,7 @@ async fn a_log_begins_empty_and_above_the_ledgers_position() {
 }
 
 #[tokio::test]
-async fn a_lost_log_begins_anew_with_what_the_ledger_holds() {
+async fn a_lost_log_begins_again_with_what_the_ledger_holds() {
     let mut scene = Scene::begun_with(vec![once_only("main"), in_state("old", PollState::Closed)]).await;
     let before = scene.look().await;
     let first = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
@@ -83,7 +83,7 @@ async fn a_log_that_has_begun_is_left_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_that_begin_at_once_one_stands_whole() {
+async fn of_two_concurrent_beginnings_one_is_complete() {
     for _ in 0..5 {
         let scene = Scene::new().await;
         let polls = |prefix: &str| (0..450).map(|number| poll(&format!("{prefix}-{number:03}"))).collect::<Vec<_>>();

@@ -112,7 +112,7 @@ async fn a_restarted_server_says_certainly_that_it_takes_nothing() {
 }
 
 #[tokio::test]
-async fn when_another_leader_attaches_ballots_go_on_and_the_first_writes_no_more() {
+async fn after_another_leader_attaches_the_first_can_not_write() {
     let mut scene = Scene::begun().await;
     recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
     let mut second = log_on(&scene.redis);

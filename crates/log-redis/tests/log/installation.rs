@@ -81,7 +81,7 @@ async fn a_changed_key_or_number_is_noticed_under_live_connections() {
 }
 
 #[tokio::test]
-async fn an_installation_that_is_written_stands_and_so_does_its_key() {
+async fn a_written_installation_and_its_key_stay() {
     let redis = RedisServer::start().await;
     let mut log = log_on(&redis);
     assert_eq!(known(&redis).await, LogIdentity::default());

@@ -29,7 +29,7 @@ async fn used(scene: &Scene) -> u64 {
 }
 
 #[tokio::test]
-async fn out_of_memory_nothing_is_recorded_for_certain_and_the_organiser_comes_through() {
+async fn without_memory_ballots_are_certainly_refused_and_polls_can_change() {
     let mut scene = Scene::begun_with(vec![poll("main"), once_only("lunch")]).await;
     let mut last = Position::ZERO;
     for number in 0..50 {
@@ -111,7 +111,7 @@ async fn ballots_stop_at_a_reserve_before_redis_is_full() {
 }
 
 #[tokio::test]
-async fn a_full_redis_that_came_back_is_attached_to_and_the_organiser_comes_through() {
+async fn a_full_redis_that_restarted_is_attached_and_polls_can_change() {
     let mut scene = Scene::begun_with(vec![poll("main"), once_only("lunch")]).await;
     recorded(scene.ballots.cast(ballot("lunch", 1, "a"), FIRST_REVISION).await);
     scene.redis.restart().await;

@@ -342,7 +342,7 @@ async fn a_connection_on_which_nothing_is_answered_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_ballot_given_up_by_its_voter_is_not_cast_by_a_redis_that_wakes_up_later() {
+async fn a_redis_that_wakes_up_late_does_not_cast_a_withdrawn_ballot() {
     let mut scene = Scene::begun().await;
     recorded(scene.ballots.cast(ballot("main", 0, "a"), FIRST_REVISION).await);
     scene.redis.pause();

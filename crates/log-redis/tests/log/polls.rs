@@ -37,7 +37,7 @@ async fn a_session_that_was_ended_is_ended_for_every_instance() {
 }
 
 #[tokio::test]
-async fn a_created_poll_is_known_everywhere_and_stands_in_the_log() {
+async fn a_created_poll_is_known_everywhere_and_is_in_the_log() {
     let mut scene = Scene::begun().await;
     let lunch = poll("lunch");
     assert_eq!(scene.ballots.create(lunch.clone()).await, Ok(ChangeOutcome::Done(lunch.clone())));
@@ -58,7 +58,7 @@ async fn a_poll_is_never_created_twice() {
 }
 
 #[tokio::test]
-async fn a_change_stands_in_the_log_once_and_only_if_it_changes_something() {
+async fn a_change_is_in_the_log_once_and_only_if_it_changes_something() {
     let mut scene = Scene::begun().await;
     let closed = done(scene.ballots.change(id("main"), PollChange::Close).await);
     assert_eq!(closed.state(), PollState::Closed);

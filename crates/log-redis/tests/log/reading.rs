@@ -77,7 +77,7 @@ async fn a_log_that_was_lost_or_claimed_by_another_is_noticed_with_the_page() {
 }
 
 #[tokio::test]
-async fn a_page_has_about_as_many_ballots_as_were_asked_for_however_many_an_entry_holds() {
+async fn a_page_has_about_as_many_ballots_as_were_asked_for() {
     let mut scene = Scene::begun().await;
     let together = 400;
     let value = |entry: u32| {

@@ -18,7 +18,7 @@ pub async fn a_fresh_ledger_has_read_nothing(subject: &Subject) {
 }
 
 /// Every start asks for the first poll; only the very first writes it, whatever became of it since.
-pub async fn a_first_poll_is_founded_once(subject: &Subject) {
+pub async fn a_first_poll_is_written_once(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
     ledger.ensure_first_poll(&fruit).await.expect("founding");
@@ -83,7 +83,7 @@ pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
 }
 
 /// What the log has forgotten is noted, never passed over in silence.
-pub async fn attaching_with_a_gap_notes_it_and_moves_behind_it(subject: &Subject) {
+pub async fn attaching_with_a_gap_notes_it_and_moves_beyond_it(subject: &Subject) {
     let (mut log, fruit, young) = (Script::default(), poll("fruit"), poll("young"));
     log.poll(&fruit);
     let before = log.vote(&fruit, voter(1), "a");
@@ -155,7 +155,7 @@ pub async fn a_gap_says_how_many_ballots_are_missing_once_that_is_known(subject:
 }
 
 /// The adopted poll is the newest one, with the round of a reset that is still to be read.
-pub async fn a_reset_read_behind_a_gap_starts_its_round(subject: &Subject) {
+pub async fn a_reset_read_after_a_gap_starts_its_round(subject: &Subject) {
     let (mut log, fruit) = (Script::default(), poll("fruit"));
     let lost = log.poll(&fruit);
     let first_round = log.vote(&fruit, voter(1), "a");

@@ -11,7 +11,7 @@ use super::{
 use crate::wait;
 
 /// The life of a receipt.
-pub async fn a_receipt_is_waiting_then_counted_then_replaced(subject: &Subject) {
+pub async fn a_receipt_is_not_counted_yet_then_counted_then_replaced(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
     let created = log.poll(&fruit);
