@@ -21,8 +21,8 @@ pub struct RunSettings {
     /// How long it goes on, at least
     #[arg(long, default_value_t = 2)]
     pub minutes: u32,
-    /// Draws the same faults, in the same order, as an earlier run [default: random, and printed]. When they happen, and
-    /// in what state, depends on the machine
+    /// Draws the same faults, in the same order, as an earlier run [default: random, and printed]. When they happen,
+    /// and in what state, depends on the machine
     #[arg(long)]
     pub seed: Option<u64>,
     /// Ballots a second
@@ -113,8 +113,8 @@ pub async fn run(
         unknown += result.report.ballots.unknown;
     }
     println!(
-        "{name}: seed {seed}: {steps} steps, {faults} faults, {acknowledged} ballots acknowledged, {unknown} of unknown \
-         outcome: the promise was kept"
+        "{name}: seed {seed}: {steps} steps, {faults} faults, {acknowledged} ballots acknowledged, \
+         {unknown} of unknown outcome: the promise was kept"
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -34,7 +34,8 @@ pub enum TelemetryError {
 
 /// Begins to log, to standard output: text on a terminal, one JSON object a line elsewhere.
 ///
-/// With the feature `otel` it also begins to send traces, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; see [`crate::traces`].
+/// With the feature `otel` it also begins to send traces, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; see
+/// [`crate::traces`].
 pub fn log(filter: &str) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder().parse(filter)?;
     let lines = if std::io::stdout().is_terminal() {

@@ -1,7 +1,7 @@
 //! OpenTelemetry traces: built in with the feature `otel`, sent once `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
 //!
-//! Spans stand in the code as spans of `tracing` with the target [`TARGET`] and the level `TRACE`, which no log filter in
-//! use lets pass: without the feature nobody listens, and a span costs the look at a flag. They never name a voter.
+//! Spans stand in the code as spans of `tracing` with the target [`TARGET`] and the level `TRACE`, which no log filter
+//! in use lets pass: without the feature nobody listens, and a span costs the look at a flag. They never name a voter.
 
 use http::Request;
 use tracing::{Span, field::Empty};

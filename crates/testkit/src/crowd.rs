@@ -17,8 +17,8 @@ use crate::wait;
 
 /// What a voter does after an error, before trying again. Not a wait for a condition: a person's patience.
 const PATIENCE: Duration = Duration::from_millis(30);
-/// For how long a ballot to which nothing came back may still be on its way: `vote` gives Redis so long to take it. Were
-/// another choice cast meanwhile, the first could be the later one.
+/// For how long a ballot to which nothing came back may still be on its way: `vote` gives Redis so long to take it.
+/// Were another choice cast meanwhile, the first could be the later one.
 const ON_ITS_WAY: Duration = Duration::from_millis(2_500);
 
 /// Voters that vote over and over, each with its own cookie, until they are told to stop.

@@ -31,8 +31,8 @@ pub(crate) struct ReceiptBody {
     /// When the ballot was accepted (RFC 3339).
     #[schema(example = "2026-11-23T08:45:00.123Z")]
     cast_at: String,
-    /// Once it is in the ledger: when it was counted, to the second (RFC 3339). Not there for ballots that were counted by a
-    /// release that did not keep the time.
+    /// Once it is in the ledger: when it was counted, to the second (RFC 3339). Not there for ballots that were counted
+    /// by a release that did not keep the time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11-23T08:45:01Z")]
     counted_at: Option<String>,

@@ -271,8 +271,8 @@ pub(crate) struct NewBallot {
     #[serde(default)]
     #[schema(example = json!(null), max_length = 1000)]
     pub(crate) code: Option<String>,
-    /// The `revision` of the poll that the voter was shown. A poll that was rewritten since refuses the ballot, since its
-    /// keys may stand for other options by now. If it is left out, the choices are taken for the poll as it is.
+    /// The `revision` of the poll that the voter was shown. A poll that was rewritten since refuses the ballot, since
+    /// its keys may stand for other options by now. If it is left out, the choices are taken for the poll as it is.
     #[serde(default)]
     #[schema(example = json!(null), minimum = 1)]
     pub(crate) revision: Option<u32>,

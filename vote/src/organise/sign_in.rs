@@ -47,8 +47,8 @@ pub(crate) async fn show(
 }
 
 /// Whether a browser opens the address as a page of its own. A page elsewhere could ask for it as a picture or in a
-/// frame, again and again with wrong tokens, and so spend what its visitor's network may get wrong. Who says nothing about
-/// it is no browser, or an old one.
+/// frame, again and again with wrong tokens, and so spend what its visitor's network may get wrong. Who says nothing
+/// about it is no browser, or an old one.
 fn is_visit(headers: &HeaderMap) -> bool {
     let says = |name, expected: &str| headers.get(name).is_none_or(|value| value.as_bytes() == expected.as_bytes());
     says("sec-fetch-dest", "document") && says("sec-fetch-mode", "navigate")
