@@ -1,8 +1,8 @@
 //! Counting: reads pages from the log and applies them to the ledger. Reads one page ahead while the ledger commits.
 //!
 //! Everything up to `counted` is committed, as the ledger reported. The page that is read during a commit follows the
-//! last entry of the batch that is being applied. It becomes the next batch only if that batch was committed and the log
-//! is the same. Any error discards it.
+//! last entry of the batch that is being applied. It becomes the next batch only if that batch was committed and the
+//! log is the same. Any error discards it.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -88,8 +88,8 @@ impl Teller {
         }
     }
 
-    /// Checks that log and ledger are as expected, and measures the lag. It finds what reading and applying would not: a
-    /// lost lead while no ballots arrive, a restored ledger, a log that was set back.
+    /// Checks that log and ledger are as expected, and measures the lag. It finds what reading and applying would not:
+    /// a lost lead while no ballots arrive, a restored ledger, a log that was set back.
     async fn survey(&mut self, ledger: &mut dyn Ledger, id: &LogId, counted: Position) -> Result<(), StopReason> {
         self.identify(ledger).await?;
         let state = ask_ledger(&self.health, PATIENCE, "reading the ledger's position", ledger.state()).await?;
