@@ -10,11 +10,11 @@ use testkit::browser::{Browser, PHONE, PROJECTOR, Setup};
 /// The sheet of voting codes, which is printed once.
 const SHEET: &str = "organise-codes.phone.light.en";
 
-/// Light and dark in English; and French once in each size, since its words are longer.
+/// Light and dark in English; and German once in each size, since its words are the longest.
 fn setups() -> Vec<Setup> {
     let mut setups = Vec::new();
     for size in [PHONE, PROJECTOR] {
-        for (dark, language) in [(false, "en"), (true, "en"), (size == PROJECTOR, "fr")] {
+        for (dark, language) in [(false, "en"), (true, "en"), (size == PROJECTOR, "de")] {
             setups.push(Setup { size, dark, language, ..Setup::default() });
         }
     }

@@ -127,7 +127,9 @@ async fn dates_and_numbers_are_written_as_the_language_has_them() {
     let cast: Value = cast.json().await.expect("JSON");
     let receipt = cast["receipt"].as_str().expect("a receipt");
     let driver = Driver::start().await;
-    for (language, share) in [("en", "100%"), ("fr", "100\u{202f}%")] {
+    // WebDriver tells of a no-break space as of any space.
+    for (language, share) in [("en", "100%"), ("de", "100 %"), ("es", "100 %"), ("fr", "100\u{202f}%"), ("it", "100%")]
+    {
         let browser = driver.open(Setup { size: PROJECTOR, language, ..Setup::default() }).await;
         browser.devtools("Emulation.setTimezoneOverride", json!({"timezoneId": "Pacific/Kiritimati"})).await;
         browser.goto(&format!("{}/p/main/receipts/{receipt}", services.result.url())).await;

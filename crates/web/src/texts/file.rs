@@ -103,3 +103,52 @@ fn syntax(content: &str, error: &toml::de::Error) -> String {
 fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENGLISH: &str = r#"
+[page]
+hello = "Hello {name}"
+"hello.again" = "Again"
+voters.zero = "None"
+voters.one = "One"
+voters.other = "{count} of {max}"
+"#;
+
+    /// What is wrong with the file once `old` is `new` in it, beside the file without that.
+    fn fault(old: &str, new: &str) -> String {
+        let first = TextFile::read(ENGLISH).unwrap();
+        assert!(ENGLISH.contains(old));
+        TextFile::read(&ENGLISH.replace(old, new)).and_then(|file| file.compare(&first)).unwrap_err()
+    }
+
+    #[test]
+    fn each_fault_is_told_in_one_line_that_names_the_key() {
+        for (old, new, line) in [
+            ("hello =", "helo =", "\"hello\": is missing"),
+            ("[page]", "[page]\nhelo = \"x\"", "\"helo\": is not there in English"),
+            ("[page]", "[other]\nhello = \"x\"\n[page]", "\"hello\": stands twice"),
+            ("[page]", "", "\"hello\": a text stands in a table"),
+            ("{name}", "{nom}", "\"hello\": has not the values that it has in English (name)"),
+            ("Hello {name}", "Hello {name", "\"hello\": is empty, or has a brace too many"),
+            ("\"Again\"", "\"\"", "\"hello.again\": is empty, or has a brace too many"),
+            ("\"Again\"", "1", "\"hello.again\": is no text"),
+            ("voters.one = \"One\"", "", "\"voters\": has not the forms that it has in English"),
+            ("voters.one", "voters.few", "\"voters\": \"few\" is none of the forms zero, one, other"),
+            ("\"One\"", "\"One of {all}\"", "\"voters\": {all} is not in the form \"other\""),
+            ("voters.other", "voters.one", "line 7: duplicate key"),
+            ("[page]", "[format]\nname = \"x\"\n[page]", "[format]: missing field `thousands`"),
+        ] {
+            assert_eq!(fault(old, new), line, "{old:?} is {new:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_chooses_the_form() {
+        let file = TextFile::read(ENGLISH).unwrap();
+        let form = |number, is_one| file.texts["voters"].form(number, is_one).to_owned();
+        assert_eq!([form(0, true), form(1, true), form(2, false)], ["None", "One", "{count} of {max}"]);
+    }
+}
