@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use web::{counterpart::Counterpart, headers::SecurityHeaders, pages::Pages};
 
 use crate::{
-    live::{board::Board, scores::Present},
+    live::{board::Board, scores::PollScore},
     open_polls::OpenPolls,
     organiser::{Credentials, OrganiserAccess},
     refusal::ResultRefusal,
@@ -34,8 +34,8 @@ pub(crate) struct App {
 
 impl App {
     /// The present score of a poll. The board logs failures.
-    pub(crate) async fn present(&self, poll: PollId) -> Result<Arc<Present>, ResultRefusal> {
-        self.board.present(poll).await.map_err(|_| ResultRefusal::Unavailable)?.ok_or(ResultRefusal::UnknownPoll)
+    pub(crate) async fn score(&self, poll: PollId) -> Result<Arc<PollScore>, ResultRefusal> {
+        self.board.score(poll).await.map_err(|_| ResultRefusal::Unavailable)?.ok_or(ResultRefusal::UnknownPoll)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{Inclusion, PollId, Position, Receipt, Unavailable};
 use program::log_throttle::LogThrottle;
 
-use crate::{app::App, live::scores::Present, refusal::ResultRefusal};
+use crate::{app::App, live::scores::PollScore, refusal::ResultRefusal};
 
 /// The shortest time between two lines of the log about the same: anybody can ask, as often as they like.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ fn unavailable(error: &Unavailable) -> ResultRefusal {
 }
 
 /// What a receipt tells. Times are in milliseconds since 1970.
-pub(crate) struct LookedUp {
+pub(crate) struct BallotStatus {
     pub(crate) poll: PollId,
     pub(crate) inclusion: Inclusion,
     pub(crate) cast_at: u64,
@@ -28,7 +28,7 @@ pub(crate) struct LookedUp {
 }
 
 /// Looks up the ballot of a receipt.
-pub(crate) async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<LookedUp, ResultRefusal> {
+pub(crate) async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<BallotStatus, ResultRefusal> {
     let poll = PollId::parse(poll).map_err(|_| ResultRefusal::UnknownReceipt)?;
     let Receipt { position, voter } =
         Receipt::decode(receipt, &app.secret, poll).map_err(|_| ResultRefusal::UnknownReceipt)?;
@@ -39,7 +39,7 @@ pub(crate) async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Look
         Inclusion::NotCountedYet | Inclusion::Missing => None,
     };
     let (cast_at, counted_at) = in_order(position.millis(), counted_at, program::now_millis());
-    Ok(LookedUp { poll, inclusion, cast_at, counted_at })
+    Ok(BallotStatus { poll, inclusion, cast_at, counted_at })
 }
 
 /// When a ballot was cast and counted, as it can have been: not later than now, and not counted before it was cast. The
@@ -66,8 +66,8 @@ async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> 
 }
 
 /// The poll's present score. It is a courtesy here: a receipt is answered without it if it can't be had.
-pub(crate) async fn present(app: &App, poll: PollId) -> Option<Arc<Present>> {
-    app.present(poll).await.ok()
+pub(crate) async fn present(app: &App, poll: PollId) -> Option<Arc<PollScore>> {
+    app.score(poll).await.ok()
 }
 
 /// The stable word for it.

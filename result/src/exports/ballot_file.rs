@@ -28,7 +28,7 @@ pub(crate) enum Format {
 
 /// Why a file breaks off. The connection is cut then, so nobody takes a part for the whole.
 #[derive(Debug, thiserror::Error)]
-enum Interrupted {
+enum ExportError {
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// Ballots of two rounds would stand in one file.
@@ -72,7 +72,7 @@ impl BallotFile {
         }))
     }
 
-    async fn next(mut self) -> Result<Option<(Vec<u8>, Self)>, Interrupted> {
+    async fn next(mut self) -> Result<Option<(Vec<u8>, Self)>, ExportError> {
         let Some(page) = self.page.take() else { return Ok(None) };
         let mut bytes = std::mem::take(&mut self.pending);
         bytes.extend(self.format.ballots(&self.poll, self.written, &page));
@@ -92,10 +92,10 @@ impl BallotFile {
     }
 
     /// Rounds only grow: if the last is the first, all pages are of one.
-    async fn check_round(&self) -> Result<(), Interrupted> {
+    async fn check_round(&self) -> Result<(), ExportError> {
         let now = archive::tally(&*self.scoreboard, self.poll.id()).await?;
         let same = now.is_some_and(|now| now.poll.round() == self.poll.round());
-        if same { Ok(()) } else { Err(Interrupted::Reset) }
+        if same { Ok(()) } else { Err(ExportError::Reset) }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         download::{admit, download},
         spreadsheet::{Separator, Table},
     },
-    live::scores::{Present, TallyBody},
+    live::scores::{PollScore, TallyBody},
     organiser::Credentials,
     percent,
     poll_parameter::PollParameter,
@@ -59,7 +59,7 @@ pub(crate) async fn tally_csv(
     let (organiser, tally) = admit(&app, poll, &credentials).await?;
     let poll = tally.poll.clone();
     let voters = tally.figures.voters;
-    let votes = Present::new(tally, program::now_millis()).all_votes(&organiser);
+    let votes = PollScore::new(tally, program::now_millis()).all_votes(&organiser);
     let mut table = Table::new(separator);
     let corrected: &[&str] = if poll.correction().is_some() { &["text_before", "corrected_at"] } else { &[] };
     table.row(["option", "text", "votes", "share", "voters"].iter().chain(corrected).map(|&name| name.into()));
@@ -95,7 +95,7 @@ pub(crate) async fn tally_json(
     let (organiser, tally) = admit(&app, poll, &credentials).await?;
     let poll = tally.poll.id();
     let options = (0..).map(option_key).zip(tally.poll.options().iter().cloned()).collect();
-    let tally = Present::new(tally, program::now_millis()).body_for(&organiser);
+    let tally = PollScore::new(tally, program::now_millis()).body_for(&organiser);
     let body = Json(ExportedTally { tally, options });
     Ok(download(poll, "tally.json", "application/json", body))
 }

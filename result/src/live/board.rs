@@ -1,8 +1,8 @@
-//! The board: what is known of the polls that somebody looks at, and who looks at which.
+//! The board: what is known of the polls that are watched, and how many watch each.
 //!
-//! It reads the ledger so that the number of reads depends on the polls looked at, never on the number of
-//! viewers: whoever asks for a poll that was just read gets the same answer, and those who ask while it is being
-//! read wait for that one read. It sends nothing; `pace` does.
+//! It reads the ledger so that the number of reads depends on the polls watched, never on the number of viewers:
+//! those who ask for a poll that was just read get the same answer, and all who ask while it is being read wait for
+//! that one read. It sends nothing; `pace` does.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use domain::{PollId, Scoreboard, Tally, Unavailable};
 use tokio::{sync::Notify, time::Instant};
 use web::fresh::{Fresh, LastAnswer};
 
-use crate::live::{freshness::Heard, scores::Present};
+use crate::live::{freshness::LastHeartbeat, scores::PollScore};
 
 /// How long a failed read stands before the ledger is asked again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -28,9 +28,9 @@ const MAX_IDLE_SLOTS: usize = 10_000;
 /// How long a poll that nobody watches is kept.
 const IDLE_KEPT: Duration = Duration::from_secs(30);
 
-/// What a read said of a poll: its figures, that there is no such poll, or that the ledger did not answer and
-/// there are no older figures either.
-pub(crate) type BoardReading = Result<Option<Arc<Present>>, Unavailable>;
+/// What a read said of a poll: its score, that there is no such poll, or that the ledger did not answer and no older
+/// score is known.
+pub(crate) type BoardReading = Result<Option<Arc<PollScore>>, Unavailable>;
 
 /// See the head of this file.
 pub(crate) struct Board {
@@ -39,7 +39,7 @@ pub(crate) struct Board {
     fresh_for: Duration,
     slots: Mutex<HashMap<PollId, Arc<Slot>>>,
     failing: AtomicBool,
-    /// Rung when a watched poll may have moved.
+    /// Notified when a watched poll may have changed.
     pub(crate) moved: Notify,
 }
 
@@ -54,20 +54,20 @@ pub(crate) struct Slot {
 /// Why a poll is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
-    /// It may have moved; it is sent if it did.
+    /// It may have changed; it is sent if it did.
     Moved,
-    /// It is time; it is sent in any case.
+    /// The regular beat: it is sent in any case.
     Beat,
 }
 
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// Why the viewers are to be sent something, if they are.
+    /// Why the viewers are to be sent something.
     pub(crate) due: Option<Due>,
     /// Not before this.
     pub(crate) not_before: Option<Instant>,
     /// What the viewers were sent last.
-    pub(crate) sent: Option<Arc<Present>>,
+    pub(crate) sent: Option<Arc<PollScore>>,
 }
 
 /// What is known of a poll.
@@ -75,21 +75,21 @@ pub(crate) struct Memory {
 struct LastReading {
     reading: BoardReading,
     /// The last heartbeat of the poll's partition.
-    heard: Option<Heard>,
+    heartbeat: Option<LastHeartbeat>,
 }
 
-/// Somebody watches a poll, until this is dropped.
-pub(crate) struct Seat {
+/// A viewer watches a poll until this is dropped.
+pub(crate) struct Subscription {
     slot: Arc<Slot>,
 }
 
-impl Seat {
+impl Subscription {
     pub(crate) fn poll(&self) -> PollId {
         self.slot.poll
     }
 }
 
-impl Drop for Seat {
+impl Drop for Subscription {
     fn drop(&mut self) {
         self.slot.viewers.fetch_sub(1, Ordering::AcqRel);
     }
@@ -106,21 +106,21 @@ impl Board {
         &*self.scoreboard
     }
 
-    /// Takes a seat before a poll, whether or not the ledger knows it (yet).
-    pub(crate) fn seat(&self, poll: PollId) -> Seat {
+    /// Watches a poll, whether or not the ledger knows it (yet).
+    pub(crate) fn subscribe(&self, poll: PollId) -> Subscription {
         let mut slots = lock(&self.slots);
         let slot = Arc::clone(slots.entry(poll).or_insert_with(|| Arc::new(Slot::new(poll))));
-        // Under the lock of the map, so that `forget_idle` never drops a slot that is being taken.
+        // Under the lock of the map, so that `forget_idle` never drops a slot that is just watched.
         slot.viewers.fetch_add(1, Ordering::AcqRel);
         if slot.memory().due.is_some() {
-            // It moved while nobody watched it.
+            // It changed while nobody watched it.
             self.moved.notify_one();
         }
-        Seat { slot }
+        Subscription { slot }
     }
 
     /// The present score of a poll. While the ledger does not answer, the last known score, marked as stale.
-    pub(crate) async fn present(self: &Arc<Self>, poll: PollId) -> BoardReading {
+    pub(crate) async fn score(self: &Arc<Self>, poll: PollId) -> BoardReading {
         let slot = self.slot(poll);
         let is_fresh = |last: &LastAnswer<LastReading>| slot.is_fresh(last, self.fresh_for);
         let read = || Arc::clone(self).read_one(Arc::clone(&slot));
@@ -130,7 +130,7 @@ impl Board {
 
     async fn read_one(self: Arc<Self>, slot: Arc<Slot>) -> impl FnOnce(Option<LastReading>) -> LastReading {
         if !slot.is_watched() {
-            // What moved so far is in what is read now; what moves from here on marks it again.
+            // What has changed so far is in what is read now. What changes from now on marks it again.
             slot.memory().due = None;
         }
         let asked_at = Instant::now();
@@ -157,14 +157,14 @@ impl Board {
         }
     }
 
-    /// What is in memory of the poll of a seat, without reading.
-    pub(crate) fn remembered(&self, poll: PollId) -> Option<Arc<Present>> {
+    /// What is in memory of a watched poll, without a read.
+    pub(crate) fn remembered(&self, poll: PollId) -> Option<Arc<PollScore>> {
         let slot = lock(&self.slots).get(&poll).map(Arc::clone)?;
         slot.last_reading()?.ok()?
     }
 
-    /// Reads polls in as few reads as can be and remembers them. It waits for no other read, so that one slow read of a
-    /// newcomer never holds all screens up. Of two reads the one that began later is kept.
+    /// Reads polls in as few reads as can be and remembers them. It waits for no other read, so that a slow read for one new
+    /// viewer never delays all screens. Of two reads the one that began later is kept.
     pub(crate) async fn refresh(self: &Arc<Self>, slots: &[Arc<Slot>]) {
         for slots in slots.chunks(MAX_POLLS_PER_READ) {
             let starts: Vec<_> = slots.iter().map(|slot| (slot, slot.last.begin())).collect();
@@ -185,7 +185,7 @@ impl Board {
         lock(&self.slots).values().filter(|slot| slot.is_watched()).cloned().collect()
     }
 
-    /// Marks polls for sending: these, or all of them. One that nobody watches keeps its mark until it is read.
+    /// Marks polls to be sent: these, or all. One that nobody watches keeps its mark until it is read.
     pub(crate) fn mark(&self, polls: Option<&[PollId]>, due: Due) {
         let slots = lock(&self.slots);
         let mut watched = false;
@@ -203,14 +203,14 @@ impl Board {
         }
     }
 
-    /// Marks watched polls for a look, unless they were read within `lately`: that nothing is counted any more is
-    /// told by nobody. Says how long ago the count of any of them last showed that it works.
+    /// Marks watched polls to be read, unless they were read within `lately`: no notification says that nothing is
+    /// counted any more. Returns the age of the oldest last heartbeat.
     pub(crate) fn mark_unread(&self, lately: Duration) -> Duration {
         let mut oldest = Duration::ZERO;
         for slot in self.watched() {
             let last = slot.last.last();
-            let heard = last.as_ref().and_then(|last| last.answer.heard);
-            oldest = heard.map_or(oldest, |heard| oldest.max(heard.age()));
+            let heartbeat = last.as_ref().and_then(|last| last.answer.heartbeat);
+            oldest = heartbeat.map_or(oldest, |heartbeat| oldest.max(heartbeat.age()));
             if last.is_none_or(|last| last.asked_at.elapsed() >= lately) {
                 let mut memory = slot.memory();
                 memory.due = memory.due.max(Some(Due::Moved));
@@ -219,7 +219,7 @@ impl Board {
         oldest
     }
 
-    /// Drops what nobody watches and nobody asked for lately.
+    /// Drops polls that nobody watches and nobody asked for in the last [`IDLE_KEPT`].
     pub(crate) fn forget_idle(&self) {
         lock(&self.slots).retain(|_, slot| slot.is_watched() || slot.is_known_since(IDLE_KEPT));
     }
@@ -243,12 +243,12 @@ impl Board {
         let outcome = if read.is_ok() { "ok" } else { "failed" };
         metrics::counter!("scrutin_result_reads_total", "outcome" => outcome).increment(1);
         metrics::histogram!("scrutin_result_read_seconds").record(begun.elapsed().as_secs_f64());
-        self.tell_operator(&read);
+        self.log_outage(&read);
         read
     }
 
-    /// Logs when the ledger begins to fail and when it is back, not each time.
-    fn tell_operator(&self, read: &Result<Vec<Tally>, Unavailable>) {
+    /// Logs when the ledger begins to fail and when it is back, not each failure.
+    fn log_outage(&self, read: &Result<Vec<Tally>, Unavailable>) {
         match read {
             Ok(_) if self.failing.swap(false, Ordering::AcqRel) => tracing::info!("the ledger answers again"),
             Err(error) if !self.failing.swap(true, Ordering::AcqRel) => {
@@ -281,8 +281,8 @@ impl Slot {
         self.last.last().is_some_and(|last| self.is_fresh(&last, lately))
     }
 
-    /// Whether a reading is younger than `fresh_for` and the poll did not move since; whoever watches it gets
-    /// later moves anyway. What is not from the ledger is good for [`RETRY`].
+    /// Whether a reading is younger than `fresh_for` and the poll has not changed since. (If it is watched, its viewers
+    /// are sent each change.) What is not from the ledger is good for [`RETRY`].
     fn is_fresh(&self, last: &LastAnswer<LastReading>, fresh_for: Duration) -> bool {
         let from_the_ledger = match &last.answer.reading {
             Ok(present) => present.as_ref().is_none_or(|present| present.stale_since_ms().is_none()),
@@ -298,20 +298,20 @@ impl LastReading {
     /// What is known after a read that began at `asked_at`. After a failure the last known figures stay, marked as
     /// stale.
     fn after(known: Option<Self>, asked_at: Instant, read: Result<Option<Tally>, Unavailable>) -> Self {
-        let (known, heard) = known.map_or((None, None), |known| (known.reading.ok().flatten(), known.heard));
+        let (known, heartbeat) = known.map_or((None, None), |known| (known.reading.ok().flatten(), known.heartbeat));
         match read {
-            Ok(None) => Self { reading: Ok(None), heard },
+            Ok(None) => Self { reading: Ok(None), heartbeat },
             Ok(Some(tally)) => {
-                let now = Heard::now(heard, tally.heartbeat, asked_at);
-                let present = Present::after(known.as_deref().zip(heard.as_ref()), tally, &now);
-                Self { reading: Ok(Some(Arc::new(present))), heard: Some(now) }
+                let now = LastHeartbeat::after(heartbeat, tally.heartbeat, asked_at);
+                let present = PollScore::after(known.as_deref().zip(heartbeat.as_ref()), tally, &now);
+                Self { reading: Ok(Some(Arc::new(present))), heartbeat: Some(now) }
             }
-            Err(error) => Self { reading: known.map(|known| Some(stale(known))).ok_or(error), heard },
+            Err(error) => Self { reading: known.map(|known| Some(stale(known))).ok_or(error), heartbeat },
         }
     }
 }
 
-fn stale(known: Arc<Present>) -> Arc<Present> {
+fn stale(known: Arc<PollScore>) -> Arc<PollScore> {
     if known.stale_since_ms().is_some() { known } else { Arc::new(known.stale()) }
 }
 

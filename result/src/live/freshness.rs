@@ -1,7 +1,7 @@
-//! Whether what was read is kept up: how long ago the count last showed that it works.
+//! Whether a score is up to date: how long ago the count last showed that it works.
 //!
-//! Only this machine's steady clock decides, so that a clock that is set, here or at the ledger, makes scores neither
-//! stale nor live: the ledger's clock says how old a heartbeat was when it was first seen, and nothing after that.
+//! Only the steady clock of this machine decides. So a clock that is set, here or at the ledger, makes no score stale
+//! and none fresh. The ledger's clock says how old a heartbeat was when it was first read, and nothing after that.
 
 use std::time::Duration;
 
@@ -11,21 +11,22 @@ use tokio::time::Instant;
 /// Without a heartbeat for so long, scores are stale. One comes every second or so.
 pub(crate) const STALE_AFTER: Duration = Duration::from_secs(4);
 
-/// The last heartbeat that was heard of.
+/// The last heartbeat that was read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct LastHeartbeat {
     heartbeat: Heartbeat,
-    /// How old it was …
+    /// How old it was at `read_at`.
     age: Duration,
-    /// … when it was read first; and when that read began.
+    /// When it was read first.
     read_at: Instant,
+    /// When that read began.
     asked_at: Instant,
 }
 
-impl Heard {
-    /// What is heard now by a read that began at `asked_at`, if `before` was heard before.
-    pub(crate) fn now(before: Option<Self>, heartbeat: Heartbeat, asked_at: Instant) -> Self {
-        // If the clock was set back behind it, its age is not known. Something that lies ahead is as doubtful.
+impl LastHeartbeat {
+    /// What is known after a read that began at `asked_at`, where `before` was known before.
+    pub(crate) fn after(before: Option<Self>, heartbeat: Heartbeat, asked_at: Instant) -> Self {
+        // If the clock was set back, its age is not known. A time in the future is as doubtful.
         let age = Duration::from_millis(heartbeat.age_millis.unsigned_abs());
         let read_at = Instant::now();
         let age = match before {
@@ -40,7 +41,7 @@ impl Heard {
         Self { heartbeat, age, read_at, asked_at }
     }
 
-    /// How long ago it came.
+    /// How long ago the ledger got it.
     pub(crate) fn age(&self) -> Duration {
         self.age.saturating_add(self.read_at.elapsed())
     }
@@ -63,32 +64,32 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_heartbeat_ages_by_the_steady_clock_whatever_the_ledgers_clock_says() {
-        let mut heard = Heard::now(None, heartbeat(1_000, 300), Instant::now());
+        let mut last = LastHeartbeat::after(None, heartbeat(1_000, 300), Instant::now());
         for (age, skewed) in [(1_300, 1_300), (2_300, DAY_MS), (3_300, -DAY_MS)] {
             tokio::time::advance(Duration::from_secs(1)).await;
-            heard = Heard::now(Some(heard), heartbeat(1_000, skewed), Instant::now());
-            assert_eq!(heard.age().as_millis(), age);
+            last = LastHeartbeat::after(Some(last), heartbeat(1_000, skewed), Instant::now());
+            assert_eq!(last.age().as_millis(), age);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_new_heartbeat_is_no_older_than_the_last_look() {
-        let heard = Heard::now(None, heartbeat(1_000, 0), Instant::now());
+        let last = LastHeartbeat::after(None, heartbeat(1_000, 0), Instant::now());
         tokio::time::advance(Duration::from_secs(1)).await;
         // It came, and then the clock was set forward by a day.
-        let later = Heard::now(Some(heard), heartbeat(2_000, DAY_MS), Instant::now());
+        let later = LastHeartbeat::after(Some(last), heartbeat(2_000, DAY_MS), Instant::now());
         assert_eq!(later.age().as_millis(), 1_000);
         // The clock was set back by a day, and then one came.
-        let back = Heard::now(Some(later), heartbeat(2_000 - DAY_MS, 10), Instant::now());
+        let back = LastHeartbeat::after(Some(later), heartbeat(2_000 - DAY_MS, 10), Instant::now());
         assert_eq!(back.age().as_millis(), 10);
         // An older ledger answers: that its count worked a day ago is no sign of life.
-        let older = Heard::now(Some(back), heartbeat(1_000 - 2 * DAY_MS, DAY_MS), Instant::now());
+        let older = LastHeartbeat::after(Some(back), heartbeat(1_000 - 2 * DAY_MS, DAY_MS), Instant::now());
         assert!(older.age() > STALE_AFTER);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_heartbeat_that_lies_ahead_of_the_clock_is_not_taken_for_a_young_one() {
-        let heard = Heard::now(None, heartbeat(DAY_MS, -DAY_MS), Instant::now());
-        assert!(heard.age() > STALE_AFTER);
+        let last = LastHeartbeat::after(None, heartbeat(DAY_MS, -DAY_MS), Instant::now());
+        assert!(last.age() > STALE_AFTER);
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::live::{
     board::{Board, Due, Slot},
-    scores::Present,
+    scores::PollScore,
 };
 
 /// How often screens hear something.
@@ -36,7 +36,7 @@ impl Default for Timing {
 /// Keeps all screens up to date through `send`, for ever.
 pub(crate) async fn keep<F, Fut>(board: Arc<Board>, timing: Timing, send: F)
 where
-    F: Fn(PollId, Arc<Present>) -> Fut,
+    F: Fn(PollId, Arc<PollScore>) -> Fut,
     Fut: Future<Output = ()>,
 {
     // Two loops, so that a slow read never makes us miss a movement; neither ends.
@@ -57,7 +57,7 @@ async fn listen(board: &Board) {
 
 async fn send_what_is_due<F, Fut>(board: &Arc<Board>, timing: Timing, send: F)
 where
-    F: Fn(PollId, Arc<Present>) -> Fut,
+    F: Fn(PollId, Arc<PollScore>) -> Fut,
     Fut: Future<Output = ()>,
 {
     let mut beat = tokio::time::interval_at(Instant::now() + timing.beat, timing.beat);
@@ -120,7 +120,7 @@ fn take_due(board: &Board, pace: Duration) -> Vec<(Arc<Slot>, Due)> {
 }
 
 /// What the viewers of a poll that was just read are to be sent, if anything.
-fn to_send(slot: &Slot, why: Due) -> Option<Arc<Present>> {
+fn to_send(slot: &Slot, why: Due) -> Option<Arc<PollScore>> {
     let present = slot.last_reading()?.ok()??;
     let mut memory = slot.memory();
     let unchanged = memory.sent.as_ref().is_some_and(|sent| sent.shows_the_same_as(&present));

@@ -12,29 +12,29 @@ use utoipa::ToSchema;
 use web::edition::edition;
 
 use crate::{
-    live::freshness::{Heard, STALE_AFTER},
+    live::freshness::{LastHeartbeat, STALE_AFTER},
     organiser::Organiser,
 };
 
 /// A tally as it was read, ready to be shown to anybody.
 #[derive(Debug)]
-pub(crate) struct Present {
+pub(crate) struct PollScore {
     tally: Tally,
     read_at_ms: u64,
     stale_since_ms: Option<u64>,
     scores: String,
 }
 
-impl Present {
+impl PollScore {
     /// A tally read at `read_at_ms` (milliseconds since 1970), kept up as far as its heartbeat says.
     pub(crate) fn new(tally: Tally, read_at_ms: u64) -> Self {
-        let age = Heard::now(None, tally.heartbeat, Instant::now()).age();
+        let age = LastHeartbeat::after(None, tally.heartbeat, Instant::now()).age();
         let stale_since_ms = (age > STALE_AFTER).then(|| since(read_at_ms, age));
         Self::with(tally, read_at_ms, stale_since_ms)
     }
 
     /// A tally that was just read, whose count was last heard of as `heard`; after the one that was `known`.
-    pub(crate) fn after(known: Option<(&Self, &Heard)>, tally: Tally, heard: &Heard) -> Self {
+    pub(crate) fn after(known: Option<(&Self, &LastHeartbeat)>, tally: Tally, heard: &LastHeartbeat) -> Self {
         let (read_at_ms, age) = (program::now_millis(), heard.age());
         let stale_since_ms = (age > STALE_AFTER).then(|| {
             // Once said, it stays what it is, until the count works again.
@@ -52,8 +52,8 @@ impl Present {
     }
 
     fn with(tally: Tally, read_at_ms: u64, stale_since_ms: Option<u64>) -> Self {
-        let standing = Standing::of(&tally, read_at_ms, stale_since_ms);
-        let scores = Scores { votes: shown_votes(&tally).unwrap_or_default(), standing };
+        let fields = TallyFields::of(&tally, read_at_ms, stale_since_ms);
+        let scores = Scores { votes: shown_votes(&tally).unwrap_or_default(), fields };
         let scores = serde_json::to_string(&scores).expect("scores are plain text and numbers");
         Self { tally, read_at_ms, stale_since_ms, scores }
     }
@@ -88,7 +88,7 @@ impl Present {
     pub(crate) fn body(&self) -> TallyBody {
         TallyBody {
             votes: shown_votes(&self.tally),
-            standing: Standing::of(&self.tally, self.read_at_ms, self.stale_since_ms),
+            fields: TallyFields::of(&self.tally, self.read_at_ms, self.stale_since_ms),
         }
     }
 
@@ -140,7 +140,7 @@ struct Scores {
     #[serde(flatten)]
     votes: Votes,
     #[serde(flatten)]
-    standing: Standing,
+    fields: TallyFields,
 }
 
 /// The present score of a poll.
@@ -150,12 +150,12 @@ pub(crate) struct TallyBody {
     #[schema(value_type = Option<BTreeMap<String, u64>>, example = json!({"a": 12, "b": 3}))]
     votes: Option<Votes>,
     #[serde(flatten)]
-    standing: Standing,
+    fields: TallyFields,
 }
 
-/// Everything about a tally but the votes.
+/// All fields of a tally but the votes.
 #[derive(Debug, Serialize, ToSchema)]
-struct Standing {
+struct TallyFields {
     /// The poll's id.
     #[schema(example = "main")]
     poll: String,
@@ -222,7 +222,7 @@ impl CorrectedWording {
     }
 }
 
-impl Standing {
+impl TallyFields {
     fn of(
         Tally { poll, figures, position, heartbeat: _ }: &Tally,
         read_at_ms: u64,
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn scores_are_what_the_example_app_reads_and_more_beside() {
-        let present = Present::new(tally(&[12, 3]), 1_700_000_000_500);
+        let present = PollScore::new(tally(&[12, 3]), 1_700_000_000_500);
         let scores: Value = serde_json::from_str(present.scores()).unwrap();
         assert_eq!(
             scores,
@@ -284,7 +284,7 @@ mod tests {
     fn hidden_votes_are_in_nothing_that_leaves() {
         let mut tally = tally(&[12_345, 67_890]);
         tally.poll = tally.poll.after(&PollChange::Hide, 1).unwrap();
-        let present = Present::new(tally, 0);
+        let present = PollScore::new(tally, 0);
         assert_eq!(present.votes(), None);
         let body = serde_json::to_string(&present.body()).unwrap();
         for text in [present.scores(), &body] {
@@ -295,11 +295,11 @@ mod tests {
 
     #[test]
     fn stale_scores_say_since_when_and_stay_at_the_first_time() {
-        let stale = Present::new(tally(&[1, 0]), 1_000).stale();
+        let stale = PollScore::new(tally(&[1, 0]), 1_000).stale();
         assert_eq!(stale.stale_since_ms(), Some(1_000));
         assert_eq!(stale.stale().stale_since_ms(), Some(1_000));
         assert!(stale.scores().contains("\"stale_since\":1000"));
-        assert!(!stale.shows_the_same_as(&Present::new(tally(&[1, 0]), 1_000)));
+        assert!(!stale.shows_the_same_as(&PollScore::new(tally(&[1, 0]), 1_000)));
     }
 
     #[test]
@@ -307,7 +307,7 @@ mod tests {
         let since = |age_millis| {
             let mut tally = tally(&[1, 0]);
             tally.heartbeat.age_millis = age_millis;
-            Present::new(tally, 1_700_000_000_000).stale_since_ms()
+            PollScore::new(tally, 1_700_000_000_000).stale_since_ms()
         };
         assert_eq!(since(2_000), None);
         assert!(since(60_000).is_some_and(|since| (1_699_999_939_000..=1_699_999_940_000).contains(&since)));

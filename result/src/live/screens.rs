@@ -1,11 +1,11 @@
-//! The Socket.IO endpoint: welcoming viewers, moving them between polls, sending them scores.
+//! The Socket.IO endpoint: greets viewers, subscribes them to polls, sends them scores.
 //!
 //! Events from the server: `message` `{"text": …}`, and `scores` with a JSON string. Event from the client:
 //! `subscribe` `{"channel": POLL}`.
 //!
 //! Scores go out as volatile packets, of which a connection keeps only the newest one. So a slow viewer costs the
-//! memory of one packet, and shows the present score as soon as it can show anything; a viewer who answers no more
-//! pings is dropped. Nothing else may be sent as volatile, since it would displace the scores, and the other way round.
+//! memory of one packet, and shows the present score as soon as it can show anything. A viewer that stops answering
+//! pings is dropped. Nothing else may be sent as volatile: it would displace the scores, and they would displace it.
 
 use std::{
     sync::{
@@ -33,9 +33,9 @@ use tokio::sync::{Mutex, SetOnce};
 
 use crate::live::{
     admission::{ViewerLimit, ViewerPermit},
-    board::{Board, Seat},
+    board::{Board, Subscription},
     origins::{self, Origins},
-    scores::Present,
+    scores::PollScore,
 };
 
 /// The largest message a viewer may send, in bytes. A subscription needs about 60.
@@ -51,28 +51,28 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an upgrade to WebSocket may take.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
-/// What a viewer is told whose place was taken by another since its handshake.
-const NO_PLACE: &str = "all places are taken; try again a little later";
-/// The most subscriptions of one viewer that wait for each other.
-const MAX_WAITING_SUBSCRIPTIONS: usize = 4;
-/// How often a newcomer is sent newer scores that came up while it was being welcomed.
-const MAX_WELCOME_SCORES: usize = 3;
-/// How long viewers may take to hear that this instance stops.
+/// Sent to a viewer if the limit was reached since its handshake.
+const TOO_MANY_VIEWERS: &str = "as many viewers as may be are connected; try again a little later";
+/// The most calls to subscribe of one viewer that wait for each other.
+const MAX_WAITING_CALLS: usize = 4;
+/// How often a new viewer is sent newer scores that came while it was sent others.
+const MAX_FIRST_SCORES: usize = 3;
+/// How long it may take to tell all viewers that this instance stops.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What is kept of one Engine.IO session.
 struct Viewer {
     permit: ViewerPermit,
-    /// Before which poll the viewer sits. Held while it is being moved, so that moves come one after the other.
-    seat: Mutex<Option<Seat>>,
-    welcomed: SetOnce<()>,
+    /// The poll that the viewer watches. Locked while that changes, so that changes come one after the other.
+    subscription: Mutex<Option<Subscription>>,
+    greeted: SetOnce<()>,
     waiting: AtomicUsize,
 }
 
 impl Viewer {
-    /// A viewer who has a place and no seat yet.
+    /// A viewer that watches no poll yet.
     fn new(permit: ViewerPermit) -> Self {
-        Self { permit, seat: Mutex::new(None), welcomed: SetOnce::new(), waiting: AtomicUsize::new(0) }
+        Self { permit, subscription: Mutex::new(None), greeted: SetOnce::new(), waiting: AtomicUsize::new(0) }
     }
 
     /// The viewer of a socket: admission put it among the extensions of the session's first request.
@@ -106,17 +106,17 @@ pub(crate) fn endpoint(board: &Arc<Board>, origins: Arc<Origins>, limit: ViewerL
         .upgrade_timeout(UPGRADE_TIMEOUT)
         .build_svc();
 
-    limit.reach(io.clone());
-    let (prepared, welcoming) = (Arc::clone(board), Arc::clone(board));
+    limit.set_endpoint(io.clone());
+    let (prepared, greeting) = (Arc::clone(board), Arc::clone(board));
     let prepare = async move |socket: SocketRef| {
-        if !Viewer::of(&socket).permit.take(socket.id, socket.transport_type()) {
-            return Err(NO_PLACE);
+        if !Viewer::of(&socket).permit.enter(socket.id, socket.transport_type()) {
+            return Err(TOO_MANY_VIEWERS);
         }
         prepare(&prepared, &socket);
         Ok(())
     };
-    let welcome = async move |socket: SocketRef| welcome(&welcoming, &socket).await;
-    io.ns("/", welcome.with(prepare));
+    let greet = async move |socket: SocketRef| greet(&greeting, &socket).await;
+    io.ns("/", greet.with(prepare));
 
     let router = Router::new()
         .route_service("/socket.io", service.clone())
@@ -141,13 +141,13 @@ async fn admit(State(limit): State<ViewerLimit>, mut request: Request, next: Nex
     next.run(request).await
 }
 
-/// Sends the present score of a poll to everybody who sits before it. It is encoded once.
-pub(crate) async fn send(io: &SocketIo, poll: PollId, present: Arc<Present>) {
+/// Sends the present score of a poll to all who watch it. It is encoded once.
+pub(crate) async fn send(io: &SocketIo, poll: PollId, present: Arc<PollScore>) {
     // `None` once the endpoint is closed.
     let Some(all) = io.of("/") else { return };
     metrics::counter!("scrutin_result_scores_sent_total").increment(1);
     if let Err(error) = all.within(poll.as_str().to_owned()).volatile().emit("scores", present.scores()).await {
-        tracing::debug!(%error, "some viewers are gone already");
+        tracing::debug!(%error, "scores were not sent to viewers that are gone");
     }
 }
 
@@ -157,41 +157,44 @@ pub(crate) async fn close(io: &SocketIo) {
         all.emit("message", &Message { text: "This instance is stopping. Please connect again." }).await.ok();
     }
     if tokio::time::timeout(CLOSE_TIMEOUT, io.close()).await.is_err() {
-        tracing::warn!(close.timeout.ms = CLOSE_TIMEOUT.as_millis(), "some viewers did not take the goodbye");
+        tracing::warn!(
+            close.timeout.ms = CLOSE_TIMEOUT.as_millis(),
+            "some viewers were not told that this instance stops"
+        );
     }
 }
 
-/// Registers what a viewer can ask for. It is done before the viewer hears that it is connected, since a
-/// subscription may follow at once.
+/// Registers what a viewer can call. It is done before the viewer is told that it is connected, since it may subscribe
+/// at once.
 fn prepare(board: &Arc<Board>, socket: &SocketRef) {
     let board = Arc::clone(board);
     socket.on("subscribe", async move |socket: SocketRef, TryData(asked): TryData<Value>| {
         subscribe(&board, &socket, asked.ok()).await;
     });
     socket.on_disconnect(async |socket: SocketRef| {
-        Viewer::of(&socket).seat.lock().await.take();
+        Viewer::of(&socket).subscription.lock().await.take();
     });
 }
 
-/// Greets a viewer and shows it the poll that it asked for with `?poll=`, or the default poll.
-async fn welcome(board: &Arc<Board>, socket: &SocketRef) {
+/// Greets a viewer and shows it the poll of its query (`?poll=`), or the default poll.
+async fn greet(board: &Arc<Board>, socket: &SocketRef) {
     let viewer = Viewer::of(socket);
-    let mut seat = viewer.seat.lock().await;
+    let mut subscription = viewer.subscription.lock().await;
     tell(socket, "Welcome!");
-    let asked = asked_in_query(socket);
-    let moved = match &asked {
-        Some(asked) => change_seat(board, socket, &mut seat, asked).await,
+    let wanted = poll_of_query(socket);
+    let is_known = match &wanted {
+        Some(wanted) => try_watch(board, socket, &mut subscription, wanted).await,
         None => false,
     };
-    if !moved {
-        sit_down(board, socket, &mut seat, PollId::MAIN);
+    if !is_known {
+        watch(board, socket, &mut subscription, PollId::MAIN);
         show(board, socket, PollId::MAIN).await;
     }
-    drop(seat);
-    viewer.welcomed.set(()).ok();
+    drop(subscription);
+    viewer.greeted.set(()).ok();
 }
 
-/// Moves a viewer to another poll. What is no subscription is answered and changes nothing.
+/// Subscribes a viewer to another poll. A call that names no poll is answered and changes nothing.
 async fn subscribe(board: &Arc<Board>, socket: &SocketRef, asked: Option<Value>) {
     let channel = match &asked {
         Some(Value::Object(fields)) => fields.get("channel").and_then(Value::as_str),
@@ -202,57 +205,62 @@ async fn subscribe(board: &Arc<Board>, socket: &SocketRef, asked: Option<Value>)
         return tell(socket, "To subscribe, send {\"channel\": \"the id of a poll\"}.");
     };
     let viewer = Viewer::of(socket);
-    if viewer.waiting.fetch_add(1, Ordering::AcqRel) < MAX_WAITING_SUBSCRIPTIONS {
-        viewer.welcomed.wait().await;
-        let mut seat = viewer.seat.lock().await;
-        change_seat(board, socket, &mut seat, channel).await;
+    if viewer.waiting.fetch_add(1, Ordering::AcqRel) < MAX_WAITING_CALLS {
+        viewer.greeted.wait().await;
+        let mut subscription = viewer.subscription.lock().await;
+        try_watch(board, socket, &mut subscription, channel).await;
     } else {
         tell(socket, "Too many subscriptions at once.");
     }
     viewer.waiting.fetch_sub(1, Ordering::AcqRel);
 }
 
-/// Moves a viewer to the poll with this id and shows it, unless there is no such poll.
-async fn change_seat(board: &Arc<Board>, socket: &SocketRef, seat: &mut Option<Seat>, asked: &str) -> bool {
-    let Ok(poll) = PollId::parse(asked) else {
+/// Subscribes a viewer to the poll with this id and shows it, unless there is no such poll.
+async fn try_watch(
+    board: &Arc<Board>,
+    socket: &SocketRef,
+    subscription: &mut Option<Subscription>,
+    wanted: &str,
+) -> bool {
+    let Ok(poll) = PollId::parse(wanted) else {
         tell(socket, "There is no such poll.");
         return false;
     };
-    if matches!(board.present(poll).await, Ok(None)) {
+    if matches!(board.score(poll).await, Ok(None)) {
         tell(socket, &format!("There is no poll {poll}."));
         return false;
     }
-    sit_down(board, socket, seat, poll);
+    watch(board, socket, subscription, poll);
     show(board, socket, poll).await;
     true
 }
 
-fn sit_down(board: &Board, socket: &SocketRef, seat: &mut Option<Seat>, poll: PollId) {
-    if let Some(seat) = seat.take() {
-        socket.leave(seat.poll().as_str().to_owned());
+fn watch(board: &Board, socket: &SocketRef, subscription: &mut Option<Subscription>, poll: PollId) {
+    if let Some(subscription) = subscription.take() {
+        socket.leave(subscription.poll().as_str().to_owned());
     }
-    *seat = Some(board.seat(poll));
+    *subscription = Some(board.subscribe(poll));
     socket.join(poll.as_str().to_owned());
-    // A socket that was closed meanwhile has left its rooms already, and would stay in this one for ever.
+    // A socket that has just been closed has left its rooms already, and would stay in this one for ever.
     if !socket.connected() {
         socket.leave_all();
-        seat.take();
+        subscription.take();
     }
 }
 
 /// Shows one viewer the present score. It must have joined the room before: then it can't miss a later one.
 async fn show(board: &Arc<Board>, socket: &SocketRef, poll: PollId) {
-    let mut present = match board.present(poll).await {
+    let mut present = match board.score(poll).await {
         Ok(Some(present)) => present,
         Ok(None) => return tell(socket, &format!("There is no poll {poll} yet.")),
         Err(Unavailable::NotBegun) => return tell(socket, "Nothing has been counted yet."),
         Err(_) => return tell(socket, "The scores can't be read at present. They follow as soon as they can."),
     };
-    for _ in 0..MAX_WELCOME_SCORES {
+    for _ in 0..MAX_FIRST_SCORES {
         if socket.emit("scores", present.scores()).is_err() {
             return;
         }
-        // Scores sent to the room meanwhile may have overtaken these. Then send those again.
+        // Scores that were sent to the room in between may have overtaken these. Then send those again.
         match board.remembered(poll) {
             Some(newer) if !newer.shows_the_same_as(&present) => present = newer,
             _ => return,
@@ -267,7 +275,7 @@ fn tell(socket: &SocketRef, text: &str) {
 }
 
 /// The poll in the query of the session's first request.
-fn asked_in_query(socket: &SocketRef) -> Option<String> {
+fn poll_of_query(socket: &SocketRef) -> Option<String> {
     let query = socket.req_parts().uri.query()?;
     query.split('&').find_map(|pair| pair.strip_prefix("poll=")).map(str::to_owned)
 }

@@ -50,7 +50,7 @@ pub(crate) async fn join(
     language: Language,
     came_by: CameBy,
 ) -> Result<Response, ResultRefusal> {
-    let present = app.present(poll).await?;
+    let present = app.score(poll).await?;
     let context = context! {
         instance => app.instance.as_str(),
         path => format!("/p/{poll}/join"),

@@ -19,7 +19,7 @@ use web::{counterpart::CameBy, edition::edition, language::Language, poll_addres
 
 use crate::{
     app::App,
-    live::{projector, scores::Present},
+    live::{projector, scores::PollScore},
     pages::join::Join,
     percent,
     poll_parameter::PollParameter,
@@ -118,13 +118,13 @@ async fn page(
     template: &str,
     more: Value,
 ) -> Result<Response, ResultRefusal> {
-    let present = app.present(poll).await?;
+    let present = app.score(poll).await?;
     let context = context! { ..live(app, language, &present, path), ..more };
     Ok(app.pages.respond(StatusCode::OK, language, template, context))
 }
 
 /// What is shown of the score.
-fn live(app: &App, language: Language, present: &Present, path: &str) -> Value {
+fn live(app: &App, language: Language, present: &PollScore, path: &str) -> Value {
     let poll = present.poll();
     let voters = present.voters();
     let votes = present.votes();

@@ -13,7 +13,7 @@ use web::{language::Language, poll_address};
 
 use crate::{
     app::App,
-    receipts::{LookedUp, look_up, present, status},
+    receipts::{BallotStatus, look_up, present, status},
     texts::ResultText,
     time,
 };
@@ -39,8 +39,8 @@ pub(crate) async fn receipt(
     response
 }
 
-async fn page(app: &App, language: Language, path: &str, found: LookedUp) -> Response {
-    let LookedUp { poll, inclusion, cast_at, counted_at } = found;
+async fn page(app: &App, language: Language, path: &str, found: BallotStatus) -> Response {
+    let BallotStatus { poll, inclusion, cast_at, counted_at } = found;
     let present = present(app, poll).await;
     let (title, text) = said_of(inclusion);
     let waiting = inclusion == Inclusion::NotCountedYet;
