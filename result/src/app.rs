@@ -1,4 +1,4 @@
-//! What handlers share.
+//! The state that handlers share.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     refusal::ResultRefusal,
 };
 
-/// What handlers share.
+/// The state that handlers share.
 pub(crate) struct App {
     pub(crate) board: Arc<Board>,
     pub(crate) scoreboard: Arc<dyn Scoreboard>,

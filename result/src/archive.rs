@@ -1,12 +1,11 @@
-//! Reads of the ledger that are worth a question each, past the memory of the board: for exports and the public
-//! list.
+//! Single reads of the ledger, without the board's memory: for exports and the public list.
 
 use domain::{CurrentBallot, PollId, Scoreboard, Tally, Unavailable, VoterId};
 
-/// How many ballots are read at a time: below a megabyte in memory, and a few milliseconds of the ledger's work.
+/// How many ballots are read at a time: less than a megabyte of memory, and a few milliseconds of the ledger's time.
 pub(crate) const BALLOTS_PER_PAGE: u32 = 5_000;
 
-/// A poll and its figures as they are at this moment; `None` if there is no such poll.
+/// A poll and its tally as they are now; `None` if there is no such poll.
 pub(crate) async fn tally(scoreboard: &dyn Scoreboard, poll: PollId) -> Result<Option<Tally>, Unavailable> {
     let mut tallies = scoreboard.tallies(&[poll]).await?;
     Ok(tallies.pop())
@@ -25,7 +24,7 @@ pub(crate) async fn ballots(
 pub(crate) async fn listed(scoreboard: &dyn Scoreboard) -> Result<Vec<Tally>, Unavailable> {
     let ids = scoreboard.listed().await?;
     let mut tallies = scoreboard.tallies(&ids).await?;
-    // One may have been closed or taken from the list between the two reads.
+    // Between the two reads a poll may have been closed or removed from the list.
     tallies.retain(|tally| tally.poll.listed() && tally.poll.is_open());
     tallies.sort_by_key(|tally| tally.poll.id());
     Ok(tallies)

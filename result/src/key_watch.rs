@@ -8,23 +8,23 @@ use std::{
 use domain::Fingerprint;
 use ledger_postgres::PostgresScoreboard;
 
-/// How soon a key that was changed is noticed.
+/// How often the ledger is asked.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const GAUGE: &str = "scrutin_installation_refused";
 
-/// What is known of it, as it was last seen.
+/// What the ledger said last.
 #[derive(Clone)]
 pub(crate) struct KeyWatch(Arc<Mutex<Result<(), String>>>);
 
 impl KeyWatch {
-    /// Looks at the ledger every two seconds, until the program ends.
+    /// Asks the ledger every two seconds, until the program ends.
     pub(crate) fn start(scoreboard: Arc<PostgresScoreboard>, key: Fingerprint) -> Self {
         let watch = Self(Arc::new(Mutex::new(Err("the ledger's installation was not looked at yet".to_owned()))));
         let seen = watch.clone();
         tokio::spawn(async move {
             let mut told = None;
             loop {
-                // A ledger that does not answer is told of elsewhere, and keeps what it said before.
+                // Others log that a ledger does not answer. What it said before stays.
                 if let Ok(identity) = scoreboard.identity().await {
                     let differs = identity.and_then(|identity| identity.installation.differs_from_key(&key));
                     metrics::gauge!(GAUGE).set(u8::from(differs.is_some()));
@@ -40,7 +40,7 @@ impl KeyWatch {
         watch
     }
 
-    /// Whether the key is the installation's; else why this service is not ready.
+    /// Ready if the key is the installation's; else why not.
     pub(crate) fn ready(&self) -> Result<(), String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

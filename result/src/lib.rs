@@ -1,7 +1,7 @@
-//! The scoreboard: shows tallies live, on pages made for a projector and over Socket.IO.
+//! The result service: shows tallies live, on pages made for a projector and over Socket.IO.
 //!
-//! It only reads the ledger, through [`Scoreboard`], and never the log: what it shows is what is counted. Which
-//! ledger that is, `main.rs` decides.
+//! It reads the ledger through [`Scoreboard`] and never the log: it shows what is counted. `main.rs` chooses the
+//! ledger.
 //!
 //! | room | what it does |
 //! |---|---|
@@ -70,25 +70,24 @@ const MAX_EXPORTS: usize = 4;
 /// The most viewers at once, unless configured otherwise.
 pub const DEFAULT_MAX_VIEWERS: usize = 20_000;
 
-/// How many viewers there may be where so many are wanted, and so many connections can be held: each is one, and the
-/// rest are for pages and for those who vote.
+/// The most viewers, where so many are `wanted` and the process may hold so many `connections`. A viewer is one
+/// connection; a quarter is left for pages and for voters.
 pub fn max_viewers(wanted: usize, connections: usize) -> usize {
     wanted.min(connections - connections / 4)
 }
 
-/// How the scoreboard is to be.
+/// The settings of the result service.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Verifies receipts; the same as the voting service's.
     pub secret: Secret,
-    /// What the organiser shows to fetch what is not public.
+    /// The token by which the organiser fetches what is not public.
     pub organiser_token: Option<Hidden>,
-    /// Proxies that are believed when they say, in `X-Forwarded-For`, from which address a request came; for the limit
-    /// on wrong tokens.
+    /// Proxies whose `X-Forwarded-For` is trusted; for the limits by client address.
     pub trusted_proxies: TrustedProxies,
     /// Where browsers find the voting page.
     pub vote: Counterpart,
-    /// Where browsers find this service, if that is not simply where they came; perhaps below a path.
+    /// Where browsers find this service, perhaps below a path; without it: the address of each request.
     pub result_url: Option<PublicUrl>,
     /// Further origins whose pages may connect.
     pub allowed_origins: Vec<AllowedOrigin>,
@@ -96,29 +95,29 @@ pub struct Config {
     pub embed_origins: Vec<EmbedOrigin>,
     /// Which instance this is, for the footer.
     pub instance: String,
-    /// The most viewers at once; those beyond are told to come again later.
+    /// The most viewers at once; the others are told to try again later.
     pub max_viewers: usize,
-    /// How often screens hear something.
+    /// How often scores are read and sent.
     pub timing: Timing,
 }
 
-/// The scoreboard at work.
+/// The running service.
 pub struct Running {
-    /// Everything that is to be served.
+    /// The routes to serve.
     pub router: Router,
     screens: JoinHandle<()>,
 }
 
 impl Running {
-    /// Waits until, after the shutdown, all viewers were told and their connections are closed. It takes a few
-    /// seconds at most. A program that ends earlier cuts them off.
+    /// Waits until, after the shutdown, all viewers are told and their connections are closed: a few seconds at most. A
+    /// program that ends earlier cuts them.
     ///
     /// # Panics
-    /// If what keeps the screens up to date did. It has begun the shutdown by that, so that the program ends and is
-    /// started again, rather than go on to serve screens that stand still.
+    /// If the task that keeps the screens up to date panicked. It has then begun the shutdown, so that the program ends
+    /// and is started again. Otherwise it would serve screens whose scores never change.
     pub async fn closed(self) {
         if let Err(error) = self.screens.await {
-            tracing::error!(%error, "the screens could not be kept up to date any more: this service ends");
+            tracing::error!(%error, "screens.failed: the task that keeps screens up to date ended; this service stops");
             if let Ok(panic) = error.try_into_panic() {
                 std::panic::resume_unwind(panic);
             }
@@ -134,11 +133,10 @@ struct Templates;
 #[folder = "static"]
 struct StaticFiles;
 
-/// Begins to keep screens up to date from `scoreboard`, until `shutdown` is cancelled. Must be called within a
-/// Tokio runtime.
+/// Starts the service, which reads `scoreboard` until `shutdown` is cancelled. Must be called within a Tokio runtime.
 pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: CancellationToken) -> Running {
     if config.organiser_token.is_none() {
-        tracing::warn!("ORGANISER_TOKEN is not set: no token opens exports and hidden figures here");
+        tracing::warn!("organiser.none: ORGANISER_TOKEN is not set, so nobody gets exports and hidden votes");
     }
     let timing = config.timing;
     let board = Arc::new(Board::new(Arc::clone(&scoreboard), timing.pace));
@@ -167,9 +165,9 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
 }
 
 async fn keep_screens(board: Arc<Board>, io: SocketIo, timing: Timing, shutdown: CancellationToken) {
-    // However this task ends, the service does not go on without it.
+    // If this task ends, the service stops, even after a panic.
     let _ends_with_this = shutdown.clone().drop_guard();
-    let keeping = pace::keep(board, timing, |poll, present| screens::send(&io, poll, present));
+    let keeping = pace::keep(board, timing, |poll, score| screens::send(&io, poll, score));
     tokio::select! {
         () = keeping => {}
         () = shutdown.cancelled() => {}
@@ -187,7 +185,7 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/api/polls/{poll}/ballots.json", get(exports::ballots::ballots_json))
         .route("/api/polls/{poll}/receipts/{receipt}", get(api::receipts::receipt))
         .route("/api/openapi.json", get(api::openapi::description))
-        .layer(middleware::from_fn_with_state(origins, origins::share));
+        .layer(middleware::from_fn_with_state(origins, origins::allow_origin));
     let headers = SecurityHeaders::new(None);
     let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
     Router::new()
@@ -203,7 +201,7 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .fallback(explain::no_such_page)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), explain::explain))
         .layer(middleware::from_fn(move |request, next| headers.clone().apply(request, next)))
-        // In one call: each further call would box and copy what is below it for every request.
+        // In one call: each further call would box and copy the inner service for every request.
         .layer((http_metrics::Observe, CatchPanicLayer::new(), CompressionLayer::new()))
         .with_state(app)
 }

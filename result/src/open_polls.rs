@@ -1,4 +1,4 @@
-//! The open polls that their organiser has put on the public list, as they were read a moment ago.
+//! The public list of open polls, at most a second old.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,12 +7,12 @@ use web::fresh::{Fresh, LastAnswer};
 
 use crate::archive;
 
-/// For how long the list is as good as read anew, so that the ledger is read no more often however many ask.
+/// How long the list is fresh.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
 pub(crate) type OpenPollList = Result<Arc<Vec<Tally>>, Unavailable>;
 
-/// The list as it was read last.
+/// The list as it was last read.
 #[derive(Default)]
 pub(crate) struct OpenPolls(Arc<Fresh<OpenPollList>>);
 

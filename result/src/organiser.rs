@@ -1,5 +1,5 @@
-//! Who may fetch what is not public: whoever sends the organiser's token as a bearer token (RFC 6750), or follows
-//! a link that the organiser's page signed a few minutes ago ([`web::signed_link`]).
+//! Who may fetch what is not public: a client that sends the organiser's token as a bearer token (RFC 6750), or one
+//! that follows a link that the organiser's page signed a few minutes ago ([`web::signed_link`]).
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use web::{
 
 use crate::refusal::ResultRefusal;
 
-/// Proof that the one who asks may see what is not public. Nothing outside of this file can make one.
+/// Proof that a request may see what is not public. Only this file can make one.
 #[derive(Debug)]
 pub(crate) struct Organiser(());
 
@@ -41,7 +41,7 @@ struct Ticket {
 }
 
 impl OrganiserAccess {
-    /// Access with this token; wrong ones are counted by the address of the client, which these proxies may tell.
+    /// Access with this token. Wrong ones are counted by client address, which these proxies may tell.
     pub(crate) fn new(token: OrganiserToken, trusted_proxies: TrustedProxies) -> Self {
         Self { token, trusted_proxies }
     }
@@ -57,14 +57,14 @@ impl Credentials {
     pub(crate) fn of(parts: &Parts, access: &OrganiserAccess) -> Self {
         let ticket = match Query::<Ticket>::try_from_uri(&parts.uri) {
             Ok(Query(Ticket { ticket })) => ticket,
-            // A query that can't be read might hold one: it is refused as a wrong one, not passed over.
+            // A query that can't be read might hold one: it is refused as a wrong one, not ignored.
             Err(_) => Some(String::new()),
         };
         let from = access.trusted_proxies.client_of(parts);
         Self { token: bearer_token(&parts.headers), ticket, from }
     }
 
-    /// Lets the organiser in. Everybody else is refused, also who shows nothing.
+    /// Admits the organiser. Everybody else is refused, also a request without credentials.
     pub(crate) fn require(
         &self,
         access: &OrganiserAccess,
@@ -74,8 +74,8 @@ impl Credentials {
         self.check(access, poll, purposes)?.ok_or(ResultRefusal::NotOrganiser(NotOrganiser::NoToken))
     }
 
-    /// The organiser, or `None` if nothing was shown. A token or ticket that is wrong is refused rather than
-    /// passed over, so that the organiser's page comes to know that it needs a new one.
+    /// The organiser, or `None` if nothing was sent. A wrong token or ticket is refused rather than ignored, so that
+    /// the organiser's page learns that it needs a new one.
     pub(crate) fn check(
         &self,
         access: &OrganiserAccess,

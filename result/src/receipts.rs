@@ -7,7 +7,7 @@ use program::log_throttle::LogThrottle;
 
 use crate::{app::App, live::scores::PollScore, refusal::ResultRefusal};
 
-/// The shortest time between two lines of the log about the same: anybody can ask, as often as they like.
+/// The shortest time between two log lines about the same: anybody can ask, as often as they like.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// The ledger did not answer. It is logged now and then.
@@ -42,10 +42,10 @@ pub(crate) async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Ball
     Ok(BallotStatus { poll, inclusion, cast_at, counted_at })
 }
 
-/// When a ballot was cast and counted, as it can have been: not later than now, and not counted before it was cast. The
-/// two are by two clocks, either of which may have been set; the earlier one bounds when it was cast.
+/// Times of casting and counting that are possible: neither is in the future, and casting comes first. They come from
+/// two clocks, and either may have been set. The earlier one limits when the ballot was cast.
 fn in_order(cast_at: u64, counted_at: Option<u64>, now: u64) -> (u64, Option<u64>) {
-    /// Within the second that a count is noted in, it is not known which was first.
+    /// Counting is stored to the second: within it, it is not known which came first.
     const NOTED_TO_MS: u64 = 999;
     let counted_at = counted_at.map(|counted_at| counted_at.min(now));
     let latest = counted_at.map_or(now, |counted_at| counted_at.saturating_add(NOTED_TO_MS).min(now));
@@ -53,7 +53,7 @@ fn in_order(cast_at: u64, counted_at: Option<u64>, now: u64) -> (u64, Option<u64
     (cast_at, counted_at.map(|counted_at| counted_at.max(cast_at)))
 }
 
-/// That a ballot is counted is told even if it can't be had when.
+/// The receipt says that a ballot is counted even if the time can't be read.
 async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> {
     app.scoreboard.counted_at(poll, position).await.unwrap_or_else(|error| {
         static LINE: LogThrottle = LogThrottle::new(BETWEEN_LINES);
@@ -65,8 +65,8 @@ async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> 
     })
 }
 
-/// The poll's present score. It is a courtesy here: a receipt is answered without it if it can't be had.
-pub(crate) async fn present(app: &App, poll: PollId) -> Option<Arc<PollScore>> {
+/// The poll's score. A receipt is answered without it if it can't be read.
+pub(crate) async fn score_if_known(app: &App, poll: PollId) -> Option<Arc<PollScore>> {
     app.score(poll).await.ok()
 }
 
@@ -86,7 +86,7 @@ mod tests {
     use super::in_order;
 
     #[test]
-    fn a_receipt_never_says_what_can_not_have_been() {
+    fn a_receipt_never_shows_impossible_times() {
         const NOW: u64 = 1_795_423_560_000;
         let before = |millis| NOW - millis;
         // As usual: counted within the second, which is noted without its milliseconds.

@@ -77,7 +77,7 @@ pub(crate) enum Command {
 }
 
 impl Settings {
-    /// What the service itself must be told, where it may hold so many connections.
+    /// The configuration of the service, where the process may hold so many connections.
     pub(crate) fn config(&self, connections: usize) -> Config {
         Config {
             secret: self.secret_key.clone(),

@@ -20,7 +20,7 @@ pub(crate) fn time_of_day(millis: u64) -> String {
     format!("{:02}:{:02}:{:02} UTC", utc.hour(), utc.minute(), utc.second())
 }
 
-/// Times beyond the year 9999 become the latest that can be written.
+/// A time after the year 9999 becomes the latest that can be written.
 fn timestamp(millis: u64) -> Timestamp {
     i64::try_from(millis).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok()).unwrap_or(Timestamp::MAX)
 }

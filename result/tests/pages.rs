@@ -528,7 +528,7 @@ async fn the_api_is_described() {
     }
     let tally = app.json("/api/polls/main/tally").await;
     let schema = description["components"]["schemas"]["TallyBody"].to_string();
-    let standing = description["components"]["schemas"]["Standing"].to_string();
+    let standing = description["components"]["schemas"]["TallyFields"].to_string();
     for field in tally.as_object().unwrap().keys() {
         let quoted = format!("\"{field}\"");
         assert!(schema.contains(&quoted) || standing.contains(&quoted), "{field} is not described: {schema}");

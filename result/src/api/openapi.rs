@@ -50,7 +50,7 @@ use crate::{
 )]
 struct Description;
 
-/// How the organiser says who they are.
+/// How a client shows that it is the organiser's.
 struct Permits;
 
 impl Modify for Permits {
@@ -62,7 +62,7 @@ impl Modify for Permits {
     }
 }
 
-/// `GET /api/openapi.json`; addresses are below the public one, if there is one.
+/// `GET /api/openapi.json`. Addresses are below `RESULT_URL`, if that is set.
 pub(crate) async fn description(State(app): State<Arc<App>>) -> Json<utoipa::openapi::OpenApi> {
     let mut description = Description::openapi();
     description.servers = app.result_url.as_ref().map(|url| vec![Server::new(url.as_str())]);

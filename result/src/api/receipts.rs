@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::{
     app::App,
     described_problems::ReceiptProblems,
-    receipts::{look_up, present, status},
+    receipts::{look_up, score_if_known, status},
     refusal::ResultRefusal,
     time,
 };
@@ -31,8 +31,8 @@ pub(crate) struct ReceiptBody {
     /// When the ballot was accepted (RFC 3339).
     #[schema(example = "2026-11-23T08:45:00.123Z")]
     cast_at: String,
-    /// Once it is in the ledger: when it was counted, to the second (RFC 3339). Not there for ballots that were counted
-    /// by a release that did not keep the time.
+    /// Once it is in the ledger: when it was counted, to the second (RFC 3339). Absent for ballots that were counted by
+    /// a release that did not store the time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "2026-11-23T08:45:01Z")]
     counted_at: Option<String>,
@@ -44,7 +44,8 @@ pub(crate) struct ReceiptBody {
     stale_since: Option<String>,
 }
 
-/// Whether the ballot of a receipt is counted. Whoever has the receipt may ask; it never says what was chosen.
+/// Whether the ballot of a receipt is counted. Anybody who has the receipt may ask. The answer never says what was
+/// chosen.
 #[utoipa::path(
     get,
     path = "/api/polls/{poll}/receipts/{receipt}",
@@ -63,16 +64,16 @@ pub(crate) async fn receipt(
     Path((poll, receipt)): Path<(String, String)>,
 ) -> Result<Response, ResultRefusal> {
     let found = look_up(&app, &poll, &receipt).await?;
-    let present = match found.inclusion {
-        Inclusion::NotCountedYet => present(&app, found.poll).await,
+    let score = match found.inclusion {
+        Inclusion::NotCountedYet => score_if_known(&app, found.poll).await,
         _ => None,
     };
     let body = ReceiptBody {
         status: status(found.inclusion),
         cast_at: time::rfc3339(found.cast_at),
         counted_at: found.counted_at.map(time::rfc3339),
-        counted_through: present.as_ref().map(|now| time::rfc3339(now.counted_through_ms())),
-        stale_since: present.and_then(|now| now.stale_since_ms()).map(time::rfc3339),
+        counted_through: score.as_ref().map(|now| time::rfc3339(now.counted_through_ms())),
+        stale_since: score.and_then(|now| now.stale_since_ms()).map(time::rfc3339),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }

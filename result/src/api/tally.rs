@@ -34,7 +34,7 @@ pub(crate) async fn tally(
     credentials: Credentials,
 ) -> Result<Response, ResultRefusal> {
     let organiser = credentials.check(&app.organiser, poll, &[Purpose::Figures, Purpose::Export])?;
-    let present = app.score(poll).await?;
-    let body = organiser.map_or_else(|| present.body(), |organiser| present.body_for(&organiser));
+    let score = app.score(poll).await?;
+    let body = organiser.map_or_else(|| score.body(), |organiser| score.body_for(&organiser));
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }

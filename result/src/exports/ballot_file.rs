@@ -1,7 +1,8 @@
-//! The ballots of a poll as one long file, made page by page, so that a million of them need the memory of one page.
+//! The ballots of a poll as one file. It is read and sent page by page, so a million ballots need the memory of one
+//! page.
 //!
-//! A ballot is written as a running number and what it chooses: neither whose it is nor when it was cast. They come
-//! in the order of the voters' pseudonyms, which says nothing about either.
+//! A ballot is written as a running number and its choices, without voter and time. The order is that of the voters'
+//! pseudonyms, which tells neither.
 
 use std::sync::Arc;
 
@@ -26,32 +27,32 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Why a file breaks off. The connection is cut then, so nobody takes a part for the whole.
+/// Why a file breaks off. The connection is cut then, so that nobody mistakes a part for the whole file.
 #[derive(Debug, thiserror::Error)]
 enum ExportError {
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// Ballots of two rounds would stand in one file.
-    #[error("the poll was reset meanwhile")]
+    /// The file would hold ballots of two rounds.
+    #[error("the poll was reset during the export")]
     Reset,
 }
 
-/// A file that is being made.
+/// A file, as far as it is written.
 pub(crate) struct BallotFile {
     scoreboard: Arc<dyn Scoreboard>,
     poll: Poll,
     format: Format,
-    /// Written and not handed out yet.
+    /// Written and not sent yet.
     pending: Vec<u8>,
     /// Read and not written yet; `None` at the end.
     page: Option<Vec<CurrentBallot>>,
     written: u64,
-    /// One of the exports that may run at once.
+    /// The permit for one of the exports that may run at once.
     _turn: OwnedSemaphorePermit,
 }
 
 impl BallotFile {
-    /// Begins with the first page, so that a ledger that does not answer is known before anything is sent.
+    /// Reads the first page: if the ledger does not answer, that is known before anything is sent.
     pub(crate) async fn begin(
         scoreboard: Arc<dyn Scoreboard>,
         poll: Poll,
@@ -68,7 +69,9 @@ impl BallotFile {
         Body::from_stream(stream::try_unfold(self, async |export| {
             let poll = export.poll.id();
             let next = export.next().await;
-            next.inspect_err(|error| tracing::warn!(poll.id = %poll, %error, "an export of ballots broke off"))
+            next.inspect_err(
+                |error| tracing::warn!(poll.id = %poll, %error, "export.broke_off: an export is incomplete"),
+            )
         }))
     }
 
@@ -91,7 +94,7 @@ impl BallotFile {
         archive::ballots(&*self.scoreboard, self.poll.id(), Some(after)).await
     }
 
-    /// Rounds only grow: if the last is the first, all pages are of one.
+    /// Rounds only grow: if the round is still the same, all pages are of that round.
     async fn check_round(&self) -> Result<(), ExportError> {
         let now = archive::tally(&*self.scoreboard, self.poll.id()).await?;
         let same = now.is_some_and(|now| now.poll.round() == self.poll.round());
@@ -99,7 +102,7 @@ impl BallotFile {
     }
 }
 
-/// An option's column. Where its text was corrected, the text before is named too: ballots were cast for it.
+/// The head of an option's column. A text that was corrected is named too: ballots were cast for it.
 fn named(poll: &Poll, key: char, text: &str) -> String {
     let index = (0..poll.options().len()).find(|&index| option_key(index) == key);
     let before = poll.correction().zip(index).and_then(|(correction, index)| correction.options.get(index));
@@ -136,7 +139,7 @@ impl Format {
         }
     }
 
-    /// `before` ballots stand before these.
+    /// `before` ballots come before these.
     fn ballots(self, poll: &Poll, before: u64, ballots: &[CurrentBallot]) -> Vec<u8> {
         let numbered = (before + 1..).zip(ballots.iter().map(|ballot| ballot.choices));
         match self {

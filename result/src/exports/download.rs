@@ -12,7 +12,7 @@ use crate::{
     refusal::ResultRefusal,
 };
 
-/// Lets only the organiser pass, with the poll as it is now.
+/// Admits only the organiser, and reads the poll as it is now.
 pub(crate) async fn admit(
     app: &App,
     poll: PollId,
@@ -23,7 +23,7 @@ pub(crate) async fn admit(
     Ok((organiser, tally.ok_or(ResultRefusal::UnknownPoll)?))
 }
 
-/// A file to be saved as `POLL-NAME`. Poll ids are plain letters, digits and `-`.
+/// A file to save as `POLL-NAME`. Poll ids are plain letters, digits and `-`.
 pub(crate) fn download(poll: PollId, name: &str, mime: &'static str, body: impl IntoResponse) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();

@@ -1,5 +1,5 @@
 //! Tables for spreadsheets: CSV (RFC 4180) in UTF-8, in which no text is taken for a formula. Where the decimal sign is
-//! a comma, spreadsheets cut a line at semicolons instead: there is a dialect for them.
+//! a comma, spreadsheets split a line at semicolons instead: there is a dialect for them.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// end, and in the full-width forms that some spreadsheets read alike.
 const FORMULA_STARTS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// What stands between the cells of a line.
+/// What separates the cells of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Separator {
@@ -27,7 +27,7 @@ pub(crate) enum Separator {
     Semicolon,
 }
 
-/// How somebody asks for a separator.
+/// The separator in a query.
 #[derive(Deserialize)]
 struct SeparatorQuery {
     #[serde(default)]
@@ -50,7 +50,7 @@ impl Separator {
         }
     }
 
-    /// Where a spreadsheet that expects another separator cuts a line, whatever we quote: what follows begins a cell.
+    /// Where a spreadsheet that expects another separator splits a line, also within quotes. A cell begins after each.
     fn foreign(self) -> [char; 4] {
         match self {
             Self::Comma => [';', '\t', '\r', '\n'],
@@ -58,7 +58,7 @@ impl Separator {
         }
     }
 
-    /// A decimal number, which was written with a point.
+    /// A decimal number that is written with a point, with this dialect's sign.
     pub(crate) fn decimal(self, number: &str) -> String {
         match self {
             Self::Comma => number.to_owned(),
@@ -100,9 +100,9 @@ impl Table {
     }
 }
 
-/// The text with an apostrophe before each part that a spreadsheet could run.
+/// The text, with an apostrophe before each part that a spreadsheet could run.
 fn defused(cell: Cow<'_, str>, separator: Separator) -> Cow<'_, str> {
-    // A quote that is not the first thing in a line may or may not be taken for a part of the text.
+    // Spreadsheets differ on whether a quote within a line is a part of the text.
     let runs = |part: &str| part.trim_start_matches([' ', '"']).starts_with(FORMULA_STARTS);
     let parts = || cell.split_inclusive(separator.foreign());
     if parts().any(runs) {

@@ -24,7 +24,7 @@ use web::problem::Problem;
 
 use crate::live::projector;
 
-/// After how many seconds a viewer who was turned away should try again.
+/// After how many seconds a viewer that was refused should try again.
 const RETRY_AFTER_SECONDS: u32 = 10;
 /// How many projectors that the organiser opened are admitted beyond the limit.
 const RESERVED_FOR_PROJECTORS: usize = 16;
@@ -101,7 +101,7 @@ impl ViewerLimit {
     }
 
     fn start(&self, request: &Request) -> Option<ViewerPermit> {
-        let is_projector = projector::is_one(request.headers(), &self.0.secret, program::now_millis());
+        let is_projector = projector::is_projector(request.headers(), &self.0.secret, program::now_millis());
         let connection = request.extensions().get::<UpgradedConnection>();
         let address = limited_together(self.0.trusted.client_of_request(request));
         let is_polling = connection.is_none() || !is_websocket(request.uri().query().unwrap_or_default());

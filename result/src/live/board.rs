@@ -163,8 +163,8 @@ impl Board {
         slot.last_reading()?.ok()?
     }
 
-    /// Reads polls in as few reads as can be and remembers them. It waits for no other read, so that a slow read for one new
-    /// viewer never delays all screens. Of two reads the one that began later is kept.
+    /// Reads polls in as few reads as possible and keeps the answers. It waits for no other read, so that a slow read
+    /// for one new viewer never delays all screens. Of two reads the one that began later is kept.
     pub(crate) async fn refresh(self: &Arc<Self>, slots: &[Arc<Slot>]) {
         for slots in slots.chunks(MAX_POLLS_PER_READ) {
             let starts: Vec<_> = slots.iter().map(|slot| (slot, slot.last.begin())).collect();
@@ -250,9 +250,11 @@ impl Board {
     /// Logs when the ledger begins to fail and when it is back, not each failure.
     fn log_outage(&self, read: &Result<Vec<Tally>, Unavailable>) {
         match read {
-            Ok(_) if self.failing.swap(false, Ordering::AcqRel) => tracing::info!("the ledger answers again"),
+            Ok(_) if self.failing.swap(false, Ordering::AcqRel) => {
+                tracing::info!("scores.back: the ledger answers again")
+            }
             Err(error) if !self.failing.swap(true, Ordering::AcqRel) => {
-                tracing::warn!(%error, "the ledger can't be read; screens show the last known scores and say so");
+                tracing::warn!(%error, "scores.away: the ledger can't be read; screens show the last scores");
             }
             _ => {}
         }
@@ -285,7 +287,7 @@ impl Slot {
     /// are sent each change.) What is not from the ledger is good for [`RETRY`].
     fn is_fresh(&self, last: &LastAnswer<LastReading>, fresh_for: Duration) -> bool {
         let from_the_ledger = match &last.answer.reading {
-            Ok(present) => present.as_ref().is_none_or(|present| present.stale_since_ms().is_none()),
+            Ok(score) => score.as_ref().is_none_or(|score| score.stale_since_ms().is_none()),
             Err(_) => false,
         };
         let good_for = if from_the_ledger { fresh_for } else { fresh_for.max(RETRY) };
@@ -303,8 +305,8 @@ impl LastReading {
             Ok(None) => Self { reading: Ok(None), heartbeat },
             Ok(Some(tally)) => {
                 let now = LastHeartbeat::after(heartbeat, tally.heartbeat, asked_at);
-                let present = PollScore::after(known.as_deref().zip(heartbeat.as_ref()), tally, &now);
-                Self { reading: Ok(Some(Arc::new(present))), heartbeat: Some(now) }
+                let score = PollScore::after(known.as_deref().zip(heartbeat.as_ref()), tally, &now);
+                Self { reading: Ok(Some(Arc::new(score))), heartbeat: Some(now) }
             }
             Err(error) => Self { reading: known.map(|known| Some(stale(known))).ok_or(error), heartbeat },
         }

@@ -1,8 +1,8 @@
-//! From which pages browsers may read the scores: ours, the voting page's, and those that the operator allows.
+//! Which pages may read the scores in browsers: ours, the voting page, and those that the operator allows.
 //!
-//! Nothing here is secret, but a foreign page must not make thousands of browsers hang on a poll. Browsers send no
-//! `Origin` with some requests, for an image say, and most of them say then whether a foreign page asks
-//! (`Sec-Fetch-Site`). A client that sends neither is no browser page, or an old one, and is welcome.
+//! Nothing here is secret, but a foreign page must not make thousands of browsers connect. Browsers send no `Origin`
+//! with some requests, for example for an image; most of them then send `Sec-Fetch-Site`, which says whether a foreign
+//! page asks. A client that sends neither is no browser, or an old one, and is allowed.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -51,7 +51,7 @@ impl Origins {
 
     /// Whether a page of `origin` may read, for a request with these headers.
     fn allows(&self, origin: &str, headers: &HeaderMap) -> bool {
-        // Chromium says the second where a page in a file opens a WebSocket.
+        // Chromium sends the second if a page in a file opens a WebSocket.
         if matches!(origin, "null" | "file://") {
             return self.others.contains(&AllowedOrigin::Null);
         }
@@ -63,7 +63,7 @@ impl Origins {
     }
 }
 
-/// Middleware that refuses browsers on foreign pages, and lets those on allowed ones read the answer.
+/// Middleware that refuses browsers on foreign pages, and allows the others to read the answer (CORS).
 pub(crate) async fn only_allowed(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     match allowed_origin(&origins, headers).or(is_foreign(headers).then_some(Err(()))) {
@@ -76,18 +76,19 @@ pub(crate) async fn only_allowed(State(origins): State<Arc<Origins>>, request: R
     }
 }
 
-/// Whether a browser says that a page of another site asks.
+/// Whether the browser says that a page of another site asks.
 fn is_foreign(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
 }
 
-/// Middleware that lets browsers on allowed pages read the answer; others get it too and keep it from the page.
-pub(crate) async fn share(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
+/// Middleware that allows pages of allowed origins to read the answer (CORS). Other clients get the answer as well;
+/// their browser keeps it from the page.
+pub(crate) async fn allow_origin(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
     let origin = allowed_origin(&origins, request.headers());
     answer(origin, request, next).await
 }
 
-/// `None` without an `Origin`; the header if the page may read; an error if it may not.
+/// `None` without an `Origin`; its value if the page may read; an error if it may not.
 fn allowed_origin(origins: &Origins, headers: &HeaderMap) -> Option<Result<HeaderValue, ()>> {
     let origin = headers.get(header::ORIGIN)?;
     let allowed = origin.to_str().is_ok_and(|text| origins.allows(text, headers));
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn default_ports_are_dropped_wherever_they_stand() {
+    fn default_ports_make_no_other_origin() {
         let origins = |vote: &str| {
             let vote = Counterpart::Fixed(vote.parse().unwrap());
             Origins::new(None, vote, vec!["http://slides.test:80".parse().unwrap()])
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_an_origin_is_let_in_where_null_is_allowed() {
+    fn a_page_without_an_origin_is_allowed_where_null_is() {
         let origins = Origins::new(None, Counterpart::Port(8080), vec!["null".parse().unwrap()]);
         assert!(
             origins.allows("null", &asked_at("result.test")) && origins.allows("file://", &asked_at("result.test"))

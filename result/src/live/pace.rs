@@ -1,7 +1,7 @@
-//! The pace of the screens: a moved poll is sent at once and then at most once in each interval; and everything
-//! is sent again at a regular beat, so that a screen can tell quiet from dead.
+//! When screens are sent scores: a poll that changed at once, then at most once in each interval. All polls are sent
+//! again at a regular beat, so that a screen can tell a quiet poll from a broken connection.
 //!
-//! It decides when to read and to send; what is read is the board's affair, how it is sent the sender's.
+//! It decides when to read and to send. `board` reads, and the caller's function sends.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -13,20 +13,20 @@ use crate::live::{
     scores::PollScore,
 };
 
-/// How often screens hear something.
+/// How often scores are read and sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// The least time between two sendings of the same poll.
+    /// The shortest time between two sendings of the same poll.
     pub pace: Duration,
-    /// After this time every screen is sent its scores again, also when nothing changed.
+    /// After this time all screens are sent their scores again, also if nothing changed.
     pub beat: Duration,
-    /// How often watched polls are read again though nobody said that they moved: scores are stale when nothing is
-    /// counted any more, and then nobody says anything.
+    /// How often watched polls are read without a notification. If nothing is counted any more the scores are stale,
+    /// and no notification says so.
     pub look: Duration,
 }
 
 impl Default for Timing {
-    /// Ten times a second at most, every ten seconds at least; a look each second.
+    /// At most ten times a second, at least every ten seconds; a read each second.
     fn default() -> Self {
         let [beat, look] = [10, 1].map(Duration::from_secs);
         Self { pace: Duration::from_millis(100), beat, look }
@@ -39,7 +39,7 @@ where
     F: Fn(PollId, Arc<PollScore>) -> Fut,
     Fut: Future<Output = ()>,
 {
-    // Two loops, so that a slow read never makes us miss a movement; neither ends.
+    // Two loops, so that a slow read never delays the notifications. Neither ends.
     tokio::select! {
         () = listen(&board) => {}
         () = send_what_is_due(&board, timing, send) => {}
@@ -82,8 +82,8 @@ where
         let slots: Vec<_> = due.iter().map(|(slot, _)| Arc::clone(slot)).collect();
         board.refresh(&slots).await;
         for (slot, why) in due {
-            if let Some(present) = to_send(&slot, why) {
-                send(slot.poll, present).await;
+            if let Some(score) = to_send(&slot, why) {
+                send(slot.poll, score).await;
             }
         }
         next = board.watched().iter().filter_map(|slot| due_at(slot)).min();
@@ -119,14 +119,14 @@ fn take_due(board: &Board, pace: Duration) -> Vec<(Arc<Slot>, Due)> {
     taken.collect()
 }
 
-/// What the viewers of a poll that was just read are to be sent, if anything.
+/// What to send to the viewers of a poll that was just read; `None` if they have it.
 fn to_send(slot: &Slot, why: Due) -> Option<Arc<PollScore>> {
-    let present = slot.last_reading()?.ok()??;
+    let score = slot.last_reading()?.ok()??;
     let mut memory = slot.memory();
-    let unchanged = memory.sent.as_ref().is_some_and(|sent| sent.shows_the_same_as(&present));
+    let unchanged = memory.sent.as_ref().is_some_and(|sent| sent.shows_the_same_as(&score));
     if unchanged && why != Due::Beat {
         return None;
     }
-    memory.sent = Some(Arc::clone(&present));
-    Some(present)
+    memory.sent = Some(Arc::clone(&score));
+    Some(score)
 }

@@ -1,5 +1,5 @@
-//! How the organiser's projector is told from other screens, so that a place is kept for it: the organiser's page leads
-//! to the live page with a ticket, which is exchanged for a cookie that the Socket.IO handshake brings along.
+//! Recognises the organiser's projector among the screens, since it is admitted beyond the limit. The organiser's page
+//! links to the live page with a ticket. The ticket is exchanged for a cookie, which the Socket.IO handshake sends.
 
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{PollId, Secret};
@@ -10,11 +10,11 @@ use web::{
 };
 
 const COOKIE: &str = "projector";
-/// How long a projector is known: an evening, and the clearing up.
+/// How long the cookie is valid: longer than an evening.
 const VALID_SECONDS: u64 = 12 * 60 * 60;
 
 /// Whether the request comes from a projector that the organiser opened.
-pub(crate) fn is_one(headers: &HeaderMap, secret: &Secret, now_millis: u64) -> bool {
+pub(crate) fn is_projector(headers: &HeaderMap, secret: &Secret, now_millis: u64) -> bool {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.any(|(name, value)| {
@@ -22,8 +22,9 @@ pub(crate) fn is_one(headers: &HeaderMap, secret: &Secret, now_millis: u64) -> b
     })
 }
 
-/// The answer to a request for the live page with a good ticket: the cookie, and the page without it.
-pub(crate) fn welcome(query: &str, secret: &Secret, poll: PollId, is_https: bool) -> Option<Response> {
+/// The answer to a request for the live page with a valid ticket: sets the cookie and redirects to the page without
+/// the ticket.
+pub(crate) fn exchange_ticket(query: &str, secret: &Secret, poll: PollId, is_https: bool) -> Option<Response> {
     let now = program::now_millis();
     let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket="))?;
     if !signed_link::is_valid(ticket, secret, poll, Purpose::Projector, now) {

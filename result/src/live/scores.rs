@@ -268,14 +268,14 @@ mod tests {
 
     #[test]
     fn scores_are_what_the_example_app_reads_and_more_beside() {
-        let present = PollScore::new(tally(&[12, 3]), 1_700_000_000_500);
-        let scores: Value = serde_json::from_str(present.scores()).unwrap();
+        let score = PollScore::new(tally(&[12, 3]), 1_700_000_000_500);
+        let scores: Value = serde_json::from_str(score.scores()).unwrap();
         assert_eq!(
             scores,
             json!({
                 "a": 12, "b": 3, "voters": 15, "counted": 40, "open": true, "state": "open", "results": "live",
                 "poll": "main", "question": "Which?", "position": "1700000000000-3", "round": 1, "revision": 1,
-                "edition": edition(present.poll()), "at": 1_700_000_000_500_u64,
+                "edition": edition(score.poll()), "at": 1_700_000_000_500_u64,
             })
         );
     }
@@ -284,10 +284,10 @@ mod tests {
     fn hidden_votes_are_in_nothing_that_leaves() {
         let mut tally = tally(&[12_345, 67_890]);
         tally.poll = tally.poll.after(&PollChange::Hide, 1).unwrap();
-        let present = PollScore::new(tally, 0);
-        assert_eq!(present.votes(), None);
-        let body = serde_json::to_string(&present.body()).unwrap();
-        for text in [present.scores(), &body] {
+        let score = PollScore::new(tally, 0);
+        assert_eq!(score.votes(), None);
+        let body = serde_json::to_string(&score.body()).unwrap();
+        for text in [score.scores(), &body] {
             assert!(!text.contains("12345") && !text.contains("67890") && !text.contains("\"a\""), "{text}");
             assert!(text.contains("\"voters\":80235"), "{text}");
         }

@@ -142,11 +142,11 @@ async fn admit(State(limit): State<ViewerLimit>, mut request: Request, next: Nex
 }
 
 /// Sends the present score of a poll to all who watch it. It is encoded once.
-pub(crate) async fn send(io: &SocketIo, poll: PollId, present: Arc<PollScore>) {
+pub(crate) async fn send(io: &SocketIo, poll: PollId, score: Arc<PollScore>) {
     // `None` once the endpoint is closed.
     let Some(all) = io.of("/") else { return };
     metrics::counter!("scrutin_result_scores_sent_total").increment(1);
-    if let Err(error) = all.within(poll.as_str().to_owned()).volatile().emit("scores", present.scores()).await {
+    if let Err(error) = all.within(poll.as_str().to_owned()).volatile().emit("scores", score.scores()).await {
         tracing::debug!(%error, "scores were not sent to viewers that are gone");
     }
 }
@@ -250,19 +250,19 @@ fn watch(board: &Board, socket: &SocketRef, subscription: &mut Option<Subscripti
 
 /// Shows one viewer the present score. It must have joined the room before: then it can't miss a later one.
 async fn show(board: &Arc<Board>, socket: &SocketRef, poll: PollId) {
-    let mut present = match board.score(poll).await {
-        Ok(Some(present)) => present,
+    let mut score = match board.score(poll).await {
+        Ok(Some(score)) => score,
         Ok(None) => return tell(socket, &format!("There is no poll {poll} yet.")),
         Err(Unavailable::NotBegun) => return tell(socket, "Nothing has been counted yet."),
         Err(_) => return tell(socket, "The scores can't be read at present. They follow as soon as they can."),
     };
     for _ in 0..MAX_FIRST_SCORES {
-        if socket.emit("scores", present.scores()).is_err() {
+        if socket.emit("scores", score.scores()).is_err() {
             return;
         }
         // Scores that were sent to the room in between may have overtaken these. Then send those again.
         match board.remembered(poll) {
-            Some(newer) if !newer.shows_the_same_as(&present) => present = newer,
+            Some(newer) if !newer.shows_the_same_as(&score) => score = newer,
             _ => return,
         }
     }

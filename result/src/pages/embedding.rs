@@ -1,14 +1,14 @@
-//! Which pages may show the live result in a frame. No other page of this service may be framed by anybody.
+//! Which pages may show the live result in a frame. The other pages of this service can't be framed.
 
 use std::str::FromStr;
 
 use program::origin::{Origin, OriginError};
 use web::headers::SecurityHeaders;
 
-/// Whose pages may frame the page made for it (`EMBED_ORIGINS`).
+/// Pages that may frame `/p/POLL/embed` (`EMBED_ORIGINS`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EmbedOrigin {
-    /// `*`: everybody's, and those of slides in a file.
+    /// `*`: all, also slides in a file.
     Any,
     /// Those of one origin.
     Of(Origin),
@@ -21,7 +21,7 @@ impl FromStr for EmbedOrigin {
     }
 }
 
-/// The headers of the page made for frames: without any origin it keeps to itself like all the others.
+/// The headers of `/p/POLL/embed`. Without an origin it can't be framed, like all other pages.
 pub(crate) fn headers(origins: &[EmbedOrigin]) -> SecurityHeaders {
     if origins.contains(&EmbedOrigin::Any) {
         return SecurityHeaders::embeddable_anywhere();

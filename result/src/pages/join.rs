@@ -1,4 +1,4 @@
-//! How to come from the screen to the voting page: its address as text and as a QR code.
+//! The way to the voting page: its address as text and as a QR code.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ pub(crate) struct Join {
     url: String,
     /// The address as people read and type it: without the scheme.
     text: String,
-    /// The QR code; `None` if the address is too long for one, or leads no phone to the voting page.
+    /// The QR code; `None` if the address is too long for one, or phones don't reach it.
     qr: Option<Qr>,
-    /// The key of the text that says why it leads no phone there.
+    /// The key of the text that says why phones don't reach it.
     unreachable: Option<&'static str>,
 }
 
 impl Join {
-    /// The voting page of a poll, for a browser that came by this way; `None` if its host is not known.
+    /// The voting page of a poll, for this browser; `None` if the host is not known.
     pub(crate) fn new(vote: &Counterpart, came_by: &CameBy, poll: PollId) -> Option<Self> {
         vote.invitation(came_by).map(|invitation| Self::of(&invitation, poll))
     }
@@ -50,11 +50,11 @@ pub(crate) async fn join(
     language: Language,
     came_by: CameBy,
 ) -> Result<Response, ResultRefusal> {
-    let present = app.score(poll).await?;
+    let score = app.score(poll).await?;
     let context = context! {
         instance => app.instance.as_str(),
         path => format!("/p/{poll}/join"),
-        question => present.poll().question(),
+        question => score.poll().question(),
         join => Join::new(&app.vote, &came_by, poll).map(Serde),
         result_path => poll_address::path(poll),
     };
@@ -83,6 +83,6 @@ mod tests {
     fn an_address_that_no_phone_reaches_has_no_code_and_says_why() {
         let join = join("http://localhost:8080", Some(Unreachable::NoNetwork), PollId::MAIN);
         assert_eq!((join.qr, join.unreachable), (None, Some("reach.no-network")));
-        assert_eq!(join.url, "http://localhost:8080", "whoever sits at this machine may still follow it");
+        assert_eq!(join.url, "http://localhost:8080", "a browser on this machine can follow it");
     }
 }

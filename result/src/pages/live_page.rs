@@ -1,5 +1,5 @@
-//! The live page of a poll, made for a projector, and the same for a frame in another page: the present score by the
-//! server, then kept up by its script.
+//! The live page of a poll, made for a projector, and the same for a frame in another page. The server writes the
+//! present score into it; its script keeps the page up to date.
 
 use std::sync::Arc;
 
@@ -74,7 +74,8 @@ pub(crate) async fn poll(
     whole(&app, &uri, language, &came_by, poll).await
 }
 
-/// `GET /p/{poll}/embed`: the live bars for a frame. Whatever the answer, it may be framed by whom the operator allows.
+/// `GET /p/{poll}/embed`: the live bars for a frame. Pages that the operator allows may frame any answer, also a
+/// refusal.
 pub(crate) async fn embed(
     State(app): State<Arc<App>>,
     poll: Result<PollParameter, ResultRefusal>,
@@ -100,8 +101,8 @@ async fn whole(
 ) -> Result<Response, ResultRefusal> {
     let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
     let (query, links) = (uri.query().unwrap_or_default(), app.organiser.token().links());
-    if let Some(welcome) = projector::welcome(query, links, poll, is_https) {
-        return Ok(welcome);
+    if let Some(redirect) = projector::exchange_ticket(query, links, poll, is_https) {
+        return Ok(redirect);
     }
     let more = context! {
         join => Join::new(&app.vote, came_by, poll).map(Serde),
@@ -118,16 +119,16 @@ async fn page(
     template: &str,
     more: Value,
 ) -> Result<Response, ResultRefusal> {
-    let present = app.score(poll).await?;
-    let context = context! { ..live(app, language, &present, path), ..more };
+    let score = app.score(poll).await?;
+    let context = context! { ..live(app, language, &score, path), ..more };
     Ok(app.pages.respond(StatusCode::OK, language, template, context))
 }
 
-/// What is shown of the score.
-fn live(app: &App, language: Language, present: &PollScore, path: &str) -> Value {
-    let poll = present.poll();
-    let voters = present.voters();
-    let votes = present.votes();
+/// The values of the templates that show a score.
+fn live(app: &App, language: Language, score: &PollScore, path: &str) -> Value {
+    let poll = score.poll();
+    let voters = score.voters();
+    let votes = score.votes();
     let bars: Option<Vec<Bar>> = votes.as_ref().map(|votes| {
         let bars = poll.options().iter().zip(votes).enumerate();
         bars.map(|(index, (text, &votes))| Bar::new(language, index, text, votes, voters)).collect()
@@ -148,7 +149,7 @@ fn live(app: &App, language: Language, present: &PollScore, path: &str) -> Value
         rows => poll.options().len().div_ceil(2),
         voters => voters,
         turnout => turnout(language, voters),
-        stale_time => present.stale_since_ms().map(time::time_of_day),
+        stale_time => score.stale_since_ms().map(time::time_of_day),
         now => time::time_of_day(program::now_millis()),
     }
 }
@@ -158,7 +159,7 @@ pub(crate) fn turnout(language: Language, voters: u64) -> String {
     texts::counted(language, ResultText::Turnout, voters)
 }
 
-/// How large a question can be written: a long one must leave room for the bars.
+/// How large the question is written: a long one must leave room for the bars.
 fn question_size(question: &str) -> &'static str {
     match question.chars().count() {
         0..=60 => "short",
@@ -167,7 +168,7 @@ fn question_size(question: &str) -> &'static str {
     }
 }
 
-/// How large the bars can be: the largest that fit on one screen.
+/// How large the bars are: the largest that fit on one screen.
 fn bars_size(options: usize) -> &'static str {
     match options {
         0..=3 => "few",

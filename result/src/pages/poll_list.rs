@@ -15,13 +15,13 @@ use web::{language::Language, poll_address};
 
 use crate::{app::App, pages::live_page, refusal::ResultRefusal};
 
-/// How many polls stand on one page.
+/// How many polls one page shows.
 const POLLS_PER_PAGE: usize = 50;
 
-/// Which page of the list.
+/// The query: which page of the list.
 #[derive(Debug, Deserialize)]
 pub(crate) struct After {
-    /// The last poll of the page before.
+    /// The last poll of the previous page.
     after: Option<String>,
 }
 

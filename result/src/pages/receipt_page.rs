@@ -13,7 +13,7 @@ use web::{language::Language, poll_address};
 
 use crate::{
     app::App,
-    receipts::{BallotStatus, look_up, present, status},
+    receipts::{BallotStatus, look_up, score_if_known, status},
     texts::ResultText,
     time,
 };
@@ -32,7 +32,7 @@ pub(crate) async fn receipt(
         Ok(found) => page(&app, language, &path, found).await,
         Err(refusal) => refusal.into_response(),
     };
-    // The address is the receipt: it is nobody else's business, neither another host's nor a search engine's.
+    // The address is the receipt. Neither other hosts nor search engines may learn it.
     let headers = response.headers_mut();
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("x-robots-tag", HeaderValue::from_static("noindex"));
@@ -41,11 +41,11 @@ pub(crate) async fn receipt(
 
 async fn page(app: &App, language: Language, path: &str, found: BallotStatus) -> Response {
     let BallotStatus { poll, inclusion, cast_at, counted_at } = found;
-    let present = present(app, poll).await;
+    let score = score_if_known(app, poll).await;
     let (title, text) = said_of(inclusion);
     let waiting = inclusion == Inclusion::NotCountedYet;
-    let counted_through = present.as_ref().filter(|_| waiting).map(|present| present.counted_through_ms());
-    let stale_since = present.as_ref().filter(|_| waiting).and_then(|present| present.stale_since_ms());
+    let counted_through = score.as_ref().filter(|_| waiting).map(|score| score.counted_through_ms());
+    let stale_since = score.as_ref().filter(|_| waiting).and_then(|score| score.stale_since_ms());
     let context = context! {
         instance => app.instance.as_str(),
         path,
@@ -53,7 +53,7 @@ async fn page(app: &App, language: Language, path: &str, found: BallotStatus) ->
         status => status(inclusion),
         title => title.key(),
         text => text.key(),
-        question => present.as_ref().map(|present| present.poll().question()),
+        question => score.as_ref().map(|score| score.poll().question()),
         cast_at => time::rfc3339(cast_at),
         cast_at_text => time::date_and_time(language, cast_at),
         counted_at => counted_at.map(time::rfc3339),
@@ -67,7 +67,7 @@ async fn page(app: &App, language: Language, path: &str, found: BallotStatus) ->
     app.pages.respond(StatusCode::OK, language, "receipt.html", context)
 }
 
-/// The heading of the page, and what it says below.
+/// The heading of the page, and the text below it.
 fn said_of(inclusion: Inclusion) -> (ResultText, ResultText) {
     match inclusion {
         Inclusion::Counted => (ResultText::ReceiptCounted, ResultText::ReceiptCountedText),
