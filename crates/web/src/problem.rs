@@ -3,23 +3,29 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An answer that says what went wrong: `application/problem+json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemBody)]
 pub struct Problem {
-    /// Always `about:blank`: the status and the code say what there is to say.
+    /// Always `about:blank`.
     #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
     kind: &'static str,
     /// The reason phrase of the status.
+    #[schema(example = "Conflict")]
     title: &'static str,
     /// The HTTP status.
+    #[schema(example = 409)]
     status: u16,
-    /// What went wrong, for programs: stable words such as `poll-closed`.
+    /// What went wrong, for programs: a stable word.
+    #[schema(example = "poll-closed")]
     pub code: &'static str,
-    /// What went wrong, for people, naming the field or value at fault.
+    /// What went wrong, for people; it names the field or value at fault.
     pub detail: String,
     /// Seconds after which trying again makes sense; also sent as `Retry-After`.
-    #[serde(rename = "retry_after_seconds", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<u32>,
 }
 

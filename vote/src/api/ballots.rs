@@ -9,8 +9,12 @@ use axum::{
 };
 use domain::{Choices, PollId, Receipt};
 use http::StatusCode;
+use web::problem::Problem;
 
-use super::model::{NewBallot, ProblemBody, RecordedBallot};
+use super::{
+    model::{NewBallot, RecordedBallot},
+    problems::{BodyProblems, PollProblems},
+};
 use crate::{
     app::App,
     polls,
@@ -33,17 +37,15 @@ use crate::{
     request_body = NewBallot,
     responses(
         (status = 201, description = "Recorded", body = RecordedBallot),
-        (status = 400, description = "Not JSON, or the cookies of two voters", body = ProblemBody),
-        (status = 403, description = "From another site's page, or a voting code is needed", body = ProblemBody),
-        (status = 404, description = "Unknown poll", body = ProblemBody),
-        (status = 409, description = "The poll is not open, was rewritten, or allows no change", body = ProblemBody),
-        (status = 408, description = "The body did not come in time", body = ProblemBody),
-        (status = 413, description = "Over 16 KiB", body = ProblemBody),
-        (status = 415, description = "Not application/json", body = ProblemBody),
-        (status = 422, description = "Choices that don't fit the poll, or a wrong voting code", body = ProblemBody),
-        (status = 429, description = "Too many wrong voting codes; try again after `Retry-After`", body = ProblemBody),
+        (status = 400, description = "Not JSON, or the cookies of two voters", body = Problem),
+        (status = 403, description = "From another site's page, or a voting code is needed", body = Problem),
+        PollProblems,
+        (status = 409, description = "The poll is not open, was rewritten, or allows no change", body = Problem),
+        BodyProblems,
+        (status = 422, description = "Choices that don't fit the poll, or a wrong voting code", body = Problem),
+        (status = 429, description = "Too many wrong voting codes; try again after `Retry-After`", body = Problem),
         (status = 503, description = "`not-recorded` or `full`: certainly not recorded; `outcome-unknown`: not known; \
-                                      try again", body = ProblemBody),
+                                      try again", body = Problem),
     )
 )]
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Result<Response, Refusal> {

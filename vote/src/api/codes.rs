@@ -8,10 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
+use web::problem::Problem;
 
 use super::{
-    model::{CodeBody, CodesBody, ProblemBody},
+    model::{CodeBody, CodesBody},
     organiser::Organiser,
+    problems::{LogProblems, PollProblems, TokenProblems},
 };
 use crate::{
     app::App,
@@ -36,13 +38,11 @@ use crate::{
     ),
     responses(
         (status = 200, description = "The codes, by number", body = CodesBody),
-        (status = 401, description = "Not the organiser", body = ProblemBody),
-        (status = 403, description = "This installation has no organiser", body = ProblemBody),
-        (status = 404, description = "Unknown poll", body = ProblemBody),
-        (status = 409, description = "In this poll anyone may vote", body = ProblemBody),
-        (status = 422, description = "Not 1 to 2,000 codes with numbers up to 65,535", body = ProblemBody),
-        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
-        (status = 503, description = "The log does not answer; try again", body = ProblemBody),
+        TokenProblems,
+        PollProblems,
+        (status = 409, description = "In this poll anyone may vote", body = Problem),
+        (status = 422, description = "Not 1 to 2,000 codes with numbers up to 65,535", body = Problem),
+        LogProblems,
     )
 )]
 pub(crate) async fn list(

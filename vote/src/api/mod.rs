@@ -1,6 +1,6 @@
 //! The same for programs: `/api/…`, JSON in and out, errors as problem details (RFC 9457).
 //!
-//! May import: addresses, app, polls, refusal, request, testing, voter, voting.
+//! May import: addresses, app, polls, refusal, request, voter, voting.
 
 mod ballots;
 mod codes;
@@ -9,6 +9,7 @@ mod openapi;
 mod organiser;
 mod page;
 mod polls;
+mod problems;
 
 use std::sync::Arc;
 
@@ -66,6 +67,31 @@ mod tests {
                 let word = method.as_str().to_lowercase();
                 let is_described = !document["paths"][path][word].is_null();
                 assert_eq!(answer != StatusCode::METHOD_NOT_ALLOWED, is_described, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_operation_describes_its_statuses() {
+        let document = openapi::value();
+        for (operation, expected) in [
+            ("get /api/openapi.json", "200"),
+            ("get /api/polls", "200 401 403 429 503"),
+            ("post /api/polls", "201 400 401 403 408 409 413 415 422 429 503"),
+            ("get /api/polls/{poll}", "200 404 503"),
+            ("patch /api/polls/{poll}", "200 400 401 403 404 408 409 413 415 422 429 503"),
+            ("post /api/polls/{poll}/{change}", "200 401 403 404 429 503"),
+            ("post /api/polls/{poll}/ballots", "201 400 403 404 408 409 413 415 422 429 503"),
+            ("get /api/polls/{poll}/codes", "200 401 403 404 409 422 429 503"),
+        ] {
+            let (method, path) = operation.split_once(' ').unwrap();
+            let responses = document["paths"][path][method]["responses"].as_object().unwrap();
+            let statuses: BTreeSet<&str> = responses.keys().map(String::as_str).collect();
+            assert_eq!(statuses.into_iter().collect::<Vec<_>>().join(" "), expected, "{operation}");
+            for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+                assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{operation} {status}");
+                let schema = &response["content"]["application/json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/ProblemBody", "{operation} {status}");
             }
         }
     }

@@ -311,24 +311,6 @@ pub(crate) struct CodesBody {
     pub(crate) codes: Vec<CodeBody>,
 }
 
-/// What went wrong (RFC 9457); `application/problem+json`.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "the schema of web::problem::Problem")]
-pub(crate) struct ProblemBody {
-    /// Always `about:blank`.
-    r#type: String,
-    /// The reason phrase of the status.
-    title: String,
-    /// The HTTP status.
-    status: u16,
-    /// What went wrong, for programs: a stable word such as `poll-closed`.
-    code: String,
-    /// What went wrong, for people.
-    detail: String,
-    /// Seconds after which trying again makes sense.
-    retry_after_seconds: Option<u32>,
-}
-
 fn words(words: &[&'static str]) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())).build()
 }

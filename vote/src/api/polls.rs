@@ -9,10 +9,12 @@ use axum::{
 };
 use domain::{PollChange, PollId};
 use http::{HeaderMap, StatusCode, header};
+use web::problem::Problem;
 
 use super::{
-    model::{NewPoll, PollBody, PollPatch, PollsBody, ProblemBody},
+    model::{NewPoll, PollBody, PollPatch, PollsBody},
     organiser::Organiser,
+    problems::{BodyProblems, ChangeProblems, LogProblems, PollProblems, TokenProblems},
 };
 use crate::{
     addresses,
@@ -35,8 +37,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
     params(("poll" = String, Path, description = "The poll's id")),
     responses(
         (status = 200, description = "The poll, with `accepted`", body = PollBody),
-        (status = 404, description = "Unknown poll", body = ProblemBody),
-        (status = 503, description = "The log does not answer; try again", body = ProblemBody),
+        PollProblems,
+        LogProblems,
     )
 )]
 pub(crate) async fn read(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refusal> {
@@ -51,10 +53,8 @@ pub(crate) async fn read(State(app): State<Arc<App>>, path: PollPath) -> Result<
     params(("archived" = Option<bool>, Query, description = "`true`: those that were archived, and only those")),
     responses(
         (status = 200, description = "All polls that are not archived, by id", body = PollsBody),
-        (status = 401, description = "Not the organiser", body = ProblemBody),
-        (status = 403, description = "This installation has no organiser", body = ProblemBody),
-        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
-        (status = 503, description = "The log does not answer; try again", body = ProblemBody),
+        TokenProblems,
+        LogProblems,
     )
 )]
 pub(crate) async fn list(
@@ -79,16 +79,12 @@ pub(crate) async fn list(
     request_body = NewPoll,
     responses(
         (status = 201, description = "Created; `Location` is its address", body = PollBody),
-        (status = 400, description = "Not JSON", body = ProblemBody),
-        (status = 401, description = "Not the organiser", body = ProblemBody),
-        (status = 403, description = "This installation has no organiser", body = ProblemBody),
-        (status = 409, description = "The id is taken", body = ProblemBody),
-        (status = 408, description = "The body did not come in time", body = ProblemBody),
-        (status = 413, description = "Over 128 KiB", body = ProblemBody),
-        (status = 415, description = "Not application/json", body = ProblemBody),
-        (status = 422, description = "It breaks a limit, which the detail names", body = ProblemBody),
-        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
-        (status = 503, description = "The log does not answer; look whether it was created", body = ProblemBody),
+        (status = 400, description = "Not JSON", body = Problem),
+        TokenProblems,
+        (status = 409, description = "The id is taken", body = Problem),
+        BodyProblems,
+        (status = 422, description = "It breaks a limit, which the detail names", body = Problem),
+        ChangeProblems,
     )
 )]
 pub(crate) async fn create(
@@ -117,11 +113,9 @@ pub(crate) async fn create(
     ),
     responses(
         (status = 200, description = "Done; the poll as it is now", body = PollBody),
-        (status = 401, description = "Not the organiser", body = ProblemBody),
-        (status = 403, description = "This installation has no organiser", body = ProblemBody),
-        (status = 404, description = "Unknown poll, or no such change", body = ProblemBody),
-        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
-        (status = 503, description = "The log does not answer; look at the poll, then try again", body = ProblemBody),
+        TokenProblems,
+        PollProblems,
+        ChangeProblems,
     )
 )]
 pub(crate) async fn change(
@@ -165,17 +159,13 @@ enum ChangeWord {
     request_body = PollPatch,
     responses(
         (status = 200, description = "Done; the poll as it is now", body = PollBody),
-        (status = 400, description = "Not JSON", body = ProblemBody),
-        (status = 401, description = "Not the organiser", body = ProblemBody),
-        (status = 403, description = "This installation has no organiser", body = ProblemBody),
-        (status = 404, description = "Unknown poll", body = ProblemBody),
-        (status = 409, description = "There are ballots", body = ProblemBody),
-        (status = 408, description = "The body did not come in time", body = ProblemBody),
-        (status = 413, description = "Over 128 KiB", body = ProblemBody),
-        (status = 415, description = "Not application/json", body = ProblemBody),
-        (status = 422, description = "It breaks a limit, which the detail names", body = ProblemBody),
-        (status = 429, description = "Too many wrong tokens; try again after `Retry-After`", body = ProblemBody),
-        (status = 503, description = "The log does not answer; look at the poll, then try again", body = ProblemBody),
+        (status = 400, description = "Not JSON", body = Problem),
+        TokenProblems,
+        PollProblems,
+        (status = 409, description = "There are ballots", body = Problem),
+        BodyProblems,
+        (status = 422, description = "It breaks a limit, which the detail names", body = Problem),
+        ChangeProblems,
     )
 )]
 pub(crate) async fn rewrite(
