@@ -1,6 +1,8 @@
 //! The all-in-one: voting and results in one process, on one SQLite file that is log and ledger.
 //!
 //! It only wires; what a ballot is worth is decided elsewhere.
+//!
+//! May import: `domain`, `ledger-sqlite`, `listener`, `log-file`, `program`, `result`, `vote`, `web`.
 
 mod data_dir;
 mod export;

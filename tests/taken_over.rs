@@ -134,7 +134,7 @@ async fn a_directory_of_0_1_0_is_counted_to_its_end_and_goes_on() {
 async fn a_log_and_a_dump_of_0_1_0_are_counted_to_their_end_and_go_on() {
     let stored = stored("services");
     let (mut redis, database) = (RedisServer::start().await, TestDatabase::create().await);
-    redis.set_back(&RedisFiles::kept(&stored), Duration::ZERO).await;
+    redis.set_back(&RedisFiles::copied(&stored), Duration::ZERO).await;
     let mut restore = Command::new("psql");
     let restore = restore.args(["-qv", "ON_ERROR_STOP=1", "-d"]).arg(database.url()).arg("-f");
     assert!(restore.arg(stored.join("dump.sql")).status().expect("psql runs").success());

@@ -8,31 +8,21 @@
 //! ```
 //!
 //! and gets one `#[tokio::test]` for each story. The stories know only the ports, never a database.
+//!
+//! May import: `naive_count`, `wait`.
 
 mod counting;
 mod installation;
 mod leading;
 mod reading;
 mod scene;
-
-use std::{any::Any, sync::Arc};
-
-use domain::{Ledgers, Scoreboard};
+mod subject;
 
 pub use counting::*;
 pub use installation::*;
 pub use leading::*;
 pub use reading::*;
-
-/// An empty ledger, to be held against the contract.
-pub struct Subject {
-    /// Where its writers come from.
-    pub ledgers: Arc<dyn Ledgers>,
-    /// Where it is read.
-    pub scoreboard: Arc<dyn Scoreboard>,
-    /// Whatever must live as long as the story: a server, a directory. Dropped after the ledger.
-    pub guard: Box<dyn Any + Send + Sync>,
-}
+pub use subject::Subject;
 
 /// One `#[tokio::test]` for each story of the contract; `$setup` is evaluated in each, may `.await`,
 /// and gives a [`Subject`](crate::ledger_contract::Subject).

@@ -4,6 +4,8 @@
 //! Everything started here is killed, and everything written is removed, when its value is dropped.
 //! Where a server is not installed, starting it panics and says which package is missing: a test
 //! that can't run has failed.
+//!
+//! May import: `domain`.
 
 #![expect(clippy::print_stdout, reason = "a failing test says what its programs said")]
 

@@ -4,7 +4,10 @@
 //! `scripts/test-postgres`, and found through `SCRUTIN_TEST_PG`. Where that is not set, a test starts a cluster
 //! of its own with the same script. The script watches a pipe: when the test's process ends, in whatever
 //! way, the pipe closes, and the cluster is stopped and removed.
+//!
+//! May import: `address`.
 
+mod connection;
 mod standby;
 
 use std::{
@@ -25,10 +28,10 @@ use tokio_postgres::{Client, NoTls};
 
 pub use standby::StandbyServer;
 
+use self::connection::{PATIENCE, connect};
+
 /// Where the run's cluster is: the URL of a superuser.
 const SHARED_URL: &str = "SCRUTIN_TEST_PG";
-/// How long a server may take to start, to stop or to die.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A PostgreSQL cluster on this machine. It is gone when the value is dropped, unless it is the run's.
 pub struct PostgresServer {
@@ -280,13 +283,6 @@ fn unique(prefix: &str) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the clock is past 1970");
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("{prefix}_{}_{}_{number}", std::process::id(), now.as_micros())
-}
-
-/// Connects, or fails the test.
-async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("connecting to the test's PostgreSQL");
-    tokio::spawn(connection);
-    client
 }
 
 fn signal(name: &str, processes: &[u32]) {

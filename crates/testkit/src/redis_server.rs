@@ -1,7 +1,10 @@
 //! A private Redis for one test: a process of its own on a free port of 127.0.0.1, with its files in a
 //! temporary directory, and set up as Scrutin asks of any Redis (every write on disk before its answer).
+//!
+//! May import: nothing.
 
-mod set_back;
+mod clock_behind;
+mod files;
 
 use std::{
     fs,
@@ -14,7 +17,7 @@ use std::{
 use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use tempfile::TempDir;
 
-pub use set_back::RedisFiles;
+pub use files::RedisFiles;
 
 /// How long a server may take to start and load its data.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -35,7 +38,7 @@ pub struct RedisServer {
     /// What it was told beside the usual.
     arguments: Vec<String>,
     /// A clock of its own, if it has one.
-    clock: Option<set_back::ClockBehind>,
+    clock: Option<clock_behind::ClockBehind>,
 }
 
 /// Why a process did not become a server.
@@ -158,6 +161,25 @@ impl RedisServer {
     pub async fn connection(&self) -> MultiplexedConnection {
         connect(self.port).await.expect("a connection to the private redis-server")
     }
+
+    /// A copy of the server's files as they are now. It may go on writing meanwhile: the copy then ends somewhere.
+    ///
+    /// # Panics
+    /// If they can't be copied.
+    pub fn files(&self) -> RedisFiles {
+        RedisFiles::copied(self.directory.path())
+    }
+
+    /// Kills the server and starts it on these files, with a clock that is so much behind.
+    ///
+    /// # Panics
+    /// If it does not come back.
+    pub async fn set_back(&mut self, files: &RedisFiles, behind: Duration) {
+        self.kill();
+        files.put(self.directory.path());
+        self.clock = (behind > Duration::ZERO).then(|| clock_behind::ClockBehind::new(behind));
+        self.restart().await;
+    }
 }
 
 impl Drop for RedisServer {
@@ -177,7 +199,7 @@ fn spawn(
     port: u16,
     arguments: &[String],
     directory: &TempDir,
-    clock: Option<&set_back::ClockBehind>,
+    clock: Option<&clock_behind::ClockBehind>,
 ) -> Child {
     let log = fs::File::options().create(true).append(true).open(directory.path().join("redis.log"));
     let log = log.expect("a log file in the temporary directory");
@@ -188,7 +210,7 @@ fn spawn(
         .arg("--dir")
         .arg(directory.path())
         .args(arguments)
-        .envs(clock.into_iter().flat_map(set_back::ClockBehind::environment))
+        .envs(clock.into_iter().flat_map(clock_behind::ClockBehind::environment))
         .stdin(Stdio::null())
         .stderr(log.try_clone().expect("a second handle of the log file"))
         .stdout(log)

@@ -3,8 +3,8 @@
 use domain::{ApplyOutcome, Ballot, Choices, Event, PollChange, PollSpec, PollState};
 
 use super::{
-    Subject,
     scene::{FIRST, Script, after, all_ballots, figures, poll, poll_with, receipt, voter},
+    subject::Subject,
 };
 use crate::naive_count::naive_count;
 

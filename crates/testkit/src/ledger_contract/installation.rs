@@ -6,8 +6,8 @@ use domain::{
 };
 
 use super::{
-    Subject,
     scene::{FIRST, Script, after, poll},
+    subject::Subject,
 };
 
 fn key(text: &str) -> Option<Fingerprint> {

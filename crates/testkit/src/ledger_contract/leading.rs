@@ -3,8 +3,8 @@
 use domain::{Gap, Inclusion, LogId, LogState, Partition, PollChange, PollSeed, Position};
 
 use super::{
-    Subject,
     scene::{FIRST, Script, after, figures, poll, poll_with, receipt, voter},
+    subject::Subject,
 };
 
 /// Before the very first start there is nothing.

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use domain::{Inclusion, Movement, PollChange, PollState, Position, VoterId};
 
 use super::{
-    Subject,
     scene::{DEADLINE, FIRST, Script, after, all_ballots, choices, id, poll, poll_with, receipt, voter},
+    subject::Subject,
 };
 use crate::wait;
 

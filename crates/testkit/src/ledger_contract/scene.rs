@@ -7,7 +7,7 @@ use domain::{
     Receipt, Scoreboard, Tally, UndecodableEntry, VoteCounts, VoterId,
 };
 
-use super::Subject;
+use super::subject::Subject;
 
 /// How long the stories wait for something that must happen.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use std::{
 
 use tokio_postgres::Client;
 
-use super::{PATIENCE, connect};
+use super::connection::{PATIENCE, connect};
 use crate::address;
 
 /// A running standby. It is stopped when the value is dropped; its files go with those of its primary.
