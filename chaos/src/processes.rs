@@ -208,7 +208,7 @@ impl Processes {
     }
 
     /// Sets Redis back to older files, on a clock that is behind, as an operator does with a backup on another machine:
-    /// nothing comes in meanwhile, and all that was acknowledged is counted. So none of it may be missing afterwards.
+    /// no ballots arrive, and everything that was acknowledged is counted. So nothing may be missing afterwards.
     pub(crate) async fn set_redis_back(&mut self, files: &RedisFiles) {
         let votes: Vec<_> = (0..self.names.len()).filter(|&number| self.names[number].starts_with("vote")).collect();
         for &number in &votes {

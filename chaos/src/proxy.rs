@@ -61,7 +61,7 @@ async fn accept(listener: TcpListener, server: SocketAddr, mut modes: watch::Rec
             accepted = listener.accept() => accepted,
             changed = modes.changed() => if changed.is_ok() { continue } else { return },
         };
-        // A connection that ended before it was taken is nobody's loss.
+        // A connection that ended before it was accepted does not matter.
         let Ok((client, _)) = accepted else { continue };
         if *modes.borrow() != Mode::Cut {
             tokio::spawn(connection(client, server, modes.clone()));

@@ -19,7 +19,7 @@ use crate::{
     processes::Processes,
 };
 
-/// The poll that everybody votes in.
+/// The poll of the crowd.
 const POLL: &str = "main";
 const MOST_OPTIONS: usize = 26;
 /// How long a step lasts; the promise is checked after each.
@@ -69,7 +69,7 @@ impl ServicesRun {
 
 impl FaultySystem for ServicesRun {
     /// Before the second step, and before some later ones, the log is emptied. In the first step, and in some later
-    /// ones, it is set back while everybody votes.
+    /// ones, it is set back during the voting.
     async fn step(&mut self, number: u32, mut random: fastrand::Rng) -> anyhow::Result<StepResult> {
         let (emptying, setting_back) = (random.bool(), number == 1 || random.bool());
         if number == 2 || number > 2 && emptying {
@@ -144,7 +144,7 @@ async fn inject(
     Some(injection)
 }
 
-/// Empties the log while nobody votes and everything is counted: so nothing may be missing afterwards.
+/// Empties the log between two steps, when everything is counted. So nothing may be missing afterwards.
 pub(crate) async fn empty_the_log(processes: &Processes) -> anyhow::Result<()> {
     println!("  the log is emptied");
     let before = HostFigures::read(processes).await;
@@ -156,7 +156,7 @@ pub(crate) async fn empty_the_log(processes: &Processes) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What both hosts say of the poll.
+/// The answers of both hosts for the poll.
 #[derive(Debug, PartialEq, Eq)]
 struct HostFigures {
     votes: Vec<u64>,
@@ -176,14 +176,14 @@ impl HostFigures {
     }
 }
 
-/// Waits until the log has forgotten everything, since everything is counted.
+/// Waits until the log is trimmed completely, because everything is counted.
 pub(crate) async fn trimmed(processes: &Processes) {
     wait::until_true("the log to be trimmed", || async { processes.log_entries().await == 0 }).await;
     println!("  the log: all that was counted is removed");
 }
 
-/// Counts all ballots again, and holds the ledger to having nothing set aside, and a gap for each time that Redis was
-/// set back: the worker can't know that nothing was in it.
+/// Counts all ballots again. The ledger must have no rejected entries, and one gap for each time that Redis was set
+/// back, because the worker can't know that nothing was lost then.
 pub(crate) async fn recount(processes: &Processes, set_back: usize) -> anyhow::Result<()> {
     let output = Command::new(programs::path("worker"))
         .arg("recount")

@@ -1,4 +1,4 @@
-//! Holds the promise against what the server says in the end.
+//! Checks the promise against the server's final answers.
 
 use std::{fmt::Display, sync::Arc};
 
@@ -12,21 +12,21 @@ use crate::{
     voter::{ReceiptState, Voter},
 };
 
-/// How many receipts are looked up at the same time.
+/// How many receipts are read at the same time.
 const LOOK_UPS_AT_ONCE: usize = 32;
 /// The most voters whose ballots of unknown outcome are looked into by receipt.
 const MAX_TELLING: usize = 100_000;
-/// What a host is taken to say that says nothing.
+/// The status of a receipt without an answer.
 const NO_ANSWER: &str = "no answer";
 
-/// The ballots of this poll that the log took, against those that the voters know of.
+/// Compares the ballots that the log accepted with those that the voters know of.
 pub(crate) fn accepted(before: &Settled, after: &Settled, acknowledged: u64, unknown: u64) -> Check {
     let found = after.accepted.cast_signed() - before.accepted.cast_signed();
     let bounds = Bounds { least: acknowledged, most: acknowledged + unknown };
     Check::new("every acknowledged ballot is in the log, none twice", shown(bounds), found, bounds.hold(found))
 }
 
-/// Whether the ledger has counted what the log took.
+/// Whether the ledger has counted everything that the log accepted.
 pub(crate) fn counted(after: &Settled) -> Check {
     let (accepted, counted) = (after.accepted, after.tally.counted);
     Check::new("everything accepted is counted", accepted, counted, accepted == counted)
@@ -52,13 +52,13 @@ pub(crate) fn tally(before: &Settled, after: &Settled, expected: &Expected) -> V
     };
     checks.push(Check::new(what, 0, unexplained, unexplained == 0));
     if before.tally.round != after.tally.round {
-        checks.push(Check::new("the poll was not reset meanwhile", before.tally.round, after.tally.round, false));
+        checks.push(Check::new("the poll was not reset during the run", before.tally.round, after.tally.round, false));
     }
     checks
 }
 
-/// What the voters may count for. The receipts of those with a ballot of unknown outcome tell which of their
-/// ballots it is; each must be found, since it is of an acknowledged one.
+/// The possible outcomes of each voter. If a ballot's outcome is unknown, the receipt of the acknowledged one decides
+/// which of the two counts. Each such receipt must be found.
 pub(crate) async fn expected(hosts: &Arc<Hosts>, voters: &[Voter], deadline: Instant) -> (Expected, Check) {
     let (telling, mut others): (Vec<_>, Vec<_>) = voters.iter().partition(|voter| voter.telling_receipt().is_some());
     let asked = telling.len().min(MAX_TELLING);
@@ -82,7 +82,7 @@ pub(crate) async fn expected(hosts: &Arc<Hosts>, voters: &[Voter], deadline: Ins
     (others.into_iter().map(Voter::outcomes).chain(told).collect(), check)
 }
 
-/// Receipts of voters chosen at random: each must be found, and say what its voter knows.
+/// Reads receipts of random voters: each must be found and agree with what its voter knows.
 pub(crate) async fn receipts(
     hosts: &Arc<Hosts>,
     voters: &[Voter],
@@ -112,7 +112,7 @@ pub(crate) async fn receipts(
     Check::new("receipts that say what their voter knows", asked, found, wrong.is_empty())
 }
 
-/// How many of those that were asked are right, with an example of one that is not.
+/// How many are right, with an example of a wrong one.
 fn right_of(asked: usize, wrong: usize, example: Option<impl Display>) -> String {
     let example = example.map(|example| format!(" ({example})")).unwrap_or_default();
     format!("{}{example}", asked - wrong)

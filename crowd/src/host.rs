@@ -1,4 +1,4 @@
-//! What the crowd asks of the two hosts beside voting and watching: the poll, its tally, its receipts.
+//! Questions to the two hosts besides voting and watching: the poll, its tally, its receipts.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     promise::Counted,
 };
 
-/// How often the hosts are asked again while something is waited for.
+/// How often the hosts are asked during a wait.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// The two hosts of a poll.
@@ -89,7 +89,7 @@ impl Hosts {
         Some(lag.max(0))
     }
 
-    /// Waits until everything accepted is counted; `Err` with the last look if that does not come in time.
+    /// Waits until everything accepted is counted; `Err` with the last answers if that does not happen in time.
     pub(crate) async fn all_counted(&self, deadline: Instant) -> Result<Settled, Option<Settled>> {
         let mut last = None;
         loop {
@@ -106,7 +106,7 @@ impl Hosts {
         }
     }
 
-    /// Whether nothing has moved since this look, after a little while.
+    /// Whether nothing has changed a moment after these answers.
     pub(crate) async fn is_quiet_since(&self, look: &Settled) -> bool {
         sleep(ASK_EVERY).await;
         self.look().await.as_ref() == Some(look)
@@ -131,7 +131,7 @@ impl Hosts {
     }
 }
 
-/// What both hosts say when nothing moves any more.
+/// The answers of both hosts when nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
     pub(crate) accepted: u64,

@@ -1,7 +1,7 @@
-//! Requests of many voters over few lines of code: HTTP/1.1 connections that are kept and used again.
+//! An HTTP/1.1 client for many voters, with a pool of connections.
 //!
-//! The one thing it is careful about: whether a request that failed may have reached the server. If it may
-//! have, its outcome is unknown and it is never sent again by itself.
+//! For each failed request it tells whether it may have reached the server. If it may have, the outcome is unknown, and
+//! the client never sends it again by itself.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -22,7 +22,7 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 type Connection = SendRequest<Full<Bytes>>;
 
-/// A client of several servers that are alike.
+/// A client of several equal servers.
 pub(crate) struct HttpClient {
     servers: Vec<Server>,
     places: Semaphore,
@@ -34,7 +34,7 @@ struct Server {
     idle: Mutex<Vec<Connection>>,
 }
 
-/// What is asked.
+/// A request.
 pub(crate) struct HttpRequest<'a> {
     pub(crate) method: Method,
     pub(crate) path: &'a str,
@@ -43,21 +43,21 @@ pub(crate) struct HttpRequest<'a> {
     pub(crate) body: Option<(&'static str, Bytes)>,
 }
 
-/// What came back.
+/// The server's answer.
 pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-/// Why nothing came back.
+/// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestFailure {
     /// No connection: the request was never sent.
     NotSent,
-    /// No answer in time. The request may have been done.
+    /// No answer in time. The request may have been carried out.
     TimedOut,
-    /// The connection broke, or the answer can't be read. The request may have been done.
+    /// The connection broke, or the answer can't be read. The request may have been carried out.
     Broken,
 }
 
@@ -85,7 +85,7 @@ impl<'a> HttpRequest<'a> {
 }
 
 impl HttpClient {
-    /// A client of these servers with at most `connections` connections at once, which waits `patience` for an answer.
+    /// A client of these servers, with at most `connections` connections, which waits `patience` for an answer.
     pub(crate) fn new(addresses: Vec<Address>, connections: usize, patience: Duration) -> Self {
         let servers = addresses.into_iter().map(|address| Server { address, idle: Mutex::default() }).collect();
         Self { servers, places: Semaphore::new(connections), patience }
@@ -96,7 +96,7 @@ impl HttpClient {
         self.servers.len()
     }
 
-    /// Sends a request to one of the servers. The wait for a free connection is part of its patience.
+    /// Sends a request to one of the servers. Waits `patience` for a connection and again for the answer.
     pub(crate) async fn send(&self, server: usize, ask: &HttpRequest<'_>) -> Result<HttpResponse, RequestFailure> {
         let Ok(place) = timeout(self.patience, self.places.acquire()).await else {
             return Err(RequestFailure::NotSent);
@@ -143,7 +143,7 @@ impl Server {
 
 async fn exchange(connection: &mut Connection, request: Request<Full<Bytes>>) -> Result<HttpResponse, RequestFailure> {
     let answer = connection.try_send_request(request).await.map_err(|mut error| {
-        // hyper gives the request back only if nothing of it was written: a kept connection was closed meanwhile.
+        // hyper gives the request back only if nothing of it was written: an idle connection was closed.
         if error.take_message().is_some() { RequestFailure::NotSent } else { RequestFailure::Broken }
     })?;
     let (parts, body) = answer.into_parts();

@@ -1,8 +1,8 @@
-//! Simulated voters and viewers. They measure a server from outside, and hold it to its promise: a ballot that
-//! was acknowledged is counted exactly once.
+//! Simulated voters and viewers. They measure a server from outside and check its promise: an acknowledged ballot is
+//! counted exactly once.
 //!
-//! It knows of Scrutin what any visitor knows: two addresses, the pages and the API behind them. It must not
-//! look into the log or the ledger.
+//! A crowd knows what any visitor knows: two addresses, the pages and the API there. So it may import `program` (for
+//! settings and telemetry), and neither the domain nor a log or ledger.
 
 mod address;
 mod check;

@@ -1,4 +1,4 @@
-//! What is measured while the crowd is at work: latencies, rates, errors by kind.
+//! Measurements of a run: latencies, rates, errors by kind.
 
 use std::{
     collections::BTreeMap,
@@ -69,7 +69,7 @@ impl Times {
 /// Everything that is counted and measured.
 #[derive(Default)]
 pub(crate) struct Measurements {
-    /// From when a ballot was due to its acknowledgement, with all retries between.
+    /// From when a ballot was due to its acknowledgement, including retries.
     pub(crate) ballots: Times,
     /// From when a page was due to the page.
     pub(crate) pages: Times,
@@ -81,7 +81,7 @@ pub(crate) struct Measurements {
     pub(crate) acknowledged: AtomicU64,
     /// Ballots sent whose outcome is not known.
     pub(crate) unknown: AtomicU64,
-    /// Ballots that were due when every voter was busy, so that nobody cast them.
+    /// Ballots that were due when every voter was busy, and were not cast.
     pub(crate) nobody_free: AtomicU64,
     /// Frames with scores that came to the screens.
     pub(crate) frames: AtomicU64,

@@ -1,4 +1,4 @@
-//! Voters who look at a screen: how long it takes from sending a ballot to a screen that shows it.
+//! Probes: voters who measure the time from sending a ballot until a screen shows it.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -18,10 +18,10 @@ use crate::{
 
 /// How long the screen is watched for a ballot.
 const SCREEN_LIMIT: Duration = Duration::from_secs(30);
-/// The shortest and the longest time between two ballots, in milliseconds: at no beat, since screens have one.
+/// The shortest and the longest time between two ballots, in milliseconds. Irregular, because screens update regularly.
 const PAUSE_MS: std::ops::Range<u64> = 200..500;
 
-/// Votes again and again until `stop`, each time measuring, and returns the voter.
+/// Votes and measures until `stop`, and returns the voter.
 pub(crate) async fn run(
     voting_client: Arc<VotingClient>,
     mut shown: watch::Receiver<LogPosition>,
@@ -42,12 +42,12 @@ pub(crate) async fn run(
             if timeout(SCREEN_LIMIT, seen).await.is_err() {
                 voting_client.measurements.never_on_screen.fetch_add(1, Relaxed);
             }
-            // Also of those that were never seen: it took them so long at least.
+            // Also for a ballot that was never seen: it took at least this long.
             voting_client.measurements.to_screen.add(sent.elapsed());
         }
         sleep(Duration::from_millis(random.u64(PAUSE_MS))).await;
         if !matches!(outcome, VoteOutcome::Recorded(_)) {
-            // Tries the same again until it is acknowledged, so that the next choice stands alone.
+            // Retries the same choice until it is acknowledged, so that the next one is not ambiguous.
             let now = Instant::now();
             voting_client
                 .receive(

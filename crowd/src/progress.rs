@@ -1,4 +1,4 @@
-//! The line that moves while the crowd is at work.
+//! The progress line during a run.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -10,7 +10,7 @@ use tokio::time::{Instant, interval};
 
 use crate::{host::Hosts, voting_client::VotingClient};
 
-/// How often it moves.
+/// How often it is updated.
 const BEAT: Duration = Duration::from_millis(500);
 
 /// Shows progress and asks for the lag, until it is dropped.

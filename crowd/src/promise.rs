@@ -1,14 +1,13 @@
-//! The arithmetic of the promise: whether a tally can be explained by what the voters know.
+//! Whether a tally can be explained by what the voters know. No I/O.
 //!
-//! A voter whose ballots were all acknowledged counts for the last of them, and for nothing else. A voter with
-//! a ballot of unknown outcome may count for one of a few options, or for none. So each voter has a set of
-//! outcomes that keep the promise, and a tally keeps it if there is *one* way to give each voter one outcome of
-//! their set that adds up to the tally. That is a flow in a small network (voters with the same set are one
-//! node), and the largest flow decides it exactly. No I/O here.
+//! A voter whose ballots were all acknowledged counts for the last of them only. A voter with a ballot of unknown
+//! outcome may count for one of a few options, or for none. So each voter has a set of outcomes that keep the promise.
+//! A tally keeps it if each voter can be given one outcome of their set so that the sum is the tally. This is a flow
+//! in a small network (voters with the same set are one node), and the maximum flow decides it exactly.
 
 use std::collections::BTreeMap;
 
-/// Where "this voter has no ballot that counts" stands among the outcomes; options are 0 to 25.
+/// The outcome "this voter has no ballot that counts"; options are 0 to 25.
 const NONE: usize = 26;
 const OUTCOMES: usize = NONE + 1;
 
@@ -115,8 +114,8 @@ impl Expected {
         }
     }
 
-    /// For how many voters no outcome of theirs is left, when as many as possible are given one that adds up to
-    /// the tally; 0 if the tally keeps the promise. Also votes beyond what the voters can explain count here.
+    /// How many voters get no outcome if as many as possible get one of theirs within the tally; 0 if the tally keeps
+    /// the promise. Votes that no voter explains are added.
     pub fn unexplained(&self, counted: &Counted) -> u64 {
         let room = |figure: i64| u64::try_from(figure).unwrap_or(0);
         let mut rooms = [0; OUTCOMES];

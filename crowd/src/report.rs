@@ -1,4 +1,4 @@
-//! What the crowd says at the end: figures, and each part of the promise with what was expected and what was found.
+//! The final report: measurements, and each part of the promise with what was expected and what was found.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,13 +11,13 @@ use crate::measurements::Latency;
 pub struct Report {
     /// Which poll.
     pub poll: String,
-    /// With it a run can be repeated.
+    /// Repeats the run.
     pub seed: u64,
     /// How long the voting went on.
     pub voting_seconds: f64,
-    /// How many people came.
+    /// How many voters voted.
     pub voters: u64,
-    /// What became of their ballots.
+    /// The outcomes of their ballots.
     pub ballots: Ballots,
     /// The page with the form, from when it was due.
     pub page: Latency,
@@ -37,7 +37,7 @@ pub struct Report {
     pub kept: bool,
 }
 
-/// What became of the ballots.
+/// The outcomes of the ballots.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ballots {
     /// Acknowledged.
@@ -46,7 +46,7 @@ pub struct Ballots {
     pub acknowledged_per_second: f64,
     /// Sent, and not known whether they were recorded.
     pub unknown: u64,
-    /// Due, and cast by nobody: all voters were busy. The crowd was too small for its rate, or the server too slow.
+    /// Due, and not cast because all voters were busy: too few voters for the rate, or a slow server.
     pub nobody_free: u64,
     /// From when a ballot was due to its acknowledgement, all retries included.
     pub latency: Latency,

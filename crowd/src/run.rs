@@ -25,23 +25,23 @@ use crate::{
     voting_client::VotingClient,
 };
 
-/// How many connections are kept for questions beside the voting.
+/// How many connections are used besides the voting.
 const QUESTION_CONNECTIONS: usize = 64;
-/// How long the screens may take to go home.
+/// How long the screens may take to disconnect.
 const CLOSING_LIMIT: Duration = Duration::from_secs(5);
 
-/// Why the crowd could not do its work. This says nothing about the promise.
+/// Why a run was not possible. The promise was not tested.
 #[derive(Debug, thiserror::Error)]
 pub enum Unable {
-    /// An address is no good.
+    /// An address is invalid.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// Nobody answers, or there is no such poll.
+    /// A host does not answer, or there is no such poll.
     #[error(
-        "the hosts don't both answer for poll {0}, or it keeps moving: is it there, and does nobody else vote in it?"
+        "the hosts don't both answer for poll {0}, or its tally keeps changing: does it exist? Does someone else vote?"
     )]
     NoPoll(String),
-    /// The poll is not one that a crowd can vote in and check.
+    /// A crowd can't vote in this poll or can't check it.
     #[error("poll {0} must {1}")]
     Poll(String, &'static str),
 }
@@ -76,7 +76,7 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report,
     let mut voting = Voting::new(Arc::clone(&voting_client), options, poll.changes, settings, random.u64(..));
     let voting_time = voting.go_on(&stop).await;
     over.cancel();
-    let mut voters = voting.everybody_back().await;
+    let mut voters = voting.finish().await;
     for probe in probes {
         voters.push(probe.await.expect("a probe does not panic"));
     }
@@ -94,7 +94,7 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<Report,
     Ok(report)
 }
 
-/// A poll that a crowd can vote in and check, with nothing of it waiting to be counted.
+/// The poll, if a crowd can vote in it and check it, once everything accepted is counted.
 async fn begin(hosts: &Hosts, settings: &Settings) -> Result<(PollInfo, Settled), Unable> {
     let named = || settings.poll.clone();
     let deadline = Instant::now() + settings.settle;
@@ -132,7 +132,7 @@ fn voting_client(settings: &Settings) -> Result<VotingClient, AddressError> {
     Ok(VotingClient::new(client, &settings.poll, settings.retries))
 }
 
-/// What there is when the voting is over.
+/// The state when the voting has ended.
 struct End<'a> {
     hosts: Arc<Hosts>,
     voting_client: Arc<VotingClient>,
@@ -143,11 +143,11 @@ struct End<'a> {
 }
 
 impl End<'_> {
-    /// Waits until everything is counted and shown, and checks the promise; also when the last screen was final.
+    /// Waits until everything is counted and shown, and checks the promise. Also returns when all screens were final.
     async fn check(&mut self, random: fastrand::Rng) -> (Vec<Check>, Option<Instant>) {
         let figures = &self.voting_client.measurements;
         let Some((after, others)) = self.settled().await else {
-            let nothing = Check::new("both hosts answer in the end", "a tally", "no answer", false);
+            let nothing = Check::new("both hosts answer at the end", "a tally", "no answer", false);
             return (vec![nothing], None);
         };
         let all_final = self.screens.all_showed(&after.tally);
@@ -165,8 +165,8 @@ impl End<'_> {
         (checks, all_final)
     }
 
-    /// Waits until everything is counted and shown on every screen, and nothing moves any more. Returns what both
-    /// hosts say then, and how many screens show something else.
+    /// Waits until everything is counted and shown on every screen, and nothing changes. Returns what both hosts answer
+    /// then, and how many screens show something else.
     async fn settled(&self) -> Option<(Settled, usize)> {
         let deadline = Instant::now() + self.settings.settle;
         loop {
@@ -174,7 +174,7 @@ impl End<'_> {
             let in_time = counted.is_ok();
             let (Ok(after) | Err(Some(after))) = counted else { return None };
             let others = self.screens.all_show(&after.tally, deadline).await;
-            // A ballot of unknown outcome may still have arrived meanwhile.
+            // A ballot of unknown outcome may have arrived since.
             if !in_time || self.hosts.is_quiet_since(&after).await || Instant::now() > deadline {
                 return Some((after, others));
             }

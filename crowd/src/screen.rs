@@ -1,4 +1,4 @@
-//! One viewer's screen: a Socket.IO client over WebSocket, just as much of it as a viewer needs.
+//! One viewer's screen: the part of a Socket.IO client over WebSocket that a viewer needs.
 //!
 //! | packet | means |
 //! |---|---|
@@ -36,7 +36,7 @@ const PATH: &str = "/socket.io/?EIO=4&transport=websocket";
 const PING: &str = "2";
 const PONG: &str = "3";
 const SCORES: &str = r#"42["scores","#;
-/// How long a connection may take to come up.
+/// How long it may take to connect.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 /// Without any packet for so long the connection is dead: the server beats every 10 s.
 const SILENCE_LIMIT: Duration = Duration::from_secs(45);
@@ -83,7 +83,7 @@ impl Watching {
 }
 
 impl Screen {
-    /// A screen that says how far the log is counted in what it shows.
+    /// A screen that reports the log position up to which its scores are counted.
     pub(crate) fn telling_position() -> (Self, watch::Receiver<LogPosition>) {
         let (tell, told) = watch::channel(LogPosition::default());
         (Self { frames: Mutex::default(), position: Some(tell) }, told)
@@ -95,7 +95,7 @@ impl Screen {
         Some(last?.text)
     }
 
-    /// Since when it shows something good; `None` if it does not.
+    /// Since when its frame satisfies `good`; `None` if it does not.
     pub(crate) fn shows_since(&self, mut good: impl FnMut(&Frame) -> bool) -> Option<Instant> {
         let frames = self.frames();
         let first = frames.iter().map_while(|frame| frame.as_ref().filter(|frame| good(frame))).last();
@@ -106,7 +106,7 @@ impl Screen {
         self.frames.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Shows scores until the crowd goes home, connecting again when the connection is lost.
+    /// Shows scores until the run ends. Reconnects when the connection is lost.
     pub(crate) async fn watch(&self, number: usize, watching: &Watching, figures: &Measurements) {
         let mut random = fastrand::Rng::new();
         // The next server is tried after a loss: the first may be gone.
@@ -154,7 +154,7 @@ impl Screen {
     }
 }
 
-/// Connects, joins and subscribes; `None` if the server does not play its part.
+/// Connects, joins and subscribes; `None` if the server does not answer as expected.
 async fn open(address: &Address, poll: &str) -> Option<WebSocketStream<Stream>> {
     let stream = address.connect().await.ok()?;
     let config = WebSocketConfig::default()
@@ -170,7 +170,7 @@ async fn open(address: &Address, poll: &str) -> Option<WebSocketStream<Stream>> 
     Some(socket)
 }
 
-/// Waits for a packet. A ping or a broadcast may come before it.
+/// Waits for a packet. A ping or a broadcast may come first.
 async fn expect(socket: &mut WebSocketStream<Stream>, prefix: &str) -> Option<()> {
     for _ in 0..MAX_PACKETS_BEFORE {
         match socket.next().await? {
@@ -194,7 +194,7 @@ pub(crate) fn tally(frame: &str, poll: &str) -> Option<PollTally> {
     PollTally::of_scores(&scores(frame).filter(|scores| scores["poll"] == poll)?)
 }
 
-/// Counts a connected screen for as long as it is one.
+/// Counts a screen while it is connected.
 struct Here<'a>(&'a Measurements);
 
 impl<'a> Here<'a> {
@@ -210,7 +210,7 @@ impl Drop for Here<'_> {
     }
 }
 
-/// Sets up a screen that watches in the background.
+/// Starts a screen in the background.
 pub(crate) fn spawn(
     screen: Screen,
     number: usize,

@@ -1,4 +1,4 @@
-//! All the screens: whether they are there, and whether they show the same in the end.
+//! All screens: whether they are connected, and whether they show the same at the end.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use crate::{
     voting_client::VotingClient,
 };
 
-/// How often the screens are looked at while something is waited for.
+/// How often the screens are checked during a wait.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// All screens of the crowd.
@@ -40,17 +40,17 @@ impl Screens {
         self.all.len()
     }
 
-    /// Waits until each shows something of the poll; how many do not in time.
+    /// Waits until each shows the poll. Returns how many don't in time.
     pub(crate) async fn all_show_something(&self, deadline: Instant) -> usize {
         self.wait(deadline, |shown| shown.is_some()).await
     }
 
-    /// Waits until each shows this tally; how many do not in time.
+    /// Waits until each shows this tally. Returns how many don't in time.
     pub(crate) async fn all_show(&self, wanted: &PollTally, deadline: Instant) -> usize {
         self.wait(deadline, |shown| shown.is_some_and(|shown| shown == wanted)).await
     }
 
-    /// When the last of them came to show this tally; `None` if not all do.
+    /// When the last of them showed this tally; `None` if not all do.
     pub(crate) fn all_showed(&self, wanted: &PollTally) -> Option<Instant> {
         let mut known: HashMap<Utf8Bytes, bool> = HashMap::new();
         let mut is_wanted = |frame: &Frame| {
@@ -65,7 +65,7 @@ impl Screens {
         last
     }
 
-    /// What the screens show that don't show this tally: one example.
+    /// What a screen shows that does not show this tally: one example.
     pub(crate) fn other_than(&self, wanted: &PollTally) -> Option<String> {
         let others = self.all.iter().map(|screen| match screen.frame() {
             None => Some("nothing".to_owned()),
@@ -87,7 +87,7 @@ impl Screens {
         }
     }
 
-    /// How many screens show something good. Ten thousand screens show few different things: each is read once.
+    /// How many screens satisfy `good`. Ten thousand screens show few different frames; each is parsed once.
     fn showing(&self, good: &impl Fn(Option<&PollTally>) -> bool) -> usize {
         let mut known: HashMap<Option<Utf8Bytes>, bool> = HashMap::new();
         let mut is_good = |screen: &Arc<Screen>| {
@@ -98,7 +98,7 @@ impl Screens {
         self.all.iter().filter(|screen| is_good(screen)).count()
     }
 
-    /// Sends everybody home.
+    /// Disconnects all viewers.
     pub(crate) async fn close(&self, limit: Duration) {
         self.watching.closed.cancel();
         let deadline = Instant::now() + limit;

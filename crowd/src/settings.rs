@@ -1,4 +1,4 @@
-//! The settings of the crowd. It is given only what any visitor has: two addresses and a poll's name.
+//! The settings: only what any visitor has, two addresses and a poll's name.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use program::settings::{PublicUrl, duration};
 const MAX_VOTERS: u32 = 10_000_000;
 
 /// Simulated voters and viewers. They measure a server, and check its promise: a ballot that was acknowledged is
-/// counted exactly once. Nobody else may vote in the poll meanwhile. Exit code 1: the promise was broken, 2: the
-/// crowd could not do its work.
+/// counted exactly once. Only the crowd may vote in the poll during the run. Exit code 1: the promise was broken, 2:
+/// the run was not possible.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "crowd", version)]
 pub struct Settings {

@@ -1,4 +1,4 @@
-//! One voter: what they hold (cookies, receipts) and what they know (what was acknowledged, what was not answered).
+//! One voter: their cookies and receipts, and what they know of their ballots (acknowledged, not answered).
 
 use http::{HeaderMap, header};
 
@@ -15,11 +15,11 @@ pub(crate) struct Voter {
     memory: Option<Box<str>>,
     acknowledged: Option<u8>,
     satisfied: bool,
-    /// The options of ballots to which nothing came back, as a bit set. They may still be on their way, also when a
-    /// later one was acknowledged.
-    adrift: u32,
-    /// The options of ballots of which the server itself said that it does not know. It casts them before it says so
-    /// or never, so the next acknowledged ballot replaces them all.
+    /// The options of ballots without an answer, as a bit set. They may still arrive, also after a later one was
+    /// acknowledged.
+    unanswered: u32,
+    /// The options of ballots of which the server answered that the outcome is unknown. It casts them before this
+    /// answer or never, so the next acknowledged ballot replaces them all.
     in_doubt: u32,
     /// The receipt of the last acknowledged ballot, if it came with one.
     receipt: Option<Box<str>>,
@@ -27,42 +27,42 @@ pub(crate) struct Voter {
     earlier_receipt: Option<Box<str>>,
 }
 
-/// What became of one ballot that was sent, or was to be sent.
+/// The outcome of one ballot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum VoteOutcome {
-    /// Acknowledged: it counts, and nothing may lose it.
+    /// Acknowledged: it must be counted.
     Recorded(Option<RecordedVote>),
-    /// Refused, with this status: it can't count, and trying again is of no use.
+    /// Refused with this status: it can't be counted, and a retry would be refused too.
     Refused(u16),
-    /// It is certain that it was not recorded.
+    /// Certainly not recorded.
     NotRecorded(Trouble),
-    /// It may be recorded or not.
+    /// Recorded or not.
     Unknown(Trouble),
 }
 
-/// What the API says of a recorded ballot.
+/// The API's answer for a recorded ballot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RecordedVote {
     pub(crate) receipt: Box<str>,
     pub(crate) position: LogPosition,
 }
 
-/// A place in the log: milliseconds and sequence.
+/// A position in the log: milliseconds and sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LogPosition(u64, u64);
 
-/// What a voter met instead of an answer.
+/// Why a voter has no acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
     NoConnection,
     NoAnswer,
     Broken,
-    /// The server's own word that it does not know: what it has not cast by then, it never casts.
+    /// The server answered that the outcome is unknown. A ballot that is not cast by then is never cast.
     InDoubt,
     Status(u16),
 }
 
-/// What a receipt must say.
+/// The status that a receipt must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReceiptState {
     /// The ballot is the one that counts.
@@ -94,8 +94,7 @@ impl std::fmt::Display for Trouble {
 }
 
 impl Voter {
-    /// Whether the server has told this voter from others. Before that, a ballot that is cast again would be
-    /// another voter's.
+    /// Whether this voter has a cookie. Without it a retry would be another voter's ballot.
     pub(crate) fn is_known(&self) -> bool {
         self.identity.is_some()
     }
@@ -107,16 +106,16 @@ impl Voter {
 
     /// The options of all ballots whose outcome is not known, as a bit set.
     fn unknown(&self) -> u32 {
-        self.adrift | self.in_doubt
+        self.unanswered | self.in_doubt
     }
 
-    /// Whether their last visit ended with an acknowledged ballot.
+    /// Whether their last attempt was acknowledged.
     pub(crate) fn is_satisfied(&self) -> bool {
         self.satisfied
     }
 
-    /// What they choose when they change their mind: the option after the last one. Were it drawn anew, a server
-    /// that loses changes would often show the same sums as one that does not.
+    /// The next choice: the option after the last one. With a random one, a server that loses changes would often show
+    /// the right sums.
     pub(crate) fn other_choice(&self, options: u8) -> Option<u8> {
         self.acknowledged.map(|option| (option + 1) % options)
     }
@@ -144,7 +143,7 @@ impl Voter {
         }
     }
 
-    /// Notes what became of a ballot for `option`.
+    /// Notes the outcome of a ballot for `option`.
     pub(crate) fn note(&mut self, option: u8, outcome: &VoteOutcome) {
         self.satisfied = matches!(outcome, VoteOutcome::Recorded(_));
         match outcome {
@@ -157,17 +156,17 @@ impl Voter {
                 }
             }
             VoteOutcome::Unknown(Trouble::InDoubt) => self.in_doubt |= 1 << option,
-            VoteOutcome::Unknown(_) => self.adrift |= 1 << option,
+            VoteOutcome::Unknown(_) => self.unanswered |= 1 << option,
             VoteOutcome::Refused(_) | VoteOutcome::NotRecorded(_) => {}
         }
     }
 
-    /// For what this voter may count.
+    /// The possible outcomes of this voter.
     pub(crate) fn outcomes(&self) -> Outcomes {
         Outcomes::of(self.acknowledged, self.unknown())
     }
 
-    /// For what they may count, once the receipt of the last acknowledged ballot has said whether it is the one.
+    /// The possible outcomes, given the status of the last acknowledged ballot's receipt.
     pub(crate) fn outcomes_knowing(&self, counted: bool) -> Outcomes {
         match self.acknowledged {
             Some(option) if counted => Outcomes::of(Some(option), 0),
@@ -176,7 +175,7 @@ impl Voter {
         }
     }
 
-    /// The receipts held, the last ballot's first, each with what it must say.
+    /// The receipts, the last ballot's first, each with the status that it must have.
     pub(crate) fn receipts(&self) -> impl Iterator<Item = (&str, ReceiptState)> {
         let last = if self.has_unknown() { ReceiptState::Either } else { ReceiptState::Counted };
         let last = self.receipt.as_deref().map(|receipt| (receipt, last));

@@ -1,4 +1,4 @@
-//! When who votes: an open stream of arrivals that does not wait for the server.
+//! When which voter votes: an open arrival process, which does not wait for the server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ pub(crate) struct Voting {
     random: fastrand::Rng,
     /// Voters who have voted and may change their mind.
     resting: Vec<Voter>,
-    /// Voters who went home: they gave up, or were refused.
+    /// Voters who gave up or were refused.
     gone: Vec<Voter>,
     still_to_come: u32,
     visiting: u32,
@@ -87,8 +87,8 @@ impl Voting {
     }
 
     fn send(&mut self, due: Instant) {
-        let anew = self.random.u8(0..100) >= self.settings.changes;
-        let first_time = self.still_to_come > 0 && (anew || self.resting.is_empty() || !self.may_change);
+        let is_new = self.random.u8(0..100) >= self.settings.changes;
+        let first_time = self.still_to_come > 0 && (is_new || self.resting.is_empty() || !self.may_change);
         let voter = if first_time {
             self.still_to_come -= 1;
             Voter::default()
@@ -110,7 +110,7 @@ impl Voting {
         let (mut voter, mut random) = (voter, self.random.fork());
         tokio::spawn(async move {
             voting_client.receive(&mut voter, attempt, &mut random).await;
-            // Nobody listens any more only if the crowd was dropped.
+            // This fails only after the run was dropped.
             let _ = back.send(voter);
         });
     }
@@ -125,8 +125,8 @@ impl Voting {
         if voter.is_satisfied() { self.resting.push(voter) } else { self.gone.push(voter) }
     }
 
-    /// Lets everybody finish, and returns all who came. Who still has no answer after the time to settle gives up.
-    pub(crate) async fn everybody_back(mut self) -> Vec<Voter> {
+    /// Waits for all voters and returns them. A voter without an answer after the time to settle gives up.
+    pub(crate) async fn finish(mut self) -> Vec<Voter> {
         let patience = Instant::now() + THINKING + self.settings.settle;
         while self.visiting > 0 {
             match timeout_at(patience, self.back.recv()).await {
@@ -145,8 +145,7 @@ impl Voting {
     }
 }
 
-/// When ballots are due: a steady part at random distances, as people come who don't know of each other, and a
-/// part that comes all at once.
+/// When ballots are due: one part at random intervals (a Poisson process), one part in bursts.
 struct Arrivals {
     steady_per_second: f64,
     in_each_burst: u32,

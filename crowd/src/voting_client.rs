@@ -14,7 +14,7 @@ use crate::{
     voter::{LogPosition, RecordedVote, Trouble, VoteOutcome, Voter},
 };
 
-/// How often one voter tries to get one ballot acknowledged before giving up.
+/// How often one voter tries to get one ballot acknowledged.
 const MAX_TRIES: u32 = 100;
 /// The shortest and the longest a person waits before trying again, in milliseconds.
 const PATIENCE_MS: std::ops::Range<u64> = 300..1_500;
@@ -23,7 +23,7 @@ const PATIENCE_MS: std::ops::Range<u64> = 300..1_500;
 pub(crate) struct VotingClient {
     pub(crate) client: HttpClient,
     pub(crate) measurements: Measurements,
-    /// Once cancelled nobody tries again.
+    /// Once cancelled, no voter retries.
     pub(crate) closing: CancellationToken,
     page: String,
     ballots: String,
@@ -43,7 +43,7 @@ pub(crate) enum Channel {
 pub(crate) struct VoteAttempt {
     /// When the ballot is due.
     pub(crate) due: Instant,
-    /// When the page is due, for who comes for the first time.
+    /// When the page is due, for a voter's first attempt.
     pub(crate) page_due: Instant,
     pub(crate) option: u8,
     pub(crate) channel: Channel,
@@ -72,7 +72,7 @@ impl VotingClient {
         }
     }
 
-    /// Lets the voter come, vote, and try again until they give up.
+    /// The voter opens the page if needed, votes, and retries until they give up.
     pub(crate) async fn receive(&self, voter: &mut Voter, attempt: VoteAttempt, random: &mut fastrand::Rng) {
         if !voter.is_known() {
             sleep_until(attempt.page_due).await;
@@ -82,7 +82,7 @@ impl VotingClient {
         }
         sleep_until(attempt.due).await;
         for _ in 0..MAX_TRIES {
-            // Who had no answer once votes over the API from then on: its receipt tells at the end which ballot counts.
+            // After an unknown outcome a voter uses the API: its receipt decides at the end which ballot counts.
             let channel = if voter.has_unknown() { Channel::Api } else { attempt.channel };
             let outcome = self.cast(voter, attempt.option, channel, random.usize(..)).await;
             match outcome {
@@ -117,7 +117,7 @@ impl VotingClient {
         false
     }
 
-    /// Casts one ballot and notes what became of it.
+    /// Casts one ballot and notes its outcome.
     pub(crate) async fn cast(&self, voter: &mut Voter, option: u8, channel: Channel, server: usize) -> VoteOutcome {
         use std::sync::atomic::Ordering::Relaxed;
         let key = char::from(b'a' + option);
@@ -149,7 +149,7 @@ impl VotingClient {
         outcome
     }
 
-    /// A person's patience; `false` if nobody tries again any more.
+    /// Waits before a retry; `false` if there are no more retries.
     async fn wait_to_retry(&self, random: &mut fastrand::Rng) -> bool {
         tokio::select! {
             () = sleep(Duration::from_millis(random.u64(PATIENCE_MS))) => true,
@@ -158,7 +158,7 @@ impl VotingClient {
     }
 }
 
-/// What an answer to a ballot says.
+/// The outcome that an answer states.
 fn read(answer: &HttpResponse, channel: Channel) -> VoteOutcome {
     let status = answer.status;
     match (channel, status) {
@@ -169,9 +169,9 @@ fn read(answer: &HttpResponse, channel: Channel) -> VoteOutcome {
             });
             recorded.map_or(VoteOutcome::Unknown(Trouble::Broken), |recorded| VoteOutcome::Recorded(Some(recorded)))
         }
-        // Whoever had two ballots in flight may be told that the first stands: that one was noted as unknown.
+        // A voter with two ballots in flight may get the answer that the first counts. That one was noted as unknown.
         _ if status.is_client_error() => VoteOutcome::Refused(status.as_u16()),
-        // Only what carries a code of the API or of a page can be told from a proxy that speaks in the server's place.
+        // Only a code of the API or of a page proves that the answer is the server's and not a proxy's.
         _ => match code(answer, channel).as_deref() {
             Some("not-recorded" | "full") => VoteOutcome::NotRecorded(Trouble::Status(status.as_u16())),
             Some("outcome-unknown") => VoteOutcome::Unknown(Trouble::InDoubt),

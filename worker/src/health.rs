@@ -1,4 +1,4 @@
-//! Whether the worker is fit for its work: what `/readyz` says.
+//! Whether the worker is ready: the answer of `/readyz`.
 
 use std::{
     collections::BTreeMap,
@@ -9,15 +9,14 @@ use std::{
 use domain::{Partition, Unavailable};
 use tokio::time::Instant;
 
-/// An answer is "lately" for so long. Well above the seconds between two questions, and below what an
-/// operator would call down.
+/// The age up to which an answer is recent: well above the time between two questions, short enough for an operator.
 const LATELY: Duration = Duration::from_secs(10);
 
 /// When log and ledger last answered the tellers of this process.
 ///
-/// A worker is ready if, for each partition, the ledger answered lately, and, where it leads, the log too; and if it
-/// has counted lately whatever it leads or lost the lead of. One that stands by is ready. It asks nobody: the tellers
-/// tell it.
+/// A worker is ready if, for each partition, the ledger answered recently, and, if it leads, the log too; and if it has
+/// recently counted each partition that it leads or whose lead it lost. A standby is ready. The tellers report here;
+/// nothing is asked.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<BTreeMap<Partition, Answers>>>);
 
@@ -26,11 +25,11 @@ struct Answers {
     /// Why nothing is counted: log and ledger don't belong together.
     refused: Option<String>,
     leads: bool,
-    /// What the ledger said instead of an answer.
+    /// The ledger's last error.
     ledger_error: Option<String>,
     ledger: Option<Instant>,
     log: Option<Instant>,
-    /// When it counted last, or began to be the one who has to; `None` while another worker counts.
+    /// When it counted last, or began to lead; `None` while another worker counts.
     counted: Option<Instant>,
 }
 
@@ -40,7 +39,7 @@ impl Health {
         Self::default()
     }
 
-    /// Whether the worker is ready; else which partition lacks what.
+    /// Whether the worker is ready; else the partition and the reason.
     pub fn ready(&self) -> Result<(), String> {
         let answers = self.lock();
         if answers.is_empty() {
@@ -62,7 +61,7 @@ impl Health {
         Ok(())
     }
 
-    /// Where the teller of `partition` tells what answered.
+    /// The part of the teller of `partition`.
     pub(crate) fn of(&self, partition: Partition) -> TellerHealth {
         self.lock().insert(partition, Answers::default());
         TellerHealth { health: self.clone(), partition }

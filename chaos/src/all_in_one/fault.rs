@@ -27,7 +27,7 @@ pub(crate) enum AllInOneFault {
     End(EndSignal, Duration),
     /// SIGSTOP for a while.
     Stop(Duration),
-    /// Another program holds the ledger for a while, and the organiser wants something meanwhile.
+    /// Another program locks the ledger for a while, and the organiser sends a request during that time.
     Hold(Duration),
     /// The disk is full for a while.
     FillDisk(Duration),
