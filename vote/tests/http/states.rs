@@ -1,4 +1,4 @@
-//! The page in each of its states, in both languages.
+//! The page in each of its states, in English and in French.
 
 use domain::{Access, PollSpec, PollState};
 use http::StatusCode;
