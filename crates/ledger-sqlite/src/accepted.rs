@@ -1,16 +1,16 @@
-//! How many ballots of each poll were accepted, for who asks while they are counted.
+//! How many ballots of each poll were accepted, while some of them are not counted yet.
 
 use std::collections::HashMap;
 
 use domain::PollId;
 use parking_lot::Mutex;
 
-/// The polls of which ballots may wait to be counted; of all others it is what the ledger says.
+/// Polls with ballots that may not be counted yet. For all others the ledger has the number.
 #[derive(Debug, Default)]
 pub(crate) struct AcceptedCounts(Mutex<HashMap<PollId, u64>>);
 
 impl AcceptedCounts {
-    /// How many were accepted of this poll, over all rounds; `None` if the ledger knows.
+    /// How many were accepted of this poll, over all rounds; `None` if the ledger has the number.
     pub(crate) fn of(&self, id: PollId) -> Option<u64> {
         self.0.lock().get(&id).copied()
     }
@@ -20,7 +20,7 @@ impl AcceptedCounts {
         let mut counts = self.0.lock();
         let mut last = None;
         for id in polls {
-            // In a rush it is nearly always one poll that everybody votes in.
+            // Under load, nearly all ballots are for one poll.
             if last.replace(id) != Some(id) {
                 counts.insert(id, accepted(id));
             }

@@ -77,8 +77,7 @@ fn previous(
     Ok(previous)
 }
 
-/// Indices in the order in which the ballots of these voters stand in the table: neighbours share the pages on the way
-/// to them, and the page that they are on.
+/// Indices in the order of the table's key: neighbours share pages of the tree.
 fn in_order_of_key(len: usize, key: impl Fn(usize) -> (PollIndex, VoterId)) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     order.sort_unstable_by_key(|&index| (key(index), index));

@@ -1,6 +1,6 @@
-//! Connections that only read, on threads where waiting disturbs nobody.
+//! Read-only connections, on threads that may block.
 //!
-//! Each read is one transaction, so it sees one moment; the writer is never kept waiting by it.
+//! Each read is one transaction, so it sees one snapshot. It never blocks the writer.
 
 use std::{sync::Arc, time::Duration};
 

@@ -47,7 +47,7 @@ pub enum Access {
     Codes,
 }
 
-/// What an organiser gives to create a poll. Nothing in it is checked yet; [`Poll::new`] does.
+/// What an organiser gives to create a poll. Nothing in it is checked yet; [`Poll::new`](crate::Poll::new) does.
 ///
 /// `vote` derives made-up ids from its JSON, so that stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -26,18 +26,18 @@ pub struct ApplyOutcome {
     pub rejected: u64,
 }
 
-/// The ledger of one partition, for its only writer. This value holds the lead: the lock
-/// lives on the connection that writes, so a writer that lost the one has lost the other.
+/// The ledger of one partition, for its only writer. This value holds the lead: the lock belongs to the connection that
+/// writes, so a writer that lost the one has lost the other.
 ///
-/// After any error the value is spent; get a new one from [`Ledgers::lead`]. Each call returns within a minute,
+/// After any error every further call fails; get a new value from [`Ledgers::lead`]. Each call returns within a minute,
 /// [`seed`](Self::seed) within ten, with [`Unavailable`] where it is not done by then.
 #[async_trait]
 pub trait Ledger: Send {
     /// Which installation it belongs to; `None` before it was written, as in a ledger of 0.1.0.
     async fn identity(&mut self) -> Result<Option<LedgerIdentity>, Unavailable>;
 
-    /// Writes which installation it belongs to, and where its log is. An installation that it belongs to already
-    /// stands, and so does a fingerprint that is known.
+    /// Writes which installation it belongs to, and where its log is. An installation and a fingerprint that
+    /// are known stay.
     async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable>;
 
     /// Each poll, and its partition.
@@ -55,17 +55,18 @@ pub trait Ledger: Send {
     /// How many ballots it holds of each poll.
     async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable>;
 
-    /// Notes which log is read from now on. With a gap, notes the gap, moves the position behind it if the gap begins
-    /// there, and takes in `polls` (as the log has them) where the ledger does not know them. A gap with a number of
-    /// ballots is not noted beside one without: it says how many are missing there.
+    /// Notes which log is read from now on. With a gap: notes the gap, moves the position to its end if it begins at
+    /// the position, and adds those of `polls` (as the log has them) that the ledger does not know. A gap with a number
+    /// of ballots fills in the number of the newest gap without one.
     async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable>;
 
-    /// Counts a batch and moves the position, in one transaction. Entries at or below the ledger's
-    /// position are passed over, so a batch may be offered again after an error.
+    /// Counts a batch and moves the position, in one transaction. Entries up to the ledger's position are skipped, so
+    /// the same batch may be applied again after an error.
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable>;
 
     /// Notes that the count works: the log was just read, and all that was read before is committed. A reader of a
-    /// tally sees how long ago that was ([`Tally::heartbeat`]). To be called every second or so.
+    /// tally sees how long ago that was ([`Tally::heartbeat`](crate::Tally::heartbeat)). To be called every second or
+    /// so.
     async fn heartbeat(&mut self) -> Result<(), Unavailable>;
 
     /// How far its own writing is, and that of its standbys.

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-/// The thing below did not answer as it should. Whether what was asked of it happened is **not known** only where
-/// it was sent and got no answer; [`nothing_happened`](Self::nothing_happened) tells the two apart.
+/// An operation failed. Either nothing happened, or the outcome is **unknown**: the request was sent and got no answer.
+/// [`nothing_happened`](Self::nothing_happened) tells the two apart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
-    /// Nothing was begun yet: no worker has set up the log. Nothing happened.
+    /// No worker has begun the log yet. Nothing happened.
     #[error("the log has not begun yet")]
     NotBegun,
-    /// The log is there, and no leading worker has made its server fit to take ballots since that started, was
-    /// promoted, or lost something. Nothing happened.
+    /// The log has begun, but its server was started or promoted, or lost entries, and no leading worker has attached
+    /// to it since. Nothing happened.
     #[error("no worker has attached to the log yet")]
     NotAttached,
-    /// The queue before it is full. Nothing happened.
+    /// The queue is full. Nothing happened.
     #[error("too much is waiting already")]
     Busy,
-    /// What is below is not what it must be to be trusted, so nothing was asked of it. Nothing happened.
+    /// The server or the files are not as they must be, so nothing was sent. Nothing happened.
     #[error("{0}")]
     Untrusted(String),
-    /// There is no room left for what was asked. Nothing happened.
+    /// There is no memory or space left. Nothing happened.
     #[error("the log has no memory left for ballots")]
     Full,
     /// It was never sent, or certainly refused. Nothing happened.
