@@ -106,16 +106,17 @@ pub async fn an_overlapping_batch_counts_only_what_is_new(subject: &Subject) {
 
 /// Some thousand events of every kind, cut into batches at random, some offered again or overlapping.
 pub async fn batches_cut_in_any_way_equal_the_naive_count(subject: &Subject) {
-    let mut random = Random(0x5c2a_7111);
+    // Every run and every ledger reads the same log.
+    let mut random = fastrand::Rng::with_seed(0x5c2a_7111);
     let log = random_log(&mut random, 4_000);
     let entries = log.all();
     let mut ledger = subject.lead(FIRST).await;
     let mut done = 0;
     while done < entries.len() {
-        let from = done - random.below(done.min(50) + 1);
-        let until = (done + 1 + random.below(300)).min(entries.len());
+        let from = done - random.usize(..done.min(50) + 1);
+        let until = (done + 1 + random.usize(..300)).min(entries.len());
         ledger.apply(entries[from..until].to_vec()).await.expect("a batch");
-        if random.below(10) == 0 {
+        if random.usize(..10) == 0 {
             ledger.apply(entries[from..until].to_vec()).await.expect("a batch again");
         }
         done = until;
@@ -218,20 +219,8 @@ pub async fn a_rewritten_poll_has_as_many_figures_as_options(subject: &Subject) 
     assert_eq!(subject.figures(&fruit).await.votes, vec![0, 0, 0, 1]);
 }
 
-/// A small generator, so that every run and every ledger reads the same log (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed >> 33) % limit as u64).expect("below a usize")
-    }
-}
-
 /// Three polls that appear at some time, change and are reset; few voters, so that most vote again.
-fn random_log(random: &mut Random, entries: usize) -> Script {
+fn random_log(random: &mut fastrand::Rng, entries: usize) -> Script {
     let mut polls = [
         poll("one"),
         poll_with("two", |spec| spec.max_choices = 3),
@@ -239,20 +228,20 @@ fn random_log(random: &mut Random, entries: usize) -> Script {
     ];
     let mut log = Script::default();
     for _ in 0..entries {
-        match random.below(100) {
+        match random.usize(..100) {
             0..2 => _ = log.garbage(),
             2..4 => _ = log.vote(&poll("unknown"), voter(1), "a"),
             4..10 => {
-                let index = random.below(polls.len());
+                let index = random.usize(..polls.len());
                 let changes = [PollChange::Open, PollChange::Close, PollChange::Hide, PollChange::Reset];
                 log.poll(&polls[index]);
-                polls[index] = after(&polls[index], &changes[random.below(changes.len())]);
+                polls[index] = after(&polls[index], &changes[random.usize(..changes.len())]);
             }
             _ => {
-                let poll = polls[random.below(polls.len())].id();
-                let bits = 1 << random.below(3) | u32::from(random.below(8) == 0) << random.below(4);
+                let poll = polls[random.usize(..polls.len())].id();
+                let bits = 1 << random.usize(..3) | u32::from(random.usize(..8) == 0) << random.usize(..4);
                 let choices = Choices::from_bits(bits).expect("never empty");
-                let voter = voter(random.below(60) as u64);
+                let voter = voter(random.usize(..60) as u64);
                 log.write(Ok(Event::Ballot(Ballot { poll, voter, choices })));
             }
         }
