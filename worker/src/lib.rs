@@ -33,7 +33,6 @@ mod history;
 mod identity;
 mod lag;
 mod moving;
-mod outage;
 mod retention;
 pub mod settings;
 mod teller;

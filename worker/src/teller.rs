@@ -9,6 +9,8 @@ use domain::{Ledger, Ledgers, Log, LogId, Partition, Unavailable};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use program::outage::Outage;
+
 use crate::{
     Rules,
     account::Account,
@@ -17,7 +19,6 @@ use crate::{
     health::TellerHealth,
     history::LogHistory,
     lag::Lag,
-    outage::Outage,
     retention::Retention,
     worker_metrics::WorkerMetrics,
 };

@@ -12,6 +12,7 @@ pub mod first_poll;
 pub mod log_throttle;
 pub mod metric_list;
 pub mod origin;
+pub mod outage;
 pub mod public_url;
 mod random;
 pub mod server_address;

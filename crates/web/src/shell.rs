@@ -113,5 +113,8 @@ fn finished(website: &impl Website, visitor: &Visitor, response: Response) -> Re
 
 fn log_panic(panic: &(dyn Any + Send)) {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!(panic = text.unwrap_or("(no text)"), "a request panicked");
+    tracing::error!(
+        panic = text.unwrap_or("(no text)"),
+        "request.panicked: a fault in this program; the request was answered with 500"
+    );
 }

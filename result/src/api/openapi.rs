@@ -11,10 +11,11 @@ use utoipa::{
     },
 };
 
+use web::problem::Problem;
+
 use crate::{
     api::{receipts, tally},
     app::App,
-    described_problems::ProblemBody,
     exports::{ballots, tally as tally_export},
     live::scores::TallyBody,
 };
@@ -40,7 +41,7 @@ use crate::{
         receipts::ReceiptBody,
         tally_export::ExportedTally,
         ballots::ExportedBallots,
-        ProblemBody,
+        Problem,
     )),
     modifiers(&Permits),
     tags(

@@ -3,7 +3,6 @@
 //! May import: config, texts, voter.
 
 pub(crate) mod new_voters;
-mod outage_log;
 pub(crate) mod poll_cache;
 
 use std::{
@@ -12,10 +11,10 @@ use std::{
 };
 
 use axum::response::Response;
-use domain::{BallotBox, PollId};
+use domain::{BallotBox, PollId, Unavailable};
 use http::StatusCode;
 use minijinja::{Value, context};
-use program::{public_url::BasePath, settings::PublicUrl};
+use program::{log_throttle::LogThrottle, public_url::BasePath, settings::PublicUrl};
 use rust_embed::RustEmbed;
 use web::{
     attempts::{Attempts, Budget},
@@ -26,7 +25,7 @@ use web::{
     visitor::Visitor,
 };
 
-use self::{new_voters::NewVoters, outage_log::OutageLog, poll_cache::PollCache};
+use self::{new_voters::NewVoters, poll_cache::PollCache};
 use crate::{config::Config, texts, voter::cookies::CookieKeys};
 
 /// Wrong voting codes of one poll from one address, beyond which a wrong one is told to wait; right ones never are. A
@@ -35,6 +34,9 @@ use crate::{config::Config, texts, voter::cookies::CookieKeys};
 const WRONG_CODES: Budget = Budget { burst: 300, each: Duration::from_millis(50) };
 /// The same from all addresses together.
 const WRONG_CODES_IN_ALL: Budget = Budget { burst: 2_000, each: Duration::from_millis(5) };
+
+/// The shortest time between two lines about requests that the log did not answer.
+const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 /// What the organiser's cookie is for, in its name.
 const SESSION_COOKIE: &str = "organiser";
@@ -53,7 +55,8 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) ballots: Arc<dyn BallotBox>,
     pub(crate) polls: PollCache,
-    pub(crate) outages: OutageLog,
+    /// Limits the lines of the log about requests that the log of ballots did not answer.
+    unanswered: LogThrottle,
     /// What the voters' cookies are called and signed with.
     pub(crate) cookies: CookieKeys,
     /// What the organiser's cookie is called.
@@ -75,7 +78,7 @@ impl App {
             polls: PollCache::new(ballots.clone()),
             pages: Pages::new::<Templates, StaticFiles>(texts::catalogue(), &BasePath::of(config.vote_url.as_ref())),
             headers: SecurityHeaders::new(None),
-            outages: OutageLog::default(),
+            unanswered: LogThrottle::new(BETWEEN_LINES),
             cookies: CookieKeys::new(&config.secret, config.is_https()),
             session_cookie: CookieNames::new(&config.secret, config.is_https()).of(SESSION_COOKIE),
             code_attempts: Attempts::new(WRONG_CODES, WRONG_CODES_IN_ALL),
@@ -83,6 +86,13 @@ impl App {
             organiser: OrganiserToken::new(config.organiser_token.clone(), &config.secret),
             config,
             ballots,
+        }
+    }
+
+    /// Notes that the log did not answer a request.
+    pub(crate) fn note_unanswered(&self, error: &Unavailable) {
+        if let Some(requests) = self.unanswered.due() {
+            tracing::warn!(%error, requests, "log.unanswered: the log of ballots did not answer requests");
         }
     }
 

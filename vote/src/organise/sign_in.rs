@@ -69,7 +69,7 @@ pub(crate) async fn sign_in(
 /// that it can be tried again.
 pub(crate) async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
     if session::end_all(&app, &headers).await? {
-        tracing::info!("the organiser signed out");
+        tracing::info!("organiser.signed_out");
     }
     let mut response = Redirect::to("/organise/sign-in").into_response();
     session::end(&app, response.headers_mut());
@@ -83,7 +83,7 @@ pub(crate) async fn back() -> Redirect {
 
 fn try_token(app: &App, visitor: &Visitor, sent: &str, to: &str, address: IpAddr) -> Result<Response, Refusal> {
     let Err(refused) = app.organiser.check(pasted_token(sent), address) else {
-        tracing::info!("the organiser signed in");
+        tracing::info!("organiser.signed_in");
         let mut response = Redirect::to(to).into_response();
         session::begin(app, response.headers_mut());
         return Ok(response);

@@ -21,7 +21,7 @@ pub(crate) async fn recent(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> 
         Ok(Some(poll)) => Ok(poll),
         Ok(None) => Err(Refusal::UnknownPoll),
         Err(unavailable) => {
-            app.outages.note(&unavailable);
+            app.note_unanswered(&unavailable);
             // A look records nothing, whatever became of it.
             Err(Refusal::Unavailable(unavailable.before_anything()))
         }

@@ -8,7 +8,7 @@ use crate::app::App;
 /// The refusal where something was only to be shown.
 pub(crate) fn not_shown(app: &App) -> impl FnOnce(Unavailable) -> Refusal {
     |error| {
-        app.outages.note(&error);
+        app.note_unanswered(&error);
         Refusal::CannotShow(error)
     }
 }
@@ -16,7 +16,7 @@ pub(crate) fn not_shown(app: &App) -> impl FnOnce(Unavailable) -> Refusal {
 /// The refusal where something was to be changed.
 pub(crate) fn not_told(app: &App) -> impl FnOnce(Unavailable) -> Refusal {
     |error| {
-        app.outages.note(&error);
+        app.note_unanswered(&error);
         Refusal::CannotTell(error)
     }
 }

@@ -121,7 +121,7 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
             Err(Refusal::PollRewritten)
         }
         Err(unavailable) => {
-            app.outages.note(&unavailable);
+            app.note_unanswered(&unavailable);
             Err(Refusal::Unavailable(unavailable))
         }
     }

@@ -13,7 +13,7 @@ const MOST_DOUBLINGS: u32 = 3;
 
 /// Counts consecutive failures.
 #[derive(Debug)]
-pub(crate) struct Outage {
+pub struct Outage {
     longest_pause: Duration,
     since: Option<Instant>,
     failures: u32,
@@ -27,12 +27,12 @@ impl Default for Outage {
 
 impl Outage {
     /// No pause is longer than this.
-    pub(crate) fn with_pauses_up_to(longest_pause: Duration) -> Self {
+    pub fn with_pauses_up_to(longest_pause: Duration) -> Self {
         Self { longest_pause, since: None, failures: 0 }
     }
 
     /// It failed. True for the first failure, which is to be logged.
-    pub(crate) fn failed(&mut self) -> bool {
+    pub fn failed(&mut self) -> bool {
         self.failures = self.failures.saturating_add(1);
         let first = self.since.is_none();
         self.since.get_or_insert_with(Instant::now);
@@ -40,13 +40,13 @@ impl Outage {
     }
 
     /// The pause before the next try: twice as long after each failure, up to the limit.
-    pub(crate) fn pause(&self) -> Duration {
+    pub fn pause(&self) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(MOST_DOUBLINGS);
         (SHORTEST_PAUSE * 2_u32.pow(doublings)).min(self.longest_pause)
     }
 
     /// It works. Returns how long it did not, if it had failed.
-    pub(crate) fn over(&mut self) -> Option<Duration> {
+    pub fn over(&mut self) -> Option<Duration> {
         self.failures = 0;
         self.since.take().map(|since| since.elapsed())
     }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_outage_is_told_once_with_growing_pauses_and_its_length() {
+    async fn outage_is_logged_once_with_growing_pauses_and_its_length() {
         let mut outage = Outage::default();
         assert_eq!(outage.over(), None);
         let mut pauses = Vec::new();
