@@ -36,7 +36,7 @@ impl Receipt {
     /// The 43 URL-safe characters that the voter gets.
     pub fn encode(&self, secret: &Secret, poll: PollId) -> String {
         let position = self.position.as_i64().to_be_bytes();
-        let voter = masked(self.voter.as_bytes(), &position, secret, poll);
+        let voter = masked(self.voter.as_bytes(), position, secret, poll);
         let tag: [u8; TAG_BYTES] = secret.receipts().tag(&self.signed(&poll, &position));
         encode_base64(&[&position, &voter, &tag])
     }
@@ -48,7 +48,7 @@ impl Receipt {
         let (voter, rest) = rest.split_first_chunk::<16>().expect("24 bytes");
         let tag = rest.first_chunk::<TAG_BYTES>().expect("8 bytes");
         let position = Position::from_i64(i64::from_be_bytes(*place)).ok_or(ReceiptError)?;
-        let receipt = Self { position, voter: VoterId::from_bytes(masked(voter, place, secret, poll)) };
+        let receipt = Self { position, voter: VoterId::from_bytes(masked(voter, *place, secret, poll)) };
         let right = secret.receipts().verify(tag, &receipt.signed(&poll, place));
         if right { Ok(receipt) } else { Err(ReceiptError) }
     }
@@ -60,8 +60,8 @@ impl Receipt {
 }
 
 /// The pseudonym under its mask, or, given that, the pseudonym.
-fn masked(voter: &[u8; 16], position: &[u8; 8], secret: &Secret, poll: PollId) -> [u8; 16] {
-    let mask = secret.receipt_masks().sign(&[poll.as_str().as_bytes(), position]);
+fn masked(voter: &[u8; 16], position: [u8; 8], secret: &Secret, poll: PollId) -> [u8; 16] {
+    let mask = secret.receipt_masks().sign(&[poll.as_str().as_bytes(), &position]);
     std::array::from_fn(|index| voter[index] ^ mask[index])
 }
 

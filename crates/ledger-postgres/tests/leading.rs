@@ -214,7 +214,7 @@ async fn how_far_a_real_standby_is_shows_also_while_its_replay_is_paused() {
 
     let standby = server.start_standby().await;
     let lunch = poll("lunch");
-    leader.attach(&LogId::new("log"), None, &[lunch.clone()]).await.unwrap();
+    leader.attach(&LogId::new("log"), None, std::slice::from_ref(&lunch)).await.unwrap();
     let caught_up = async |leader: &mut dyn Ledger| {
         let written = leader.replicated().await.unwrap().written;
         let deadline = Instant::now() + DEADLINE;
