@@ -1,51 +1,36 @@
-//! Polls as last heard from the log, kept for one second.
+//! Polls as the log had them a moment ago.
 //!
-//! Under load the log is asked once a second for each poll, however many ballots come in, and nobody waits for that
-//! who can be answered with what was known a moment ago. While the log is down the last answer stands, so that pages
-//! can be shown. Nothing is decided by it: a cast asks the log itself.
+//! Under load the log is asked once a second for each poll, however many ballots arrive, and a caller that can be
+//! answered with a recent poll does not wait. While the log is down the last answer stays, so that pages can be shown.
+//! Nothing is decided by it: a cast asks the log itself.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
-    time::{Duration, Instant},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use domain::{BallotBox, Poll, PollId, Unavailable};
-use tokio::{sync::watch, time::timeout};
+use tokio::time::{Instant, timeout};
+use web::fresh::{Fresh, LastAnswer};
 
-/// How long an answer of the log stands.
+/// How long an answer of the log is fresh.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// How long after that it is still good enough for whoever comes while the log is asked anew.
+/// How long after that callers still get it while the log is asked again.
 const YOUNG_FOR: Duration = Duration::from_secs(1);
-/// How long somebody waits for the log before an older answer is good enough, too: most of the two seconds that a log
-/// has for an answer are for the ballot.
+/// How long a caller waits for the log before it gets an older answer, too: most of the two seconds that the log has
+/// for an answer are for the ballot.
 const WAIT_WITH_AN_ANSWER: Duration = Duration::from_millis(300);
-/// How many polls are kept; beyond it those asked for longest ago go first.
+/// How many polls are kept. Beyond it the oldest answers are removed first.
 const MAX_POLLS: usize = 1_024;
 
-/// What is known of polls, asked for through the port when it is too old.
+/// What the log said last: a poll, that there is none, or why it did not answer.
+type PollReading = Result<Option<Arc<Poll>>, Unavailable>;
+
+/// The last answers of the log. It is asked through the port when one is too old.
 pub(crate) struct PollCache {
     ballots: Arc<dyn BallotBox>,
-    polls: RwLock<HashMap<PollId, Arc<Slot>>>,
-}
-
-/// One poll's place in the cache.
-#[derive(Default)]
-struct Slot {
-    known: Mutex<Known>,
-}
-
-/// The last answers of the log about one poll.
-#[derive(Default)]
-struct Known {
-    /// The last poll (or that there is none), and until when it is fresh.
-    answer: Option<(Option<Arc<Poll>>, Instant)>,
-    /// The last failure, and when it was.
-    failure: Option<(Unavailable, Instant)>,
-    /// The log is being asked; this ends with its answer.
-    asking: Option<watch::Receiver<()>>,
-    /// How often it was overtaken by what somebody knew better. An answer that was asked for before is too old.
-    overtaken: u64,
+    polls: RwLock<HashMap<PollId, Arc<Fresh<PollReading>>>>,
 }
 
 impl PollCache {
@@ -55,63 +40,39 @@ impl PollCache {
     }
 
     /// The poll as it was at most two seconds ago; older only while the log does not answer.
-    pub(crate) async fn get(&self, id: PollId) -> Result<Option<Arc<Poll>>, Unavailable> {
+    pub(crate) async fn get(&self, id: PollId) -> PollReading {
         let arrived = Instant::now();
         let slot = self.slot(id);
-        let last = slot.lock().answer.clone();
-        let Some((poll, until)) = last else {
-            // Twice, for the first answer may have been overtaken.
-            self.ask(id, &slot).await;
-            if slot.lock().knows_nothing_since(arrived) {
-                self.ask(id, &slot).await;
-            }
-            return slot.answer_since(arrived);
+        let Some(LastAnswer { answer: Ok(poll), at, .. }) = slot.last() else {
+            // A failure is for those who waited for it.
+            let is_fresh = |last: &LastAnswer<PollReading>| last.answer.is_ok() || last.at >= arrived;
+            return slot.get(is_fresh, || read(Arc::clone(&self.ballots), id)).await.unwrap_or_else(no_answer);
         };
-        if arrived < until {
+        let age = arrived.saturating_duration_since(at);
+        if age < FRESH_FOR {
             return Ok(poll);
         }
-        let asked = self.ask(id, &slot);
-        if arrived < until + YOUNG_FOR {
+        let reading = slot.ask(|| read(Arc::clone(&self.ballots), id));
+        if age < FRESH_FOR + YOUNG_FOR {
             return Ok(poll);
         }
-        match timeout(WAIT_WITH_AN_ANSWER, asked).await {
-            Ok(()) => slot.answer_since(arrived),
+        match timeout(WAIT_WITH_AN_ANSWER, reading).await {
+            Ok(()) => slot.last().map_or_else(no_answer, |last| last.answer),
             Err(_) => Ok(poll),
         }
     }
 
-    /// Has the log asked, unless it is being asked already, and waits for its answer. It is noted even if nobody waits.
-    fn ask(&self, id: PollId, slot: &Arc<Slot>) -> impl Future<Output = ()> + use<> {
-        let mut known = slot.lock();
-        // Whoever panicked while asking has left a channel behind that is closed.
-        let under_way = known.asking.clone().filter(|asking| asking.has_changed().is_ok());
-        let mut answered = under_way.unwrap_or_else(|| {
-            let (asking, answered) = watch::channel(());
-            let (ballots, slot, overtaken) = (self.ballots.clone(), slot.clone(), known.overtaken);
-            tokio::spawn(async move {
-                let answer = ballots.poll(id).await;
-                slot.note(answer, overtaken);
-                drop(asking);
-            });
-            answered
-        });
-        known.asking = Some(answered.clone());
-        // An error: nobody asks any more.
-        async move { while answered.changed().await.is_ok() {} }
-    }
-
-    /// Notes what the log has just said of a poll, so that this instance shows it at once.
+    /// Keeps what the log has just said of a poll, so that this instance shows it at once.
     pub(crate) fn put(&self, poll: Poll) {
-        let slot = self.slot(poll.id());
-        slot.lock().overtake(Some((Some(Arc::new(poll)), Instant::now() + FRESH_FOR)));
+        self.slot(poll.id()).put(Ok(Some(Arc::new(poll))));
     }
 
-    /// Asks the log anew at the next occasion: it has shown that what is kept is too old.
+    /// Forgets a poll that has turned out to be too old. The log is asked at the next occasion.
     pub(crate) fn forget(&self, id: PollId) {
-        self.slot(id).lock().overtake(None);
+        self.slot(id).forget();
     }
 
-    fn slot(&self, id: PollId) -> Arc<Slot> {
+    fn slot(&self, id: PollId) -> Arc<Fresh<PollReading>> {
         if let Some(slot) = self.polls.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return slot.clone();
         }
@@ -123,66 +84,29 @@ impl PollCache {
     }
 }
 
-/// Forgets one poll: an unknown one if there is one (addresses that were guessed), else the oldest answer.
-fn make_room(polls: &mut HashMap<PollId, Arc<Slot>>) {
-    let worth = |slot: &Slot| {
-        let known = slot.lock();
-        (known.answer.as_ref().is_some_and(|(poll, _)| poll.is_some()), known.answer.as_ref().map(|(_, until)| *until))
+/// Asks the log. A poll that is known stays while it does not answer; that there is none is not worth repeating.
+async fn read(ballots: Arc<dyn BallotBox>, id: PollId) -> impl FnOnce(Option<PollReading>) -> PollReading {
+    let answer = ballots.poll(id).await;
+    move |known| match (answer, known) {
+        (Ok(poll), _) => Ok(poll.map(Arc::new)),
+        (Err(_), Some(Ok(Some(poll)))) => Ok(Some(poll)),
+        (Err(failure), _) => Err(failure),
+    }
+}
+
+/// The read panicked, or the poll was forgotten again and again.
+fn no_answer() -> PollReading {
+    Err(Unavailable::failed("reading a poll", "no answer"))
+}
+
+/// Removes one poll: an unknown one if there is one (a guessed address), else the oldest answer.
+fn make_room(polls: &mut HashMap<PollId, Arc<Fresh<PollReading>>>) {
+    let worth = |slot: &Fresh<PollReading>| {
+        let last = slot.last().filter(|last| last.answer.is_ok());
+        (last.as_ref().is_some_and(|last| matches!(last.answer, Ok(Some(_)))), last.map(|last| last.at))
     };
     if let Some(id) = polls.iter().min_by_key(|(_, slot)| worth(slot)).map(|(id, _)| *id) {
         polls.remove(&id);
-    }
-}
-
-impl Slot {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
-        // What a panicking thread left is whole: it is only ever replaced.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What the log answered after `arrived`; while it does not, what it answered before.
-    fn answer_since(&self, arrived: Instant) -> Result<Option<Arc<Poll>>, Unavailable> {
-        let known = self.lock();
-        match (&known.answer, &known.failure) {
-            (Some((poll, _)), _) => Ok(poll.clone()),
-            (None, Some((failure, when))) if *when >= arrived => Err(failure.clone()),
-            // Whoever asked panicked.
-            (None, _) => Err(Unavailable::failed("reading a poll", "no answer")),
-        }
-    }
-
-    fn note(&self, answer: Result<Option<Poll>, Unavailable>, overtaken: u64) {
-        let now = Instant::now();
-        let mut known = self.lock();
-        if known.overtaken != overtaken {
-            return;
-        }
-        known.asking = None;
-        match answer {
-            Ok(poll) => {
-                known.answer = Some((poll.map(Arc::new), now + FRESH_FOR));
-                known.failure = None;
-            }
-            Err(failure) => {
-                if let Some((Some(_), until)) = &mut known.answer {
-                    *until = now + FRESH_FOR;
-                } else {
-                    // That there is no such poll is not worth repeating.
-                    known.answer = None;
-                    known.failure = Some((failure, now));
-                }
-            }
-        }
-    }
-}
-
-impl Known {
-    fn overtake(&mut self, answer: Option<(Option<Arc<Poll>>, Instant)>) {
-        *self = Self { answer, overtaken: self.overtaken + 1, ..Self::default() };
-    }
-
-    fn knows_nothing_since(&self, arrived: Instant) -> bool {
-        self.answer.is_none() && self.failure.as_ref().is_none_or(|(_, when)| *when < arrived)
     }
 }
 
@@ -250,12 +174,7 @@ mod tests {
         (asked.clone(), Arc::new(PollCache::new(asked)))
     }
 
-    /// Makes what is known of `id` fresh no more, since as long as this.
-    fn age(cache: &PollCache, id: PollId, since: Duration) {
-        cache.slot(id).lock().answer.as_mut().unwrap().1 = Instant::now().checked_sub(since).unwrap();
-    }
-
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn many_ask_at_once_and_the_log_is_asked_once() {
         let (asked, cache) = cache();
         let all = (0..50).map(|_| {
@@ -266,17 +185,17 @@ mod tests {
             assert_eq!(one.await.unwrap().question(), "Tea?");
         }
         assert_eq!(asked.times.load(Ordering::SeqCst), 1);
-        age(&cache, PollId::MAIN, YOUNG_FOR);
+        tokio::time::advance(FRESH_FOR + YOUNG_FOR).await;
         cache.get(PollId::MAIN).await.unwrap().unwrap();
         assert_eq!(asked.times.load(Ordering::SeqCst), 2);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn while_the_log_is_down_the_last_answer_stands_and_those_who_wait_share_the_failure() {
         let (asked, cache) = cache();
         cache.get(PollId::MAIN).await.unwrap();
         asked.down.store(true, Ordering::SeqCst);
-        age(&cache, PollId::MAIN, YOUNG_FOR);
+        tokio::time::advance(FRESH_FOR + YOUNG_FOR).await;
         assert!(cache.get(PollId::MAIN).await.unwrap().is_some());
 
         let other = PollId::parse("other").unwrap();
@@ -289,27 +208,28 @@ mod tests {
         }
         assert_eq!(asked.times.load(Ordering::SeqCst), 3);
         asked.down.store(false, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_millis(1)).await;
         assert!(cache.get(other).await.unwrap().is_some(), "a failure is not kept");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn nobody_waits_long_for_a_log_that_hangs_where_something_is_known() {
         let (asked, cache) = cache();
         cache.get(PollId::MAIN).await.unwrap();
         asked.hangs.store(true, Ordering::SeqCst);
-        for older in [Duration::ZERO, YOUNG_FOR] {
-            age(&cache, PollId::MAIN, older);
+        for older in [FRESH_FOR, YOUNG_FOR] {
+            tokio::time::advance(older).await;
             let waited = timeout(Duration::from_mins(1), cache.get(PollId::MAIN)).await;
             assert!(waited.expect("this log would keep us for ever").unwrap().is_some());
         }
         assert_eq!(asked.times.load(Ordering::SeqCst), 2, "and the log is asked once at a time");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_was_asked_before_a_change_does_not_overtake_it() {
         let (_, cache) = cache();
         let slot = cache.slot(PollId::MAIN);
-        let asked = cache.ask(PollId::MAIN, &slot);
+        let asked = slot.ask(|| read(Arc::clone(&cache.ballots), PollId::MAIN));
         let changed = Poll::new(PollId::MAIN, PollSpec::simple("Coffee?", ["Yes", "No"])).unwrap();
         cache.put(changed);
         asked.await;
@@ -324,16 +244,16 @@ mod tests {
         assert!(early.await.unwrap().unwrap().is_some());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_old_answer_is_not_shown_where_the_log_has_a_new_one() {
         let (asked, cache) = cache();
         cache.get(PollId::MAIN).await.unwrap();
         asked.rewritten.store(true, Ordering::SeqCst);
-        age(&cache, PollId::MAIN, YOUNG_FOR);
+        tokio::time::advance(FRESH_FOR + YOUNG_FOR).await;
         assert_eq!(cache.get(PollId::MAIN).await.unwrap().unwrap().question(), "Coffee?");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn guessed_addresses_do_not_push_out_polls_that_exist() {
         let (asked, cache) = cache();
         cache.get(PollId::MAIN).await.unwrap();
@@ -342,7 +262,6 @@ mod tests {
         }
         assert_eq!(cache.polls.read().unwrap().len(), MAX_POLLS);
         let before = asked.times.load(Ordering::SeqCst);
-        cache.slot(PollId::MAIN).lock().answer.as_mut().unwrap().1 = Instant::now() + FRESH_FOR;
         cache.get(PollId::MAIN).await.unwrap().unwrap();
         assert_eq!(asked.times.load(Ordering::SeqCst), before);
     }
