@@ -10,31 +10,31 @@ use tokio::net::TcpListener;
 
 use crate::reach;
 
-/// Connections that may wait in the system's queue, as tokio has it.
+/// Connections that may wait in the system's queue; tokio's default.
 const BACKLOG: i32 = 1_024;
 
-/// What the system keeps of an answer that its reader does not take, in bytes; it doubles this for its own needs. A
-/// page fits, and a connection over 100 ms still gets half a megabyte a second.
+/// The send buffer of a connection, in bytes; the system doubles it for its own needs. A page fits, and a client with a
+/// round trip of 100 ms still gets half a megabyte a second.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Binds an address; the error names it. `[::]` is all addresses of the machine, of IPv4 too.
 pub async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     let listener = listen(addr).map_err(|error| io::Error::new(error.kind(), format!("{addr}: {error}")))?;
-    // Connections inherit it. Without it the system gives each as much as its reader is slow, megabytes.
+    // Connections inherit it. Without it the system grows the buffer of a slow reader to megabytes.
     SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES)?;
     reach::note_listener(listener.local_addr()?);
     Ok(listener)
 }
 
-/// Listens on an address. `[::]` takes IPv4 as well, whatever the system does by default; on a system without IPv6 it
-/// is `0.0.0.0`.
+/// Listens on an address. `[::]` accepts IPv4 as well, also if that is not the system's default; without IPv6 it is
+/// `0.0.0.0`.
 fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     if addr.ip() != Ipv6Addr::UNSPECIFIED {
         return open(addr);
     }
     match open(addr) {
         Err(error) if has_no_ipv6(&error) => {
-            tracing::debug!(%error, "this system has no IPv6: IPv4 alone is served");
+            tracing::debug!(%error, "this system has no IPv6, so only IPv4 is served");
             open(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), addr.port()))
         }
         opened => opened,

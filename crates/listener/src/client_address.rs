@@ -1,9 +1,9 @@
-//! From which address a request comes: the peer's, unless the peer is a proxy that the operator trusts.
+//! The client's address of a request: the peer's, unless the peer is a proxy that the operator trusts.
 //!
-//! Each proxy adds whom it heard from at the end of `X-Forwarded-For`, and anybody can write what stands before that.
-//! So as many entries as there are proxies count, from the right, and no more; by default none.
+//! Each proxy appends the address of its own peer to `X-Forwarded-For`, and a client can write anything before that. So
+//! only as many entries count, from the right, as there are trusted proxies in a row; by default none.
 //!
-//! Only for limits. It says nothing about who somebody is, and is neither stored nor logged.
+//! It is used only for limits. It identifies nobody, and is neither stored nor logged.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -13,13 +13,13 @@ use std::{
 use http::{Extensions, HeaderMap, Request, request::Parts};
 use ipnet::IpNet;
 
-/// The header in which each proxy adds whom it heard from, at the end.
+/// The header to which each proxy appends the address of its peer.
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// The most proxies in a row that can be believed.
+/// The most trusted proxies in a row.
 const MAX_HOPS: usize = 8;
 
-/// In the extensions of each request of [`crate::serve`]: the address at the other end of its connection, which may be
-/// a proxy's. An IPv4 address is never in its IPv6 form.
+/// In the extensions of each request of [`crate::serve`]: the peer's address, which may be a proxy's. An IPv4 address
+/// is never in its IPv6 form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
@@ -93,7 +93,7 @@ impl TrustedProxies {
         self.client(peer(&parts.extensions), &parts.headers)
     }
 
-    /// The same of a request that is not taken apart.
+    /// The same for a whole request.
     pub fn client_of_request<B>(&self, request: &Request<B>) -> IpAddr {
         self.client(peer(request.extensions()), request.headers())
     }
@@ -119,7 +119,7 @@ fn hops(text: &str) -> Result<usize, HopsError> {
 #[error("a number of proxies from 1 to {MAX_HOPS} is needed")]
 struct HopsError;
 
-/// What is limited together: one IPv4 address, or the network of 64 bits that one IPv6 subscriber has to themselves.
+/// The unit of limits: one IPv4 address, or the network of 64 bits that one IPv6 subscriber has.
 pub fn limited_together(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -127,7 +127,7 @@ pub fn limited_together(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Stands for a peer that is not known: a request that came over no connection.
+/// The address of an unknown peer: of a request that did not come over a connection.
 const NO_PEER: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 #[cfg(test)]
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_proxy_is_believed_and_only_its_own_hop() {
+    fn only_the_hop_of_a_trusted_proxy_counts() {
         let trusted = trusting("10.0.0.0/8", 1);
         let client = |peer, lines: &[&str]| trusted.client(ip(peer), &forwarded(lines));
         assert_eq!(client("8.8.8.8", &["1.2.3.4"]), ip("8.8.8.8"), "anybody can write the header");

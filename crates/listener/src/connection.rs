@@ -29,9 +29,9 @@ use crate::{
     stop_signal::StopSignal,
 };
 
-/// How long a peer may leave what was sent to it unacknowledged before its connection is cut.
+/// How long a peer may leave sent data unacknowledged before its connection is cut.
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest head of a request, in bytes, and the most that waits to be sent on one connection.
+/// The longest head of a request, and the most data that waits to be sent on one connection; in bytes.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// How long an idle connection may still send a request after the server was told to stop.
 const LAST_REQUEST: Duration = Duration::from_secs(1);
@@ -56,7 +56,7 @@ pub(crate) async fn serve_connection<H: Handler>(
     handler: H,
     stop: StopSignal,
 ) {
-    // A listener for both kinds of addresses shows those of IPv4 as `::ffff:10.0.0.7`.
+    // A socket for IPv6 and IPv4 shows addresses of IPv4 as `::ffff:10.0.0.7`.
     let peer_address = PeerAddress(SocketAddr::new(peer.ip().to_canonical(), peer.port()));
     if let Err(error) = set_options(&stream) {
         tracing::debug!(%error, "an option of a connection was refused");
@@ -65,7 +65,7 @@ pub(crate) async fn serve_connection<H: Handler>(
     let stream = GuardedStream::new(stream, place);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(connections.limits().keep_alive).max_buf_size(MAX_HEAD_BYTES);
-    // Answers are small: to copy one into a piece costs less than to hand the system a list of its parts.
+    // Answers are small: to copy one into a buffer costs less than to pass the system a list of its parts.
     http.writev(false);
     let exchange =
         Exchange { handler, connections, peer: Arc::clone(&peer), peer_address, is_stopping: Arc::clone(&stop.begun) };
@@ -73,7 +73,7 @@ pub(crate) async fn serve_connection<H: Handler>(
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let mut time_to_close = pin!(async {
         stop.told.cancelled().await;
-        // hyper closes a connection without a request at once, though one may be on its way.
+        // hyper closes a connection without a request at once, but a request may be on its way.
         tokio::time::sleep(LAST_REQUEST).await;
     });
     let mut cut = pin!(peer.told());
@@ -82,8 +82,8 @@ pub(crate) async fn serve_connection<H: Handler>(
         if let Poll::Ready(served) = connection.as_mut().poll(context) {
             return Poll::Ready(Some(served));
         }
-        // Polled once, both futures wake this task when they are due. To poll them for each request would take their
-        // locks as often.
+        // After one poll both futures wake this task when they are due. To poll them for each request would take their
+        // locks each time.
         if wakers_are_set && !stop.has_begun() && !peer.is_cut() {
             return Poll::Pending;
         }
@@ -104,12 +104,12 @@ pub(crate) async fn serve_connection<H: Handler>(
         }
     };
     if let Err(error) = served {
-        // A client that goes away early is nothing that an operator could mend.
+        // An operator can't do anything about a client that goes away early.
         tracing::debug!(%error, "a connection ended early");
     }
 }
 
-/// Sends answers at once (no Nagle's algorithm), and gives up on a peer that acknowledges nothing.
+/// Sends answers at once (without Nagle's algorithm), and cuts a peer that acknowledges nothing.
 fn set_options(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     SockRef::from(stream).set_tcp_user_timeout(Some(PEER_TIMEOUT))

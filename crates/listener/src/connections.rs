@@ -1,8 +1,8 @@
-//! How many connections the process holds, and who must go when there is no room for another.
+//! How many connections the process holds, and which are cut when the limit is reached.
 //!
-//! Every listener of the process shares one [`Connections`], because all of them share the open files. When all places
-//! are taken, the address that has most of them idle loses those that have been idle longest.
-//! So whoever fills the server only takes from themselves, and from a hall behind one address only what is idle.
+//! All listeners of the process share one [`Connections`], because they share the limit of open files. At the limit
+//! the address with the most idle connections loses those that have been idle longest. So a client that opens too many
+//! loses its own, and an audience behind one address loses only idle ones.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -24,11 +24,11 @@ use crate::{
 
 /// File descriptors beside those of the connections: databases, files, the admin address.
 const OTHER_FILES: u64 = 1_024;
-/// Messages longer than [`LARGE_BYTES`] that may be on their way at once.
+/// Messages longer than [`LARGE_BYTES`] that may be received at once.
 const MAX_LARGE: usize = 1_024;
 /// How much of a message fits into the buffer that every connection has.
 pub(crate) const LARGE_BYTES: usize = 8 * 1024;
-/// When there is no room: how soon it is looked again whether a connection has become idle.
+/// At the limit: how often connections are checked for idle ones.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The connections of one process.
@@ -38,11 +38,11 @@ pub struct Connections {
     begun: Instant,
     open: Mutex<Open>,
     freed: Notify,
-    /// Those that receive a message longer than [`LARGE_BYTES`], in the order in which they began.
+    /// Connections that receive a message longer than [`LARGE_BYTES`], in the order in which they started.
     large: Mutex<BTreeMap<u64, Arc<Peer>>>,
 }
 
-/// The connections that are open, by what is limited together.
+/// The open connections, by client address.
 #[derive(Default)]
 struct Open {
     count: usize,
@@ -50,21 +50,21 @@ struct Open {
     addresses: HashMap<IpAddr, HashMap<u64, Arc<Peer>>>,
 }
 
-/// One connection, as it is seen from outside of its task.
+/// One connection, as other tasks see it.
 pub(crate) struct Peer {
     id: u64,
     address: IpAddr,
-    /// Behind a trusted proxy are many clients, and it would answer them with an error.
+    /// A trusted proxy serves many clients, and would answer them with an error.
     is_proxy: bool,
-    /// Since when it has waited for its client, in milliseconds from the first moment on; 0 while the client waits for
-    /// us.
+    /// Since when it has waited for its client, in milliseconds since the start of the process; 0 while the client
+    /// waits for us.
     waits_since: AtomicU64,
     phase: AtomicU8,
     is_cut: AtomicBool,
-    /// Whether it stands among those that receive a long message, so that the usual one takes no lock.
+    /// Whether it is among those that receive a long message, so that short messages take no lock.
     is_large: AtomicBool,
     told: Notify,
-    /// Of the task that reads, where the connection has become a WebSocket.
+    /// Wakes the task that reads, if the connection has become a WebSocket.
     reader: Mutex<Option<Waker>>,
 }
 
@@ -80,7 +80,7 @@ pub(crate) enum Phase {
     Upgraded,
 }
 
-/// The place of one connection; free again when this is dropped.
+/// The permit of one connection. Dropping it makes room for another.
 pub(crate) struct OpenConnection {
     connections: Arc<Connections>,
     peer: Arc<Peer>,
@@ -93,10 +93,10 @@ impl Connections {
         Arc::new(Self { limits, trusted, begun: Instant::now(), open, freed, large })
     }
 
-    /// Within these limits, and as many as the open files of this process allow. It raises the soft limit of open files
-    /// as far as it may.
+    /// Within these limits, and within the open files of this process. It raises the soft limit of open files as far as
+    /// it may.
     ///
-    /// To be called once in a program, since it logs what it found.
+    /// A program calls it once, since it logs what it found.
     pub fn of_process(limits: Limits, trusted: TrustedProxies) -> Arc<Self> {
         let wanted = limits.connections.max(1);
         let connections = match rlimit::increase_nofile_limit(wanted as u64 + OTHER_FILES) {
@@ -125,7 +125,7 @@ impl Connections {
         self.limits
     }
 
-    /// A place for a connection from this address, as soon as there is one.
+    /// A permit for a connection from this address, as soon as there is one.
     pub(crate) async fn place(self: &Arc<Self>, address: IpAddr) -> OpenConnection {
         loop {
             if let Some(peer) = self.add(address) {
@@ -136,7 +136,7 @@ impl Connections {
         }
     }
 
-    /// A place for a connection that was let in before the listener was closed, whether or not there is one.
+    /// A permit for a connection that the system accepted before the listener was closed, even beyond the limit.
     pub(crate) fn last_place(self: &Arc<Self>, address: IpAddr) -> OpenConnection {
         let peer = self.insert(&mut self.open(), address);
         OpenConnection { connections: Arc::clone(self), peer }
@@ -179,8 +179,8 @@ impl Connections {
         self.freed.notify_one();
     }
 
-    /// Cuts connections that wait for their client: of the address that has most of those the ones that wait longest.
-    /// Some at a time, because to find them takes a look at all.
+    /// Cuts connections that wait for their client: of the address with the most of them, those that have waited
+    /// longest. Several at a time, because finding them means reading all.
     fn make_room(&self) {
         let open = self.open();
         let waiting = |of_address: &HashMap<u64, Arc<Peer>>| {
@@ -196,8 +196,8 @@ impl Connections {
         metrics::counter!("scrutin_http_connections_cut_total", "reason" => "full").increment(some as u64);
     }
 
-    /// Notes that a long message comes in on this connection. If there are too many of those, the oldest is cut: a
-    /// client that sends as fast as it can is through long before.
+    /// Notes that this connection receives a long message. If there are too many of those, the oldest is cut: a client
+    /// that sends as fast as it can has finished long before.
     pub(crate) fn receives_large(&self, peer: &Arc<Peer>) {
         let mut large = lock(&self.large);
         peer.is_large.store(true, Ordering::Relaxed);
@@ -210,21 +210,20 @@ impl Connections {
         }
     }
 
-    /// The long message is there, or will not come.
+    /// Notes that the long message is received, or will not come.
     pub(crate) fn received_large(&self, peer: &Peer) {
         if peer.is_large.swap(false, Ordering::Relaxed) {
             lock(&self.large).remove(&peer.id);
         }
     }
 
-    /// How many long messages are on their way.
+    /// How many long messages are being received.
     #[cfg(test)]
     pub(crate) fn large_messages(&self) -> usize {
         lock(&self.large).len()
     }
 
-    /// The client has sent all of its request and waits for the answer: it is not idle, and no long message of it is on
-    /// its way.
+    /// Notes that the client has sent its request and waits for the answer: it is not idle, and sends no long message.
     pub(crate) fn received(&self, peer: &Peer) {
         self.received_large(peer);
         peer.is_busy();
@@ -244,13 +243,13 @@ impl Connections {
     }
 }
 
-/// What a panicking thread left is whole: entries are only ever added and removed.
+/// What a panicking thread leaves is consistent: entries are only added and removed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many of the wanted connections so many open files allow. Some files are kept back, so that the operator's
-/// address answers and databases are reached whatever happens.
+/// How many of the wanted connections so many open files allow. Some files are reserved, so that the operator's address
+/// and the databases always work.
 fn allowed(files: u64, wanted: usize) -> usize {
     let kept_back = OTHER_FILES.min(files / 4);
     usize::try_from(files - kept_back).unwrap_or(usize::MAX).clamp(1, wanted)
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_kept_back_for_the_operator_and_the_databases() {
+    fn files_are_reserved_for_the_operator_and_the_databases() {
         assert_eq!(allowed(20_000, 32_768), 18_976);
         assert_eq!(allowed(1_000_000, 32_768), 32_768);
         assert_eq!(allowed(1_024, 32_768), 768);
@@ -348,7 +347,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn when_full_the_greediest_address_loses_its_oldest_idle_connection() {
+    async fn at_the_limit_the_largest_address_loses_its_oldest_idle_connection() {
         let all = some(4);
         let (greedy, modest) = (ip(7), ip(8));
         let held = [all.place(modest).await, all.place(greedy).await, all.place(greedy).await, all.place(greedy).await];
@@ -363,7 +362,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_trusted_proxy_and_who_waits_for_an_answer_are_never_cut() {
+    async fn trusted_proxies_and_clients_that_wait_are_never_cut() {
         let all = some(2);
         let held = [all.place(ip(1)).await, all.place(ip(7)).await];
         held[1].peer().is_busy();
@@ -372,7 +371,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_too_many_long_messages_the_oldest_goes() {
+    async fn of_too_many_long_messages_the_oldest_is_cut() {
         let all = some(2 * MAX_LARGE);
         let mut held = Vec::new();
         for _ in 0..=MAX_LARGE {

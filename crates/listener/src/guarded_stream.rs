@@ -1,7 +1,7 @@
-//! The stream below a connection's HTTP, which ends it when its client keeps us waiting in the middle of something: in
-//! the head of a request, or with what was sent to it. What an idle connection may do is hyper's to say.
+//! The stream below a connection's HTTP. It ends the connection if the client stalls within the head of a request, or
+//! does not read its answer. hyper limits idle connections.
 //!
-//! The usual request, whose head comes in one piece and whose answer goes out in one, sets no timer.
+//! A usual request sets no timer: its head arrives in one piece, and its answer is sent in one.
 
 use std::{
     io,
@@ -27,10 +27,10 @@ pub(crate) struct GuardedStream {
     stream: TcpStream,
     connections: Arc<Connections>,
     peer: Arc<Peer>,
-    /// Also of a WebSocket, which lives longer than the HTTP on its connection.
+    /// It also lasts for a WebSocket, which outlives the HTTP on its connection.
     _place: OpenConnection,
     limits: Limits,
-    /// Bytes that came since something was sent last: of one message, then.
+    /// Bytes received since something was sent last: those of one message.
     received: usize,
     head_is_due: Option<Pin<Box<Sleep>>>,
     reader_is_due: Option<Pin<Box<Sleep>>>,
@@ -43,7 +43,7 @@ impl GuardedStream {
         Self { stream, connections, peer, _place: place, limits, received: 0, head_is_due: None, reader_is_due: None }
     }
 
-    /// Counts what came in, of messages and not of WebSockets.
+    /// Counts received bytes, of messages and not of WebSockets.
     fn note(&mut self, bytes: usize) {
         let before = self.received;
         self.received = before.saturating_add(bytes);
@@ -52,7 +52,7 @@ impl GuardedStream {
         }
     }
 
-    /// Something is sent: the message before it has come to its end.
+    /// Notes that something is sent: the message before it is complete.
     fn begin_message(&mut self) {
         if self.received > LARGE_BYTES {
             self.connections.received_large(&self.peer);
@@ -61,14 +61,14 @@ impl GuardedStream {
         self.head_is_due = None;
     }
 
-    /// What sending came to; an error if the client has taken nothing for too long.
+    /// The result of sending; an error if the client has read nothing for too long.
     fn taken<T>(&mut self, context: &mut Context<'_>, sent: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if sent.is_ready() {
             self.reader_is_due = None;
             return sent;
         }
         if is_overdue(&mut self.reader_is_due, self.limits.stall, context) {
-            // Else the system would keep what was not taken for a while longer.
+            // Otherwise the system would keep the unread data for a while.
             SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).ok();
             return Poll::Ready(Err(cut("reader")));
         }
@@ -76,12 +76,12 @@ impl GuardedStream {
     }
 }
 
-/// Whether this timer, which is set when it is first asked for, has run out.
+/// Whether this timer has expired. The first call sets it.
 pub(crate) fn is_overdue(timer: &mut Option<Pin<Box<Sleep>>>, limit: Duration, context: &mut Context<'_>) -> bool {
     timer.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(context).is_ready()
 }
 
-/// What ends a connection that is cut, for this reason.
+/// The error that ends a connection that is cut, with this reason.
 pub(crate) fn cut(reason: &'static str) -> io::Error {
     metrics::counter!("scrutin_http_connections_cut_total", "reason" => reason).increment(1);
     io::Error::new(io::ErrorKind::TimedOut, reason)
@@ -91,7 +91,7 @@ impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let phase = this.peer.phase();
-        // A part of a head is there already, or it would be a request by now.
+        // A part of a head is there; a whole head would be a request by now.
         if phase == Phase::Head && this.received > 0 && is_overdue(&mut this.head_is_due, this.limits.head, context) {
             return Poll::Ready(Err(cut("head")));
         }

@@ -1,4 +1,4 @@
-//! What answers the requests of a listener: axum's `Router` is one, and so is any `tower` service of that shape.
+//! Answers the requests of a listener: axum's `Router` does, and any `tower` service of the same shape.
 
 use std::{convert::Infallible, future::Future};
 

@@ -1,4 +1,4 @@
-//! What a listener grants its clients, and when it gives up on one.
+//! The limits of connections.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ pub struct Limits {
     pub head: Duration,
     /// How long a connection may wait for a request.
     pub keep_alive: Duration,
-    /// How long a client may take nothing of what was sent to it.
+    /// How long a client may read nothing of what was sent to it.
     pub stall: Duration,
-    /// How long requests in flight may take to finish once the service is told to stop.
+    /// How long requests in flight may take to finish after the server was told to stop.
     pub drain: Duration,
 }
 

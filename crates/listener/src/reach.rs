@@ -1,6 +1,6 @@
-//! Where phones reach this machine: its addresses in the networks that it is in at this moment.
+//! Where phones reach this machine: its addresses in its present networks.
 //!
-//! They are looked up again when they are asked for, since a laptop joins a network after the program was started.
+//! They are read again when needed, since a laptop may join a network after the program was started.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
@@ -10,21 +10,21 @@ use std::{
 
 use nix::{ifaddrs, net::if_::InterfaceFlags};
 
-/// For how long the addresses are as good as looked up again.
+/// How long the addresses are fresh.
 const FRESH_FOR: Duration = Duration::from_secs(2);
-/// The most addresses that are named.
+/// The most addresses that are returned.
 const MAX_ADDRESSES: usize = 8;
-/// The most listeners that are remembered.
+/// The most listeners that are stored.
 const MAX_LISTENERS: usize = 16;
 
-/// Bridges between containers or virtual machines on this machine: what is behind them is not the room.
+/// Bridges between containers or virtual machines on this machine: no phone is behind them.
 const INNER: [&str; 13] = [
     "docker", "veth", "virbr", "vnet", "lxcbr", "lxdbr", "podman", "cni", "flannel", "cali", "vmnet", "vboxnet", "kube",
 ];
-/// Tunnels: the other end is not the room, though somebody may want it.
+/// Tunnels: phones are rarely at the other end.
 const TUNNELS: [&str; 8] = ["tun", "tap", "wg", "utun", "tailscale", "zt", "ipsec", "nordlynx"];
 
-/// The addresses, private ones first, as they were looked up last.
+/// The addresses as they were last read, private ones first.
 static SEEN: Mutex<Option<(Instant, Vec<IpAddr>)>> = Mutex::new(None);
 /// What this process listens on.
 static LISTENERS: Mutex<Vec<SocketAddr>> = Mutex::new(Vec::new());
@@ -36,13 +36,13 @@ pub enum Unreachable {
     NoNetwork,
     /// Only the machine itself is served.
     LoopbackOnly,
-    /// The browser came by a name of its own machine, which is not this one.
+    /// The browser used a name of its own machine, which is not this one.
     Elsewhere,
 }
 
-/// The addresses by which others reach the page at a port of this machine, the likeliest first.
+/// The addresses at which others reach a port of this machine, the likeliest first.
 ///
-/// If this process does not listen there, another one does, and is taken to listen on all addresses.
+/// If this process does not listen on the port, another does; it is assumed to listen on all addresses.
 pub fn addresses(port: u16) -> Result<Vec<IpAddr>, Unreachable> {
     let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
     let listener = listeners.iter().rev().find(|listener| listener.port() == port).map(SocketAddr::ip);
@@ -50,7 +50,7 @@ pub fn addresses(port: u16) -> Result<Vec<IpAddr>, Unreachable> {
     of_listener(listener.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), &seen())
 }
 
-/// Remembers what this process listens on.
+/// Stores what this process listens on.
 pub(crate) fn note_listener(addr: SocketAddr) {
     let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
     if listeners.len() < MAX_LISTENERS {
@@ -91,7 +91,7 @@ struct Interface {
     address: IpAddr,
 }
 
-/// All but the loopback interface. None if the system does not say.
+/// All but those of the loopback interface. Empty if the system does not say.
 fn interfaces() -> Vec<Interface> {
     let all = match ifaddrs::getifaddrs() {
         Ok(all) => all,
@@ -112,12 +112,12 @@ fn interfaces() -> Vec<Interface> {
     addressed.collect()
 }
 
-/// The address that the system would send from to a host elsewhere, if it has a way there.
+/// The address from which the system would send to another network, if it has a route.
 ///
 /// Connecting a UDP socket sends nothing; it only makes the system choose.
 fn preferred() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    // An address for documentation (RFC 5737): no host of anybody.
+    // An address for documentation (RFC 5737), which no host has.
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
     Some(socket.local_addr().ok()?.ip())
 }
@@ -136,7 +136,7 @@ fn in_order(interfaces: Vec<Interface>, preferred: Option<IpAddr>) -> Vec<IpAddr
     kept.into_iter().map(|it| it.address).collect()
 }
 
-/// The lower, the likelier; `None` for an address that leads no phone here.
+/// The lower, the likelier; `None` for an address that phones can't reach.
 fn rank(it: &Interface) -> Option<u8> {
     let begins = |known: &[&str]| known.iter().any(|known| it.name.starts_with(known));
     // Docker's further bridges are called br- and twelve hexadecimal digits.

@@ -1,5 +1,5 @@
-//! The body of a request while it is received: the connection's state says whether the client or the server is being
-//! waited for, so that no connection is cut whose client waits. A body that stalls ends with an error.
+//! The body of a request while it is received. The connection's phase says whether client or server is waiting, so that
+//! no connection is cut whose client waits. A body that stalls ends with an error.
 
 use std::{
     pin::Pin,

@@ -16,14 +16,15 @@ use crate::{
     stop_signal::StopSignal,
 };
 
-/// The pause after the system refused a connection, as it does when there are no file descriptors left.
+/// The pause after the system failed to accept a connection, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Serves until `shutdown` is cancelled and the requests in flight are finished, or the time for that is over.
+/// Serves until `shutdown` is cancelled and the requests in flight are finished, or [`drain`](crate::Limits::drain) is
+/// over.
 ///
-/// All listeners of a process are given the same `connections`. The handler finds the
-/// client's address as [`PeerAddress`](crate::PeerAddress) in a request's extensions.
-/// WebSockets are waited for like requests: the handler that opened one must close it on the same token.
+/// All listeners of a process share the same `connections`. The handler finds the client's address as
+/// [`PeerAddress`](crate::PeerAddress) in a request's extensions. `serve` waits for WebSockets as for requests: the
+/// handler that opened one must close it on the same token.
 pub async fn serve(
     listener: TcpListener,
     handler: impl Handler,
@@ -43,12 +44,12 @@ pub async fn serve(
     .await?;
     tasks.close();
     if tokio::time::timeout(connections.limits().drain, tasks.wait()).await.is_err() {
-        tracing::warn!(connections = tasks.len(), "some connections were still open and are cut");
+        tracing::warn!(connections = tasks.len(), "connections that were still open are cut");
     }
     Ok(())
 }
 
-/// The next connection, as soon as there is a place for it; `None` when it is time to stop.
+/// The next connection, as soon as there is a permit for it; `None` when the server stops.
 async fn next(
     listener: &TcpListener,
     connections: &Arc<Connections>,
@@ -58,7 +59,7 @@ async fn next(
         () = shutdown.cancelled() => return None,
         accepted = accept(listener) => accepted,
     };
-    // The connection is established, so it is served, even if the program stops before a place is free.
+    // The connection is established, so it is served, even if the server stops before a permit is free.
     let place = tokio::select! {
         place = connections.place(peer.ip()) => place,
         () = shutdown.cancelled() => connections.last_place(peer.ip()),

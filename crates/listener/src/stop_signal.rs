@@ -1,4 +1,4 @@
-//! How the connections of a server learn that it stops.
+//! Tells the connections of a server that it stops.
 
 use std::sync::{
     Arc,

@@ -1,6 +1,4 @@
-//! What a service tells its operator and its platform: `/livez`, `/readyz`, `/metrics`.
-//!
-//! It has an address of its own, which is never published.
+//! The operator's address of a service: `/livez`, `/readyz`, `/metrics`. It is never published.
 
 use std::{
     convert::Infallible,
@@ -46,8 +44,8 @@ struct Admin {
     shutdown: CancellationToken,
 }
 
-/// Serves the operator's address until the program ends. From the moment `shutdown` is cancelled
-/// `/readyz` says no, so that a balancer sends nobody here any more.
+/// Serves the operator's address until the program ends. Once `shutdown` is cancelled `/readyz` says no, so that a
+/// balancer sends no more requests.
 pub fn spawn(listener: TcpListener, readiness: Readiness, metrics: PrometheusHandle, shutdown: CancellationToken) {
     let admin = Admin { readiness, metrics, shutdown };
     let handler = tower::service_fn(move |request: Request<ReceivedBody>| {
@@ -57,7 +55,7 @@ pub fn spawn(listener: TcpListener, readiness: Readiness, metrics: PrometheusHan
     let limits = Limits { connections: MAX_CONNECTIONS, ..Limits::default() };
     let connections = Connections::new(limits, TrustedProxies::default());
     tokio::spawn(async move {
-        // It has connections of its own, so that it answers however many there are elsewhere.
+        // It has connections of its own, so that it answers also when all others are in use.
         if let Err(error) = listener::serve(listener, handler, &connections, CancellationToken::new()).await {
             tracing::error!(%error, "the admin address is not served any more");
         }
@@ -97,7 +95,7 @@ impl Admin {
 }
 
 /// The `healthcheck` command of every service: asks `/readyz` at the admin address of this machine, for
-/// containers that have no shell. Success if the service is ready; else it prints what it was told.
+/// containers that have no shell. Success if the service is ready; else it prints the answer.
 #[expect(clippy::print_stderr, reason = "the output of a command")]
 pub async fn healthcheck(admin_addr: SocketAddr) -> ExitCode {
     let answer = tokio::time::timeout(HEALTHCHECK_TIMEOUT, ask(&here(admin_addr))).await;
@@ -118,8 +116,8 @@ pub async fn healthcheck(admin_addr: SocketAddr) -> ExitCode {
     }
 }
 
-/// Where to reach, on this machine, what listens on `addr`, the likeliest first: `[::]` is `0.0.0.0` on a system
-/// without IPv6.
+/// The addresses on this machine of a listener on `addr`, the likeliest first: `[::]` is `0.0.0.0` on a system without
+/// IPv6.
 fn here(addr: SocketAddr) -> Vec<SocketAddr> {
     let (v4, v6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
     let ips = match addr.ip() {

@@ -6,7 +6,7 @@ use listener::Limits;
 
 use crate::settings::duration;
 
-/// How connections are to be.
+/// Settings of connections.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct ConnectionSettings {
     /// How long an idle connection is kept; longer than the proxy or balancer before this service keeps it (60 to 90 s)
@@ -30,7 +30,7 @@ fn keep_alive(text: &str) -> Result<Duration, KeepAliveError> {
     duration(text).ok().filter(|time| allowed.contains(time)).ok_or(KeepAliveError)
 }
 
-/// Not a time for which a connection can be kept.
+/// A time for which no connection can be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a duration from 1s to 1h is needed")]
 struct KeepAliveError;
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_would_serve_nobody_are_refused() {
+    fn settings_under_which_nothing_works_are_refused() {
         assert_eq!((keep_alive("100s"), connections("20000")), (Ok(Duration::from_secs(100)), Ok(20_000)));
         for bad in ["0s", "999ms", "2h", "100"] {
             assert_eq!(keep_alive(bad), Err(KeepAliveError), "{bad}");

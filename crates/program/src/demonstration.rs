@@ -1,7 +1,7 @@
-//! Keys that stand in this repository for demonstrations: whoever has read it can sign cookies with them, and organise.
+//! The keys for demonstrations in this repository. Everybody can read them, sign cookies with them, and organise.
 //!
-//! They work, so that `docker compose up` works. A service that runs with one says so at each start and on a metric,
-//! and does not start where browsers reach it over TLS: that is no demonstration any more.
+//! They work, so that `docker compose up` works. A service that runs with one says so at each start and on a metric. It
+//! does not start if browsers reach it over TLS: that is no demonstration.
 
 use domain::{Fingerprint, Secret};
 
@@ -13,8 +13,8 @@ const PUBLIC_SECRETS: [&str; 2] =
 /// Values of `ORGANISER_TOKEN`, of the same.
 const PUBLIC_TOKENS: [&str; 2] = ["for-development-only", "replace-me-public-token"];
 
-/// Says which of the keys are public, if any is. The error is the line with which to end: one of the addresses by which
-/// browsers come is `https`. Metrics and the log must have begun.
+/// Logs which of the keys are public, if any is. The error is the line with which the program ends: browsers reach it
+/// over `https`. Log and metrics must have started.
 pub fn check(secret: &Secret, token: Option<&Hidden>, urls: &[Option<&PublicUrl>]) -> Result<(), String> {
     let public = public_keys(secret, token);
     metrics::gauge!("scrutin_public_keys").set(f64::from(u8::try_from(public.len()).unwrap_or(u8::MAX)));

@@ -1,4 +1,4 @@
-//! The poll of the very first start, as settings: of the worker and of the all-in-one.
+//! The poll of the first start, as settings of the worker and of the all-in-one.
 
 use clap::Args;
 use domain::{Field, Poll, PollError, PollId, PollSpec};
@@ -7,7 +7,7 @@ const DEFAULT_QUESTION: &str = "Cats or Dogs?";
 const DEFAULT_OPTION_A: &str = "Cats";
 const DEFAULT_OPTION_B: &str = "Dogs";
 
-/// The poll that is made on the very first start, and never changed by these settings afterwards.
+/// The poll that is created at the first start. These settings never change it afterwards.
 #[derive(Clone, Debug, Args)]
 pub struct FirstPollSettings {
     /// Question of the default poll, 1 to 500 characters; used on the very first start only
@@ -22,14 +22,14 @@ pub struct FirstPollSettings {
 }
 
 impl FirstPollSettings {
-    /// The poll, or one line that names the key whose value can't be.
+    /// The poll, or one line that names the key with the wrong value.
     pub fn poll(&self) -> Result<Poll, String> {
         let spec = PollSpec::simple(&self.question, [&self.option_a, &self.option_b]);
         Poll::new(PollId::MAIN, spec).map_err(|error| format!("{}: {error}", key(&error)))
     }
 }
 
-/// Says that settings were not applied, if they were set and the default poll, which was made before, asks otherwise.
+/// Logs that settings were not applied, if they are set and differ from the default poll, which exists.
 pub fn tell_if_not_applied(first: &Poll, there: &Poll) {
     if let Some(keys) = not_applied(first, there) {
         tracing::warn!(poll.id = %there.id(), "poll.settings_not_applied: {keys} make the default poll on the very \
@@ -38,12 +38,12 @@ pub fn tell_if_not_applied(first: &Poll, there: &Poll) {
     }
 }
 
-/// Whether this is the poll of settings that nobody set.
+/// Whether this is the poll of default settings.
 pub fn is_default(first: &Poll) -> bool {
     first.question() == DEFAULT_QUESTION && first.options() == [DEFAULT_OPTION_A, DEFAULT_OPTION_B]
 }
 
-/// The settings that ask otherwise than the poll. Those with their default value were not set.
+/// The settings that differ from the poll. Those with their default value were not set.
 fn not_applied(first: &Poll, there: &Poll) -> Option<String> {
     let option = |poll: &Poll, index: usize| poll.options().get(index).cloned().unwrap_or_default();
     let values = [

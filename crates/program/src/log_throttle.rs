@@ -1,5 +1,5 @@
-//! A line of the log for what many requests can meet, or provoke: at once, and then only now and again with how many
-//! met it meanwhile. Without this an outage, or somebody who wants it, would fill the log.
+//! Limits log lines about what many requests meet: the first is written at once, later ones from time to time with the
+//! number of requests. Otherwise an outage, or an attacker, could fill the log.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -23,7 +23,7 @@ impl LogThrottle {
         Self { between, state: Mutex::new(State { written: None, unsaid: 0 }) }
     }
 
-    /// Notes that it happened. If a line is to be written: how often it happened since the last.
+    /// Counts one event. If a line is due: how many events there were since the last line.
     pub fn due(&self) -> Option<u64> {
         self.due_at(Instant::now())
     }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_told_at_once_and_the_rest_together() {
+    fn the_first_event_is_due_at_once_and_the_others_together() {
         let (line, begun) = (LogThrottle::new(Duration::from_mins(1)), Instant::now());
         assert_eq!(line.due_at(begun), Some(1));
         assert!((0..999).all(|_| line.due_at(begun).is_none()));

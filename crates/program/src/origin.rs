@@ -1,5 +1,5 @@
-//! Origins (RFC 6454): scheme, host and port, read once and compared in one spelling. Whoever compares origins compares
-//! these, never texts.
+//! Origins (RFC 6454): scheme, host and port, read once and compared in one spelling. All comparisons of origins use
+//! this type, never texts.
 //!
 //! Two texts are the same origin although they differ in: upper and lower case, a default port, a dot at the end of
 //! the name, IDN in Unicode or punycode, and the ways to write an address (`[0:0::1]`, `127.1`).
@@ -43,7 +43,7 @@ impl Origin {
         Some(Self { is_https, host: plain(url.host()?)?, port: url.port_or_known_default()? })
     }
 
-    /// Over http at this host and port. An address of IPv6 stands in brackets.
+    /// Over http at this host and port. An IPv6 address is in brackets.
     pub fn http(host: &str, port: u16) -> Self {
         Self { is_https: false, host: host.to_owned(), port }
     }
@@ -69,7 +69,7 @@ impl Origin {
         })
     }
 
-    /// Whether only the machine itself finds it.
+    /// Whether only the machine itself can reach it.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
@@ -118,7 +118,7 @@ impl RequestHost {
         if text.len() > MAX_BYTES || !text.bytes().all(known) {
             return None;
         }
-        // Read under a scheme without a default port, `:80` would stay apart from none; so it is looked for here.
+        // Under a scheme without a default port, `:80` would differ from no port; so it is removed here.
         let after_name = text.rsplit_once(']').map_or(text, |(_, behind)| behind);
         let port = match after_name.rsplit_once(':') {
             None | Some((_, "")) => None,
@@ -140,8 +140,8 @@ fn plain(host: Host<&str>) -> Option<String> {
     }
 }
 
-/// Whether only the machine itself finds this host: a name or address of the loopback interface, or the address that
-/// stands for no one in particular.
+/// Whether only the machine itself can reach this host: a name or address of the loopback interface, or the unspecified
+/// address.
 pub fn is_loopback(host: &str) -> bool {
     if host == "localhost" || host.ends_with(".localhost") {
         return true;
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_addresses_of_this_machine_alone_are_told() {
+    fn names_and_addresses_of_this_machine_alone_are_known() {
         for here in [
             "localhost",
             "LOCALHOST:8081",

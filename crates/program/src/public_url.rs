@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use crate::origin::{Origin, http_url};
 
-/// The first parts of paths that the services have themselves. A path that began so could not be told from theirs.
+/// The first parts of the services' own paths. A base path that begins with one would be ambiguous.
 const OWN_PARTS: [&str; 8] = ["p", "e", "api", "organise", "polls", "static", "language", "socket.io"];
 
 /// The address at which browsers reach a service: `http` or `https`, a host, perhaps a port, perhaps a path.
@@ -26,7 +26,7 @@ pub enum PublicUrlError {
     /// No address of a page.
     #[error("an address such as https://vote.example.org is needed: http or https, a host, perhaps a port or a path")]
     NoAddress,
-    /// A path that can't stand in all the places where it is needed.
+    /// A path with characters that can't be used everywhere.
     #[error("the path may have letters, digits, and - . _ ~ between its slashes")]
     Path,
     /// A path that begins like one of a page.
@@ -35,7 +35,7 @@ pub enum PublicUrlError {
 }
 
 impl PublicUrl {
-    /// Over http at this host and port, without a path. An address of IPv6 stands in brackets.
+    /// Over http at this host and port, without a path. An IPv6 address is in brackets.
     pub fn http(host: &str, port: u16) -> Self {
         Self::new(Origin::http(host, port), BasePath::default())
     }
@@ -104,7 +104,7 @@ impl BasePath {
         &self.0
     }
 
-    /// What is left of a path that a proxy passed on whole: `/p/lunch` of `/vote/p/lunch`; `None` if it is not below.
+    /// The rest of a path that a proxy passed on whole: `/p/lunch` of `/vote/p/lunch`; `None` if it is not below.
     pub fn strip<'a>(&self, path: &'a str) -> Option<&'a str> {
         match path.strip_prefix(&self.0)? {
             "" => Some("/"),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_below_the_base_is_told_from_one_beside_it() {
+    fn a_path_beside_the_base_is_not_below_it() {
         let base = BasePath("/vote".into());
         assert_eq!(base.strip("/vote/p/lunch"), Some("/p/lunch"));
         assert_eq!((base.strip("/vote"), base.strip("/vote/")), (Some("/"), Some("/")));

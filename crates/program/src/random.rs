@@ -1,4 +1,4 @@
-//! What must not be guessable: tokens, ids, keys.
+//! Random bytes that nobody can guess: for tokens, ids and keys.
 
 use std::cell::RefCell;
 
@@ -8,16 +8,16 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 const AT_ONCE: usize = 256;
 
 thread_local! {
-    /// Bytes, of which the first so many were not given out yet.
+    /// Bytes, and how many of the first are not used yet.
     static STORE: RefCell<([u8; AT_ONCE], usize)> = const { RefCell::new(([0; AT_ONCE], 0)) };
 }
 
 /// Random bytes from the operating system.
 ///
-/// Every new voter needs some. So a thread asks for many at once, and gives each of them out once.
+/// Every new voter needs some. So a thread asks for many at once, and returns each of them once.
 ///
 /// # Panics
-/// If the operating system has none to give; nothing secret can be made then, and it must not be guessable.
+/// If the operating system has none: then no secret can be made.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     const { assert!(N <= AT_ONCE) };
     STORE.with_borrow_mut(|(store, left)| {
@@ -29,7 +29,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
         let given = &mut store[*left..*left + N];
         let mut bytes = [0; N];
         bytes.copy_from_slice(given);
-        // Whoever has them may keep them secret.
+        // The caller may keep them secret.
         given.fill(0);
         bytes
     })
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_bytes_are_given_out_twice_nor_kept() {
+    fn no_bytes_are_returned_twice_nor_kept() {
         let mut given = HashSet::new();
         for _ in 0..100 {
             // Sizes that don't fill the store evenly.

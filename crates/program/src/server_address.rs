@@ -1,5 +1,5 @@
-//! Addresses of servers with passwords in them (`REDIS_URL`, `DATABASE_URL`), and what is wrong with one. A password
-//! that was put in as it is ends the address too early, and what is read then blames something else.
+//! Addresses of servers that hold passwords (`REDIS_URL`, `DATABASE_URL`), and what is wrong with one. A password that
+//! is not percent-encoded can end the host too early, and the parser's error then blames something else.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -22,10 +22,10 @@ fn encode_it(raw: char) -> String {
 
 /// The first character of user and password that must be percent-encoded and is not.
 ///
-/// A `%` without two digits behind it is taken as it stands by all who read addresses, and an `@` by Redis' client,
-/// which cuts at the last one. PostgreSQL's cuts at the first.
+/// All parsers take a `%` without two digits literally. So does the Redis client with an `@`: it splits at the last
+/// one. The PostgreSQL client splits at the first.
 fn raw_in_password(address: &str) -> Option<char> {
-    // Some settings take several addresses; `key=value` pairs have no such trouble.
+    // Some settings take several addresses. In `key=value` pairs nothing needs encoding.
     address.split_ascii_whitespace().find_map(|address| {
         let (scheme, behind) = address.split_once("://")?;
         let authority = behind.split(['#', '/', '?']).next().unwrap_or_default();
@@ -35,7 +35,7 @@ fn raw_in_password(address: &str) -> Option<char> {
         let end = behind.find(['#', '/', '?'])?;
         let (host, rest) = behind.split_at(end);
         let raw = rest.chars().next()?;
-        // No server is addressed by a fragment. A path or a query may hold an `@` behind a host and its port.
+        // No address of a server has a fragment. A path or a query may hold an `@` after host and port.
         let is_host = host.contains('@') || host.rsplit(':').next().is_some_and(is_port) || !host.contains(':');
         let cuts_a_password = raw == '#' || rest.contains('@') && !is_host;
         cuts_a_password.then_some(raw)

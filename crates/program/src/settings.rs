@@ -24,9 +24,8 @@ pub const EXIT_USAGE: i32 = 2;
 /// Reads the settings of this program. `--help` and `--version` print and exit with 0; a wrong value
 /// prints one line that names its key and exits with [`EXIT_USAGE`].
 ///
-/// A variable that is there and empty counts as not set: that is what a line `KEY=` in a file of settings means, and
-/// what Compose passes on for a variable that nobody has set. The marks and line ends of files that values were read
-/// from are no part of them ([`cleaned`]).
+/// An empty variable counts as not set: that is what a line `KEY=` in a file of settings means, and what Compose passes
+/// for a variable that is not set. Byte order marks and line ends of files are no part of values ([`cleaned`]).
 pub fn parse<T: Parser>() -> T {
     let command = without_traces(without_empty(T::command(), |name| env::var_os(name)), |name| env::var_os(name));
     match command.try_get_matches().and_then(|matches| T::from_arg_matches(&matches)) {
@@ -46,22 +45,22 @@ fn without_empty(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsS
     })
 }
 
-/// What a line of a file ends with, and a file may begin with.
+/// Line ends, and the byte order mark with which a file may begin.
 const LINE_ENDS: [char; 3] = ['\r', '\n', '\u{feff}'];
 
-/// The one setting of which every byte counts: an earlier release took it as it was, and another key would make every
-/// voter a new one.
+/// The one setting that is not cleaned: an earlier release used every byte, and with another key every voter would be a
+/// new one.
 const EVERY_BYTE: &str = "SECRET_KEY";
 
-/// The command with the values of variables as they are without traces of the file that they came from.
+/// The command with cleaned values of variables.
 fn without_traces(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> clap::Command {
     command.mut_args(|argument| {
         let value = argument.get_env().filter(|name| *name != EVERY_BYTE).and_then(&variable);
         let Some(value) = value.as_deref().and_then(OsStr::to_str) else { return argument };
         match cleaned(value) {
-            // A blank text is somebody's mistake, and told.
+            // A blank text is a mistake, and reported as one.
             clean if clean == value || clean.is_empty() => argument,
-            // A default has no other way in than a text that stays; this happens once, at the start.
+            // clap takes defaults only as static texts; this leaks once, at the start.
             clean => {
                 let clean: &'static str = Box::leak(clean.to_owned().into_boxed_str());
                 argument.env(None::<&'static str>).default_value(clean).hide_default_value(true)
@@ -70,12 +69,12 @@ fn without_traces(command: clap::Command, variable: impl Fn(&OsStr) -> Option<Os
     })
 }
 
-/// A value without what editors and shells leave around it: a byte order mark, line ends, white space.
+/// A value without what editors and shells add: a byte order mark, line ends, white space.
 pub fn cleaned(value: &str) -> &str {
     value.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace())
 }
 
-/// Says that white space around `SECRET_KEY` is a part of it: a service that was given it without has another key.
+/// Logs that white space around `SECRET_KEY` is a part of it: a service that has it without has another key.
 pub fn tell_of_white_space_around_key() {
     if env::var(EVERY_BYTE).is_ok_and(|key| cleaned(&key) != key) {
         tracing::warn!(
@@ -130,7 +129,7 @@ fn is_secret(key: &str) -> bool {
     ["SECRET", "TOKEN", "_URL", "PASSWORD"].iter().any(|part| key.contains(part))
 }
 
-/// Where every service answers its operator. Never published.
+/// The settings of the operator's address and of the log.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AdminSettings {
     /// Address of `/livez`, `/readyz` and `/metrics`
@@ -262,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn traces_of_a_file_are_no_part_of_a_value() {
+    fn marks_and_line_ends_are_no_part_of_a_value() {
         let listen_addr = |value: &'static str| {
             let command =
                 without_traces(Example::command(), move |name| (name == "TEST_LISTEN_ADDR").then(|| value.into()));

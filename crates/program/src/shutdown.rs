@@ -5,10 +5,10 @@ use std::{future, io};
 use tokio::signal;
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by Ctrl-C, SIGTERM, or SIGHUP, which a terminal that is closed sends. Must be called
-/// within a Tokio runtime.
+/// A token that is cancelled by Ctrl-C, SIGTERM, or SIGHUP, which a closed terminal sends. Must be called within a
+/// Tokio runtime.
 ///
-/// A program that was started to outlive its terminal (`nohup`) goes on. SIGQUIT is left to end one that hangs.
+/// A program that ignores SIGHUP (`nohup`) goes on. SIGQUIT is not handled, so that it ends a program that hangs.
 pub fn shutdown_signal() -> io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let stop = token.clone();
@@ -35,7 +35,7 @@ pub fn shutdown_signal() -> io::Result<CancellationToken> {
     Ok(token)
 }
 
-/// Whether whoever started this process told it to ignore SIGHUP, which is the lowest bit of `SigIgn` in its status.
+/// Whether this process was started with SIGHUP ignored: the lowest bit of `SigIgn` in its status.
 fn ignores_hangup(status: &str) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits & 1 == 1)

@@ -11,13 +11,13 @@ use crate::metric_list;
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Upper bounds of all other histograms, which are of numbers.
 const NUMBERS: [f64; 9] = [1.0, 10.0, 50.0, 100.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0];
-/// How often the metrics library tidies its histograms.
+/// How often the metrics library processes its histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What renders the metrics.
 pub type MetricsHandle = PrometheusHandle;
 
-/// Why telemetry could not begin.
+/// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// `LOG` is no filter.
@@ -32,9 +32,9 @@ pub enum TelemetryError {
     Traces(#[from] crate::traces::TracesError),
 }
 
-/// Begins to log, to standard output: text on a terminal, one JSON object a line elsewhere.
+/// Starts the log, to standard output: text on a terminal, one JSON object a line elsewhere.
 ///
-/// With the feature `otel` it also begins to send traces, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; see
+/// With the feature `otel` it also starts to send traces, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; see
 /// [`crate::traces`].
 pub fn log(filter: &str) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder().parse(filter)?;
@@ -64,13 +64,13 @@ fn traces<S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupS
     Ok(Some(crate::traces::start(name, None)?))
 }
 
-/// Sends what is still to be sent. The last thing that a program does.
+/// Sends the remaining traces. A program calls it last.
 pub fn end() {
     #[cfg(feature = "otel")]
     crate::traces::end();
 }
 
-/// Begins to gather metrics. The handle renders them for `/metrics`. Must be called within a Tokio runtime.
+/// Starts metrics. The handle renders them for `/metrics`. Must be called within a Tokio runtime.
 ///
 /// Every histogram has buckets, which add up over instances: those of durations, whose names end in `_seconds`, and
 /// those of numbers.

@@ -1,7 +1,7 @@
 //! OpenTelemetry traces: built in with the feature `otel`, sent once `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
 //!
-//! Spans stand in the code as spans of `tracing` with the target [`TARGET`] and the level `TRACE`, which no log filter
-//! in use lets pass: without the feature nobody listens, and a span costs the look at a flag. They never name a voter.
+//! Spans are spans of `tracing` with the target [`TARGET`] and the level `TRACE`, which is below every usual log
+//! filter. Without the feature they are disabled, and cost the check of a flag. They never name a voter.
 
 use http::Request;
 use tracing::{Span, field::Empty};
@@ -70,7 +70,7 @@ mod exporting {
         let provider =
             SdkTracerProvider::builder().with_batch_exporter(exporter.build()?).with_resource(resource).build();
         let tracer = provider.tracer("scrutin");
-        // A program begins its telemetry once.
+        // A program starts its telemetry once.
         let _ = PROVIDER.set(provider);
         let ours = Targets::new().with_target(super::TARGET, LevelFilter::TRACE);
         Ok(tracing_opentelemetry::layer().with_tracer(tracer).with_filter(ours))
@@ -88,7 +88,7 @@ mod exporting {
     /// Puts the span below the one that the caller names in `traceparent` (W3C Trace Context).
     pub(super) fn continue_from(span: &Span, headers: &HeaderMap) {
         let parent = TraceContextPropagator::new().extract(&Headers(headers));
-        // Without a parent it begins a trace of its own.
+        // Without a parent it starts a trace of its own.
         let _ = span.set_parent(parent);
     }
 

@@ -26,7 +26,7 @@ fn find<E: RustEmbed>(path: &str) -> Option<EmbeddedFile> {
     E::get(path).or_else(|| SharedFiles::get(path))
 }
 
-/// The address of a static file with its fingerprint, so that it can be cached for ever:
+/// The address of a static file with its fingerprint, so that it can be cached for a year:
 /// `/static/base.css?v=Kx3q_1aZ`. `None` if there is no such file.
 pub fn address<E: RustEmbed>(path: &str) -> Option<String> {
     let file = find::<E>(path)?;
@@ -40,7 +40,7 @@ fn fingerprint(file: &EmbeddedFile) -> String {
 
 /// Handler of `/static/{*path}`: the files of `E`, and the shared ones.
 ///
-/// An address with a fingerprint may be kept for a year; one without must be asked for again (ETag).
+/// An address with a fingerprint may be cached for a year; one without must be revalidated (ETag).
 #[expect(clippy::unused_async, reason = "a handler is async")]
 pub async fn serve<E: RustEmbed>(Path(path): Path<String>, request: Request) -> Response {
     let Some(file) = find::<E>(&path) else {

@@ -1,11 +1,10 @@
-//! Limits guessing: counts what was wrong, for each client address and in all, and forgets with time.
+//! Limits guessing: counts wrong attempts for each client address and in total, and forgets them with time.
 //!
-//! What is right is never counted and always passes, whoever guesses beside it: what is guessed at here is too long to
-//! be met by chance (44 bits of a voting code, a token of at least 16 characters). Whoever spent the budget of their
-//! address, or comes when that of all is spent, is told to wait after a wrong one, so that a program that guesses stops
-//! or is seen.
+//! Right attempts are never counted and always pass, also while others guess: voting codes (44 bits) and tokens (at
+//! least 16 characters) are too long to guess. After a wrong attempt beyond the budget of the address, or of all
+//! addresses, the client is told to wait. So a program that guesses stops, or is noticed.
 //!
-//! It is kept in memory by each instance: several instances let so many times as many guesses through.
+//! Each instance keeps this in memory: with several instances, so many times as many guesses pass.
 
 use std::{
     collections::HashMap,
@@ -17,32 +16,32 @@ use std::{
 
 use listener::client_address::limited_together;
 
-/// How many addresses, and how many things that are guessed at, are remembered at most.
+/// The most addresses, and the most subjects of guesses, that are stored.
 const MAX_REMEMBERED: usize = 8_192;
 
-/// How many wrong attempts are let pass.
+/// How many wrong attempts pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     /// At once.
     pub burst: u32,
-    /// And then one more each time this has passed.
+    /// Then one more each time this has passed.
     pub each: Duration,
 }
 
-/// Wrong attempts at things named by `S`: the polls that codes are for, or the one way in for organisers.
+/// Wrong attempts at a subject `S`: the poll of a code, or the organiser's token.
 pub struct Attempts<S> {
     address: Budget,
     all: Budget,
     debts: Mutex<Debts<S>>,
 }
 
-/// Until when each is in debt. An attempt adds [`Budget::each`]; time pays it back.
+/// Each attempt moves the end of a debt by [`Budget::each`] into the future.
 struct Debts<S> {
     addresses: HashMap<(S, IpAddr), Instant>,
     all: HashMap<S, Instant>,
 }
 
-/// Too much was wrong; so long to wait.
+/// There were too many wrong attempts; so long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany(pub Duration);
 
@@ -59,7 +58,7 @@ impl<S: Copy + Eq + Hash> Attempts<S> {
         Self { address, all, debts: Mutex::new(Debts { addresses: HashMap::new(), all: HashMap::new() }) }
     }
 
-    /// Notes a wrong attempt; an error if there were too many lately, and then this one is not added to them.
+    /// Counts a wrong attempt; an error, without counting it, if there were too many lately.
     pub fn wrong(&self, subject: S, address: IpAddr, now: Instant) -> Result<(), TooMany> {
         let mut debts = self.lock();
         let key = (subject, limited_together(address));
@@ -75,13 +74,13 @@ impl<S: Copy + Eq + Hash> Attempts<S> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Debts<S>> {
-        // What a panicking thread left is whole: entries are only ever replaced.
+        // What a panicking thread leaves is consistent: entries are only replaced.
         self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Budget {
-    /// How long until another attempt fits, for who is in debt until `until`.
+    /// How long until another attempt passes, with a debt until `until`.
     fn wait(self, until: Instant, now: Instant) -> Duration {
         let allowed = self.each * self.burst.saturating_sub(1);
         until.saturating_duration_since(now).saturating_sub(allowed)
@@ -91,7 +90,7 @@ impl Budget {
 fn add<K: Eq + Hash + Copy>(debts: &mut HashMap<K, Instant>, key: K, budget: Budget, now: Instant) {
     if debts.len() >= MAX_REMEMBERED && !debts.contains_key(&key) {
         debts.retain(|_, until| *until > now);
-        // To look through all of them for each that comes would be a burden of its own. The budget of all still holds.
+        // Reading all entries for each new one would be too slow. The total budget still holds.
         if debts.len() > MAX_REMEMBERED / 2 {
             debts.clear();
         }
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_let_pass_and_then_one_each_interval() {
+    fn a_burst_passes_and_then_one_each_interval() {
         let (attempts, start) = (Attempts::new(ADDRESS, ALL), Instant::now());
         for _ in 0..3 {
             assert_eq!(attempts.wrong("poll", ip(1), start), Ok(()));
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_of_all_holds_for_addresses_that_were_never_wrong_before() {
+    fn the_total_budget_also_holds_for_new_addresses() {
         let (attempts, now) = (Attempts::new(ADDRESS, ALL), Instant::now());
         let let_pass = (0..100).filter(|last| attempts.wrong("poll", ip(*last), now).is_ok()).count();
         assert_eq!(let_pass, 5);

@@ -1,7 +1,7 @@
-//! A service below a path of its host: `https://example.org/vote/`. Its handlers know nothing of that path.
+//! Serves below a path of the host: `https://example.org/vote/`. The handlers do not know that path.
 //!
-//! The proxy may take the path away or pass it on; requests are routed by what is behind it, and a redirect to a path
-//! of ours gets it back. In pages it stands as `base` before every path.
+//! The proxy may remove the path or pass it on. Requests are routed by the rest, and a redirect to a path of ours gets
+//! the base path again. In pages it is `base`, before every path.
 
 use axum::{
     Router,
@@ -14,7 +14,7 @@ use tower::Layer;
 
 use program::public_url::BasePath;
 
-/// The router, served below a path; itself where there is none.
+/// The router, below a path; unchanged if there is none.
 pub fn below(base: &BasePath, router: Router) -> Router {
     if base.as_str().is_empty() {
         return router;
@@ -42,7 +42,7 @@ async fn without_base(State(base): State<BasePath>, mut request: Request, next: 
     response
 }
 
-/// A cookie that is sent back where browsers have the path that it is for. One for the whole host stays that.
+/// A cookie for a path, with the base path before it. One for the whole host is unchanged.
 fn of_outer_path(base: &BasePath, cookie: &HeaderValue) -> HeaderValue {
     let Some((before, path)) = cookie.to_str().ok().and_then(|text| text.split_once("; Path=/")) else {
         return cookie.clone();
@@ -53,7 +53,7 @@ fn of_outer_path(base: &BasePath, cookie: &HeaderValue) -> HeaderValue {
     HeaderValue::try_from(format!("{before}; Path={}/{path}", base.as_str())).unwrap_or_else(|_| cookie.clone())
 }
 
-/// The address as the router knows it; `None` if it is that already.
+/// The address as the router knows it; `None` if it is unchanged.
 fn inner(base: &BasePath, uri: &Uri) -> Option<Uri> {
     let path = base.strip(uri.path())?;
     let whole = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
@@ -62,7 +62,7 @@ fn inner(base: &BasePath, uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// Where a redirect to a path of ours leads from outside; `None` for one elsewhere.
+/// A redirect to a path of ours as browsers need it; `None` for one to another host.
 fn outer(base: &BasePath, location: &HeaderValue) -> Option<HeaderValue> {
     let location = location.as_bytes();
     if !location.starts_with(b"/") || location.starts_with(b"//") {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_taken_away_where_the_proxy_has_not() {
+    fn the_path_is_removed_if_the_proxy_has_not() {
         let inner = |uri: &str| inner(&base(), &uri.parse().unwrap()).map(|uri| uri.to_string());
         assert_eq!(inner("/vote/p/lunch?code=x&y").as_deref(), Some("/p/lunch?code=x&y"));
         assert_eq!(inner("/vote?x").as_deref(), Some("/?x"));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_for_one_path_is_for_that_path_below() {
+    fn a_cookies_path_gets_the_base_path() {
         let outer = |cookie| of_outer_path(&base(), &HeaderValue::from_static(cookie)).to_str().unwrap().to_owned();
         assert_eq!(outer("projector=x; Path=/socket.io/; HttpOnly"), "projector=x; Path=/vote/socket.io/; HttpOnly");
         for whole in ["voter=x; Path=/; HttpOnly", "voter=x; HttpOnly; Path=/", "voter=x"] {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_to_a_path_of_ours_stays_below() {
+    fn a_redirect_to_a_path_of_ours_gets_the_base_path() {
         let outer = |to| outer(&base(), &HeaderValue::from_static(to));
         assert_eq!(outer("/organise").unwrap(), "/vote/organise");
         assert_eq!(outer("https://example.org/result/p/lunch"), None);

@@ -1,16 +1,16 @@
 //! Cookies: their names, how they are found in a request, and how they are set.
 //!
-//! A name carries a mark of the installation, `voter-k7qm`, since browsers send a cookie to every port of a host: two
-//! installations on one host must not take each other's. Where browsers come over TLS it begins with `__Host-`: then no
-//! other host of the same domain can set it, and no plain connection.
+//! A name holds a mark of the installation, `voter-k7qm`, since browsers send a cookie to every port of a host: two
+//! installations on one host must not read each other's. If browsers use TLS it begins with `__Host-`: then no other
+//! host of the same domain can set it, and no plain connection.
 //!
-//! A request may bring several cookies of one name, set for other paths or domains, and by whoever can. What that
-//! means is for the caller to say; nothing here picks one.
+//! A request may have several cookies of one name, set for other paths or domains, perhaps by an attacker. The caller
+//! decides what that means; nothing here chooses one.
 
 use domain::{KeyPurpose, Secret};
 use http::{HeaderMap, HeaderValue, header};
 
-/// What a browser takes only over TLS, from the very host, for all its paths.
+/// The prefix of cookies that browsers accept only over TLS, from the host itself, for all its paths.
 const HOST_ONLY: &str = "__Host-";
 /// Letters of an installation's mark, of five bits each.
 const MARK_LETTERS: usize = 4;
@@ -49,20 +49,20 @@ impl CookieName {
         Self(format!("{prefix}{what}"))
     }
 
-    /// As it stands in headers.
+    /// As in headers.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The values that a request brings under this name.
+    /// The values that a request has under this name.
     pub fn values<'a>(&'a self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
         values(headers, &self.0)
     }
 
-    /// Sets the cookie for all paths of this host, out of reach of scripts. With 0 seconds it is deleted.
+    /// Sets the cookie for all paths of this host; scripts can't read it. With 0 seconds it is deleted.
     pub fn set(&self, headers: &mut HeaderMap, value: &str, max_age_seconds: u64) {
-        // Lax rather than Strict: somebody who comes by a link in a mail is still known. Posts from other sites are
-        // refused before anything is done.
+        // Lax rather than Strict, so that links in mails work. Posts from other sites are refused before anything is
+        // done.
         let secure = if self.0.starts_with(HOST_ONLY) { "; Secure" } else { "" };
         let name = &self.0;
         let line = format!("{name}={value}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}");
@@ -70,8 +70,8 @@ impl CookieName {
     }
 }
 
-/// The values of all cookies of this name. Other cookies may hold any bytes, which are passed over; nothing but spaces
-/// and tabs is trimmed, since a browser takes `\u{2000}__Host-voter` for a name without the prefix.
+/// The values of all cookies of this name. Other cookies may hold any bytes and are skipped. Only ASCII white space is
+/// trimmed: for a browser `\u{2000}__Host-voter` is a name without the prefix.
 pub fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';')).filter_map(move |pair| {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_found_whatever_stands_beside_it() {
+    fn a_cookie_is_found_among_any_others() {
         let mut headers = HeaderMap::new();
         for line in [&b"a=\xff\xfe; voter=one;voter=two"[..], b" voter = x; xvoter=y; voterx=z; voter", b"voter=\xff"] {
             headers.append(header::COOKIE, HeaderValue::from_bytes(line).unwrap());
@@ -106,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn no_odd_space_makes_another_name_of_a_cookie() {
+    fn only_ascii_white_space_is_trimmed() {
         let line = "\u{2000}__Host-voter=evil; \u{a0}__Host-voter=evil; __host-voter=evil; =__Host-voter=evil";
         let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(line.as_bytes()).unwrap())]);
         assert_eq!(values(&headers, "__Host-voter").next(), None);
     }
 
     #[test]
-    fn what_is_host_only_is_set_as_browsers_ask_for_it() {
+    fn a_host_only_cookie_has_the_attributes_that_browsers_demand() {
         let mut headers = HeaderMap::new();
         CookieNames::new(&secret("x"), true).of("voter").set(&mut headers, "1", 60);
         let line = headers[header::SET_COOKIE].to_str().unwrap();

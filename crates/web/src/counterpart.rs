@@ -1,5 +1,5 @@
-//! Where browsers find the other service (`vote` links to the results, `result` to the voting page), and which address
-//! to hand out to people who are elsewhere.
+//! The address of the other service (`vote` links to the results, `result` to the voting page), and the address for QR
+//! codes and paper.
 
 use std::{convert::Infallible, net::IpAddr};
 
@@ -21,13 +21,13 @@ use crate::texts::SharedText;
 pub enum Counterpart {
     /// As configured (`VOTE_URL`, `RESULT_URL`).
     Fixed(PublicUrl),
-    /// Nothing is configured: the same host as this service, over http, at this port. So the all-in-one
-    /// works under whichever name or address of the machine a browser came by.
+    /// Not configured: the same host as this service, over http, at this port. So the all-in-one works under any name
+    /// or address of the machine.
     Port(u16),
 }
 
 impl Counterpart {
-    /// Its address for the browser that sent these headers; `None` if it sent no usable `Host`.
+    /// Its address for the browser that sent these headers; `None` without a usable `Host`.
     pub fn url(&self, headers: &HeaderMap) -> Option<PublicUrl> {
         match self {
             Self::Fixed(url) => Some(url.clone()),
@@ -35,7 +35,7 @@ impl Counterpart {
         }
     }
 
-    /// Its address to hand out on a page for this browser.
+    /// Its address for other devices, on a page for this browser.
     pub fn invitation(&self, came_by: &CameBy) -> Option<Invitation> {
         match self {
             Self::Fixed(url) => Some(Invitation::configured(url)),
@@ -54,10 +54,10 @@ pub fn text_key(why: Unreachable) -> &'static str {
     text.key()
 }
 
-/// How a browser came to a page.
+/// How a browser reached a page.
 pub struct CameBy {
     host: Option<RequestHost>,
-    /// Whether it came over the network, or from another container.
+    /// Whether it came over the network or from another container.
     is_elsewhere: bool,
 }
 
@@ -75,17 +75,17 @@ impl<S: Sync> FromRequestParts<S> for CameBy {
     }
 }
 
-/// An address to hand out: as a link, as a QR code, on paper.
+/// An address for other devices: as a link, as a QR code, on paper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
     /// The address.
     pub url: PublicUrl,
-    /// Why it leads no phone here, if it does not: then it is no use as a code.
+    /// Why phones don't reach it, if they don't: then it is no use as a QR code.
     pub unreachable: Option<Unreachable>,
 }
 
 impl Invitation {
-    /// To the very page that the browser came to: as configured, else as it came.
+    /// To this service: as configured, else as the browser reached it.
     pub fn here(configured: Option<&PublicUrl>, came_by: &CameBy) -> Option<Self> {
         match (configured, &came_by.host) {
             (Some(url), _) => Some(Self::configured(url)),
@@ -94,12 +94,12 @@ impl Invitation {
         }
     }
 
-    /// What the operator set wins, whatever it is.
+    /// The operator's setting always wins.
     fn configured(url: &PublicUrl) -> Self {
         Self { url: url.clone(), unreachable: None }
     }
 
-    /// By the name that the browser came by; where only this machine knows that, by the machine's address in a network.
+    /// By the name that the browser used. If only this machine knows that name, by the machine's address in a network.
     fn derived(host: &str, port: u16, is_elsewhere: bool) -> Self {
         let by_name = PublicUrl::http(host, port);
         if !origin::is_loopback(host) {
@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_no_name_goes_nowhere() {
+    fn a_host_that_is_no_name_is_ignored() {
         for bad in ["a b", "x\"onload=", "evil;script-src *", "u@x", "", "x/y", "x,y"] {
             assert_eq!(Counterpart::Port(8081).url(&asked_at(bad)), None, "{bad:?}");
         }
     }
 
     #[test]
-    fn the_name_that_a_browser_came_by_is_handed_out_if_others_know_it() {
+    fn the_name_that_a_browser_used_is_given_to_others_if_they_know_it() {
         for host in ["192.168.1.7:8081", "laptop.local", "[fd00::7]:8081"] {
             let invitation = Counterpart::Port(8080).invitation(&came_by(host, None)).unwrap();
             let by_name = Counterpart::Port(8080).url(&asked_at(host)).unwrap();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_this_machine_alone_is_never_handed_out_as_a_code() {
+    fn a_name_of_this_machine_alone_never_becomes_a_code() {
         for host in ["localhost:8081", "127.0.0.1:8081", "[::1]:8081", "result.localhost", "0.0.0.0:8081"] {
             for peer in [None, Some("127.0.0.1"), Some("::ffff:127.0.0.1"), Some("::1")] {
                 let Invitation { url, unreachable } = Counterpart::Port(8080).invitation(&came_by(host, peer)).unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_from_a_container_by_localhost_is_told_that_phones_cannot() {
+    fn from_a_container_by_localhost_phones_are_unreachable() {
         let came_by = came_by("localhost:8081", Some("172.17.0.1"));
         let invitation = Counterpart::Port(8080).invitation(&came_by).unwrap();
         assert_eq!(invitation.unreachable, Some(Unreachable::Elsewhere));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_operator_set_wins() {
+    fn the_operators_setting_wins() {
         let url: PublicUrl = "http://localhost:8080".parse().unwrap();
         let wanted = Some(Invitation { url: url.clone(), unreachable: None });
         assert_eq!(Counterpart::Fixed(url.clone()).invitation(&came_by("10.0.0.7", None)), wanted);

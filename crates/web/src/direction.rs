@@ -1,14 +1,14 @@
-//! Texts that run from right to left, among ours that do not.
+//! Texts from right to left among ours from left to right.
 //!
 //! In the body of a page `dir="auto"` and `<bdi>` keep them apart. Titles, attributes and descriptions have no
 //! elements: there a text that holds letters of the other direction goes between two marks that say so.
 
 use std::borrow::Cow;
 
-/// What begins a text whose direction is that of its first letter (first strong isolate), and what ends it.
+/// The marks around a text whose direction is that of its first letter (first strong isolate).
 const ISOLATED: [char; 2] = ['\u{2068}', '\u{2069}'];
 
-/// The text, between marks if its letters could change the order of what stands beside it.
+/// The text, between marks if its letters could change the order of the text beside it.
 pub fn isolated(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_right_to_left) {
         return Cow::Borrowed(text);
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_runs_the_other_way_is_set_apart() {
+    fn only_texts_from_right_to_left_get_marks() {
         for plain in ["", "Tea?", "Thé ou café ?", "お茶?", "🍵"] {
             assert_eq!(isolated(plain), plain);
         }

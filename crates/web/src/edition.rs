@@ -1,5 +1,5 @@
-//! A fingerprint of what pages of a poll are made of. Both hosts make it, so that an open page of either can tell from
-//! a tally that it is out of date.
+//! A fingerprint of the texts on a poll's pages. Both hosts compute it, so that an open page of either sees in a tally
+//! that it is out of date.
 
 use domain::Poll;
 

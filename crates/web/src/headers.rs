@@ -1,11 +1,11 @@
-//! The headers that keep a page to itself: Content-Security-Policy and its relatives.
+//! The security headers of pages: Content-Security-Policy and others.
 
 use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderName, HeaderValue, header};
 
 use program::origin::Origin;
 
-/// What a page may do beyond loading its own styles, scripts and images.
+/// The security headers of a page.
 #[derive(Clone, Debug)]
 pub struct SecurityHeaders {
     policy: HeaderValue,
@@ -13,7 +13,7 @@ pub struct SecurityHeaders {
 }
 
 impl SecurityHeaders {
-    /// For pages that speak only to their own host and perhaps to another, and that no other page may frame.
+    /// For pages that connect to their own host and perhaps to one other, and that no page may frame.
     ///
     /// # Panics
     /// If an origin is no header text; every origin is.
@@ -21,14 +21,14 @@ impl SecurityHeaders {
         Self::with(connect, "; frame-ancestors 'none'", false)
     }
 
-    /// For pages made to be framed by pages of these origins.
+    /// For pages that pages of these origins may frame.
     pub fn embeddable(ancestors: &[&Origin]) -> Self {
         let ancestors: Vec<String> = ancestors.iter().map(ToString::to_string).collect();
         Self::with(None, &format!("; frame-ancestors {}", ancestors.join(" ")), true)
     }
 
-    /// For pages made to be framed by any page. Nothing is said of ancestors: `*` would mean those over the network
-    /// alone, and not slides in a file.
+    /// For pages that any page may frame. The policy does not name ancestors: `*` would mean those over the network
+    /// only, and not slides in a file.
     pub fn embeddable_anywhere() -> Self {
         Self::with(None, "", true)
     }
@@ -71,8 +71,8 @@ impl SecurityHeaders {
     }
 }
 
-/// An origin as a source of a policy, whose grammar has no addresses of IPv6 (CSP 3, section 2.3.1): then any host over
-/// this scheme.
+/// An origin as a source in a policy. The grammar has no IPv6 addresses (CSP 3, section 2.3.1): for one, any host over
+/// its scheme.
 fn source(origin: &Origin) -> String {
     match (origin.host().starts_with('['), origin.is_https()) {
         (false, _) => origin.to_string(),

@@ -1,4 +1,4 @@
-//! Rate, errors and duration of each route; and a span of each request, where traces are sent.
+//! Counts and times requests by route, and opens the span of each request for traces.
 
 use std::{
     collections::HashMap,
@@ -19,11 +19,11 @@ use tracing::Instrument;
 
 use program::traces;
 
-/// The route of an address that there is not.
+/// The route of an unknown address.
 const NO_ROUTE: &str = "none";
 
-/// The series of each route, by method and status. They are kept, because to make their names anew for each
-/// request costs more than to count it.
+/// The series of each route, by method and status. They are cached, because building their names costs more than
+/// counting a request.
 static ROUTES: LazyLock<RwLock<HashMap<String, HashMap<Kind, Series>>>> = LazyLock::new(RwLock::default);
 
 type Kind = (&'static str, StatusCode);
@@ -37,13 +37,13 @@ struct Series {
 /// Layer that counts and times requests by method, route and status.
 ///
 /// The route is the matched pattern (`/p/{poll}`), never the path, and methods that HTTP does not know are `other`,
-/// so that the number of series is bounded whatever clients send. Metrics must have begun before the first request.
+/// so that the number of series is bounded whatever clients send. Metrics must have started before the first request.
 ///
-/// A service of its own type rather than `middleware::from_fn`, which copies all that is below it for each request.
+/// A service of its own type rather than `middleware::from_fn`, which copies the inner service for each request.
 #[derive(Clone, Copy, Debug)]
 pub struct Observe;
 
-/// What [`Observe`] makes of a service.
+/// A service whose requests are counted.
 #[derive(Clone, Debug)]
 pub struct Observed<S>(S);
 

@@ -1,4 +1,4 @@
-//! The languages of the pages, and which one a person wants.
+//! The languages of the pages, and which one a request asks for.
 
 use std::convert::Infallible;
 
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_browsers_wish_is_followed_by_weight() {
+    fn accept_language_is_followed_by_weight() {
         for (header, expected) in [
             ("fr", "fr"),
             ("fr-CA, en;q=0.8", "fr"),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_chose_wins() {
+    fn the_language_of_the_cookie_wins() {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT_LANGUAGE, "en".parse().unwrap());
         headers.insert(header::COOKIE, "voter=x; language=fr".parse().unwrap());

@@ -1,4 +1,4 @@
-//! The switch in the footer: `/language/{tag}?back=/p/lunch` remembers a language and goes back.
+//! The language links in the footer: `/language/{tag}?back=/p/lunch` stores a language and redirects back.
 
 use axum::{
     extract::{Path, Query},
@@ -23,7 +23,7 @@ pub struct Back {
     back: String,
 }
 
-/// Answers at `/language/{tag}`; `is_https`: browsers come over TLS. It only goes back to a path of this same host.
+/// Answers at `/language/{tag}`; `is_https`: browsers use TLS. It redirects only to a path of this host.
 pub fn route<S: Clone + Send + Sync + 'static>(is_https: bool) -> MethodRouter<S> {
     get(async move |Path(tag): Path<String>, Query(Back { back }): Query<Back>| switch(&tag, &back, is_https))
 }
@@ -38,7 +38,7 @@ fn switch(tag: &str, back: &str, is_https: bool) -> Response {
     response
 }
 
-/// The path, if it is one of this host; else `/`. `//host` and `/\host` would lead elsewhere.
+/// The path, if it is one of this host; else `/`. `//host` and `/\host` would lead to another host.
 pub fn local_path(back: &str) -> &str {
     let plain = back.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if plain && back.starts_with('/') && !back.starts_with("//") { back } else { "/" }

@@ -1,5 +1,5 @@
-//! Scripts and styles as they are sent: without what only people read, which is a quarter of them. Never more clever
-//! than that, so what runs is what stands in the file.
+//! Removes from scripts and styles what only people read: a quarter of them. It changes nothing else, so the code that
+//! runs is the code in the file.
 
 use std::{ffi::OsStr, path::Path};
 
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_people_read_is_not_sent() {
+    fn comments_and_indentation_are_not_sent() {
         let script = "// About this.\n\nfunction f() {\n  // Why.\n  return \"// kept\"; // kept too\n}\n";
         assert_eq!(of("a.js", script), "function f() {\nreturn \"// kept\"; // kept too\n}\n");
         let style = "/* About\n   this. */\n.a { color: red; }\n\n  .b { /* why */ color: blue; }\n";

@@ -1,4 +1,4 @@
-//! Who the organiser is: whoever knows the organiser's token. Both hosts ask for it, and limit guessing alike.
+//! The organiser's token: who knows it is the organiser. Both hosts check it here, and limit guessing.
 
 use std::{
     net::IpAddr,
@@ -37,16 +37,16 @@ pub struct OrganiserToken {
     wrong: LogThrottle,
 }
 
-/// Why a text does not open the organiser's door. As an answer it is a problem of the API (RFC 9457, RFC 6750).
+/// Why a request is not the organiser's. As an answer it is a problem of the API (RFC 9457, RFC 6750).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotOrganiser {
     /// This installation has no organiser.
     NoOrganiser,
     /// No token was sent.
     NoToken,
-    /// It is another text.
+    /// The token is wrong.
     WrongToken,
-    /// It is another text, and too many were wrong lately; so many seconds to wait before the next.
+    /// The token is wrong, and there were too many wrong ones lately; so many seconds to wait before the next.
     TooMany(u32),
 }
 
@@ -64,8 +64,8 @@ impl OrganiserToken {
         }
     }
 
-    /// What the links of the organiser's page are signed with ([`crate::signed_link`]). With another token they all
-    /// end.
+    /// The key of the links on the organiser's page ([`crate::signed_link`]). With another token they all become
+    /// invalid.
     pub fn links(&self) -> &Secret {
         &self.links
     }
@@ -79,7 +79,7 @@ impl OrganiserToken {
     pub fn check(&self, sent: &str, address: IpAddr) -> Result<(), NotOrganiser> {
         let token = self.reveal().ok_or(NotOrganiser::NoOrganiser)?;
         let now = Instant::now();
-        // Compared as signatures, so that the time tells neither the token nor its length.
+        // Signatures are compared, so that the time reveals neither the token nor its length.
         if self.signer.verify(&self.signer.sign(&[token.as_bytes()]), &[sent.as_bytes()]) {
             return Ok(());
         }
@@ -91,8 +91,7 @@ impl OrganiserToken {
     }
 }
 
-/// The bearer token of a request (RFC 6750). One that is empty or no text is a wrong one; other schemes are not ours
-/// to judge.
+/// The bearer token of a request (RFC 6750). An empty one, or one that is no text, is wrong; other schemes are ignored.
 pub fn bearer_token(headers: &HeaderMap) -> Option<String> {
     let value = String::from_utf8_lossy(headers.get(header::AUTHORIZATION)?.as_bytes());
     let (scheme, token) = value.split_once(' ').unwrap_or((&value, ""));

@@ -1,4 +1,4 @@
-//! Pages from templates: embedded in release builds, read anew at each request in debug builds.
+//! Pages from templates: embedded in release builds, read at each request in debug builds.
 
 use std::string::FromUtf8Error;
 
@@ -53,11 +53,11 @@ impl Pages {
             .map_err(|error: FromUtf8Error| Error::new(ErrorKind::SyntaxError, error.to_string()))
         });
         add_texts(&mut environment, texts);
-        // Safe as it stands: letters, digits, and a few signs.
+        // Needs no escaping: letters, digits, and a few signs.
         environment.add_global("base", Value::from_safe_string(base.as_str().to_owned()));
         let base = base.as_str().to_owned();
         environment.add_function("asset", move |path: &str| {
-            // Safe as it stands: file names of ours and a fingerprint.
+            // Needs no escaping: our file names and a fingerprint.
             assets::address::<S>(path)
                 .map(|address| Value::from_safe_string(format!("{base}{address}")))
                 .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("there is no static file {path:?}")))
@@ -74,7 +74,7 @@ impl Pages {
         self.environment.get_template(template)?.render(context)
     }
 
-    /// Renders a page as the answer to a person. It is not to be cached, as it is made for them.
+    /// Renders a page as an answer. It must not be cached, since it is for one person.
     ///
     /// A template that fails is logged and answered with 500.
     pub fn respond(&self, status: StatusCode, language: Language, template: &str, context: Value) -> Response {

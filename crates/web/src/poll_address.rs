@@ -1,5 +1,5 @@
-//! The addresses of a poll: on both hosts the default poll is at the root, and every other one below `/p`. And what an
-//! address was meant to be that somebody typed or pasted a little differently.
+//! The addresses of a poll: on both hosts the default poll is at the root, and every other one below `/p`. It also
+//! corrects addresses that were typed or pasted with small mistakes.
 
 use axum::response::{IntoResponse, Response};
 use domain::PollId;
@@ -8,9 +8,9 @@ use percent_encoding::percent_decode_str;
 
 use program::settings::PublicUrl;
 
-/// How long an address may be of which one asks what was meant, in bytes.
+/// The longest address that is corrected, in bytes.
 const MAX_MEANT_BYTES: usize = 500;
-/// What stands for a poll's id in the paths of pages.
+/// The placeholder of a poll's id in the paths of pages.
 const ANY_POLL: &str = "{poll}";
 
 /// The path of a poll's page: `/`, or `/p/lunch`.
@@ -19,7 +19,7 @@ pub fn path(poll: PollId) -> String {
 }
 
 /// The address of a poll's page at a public address, as short as people would type it: `https://vote.example.org`, or
-/// `https://vote.example.org/p/lunch`. Below a path the slash stays, since not every proxy adds it.
+/// `https://vote.example.org/p/lunch`. Below a path it ends with a slash, since not every proxy adds it.
 pub fn url(at: &PublicUrl, poll: PollId) -> String {
     let is_bare = poll == PollId::MAIN && at.base().as_str().is_empty();
     if is_bare { at.to_string() } else { format!("{at}{}", path(poll)) }
@@ -30,18 +30,18 @@ pub fn without_scheme(url: &str) -> &str {
     url.split_once("://").map_or(url, |(_, text)| text)
 }
 
-/// The address of a visit at which nothing may be found.
+/// The address of a request that may be not found.
 #[derive(Debug)]
 pub struct Visit(Uri);
 
 impl Visit {
-    /// What to keep of a request until its answer is known; `None` if it is no visit but a post, say.
+    /// The part of a request that is needed once its answer is known; `None` if it is not `GET` or `HEAD`.
     pub fn of(method: &Method, uri: &Uri) -> Option<Self> {
         matches!(*method, Method::GET | Method::HEAD).then(|| Self(uri.clone()))
     }
 
-    /// Leads on from an address where nothing was found to that one of `pages` which can only be meant: with capital
-    /// letters, a slash or a full stop too many, quotes of the text that it was copied from.
+    /// Redirects an address that was not found to the one of `pages` that is meant: it may have capital letters, an
+    /// additional slash or full stop, or quotes of the text from which it was copied.
     pub fn redirect(&self, found: StatusCode, pages: &[&str]) -> Option<Response> {
         if found != StatusCode::NOT_FOUND {
             return None;
@@ -76,8 +76,8 @@ fn meant(path: &str, pages: &[&str]) -> Option<String> {
     Some(format!("/{}", parts.join("/"))).filter(|meant| meant != path)
 }
 
-/// A part of an address, such as a poll's id, in the letters that it can only be meant in: small plain ones, without
-/// what is no letter or digit at its ends. What stands between is kept, if it can be seen.
+/// A part of an address, such as a poll's id, in small plain letters, without characters at its ends that are neither
+/// letters nor digits. Between the ends only invisible characters are removed.
 pub fn plain(part: &str) -> String {
     let letters = part.chars().filter(|c| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'));
     let plain: String = letters
@@ -97,7 +97,7 @@ mod tests {
     const PAGES: [&str; 4] = ["/p/{poll}", "/p/{poll}/embed", "/polls", "/organise/{poll}"];
 
     #[test]
-    fn what_was_typed_a_little_differently_leads_to_what_is_meant() {
+    fn small_mistakes_in_an_address_are_corrected() {
         for (typed, page) in [
             ("/p/Lunch", "/p/lunch"),
             ("/P/lunch", "/p/lunch"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn only_visits_are_led_on_and_keep_their_query() {
+    fn only_get_and_head_are_redirected_with_their_query() {
         let uri: Uri = "/p/Lunch?code=K7QM".parse().unwrap();
         let visit = Visit::of(&Method::GET, &uri).unwrap();
         let response = visit.redirect(StatusCode::NOT_FOUND, &PAGES).unwrap();
