@@ -1,4 +1,4 @@
-//! What the service must be told: its configuration, as `main.rs` or the all-in-one gives it.
+//! The configuration of the service, as `main.rs` or the all-in-one gives it.
 
 use domain::Secret;
 use listener::TrustedProxies;
@@ -10,15 +10,15 @@ use web::counterpart::Counterpart;
 pub struct Config {
     /// The installation's secret: pseudonyms, cookies and receipts come from it.
     pub secret: Secret,
-    /// What the organiser must know; without it nobody can manage polls.
+    /// The organiser's token; without it nobody can manage polls.
     pub organiser_token: Option<Hidden>,
     /// Where browsers find the results.
     pub result: Counterpart,
-    /// Where browsers find this service, if that is known, perhaps below a path: posts from there are let in whatever
+    /// The public address of this service, if it is known, perhaps below a path. Posts from there are allowed whatever
     /// the `Host`, and cookies are `Secure` if it is https.
     pub vote_url: Option<PublicUrl>,
-    /// Proxies that are believed when they say, in `X-Forwarded-For`, from which address a request came. Without them
-    /// everybody behind a proxy counts as one where guessing is limited.
+    /// Proxies whose `X-Forwarded-For` tells the client's address. Without them everybody behind a proxy shares one
+    /// limit on wrong guesses.
     pub trusted_proxies: TrustedProxies,
     /// The name of this instance, for the pages' footer.
     pub instance: String,

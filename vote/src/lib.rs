@@ -1,6 +1,6 @@
-//! The ballot box: takes ballots over HTTP and puts them on the log. Knows no ledger and no result.
+//! The voting service: takes ballots over HTTP and puts them on the log. It knows no ledger and no result.
 //!
-//! [`router`] is all there is; the program `vote` serves it before the Redis log, the all-in-one before SQLite.
+//! The program `vote` serves [`router`] in front of the log on Redis, the all-in-one in front of SQLite.
 //!
 //! | path | |
 //! |---|---|
@@ -50,7 +50,7 @@ use crate::{
 
 pub use crate::texts::check_texts;
 
-/// The whole service before a ballot box.
+/// The whole service in front of this log.
 pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
     if config.organiser_token.is_none() {
         tracing::warn!("organiser.none: ORGANISER_TOKEN is not set, so nobody can manage polls");
@@ -68,7 +68,7 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         .merge(files(is_https))
         .fallback(async || Refusal::NoSuchPage)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
-        // In one call, the outermost first: each further call would box and copy what is below it for every request.
+        // Both layers in one call, the outermost first: each further call would allocate for every request.
         .layer((http_metrics::Observe, Shell::new(&app)))
         .with_state(app);
     below(&base, router)

@@ -1,9 +1,9 @@
-//! What decides how questions and options look, on the voting page and on the organiser's.
+//! How questions and options look, on the voting page and on the organiser's.
 
 /// How many colours the styles have before they repeat.
 const HUES: usize = 6;
 
-/// From how many characters on a question is set smaller, so that the options stay in sight.
+/// Longer questions are set smaller, so that the options stay in sight.
 const LONG_QUESTION_CHARS: usize = 120;
 
 /// The colour of the option at `index`.

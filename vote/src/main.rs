@@ -30,7 +30,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Serves until told to stop.
+/// Serves until a signal stops it.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let redis: RedisUrl = server_address::read("vote", "REDIS_URL", &settings.redis_url);
     scrutin_vote::check_texts().unwrap_or_else(|error| fail("vote", &error.to_string()));

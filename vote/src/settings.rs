@@ -11,7 +11,7 @@ use program::{
 };
 use web::counterpart::Counterpart;
 
-/// The port of the results where `RESULT_URL` is not set.
+/// The port of the result host where `RESULT_URL` is not set.
 const RESULT_PORT: u16 = 8081;
 
 /// Takes ballots over HTTP and puts them on the log, on Redis.
@@ -68,7 +68,7 @@ pub(crate) enum Command {
 }
 
 impl Settings {
-    /// What the service itself must be told.
+    /// The configuration of the service itself.
     pub(crate) fn config(&self) -> scrutin_vote::Config {
         scrutin_vote::Config {
             secret: self.secret_key.clone(),

@@ -1,4 +1,4 @@
-//! What the unit tests of this crate share.
+//! Shared by the unit tests of this crate.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The same for programs: `/api/…`, JSON in and out, errors as problem details (RFC 9457).
+//! The API: `/api/…`, JSON in and out, errors as problem details (RFC 9457).
 //!
 //! May import: addresses, app, polls, refusal, request, voter, voting.
 
@@ -22,7 +22,7 @@ pub(crate) use page::page;
 
 use crate::app::App;
 
-/// Every address of the API, as it stands in the OpenAPI document.
+/// Every route of the API, with its path as in the OpenAPI document.
 fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 6] {
     [
         ("/api/polls", get(polls::list).post(polls::create)),
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(described, routed);
 
         for (path, methods) in routes() {
-            // Everything but "not allowed" means that the method is routed; no handler gets as far as its state.
+            // Any status but "not allowed" means that the method is routed. No handler gets as far as its state.
             let app = Arc::new(App::new(crate::testing::config(), Arc::new(crate::testing::NoBallotBox)));
             let router = Router::new().route(path, methods).with_state(app);
             for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {

@@ -1,4 +1,4 @@
-//! What goes over the API: the JSON forms and their schemas.
+//! The JSON of the API and its schemas.
 
 use std::num::NonZeroU16;
 

@@ -1,4 +1,4 @@
-//! Who may manage polls over the API: whoever sends the organiser's token as a bearer token (RFC 6750).
+//! The organiser over the API: the token is sent as a bearer token (RFC 6750).
 
 use std::sync::Arc;
 

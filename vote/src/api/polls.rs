@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// By which a program says that it tries again.
+/// The header that a program repeats when it tries again.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Read a poll
@@ -175,7 +175,7 @@ pub(crate) async fn rewrite(
     PostedJson(patch): PostedJson<PollPatch, MAX_POLL_BYTES>,
 ) -> Result<Response, Refusal> {
     let id = path.id()?;
-    // Asked anew: what is left out of the patch must stay as it is now.
+    // Read from the log, not the cache: what the patch leaves out must stay as it is now.
     let poll = polls::current(&app, id).await?;
     let mut done = Err(Refusal::EmptyPatch);
     for change in patch.changes(&poll, program::now_millis())? {

@@ -1,4 +1,4 @@
-//! What the handlers share: the state of the service, and what a page must know of the request that it answers.
+//! The state that all handlers share.
 //!
 //! May import: config, texts, voter.
 
@@ -28,17 +28,18 @@ use web::{
 use self::{new_voters::NewVoters, poll_cache::PollCache};
 use crate::{config::Config, texts, voter::cookies::CookieKeys};
 
-/// Wrong voting codes of one poll from one address, beyond which a wrong one is told to wait; right ones never are. A
-/// hall may be behind it, so it is more than a person can type. A guess is right once in 2^44 (the bits of a code's
-/// MAC): of 10,000 a second, as many as one instance answers beside its voters, one is right in 28 years on average.
+/// The limit on wrong voting codes for one poll from one address; beyond it a wrong code must wait, and right ones pass
+/// at any time. A whole hall may share the address, so it is more than a person can type. A guess is right once in 2^44
+/// (the bits of a code's MAC): at 10,000 guesses a second, as many as one instance answers beside its voters, one is
+/// right in 28 years on average.
 const WRONG_CODES: Budget = Budget { burst: 300, each: Duration::from_millis(50) };
-/// The same from all addresses together.
+/// The same for all addresses together.
 const WRONG_CODES_IN_ALL: Budget = Budget { burst: 2_000, each: Duration::from_millis(5) };
 
 /// The shortest time between two lines about requests that the log did not answer.
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
-/// What the organiser's cookie is for, in its name.
+/// The purpose of the organiser's cookie, in its name.
 const SESSION_COOKIE: &str = "organiser";
 
 #[derive(RustEmbed)]
@@ -50,22 +51,22 @@ struct Templates;
 #[folder = "static"]
 pub(crate) struct StaticFiles;
 
-/// The state of the service: its configuration, the way to the log, and the pages.
+/// The state of the service: its configuration, the log, and the pages.
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) ballots: Arc<dyn BallotBox>,
     pub(crate) polls: PollCache,
     /// Limits the lines of the log about requests that the log of ballots did not answer.
     unanswered: LogThrottle,
-    /// What the voters' cookies are called and signed with.
+    /// Names and keys of the voters' cookies.
     pub(crate) cookies: CookieKeys,
-    /// What the organiser's cookie is called.
+    /// The name of the organiser's cookie.
     pub(crate) session_cookie: CookieName,
     /// Wrong voting codes, by poll.
     pub(crate) code_attempts: Attempts<PollId>,
     /// New voters, by poll and network.
     pub(crate) new_voters: NewVoters,
-    /// What the organiser must know.
+    /// The organiser's token.
     pub(crate) organiser: OrganiserToken,
     /// The security headers of most answers.
     pub(crate) headers: SecurityHeaders,

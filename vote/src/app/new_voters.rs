@@ -1,9 +1,10 @@
-//! New voters, by poll and network: how many came lately, from how many networks, and the budget that a poll may set.
+//! New voters by poll and network: how many came in the last minute, from how many networks, and the limit that a poll
+//! may set.
 //!
-//! "Anyone with the link" is open to scripts: each request without a cookie is a new voter. Nothing here tells a script
-//! from a person. It shows the organiser a flood, and limits one network where the organiser asks for that.
+//! "Anyone with the link" is open to scripts: each request without a cookie is a new voter. Nothing here distinguishes
+//! a script from a person. It shows the organiser a flood, and limits one network if the organiser wants that.
 //!
-//! It is kept in memory by each instance, within limits: several instances let so many times as many through.
+//! Each instance keeps it in memory, within limits; several instances together let more through.
 
 use std::{
     collections::HashMap,
@@ -21,22 +22,22 @@ const LATELY: Duration = Duration::from_mins(1);
 const LATELY_SECONDS: usize = 60;
 /// How many polls are watched at once.
 const MAX_POLLS: usize = 256;
-/// How many networks of one poll are told apart; those beyond share one budget.
+/// How many networks of one poll have a budget of their own; the others share one.
 pub(crate) const MAX_NETWORKS: usize = 1_024;
 /// Stands for all networks beyond that.
 const OTHERS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
-/// What was seen of all polls.
+/// New voters of all polls.
 pub(crate) struct NewVoters {
     begun: Instant,
     polls: Mutex<HashMap<PollId, Flow>>,
 }
 
-/// What was seen of one poll.
+/// New voters of one poll.
 struct Flow {
-    /// New voters by second, around a ring.
+    /// New voters of each of the last 60 seconds, in a ring.
     seconds: [u32; LATELY_SECONDS],
-    /// Up to which second the ring is right, since the beginning.
+    /// The newest second in the ring, since the start.
     through: u64,
     networks: HashMap<IpAddr, Seen>,
 }
@@ -44,7 +45,7 @@ struct Flow {
 /// One network.
 #[derive(Clone, Copy)]
 struct Seen {
-    /// Until when it is in debt: each new voter adds its share of a minute, and time pays it back.
+    /// Until when it is in debt: each new voter adds a share of the minute, and time pays it back.
     debt: Instant,
     last: Instant,
 }
@@ -63,15 +64,14 @@ impl NewVoters {
         Self { begun: now, polls: Mutex::default() }
     }
 
-    /// Takes a place in the budget of a network, if the poll sets one; the error is how many seconds to wait for a
-    /// place.
+    /// Takes one voter from the budget of a network, if the poll sets one. The error is the number of seconds to wait.
     pub(crate) fn admit(&self, poll: &Poll, from: IpAddr, now: Instant) -> Result<(), u32> {
         let Some(limit) = poll.new_voters_per_minute() else { return Ok(()) };
         let mut polls = self.lock();
         let Some(flow) = flow(&mut polls, poll.id(), now) else { return Ok(()) };
         let seen = flow.network(from, now);
         let full = seen.debt.max(now) + share(limit);
-        // Half a share of grace for the rounding of divisions.
+        // Half a share more, for the rounding of divisions.
         let wait = full.saturating_duration_since(now + LATELY + share(limit) / 2);
         if wait.is_zero() {
             seen.debt = full;
@@ -80,7 +80,7 @@ impl NewVoters {
         Err(u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1))
     }
 
-    /// Gives the place back: the ballot was not recorded.
+    /// Returns one voter to the budget: the ballot was not recorded.
     pub(crate) fn give_back(&self, poll: &Poll, from: IpAddr) {
         let Some(limit) = poll.new_voters_per_minute() else { return };
         if let Some(seen) =
@@ -117,12 +117,12 @@ impl NewVoters {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<PollId, Flow>> {
-        // What a panicking thread left is whole: figures are only ever replaced.
+        // The map is whole after a panic: figures are replaced in one step.
         self.polls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The flow of a poll, which is watched from now on if there is room.
+/// The figures of a poll; they begin now if there is room.
 fn flow(polls: &mut HashMap<PollId, Flow>, poll: PollId, now: Instant) -> Option<&mut Flow> {
     if polls.len() >= MAX_POLLS && !polls.contains_key(&poll) {
         polls.retain(|_, flow| flow.networks.values().any(|seen| seen.is_remembered(now)));
@@ -138,7 +138,7 @@ fn flow(polls: &mut HashMap<PollId, Flow>, poll: PollId, now: Instant) -> Option
 }
 
 impl Flow {
-    /// Empties the seconds that have passed since.
+    /// Empties the seconds since the last call.
     fn advance(&mut self, second: u64) {
         for passed in (self.through + 1..=second).rev().take(LATELY_SECONDS) {
             self.seconds[slot(passed)] = 0;

@@ -121,7 +121,7 @@ mod tests {
 
     /// Counts how often it is asked.
     #[derive(Default)]
-    struct Asked {
+    struct CountingBallotBox {
         times: AtomicUsize,
         down: AtomicBool,
         hangs: AtomicBool,
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[async_trait]
-    impl BallotBox for Asked {
+    impl BallotBox for CountingBallotBox {
         async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
             self.times.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
@@ -169,8 +169,8 @@ mod tests {
         }
     }
 
-    fn cache() -> (Arc<Asked>, Arc<PollCache>) {
-        let asked = Arc::new(Asked::default());
+    fn cache() -> (Arc<CountingBallotBox>, Arc<PollCache>) {
+        let asked = Arc::new(CountingBallotBox::default());
         (asked.clone(), Arc::new(PollCache::new(asked)))
     }
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_the_log_is_down_the_last_answer_stands_and_those_who_wait_share_the_failure() {
+    async fn without_the_log_the_last_poll_stays_and_callers_share_the_failure() {
         let (asked, cache) = cache();
         cache.get(PollId::MAIN).await.unwrap();
         asked.down.store(true, Ordering::SeqCst);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_asked_before_a_change_does_not_overtake_it() {
+    async fn a_read_that_began_before_a_change_does_not_replace_it() {
         let (_, cache) = cache();
         let slot = cache.slot(PollId::MAIN);
         let asked = slot.ask(|| read(Arc::clone(&cache.ballots), PollId::MAIN));

@@ -30,7 +30,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
 
-/// The pages, of which all but the way in are only for who is signed in.
+/// The pages; all but the sign-in need a session.
 pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let guarded = Router::new()
         .route("/organise", get(polls_page::show).post(polls_page::create))

@@ -1,4 +1,4 @@
-//! The form for a new poll, and the same for rewriting one: reading it, and saying which field is at fault.
+//! The form for a new poll, also used to rewrite one: reads it, and finds the field at fault.
 
 use std::num::NonZeroU16;
 
@@ -15,7 +15,7 @@ use crate::{
 /// The name of the field for the limit on new voters.
 pub(super) const LIMIT_FIELD: &str = "new_voters_per_minute";
 
-/// What stands in the form.
+/// The content of the form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct PollForm {
     pub(crate) id: String,
@@ -31,11 +31,11 @@ pub(crate) struct PollForm {
     state: PollState,
     /// As it was typed; empty for no limit.
     new_voters_per_minute: String,
-    /// What makes two posts of this form one poll; empty where nothing is made.
+    /// Identifies this form, so that two posts of it make one poll; empty where no poll is made.
     pub(crate) once: String,
 }
 
-/// The field that is at fault, by its name in the form, and why.
+/// The field at fault, by its name in the form, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Fault {
     pub(crate) field: &'static str,
@@ -112,7 +112,7 @@ impl PollForm {
         self.options.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
 
-    /// What it asks for. Whether that keeps to the limits of polls is still to be checked.
+    /// The poll that it describes. The limits of polls are checked later.
     pub(crate) fn spec(&self, language: Language) -> Result<PollSpec, Fault> {
         let max_choices = self.max_choices.parse().map_err(|_| Self::no_number(language))?;
         let limit = new_voters_limit(&self.new_voters_per_minute)
@@ -131,13 +131,13 @@ impl PollForm {
         })
     }
 
-    /// Where the number of choices is none, it is not one of those that are allowed either.
+    /// A number of choices that is no number is treated as one outside the limits.
     fn no_number(language: Language) -> Fault {
         Fault { field: "max_choices", text: texts::text(language, VoteText::MaxChoices, &[]) }
     }
 }
 
-/// The id in the letters that it can only be meant in; what is none in any letters stays, to be refused.
+/// The id in plain letters. A text that stays no id is kept, to be refused.
 fn plain_id(typed: &str) -> String {
     Some(poll_address::plain(typed)).filter(|plain| !plain.is_empty()).unwrap_or_else(|| typed.to_owned())
 }
@@ -151,7 +151,7 @@ pub(super) fn new_voters_limit(typed: &str) -> Result<Option<NonZeroU16>, Refusa
 }
 
 impl Fault {
-    /// The field at fault where a poll can't be made; `None` if no field is to blame.
+    /// The field at fault, if the refusal is about one.
     pub(crate) fn of(language: Language, refusal: &Refusal) -> Option<Self> {
         let field = match refusal {
             Refusal::InvalidPoll(error) => poll_faults::field(error),

@@ -31,7 +31,7 @@ use crate::{
     request::{LastWord, PollPath},
 };
 
-/// What can be exported, by its name at the result host.
+/// The files to export, by their names at the result host.
 const EXPORTS: [&str; 4] = ["tally.csv", "tally.json", "ballots.csv", "ballots.json"];
 
 /// Shows the page.
@@ -57,14 +57,14 @@ pub(crate) async fn show(
     Ok(app.page_with_result(&visitor, result.as_ref(), StatusCode::OK, "organise/poll.html", context))
 }
 
-/// The poll as the log has it this moment, and how many ballots it has accepted.
+/// The current poll, and how many ballots the log has accepted.
 async fn read(app: &App, path: &PollPath) -> Result<(Poll, u64), Refusal> {
     let poll = polls::current(app, path.id()?).await?;
     let accepted = app.ballots.accepted(poll.id()).await.map_err(not_shown(app))?;
     Ok((poll, accepted))
 }
 
-/// What the pages of one poll say of it.
+/// The facts of a poll that all its pages show.
 pub(super) fn of_poll(poll: &Poll) -> Value {
     let option = |(index, text): (usize, &String)| {
         context! { key => option_key(index).to_string(), text => text, hue => look::hue(index) }
@@ -101,7 +101,7 @@ fn handed_out(app: &App, came_by: &CameBy, poll: &Poll) -> Value {
     }
 }
 
-/// What the result host has of this poll.
+/// Addresses on the result host.
 fn at_the_result_host(app: &App, result: Option<&PublicUrl>, poll: &Poll) -> Value {
     let id = poll.id();
     context! {
@@ -113,7 +113,7 @@ fn at_the_result_host(app: &App, result: Option<&PublicUrl>, poll: &Poll) -> Val
     }
 }
 
-/// HTML to copy into another page. The question goes into an attribute there.
+/// HTML to copy into another page, with the question as an attribute.
 fn embed_code(url: &str, question: &str) -> String {
     let question = question.replace('\n', " ");
     let title = HtmlEscape(&question);

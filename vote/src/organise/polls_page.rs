@@ -20,7 +20,7 @@ use crate::{
     request::body::{MAX_POLL_BYTES, PostedForm},
 };
 
-/// For how many polls the list says how many ballots there are: each is a question to the log.
+/// The most polls for which the list shows the number of ballots, since each takes a request to the log.
 const MAX_COUNTED: usize = 200;
 
 /// Shows the list and the empty form.
@@ -52,7 +52,7 @@ pub(crate) async fn create(
 
 async fn page(app: &App, visitor: &Visitor, form: &PollForm, fault: Option<&Fault>) -> Result<Response, Refusal> {
     let mut polls = app.ballots.polls().await.map_err(not_shown(app))?;
-    // What needs the organiser's attention first.
+    // Open polls first.
     polls.sort_by_key(|poll| (state_rank(poll.state()), poll.id()));
     let (archived, polls): (Vec<_>, Vec<_>) = polls.into_iter().partition(Poll::archived);
     let rows = rows(app, &polls).await;
@@ -67,7 +67,7 @@ async fn rows(app: &App, polls: &[Poll]) -> Vec<Value> {
     let mut rows = Vec::with_capacity(polls.len());
     let mut asking = true;
     for (index, poll) in polls.iter().enumerate() {
-        // A log that does not answer is not asked again for each poll.
+        // After a failure the log is not asked again for each poll.
         let accepted = if asking && index < MAX_COUNTED { app.ballots.accepted(poll.id()).await.ok() } else { None };
         asking &= accepted.is_some();
         rows.push(row(poll, accepted));

@@ -89,7 +89,7 @@ fn page(app: &App, visitor: &Visitor, poll: &Poll, form: &PollForm, fault: Optio
     app.page(visitor, status, "organise/edit.html", context)
 }
 
-/// What can still be corrected of a poll that has ballots.
+/// The page of a poll with ballots, on which its wording can be corrected.
 fn too_late(
     app: &App,
     visitor: &Visitor,

@@ -24,10 +24,10 @@ use crate::{
     refusal::{Refusal, is_for_program, not_shown, not_told},
 };
 
-/// How long a session lasts: an evening, and the clearing up.
+/// How long a session lasts: one evening.
 pub(crate) const VALID_SECONDS: u64 = 12 * 60 * 60;
 const TAG_BYTES: usize = 16;
-/// How many session cookies of one request are looked at.
+/// How many session cookies of one request are read.
 const MAX_SESSIONS: usize = 4;
 const ID_BYTES: usize = 16;
 const COOKIE_BYTES: usize = 8 + ID_BYTES + TAG_BYTES;
@@ -54,7 +54,7 @@ pub(crate) async fn signed_in_only(
     }
 }
 
-/// Whether the request comes with a session that still lasts. The log is asked only about one that does by itself.
+/// Whether the request has a valid session. The log is asked only about one that has not expired.
 pub(crate) async fn is_signed_in(app: &App, headers: &HeaderMap) -> Result<bool, Unavailable> {
     for session in sessions(app, headers) {
         if !app.ballots.has_ended(session.id).await? {
@@ -64,7 +64,7 @@ pub(crate) async fn is_signed_in(app: &App, headers: &HeaderMap) -> Result<bool,
     Ok(false)
 }
 
-/// Ends the sessions of this browser, for whoever has a copy of their cookies; says whether there was any.
+/// Ends the sessions of this browser, also in copies of its cookies. Returns whether there were any.
 pub(crate) async fn end_all(app: &App, headers: &HeaderMap) -> Result<bool, Refusal> {
     let sessions = sessions(app, headers);
     for session in &sessions {
@@ -74,11 +74,11 @@ pub(crate) async fn end_all(app: &App, headers: &HeaderMap) -> Result<bool, Refu
     Ok(!sessions.is_empty())
 }
 
-/// A session that lasts, unless it was ended.
+/// A session that has not expired; it may have been ended.
 #[derive(Debug, PartialEq, Eq)]
 struct Session {
     id: SessionId,
-    /// For how long still.
+    /// How much longer it lasts.
     lasting: Duration,
 }
 
@@ -102,11 +102,11 @@ pub(crate) fn end(app: &App, headers: &mut HeaderMap) {
     app.session_cookie.set(headers, "", 0);
 }
 
-/// The sign-in page that leads on to this page, with its query: which voting codes were asked for, say.
+/// The address of the sign-in page, which goes on to the requested page with its query.
 fn sign_in_address(uri: &Uri) -> String {
     match local(uri.path_and_query().map_or("/organise", |whole| whole.as_str())) {
         "/organise" => "/organise/sign-in".into(),
-        // The only one of its letters that would end the value.
+        // The only character that would end the value.
         to => format!("/organise/sign-in?to={}", to.replace('&', "%26")),
     }
 }

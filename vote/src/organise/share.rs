@@ -5,19 +5,19 @@ use web::counterpart::{self, CameBy, Invitation};
 
 use crate::app::App;
 
-/// The address by which this service is to be found: as configured, else as this browser came, or by the machine's
-/// address in a network where only this machine knows the name; `None` if it sent no usable `Host`.
+/// The public address of this service: as configured, else as this browser came, or the machine's address in its
+/// network if only this machine knows the name. `None` if the browser sent no usable `Host`.
 pub(crate) fn own_address(app: &App, came_by: &CameBy) -> Option<Invitation> {
     Invitation::here(app.config.vote_url.as_ref(), came_by)
 }
 
-/// The key of the text that says why phones don't find an address, if they don't.
+/// The key of the text that says why phones don't reach an address.
 pub(crate) fn why_unreachable(invitation: &Invitation) -> Option<&'static str> {
     let configured = invitation.url.origin().is_loopback().then_some(Unreachable::Elsewhere);
     invitation.unreachable.or(configured).map(counterpart::text_key)
 }
 
-/// An address as people read and type it: without the scheme.
+/// An address without its scheme, as people type it.
 pub(crate) fn without_scheme(url: &str) -> &str {
     url.split_once("://").map_or(url, |(_, text)| text)
 }

@@ -33,10 +33,10 @@ pub(crate) async fn show(
     came_by: CameBy,
 ) -> Result<Response, Refusal> {
     let (poll, range) = read(&app, &path, query.as_deref()).await?;
-    // The switch of languages asks for the same codes again.
+    // The language switch goes back to the same codes.
     let path = format!("{}?from={}&count={}", visitor.path, range.first(), range.count());
     let visitor = Visitor { path, ..visitor };
-    // Drawing two thousand QR codes takes long enough to be in the way of voters.
+    // Drawing 2,000 QR codes would block other requests of this thread.
     let drawing = tokio::task::spawn_blocking(move || {
         let context = context! { ..sheet(&app, &poll, range, &came_by), ..of_poll(&poll) };
         app.page(&visitor, StatusCode::OK, "organise/codes.html", context)

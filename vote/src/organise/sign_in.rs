@@ -1,4 +1,4 @@
-//! The way in: `/organise/sign-in`, typed or by the link that the all-in-one prints; and the way out.
+//! Signing in at `/organise/sign-in`, by a form or the link that the all-in-one prints; signing out.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -46,9 +46,9 @@ pub(crate) async fn show(
     Ok(page(&app, &visitor, to, None))
 }
 
-/// Whether a browser opens the address as a page of its own. A page elsewhere could ask for it as a picture or in a
-/// frame, again and again with wrong tokens, and so spend what its visitor's network may get wrong. Who says nothing
-/// about it is no browser, or an old one.
+/// Whether a browser opens the address as a page of its own. A page elsewhere could request it as a picture or frame,
+/// again and again with wrong tokens, and so use up the tries of its visitor's network. A client without these headers
+/// is no browser, or an old one.
 fn is_visit(headers: &HeaderMap) -> bool {
     let says = |name, expected: &str| headers.get(name).is_none_or(|value| value.as_bytes() == expected.as_bytes());
     says("sec-fetch-dest", "document") && says("sec-fetch-mode", "navigate")
@@ -100,14 +100,13 @@ fn try_token(app: &App, visitor: &Visitor, sent: &str, to: &str, address: IpAddr
     }
 }
 
-/// The token in what was typed or pasted: perhaps the whole link that the program printed, with what editors leave
-/// around it.
+/// The token in a typed or pasted text: perhaps the whole printed link, with what editors add around it.
 fn pasted_token(sent: &str) -> &str {
     let sent = cleaned(sent);
     sent.split_once("/organise/sign-in?token=").map_or(sent, |(_, token)| token)
 }
 
-/// The form; after a refused attempt it says why.
+/// The form; after a refused attempt with the reason.
 fn page(app: &App, visitor: &Visitor, to: &str, refused: Option<(StatusCode, String)>) -> Response {
     let (status, text) = refused.map_or((StatusCode::OK, None), |(status, text)| (status, Some(text)));
     app.page(visitor, status, "organise/sign_in.html", context! { to => to, refused => text })

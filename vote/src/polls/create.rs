@@ -8,16 +8,16 @@ use crate::{
     refusal::{Refusal, not_told},
 };
 
-/// Ids that no poll can have, because the addresses of its pages would be others already: `/organise/sign-in`.
+/// Ids that no poll can have, since addresses such as `/organise/sign-in` mean something else.
 const RESERVED_IDS: [&str; 2] = ["sign-in", "sign-out"];
 
-/// How often an id is made up before giving up; one in 2^40 is taken.
+/// How many made-up ids are tried; one in 2^40 is taken.
 const ID_ATTEMPTS: u8 = 3;
 
-/// Creates a poll, with this id or with one that is made up. This instance shows it from now on.
+/// Creates a poll, with this id or a made-up one. This instance shows it at once.
 ///
-/// With `once`, which a form or a program sends again when it tries again, the same poll is made once only: its id
-/// comes of `once` and of what it asks. So no instance needs to remember anything.
+/// With `once`, a text that a form or a program sends again when it tries again, one poll is created only: its id is
+/// derived from `once` and the content. So no instance needs to remember anything.
 pub(crate) async fn create(
     app: &App,
     wanted: Option<&str>,
@@ -46,8 +46,8 @@ pub(crate) async fn create(
     Err(Refusal::PollExists)
 }
 
-/// The poll that is there, if it is what the first of two tries made. An id that was chosen may also be that of a poll
-/// of last week: it is taken for the same only as long as nothing has happened to it.
+/// The existing poll, if an earlier attempt created it. A chosen id may also be that of an old poll; it counts as the
+/// same only while nothing has happened to it.
 async fn made_before(app: &App, poll: &Poll, is_chosen: bool) -> Result<Option<Poll>, Refusal> {
     let there = app.ballots.poll(poll.id()).await.map_err(not_told(app))?;
     let Some(there) = there.filter(|there| there.asks_the_same_as(poll)) else { return Ok(None) };
@@ -56,7 +56,7 @@ async fn made_before(app: &App, poll: &Poll, is_chosen: bool) -> Result<Option<P
     Ok(untouched.then_some(there))
 }
 
-/// An id that is none of those that the organiser's pages have for themselves.
+/// The id, unless it is reserved.
 fn own_id(text: &str) -> Result<PollId, Refusal> {
     let id = PollId::parse(text).ok().filter(|id| !RESERVED_IDS.contains(&id.as_str()));
     id.ok_or(Refusal::InvalidId)

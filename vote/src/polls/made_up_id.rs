@@ -1,8 +1,8 @@
-//! Ids for polls that were given none.
+//! Made-up ids, for polls without a chosen one.
 
 use domain::{KeyPurpose, PollId, Secret};
 
-/// What a made-up id consists of: no letters or digits that are mistaken for others when read aloud or copied.
+/// The letters of made-up ids: none that is mistaken for another when read aloud or copied.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const LENGTH: usize = 8;
 
@@ -11,7 +11,7 @@ pub(crate) fn made_up_id() -> PollId {
     spelled(program::random_bytes())
 }
 
-/// The id that always comes of the same `once`, `content` and `attempt`; without the secret nobody can tell which.
+/// The id that belongs to `once`, `content` and `attempt`; without the secret nobody can derive it.
 pub(crate) fn id_of(secret: &Secret, once: &str, content: &[u8], attempt: u8) -> PollId {
     spelled(secret.signer(KeyPurpose::PollIds).tag(&[once.as_bytes(), content, &[attempt]]))
 }

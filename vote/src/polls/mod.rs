@@ -1,4 +1,4 @@
-//! Polls, as pages and API look at them, create them and change them.
+//! Reads, creates and changes polls, for pages and API.
 //!
 //! May import: app, refusal, request, voter.
 
@@ -22,7 +22,7 @@ pub(crate) async fn recent(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> 
         Ok(None) => Err(Refusal::UnknownPoll),
         Err(unavailable) => {
             app.note_unanswered(&unavailable);
-            // A look records nothing, whatever became of it.
+            // Reading records nothing, so the failure is certain.
             Err(Refusal::Unavailable(unavailable.before_anything()))
         }
     }
@@ -34,7 +34,7 @@ pub(crate) async fn current(app: &App, id: PollId) -> Result<Poll, Refusal> {
     poll.ok_or(Refusal::UnknownPoll)
 }
 
-/// Makes a change, which this instance shows from now on. The answer is the poll as it is then.
+/// Makes a change, which this instance shows at once. Returns the poll as it is then.
 pub(crate) async fn change(app: &App, id: PollId, change: PollChange) -> Result<Poll, Refusal> {
     match app.ballots.change(id, change).await.map_err(not_told(app))? {
         ChangeOutcome::Done(poll) => {

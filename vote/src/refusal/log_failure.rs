@@ -1,4 +1,4 @@
-//! What becomes of a request that the log did not answer. The failure is noted for the program's own log.
+//! Refusals of requests that the log did not answer. The failure is noted in the program's own log.
 
 use domain::Unavailable;
 

@@ -1,4 +1,4 @@
-//! Everything that a request can be refused for, and how that is answered: a page for people, a problem for programs.
+//! All reasons to refuse a request, and the answers: a page for people, a problem for programs.
 //!
 //! May import: app, texts, voter.
 

@@ -1,11 +1,11 @@
-//! Which requests may come from where: nothing is changed by what a page of another site makes a browser send.
+//! Refuses requests that a page of another site makes a browser send and that would change something.
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use program::origin::Origin;
 
-/// Whether a request may change something: one that a page of another site made a browser send may not. It shows by
-/// `Sec-Fetch-Site`, and else, in old browsers and over http, by `Origin`. A client that sends neither is no browser
-/// and carries nobody's cookies. The public address is allowed beside the `Host`, for proxies that change it.
+/// Whether a request may change something. One that a page of another site made a browser send may not.
+/// `Sec-Fetch-Site` shows it; old browsers, and all over http, send only `Origin`. A client that sends neither is no
+/// browser, and has nobody's cookies. The public address is allowed beside the `Host`, since proxies may change that.
 pub(crate) fn is_same_site(method: &Method, headers: &HeaderMap, public: Option<&Origin>) -> bool {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return true;
@@ -19,7 +19,7 @@ pub(crate) fn is_same_site(method: &Method, headers: &HeaderMap, public: Option<
             let Some(origin) = str::from_utf8(origin).ok().and_then(|text| text.parse::<Origin>().ok()) else {
                 return false;
             };
-            // Where a browser says that the site is another one, the `Host` is not asked.
+            // If `Sec-Fetch-Site` names another site, the `Host` does not count.
             public == Some(&origin) || site.is_none() && origin.is_asked(headers)
         }
     }

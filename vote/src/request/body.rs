@@ -1,4 +1,4 @@
-//! Reading what was posted: its type, its length, and the time it may take.
+//! Reads posted forms and JSON, with limits on type, length and time.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::refusal::Refusal;
 
 /// The longest ballot, in bytes.
 pub(crate) const MAX_BALLOT_BYTES: usize = 16 * 1024;
-/// The longest description of a poll, in bytes. The largest poll there can be, with every character escaped, is
-/// about 70 KB; beyond that a text that is too long is still told from a body that is too long.
+/// The longest description of a poll, in bytes. The largest valid poll, with every character escaped, has about 70 KB;
+/// the rest is for texts that are too long, so that the answer can name them.
 pub(crate) const MAX_POLL_BYTES: usize = 128 * 1024;
-/// How long the body of a request may take to come in.
+/// How long the body of a request may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a form is sent as.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -54,7 +54,7 @@ impl<S: Sync, T: DeserializeOwned, const LIMIT_BYTES: usize> FromRequest<S> for 
     }
 }
 
-/// A posted form, as bytes. One of several parts, as `curl -F` sends it, is taken as well.
+/// A posted form, as bytes. `multipart/form-data`, as `curl -F` sends it, is converted.
 pub(crate) async fn form(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Refusal> {
     if let Some(boundary) = multipart::boundary(headers) {
         let bytes = collect(headers, body, limit_bytes).await?;

@@ -1,7 +1,7 @@
 //! Reading posted forms. A ballot's: `vote=a`, with `vote` repeated for several choices, perhaps `code=…`,
 //! `revision=…` and `turn=…`. Other fields are passed over.
 //!
-//! Stricter than browsers need: what is not well-formed is refused rather than guessed at.
+//! Stricter than browsers need: malformed input is refused, not guessed at.
 
 use std::borrow::Cow;
 
@@ -33,13 +33,13 @@ pub(crate) struct BallotForm<'a> {
     pub(crate) choices: Result<Choices, ChoicesError>,
     /// Its first `code` field that is not blank.
     pub(crate) code: Option<Cow<'a, str>>,
-    /// Its first `revision` field: which revision of the poll was shown. What is no number is none that there is, 0.
+    /// Its first `revision` field: the revision that the page showed. 0, which no poll has, if it is no number.
     pub(crate) revision: Option<u32>,
-    /// Its first `turn` field: whose turn it was at a shared device when the page was shown.
+    /// Its first `turn` field: whose turn it was at a shared device when the page was rendered.
     pub(crate) turn: Option<Cow<'a, str>>,
 }
 
-/// Reads a ballot; an error is only what can't be read at all.
+/// Reads a ballot; it fails only on input that can't be decoded.
 pub(crate) fn ballot(form: &[u8]) -> Result<BallotForm<'_>, FormError> {
     let mut keys = Vec::with_capacity(1);
     let (mut code, mut revision, mut turn) = (None, None, None);
@@ -66,7 +66,7 @@ fn pairs(form: &[u8]) -> Result<impl Iterator<Item = Result<Pair<'_>, FormError>
     }))
 }
 
-/// A form of which each field has one value; the first counts.
+/// A form in which each field has one value; of several the first counts.
 pub(crate) struct Fields<'a>(Vec<Pair<'a>>);
 
 impl<'a> Fields<'a> {
@@ -80,13 +80,13 @@ impl<'a> Fields<'a> {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_ref())
     }
 
-    /// Whether the field is there: a box that is ticked.
+    /// Whether the field is there, as it is for a ticked box.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
 }
 
-/// Takes out `+` and percent-encoding (WHATWG URL, section 5.1).
+/// Decodes `+` and percent-encoding (WHATWG URL, section 5.1).
 fn decode(text: &str) -> Result<Cow<'_, str>, FormError> {
     if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
         return Ok(Cow::Borrowed(text));

@@ -1,4 +1,4 @@
-//! What comes in: which poll an address names, what was posted, and in which form.
+//! What requests hold: the poll in an address, a posted form or JSON, the client's address.
 //!
 //! May import: app, refusal.
 
@@ -18,7 +18,7 @@ use crate::{app::App, refusal::Refusal};
 pub(crate) struct PollPath(Option<PollId>);
 
 impl PollPath {
-    /// Its id; a text that is no id names no poll.
+    /// Its id. A text that is no id names no poll.
     pub(crate) fn id(&self) -> Result<PollId, Refusal> {
         self.0.ok_or(Refusal::UnknownPoll)
     }

@@ -1,5 +1,5 @@
-//! Forms as `curl -F` and many scripts send them, `multipart/form-data` (RFC 7578), read as the same form in the usual
-//! encoding. Bodies are short and in memory; files are taken as the values that they hold.
+//! Converts `multipart/form-data` (RFC 7578), as `curl -F` and many scripts send it, to the usual encoding of forms.
+//! Bodies are short and in memory; a file counts as its content.
 
 use http::{HeaderMap, header};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
@@ -8,10 +8,10 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 const MULTIPART: &str = "multipart/form-data";
 /// The longest boundary there is (RFC 2046).
 const MAX_BOUNDARY_BYTES: usize = 70;
-/// The most parts that are looked at.
+/// The most parts that are read.
 const MAX_PARTS: usize = 100;
 
-/// What stands between the parts, if the body is of several.
+/// The boundary, if the body is `multipart/form-data`.
 pub(crate) fn boundary(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let mut parameters = value.split(';');
@@ -22,15 +22,15 @@ pub(crate) fn boundary(headers: &HeaderMap) -> Option<String> {
     (1..=MAX_BOUNDARY_BYTES).contains(&boundary.len()).then_some(boundary)
 }
 
-/// The form as `application/x-www-form-urlencoded`; `None` if it has no end, or is no such form at all. A part that is
-/// not well-formed is passed over.
+/// The form as `application/x-www-form-urlencoded`; `None` if its end is missing or it is no such form. Malformed parts
+/// are skipped.
 pub(crate) fn urlencoded(body: &[u8], boundary: &str) -> Option<Vec<u8>> {
     let delimiter = format!("\r\n--{boundary}").into_bytes();
-    // The first delimiter may stand at the very beginning.
+    // The first delimiter may be at the very beginning.
     let body = [b"\r\n", body].concat();
     let mut form = Vec::with_capacity(body.len());
     let parts: Vec<&[u8]> = split(&body, &delimiter).skip(1).take(MAX_PARTS + 1).collect();
-    // Behind the last one stands `--`; without that something is missing.
+    // `--` follows the last delimiter; without it something is missing.
     let complete = parts.iter().position(|part| part.starts_with(b"--"))?;
     for (name, value) in parts[..complete].iter().filter_map(|part| field(part)) {
         for text in [&b"&"[..], percent(name.as_bytes()).as_bytes(), b"=", percent(value).as_bytes()] {

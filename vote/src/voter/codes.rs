@@ -1,4 +1,4 @@
-//! Voting codes: made from the installation's secret, so that nothing is stored until one is used.
+//! Voting codes: derived from the installation's secret, so nothing is stored until one is used.
 //!
 //! A code is 60 bits: a MAC of 44 bits over the poll and the code's number, and the number (16 bits). It is written
 //! in Crockford's base32, which has no letters that are mistaken for digits: `K7QM-2XPD-9W1B`. Of 2^44 made-up codes
@@ -17,9 +17,9 @@ const LENGTH: usize = 12;
 const BITS_PER_LETTER: usize = 5;
 const NUMBER_BITS: u32 = 16;
 const MAC_BITS: u32 = 44;
-/// How much of what somebody typed or pasted is looked at: the link of a code has room in it.
+/// How much of a typed or pasted text is read; a link with a code fits.
 const MAX_TYPED_CHARS: usize = 1_000;
-/// What stands before the code in its link.
+/// The field of a link that holds the code.
 const LINK_FIELD: &str = "code=";
 
 /// A voting code of one poll.
@@ -29,7 +29,7 @@ pub(crate) struct Code {
     letters: [u8; LENGTH],
 }
 
-/// The text is no code of this poll.
+/// The text is not a code of this poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WrongCode;
 
@@ -59,12 +59,12 @@ impl Code {
         self.number
     }
 
-    /// The letters without dashes, as they stand in addresses.
+    /// The letters without dashes, as addresses have them.
     pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.letters).expect("letters and digits")
     }
 
-    /// Whoever holds this code is this voter.
+    /// The voter who holds this code.
     pub(crate) fn voter(&self, secret: &Secret, poll: PollId) -> VoterId {
         VoterId::of_code(secret, poll, &self.letters)
     }
@@ -78,14 +78,14 @@ impl fmt::Display for Code {
     }
 }
 
-/// Whoever knows a code can vote with it, so it has no place in a log line.
+/// A code is a right to vote, so log lines show its number only.
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Code({})", self.number)
     }
 }
 
-/// What somebody typed as it is shown again: without anything that is in no code, and not endless.
+/// The typed text as the page shows it again: only characters of codes, and limited in length.
 pub(crate) fn tidied(typed: &str) -> String {
     let kept = pasted(&folded(typed)).trim().to_owned();
     kept.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(2 * LENGTH).collect()

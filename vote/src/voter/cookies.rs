@@ -1,12 +1,11 @@
-//! What a browser's cookies say: which voter it is, and what was recorded for it lately.
+//! The cookies of a browser: which voter it is, and what was recorded for it.
 //!
-//! All are signed; whatever does not verify is as good as absent, so a forged or truncated cookie makes a new voter.
-//! They decide nothing: the log decides what is recorded. The second only spares the log the question "what did I
-//! vote?" when a page is shown.
+//! All are signed. One whose signature is wrong counts as absent, so a forged or truncated cookie makes a new voter.
+//! They decide nothing: the log decides what is recorded. With `ballots` a page can show the recorded vote without
+//! asking the log.
 //!
-//! Two valid `voter` cookies that differ are refused. Another host of the domain may have set one of them, its own, so
-//! that many browsers would be one voter; and nobody can tell which is which. (Over TLS it can't: see
-//! [`web::cookies`].)
+//! Two valid `voter` cookies that differ are refused. Another host of the domain may have set its own in many browsers,
+//! which would then be one voter, and nothing shows which cookie is whose. (Over TLS it can't: see [`web::cookies`].)
 //!
 //! The names carry the installation's mark. Release 0.1.0 had `voter` and `ballots` without; they are read where there
 //! is no cookie of ours yet, so that nobody becomes a second voter, and go with the next release. They were signed for
@@ -95,7 +94,7 @@ pub(crate) struct TwoVoters;
 /// What makes a browser a voter.
 type Token = [u8; TOKEN_BYTES];
 
-/// What was recorded for this browser in one poll.
+/// The ballot that was recorded for this browser in one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Remembered {
     /// Which poll.
@@ -104,7 +103,7 @@ pub(crate) struct Remembered {
     pub(crate) round: u32,
     /// What was chosen; `None` if only the fact is known.
     pub(crate) choices: Option<Choices>,
-    /// Where the ballot stands in the log.
+    /// The position of the ballot in the log.
     pub(crate) position: Position,
     /// The number of the voting code that it was cast with, if it was.
     pub(crate) code: Option<NonZeroU16>,
@@ -130,12 +129,12 @@ impl Browser {
         };
         let ballots = keys.now.ballots(headers, &token).or_else(|| keys.before.ballots(headers, &token));
         let turns = Turns::of(headers, &keys.turns, &token);
-        // Who brings the cookies of the release before gets ours beside them.
+        // A browser with cookies of the release before gets new ones beside them.
         Ok(Self { token, known: known.is_some(), ballots: ballots.unwrap_or_default(), turns })
     }
 
-    /// The voter's pseudonym in a poll: that of the voting code with this number, else that of the browser and of the
-    /// turn that somebody has at it.
+    /// The voter's pseudonym in a poll: that of the voting code with this number, else that of the browser and its
+    /// turn.
     pub(crate) fn voter(&self, secret: &Secret, poll: PollId, code: Option<NonZeroU16>) -> VoterId {
         match (code, self.turns.in_poll(poll)) {
             (Some(number), _) => Code::issue(secret, poll, number).voter(secret, poll),
@@ -144,12 +143,12 @@ impl Browser {
         }
     }
 
-    /// Whose turn it is in a poll, as the page's form carries it.
+    /// The turn in a poll, as the page's form carries it.
     pub(crate) fn turn(&self, poll: PollId) -> String {
         self.turns.text(poll)
     }
 
-    /// Makes whoever comes next another voter in this poll, of whom nothing is remembered.
+    /// Makes the next person another voter in this poll, and forgets the ballot of the last one.
     pub(crate) fn begin_next_turn(&mut self, poll: PollId) {
         self.ballots.retain(|ballot| ballot.poll != poll);
         self.turns.begin_next(poll);
@@ -167,12 +166,12 @@ impl Browser {
         self.ballots.iter().find(|ballot| ballot.poll == poll.id() && ballot.round == poll.round()).copied()
     }
 
-    /// The number of the voting code that was used here last in `poll`, in whichever round.
+    /// The number of the voting code used here last in `poll`, in any round.
     pub(crate) fn code_number(&self, poll: PollId) -> Option<NonZeroU16> {
         self.ballots.iter().find(|ballot| ballot.poll == poll).and_then(|ballot| ballot.code)
     }
 
-    /// Whether it voted in an earlier round of `poll`, and not in the present one.
+    /// Whether it voted in an earlier round of `poll` and not in the present one.
     pub(crate) fn voted_before_reset(&self, poll: &Poll) -> bool {
         self.ballots.iter().any(|ballot| ballot.poll == poll.id() && ballot.round < poll.round())
     }
@@ -230,8 +229,8 @@ fn remembered(value: &str, token: &[u8], keys: &KeyPair) -> Option<Vec<Remembere
     let mut ballots = Vec::new();
     while !rest.is_empty() {
         let (ballot, behind) = read_ballot(rest)?;
-        // Release 0.1.0 told whoever typed a used code where its ballot stands, though not what it chose. Whoever cast
-        // it knows that.
+        // Release 0.1.0 gave the position of a used code's ballot, though not its choices, to anyone who typed the
+        // code. The browser that cast it knows the choices.
         if ballot.code.is_none() || ballot.choices.is_some() {
             ballots.push(ballot);
         }

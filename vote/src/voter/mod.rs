@@ -1,4 +1,4 @@
-//! Who votes: what a browser's cookies say, whose turn it is at a shared device, voting codes.
+//! Who votes: the cookies of a browser, turns at a shared device, voting codes.
 //!
 //! May import: nothing.
 

@@ -1,8 +1,8 @@
 //! Turns at a device that several people share: "next voter", in polls that allow it.
 //!
-//! A turn is a random number that stands beside the browser's token in one poll: there the pseudonym is made of both,
-//! so that the next person is another voter, while in all other polls the browser stays who it is. The first turn is
-//! none. Like what a browser remembers, turns are kept in a cookie, signed together with the voter's token:
+//! A turn is a random number beside the browser's token, for one poll. The pseudonym in that poll is derived from both,
+//! so the next person is another voter; in other polls the browser stays the same voter. The first turn has no number.
+//! Turns are kept in a cookie, signed together with the voter's token:
 //!
 //! MAC (16) ‖ for each of the 30 polls with a turn, the newest first: length of the id (1) ‖ id ‖ turn (8)
 
@@ -16,7 +16,7 @@ const MAX_TURNS: usize = 30;
 /// The longest content of the cookie, in bytes.
 const MAX_BYTES: usize = MAX_TURNS * (1 + domain::MAX_POLL_ID_BYTES + TURN_BYTES);
 
-/// What makes one voter at a shared device another than the one before.
+/// Distinguishes the voters at a shared device.
 pub(crate) type Turn = [u8; TURN_BYTES];
 
 /// What the cookie is called and signed with.

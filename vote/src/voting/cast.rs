@@ -1,4 +1,4 @@
-//! Casting one ballot, however it came in: check it against the poll, put it on the log, remember it.
+//! Casts one ballot, from page or API: checks it against the poll, appends it to the log, remembers it.
 
 use std::{net::IpAddr, num::NonZeroU16, sync::LazyLock, time::Instant};
 
@@ -28,32 +28,33 @@ pub(crate) fn counted(refusal: Refusal) -> Refusal {
     refusal
 }
 
-/// What somebody tries to cast.
+/// A ballot to be cast.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt<'a> {
     /// What is chosen.
     pub(crate) choices: Result<Choices, &'a ChoicesError>,
-    /// Which revision of the poll the voter was shown, if they say so.
+    /// The revision of the poll that the voter was shown, if known.
     pub(crate) revision: Option<u32>,
-    /// The voting code as it was typed, if one was.
+    /// The voting code as it was typed, if any.
     pub(crate) code: Option<&'a str>,
-    /// Whose turn it was when the page was shown, if that says so: at a shared device somebody else's may have begun.
+    /// Whose turn it was when the page was rendered, if the form has it; at a shared device another turn may have
+    /// begun.
     pub(crate) turn: Option<&'a str>,
-    /// From which address, for the limit on wrong codes.
+    /// The client's address, for the limits.
     pub(crate) from: IpAddr,
 }
 
 /// A ballot that is on the log's disk.
 pub(crate) struct Recorded {
-    /// Where it stands.
+    /// Its position in the log.
     pub(crate) position: Position,
-    /// Whose it is, in this poll.
+    /// The voter's pseudonym in this poll.
     pub(crate) voter: VoterId,
     /// The ballot of the same voter and round that it replaces, as far as the browser remembers.
     pub(crate) replaces: Option<Position>,
 }
 
-/// Casts `choices` for `browser`, and remembers in it what became of them. Every ballot comes by here.
+/// Casts a ballot for `browser`, remembers it there, and counts the outcome. Every ballot passes here.
 pub(crate) async fn cast(
     app: &App,
     poll: &Poll,
@@ -67,7 +68,7 @@ pub(crate) async fn cast(
 
 async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attempt<'_>) -> Result<Recorded, Refusal> {
     let choices = attempt.choices.map_err(|error| Refusal::Choices(error.clone()))?;
-    // A key may stand for another option by now.
+    // A key may mean another option by now.
     if attempt.revision.is_some_and(|shown| shown != poll.revision()) {
         app.polls.forget(poll.id());
         return Err(Refusal::PollRewritten);
@@ -87,7 +88,7 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     if is_new {
         app.new_voters.admit(poll, attempt.from, Instant::now()).map_err(Refusal::TooManyNewVoters)?;
     }
-    // Also where the poll was closed a moment ago: whether it is open is for the log to say.
+    // Also if the cached poll is closed: the log decides whether it is open.
     let cast = app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.revision()).await;
     if is_new {
         match cast {
@@ -100,8 +101,8 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
             browser.remember(remember(Some(choices), position));
             Ok(Recorded { position, voter, replaces: earlier.map(|ballot| ballot.position) })
         }
-        // Whoever holds the sheet can type its codes, and reads from numbers who has which: only the browser that cast
-        // may learn where a code's ballot stands, and that knows it. So nothing is remembered.
+        // The sheet of codes numbers them, and its holder can type any. Only the browser that cast a ballot may learn
+        // its position, and that browser knows it. So nothing is remembered here.
         Ok(CastOutcome::AlreadyCast(_)) if code.is_some() => Err(Refusal::CodeUsed),
         Ok(CastOutcome::AlreadyCast(position)) => {
             let choices = earlier.filter(|ballot| ballot.position == position).and_then(|ballot| ballot.choices);
@@ -109,7 +110,7 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
             Err(Refusal::AlreadyCast)
         }
         Ok(CastOutcome::NotOpen(state)) => {
-            // The page that is asked for next must not say otherwise.
+            // The next page must show the new state.
             if poll.state() != state {
                 app.polls.forget(poll.id());
             }
@@ -127,20 +128,20 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     }
 }
 
-/// The number of the code by which this ballot is cast: the one that was typed, else the one used here last, unless
-/// others vote here as well.
+/// The number of the code for this ballot: of the typed one, else of the one used here last, unless the poll is a
+/// kiosk.
 fn code(app: &App, poll: &Poll, browser: &Browser, attempt: Attempt<'_>) -> Result<NonZeroU16, Refusal> {
     let (known, poll) = (browser.code_number(poll.id()).filter(|_| !poll.kiosk()), poll.id());
     let Some(typed) = attempt.code else { return known.ok_or(Refusal::CodeNeeded) };
-    // A right code passes at any time, whoever guesses beside it.
+    // A right code passes at any time, however many wrong ones come.
     Code::read(typed, &app.config.secret, poll).map(Code::number).map_err(|_| {
         let noted = app.code_attempts.wrong(poll, attempt.from, Instant::now());
         noted.map_or_else(|wait| Refusal::TooManyTries(wait.seconds()), |()| Refusal::WrongCode)
     })
 }
 
-/// Sets the cookies that belong to the answer, whether or not the ballot was recorded: a voter who tries
-/// again after an unknown outcome must be the same voter, or would be counted twice.
+/// Sets the cookies of the answer, also if the ballot was not recorded: a voter who tries again after an unknown
+/// outcome must be the same voter, or would be counted twice.
 pub(crate) fn set_cookies(app: &App, browser: &Browser, poll: &Poll, headers: &mut HeaderMap) {
     browser.set_voter_cookie(headers, &app.cookies);
     if browser.recorded(poll).is_some() {

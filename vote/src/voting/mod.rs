@@ -1,4 +1,4 @@
-//! Voting: the page of a poll, the form on it, and how one ballot is cast.
+//! Voting: the page of a poll, its form, and casting one ballot.
 //!
 //! May import: addresses, app, look, polls, refusal, request, texts, voter.
 

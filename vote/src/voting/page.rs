@@ -142,7 +142,7 @@ async fn find(app: &App, path: &PollPath) -> Result<Arc<Poll>, Refusal> {
     polls::recent(app, path.id()?).await
 }
 
-/// The receipt in the address of the page, if it is one of this poll: nobody else's link says that somebody has voted.
+/// The receipt in the page's address, if it is of this poll; a link to another poll must not say "you have voted".
 fn receipt_in(query: &str, app: &App, poll: PollId) -> Option<Receipt> {
     let fields = Fields::read(query.as_bytes()).ok()?;
     Receipt::decode(fields.get(VOTED), &app.config.secret, poll).ok()
@@ -163,7 +163,7 @@ fn back_to(app: &App, parts: &Parts, poll: PollId, recorded: &Recorded) -> Respo
     response
 }
 
-/// Whether the answer is for somebody to look at: browsers ask for HTML by name.
+/// Whether the client shows the answer to a person: browsers ask for HTML by name.
 fn wants_a_page(headers: &HeaderMap) -> bool {
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accepted.is_some_and(|accepted| accepted.contains("text/html"))

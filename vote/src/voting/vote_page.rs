@@ -92,17 +92,17 @@ pub(super) struct View<'a> {
     pub(super) poll: &'a Poll,
     pub(super) browser: &'a Browser,
     pub(super) headers: &'a HeaderMap,
-    /// The voting code as it stands in the address or was typed.
+    /// The voting code in the address or in the form.
     pub(super) code: Option<&'a str>,
     /// The receipt, if this is the answer to a ballot from a browser that keeps no cookies.
     pub(super) voted: Option<Receipt>,
 }
 
 impl View<'_> {
-    /// The page in its present state; after a refused attempt it says why, and offers the same choices again.
+    /// The page; after a refused ballot with the reason and the same choices.
     pub(super) fn page(&self, refusal: Option<&Refusal>, attempted: Option<Choices>) -> Response {
         let recorded = self.recorded();
-        // The log knows better than a poll that is kept for a second.
+        // A refusal of the log is newer than the cached poll.
         let state = match refusal {
             Some(Refusal::NotOpen(state)) => *state,
             _ => self.poll.state(),
@@ -171,19 +171,19 @@ impl View<'_> {
         self.poll.options().iter().map(String::as_str).enumerate().map(option).collect()
     }
 
-    /// For link previews: what there is to choose from.
+    /// For link previews: the options.
     fn description(&self) -> String {
         let options: Vec<_> = self.poll.options().iter().map(|text| isolated(text)).collect();
         texts::text(self.visitor.language, VoteText::Description, &[("options", &options.join(" · "))])
     }
 
-    /// What the page depends on. Its script compares it with that of a tally, and with that of the page asked for anew.
+    /// What the page depends on. Its script compares it with that of a tally and of a newly fetched page.
     fn standing(&self, state: PollState) -> String {
         let (poll, state) = (self.poll, state.as_str());
         format!("{state} {} {} {}", poll.round(), poll.revision(), edition(poll))
     }
 
-    /// Where the ballot stands that the page is about.
+    /// The position of the ballot that the page is about.
     fn position(&self, recorded: Option<Remembered>) -> Option<Position> {
         self.voted.map(|receipt| receipt.position).or_else(|| recorded.map(|ballot| ballot.position))
     }
@@ -192,7 +192,7 @@ impl View<'_> {
         self.poll.access() == Access::Codes
     }
 
-    /// What was recorded for this browser, unless the page is about another voting code than that was cast with.
+    /// The recorded ballot of this browser, unless the page is about another voting code.
     fn recorded(&self) -> Option<Remembered> {
         let typed = self.code.filter(|_| self.by_code()).map(|typed| {
             let code = Code::read(typed, &self.app.config.secret, self.poll.id());
@@ -201,7 +201,7 @@ impl View<'_> {
         self.browser.recorded(self.poll).filter(|ballot| typed.is_none_or(|number| number == ballot.code))
     }
 
-    /// What stands in the field for the voting code: what was typed, else the code that was used here last.
+    /// The content of the field for the voting code: what was typed, else the code used here last.
     fn code_to_show(&self) -> Option<String> {
         let (secret, id) = (&self.app.config.secret, self.poll.id());
         let known = self.browser.code_number(id).filter(|_| !self.poll.kiosk());
@@ -209,7 +209,7 @@ impl View<'_> {
         self.code.map(codes::tidied).or_else(used).filter(|code| self.by_code() && !code.is_empty())
     }
 
-    /// The request as the switch of languages asks it again: with the code that stands in the address.
+    /// The visitor, with the path that the language switch goes back to: the voting code of the address is in it.
     fn asked_again(&self) -> Visitor {
         let code = self.code.map(codes::tidied).filter(|code| self.by_code() && !code.is_empty());
         let path = code.map_or_else(|| self.visitor.path.clone(), |code| format!("{}?code={code}", self.visitor.path));
@@ -223,13 +223,13 @@ impl View<'_> {
             .or_else(|| recorded.map(|Remembered { position, code, .. }| Receipt { position, voter: voter(code) }))
     }
 
-    /// Where the voter can look up whether the ballot is counted.
+    /// The page that tells whether the ballot is counted.
     fn receipt_url(&self, at: &PublicUrl, receipt: Receipt) -> String {
         addresses::receipt(at, self.poll.id(), receipt.encode(&self.app.config.secret, self.poll.id()).as_str())
     }
 }
 
-/// Whether the field for the voting code is what to look at.
+/// Whether the refusal is about the voting code.
 fn is_about_code(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::CodeNeeded | Refusal::WrongCode | Refusal::CodeUsed | Refusal::TooManyTries(_))
 }

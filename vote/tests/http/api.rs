@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
 
 #[tokio::test]
-async fn a_ballot_is_answered_with_its_receipt_its_place_and_what_it_replaces() {
+async fn a_ballot_is_answered_with_receipt_position_and_replaced_one() {
     let app = spawn_app().await;
     let ada = app.browser();
     let first = ada.post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await;
@@ -52,7 +52,7 @@ async fn a_poll_is_read_with_the_ballots_accepted_so_far() {
 }
 
 #[tokio::test]
-async fn what_is_no_ballot_is_refused_with_a_stable_code() {
+async fn an_invalid_ballot_is_refused_with_a_stable_code() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
     spec.state = PollState::Closed;

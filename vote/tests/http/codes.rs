@@ -15,7 +15,7 @@ async fn cast(who: &Browser, poll: &str, choice: &str, code: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_code_casts_one_ballot_however_it_is_typed_and_whoever_types_it() {
+async fn a_code_casts_one_ballot_however_and_wherever_it_is_typed() {
     let app = spawn_app().await;
     let codes = app.poll_with_codes("tea", true, 2).await;
     app.browser()
@@ -129,7 +129,7 @@ async fn without_a_valid_code_nothing_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_used_code_is_told_from_a_wrong_one_where_votes_are_final() {
+async fn a_used_code_is_not_called_wrong_where_votes_are_final() {
     let app = spawn_app().await;
     let codes = app.poll_with_codes("tea", false, 1).await;
     let form = format!("vote=a&code={}", codes[0]);
@@ -142,7 +142,7 @@ async fn a_used_code_is_told_from_a_wrong_one_where_votes_are_final() {
 }
 
 #[tokio::test]
-async fn a_used_code_shows_its_ballot_to_nobody_but_the_browser_that_cast() {
+async fn a_used_code_shows_its_ballot_only_to_the_browser_that_cast() {
     let app = spawn_app().await;
     let codes = app.poll_with_codes("tea", false, 2).await;
     let (ada, organiser) = (app.browser(), app.organiser_browser().await);
@@ -181,7 +181,7 @@ fn remembers(line: &str, position: domain::Position) -> bool {
 }
 
 #[tokio::test]
-async fn where_anyone_may_vote_a_code_means_nothing() {
+async fn a_code_is_ignored_where_anyone_may_vote() {
     let app = spawn_app().await;
     assert_eq!(cast(&app.program(), "main", "a", WRONG).await.status, StatusCode::CREATED);
     app.organiser("GET", "/api/polls/main/codes", None).await.is_problem(409, "open-to-anyone");
@@ -190,7 +190,7 @@ async fn where_anyone_may_vote_a_code_means_nothing() {
 }
 
 #[tokio::test]
-async fn beside_a_thousand_wrong_codes_every_right_one_passes() {
+async fn right_codes_pass_beside_a_thousand_wrong_ones() {
     let app = spawn_app().await;
     let codes = app.poll_with_codes("tea", true, 100).await;
     let refused = guess_until_refused(&app).await;
@@ -234,7 +234,7 @@ async fn cast_from(app: &TestApp, forwarded: &str, code: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_says_who_guesses_and_nobody_else_does() {
+async fn only_a_trusted_proxy_tells_the_address_of_guesses() {
     let trusted_proxies =
         listener::TrustedProxies { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], trusted_hops: 1 };
     let proxied = scrutin_vote::Config { trusted_proxies, ..config() };

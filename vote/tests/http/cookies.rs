@@ -31,7 +31,7 @@ fn of_0_1_0(secret: &Secret, token: &[u8; 16]) -> (String, String) {
 }
 
 #[tokio::test]
-async fn they_are_set_once_and_out_of_reach_of_scripts_and_other_sites() {
+async fn cookies_are_set_once_and_neither_scripts_nor_other_sites_reach_them() {
     let app = spawn_app().await;
     let ada = app.browser();
     let first = ada.post_form("/", "vote=a").await;
@@ -46,7 +46,7 @@ async fn they_are_set_once_and_out_of_reach_of_scripts_and_other_sites() {
 }
 
 #[tokio::test]
-async fn where_there_is_tls_no_other_host_can_set_any_of_them() {
+async fn over_tls_no_other_host_can_set_a_cookie() {
     let app = over_tls().await;
     let signed_in = app.browser().post_form("/organise/sign-in", &format!("token={}", crate::support::TOKEN)).await;
     let answers = [
@@ -65,7 +65,7 @@ async fn where_there_is_tls_no_other_host_can_set_any_of_them() {
 }
 
 #[tokio::test]
-async fn where_there_is_tls_no_cookie_without_the_prefix_is_believed() {
+async fn over_tls_a_cookie_without_the_prefix_does_not_count() {
     let app = over_tls().await;
     let attacker = app.browser().post_form("/", "vote=a").await.pair("voter");
     let tossed = attacker.strip_prefix("__Host-").unwrap();
@@ -80,7 +80,7 @@ async fn where_there_is_tls_no_cookie_without_the_prefix_is_believed() {
 }
 
 #[tokio::test]
-async fn two_voters_in_one_request_are_refused_and_nobody_becomes_another() {
+async fn a_request_with_two_voter_cookies_is_refused() {
     let app = spawn_app().await;
     let attacker = app.browser().post_form("/", "vote=a").await.pair("voter");
     let own = app.browser().get("/").await.pair("voter");
@@ -122,7 +122,7 @@ async fn whoever_voted_under_0_1_0_stays_the_same_voter_and_sees_their_vote() {
 }
 
 #[tokio::test]
-async fn a_cookie_of_now_is_worth_nothing_under_an_old_name() {
+async fn a_new_cookie_under_an_old_name_does_not_count() {
     let app = spawn_app().await;
     let value = app.browser().post_form("/", "vote=a").await.cookie("voter");
     assert!(vote_with(&app, "vote=b", &format!("voter={value}")).await.set_cookie("voter").is_some());
@@ -131,7 +131,7 @@ async fn a_cookie_of_now_is_worth_nothing_under_an_old_name() {
 }
 
 #[tokio::test]
-async fn whatever_other_cookies_hold_one_voter_stays_one() {
+async fn other_cookies_do_not_change_the_voter() {
     let app = spawn_app().await;
     let own = app.browser().post_form("/", "vote=a").await.pair("voter");
     for beside in [&b"tracking=\xff\xfe; "[..], b"x; ", b"=; ", "caf\u{e9}=1; ".as_bytes()] {

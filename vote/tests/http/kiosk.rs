@@ -25,7 +25,7 @@ fn turn(page: &str) -> &str {
 }
 
 #[tokio::test]
-async fn each_turn_at_a_shared_device_is_a_voter_of_its_own_in_this_poll() {
+async fn each_turn_at_a_shared_device_is_another_voter_in_this_poll() {
     let app = spawn_app().await;
     kiosk(&app, "tea", |_| {});
     let tablet = app.browser();
@@ -63,7 +63,7 @@ async fn the_next_voter_does_not_see_what_the_last_one_chose() {
 }
 
 #[tokio::test]
-async fn a_page_from_before_the_last_turn_votes_for_nobody() {
+async fn a_page_from_an_earlier_turn_casts_no_ballot() {
     let app = spawn_app().await;
     kiosk(&app, "tea", |_| {});
     let tablet = app.browser();
@@ -109,7 +109,7 @@ async fn at_a_shared_device_no_code_is_filled_in_or_remembered() {
 }
 
 #[tokio::test]
-async fn where_the_poll_does_not_say_so_there_is_no_next_voter() {
+async fn only_a_kiosk_offers_the_next_voter() {
     let app = spawn_app().await;
     let phone = app.browser();
     phone.vote("/", "vote=a").await.does_not_say("Next voter");
@@ -126,7 +126,7 @@ async fn where_the_poll_does_not_say_so_there_is_no_next_voter() {
 }
 
 #[tokio::test]
-async fn the_organiser_allows_it_and_takes_it_back_at_any_time() {
+async fn the_organiser_makes_a_poll_a_kiosk_and_back_at_any_time() {
     let app = spawn_app().await;
     let (organiser, tablet) = (app.organiser_browser().await, app.browser());
     tablet.vote("/", "vote=a").await;

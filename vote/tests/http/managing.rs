@@ -64,7 +64,7 @@ async fn a_program_that_tries_again_with_its_key_makes_one_poll() {
 }
 
 #[tokio::test]
-async fn an_archived_poll_is_in_no_list_says_so_and_comes_back() {
+async fn an_archived_poll_is_in_no_list_until_it_is_restored() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     let archived = ada.post_form("/organise/main/archive", "").await;
@@ -119,7 +119,7 @@ async fn the_wording_is_corrected_after_the_first_vote_and_that_is_noted() {
 }
 
 #[tokio::test]
-async fn programs_correct_the_wording_and_nothing_else_once_there_are_ballots() {
+async fn programs_correct_only_the_wording_of_a_poll_with_ballots() {
     let app = spawn_app().await;
     app.browser().vote("/", "vote=a").await;
     let patch = async |body| app.organiser("PATCH", "/api/polls/main", Some(body)).await;
@@ -140,7 +140,7 @@ async fn programs_correct_the_wording_and_nothing_else_once_there_are_ballots() 
 }
 
 #[tokio::test]
-async fn a_poll_limits_the_new_voters_of_a_network_and_shows_how_many_came() {
+async fn a_poll_limits_and_shows_the_new_voters_of_a_network() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     ada.get("/organise").await.says("Open to scripts");

@@ -76,7 +76,7 @@ async fn a_form_at_fault_names_the_field_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_pasted_into_the_form_is_tidied() {
+async fn texts_pasted_into_the_form_are_tidied() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     let form = "id=+Pasted.&max_choices=1&question=%EF%BB%BFTea%C2%A0or%09coffee+%3F%0D%0A\
@@ -88,7 +88,7 @@ async fn what_was_pasted_into_the_form_is_tidied() {
 }
 
 #[tokio::test]
-async fn the_largest_poll_there_can_be_is_created_with_the_form() {
+async fn the_largest_poll_is_created_with_the_form() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     let cat = "%F0%9F%90%88";
@@ -123,7 +123,7 @@ async fn each_button_does_what_it_says_and_comes_back() {
 }
 
 #[tokio::test]
-async fn a_reset_asks_first_and_says_what_becomes_of_the_ballots() {
+async fn a_reset_asks_first_and_says_what_happens_to_the_ballots() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     app.browser().vote("/", "vote=a").await;
@@ -152,7 +152,7 @@ async fn a_reset_that_is_sent_twice_begins_one_round() {
 }
 
 #[tokio::test]
-async fn a_poll_is_rewritten_until_there_are_ballots_and_then_the_page_says_why_not() {
+async fn a_poll_is_rewritten_only_until_there_are_ballots() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     assert_eq!(ada.get("/organise/main").await.link_with("/edit"), "/organise/main/edit");
@@ -174,7 +174,7 @@ async fn a_poll_is_rewritten_until_there_are_ballots_and_then_the_page_says_why_
 }
 
 #[tokio::test]
-async fn the_page_of_a_poll_hands_out_what_is_needed() {
+async fn the_page_of_a_poll_has_link_qr_code_and_embed_code() {
     let app = spawn_app().await;
     app.poll("tea", PollSpec::simple("Tea?", ["Yes", "No"]));
     let ada = app.organiser_browser().await;
@@ -196,7 +196,7 @@ async fn the_page_of_a_poll_hands_out_what_is_needed() {
 }
 
 #[tokio::test]
-async fn a_code_leads_to_the_name_that_others_know_and_to_the_configured_address() {
+async fn qr_codes_hold_an_address_that_phones_reach() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     let by_name = answer(ada.request("GET", "/organise/main").header("host", "laptop.local:8080")).await;
@@ -269,7 +269,7 @@ async fn html_in_questions_and_options_is_shown_and_not_run() {
 }
 
 #[tokio::test]
-async fn when_the_log_does_not_answer_nothing_is_claimed() {
+async fn without_an_answer_of_the_log_a_page_claims_nothing() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     let new = "question=Tea&options=Yes%0ANo&max_choices=1";

@@ -15,7 +15,7 @@ const REQUESTS: [(&str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn only_the_token_opens_the_door() {
+async fn only_the_token_gives_access() {
     for (method, path) in REQUESTS {
         let app = spawn_app().await;
         let request = || app.program().request(method, path).json(&json!({"listed": true}));
@@ -37,7 +37,7 @@ async fn only_the_token_opens_the_door() {
 }
 
 #[tokio::test]
-async fn wrong_tokens_are_told_to_wait_and_the_right_one_always_passes() {
+async fn wrong_tokens_must_wait_and_the_right_one_always_passes() {
     let app = spawn_app().await;
     let guess = async || answer(app.program().request("GET", "/api/polls").bearer_auth("a-guess")).await;
     for _ in 0..8 {
@@ -102,7 +102,7 @@ async fn a_poll_without_an_id_gets_one_that_can_be_read_aloud() {
 }
 
 #[tokio::test]
-async fn what_breaks_a_limit_is_refused_naming_it() {
+async fn a_poll_that_breaks_a_limit_is_refused_and_the_limit_named() {
     let app = spawn_app().await;
     let poll = |question: &str, options: &[&str]| json!({"question": question, "options": options});
     let create = async |body| app.organiser("POST", "/api/polls", Some(body)).await;
@@ -132,7 +132,7 @@ async fn what_breaks_a_limit_is_refused_naming_it() {
 }
 
 #[tokio::test]
-async fn the_largest_poll_there_can_be_is_taken_however_it_is_escaped() {
+async fn the_largest_poll_is_accepted_however_it_is_escaped() {
     let app = spawn_app().await;
     let escaped = |chars: usize, last: char| format!("{}{last}", r"\ud83d\udc08".repeat(chars - 1));
     let options: Vec<_> = ('a'..='z').map(|last| format!("\"{}\"", escaped(200, last))).collect();
@@ -202,7 +202,7 @@ async fn a_patch_leaves_alone_what_it_does_not_name() {
 }
 
 #[tokio::test]
-async fn without_the_log_nothing_is_claimed_to_be_done() {
+async fn without_the_log_no_change_is_reported_as_done() {
     let app = spawn_app().await;
     app.ballots.break_down(Mishap::NotBegun);
     app.organiser("GET", "/api/polls", None).await.is_problem(503, "unavailable");
@@ -220,7 +220,7 @@ fn fault(page: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_in_the_same_words_on_the_pages_and_over_the_api() {
+async fn a_fault_has_the_same_text_on_pages_and_over_the_api() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     let (form, long) = ("options=Yes%0ANo&max_choices=1", "x".repeat(201));
@@ -250,7 +250,7 @@ async fn what_is_wrong_is_said_in_the_same_words_on_the_pages_and_over_the_api()
 }
 
 #[tokio::test]
-async fn refusals_that_are_no_fault_of_a_field_have_the_same_words_too() {
+async fn refusals_without_a_field_have_the_same_text_on_both_too() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;
     app.browser().vote("/", "vote=a").await;

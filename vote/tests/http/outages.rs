@@ -6,7 +6,7 @@ use http::StatusCode;
 use crate::support::{Mishap, answer, spawn_app};
 
 #[tokio::test]
-async fn a_vote_that_was_not_recorded_is_said_to_be_and_can_be_sent_again() {
+async fn the_page_says_that_a_vote_was_not_recorded_and_offers_it_again() {
     let app = spawn_app().await;
     app.poll("which", PollSpec::simple("Which?", ["x", "y", "z"]));
     let ada = app.browser();
@@ -24,7 +24,7 @@ async fn a_vote_that_was_not_recorded_is_said_to_be_and_can_be_sent_again() {
 }
 
 #[tokio::test]
-async fn after_an_unknown_outcome_voting_again_is_the_same_voter_even_without_a_cookie_before() {
+async fn voting_again_after_an_unknown_outcome_is_the_same_voter() {
     let app = spawn_app().await;
     app.browser().get("/").await;
     app.ballots.break_down(Mishap::AnswerLost);
@@ -43,7 +43,7 @@ async fn after_an_unknown_outcome_voting_again_is_the_same_voter_even_without_a_
 }
 
 #[tokio::test]
-async fn programs_are_told_whether_the_outcome_is_known() {
+async fn programs_learn_whether_the_outcome_is_known() {
     let app = spawn_app().await;
     app.browser().get("/").await;
     for (mishap, code) in
@@ -72,7 +72,7 @@ async fn a_ballot_whose_poll_could_not_be_read_is_certainly_not_recorded() {
 }
 
 #[tokio::test]
-async fn a_vote_that_finds_no_room_is_told_so_for_certain_in_both_languages() {
+async fn a_full_log_certainly_records_nothing_and_says_so() {
     let app = spawn_app().await;
     app.browser().get("/").await;
     app.ballots.break_down(Mishap::Full);
@@ -84,7 +84,7 @@ async fn a_vote_that_finds_no_room_is_told_so_for_certain_in_both_languages() {
 }
 
 #[tokio::test]
-async fn a_poll_that_was_closed_elsewhere_takes_no_ballot_although_its_page_is_still_kept() {
+async fn a_poll_closed_at_another_instance_takes_no_ballot() {
     let app = spawn_app().await;
     let ada = app.browser();
     ada.get("/").await.says("Tap an answer");
@@ -102,7 +102,7 @@ async fn a_poll_that_was_closed_elsewhere_takes_no_ballot_although_its_page_is_s
 }
 
 #[tokio::test]
-async fn a_vote_for_what_the_poll_asked_before_is_refused_on_the_new_page() {
+async fn a_vote_on_an_earlier_revision_is_refused_on_the_new_page() {
     let app = spawn_app().await;
     app.poll("main", PollSpec::simple("Tea?", ["Yes", "No"]));
     let ada = app.browser();

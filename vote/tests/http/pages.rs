@@ -7,7 +7,7 @@ use scrutin_vote::Config;
 use crate::support::{answer, config, spawn_app, spawn_with};
 
 #[tokio::test]
-async fn every_answer_with_words_keeps_to_itself() {
+async fn every_page_and_problem_has_the_security_headers() {
     let app = spawn_app().await;
     let ada = app.browser();
     let posted = ada.post_form("/", "vote=zz").await;
@@ -31,7 +31,7 @@ async fn every_answer_with_words_keeps_to_itself() {
 }
 
 #[tokio::test]
-async fn an_address_typed_a_little_differently_leads_to_the_poll() {
+async fn a_mistyped_address_redirects_to_the_poll() {
     let app = spawn_app().await;
     app.poll("lunch", PollSpec::simple("Lunch?", ["Soup", "Fish"]));
     let ada = app.browser();
@@ -157,7 +157,7 @@ async fn html_in_question_and_options_is_shown_and_not_run() {
 }
 
 #[tokio::test]
-async fn what_a_request_says_of_itself_is_escaped_too() {
+async fn paths_and_headers_of_a_request_are_escaped_too() {
     let app = spawn_app().await;
     let odd_host = answer(app.program().request("GET", "/").header("host", "x\"><script>")).await;
     assert!(!odd_host.text.contains("<script>"), "{}", odd_host.text);
@@ -180,7 +180,7 @@ fn places<'a>(page: &'a str, text: &str) -> Vec<(&'a str, &'a str)> {
 }
 
 #[tokio::test]
-async fn what_people_wrote_has_its_own_direction_wherever_it_stands() {
+async fn texts_of_people_have_their_own_direction_everywhere() {
     let app = spawn_app().await;
     let (question, option) = ("תה או קפה?", "شاي!");
     let mut spec = PollSpec::simple(question, [option, "Coffee"]);
@@ -219,7 +219,7 @@ async fn the_footer_says_which_instance_answered() {
 }
 
 #[tokio::test]
-async fn a_page_with_all_that_it_needs_is_small_compressed_and_kept_by_the_browser() {
+async fn pages_and_files_are_small_compressed_and_cached() {
     let app = spawn_app().await;
     app.poll("many", PollSpec::simple("é".repeat(500), ('a'..='z').map(|key| format!("{}{key}", "é".repeat(199)))));
     let ada = app.browser();

@@ -93,7 +93,7 @@ async fn a_body_without_a_length_is_limited_too() {
 }
 
 #[tokio::test]
-async fn methods_that_an_address_does_not_take_are_told() {
+async fn a_method_that_an_address_does_not_take_is_refused() {
     let app = spawn_app().await;
     let page = answer(app.browser().request("DELETE", "/")).await;
     assert_eq!(page.status, StatusCode::METHOD_NOT_ALLOWED);
@@ -169,7 +169,7 @@ async fn the_page_of_a_refusal_never_leads_to_another_host() {
 }
 
 #[tokio::test]
-async fn behind_a_proxy_that_changes_the_host_the_public_address_is_let_in() {
+async fn posts_from_the_public_address_pass_a_proxy_that_changes_the_host() {
     let app =
         spawn_with(scrutin_vote::Config { vote_url: Some("https://vote.example.org".parse().unwrap()), ..config() })
             .await;

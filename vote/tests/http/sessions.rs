@@ -39,7 +39,7 @@ async fn opens(app: &TestApp, cookie: &str) -> bool {
 }
 
 #[tokio::test]
-async fn without_a_session_nothing_is_shown_and_nothing_is_done() {
+async fn without_a_session_nothing_is_shown_or_done() {
     let app = spawn_app().await;
     for path in PAGES {
         let page = app.browser().get(path).await;
@@ -71,7 +71,7 @@ async fn the_printed_link_signs_in_and_takes_the_token_out_of_the_address() {
 }
 
 #[tokio::test]
-async fn the_form_signs_in_and_leads_to_the_page_that_was_asked_for() {
+async fn the_form_signs_in_and_goes_on_to_the_requested_page() {
     let app = spawn_app().await;
     let ada = app.browser();
     let led = ada.get("/organise/main/codes").await;
@@ -101,7 +101,7 @@ async fn the_form_signs_in_and_leads_to_the_page_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_every_copy_of_the_session_and_no_other() {
+async fn signing_out_ends_every_copy_of_the_session_and_no_other_session() {
     let app = spawn_app().await;
     let (laptop, phone) = (sign_in(&app, TOKEN).await, app.organiser_browser().await);
     let cookie = laptop.pair("organiser");
@@ -124,14 +124,14 @@ async fn signing_out_ends_every_copy_of_the_session_and_no_other() {
 }
 
 #[tokio::test]
-async fn over_https_the_cookie_goes_over_nothing_else() {
+async fn over_https_the_session_cookie_is_secure() {
     let url = Some("https://vote.example.org".parse().unwrap());
     let app = spawn_with(scrutin_vote::Config { vote_url: url, ..config() }).await;
     assert!(sign_in(&app, TOKEN).await.set_cookie("organiser").unwrap().ends_with("; Secure"));
 }
 
 #[tokio::test]
-async fn a_wrong_token_opens_nothing_and_many_are_told_to_wait() {
+async fn a_wrong_token_signs_nobody_in_and_many_must_wait() {
     let app = spawn_app().await;
     for wrong in ["", "wrong", &TOKEN[1..], &format!("{TOKEN}x"), &TOKEN.to_uppercase()] {
         let refused = sign_in(&app, wrong).await;
@@ -150,7 +150,7 @@ async fn a_wrong_token_opens_nothing_and_many_are_told_to_wait() {
 }
 
 #[tokio::test]
-async fn a_page_elsewhere_can_not_spend_the_organisers_tries() {
+async fn a_page_elsewhere_can_not_use_up_the_organisers_tries() {
     let app = spawn_app().await;
     let ask = async |destination: &str, mode: &str, token: &str| {
         let request = app.browser().request("GET", &format!("/organise/sign-in?token={token}"));
@@ -170,7 +170,7 @@ async fn a_page_elsewhere_can_not_spend_the_organisers_tries() {
 }
 
 #[tokio::test]
-async fn a_forged_session_opens_nothing() {
+async fn a_forged_session_is_not_signed_in() {
     let app = spawn_app().await;
     let genuine = sign_in(&app, TOKEN).await.cookie("organiser");
     assert!(opens(&app, &genuine).await);

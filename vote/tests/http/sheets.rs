@@ -44,7 +44,7 @@ async fn a_sheet_of_300_has_300_codes_that_are_right_each_with_its_qr_code() {
 }
 
 #[tokio::test]
-async fn tables_are_for_the_spreadsheet_of_the_readers_language() {
+async fn csv_files_fit_the_spreadsheets_of_the_language() {
     let app = spawn_app().await;
     app.poll_with_codes("tea", true, 1).await;
     let ada = app.organiser_browser().await;
@@ -60,7 +60,7 @@ async fn tables_are_for_the_spreadsheet_of_the_readers_language() {
 }
 
 #[tokio::test]
-async fn the_csv_holds_the_same_codes_and_nothing_that_a_spreadsheet_runs() {
+async fn the_csv_holds_the_same_codes_and_no_formula() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("=cmd|' /C calc'!A0", ["+1", "@x"]);
     spec.access = domain::Access::Codes;
@@ -96,7 +96,7 @@ async fn the_link_in_a_qr_code_fills_the_code_in() {
 }
 
 #[tokio::test]
-async fn only_as_many_codes_as_there_are_can_be_had() {
+async fn codes_beyond_the_limits_are_refused() {
     let app = spawn_app().await;
     app.poll_with_codes("tea", true, 1).await;
     let ada = app.organiser_browser().await;

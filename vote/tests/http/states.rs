@@ -130,7 +130,7 @@ async fn the_switch_in_the_footer_changes_the_language_and_comes_back() {
 }
 
 #[tokio::test]
-async fn what_the_log_said_of_a_poll_is_shown_from_then_on() {
+async fn a_change_is_shown_at_once() {
     let app = spawn_app().await;
     poll_in(&app, PollState::Open);
     let ada = app.browser();

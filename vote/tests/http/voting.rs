@@ -6,7 +6,7 @@ use http::StatusCode;
 use crate::support::{answer, spawn_app};
 
 #[tokio::test]
-async fn a_form_of_several_parts_is_taken_as_curl_sends_it() {
+async fn a_multipart_form_is_accepted() {
     let app = spawn_app().await;
     let multipart = async |body: &str| {
         let request = app.program().request("POST", "/").header("content-type", "multipart/form-data; boundary=x7");
@@ -43,7 +43,7 @@ async fn a_second_vote_of_the_same_browser_replaces_the_first() {
 }
 
 #[tokio::test]
-async fn a_browser_that_keeps_cookies_never_sees_more_in_the_address_than_the_poll() {
+async fn a_browser_with_cookies_gets_no_receipt_in_the_address() {
     let app = spawn_app().await;
     app.poll("tea", PollSpec::simple("Tea?", ["Yes", "No"]));
     for (path, poll) in [("/", "main"), ("/p/tea", "tea")] {
@@ -59,7 +59,7 @@ async fn a_browser_that_keeps_cookies_never_sees_more_in_the_address_than_the_po
 }
 
 #[tokio::test]
-async fn a_browser_without_cookies_is_told_that_it_has_voted_and_not_to_vote_again() {
+async fn a_browser_without_cookies_learns_not_to_vote_again() {
     let app = spawn_app().await;
     let code = &app.poll_with_codes("tea", true, 1).await[0];
     let forgetful = app.forgetful_browser();
@@ -144,7 +144,7 @@ async fn after_a_reset_the_vote_is_not_shown_as_recorded_any_more() {
 }
 
 #[tokio::test]
-async fn a_vote_that_can_not_be_changed_stands_and_the_page_says_so() {
+async fn a_final_vote_stays_and_the_page_says_so() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
     spec.votes_can_change = false;
@@ -161,7 +161,7 @@ async fn a_vote_that_can_not_be_changed_stands_and_the_page_says_so() {
 }
 
 #[tokio::test]
-async fn a_browser_that_lost_its_memory_learns_that_its_ballot_stands() {
+async fn a_browser_without_its_ballots_cookie_learns_that_it_has_voted() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
     spec.votes_can_change = false;
@@ -194,7 +194,7 @@ async fn the_recorded_page_leads_to_the_receipt_and_to_the_result() {
 }
 
 #[tokio::test]
-async fn where_results_are_hidden_the_page_promises_only_the_turnout() {
+async fn with_hidden_results_the_page_offers_only_the_turnout() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
     spec.results = Visibility::Hidden;
