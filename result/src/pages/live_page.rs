@@ -9,10 +9,7 @@ use axum::{
 };
 use domain::{PollId, option_key};
 use http::{StatusCode, Uri};
-use minijinja::{
-    context,
-    value::{Serde, Value},
-};
+use minijinja::value::Serde;
 use program::settings::PublicUrl;
 use serde::Serialize;
 use web::{counterpart::CameBy, edition::edition, language::Language, poll_address};
@@ -82,9 +79,7 @@ pub(crate) async fn embed(
     language: Language,
 ) -> Response {
     let page = match poll {
-        Ok(PollParameter(poll)) => {
-            page(&app, language, poll, &format!("/p/{poll}/embed"), "embed.html", context! {}).await
-        }
+        Ok(PollParameter(poll)) => frame(&app, language, poll).await,
         Err(refusal) => Err(refusal),
     };
     let mut response = page.into_response();
@@ -104,53 +99,74 @@ async fn whole(
     if let Some(redirect) = projector::exchange_ticket(query, links, poll, is_https) {
         return Ok(redirect);
     }
-    let more = context! {
-        join => Join::new(&app.vote, came_by, poll).map(Serde),
-        result_url => app.result_url.as_ref().map(|at| poll_address::url(at, poll)),
-    };
-    page(app, language, poll, &poll_address::path(poll), "live.html", more).await
-}
-
-async fn page(
-    app: &App,
-    language: Language,
-    poll: PollId,
-    path: &str,
-    template: &str,
-    more: Value,
-) -> Result<Response, ResultRefusal> {
     let score = app.score(poll).await?;
-    let context = context! { ..live(app, language, &score, path), ..more };
-    Ok(app.pages.respond(StatusCode::OK, language, template, context))
+    let path = poll_address::path(poll);
+    let page = LivePage {
+        join: Join::new(&app.vote, came_by, poll),
+        result_url: app.result_url.as_ref().map(|at| poll_address::url(at, poll)),
+        ..LivePage::new(app, language, &score, &path)
+    };
+    Ok(app.pages.respond(StatusCode::OK, language, "live.html", Serde(page).into()))
 }
 
-/// The values of the templates that show a score.
-fn live(app: &App, language: Language, score: &PollScore, path: &str) -> Value {
-    let poll = score.poll();
-    let voters = score.voters();
-    let votes = score.votes();
-    let bars: Option<Vec<Bar>> = votes.as_ref().map(|votes| {
-        let bars = poll.options().iter().zip(votes).enumerate();
-        bars.map(|(index, (text, &votes))| Bar::new(language, index, text, votes, voters)).collect()
-    });
-    context! {
-        instance => app.instance.as_str(),
-        path,
-        poll => poll.id().as_str(),
-        question => poll.question(),
-        question_size => question_size(poll.question()),
-        state => poll.state().as_str(),
-        edition => edition(poll),
-        archived => poll.archived(),
-        corrected_at => poll.correction().map(|correction| time::date_and_time(language, correction.at_millis)),
-        bars => bars.map(Serde),
-        bars_size => bars_size(poll.options().len()),
-        // In two columns.
-        rows => poll.options().len().div_ceil(2),
-        voters => voters,
-        turnout => turnout(language, voters),
-        stale_time => score.stale_since_ms().map(time::time_of_day),
-        now => time::time_of_day(program::now_millis()),
+async fn frame(app: &App, language: Language, poll: PollId) -> Result<Response, ResultRefusal> {
+    let score = app.score(poll).await?;
+    let path = format!("/p/{poll}/embed");
+    let page = LivePage::new(app, language, &score, &path);
+    Ok(app.pages.respond(StatusCode::OK, language, "embed.html", Serde(page).into()))
+}
+
+/// The values of `live.html` and `embed.html`.
+#[derive(Serialize)]
+struct LivePage<'a> {
+    instance: &'a str,
+    path: &'a str,
+    poll: PollId,
+    question: &'a str,
+    question_size: &'static str,
+    state: &'static str,
+    edition: String,
+    archived: bool,
+    corrected_at: Option<String>,
+    /// `None` while the votes are hidden.
+    bars: Option<Vec<Bar<'a>>>,
+    bars_size: &'static str,
+    /// How many rows the bars take in two columns.
+    rows: usize,
+    turnout: String,
+    stale_time: Option<String>,
+    now: String,
+    /// Only on the live page.
+    join: Option<Join>,
+    result_url: Option<String>,
+}
+
+impl<'a> LivePage<'a> {
+    fn new(app: &'a App, language: Language, score: &'a PollScore, path: &'a str) -> Self {
+        let (poll, voters) = (score.poll(), score.voters());
+        let bars = score.votes().map(|votes| {
+            let bars = poll.options().iter().zip(votes).enumerate();
+            bars.map(|(index, (text, votes))| Bar::new(language, index, text, votes, voters)).collect()
+        });
+        Self {
+            instance: &app.instance,
+            path,
+            poll: poll.id(),
+            question: poll.question(),
+            question_size: question_size(poll.question()),
+            state: poll.state().as_str(),
+            edition: edition(poll),
+            archived: poll.archived(),
+            corrected_at: poll.correction().map(|correction| time::date_and_time(language, correction.at_millis)),
+            bars,
+            bars_size: bars_size(poll.options().len()),
+            rows: poll.options().len().div_ceil(2),
+            turnout: turnout(language, voters),
+            stale_time: score.stale_since_ms().map(time::time_of_day),
+            now: time::time_of_day(program::now_millis()),
+            join: None,
+            result_url: None,
+        }
     }
 }
 

@@ -8,11 +8,13 @@ use axum::{
 };
 use domain::Inclusion;
 use http::{HeaderValue, StatusCode, header};
-use minijinja::context;
+use minijinja::value::Serde;
+use serde::Serialize;
 use web::{language::Language, poll_address};
 
 use crate::{
     app::App,
+    live::scores::PollScore,
     receipts::{BallotStatus, look_up, score_if_known, status},
     texts::ResultText,
     time,
@@ -43,28 +45,47 @@ async fn page(app: &App, language: Language, path: &str, found: BallotStatus) ->
     let BallotStatus { poll, inclusion, cast_at, counted_at } = found;
     let score = score_if_known(app, poll).await;
     let (title, text) = said_of(inclusion);
-    let waiting = inclusion == Inclusion::NotCountedYet;
-    let counted_through = score.as_ref().filter(|_| waiting).map(|score| score.counted_through_ms());
-    let stale_since = score.as_ref().filter(|_| waiting).and_then(|score| score.stale_since_ms());
-    let context = context! {
-        instance => app.instance.as_str(),
+    let moment = |millis| Moment { machine: time::rfc3339(millis), text: time::date_and_time(language, millis) };
+    let waiting = score.as_deref().filter(|_| inclusion == Inclusion::NotCountedYet);
+    let page = ReceiptPage {
+        instance: &app.instance,
         path,
-        result_path => poll_address::path(poll),
-        status => status(inclusion),
-        title => title.key(),
-        text => text.key(),
-        question => score.as_ref().map(|score| score.poll().question()),
-        cast_at => time::rfc3339(cast_at),
-        cast_at_text => time::date_and_time(language, cast_at),
-        counted_at => counted_at.map(time::rfc3339),
-        counted_at_text => counted_at.map(|millis| time::date_and_time(language, millis)),
-        counted_through => counted_through.map(time::rfc3339),
-        counted_through_text => counted_through.map(|millis| time::date_and_time(language, millis)),
-        stale_since => stale_since.map(time::rfc3339),
-        stale_since_text => stale_since.map(|millis| time::date_and_time(language, millis)),
-        reload_seconds => waiting.then_some(RELOAD_SECONDS),
+        result_path: poll_address::path(poll),
+        status: status(inclusion),
+        title: title.key(),
+        text: text.key(),
+        question: score.as_ref().map(|score| score.poll().question()),
+        cast_at: moment(cast_at),
+        counted_at: counted_at.map(moment),
+        counted_through: waiting.map(|score| moment(score.counted_through_ms())),
+        stale_since: waiting.and_then(PollScore::stale_since_ms).map(moment),
+        reload_seconds: (inclusion == Inclusion::NotCountedYet).then_some(RELOAD_SECONDS),
     };
-    app.pages.respond(StatusCode::OK, language, "receipt.html", context)
+    app.pages.respond(StatusCode::OK, language, "receipt.html", Serde(page).into())
+}
+
+/// The values of `receipt.html`.
+#[derive(Serialize)]
+struct ReceiptPage<'a> {
+    instance: &'a str,
+    path: &'a str,
+    result_path: String,
+    status: &'static str,
+    title: &'static str,
+    text: &'static str,
+    question: Option<&'a str>,
+    cast_at: Moment,
+    counted_at: Option<Moment>,
+    counted_through: Option<Moment>,
+    stale_since: Option<Moment>,
+    reload_seconds: Option<u32>,
+}
+
+/// A time, for the page's script and for people.
+#[derive(Serialize)]
+struct Moment {
+    machine: String,
+    text: String,
 }
 
 /// The heading of the page, and the text below it.
