@@ -1,11 +1,11 @@
-// Makes all of the score fit on the screen: shrinks the bars, then the question, then the bars again, as little as that
-// takes, and never below what can be read; then the page scrolls. Without this script it scrolls sooner.
+// Makes the whole score fit on the screen: shrinks the bars, then the question, then the bars again, as little as
+// needed. Below the smallest readable size the page scrolls. Without this script it scrolls sooner.
 
 const COMFORTABLE_PX = 15;
 const SMALLEST_PX = 11;
 const SMALLEST_QUESTION = 0.6;
 const TRIES = 7;
-// As result.css: on a smaller screen one scrolls.
+// As in result.css: smaller screens scroll.
 const wide = matchMedia("(min-width: 60rem) and (min-height: 32rem)");
 
 let pending = 0;
@@ -48,7 +48,7 @@ function fit() {
   hopeless = !fits();
 }
 
-// A poll that was taken anew, or figures that have grown so that a text beside them takes one more line.
+// The page was replaced, or figures have grown so that a text beside them takes one more line.
 function changed() {
   if (document.getElementById("poll") !== fitted || (!hopeless && !fits())) fit();
 }

@@ -1,6 +1,6 @@
-// The whole screen for the score: by a button, and by the key f unless it is switched off. A single letter as a
-// shortcut must be one that can be switched off (WCAG 2.1.4), since who speaks to the computer sends letters too.
-// Without this script, or where the browser has no full screen, there is neither.
+// Full screen for the score: by a button, and by the key f unless that is switched off. Users must be able to switch
+// off a shortcut of a single letter (WCAG 2.1.4), since speech input sends letters too. Without this script, or in a
+// browser without full screen, there is neither.
 
 const KEY = "f";
 const REMEMBERED = "full-screen.key";
@@ -9,7 +9,7 @@ const controls = document.getElementById("full-screen");
 const button = controls.querySelector("button");
 const withKey = controls.querySelector("input");
 
-// Storage may be refused; then the choice holds for this page.
+// The browser may refuse storage; then the choice is for this page only.
 function remembered() {
   try {
     return localStorage.getItem(REMEMBERED) !== "off";
@@ -31,7 +31,7 @@ async function toggle() {
     if (document.fullscreenElement) await document.exitFullscreen();
     else await document.documentElement.requestFullscreen({ navigationUI: "hide" });
   } catch (error) {
-    // The browser refuses it now, and says why to the user if it wants to.
+    // The browser refuses; it may tell the user why.
   }
 }
 
@@ -44,7 +44,7 @@ if (document.fullscreenEnabled) {
   controls.hidden = false;
   withKey.checked = remembered();
   applyKey();
-  // The controls are not shown on the full screen; whoever came by the button goes on there afterwards.
+  // The controls are hidden in full screen. Afterwards the focus returns to the button.
   let cameByButton = false;
   button.addEventListener("click", () => {
     cameByButton = true;

@@ -1,4 +1,4 @@
-// Shows the QR code on the whole screen: by a click on it, and by the key q, unless the keys are switched off
+// Shows the QR code on the whole screen: after a click on it, or by the key q unless the keys are switched off
 // (full-screen.js). Without this script the click leads to a page with the code.
 
 const KEY = "q";
@@ -22,7 +22,7 @@ function open() {
 
 function shut() {
   large.hidden = true;
-  // The score may have been taken anew meanwhile, and the link with it.
+  // The score and the link in it may have been replaced.
   const link = document.querySelector(".enlarge");
   if (before && before.isConnected) before.focus();
   else if (link) link.focus();
@@ -40,7 +40,7 @@ document.addEventListener("click", (event) => {
     open();
   }
 });
-// Anywhere on it.
+// A click anywhere closes it.
 large.addEventListener("click", shut);
 addEventListener("keydown", (event) => {
   const plain = !event.ctrlKey && !event.altKey && !event.metaKey && !event.repeat;
@@ -50,7 +50,7 @@ addEventListener("keydown", (event) => {
   }
   if (large.hidden) return;
   if (event.key === "Escape") shut();
-  // There is one button in it, and nothing behind it can be reached.
+  // The dialog has one button, and nothing behind it may get the focus.
   if (event.key === "Tab") {
     event.preventDefault();
     close.focus();

@@ -1,4 +1,4 @@
-// Writes the times on a page in the reader's own time zone and way; without this script they stand in UTC.
+// Writes the times on a page in the reader's time zone and format. Without this script they are in UTC.
 
 import { dateAndTime } from "./language.js";
 

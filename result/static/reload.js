@@ -1,5 +1,5 @@
-// Looks again at a page that waits for something, and shows what has changed; nothing moves while nothing has.
-// Until this script runs, if ever, the page has a link for that.
+// Fetches a page that waits for something again, and shows what has changed. Until this script runs, the page has a
+// link for that.
 
 import { ask } from "./ask.js";
 
@@ -17,7 +17,7 @@ async function look() {
     const fresh = headingOf(new DOMParser().parseFromString(answer.text, "text/html"));
     if (fresh && fresh !== title) return location.reload();
   } catch (error) {
-    // Still away: next time.
+    // Still away: tries again later.
   }
   setTimeout(look, seconds * 1000);
 }

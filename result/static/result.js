@@ -1,23 +1,24 @@
-// Keeps the live page up: writes the scores that come over the socket into the page that the server made.
-// Without this script the page shows the same figures, as of when it was loaded, and has a link to look again; the link
-// stays until this script has shown scores.
+// Keeps the live page up to date: writes the scores from the socket into the page that the server made. Without this
+// script the page shows the figures of when it was loaded, and a link to reload. The link stays until this script has
+// shown scores.
 //
-// ECMAScript 2018 and the Web APIs of Safari 12, no more: an old tablet shows results too (tests/old_phones.rs).
+// Only ECMAScript 2018 and the Web APIs of Safari 12, so that old tablets work (tests/old_phones.rs).
 
 import { ask } from "./ask.js";
 import { counted, number, percent, time } from "./language.js";
 import { openSocket } from "./socket.js";
+import { write } from "./write.js";
 
 const PATIENCE_MS = 10000;
-// The server sends scores at least every 10 s; without any for this long, something on the way is stuck.
+// The server sends scores at least every 10 s. Without any for this long the connection is broken.
 const SILENCE_MS = 30000;
-// Where WebSockets don't get through, the scores are fetched this often.
+// Without a WebSocket the scores are fetched this often.
 const FETCH_EVERY_MS = 5000;
-// A page of another edition is made anew, at most this often, and not by all screens at once.
+// A page of another edition is fetched again: at most this often, and not by all screens at once.
 const RENEW_EVERY_MS = 5000;
 const RENEW_JITTER_MS = 500;
 
-// The path that stands before every one of this host's.
+// The path before all paths of this host.
 const base = document.documentElement.dataset.base || "";
 
 let page = document.getElementById("poll");
@@ -31,16 +32,12 @@ let heardAt = performance.now();
 let renewedAt = -Infinity;
 let renewing = false;
 
-function write(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
-}
-
 function setLevel(row, votes, voters) {
   const level = row.querySelector(".level");
   const placed = level.firstElementChild.getAttribute("x");
   if (placed !== "0") {
-    // The server placed the bar with attributes, which don't move smoothly. From now on it is moved by styles,
-    // from where it is: hence no transition before the layout is known.
+    // The server placed the bar with attributes, which have no transitions. From now on styles move it. The first
+    // style sets the present place, so it has no transition.
     level.style.transition = "none";
     level.style.transform = `translateX(${placed})`;
     for (const rect of level.children) rect.setAttribute("x", "0");
@@ -72,8 +69,8 @@ function show(scores) {
   showConnection();
 }
 
-// Replicas read the ledger each for itself: after a reconnection scores may be older than what is shown.
-// Figures that lag behind for good (a restored ledger) are taken as soon as they stand still.
+// Each replica reads the ledger for itself, so after a reconnection scores may be older than those shown. Older
+// scores are shown if no newer ones come for a while (a restored ledger).
 function isNewer(scores) {
   const [millis, sequence] = scores.position.split("-").map(Number);
   const scorePosition = millis + sequence / 2 ** 20;
@@ -86,7 +83,7 @@ function showConnection() {
   const { connectionLive, connectionPolled } = page.dataset;
   const { connectionConnecting, connectionReconnecting, connectionStale } = page.dataset;
   const element = page.querySelector("#connection");
-  // Where WebSockets don't get through, the scores move all the same.
+  // Without a WebSocket the scores are still updated.
   const moves = connected ? "live" : performance.now() - fetchedAt < 3 * FETCH_EVERY_MS ? "polled" : "reconnecting";
   const kind = staleSince !== null ? "stale" : moves;
   element.dataset.kind = kind;
@@ -99,12 +96,12 @@ function showConnection() {
   write(element, texts[kind]);
 }
 
-// The link to look again is for where this script does not run, or comes to nothing.
+// The link to reload is for browsers in which this script does not run or fails.
 function showLink(on) {
   page.querySelector("#again").hidden = !on;
 }
 
-// Question, options or visibility changed: takes the whole page from the server again.
+// Question, options or visibility changed: fetches the whole page again.
 function renew() {
   if (renewing) return;
   renewing = true;
@@ -119,14 +116,14 @@ function renew() {
       const replaced = page;
       page = replacement;
       showLink(false);
-      // Before it is on the page, so that nothing in it is told as if it were new.
+      // Before it is on the page, so that screen readers don't announce it as new.
       showConnection();
       replaced.parentNode.replaceChild(replacement, replaced);
       document.title = fresh.title;
-      // For screen readers, which don't tell that a part of the page was exchanged.
+      // For screen readers, which don't announce that a part of the page was replaced.
       write(document.getElementById("news"), page.dataset.news);
     } catch (error) {
-      // The next scores bring us here again.
+      // The next scores try again.
       showLink(true);
     } finally {
       renewing = false;
@@ -144,7 +141,7 @@ async function fetchScores() {
     const tally = JSON.parse(response.text);
     show(Object.assign({}, tally.votes, tally));
   } catch (error) {
-    // The server is away; the socket goes on trying.
+    // The server is away; the socket keeps trying.
   }
 }
 

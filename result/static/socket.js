@@ -2,10 +2,10 @@
 // for events from the server with one argument. It reconnects for ever, with growing and random delays.
 //
 //   const socket = openSocket("/socket.io/", { poll: "main" }, {
-//     event: (name, argument) => …,   // an event came
+//     event: (name, argument) => …,   // an event arrived
 //     state: (connected) => …,        // the connection was made or lost
 //   });
-//   socket.restart();                 // gives a connection up that says nothing
+//   socket.restart();                 // drops a connection that is silent
 //
 // Engine.IO packets: 0 open, 1 close, 2 ping, 3 pong, 4 message; Socket.IO packets inside a message:
 // 0 connect, 1 disconnect, 2 event, 4 connect error. All of them are text frames.
@@ -77,7 +77,7 @@ export function openSocket(path, query, handlers) {
     }
   }
 
-  // Begins to wait anew: a server that is silent for longer than it promised is gone.
+  // Restarts the timer: a server that is silent for longer than it promised is gone.
   function listen() {
     clearTimeout(silence);
     const mine = socket;
@@ -106,7 +106,7 @@ export function openSocket(path, query, handlers) {
     handlers.state(now);
   }
 
-  // No use in waiting out a delay when the network is back or somebody looks at the page again.
+  // Connects without delay when the network is back or the page is visible again.
   addEventListener("online", hurry);
   document.addEventListener("visibilitychange", () => document.hidden || hurry());
   open();

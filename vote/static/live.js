@@ -7,6 +7,7 @@
 
 import { ask } from "./ask.js";
 import { counted, number, percent, time } from "./language.js";
+import { write } from "./write.js";
 
 const SHORTEST_MS = 2000;
 const LONGEST_MS = 10000;
@@ -72,8 +73,4 @@ export function show(element, { votes, voters, stale_since: staleSince }) {
   }
   const line = element.querySelector(".voters");
   if (line) write(line, counted(element.dataset.voters, voters));
-}
-
-export function write(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
 }

@@ -3,7 +3,8 @@
 
 import { ask } from "./ask.js";
 import { counted as wording, number } from "./language.js";
-import { watch, write } from "./live.js";
+import { watch } from "./live.js";
+import { write } from "./write.js";
 
 const ACCEPTED_MS = 2000;
 const SAY_EVERY_MS = 20000;

@@ -6,7 +6,8 @@
 
 import { ask } from "./ask.js";
 import { counted } from "./language.js";
-import { follow, show as showTally, write } from "./live.js";
+import { follow, show as showTally } from "./live.js";
+import { write } from "./write.js";
 
 const PATIENCE_MS = 8000;
 // The longest time from the moment a page hears that it is out of date until it is taken anew. A full room hears it in

@@ -1,10 +1,10 @@
-// One request, with an end to the waiting for it: `ask(address, options, patienceMs)` gives the whole answer,
-// `{ ok, status, url, text }`. It throws at once, having sent nothing, where the browser has no `fetch`; whatever fails
-// later rejects.
+// One request with a time limit: `ask(address, options, patienceMs)` gives the whole answer,
+// `{ ok, status, url, text }`. Without `fetch` in the browser it throws at once and sends nothing; later failures
+// reject.
 
 export function ask(address, options, patienceMs) {
   const controller = typeof AbortController === "function" ? new AbortController() : null;
-  // Said, since the browsers of 2018 disagree on it: some send and keep no cookies unless they are told to.
+  // Explicit, since browsers of 2018 differ: some send and keep no cookies by default.
   const asked = Object.assign({ credentials: "same-origin" }, options);
   if (controller) asked.signal = controller.signal;
   const sent = fetch(address, asked);

@@ -67,7 +67,7 @@ async fn read(app: &App, path: &PollPath) -> Result<(Poll, u64), Refusal> {
 /// The facts of a poll that all its pages show.
 pub(super) fn of_poll(poll: &Poll) -> Value {
     let option = |(index, text): (usize, &String)| {
-        context! { key => option_key(index).to_string(), text => text, hue => look::hue(index) }
+        context! { key => option_key(index).to_string(), text => text, hue => web::hue(index) }
     };
     context! {
         id => poll.id().as_str(),
@@ -95,7 +95,7 @@ fn handed_out(app: &App, came_by: &CameBy, poll: &Poll) -> Value {
     let with_code = own.as_ref().is_some_and(|own| own.unreachable.is_none());
     context! {
         unreachable => own.as_ref().and_then(share::why_unreachable),
-        vote_text => url.as_deref().map(share::without_scheme),
+        vote_text => url.as_deref().map(poll_address::without_scheme),
         qr => url.as_deref().filter(|_| with_code).and_then(Qr::new).map(Serde),
         vote_url => url,
     }

@@ -17,18 +17,12 @@ pub(crate) fn why_unreachable(invitation: &Invitation) -> Option<&'static str> {
     invitation.unreachable.or(configured).map(counterpart::text_key)
 }
 
-/// An address without its scheme, as people type it.
-pub(crate) fn without_scheme(url: &str) -> &str {
-    url.split_once("://").map_or(url, |(_, text)| text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn addresses_are_short_and_say_when_they_lead_nowhere_else() {
-        assert_eq!(without_scheme("https://vote.example.org/p/lunch"), "vote.example.org/p/lunch");
         let why = |url: &str| why_unreachable(&Invitation { url: url.parse().unwrap(), unreachable: None });
         assert_eq!(why("http://localhost:8080"), Some("reach.elsewhere"), "although somebody configured it");
         assert_eq!(why("http://192.168.1.7:8080"), None);

@@ -62,7 +62,7 @@ fn sheet(app: &App, poll: &Poll, range: CodeRange, came_by: &CameBy) -> Value {
         count => range.count(),
         next => range.next(),
         unreachable => own.as_ref().and_then(share::why_unreachable),
-        vote_text => url.as_deref().map(share::without_scheme),
+        vote_text => url.as_deref().map(poll_address::without_scheme),
     }
 }
 

@@ -164,7 +164,7 @@ impl View<'_> {
         let option = |(index, text)| OptionRow {
             key: option_key(index).to_string(),
             text,
-            hue: look::hue(index),
+            hue: web::hue(index),
             recorded: chosen_in(recorded, index),
             selected: chosen_in(attempted.or(recorded), index),
         };
