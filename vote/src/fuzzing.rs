@@ -8,7 +8,7 @@ use crate::{
     request::form::{self, Fields},
     voter::{
         codes::{self, Code},
-        cookies::{Browser, CookieKeys},
+        cookies::{CookieKeys, VotingBrowser},
     },
 };
 
@@ -19,7 +19,7 @@ fn secret() -> Secret {
 /// A `Cookie` header as anybody can send it: never believed, never a panic.
 pub fn cookie_header(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
-    let _ = Browser::of(&HeaderMap::from_iter([(header::COOKIE, value)]), &CookieKeys::new(&secret(), true));
+    let _ = VotingBrowser::of(&HeaderMap::from_iter([(header::COOKIE, value)]), &CookieKeys::new(&secret(), true));
 }
 
 /// A `ballots` cookie whose signature is right, whatever it holds: as if the secret were known, or a later release had
@@ -37,9 +37,9 @@ pub fn signed_cookie(token: [u8; 16], ballots: &[u8]) {
     assert_eq!(self::browser(&line, &keys).remembered(), browser.remembered());
 }
 
-fn browser(line: &str, keys: &CookieKeys) -> Browser {
+fn browser(line: &str, keys: &CookieKeys) -> VotingBrowser {
     let headers = HeaderMap::from_iter([(header::COOKIE, line.parse().expect("text"))]);
-    Browser::of(&headers, keys).expect("one voter")
+    VotingBrowser::of(&headers, keys).expect("one voter")
 }
 
 /// A posted form, as a ballot and as the fields of the organiser's pages.

@@ -20,8 +20,8 @@ use crate::{
     polls,
     refusal::Refusal,
     request::{PollPath, body, client_of},
-    voter::cookies::Browser,
-    voting::cast::{self, Attempt, Recorded, counted},
+    voter::cookies::VotingBrowser,
+    voting::cast::{self, Attempt, StoredBallot, counted},
 };
 
 /// Cast a ballot
@@ -53,7 +53,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     let read = async {
         let ballot: NewBallot = body::json(&parts.headers, body, body::MAX_BALLOT_BYTES).await?;
         let choices = Choices::parse(ballot.choices.iter().map(String::as_str)).map_err(Refusal::Choices)?;
-        let browser = Browser::of(&parts.headers, &app.cookies)?;
+        let browser = VotingBrowser::of(&parts.headers, &app.cookies)?;
         Ok((polls::recent(&app, path.id()?).await?, choices, browser, ballot))
     };
     let (poll, choices, mut browser, NewBallot { revision, code, .. }) = read.await.map_err(counted)?;
@@ -67,7 +67,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     Ok(response)
 }
 
-fn body_of(app: &App, poll: PollId, recorded: &Recorded) -> RecordedBallot {
+fn body_of(app: &App, poll: PollId, recorded: &StoredBallot) -> RecordedBallot {
     let receipt = Receipt { position: recorded.position, voter: recorded.voter };
     RecordedBallot {
         receipt: receipt.encode(&app.config.secret, poll),

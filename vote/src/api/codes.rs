@@ -12,7 +12,7 @@ use web::problem::Problem;
 
 use super::{
     model::{CodeBody, CodesBody},
-    organiser::Organiser,
+    organiser::OrganiserProof,
     problems::{LogProblems, PollProblems, TokenProblems},
 };
 use crate::{
@@ -47,7 +47,7 @@ use crate::{
 )]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
-    _: Organiser,
+    _: OrganiserProof,
     path: PollPath,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {

@@ -12,19 +12,19 @@ use web::{
 use crate::{app::App, request::client_of};
 
 /// Proof that the request comes from the organiser.
-pub(crate) struct Organiser(());
+pub(crate) struct OrganiserProof(());
 
-impl FromRequestParts<Arc<App>> for Organiser {
+impl FromRequestParts<Arc<App>> for OrganiserProof {
     type Rejection = Response;
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         check(parts, app).map_err(|refused| refused.answer(Language::of(&parts.headers)))
     }
 }
 
-fn check(parts: &Parts, app: &App) -> Result<Organiser, NotOrganiser> {
+fn check(parts: &Parts, app: &App) -> Result<OrganiserProof, NotOrganiser> {
     if app.organiser.reveal().is_none() {
         return Err(NotOrganiser::NoOrganiser);
     }
     let sent = bearer_token(&parts.headers).ok_or(NotOrganiser::NoToken)?;
-    app.organiser.check(&sent, client_of(app, parts)).map(|()| Organiser(()))
+    app.organiser.check(&sent, client_of(app, parts)).map(|()| OrganiserProof(()))
 }

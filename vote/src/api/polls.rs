@@ -13,7 +13,7 @@ use web::problem::Problem;
 
 use super::{
     model::{NewPoll, PollBody, PollPatch, PollsBody},
-    organiser::Organiser,
+    organiser::OrganiserProof,
     problems::{BodyProblems, ChangeProblems, LogProblems, PollProblems, TokenProblems},
 };
 use crate::{
@@ -59,7 +59,7 @@ pub(crate) async fn read(State(app): State<Arc<App>>, path: PollPath) -> Result<
 )]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
-    _: Organiser,
+    _: OrganiserProof,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
@@ -89,7 +89,7 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
-    _: Organiser,
+    _: OrganiserProof,
     headers: HeaderMap,
     PostedJson(mut new): PostedJson<NewPoll, MAX_POLL_BYTES>,
 ) -> Result<Response, Refusal> {
@@ -120,7 +120,7 @@ pub(crate) async fn create(
 )]
 pub(crate) async fn change(
     State(app): State<Arc<App>>,
-    _: Organiser,
+    _: OrganiserProof,
     path: PollPath,
     LastWord(word): LastWord,
 ) -> Result<Response, Refusal> {
@@ -170,7 +170,7 @@ enum ChangeWord {
 )]
 pub(crate) async fn rewrite(
     State(app): State<Arc<App>>,
-    _: Organiser,
+    _: OrganiserProof,
     path: PollPath,
     PostedJson(patch): PostedJson<PollPatch, MAX_POLL_BYTES>,
 ) -> Result<Response, Refusal> {

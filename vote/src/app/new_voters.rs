@@ -17,9 +17,9 @@ use std::{
 use domain::{Poll, PollId};
 use listener::client_address::limited_together;
 
-/// How long a new voter is new.
-const LATELY: Duration = Duration::from_mins(1);
-const LATELY_SECONDS: usize = 60;
+/// How long a new voter counts as new.
+const MINUTE: Duration = Duration::from_mins(1);
+const MINUTE_SECONDS: usize = 60;
 /// How many polls are watched at once.
 const MAX_POLLS: usize = 256;
 /// How many networks of one poll have a budget of their own; the others share one.
@@ -30,29 +30,29 @@ const OTHERS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 /// New voters of all polls.
 pub(crate) struct NewVoters {
     begun: Instant,
-    polls: Mutex<HashMap<PollId, Flow>>,
+    polls: Mutex<HashMap<PollId, PollFigures>>,
 }
 
 /// New voters of one poll.
-struct Flow {
+struct PollFigures {
     /// New voters of each of the last 60 seconds, in a ring.
-    seconds: [u32; LATELY_SECONDS],
+    seconds: [u32; MINUTE_SECONDS],
     /// The newest second in the ring, since the start.
     through: u64,
-    networks: HashMap<IpAddr, Seen>,
+    networks: HashMap<IpAddr, NetworkFigures>,
 }
 
 /// One network.
 #[derive(Clone, Copy)]
-struct Seen {
-    /// Until when it is in debt: each new voter adds a share of the minute, and time pays it back.
+struct NetworkFigures {
+    /// Until when it is in debt: each new voter adds an interval, and time pays it back.
     debt: Instant,
     last: Instant,
 }
 
-/// What came within the last minute.
+/// New voters of the last minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lately {
+pub(crate) struct LastMinute {
     /// New voters.
     pub(crate) voters: u64,
     /// From how many networks; [`MAX_NETWORKS`] means at least so many.
@@ -68,11 +68,11 @@ impl NewVoters {
     pub(crate) fn admit(&self, poll: &Poll, from: IpAddr, now: Instant) -> Result<(), u32> {
         let Some(limit) = poll.new_voters_per_minute() else { return Ok(()) };
         let mut polls = self.lock();
-        let Some(flow) = flow(&mut polls, poll.id(), now) else { return Ok(()) };
-        let seen = flow.network(from, now);
-        let full = seen.debt.max(now) + share(limit);
-        // Half a share more, for the rounding of divisions.
-        let wait = full.saturating_duration_since(now + LATELY + share(limit) / 2);
+        let Some(figures) = figures(&mut polls, poll.id(), now) else { return Ok(()) };
+        let seen = figures.network(from, now);
+        let full = seen.debt.max(now) + interval(limit);
+        // Half an interval more, for the rounding of divisions.
+        let wait = full.saturating_duration_since(now + MINUTE + interval(limit) / 2);
         if wait.is_zero() {
             seen.debt = full;
             return Ok(());
@@ -84,69 +84,70 @@ impl NewVoters {
     pub(crate) fn give_back(&self, poll: &Poll, from: IpAddr) {
         let Some(limit) = poll.new_voters_per_minute() else { return };
         if let Some(seen) =
-            self.lock().get_mut(&poll.id()).and_then(|flow| flow.networks.get_mut(&limited_together(from)))
-            && let Some(debt) = seen.debt.checked_sub(share(limit))
+            self.lock().get_mut(&poll.id()).and_then(|figures| figures.networks.get_mut(&limited_together(from)))
+            && let Some(debt) = seen.debt.checked_sub(interval(limit))
         {
             seen.debt = debt;
         }
     }
 
-    /// Notes a new voter.
-    pub(crate) fn came(&self, poll: PollId, from: IpAddr, now: Instant) {
+    /// Counts a new voter.
+    pub(crate) fn note(&self, poll: PollId, from: IpAddr, now: Instant) {
         let second = self.second(now);
         let mut polls = self.lock();
-        let Some(flow) = flow(&mut polls, poll, now) else { return };
-        flow.advance(second);
-        flow.seconds[slot(second)] = flow.seconds[slot(second)].saturating_add(1);
-        flow.network(from, now);
+        let Some(figures) = figures(&mut polls, poll, now) else { return };
+        figures.advance(second);
+        figures.seconds[slot(second)] = figures.seconds[slot(second)].saturating_add(1);
+        figures.network(from, now);
     }
 
-    /// What came within the last minute.
-    pub(crate) fn lately(&self, poll: PollId, now: Instant) -> Lately {
+    /// New voters of the last minute.
+    pub(crate) fn last_minute(&self, poll: PollId, now: Instant) -> LastMinute {
         let second = self.second(now);
         let mut polls = self.lock();
-        let Some(flow) = polls.get_mut(&poll) else { return Lately::default() };
-        flow.advance(second);
-        let voters = flow.seconds.iter().map(|&count| u64::from(count)).sum();
-        let networks = flow.networks.values().filter(|seen| now.saturating_duration_since(seen.last) < LATELY).count();
-        Lately { voters, networks: if voters == 0 { 0 } else { networks } }
+        let Some(figures) = polls.get_mut(&poll) else { return LastMinute::default() };
+        figures.advance(second);
+        let voters = figures.seconds.iter().map(|&count| u64::from(count)).sum();
+        let networks =
+            figures.networks.values().filter(|seen| now.saturating_duration_since(seen.last) < MINUTE).count();
+        LastMinute { voters, networks: if voters == 0 { 0 } else { networks } }
     }
 
     fn second(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.begun).as_secs()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<PollId, Flow>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<PollId, PollFigures>> {
         // The map is whole after a panic: figures are replaced in one step.
         self.polls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The figures of a poll; they begin now if there is room.
-fn flow(polls: &mut HashMap<PollId, Flow>, poll: PollId, now: Instant) -> Option<&mut Flow> {
+fn figures(polls: &mut HashMap<PollId, PollFigures>, poll: PollId, now: Instant) -> Option<&mut PollFigures> {
     if polls.len() >= MAX_POLLS && !polls.contains_key(&poll) {
-        polls.retain(|_, flow| flow.networks.values().any(|seen| seen.is_remembered(now)));
+        polls.retain(|_, figures| figures.networks.values().any(|seen| seen.is_remembered(now)));
         if polls.len() >= MAX_POLLS {
             return None;
         }
     }
-    Some(polls.entry(poll).or_insert_with(|| Flow {
-        seconds: [0; LATELY_SECONDS],
+    Some(polls.entry(poll).or_insert_with(|| PollFigures {
+        seconds: [0; MINUTE_SECONDS],
         through: 0,
         networks: HashMap::new(),
     }))
 }
 
-impl Flow {
+impl PollFigures {
     /// Empties the seconds since the last call.
     fn advance(&mut self, second: u64) {
-        for passed in (self.through + 1..=second).rev().take(LATELY_SECONDS) {
+        for passed in (self.through + 1..=second).rev().take(MINUTE_SECONDS) {
             self.seconds[slot(passed)] = 0;
         }
         self.through = self.through.max(second);
     }
 
-    fn network(&mut self, from: IpAddr, now: Instant) -> &mut Seen {
+    fn network(&mut self, from: IpAddr, now: Instant) -> &mut NetworkFigures {
         let mut key = limited_together(from);
         if self.networks.len() >= MAX_NETWORKS && !self.networks.contains_key(&key) {
             self.networks.retain(|_, seen| seen.is_remembered(now));
@@ -154,24 +155,24 @@ impl Flow {
                 key = OTHERS;
             }
         }
-        let seen = self.networks.entry(key).or_insert(Seen { debt: now, last: now });
+        let seen = self.networks.entry(key).or_insert(NetworkFigures { debt: now, last: now });
         seen.last = seen.last.max(now);
         seen
     }
 }
 
-impl Seen {
+impl NetworkFigures {
     fn is_remembered(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.last) < LATELY || self.debt > now
+        now.saturating_duration_since(self.last) < MINUTE || self.debt > now
     }
 }
 
-fn share(limit: NonZeroU16) -> Duration {
-    LATELY / u32::from(limit.get())
+fn interval(limit: NonZeroU16) -> Duration {
+    MINUTE / u32::from(limit.get())
 }
 
 fn slot(second: u64) -> usize {
-    usize::try_from(second % LATELY_SECONDS as u64).expect("below 60")
+    usize::try_from(second % MINUTE_SECONDS as u64).expect("below 60")
 }
 
 #[cfg(test)]
@@ -222,14 +223,14 @@ mod tests {
     fn what_came_within_the_last_minute_is_told() {
         let now = Instant::now();
         let (seen, main) = (NewVoters::new(now), PollId::MAIN);
-        assert_eq!(seen.lately(main, now), Lately::default());
+        assert_eq!(seen.last_minute(main, now), LastMinute::default());
         let at = |seconds| now + Duration::from_secs(seconds);
         for (from, seconds) in [(1, 0), (1, 1), (2, 30), (2, 59)] {
-            seen.came(main, ip(from), at(seconds));
+            seen.note(main, ip(from), at(seconds));
         }
-        assert_eq!(seen.lately(main, at(59)), Lately { voters: 4, networks: 2 });
-        assert_eq!(seen.lately(main, at(61)), Lately { voters: 2, networks: 1 });
-        assert_eq!(seen.lately(main, at(1_000)), Lately::default());
+        assert_eq!(seen.last_minute(main, at(59)), LastMinute { voters: 4, networks: 2 });
+        assert_eq!(seen.last_minute(main, at(61)), LastMinute { voters: 2, networks: 1 });
+        assert_eq!(seen.last_minute(main, at(1_000)), LastMinute::default());
     }
 
     #[test]
@@ -237,10 +238,10 @@ mod tests {
         let now = Instant::now();
         let seen = NewVoters::new(now);
         for number in 0..2 * u16::try_from(MAX_NETWORKS).unwrap() {
-            seen.came(PollId::MAIN, ip(number), now);
-            seen.came(PollId::parse(&format!("poll-{number}")).unwrap(), ip(1), now);
+            seen.note(PollId::MAIN, ip(number), now);
+            seen.note(PollId::parse(&format!("poll-{number}")).unwrap(), ip(1), now);
         }
-        assert_eq!(seen.lately(PollId::MAIN, now), Lately { voters: 2_048, networks: MAX_NETWORKS + 1 });
+        assert_eq!(seen.last_minute(PollId::MAIN, now), LastMinute { voters: 2_048, networks: MAX_NETWORKS + 1 });
         assert_eq!(seen.lock().len(), MAX_POLLS);
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn show(
     let (poll, accepted) = read(&app, &path).await?;
     let result = app.config.result.url(&headers);
     let numbers = context! { accepted => accepted, has_ballots => accepted > 0, max_codes => MAX_CODES };
-    let lately = app.new_voters.lately(poll.id(), Instant::now());
+    let lately = app.new_voters.last_minute(poll.id(), Instant::now());
     let new_voters = context! { new_voters => lately.voters, networks => lately.networks };
     let context = context! {
         ..numbers,
@@ -152,7 +152,7 @@ struct NewVotersBody {
 /// `GET /organise/{poll}/new-voters`.
 pub(crate) async fn new_voters(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refusal> {
     let id = path.id()?;
-    let lately = app.new_voters.lately(id, Instant::now());
+    let lately = app.new_voters.last_minute(id, Instant::now());
     let body = NewVotersBody { new_voters: lately.voters, networks: lately.networks };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }

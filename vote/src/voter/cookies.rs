@@ -82,7 +82,7 @@ impl KeyPair {
     }
 
     /// What this voter's browser remembers.
-    fn ballots(&self, headers: &HeaderMap, token: &Token) -> Option<Vec<Remembered>> {
+    fn ballots(&self, headers: &HeaderMap, token: &Token) -> Option<Vec<RememberedBallot>> {
         self.ballots.0.values(headers).find_map(|value| remembered(value, token, self))
     }
 }
@@ -96,7 +96,7 @@ type Token = [u8; TOKEN_BYTES];
 
 /// The ballot that was recorded for this browser in one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Remembered {
+pub(crate) struct RememberedBallot {
     /// Which poll.
     pub(crate) poll: PollId,
     /// In which round of it; a ballot of an earlier round no longer counts.
@@ -111,14 +111,14 @@ pub(crate) struct Remembered {
 
 /// A browser, as far as its cookies tell.
 #[derive(Clone)]
-pub(crate) struct Browser {
+pub(crate) struct VotingBrowser {
     token: Token,
     known: bool,
-    ballots: Vec<Remembered>,
+    ballots: Vec<RememberedBallot>,
     turns: Turns,
 }
 
-impl Browser {
+impl VotingBrowser {
     /// Reads the cookies; without a valid `voter` it is a new voter. Refused is what comes as two of them.
     pub(crate) fn of(headers: &HeaderMap, keys: &CookieKeys) -> Result<Self, TwoVoters> {
         let known = keys.now.token(headers)?;
@@ -162,7 +162,7 @@ impl Browser {
     }
 
     /// What was recorded for it in the present round of `poll`.
-    pub(crate) fn recorded(&self, poll: &Poll) -> Option<Remembered> {
+    pub(crate) fn recorded(&self, poll: &Poll) -> Option<RememberedBallot> {
         self.ballots.iter().find(|ballot| ballot.poll == poll.id() && ballot.round == poll.round()).copied()
     }
 
@@ -178,12 +178,12 @@ impl Browser {
 
     /// All that it remembers.
     #[cfg(fuzzing)]
-    pub(crate) fn remembered(&self) -> &[Remembered] {
+    pub(crate) fn remembered(&self) -> &[RememberedBallot] {
         &self.ballots
     }
 
     /// Remembers a ballot in place of an earlier one of the same poll; the oldest poll beyond the limit is forgotten.
-    pub(crate) fn remember(&mut self, ballot: Remembered) {
+    pub(crate) fn remember(&mut self, ballot: RememberedBallot) {
         self.ballots.retain(|earlier| earlier.poll != ballot.poll);
         self.ballots.insert(0, ballot);
         self.ballots.truncate(MAX_REMEMBERED);
@@ -223,7 +223,7 @@ fn voter_token(value: &str, keys: &KeyPair) -> Option<Token> {
     keys.voter.1.verify(tag.first_chunk::<TAG_BYTES>()?, &[token]).then_some(*token)
 }
 
-fn remembered(value: &str, token: &[u8], keys: &KeyPair) -> Option<Vec<Remembered>> {
+fn remembered(value: &str, token: &[u8], keys: &KeyPair) -> Option<Vec<RememberedBallot>> {
     let bytes = keys.ballots.1.open(token, value, MAX_BALLOTS_BYTES)?;
     let mut rest = bytes.as_slice();
     let mut ballots = Vec::new();
@@ -239,14 +239,14 @@ fn remembered(value: &str, token: &[u8], keys: &KeyPair) -> Option<Vec<Remembere
     Some(ballots)
 }
 
-fn read_ballot(bytes: &[u8]) -> Option<(Remembered, &[u8])> {
+fn read_ballot(bytes: &[u8]) -> Option<(RememberedBallot, &[u8])> {
     let (&length, rest) = bytes.split_first()?;
     let (id, rest) = rest.split_at_checked(usize::from(length))?;
     let (round, rest) = rest.split_first_chunk::<4>()?;
     let (choices, rest) = rest.split_first_chunk::<4>()?;
     let (position, rest) = rest.split_first_chunk::<8>()?;
     let (code, rest) = rest.split_first_chunk::<2>()?;
-    let ballot = Remembered {
+    let ballot = RememberedBallot {
         poll: PollId::parse(str::from_utf8(id).ok()?).ok()?,
         round: u32::from_be_bytes(*round),
         choices: Choices::from_bits(u32::from_be_bytes(*choices)).ok(),
@@ -271,14 +271,14 @@ mod tests {
         CookieKeys::new(&secret(), false)
     }
 
-    fn ballot(poll: &str, choices: u32) -> Remembered {
+    fn ballot(poll: &str, choices: u32) -> RememberedBallot {
         let position = Position::new(1_700_000_000_000, 7).unwrap();
         let (poll, code) = (PollId::parse(poll).unwrap(), NonZeroU16::new(u16::try_from(choices / 2).unwrap()));
-        Remembered { poll, round: 1, choices: Choices::from_bits(choices).ok(), position, code }
+        RememberedBallot { poll, round: 1, choices: Choices::from_bits(choices).ok(), position, code }
     }
 
     /// Sends back what was set, as a browser does.
-    fn returning(browser: &Browser) -> HeaderMap {
+    fn returning(browser: &VotingBrowser) -> HeaderMap {
         let mut set = HeaderMap::new();
         browser.set_voter_cookie(&mut set, &keys());
         browser.set_ballots_cookie(&mut set, &keys());
@@ -290,10 +290,10 @@ mod tests {
 
     #[test]
     fn a_browser_is_the_same_voter_when_it_returns_and_remembers_its_ballots() {
-        let mut browser = Browser::of(&HeaderMap::new(), &keys()).unwrap();
+        let mut browser = VotingBrowser::of(&HeaderMap::new(), &keys()).unwrap();
         browser.remember(ballot("lunch", 0b101));
         browser.remember(ballot("budget", 0));
-        let back = Browser::of(&returning(&browser), &keys()).unwrap();
+        let back = VotingBrowser::of(&returning(&browser), &keys()).unwrap();
         assert!(back.known && !browser.known);
         assert_eq!(back.voter(&secret(), PollId::MAIN, None), browser.voter(&secret(), PollId::MAIN, None));
         assert_eq!(back.ballots, [ballot("budget", 0), ballot("lunch", 0b101)]);
@@ -301,9 +301,9 @@ mod tests {
 
     #[test]
     fn another_voters_ballots_are_not_believed() {
-        let mut mine = Browser::of(&HeaderMap::new(), &keys()).unwrap();
+        let mut mine = VotingBrowser::of(&HeaderMap::new(), &keys()).unwrap();
         mine.remember(ballot("lunch", 1));
-        let theirs = Browser::of(&HeaderMap::new(), &keys()).unwrap();
+        let theirs = VotingBrowser::of(&HeaderMap::new(), &keys()).unwrap();
         let mixed = {
             let text = |headers: HeaderMap| headers[header::COOKIE].to_str().unwrap().to_owned();
             let (mine, theirs) = (text(returning(&mine)), text(returning(&theirs)));
@@ -311,18 +311,18 @@ mod tests {
             let ballots = mine.split("; ").nth(1).unwrap();
             HeaderMap::from_iter([(header::COOKIE, format!("{voter}; {ballots}").parse().unwrap())])
         };
-        let browser = Browser::of(&mixed, &keys()).unwrap();
+        let browser = VotingBrowser::of(&mixed, &keys()).unwrap();
         assert!(browser.known);
         assert_eq!(browser.ballots, []);
     }
 
     #[test]
     fn only_the_latest_polls_are_remembered_and_a_browser_can_hold_the_cookie() {
-        let mut browser = Browser::of(&HeaderMap::new(), &keys()).unwrap();
+        let mut browser = VotingBrowser::of(&HeaderMap::new(), &keys()).unwrap();
         for poll in 0..40 {
             browser.remember(ballot(&format!("a-poll-with-a-long-name-of-32-{poll:02}"), 1));
         }
-        let back = Browser::of(&returning(&browser), &keys()).unwrap();
+        let back = VotingBrowser::of(&returning(&browser), &keys()).unwrap();
         assert_eq!(back.ballots.len(), MAX_REMEMBERED);
         assert_eq!(back.ballots[0].poll.as_str(), "a-poll-with-a-long-name-of-32-39");
         assert!(returning(&browser)[header::COOKIE].len() < 3_000, "browsers hold 4,096 bytes a cookie");
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn a_ballot_of_an_earlier_round_is_not_shown_as_recorded() {
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"])).unwrap();
-        let mut browser = Browser::of(&HeaderMap::new(), &keys()).unwrap();
+        let mut browser = VotingBrowser::of(&HeaderMap::new(), &keys()).unwrap();
         browser.remember(ballot("main", 1));
         assert!(browser.recorded(&poll).is_some());
         let reset = poll.after(&domain::PollChange::Reset, 1).unwrap();

@@ -11,7 +11,7 @@ use crate::{
     refusal::Refusal,
     voter::{
         codes::Code,
-        cookies::{Browser, Remembered},
+        cookies::{RememberedBallot, VotingBrowser},
     },
 };
 
@@ -45,7 +45,7 @@ pub(crate) struct Attempt<'a> {
 }
 
 /// A ballot that is on the log's disk.
-pub(crate) struct Recorded {
+pub(crate) struct StoredBallot {
     /// Its position in the log.
     pub(crate) position: Position,
     /// The voter's pseudonym in this poll.
@@ -58,15 +58,20 @@ pub(crate) struct Recorded {
 pub(crate) async fn cast(
     app: &App,
     poll: &Poll,
-    browser: &mut Browser,
+    browser: &mut VotingBrowser,
     attempt: Attempt<'_>,
-) -> Result<Recorded, Refusal> {
+) -> Result<StoredBallot, Refusal> {
     let recorded = try_cast(app, poll, browser, attempt).await.map_err(counted)?;
     RECORDED.increment(1);
     Ok(recorded)
 }
 
-async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attempt<'_>) -> Result<Recorded, Refusal> {
+async fn try_cast(
+    app: &App,
+    poll: &Poll,
+    browser: &mut VotingBrowser,
+    attempt: Attempt<'_>,
+) -> Result<StoredBallot, Refusal> {
     let choices = attempt.choices.map_err(|error| Refusal::Choices(error.clone()))?;
     // A key may mean another option by now.
     if attempt.revision.is_some_and(|shown| shown != poll.revision()) {
@@ -83,7 +88,8 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     poll.check(choices).map_err(Refusal::Choices)?;
     let voter = browser.voter(&app.config.secret, poll.id(), code);
     let earlier = browser.recorded(poll).filter(|ballot| ballot.code == code);
-    let remember = |choices, position| Remembered { poll: poll.id(), round: poll.round(), choices, position, code };
+    let remember =
+        |choices, position| RememberedBallot { poll: poll.id(), round: poll.round(), choices, position, code };
     let is_new = code.is_none() && earlier.is_none() && !browser.voted_before_reset(poll);
     if is_new {
         app.new_voters.admit(poll, attempt.from, Instant::now()).map_err(Refusal::TooManyNewVoters)?;
@@ -92,14 +98,14 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
     let cast = app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.revision()).await;
     if is_new {
         match cast {
-            Ok(CastOutcome::Recorded(_)) => app.new_voters.came(poll.id(), attempt.from, Instant::now()),
+            Ok(CastOutcome::Recorded(_)) => app.new_voters.note(poll.id(), attempt.from, Instant::now()),
             _ => app.new_voters.give_back(poll, attempt.from),
         }
     }
     match cast {
         Ok(CastOutcome::Recorded(position)) => {
             browser.remember(remember(Some(choices), position));
-            Ok(Recorded { position, voter, replaces: earlier.map(|ballot| ballot.position) })
+            Ok(StoredBallot { position, voter, replaces: earlier.map(|ballot| ballot.position) })
         }
         // The sheet of codes numbers them, and its holder can type any. Only the browser that cast a ballot may learn
         // its position, and that browser knows it. So nothing is remembered here.
@@ -130,7 +136,7 @@ async fn try_cast(app: &App, poll: &Poll, browser: &mut Browser, attempt: Attemp
 
 /// The number of the code for this ballot: of the typed one, else of the one used here last, unless the poll is a
 /// kiosk.
-fn code(app: &App, poll: &Poll, browser: &Browser, attempt: Attempt<'_>) -> Result<NonZeroU16, Refusal> {
+fn code(app: &App, poll: &Poll, browser: &VotingBrowser, attempt: Attempt<'_>) -> Result<NonZeroU16, Refusal> {
     let (known, poll) = (browser.code_number(poll.id()).filter(|_| !poll.kiosk()), poll.id());
     let Some(typed) = attempt.code else { return known.ok_or(Refusal::CodeNeeded) };
     // A right code passes at any time, however many wrong ones come.
@@ -142,7 +148,7 @@ fn code(app: &App, poll: &Poll, browser: &Browser, attempt: Attempt<'_>) -> Resu
 
 /// Sets the cookies of the answer, also if the ballot was not recorded: a voter who tries again after an unknown
 /// outcome must be the same voter, or would be counted twice.
-pub(crate) fn set_cookies(app: &App, browser: &Browser, poll: &Poll, headers: &mut HeaderMap) {
+pub(crate) fn set_cookies(app: &App, browser: &VotingBrowser, poll: &Poll, headers: &mut HeaderMap) {
     browser.set_voter_cookie(headers, &app.cookies);
     if browser.recorded(poll).is_some() {
         browser.set_ballots_cookie(headers, &app.cookies);

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use web::{poll_address, visitor::Visitor};
 
 use super::{
-    cast::{self, Attempt, Recorded, counted},
+    cast::{self, Attempt, StoredBallot, counted},
     vote_page::View,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         PollPath, body, client_of,
         form::{self, Fields},
     },
-    voter::{codes, cookies::Browser},
+    voter::{codes, cookies::VotingBrowser},
 };
 
 /// The field of the page's address that holds the receipt, after a ballot from a browser that sent no cookie. If the
@@ -42,7 +42,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let poll = find(&app, &path).await.map_err(Refusal::when_showing)?;
-    let browser = Browser::of(&headers, &app.cookies)?;
+    let browser = VotingBrowser::of(&headers, &app.cookies)?;
     let voted = query.as_deref().filter(|_| !headers.contains_key(header::COOKIE));
     let voted = voted.and_then(|query| receipt_in(query, &app, poll.id()));
     let typed = query.as_deref().and_then(typed_code);
@@ -58,7 +58,7 @@ pub(crate) async fn show(
 /// Takes a ballot. This path must be cheap: nothing is rendered when all is well.
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let Posted { choices, code, revision, turn, poll, mut browser } =
+    let BallotPost { choices, code, revision, turn, poll, mut browser } =
         read(&app, &path, &parts.headers, body).await.map_err(counted)?;
     let (code, turn, from) = (code.as_deref(), turn.as_deref(), client_of(&app, &parts));
     let attempt = Attempt { choices: choices.as_ref().copied(), revision, code, turn, from };
@@ -86,24 +86,24 @@ async fn poll_to_show(app: &App, poll: &Arc<Poll>, refusal: &Refusal) -> Arc<Pol
 }
 
 /// What was posted, by whom, and the poll it is for.
-struct Posted {
+struct BallotPost {
     choices: Result<Choices, ChoicesError>,
     code: Option<String>,
     revision: Option<u32>,
     turn: Option<String>,
     poll: Arc<Poll>,
-    browser: Browser,
+    browser: VotingBrowser,
 }
 
 /// The form's fields, and the poll they are for. Choices that can't be a ballot are refused on the poll's own page; a
 /// form that can't be read is refused before the poll is looked for.
-async fn read(app: &App, path: &PollPath, headers: &HeaderMap, body: Body) -> Result<Posted, Refusal> {
+async fn read(app: &App, path: &PollPath, headers: &HeaderMap, body: Body) -> Result<BallotPost, Refusal> {
     let form = body::form(headers, body, body::MAX_BALLOT_BYTES).await?;
     let ballot = form::ballot(&form)?;
     let (choices, code) = (ballot.choices, ballot.code.map(Cow::into_owned));
     let (revision, turn) = (ballot.revision, ballot.turn.map(Cow::into_owned));
-    let browser = Browser::of(headers, &app.cookies)?;
-    Ok(Posted { choices, code, revision, turn, poll: find(app, path).await?, browser })
+    let browser = VotingBrowser::of(headers, &app.cookies)?;
+    Ok(BallotPost { choices, code, revision, turn, poll: find(app, path).await?, browser })
 }
 
 /// Makes the next person at this device another voter, in this poll and if it allows that.
@@ -113,7 +113,7 @@ pub(crate) async fn next_voter(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let poll = find(&app, &path).await.map_err(Refusal::when_showing)?;
-    let mut browser = Browser::of(&headers, &app.cookies)?;
+    let mut browser = VotingBrowser::of(&headers, &app.cookies)?;
     if !poll.kiosk() {
         return Err(Refusal::NoKiosk);
     }
@@ -148,7 +148,7 @@ fn receipt_in(query: &str, app: &App, poll: PollId) -> Option<Receipt> {
     Receipt::decode(fields.get(VOTED), &app.config.secret, poll).ok()
 }
 
-fn back_to(app: &App, parts: &Parts, poll: PollId, recorded: &Recorded) -> Response {
+fn back_to(app: &App, parts: &Parts, poll: PollId, recorded: &StoredBallot) -> Response {
     let (path, headers) = (parts.uri.path(), &parts.headers);
     let mut response = StatusCode::SEE_OTHER.into_response();
     // A program (`ab`, a script) looks at no page, and gets no receipt.

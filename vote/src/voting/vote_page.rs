@@ -16,7 +16,7 @@ use crate::{
     texts::{self, VoteText},
     voter::{
         codes::{self, Code},
-        cookies::{Browser, Remembered},
+        cookies::{RememberedBallot, VotingBrowser},
     },
 };
 
@@ -90,7 +90,7 @@ pub(super) struct View<'a> {
     pub(super) app: &'a App,
     pub(super) visitor: &'a Visitor,
     pub(super) poll: &'a Poll,
-    pub(super) browser: &'a Browser,
+    pub(super) browser: &'a VotingBrowser,
     pub(super) headers: &'a HeaderMap,
     /// The voting code in the address or in the form.
     pub(super) code: Option<&'a str>,
@@ -158,7 +158,7 @@ impl View<'_> {
         response
     }
 
-    fn options(&self, recorded: Option<Remembered>, attempted: Option<Choices>) -> Vec<OptionRow<'_>> {
+    fn options(&self, recorded: Option<RememberedBallot>, attempted: Option<Choices>) -> Vec<OptionRow<'_>> {
         let recorded = recorded.and_then(|ballot| ballot.choices);
         let chosen_in = |choices: Option<Choices>, index| choices.is_some_and(|choices| choices.contains(index));
         let option = |(index, text)| OptionRow {
@@ -184,7 +184,7 @@ impl View<'_> {
     }
 
     /// The position of the ballot that the page is about.
-    fn position(&self, recorded: Option<Remembered>) -> Option<Position> {
+    fn position(&self, recorded: Option<RememberedBallot>) -> Option<Position> {
         self.voted.map(|receipt| receipt.position).or_else(|| recorded.map(|ballot| ballot.position))
     }
 
@@ -193,7 +193,7 @@ impl View<'_> {
     }
 
     /// The recorded ballot of this browser, unless the page is about another voting code.
-    fn recorded(&self) -> Option<Remembered> {
+    fn recorded(&self) -> Option<RememberedBallot> {
         let typed = self.code.filter(|_| self.by_code()).map(|typed| {
             let code = Code::read(typed, &self.app.config.secret, self.poll.id());
             code.ok().map(Code::number)
@@ -217,10 +217,11 @@ impl View<'_> {
     }
 
     /// The receipt of the ballot that the page is about.
-    fn receipt(&self, recorded: Option<Remembered>) -> Option<Receipt> {
+    fn receipt(&self, recorded: Option<RememberedBallot>) -> Option<Receipt> {
         let voter = |code| self.browser.voter(&self.app.config.secret, self.poll.id(), code);
-        self.voted
-            .or_else(|| recorded.map(|Remembered { position, code, .. }| Receipt { position, voter: voter(code) }))
+        self.voted.or_else(|| {
+            recorded.map(|RememberedBallot { position, code, .. }| Receipt { position, voter: voter(code) })
+        })
     }
 
     /// The page that tells whether the ballot is counted.
