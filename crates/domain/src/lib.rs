@@ -36,7 +36,7 @@ pub use event::{Ballot, Entry, Event, UndecodableEntry};
 pub use gap::Gap;
 pub use installation::{Fingerprint, Installation, InstallationId, LedgerIdentity, LogIdentity, RekeyOutcome};
 pub use log_id::LogId;
-pub use partition::{Partition, Partitions, PartitionsError};
+pub use partition::{Partition, Partitions, PartitionsError, fnv1a};
 pub use poll::{
     Access, ChangeRefused, Correction, FIRST_REVISION, Field, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,
     PollError, PollSpec, PollState, Visibility, Wording,

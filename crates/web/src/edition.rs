@@ -1,7 +1,7 @@
 //! A fingerprint of the texts on a poll's pages. Both hosts compute it, so that an open page of either sees in a tally
 //! that it is out of date.
 
-use domain::Poll;
+use domain::{Poll, fnv1a};
 
 /// The fingerprint of question, options, and whether votes are shown, apart from the figures. FNV-1a rather than the
 /// standard hasher, so that replicas of two releases agree on it.
@@ -10,9 +10,7 @@ pub fn edition(poll: &Poll) -> String {
     // 0xff ends a part; it never occurs in UTF-8.
     let bytes = parts.flat_map(|part| part.bytes().chain([0xff])).chain([u8::from(poll.is_hidden())]);
     let bytes = bytes.chain(poll.archived().then_some(2));
-    let hash =
-        bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{hash:016x}")
+    format!("{:016x}", fnv1a(bytes))
 }
 
 #[cfg(test)]
