@@ -27,6 +27,8 @@ pub(crate) struct App {
     pub(crate) organiser: OrganiserAccess,
     pub(crate) vote: Counterpart,
     pub(crate) result_url: Option<PublicUrl>,
+    /// The security headers of most answers.
+    pub(crate) headers: SecurityHeaders,
     pub(crate) embed_headers: SecurityHeaders,
     pub(crate) instance: String,
     pub(crate) pages: Pages,

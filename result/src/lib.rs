@@ -25,17 +25,16 @@ use rust_embed::RustEmbed;
 use socketioxide::SocketIo;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower_http::compression::CompressionLayer;
 use web::{
     assets, below::below, counterpart::Counterpart, headers::SecurityHeaders, http_metrics, language_switch,
-    organiser::OrganiserToken, pages::Pages,
+    organiser::OrganiserToken, pages::Pages, shell::Shell,
 };
 
 mod api;
 mod app;
 mod archive;
 mod described_problems;
-mod explain;
 mod exports;
 mod live;
 mod open_polls;
@@ -47,6 +46,7 @@ mod receipts;
 mod refusal;
 mod texts;
 mod time;
+mod website;
 
 pub use live::{origins::AllowedOrigin, pace::Timing};
 pub use pages::embedding::EmbedOrigin;
@@ -63,6 +63,7 @@ use crate::{
     open_polls::OpenPolls,
     organiser::OrganiserAccess,
     pages::embedding,
+    refusal::ResultRefusal,
 };
 
 /// The most exports of ballots at once; each reads the ledger as fast as its reader takes it.
@@ -157,6 +158,7 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         secret: config.secret,
         vote: config.vote,
         result_url: config.result_url,
+        headers: SecurityHeaders::new(None),
         embed_headers: embedding::headers(&config.embed_origins),
         instance: config.instance,
         pages: Pages::new::<Templates, StaticFiles>(texts::catalogue(), &base),
@@ -186,7 +188,6 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/api/polls/{poll}/receipts/{receipt}", get(api::receipts::receipt))
         .route("/api/openapi.json", get(api::openapi::description))
         .layer(middleware::from_fn_with_state(origins, origins::allow_origin));
-    let headers = SecurityHeaders::new(None);
     let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
     Router::new()
         .route("/", get(pages::live_page::default_poll))
@@ -198,10 +199,8 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/language/{tag}", language_switch::route(is_https))
         .route("/static/{*path}", get(assets::serve::<StaticFiles>))
         .merge(api)
-        .fallback(explain::no_such_page)
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), explain::explain))
-        .layer(middleware::from_fn(move |request, next| headers.clone().apply(request, next)))
+        .fallback(async || ResultRefusal::NoSuchPage)
         // In one call: each further call would box and copy the inner service for every request.
-        .layer((http_metrics::Observe, CatchPanicLayer::new(), CompressionLayer::new()))
+        .layer((http_metrics::Observe, CompressionLayer::new(), Shell::new(&app)))
         .with_state(app)
 }

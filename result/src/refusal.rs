@@ -1,5 +1,5 @@
 //! Why a request is refused: a status, a stable code and texts for each. Handlers return a [`ResultRefusal`], and
-//! [`crate::explain`] makes a page or a problem of it.
+//! [`crate::website`] makes a page or a problem of it.
 
 use axum::{
     Extension,
@@ -35,6 +35,8 @@ pub(crate) enum ResultRefusal {
     WrongTicket,
     /// Files have no such separator.
     NoSuchSeparator,
+    /// A fault in this program.
+    Panicked,
 }
 
 impl ResultRefusal {
@@ -52,6 +54,7 @@ impl ResultRefusal {
             Self::NotOrganiser(_) => StatusCode::UNAUTHORIZED,
             Self::WrongTicket => StatusCode::FORBIDDEN,
             Self::NoSuchSeparator => StatusCode::BAD_REQUEST,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -66,6 +69,7 @@ impl ResultRefusal {
             Self::NotOrganiser(_) => "not-organiser",
             Self::WrongTicket => "ticket-refused",
             Self::NoSuchSeparator => "separator",
+            Self::Panicked => "internal",
         }
     }
 
@@ -79,6 +83,7 @@ impl ResultRefusal {
             Self::Busy => (ResultText::BusyTitle, ResultText::BusyText),
             Self::NotOrganiser(_) | Self::WrongTicket => (ResultText::TicketTitle, ResultText::TicketText),
             Self::NoSuchSeparator => (ResultText::SeparatorTitle, ResultText::SeparatorText),
+            Self::Panicked => (ResultText::InternalTitle, ResultText::InternalText),
         }
     }
 

@@ -51,6 +51,8 @@ web::text_keys! {
         TicketText = "ticket.text",
         SeparatorTitle = "separator.title",
         SeparatorText = "separator.text",
+        InternalTitle = "internal.title",
+        InternalText = "internal.text",
         ReceiptUnknown = "receipt.unknown",
         ReceiptUnknownText = "receipt.unknown.text",
         ReceiptCounted = "receipt.counted",

@@ -1,6 +1,6 @@
 //! The security headers of pages: Content-Security-Policy and others.
 
-use axum::{extract::Request, middleware::Next, response::Response};
+use axum::response::Response;
 use http::{HeaderName, HeaderValue, header};
 
 use program::origin::Origin;
@@ -40,13 +40,6 @@ impl SecurityHeaders {
              connect-src 'self'{connect}; manifest-src 'self'; form-action 'self'; base-uri 'none'{ancestors}"
         );
         Self { policy: HeaderValue::from_str(&policy).expect("origins are header text"), embeddable }
-    }
-
-    /// Middleware: sets the headers, unless the handler has set a policy of its own.
-    pub async fn apply(self, request: Request, next: Next) -> Response {
-        let mut response = next.run(request).await;
-        self.set(&mut response);
-        response
     }
 
     /// Sets the headers on one response, unless it has a policy already.
