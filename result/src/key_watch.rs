@@ -1,12 +1,10 @@
 //! Whether the ledger belongs to an installation with our `SECRET_KEY`. With another one no receipt is understood.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use domain::Fingerprint;
 use ledger_postgres::PostgresScoreboard;
+use parking_lot::Mutex;
 
 /// How often the ledger is asked.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -42,11 +40,11 @@ impl KeyWatch {
 
     /// Ready if the key is the installation's; else why not.
     pub(crate) fn ready(&self) -> Result<(), String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 
     fn set(&self, seen: Result<(), String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        *self.0.lock() = seen;
     }
 }
 

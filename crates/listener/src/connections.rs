@@ -8,13 +8,14 @@ use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     task::Waker,
     time::{Duration, Instant},
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::{
@@ -199,7 +200,7 @@ impl Connections {
     /// Notes that this connection receives a long message. If there are too many of those, the oldest is cut: a client
     /// that sends as fast as it can has finished long before.
     pub(crate) fn receives_large(&self, peer: &Arc<Peer>) {
-        let mut large = lock(&self.large);
+        let mut large = self.large.lock();
         peer.is_large.store(true, Ordering::Relaxed);
         large.insert(peer.id, Arc::clone(peer));
         if large.len() > MAX_LARGE
@@ -213,14 +214,14 @@ impl Connections {
     /// Notes that the long message is received, or will not come.
     pub(crate) fn received_large(&self, peer: &Peer) {
         if peer.is_large.swap(false, Ordering::Relaxed) {
-            lock(&self.large).remove(&peer.id);
+            self.large.lock().remove(&peer.id);
         }
     }
 
     /// How many long messages are being received.
     #[cfg(test)]
     pub(crate) fn large_messages(&self) -> usize {
-        lock(&self.large).len()
+        self.large.lock().len()
     }
 
     /// Notes that the client has sent its request and waits for the answer: it is not idle, and sends no long message.
@@ -239,13 +240,8 @@ impl Connections {
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
-        lock(&self.open)
+        self.open.lock()
     }
-}
-
-/// What a panicking thread leaves is consistent: entries are only added and removed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How many of the wanted connections so many open files allow. Some files are reserved, so that the operator's address
@@ -282,14 +278,14 @@ impl Peer {
     pub(crate) fn cut(&self) {
         self.is_cut.store(true, Ordering::Release);
         self.told.notify_one();
-        if let Some(reader) = lock(&self.reader).take() {
+        if let Some(reader) = self.reader.lock().take() {
             reader.wake();
         }
     }
 
     /// Whether it is cut; if not yet, this task is woken when it is.
     pub(crate) fn is_cut_or_wakes(&self, reader: &Waker) -> bool {
-        let mut known = lock(&self.reader);
+        let mut known = self.reader.lock();
         match &mut *known {
             Some(known) => known.clone_from(reader),
             known => *known = Some(reader.clone()),

@@ -4,11 +4,11 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use nix::{ifaddrs, net::if_::InterfaceFlags};
+use parking_lot::Mutex;
 
 /// How long the addresses are fresh.
 const FRESH_FOR: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub enum Unreachable {
 ///
 /// If this process does not listen on the port, another does; it is assumed to listen on all addresses.
 pub fn addresses(port: u16) -> Result<Vec<IpAddr>, Unreachable> {
-    let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let listeners = LISTENERS.lock();
     let listener = listeners.iter().rev().find(|listener| listener.port() == port).map(SocketAddr::ip);
     drop(listeners);
     of_listener(listener.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), &seen())
@@ -52,7 +52,7 @@ pub fn addresses(port: u16) -> Result<Vec<IpAddr>, Unreachable> {
 
 /// Stores what this process listens on.
 pub(crate) fn note_listener(addr: SocketAddr) {
-    let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut listeners = LISTENERS.lock();
     if listeners.len() < MAX_LISTENERS {
         listeners.push(addr);
     }
@@ -72,7 +72,7 @@ fn of_listener(listener: IpAddr, seen: &[IpAddr]) -> Result<Vec<IpAddr>, Unreach
 }
 
 fn seen() -> Vec<IpAddr> {
-    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = SEEN.lock();
     if let Some((at, addresses)) = &*seen
         && at.elapsed() < FRESH_FOR
     {

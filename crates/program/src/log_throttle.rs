@@ -1,10 +1,9 @@
 //! Limits log lines about what many requests meet: the first is written at once, later ones from time to time with the
 //! number of requests. Otherwise an outage, or an attacker, could fill the log.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// One kind of line.
 pub struct LogThrottle {
@@ -29,7 +28,7 @@ impl LogThrottle {
     }
 
     fn due_at(&self, now: Instant) -> Option<u64> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         state.unsaid += 1;
         if state.written.is_some_and(|written| now < written + self.between) {
             return None;

@@ -10,11 +10,11 @@ use std::{
     collections::HashMap,
     hash::Hash,
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use listener::client_address::limited_together;
+use parking_lot::{Mutex, MutexGuard};
 
 /// The most addresses, and the most subjects of guesses, that are stored.
 const MAX_REMEMBERED: usize = 8_192;
@@ -75,7 +75,7 @@ impl<S: Copy + Eq + Hash> Attempts<S> {
 
     fn lock(&self) -> MutexGuard<'_, Debts<S>> {
         // What a panicking thread leaves is consistent: entries are only replaced.
-        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.debts.lock()
     }
 }
 

@@ -4,8 +4,9 @@
 //! one read runs and all callers wait for it. It does not decide what a failed read leaves behind: each read ends with
 //! an update that makes the next answer of the last one, so a user can keep the old answer and mark it as old.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::watch, time::Instant};
 use tracing::Instrument;
 
@@ -142,7 +143,7 @@ impl<T: Clone + Send + 'static> Fresh<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     pin::Pin,
-    sync::{LazyLock, PoisonError, RwLock},
+    sync::LazyLock,
     task::{Context, Poll},
     time::Instant,
 };
@@ -14,6 +14,7 @@ use axum::{
 };
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
+use parking_lot::RwLock;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
@@ -99,7 +100,7 @@ fn known(method: &Method) -> &'static str {
 }
 
 fn series(route: &str, kind: Kind) -> Series {
-    let known = ROUTES.read().unwrap_or_else(PoisonError::into_inner);
+    let known = ROUTES.read();
     if let Some(series) = known.get(route).and_then(|kinds| kinds.get(&kind)) {
         return series.clone();
     }
@@ -110,7 +111,7 @@ fn series(route: &str, kind: Kind) -> Series {
         requests: metrics::counter!("scrutin_http_requests_total", &labels),
         duration_seconds: metrics::histogram!("scrutin_http_request_duration_seconds", &labels[..2]),
     };
-    let mut routes = ROUTES.write().unwrap_or_else(PoisonError::into_inner);
+    let mut routes = ROUTES.write();
     routes.entry(route.to_owned()).or_default().insert(kind, series.clone());
     series
 }

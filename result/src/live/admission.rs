@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
     },
 };
@@ -18,6 +18,7 @@ use axum::extract::Request;
 use domain::Secret;
 use http::StatusCode;
 use listener::{TrustedProxies, UpgradedConnection, client_address::limited_together};
+use parking_lot::{Mutex, MutexGuard};
 use socketioxide::{SocketIo, TransportType, socket::Sid};
 use tokio_util::sync::CancellationToken;
 use web::problem::Problem;
@@ -150,7 +151,7 @@ impl ViewerLimit {
 
     fn viewers(&self) -> MutexGuard<'_, Viewers> {
         // What a panicking thread leaves is good enough: figures that are off by one.
-        self.0.viewers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.viewers.lock()
     }
 }
 

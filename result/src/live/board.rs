@@ -7,13 +7,14 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use domain::{PollId, Scoreboard, Tally, Unavailable};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::Notify, time::Instant};
 use web::fresh::{Fresh, LastAnswer};
 
@@ -108,7 +109,7 @@ impl Board {
 
     /// Watches a poll, whether or not the ledger knows it (yet).
     pub(crate) fn subscribe(&self, poll: PollId) -> Subscription {
-        let mut slots = lock(&self.slots);
+        let mut slots = self.slots.lock();
         let slot = Arc::clone(slots.entry(poll).or_insert_with(|| Arc::new(Slot::new(poll))));
         // Under the lock of the map, so that `forget_idle` never drops a slot that is just watched.
         slot.viewers.fetch_add(1, Ordering::AcqRel);
@@ -159,7 +160,7 @@ impl Board {
 
     /// What is in memory of a watched poll, without a read.
     pub(crate) fn remembered(&self, poll: PollId) -> Option<Arc<PollScore>> {
-        let slot = lock(&self.slots).get(&poll).map(Arc::clone)?;
+        let slot = self.slots.lock().get(&poll).map(Arc::clone)?;
         slot.last_reading()?.ok()?
     }
 
@@ -182,12 +183,12 @@ impl Board {
 
     /// The polls that somebody watches.
     pub(crate) fn watched(&self) -> Vec<Arc<Slot>> {
-        lock(&self.slots).values().filter(|slot| slot.is_watched()).cloned().collect()
+        self.slots.lock().values().filter(|slot| slot.is_watched()).cloned().collect()
     }
 
     /// Marks polls to be sent: these, or all. One that nobody watches keeps its mark until it is read.
     pub(crate) fn mark(&self, polls: Option<&[PollId]>, due: Due) {
-        let slots = lock(&self.slots);
+        let slots = self.slots.lock();
         let mut watched = false;
         let mut mark = |slot: &Arc<Slot>| {
             let mut memory = slot.memory();
@@ -221,12 +222,12 @@ impl Board {
 
     /// Drops polls that nobody watches and nobody asked for in the last [`IDLE_KEPT`].
     pub(crate) fn forget_idle(&self) {
-        lock(&self.slots).retain(|_, slot| slot.is_watched() || slot.is_known_since(IDLE_KEPT));
+        self.slots.lock().retain(|_, slot| slot.is_watched() || slot.is_known_since(IDLE_KEPT));
     }
 
     /// The slot of a poll; one that is not kept if there are too many already.
     fn slot(&self, poll: PollId) -> Arc<Slot> {
-        let mut slots = lock(&self.slots);
+        let mut slots = self.slots.lock();
         if let Some(slot) = slots.get(&poll) {
             return Arc::clone(slot);
         }
@@ -271,7 +272,7 @@ impl Slot {
     }
 
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
-        lock(&self.memory)
+        self.memory.lock()
     }
 
     /// The last reading, however old.
@@ -315,9 +316,4 @@ impl LastReading {
 
 fn stale(known: Arc<PollScore>) -> Arc<PollScore> {
     if known.stale_since_ms().is_some() { known } else { Arc::new(known.stale()) }
-}
-
-/// Locks; a panic elsewhere while the lock was held leaves nothing half done in here.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,12 +10,12 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     num::NonZeroU16,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use domain::{Poll, PollId};
 use listener::client_address::limited_together;
+use parking_lot::{Mutex, MutexGuard};
 
 /// How long a new voter counts as new.
 const MINUTE: Duration = Duration::from_mins(1);
@@ -119,7 +119,7 @@ impl NewVoters {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<PollId, PollFigures>> {
         // The map is whole after a panic: figures are replaced in one step.
-        self.polls.lock().unwrap_or_else(PoisonError::into_inner)
+        self.polls.lock()
     }
 }
 

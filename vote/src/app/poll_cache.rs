@@ -4,13 +4,10 @@
 //! answered with a recent poll does not wait. While the log is down the last answer stays, so that pages can be shown.
 //! Nothing is decided by it: a cast asks the log itself.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use domain::{BallotBox, Poll, PollId, Unavailable};
+use parking_lot::RwLock;
 use tokio::time::{Instant, timeout};
 use web::fresh::{Fresh, LastAnswer};
 
@@ -73,10 +70,10 @@ impl PollCache {
     }
 
     fn slot(&self, id: PollId) -> Arc<Fresh<PollReading>> {
-        if let Some(slot) = self.polls.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+        if let Some(slot) = self.polls.read().get(&id) {
             return slot.clone();
         }
-        let mut polls = self.polls.write().unwrap_or_else(PoisonError::into_inner);
+        let mut polls = self.polls.write();
         if polls.len() >= MAX_POLLS && !polls.contains_key(&id) {
             make_room(&mut polls);
         }
@@ -260,7 +257,7 @@ mod tests {
         for guess in 0..2 * MAX_POLLS {
             cache.get(PollId::parse(&format!("no-{guess}")).unwrap()).await.unwrap();
         }
-        assert_eq!(cache.polls.read().unwrap().len(), MAX_POLLS);
+        assert_eq!(cache.polls.read().len(), MAX_POLLS);
         let before = asked.times.load(Ordering::SeqCst);
         cache.get(PollId::MAIN).await.unwrap().unwrap();
         assert_eq!(asked.times.load(Ordering::SeqCst), before);
