@@ -5,7 +5,7 @@ use listener::TrustedProxies;
 use program::settings::{Hidden, PublicUrl};
 use web::counterpart::Counterpart;
 
-/// What the service must be told.
+/// The configuration of the service.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The installation's secret: pseudonyms, cookies and receipts come from it.

@@ -1,4 +1,4 @@
-//! What the fuzzer (`fuzz/`) needs of the inside; only there when it builds.
+//! Access to the inside for the fuzzer (`fuzz/`); only in its builds.
 
 use domain::{Choices, KeyPurpose, Poll, PollId, Secret, encode_base64};
 use http::{HeaderMap, HeaderValue, header};
@@ -16,7 +16,7 @@ fn secret() -> Secret {
     Secret::parse("a secret for the fuzzer, of more than 32 bytes").expect("long enough")
 }
 
-/// A `Cookie` header as anybody can send it: never believed, never a panic.
+/// A `Cookie` header as anybody can send it: no panic.
 pub fn cookie_header(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
     let _ = VotingBrowser::of(&HeaderMap::from_iter([(header::COOKIE, value)]), &CookieKeys::new(&secret(), true));

@@ -1,5 +1,5 @@
-// Asks the result host for a poll's tally, every two seconds while figures move and less often while they stand still,
-// and not at all while nobody looks; and writes it into a table that the page has.
+// Fetches a poll's tally from the result host, every two seconds while figures change, less often while they do not,
+// and not while the page is hidden; writes it into a table of the page.
 //
 //   follow({ address, isOver, heard })  // `heard(tally)` hears each, or null; it gives true where it wants one soon
 //   watch(element, { address, told })   // the same for a table: `[data-live]`, which is removed with its page
@@ -29,7 +29,7 @@ export function follow({ address, isOver, heard, longestMs = LONGEST_MS }) {
       const answer = await ask(address(), { cache: "no-store", credentials: "omit" }, PATIENCE_MS);
       if (answer.ok) tally = JSON.parse(answer.text);
     } catch (error) {
-      // No tally, then.
+      // Without a tally.
     }
     if (isOver()) return;
     const wanted = heard(tally);
@@ -39,7 +39,7 @@ export function follow({ address, isOver, heard, longestMs = LONGEST_MS }) {
     if (tally) last = figures;
     soon = wanted ? Math.min(LONGEST_MS, soon * GROWTH) : SOON_MS;
     const wait = wanted ? soon : pause;
-    // A little apart from each other, so that a full room does not ask at the same moment.
+    // At random intervals, so that a full room does not ask at the same moment.
     clearTimeout(timer);
     timer = setTimeout(look, wait * (0.85 + Math.random() * 0.3));
   };

@@ -1,5 +1,5 @@
-// Keeps the numbers on the organiser's page moving: what the log has accepted is asked of this host, what is counted
-// of the result host, with a ticket that also shows votes while they are hidden. The page works without it.
+// Updates the numbers on the organiser's page: accepted ballots from this host, counted ones from the result host, with
+// a ticket that also shows hidden votes. The page works without it.
 
 import { ask } from "./ask.js";
 import { counted as wording, number } from "./language.js";
@@ -17,7 +17,7 @@ const table = document.querySelector("table[data-live]");
 const said = document.getElementById("said");
 const away = document.getElementById("away");
 
-// Makes the screen that is opened one with a place kept for it.
+// Opens the projector's page with a ticket, which keeps a place for it.
 const projector = document.querySelector("a[data-kept]");
 if (projector) projector.href = projector.dataset.kept;
 
@@ -46,13 +46,13 @@ function told(tally) {
   write(document.getElementById("voters"), number(tally.voters));
   write(document.getElementById("counted"), number(counted));
   showLag();
-  // Read aloud now and then, not at every vote.
+  // Screen readers read it now and then, not at every vote.
   if (performance.now() - saidAt < SAY_EVERY_MS) return;
   saidAt = performance.now();
   write(said, wording(said.dataset.voters, tally.voters));
 }
 
-// Both numbers come from different hosts at slightly different times: never less than nothing.
+// Both numbers come from different hosts at slightly different times, so the difference is at least zero.
 function showLag() {
   if (accepted === null || counted === null) return;
   write(document.getElementById("lag"), number(Math.max(0, accepted - counted)));
@@ -101,7 +101,7 @@ function refreshLater(afterMs) {
   refresh = setTimeout(refreshTicket, afterMs);
 }
 
-// Well before the ticket ends; sooner again where that failed.
+// Well before the ticket expires; sooner after a failure.
 async function refreshTicket() {
   refreshedAt = performance.now();
   try {

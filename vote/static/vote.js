@@ -1,6 +1,5 @@
-// Makes the voting page calmer where JavaScript runs: votes without a reload, never sends twice, says "please try
-// again" without losing the page, and keeps the page up to date. The page works without it: whatever this script lacks
-// in a browser, or throws, before something was sent, the browser sends the form by itself.
+// Votes without a reload, never sends twice, shows failures on the page, and keeps the page up to date. The page works
+// without it: if the script lacks something or throws before it has sent anything, the browser sends the form.
 //
 // ECMAScript 2018 and the Web APIs of Safari 12, no more: phones of 2018 vote (tests/old_phones.rs).
 
@@ -10,13 +9,13 @@ import { follow, show as showTally } from "./live.js";
 import { write } from "./write.js";
 
 const PATIENCE_MS = 8000;
-// The longest time from the moment a page hears that it is out of date until it is taken anew. A full room hears it in
-// the same two seconds, and must not come in the same moment.
+// The longest time from when a page learns that it is out of date until it is fetched again. A full room learns it
+// within the same two seconds, and must not ask in the same moment.
 const RENEW_WITHIN_MS = 3000;
 const LONGEST_RENEW_MS = 60000;
-// The same where there is no result host to tell.
+// The same without a result host.
 const LONGEST_BLIND_MS = 10000;
-// Whoever waits for a poll to open wants to vote at once.
+// People who wait for a poll to open want to vote at once.
 const LONGEST_WAITING_MS = 4000;
 
 let tapped = null;
@@ -30,7 +29,7 @@ document.addEventListener("submit", (event) => {
   try {
     begin(event);
   } catch (error) {
-    // Nothing was sent, and nothing keeps the browser from sending the form.
+    // Nothing was sent, so the browser sends the form.
   }
 });
 document.addEventListener("change", (event) => countChosen(event.target.form));
@@ -41,18 +40,18 @@ function buttonAround(element) {
   return null;
 }
 
-// Sends the form in the browser's place, unless something that is needed for it is not there.
+// Sends the form, unless the browser lacks something for it.
 function begin(event) {
   if (sending) return event.preventDefault();
   const form = event.target;
   const button = tapped;
   const action = form.getAttribute("action");
-  // Which button it was may decide what is voted for.
+  // The pressed button may be the vote.
   if (!action || !button || button.form !== form) return;
   const fields = new URLSearchParams(new FormData(form));
   if (button.hasAttribute("name")) fields.append(button.getAttribute("name"), button.getAttribute("value"));
   const { failed, sending: slow } = form.dataset;
-  // What comes back must be shown, and the browser must not send it as well.
+  // From here the answer is shown here, and the browser must not send the form as well.
   pageIn("<main></main>");
   if (!event.preventDefault) return;
   const options = {
@@ -69,7 +68,7 @@ async function finish(form, answering, texts) {
   const line = form.querySelector(".failed");
   busy(form, true);
   write(line, "");
-  // Said only if it takes long: most answers are there before anybody could read it.
+  // Shown only if it takes long: most answers come sooner.
   const slow = setTimeout(() => write(line, texts.slow), 600);
   let answer;
   let page;
@@ -89,12 +88,12 @@ async function finish(form, answering, texts) {
     if (news) news.focus({ preventScroll: true });
     scrollTo(0, 0);
   } catch (error) {
-    // What was recorded is shown by a page of its own.
+    // A recorded vote has a page of its own.
     location.assign(answer.url);
   }
 }
 
-// While an answer is awaited, nothing can be pressed; focus stays where it is.
+// While a request runs nothing can be pressed; focus stays where it is.
 function busy(form, on) {
   sending = on;
   form.setAttribute("aria-busy", String(on));
@@ -147,7 +146,7 @@ function standingOf({ state, round, revision, edition }) {
   return `${state} ${round} ${revision} ${edition}`;
 }
 
-// Writes the figures. While the voter's own ballot is not among them that is said, and wanted soon.
+// Writes the figures. Until the voter's own ballot is among them, the page says so and asks again soon.
 function showLive(standing, tally) {
   const section = document.querySelector("[data-live]");
   if (!section) return false;
@@ -163,8 +162,8 @@ function isBefore(one, other) {
   return millis < otherMillis || (millis === otherMillis && sequence < otherSequence);
 }
 
-// Takes the page anew and shows it if it differs in what it depends on. What was filled in and not sent is put in
-// again, or its loss is told.
+// Fetches the page again and shows it if what it depends on has changed. Unsent input is filled in again, or the page
+// says that it is lost.
 async function renew(standing) {
   renewal = 0;
   if (sending || !standing.isConnected) return;
@@ -183,7 +182,7 @@ async function renew(standing) {
   announce();
 }
 
-// What is filled in and not sent; `null` if nothing is.
+// The unsent input; `null` if there is none.
 function filledIn(form) {
   if (!form) return null;
   const inputs = Array.from(form.querySelectorAll("input:not([type=hidden])"));
@@ -221,7 +220,7 @@ function fillIn(form, { touched, inputs, failed, revision, focused }) {
   lost.hidden = !touched && !failed;
 }
 
-// For screen readers, which don't tell that a page was exchanged.
+// For screen readers, which do not notice that a page was replaced.
 function announce() {
   let said = document.getElementById("said");
   if (!said) {

@@ -15,10 +15,10 @@ use crate::refusal::Refusal;
 #[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub(crate) struct PollBody {
-    /// Its id, as it stands in addresses.
+    /// Its id, as in addresses.
     #[schema(example = "main", pattern = "^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")]
     id: String,
-    /// What is asked.
+    /// The question.
     #[schema(example = "Cats or Dogs?")]
     question: String,
     /// The texts of the options, in order; their keys are `a`, `b`, `c` … `z`.
@@ -38,7 +38,7 @@ pub(crate) struct PollBody {
     /// Whether anyone with the link may vote, or only holders of a voting code.
     #[schema(schema_with = access_schema)]
     access: Access,
-    /// Whether the poll stands in the public list.
+    /// Whether the poll is in the public list.
     listed: bool,
     /// How many new voters a minute one network may bring; absent: as many as come.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,7 +144,7 @@ pub(crate) struct NewPoll {
     #[serde(default = "anyone")]
     #[schema(schema_with = access_schema)]
     access: Access,
-    /// Whether the poll stands in the public list.
+    /// Whether the poll is in the public list.
     #[serde(default)]
     listed: bool,
     /// How many new voters a minute one network may bring; as many as come without it. A hall may be one network.
@@ -189,8 +189,8 @@ impl From<NewPoll> for PollSpec {
     }
 }
 
-/// What is to be different about a poll; what is left out stays. Once there are ballots, only `listed`,
-/// `new_voters_per_minute` and `kiosk` can be changed, and with `correction` the words of question and options.
+/// Changes of a poll; fields that are left out stay. Once there are ballots, only `listed`, `new_voters_per_minute` and
+/// `kiosk` can be changed, and with `correction` the words of question and options.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PollPatch {
@@ -208,7 +208,7 @@ pub(crate) struct PollPatch {
     /// Whether anyone with the link may vote, or only holders of a voting code.
     #[schema(schema_with = access_schema)]
     access: Option<Access>,
-    /// Whether the poll stands in the public list.
+    /// Whether the poll is in the public list.
     pub(crate) listed: Option<bool>,
     /// How many new voters a minute one network may bring; 0: as many as come.
     pub(crate) new_voters_per_minute: Option<u16>,
@@ -241,7 +241,7 @@ impl PollPatch {
         if changes.is_empty() { Err(Refusal::EmptyPatch) } else { Ok(changes) }
     }
 
-    /// The poll as it is to be, but for what is a change of its own.
+    /// The whole poll after the patch, without what is a change of its own.
     fn applied_to(self, poll: &Poll) -> PollSpec {
         PollSpec {
             question: self.question.unwrap_or_else(|| poll.question().to_owned()),
@@ -299,7 +299,7 @@ pub(crate) struct CodeBody {
     /// Its number, from 1.
     #[schema(minimum = 1)]
     pub(crate) number: u16,
-    /// What its holder types.
+    /// The text that its holder types.
     #[schema(example = "K7QM-2XPD-9W1B", pattern = "^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}$")]
     pub(crate) code: String,
 }

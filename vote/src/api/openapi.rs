@@ -32,7 +32,7 @@ use crate::app::App;
 )]
 struct Document;
 
-/// How the organiser says who they are.
+/// The organiser's authentication.
 struct OrganiserToken;
 
 impl Modify for OrganiserToken {

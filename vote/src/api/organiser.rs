@@ -11,7 +11,7 @@ use web::{
 
 use crate::{app::App, request::client_of};
 
-/// Proof that the request comes from the organiser.
+/// Proof that the organiser sent the request.
 pub(crate) struct OrganiserProof(());
 
 impl FromRequestParts<Arc<App>> for OrganiserProof {

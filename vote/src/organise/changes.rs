@@ -1,4 +1,4 @@
-//! What the organiser does to a poll by pressing a button: each is a form, answered with 303 back to the poll's page.
+//! Changes of a poll by a button: each is a form, answered with 303 back to the poll's page.
 
 use std::sync::Arc;
 

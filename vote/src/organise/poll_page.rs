@@ -124,7 +124,7 @@ fn ticket(app: &App, poll: PollId, purpose: Purpose) -> String {
     signed_link::ticket(app.organiser.links(), poll, purpose, program::now_millis())
 }
 
-/// What the page's script fetches before its ticket ends.
+/// The ticket that the page's script renews before it expires.
 #[derive(Debug, Serialize)]
 struct Tickets {
     /// For the votes at the result host, also while they are hidden.

@@ -84,7 +84,7 @@ fn page(app: &App, visitor: &Visitor, refusal: &Refusal) -> Response {
     app.page(visitor, refusal.status(), "message.html", context)
 }
 
-/// Where the page of a refusal leads, and what the link is called. The path may be any that a browser sent.
+/// The link on the page of a refusal: its path and text. The visitor's path may be any that a browser sent.
 fn way_back<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, VoteText) {
     let path = local_path(path);
     let is_organisers = path.starts_with("/organise/");
@@ -100,7 +100,7 @@ fn way_back<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, VoteText) {
         Refusal::Unavailable(_) | Refusal::CannotShow(_) | Refusal::CannotTell(_) | Refusal::Panicked => {
             (path, VoteText::Retry)
         }
-        // A poll's own page, from what is below it: `/organise/lunch/codes`.
+        // From an address below a poll's page, `/organise/lunch/codes`, back to that page.
         _ if is_organisers => {
             (path.match_indices('/').nth(2).map_or(path, |(end, _)| &path[..end]), VoteText::PollBack)
         }

@@ -20,7 +20,7 @@ const RETRY_AFTER_SECONDS: u32 = 2;
 pub(crate) enum Refusal {
     /// The log did not answer as it should; whether the ballot was recorded may not be known.
     Unavailable(Unavailable),
-    /// The log did not answer, so that what was asked for can't be shown.
+    /// The log did not answer, so nothing can be shown.
     CannotShow(Unavailable),
     /// The log did not answer as it should to what the organiser wanted done.
     CannotTell(Unavailable),
@@ -44,13 +44,13 @@ pub(crate) enum Refusal {
     TooManyNewVoters(u32),
     /// This installation has no organiser.
     NoOrganiser,
-    /// Only the organiser may do this, and who asks is not signed in.
+    /// Only the organiser may do this, and there is no session.
     SignInNeeded,
     /// Voting codes of a poll in which anyone may vote.
     OpenToAnyone,
     /// Voting codes with numbers that there are not, or too many at once.
     CodeRange,
-    /// What the organiser wants is no poll.
+    /// The described poll breaks a limit.
     InvalidPoll(PollError),
     /// No poll can have this id.
     InvalidId,
@@ -76,7 +76,7 @@ pub(crate) enum Refusal {
     PercentEncoding,
     /// The JSON can't be read.
     Json(String),
-    /// The JSON is well-formed and not what is described.
+    /// The JSON is well-formed but not as described.
     JsonShape(String),
     /// The body is longer than this.
     TooLarge(usize),
@@ -88,7 +88,7 @@ pub(crate) enum Refusal {
     CrossSite,
     /// The browser sent the cookies of two voters.
     TwoVoters,
-    /// At a shared device, the page is one from before somebody else's turn.
+    /// The page is from an earlier turn at a shared device.
     AnotherTurn,
     /// The poll is none in which several people may vote on one device.
     NoKiosk,

@@ -1,4 +1,4 @@
-//! What can be wrong with a poll that an organiser wants, in words: the same on the pages and for programs.
+//! Faults of a described poll as texts: the same on the pages and in the API.
 
 use domain::{Field, PollError};
 use web::language::Language;

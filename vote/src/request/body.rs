@@ -20,9 +20,9 @@ pub(crate) const MAX_BALLOT_BYTES: usize = 16 * 1024;
 pub(crate) const MAX_POLL_BYTES: usize = 128 * 1024;
 /// How long the body of a request may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// What a form is sent as.
+/// The content type of forms.
 const FORM: &str = "application/x-www-form-urlencoded";
-/// What the API takes.
+/// The content type of the API.
 const JSON: &str = "application/json";
 
 /// A posted form of at most `LIMIT_BYTES`, in UTF-8 or not.

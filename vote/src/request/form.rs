@@ -29,7 +29,7 @@ impl From<FormError> for Refusal {
 
 /// A ballot as it was posted.
 pub(crate) struct BallotForm<'a> {
-    /// What its `vote` fields choose.
+    /// The choices of its `vote` fields.
     pub(crate) choices: Result<Choices, ChoicesError>,
     /// Its first `code` field that is not blank.
     pub(crate) code: Option<Cow<'a, str>>,

@@ -33,7 +33,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PollPath {
     }
 }
 
-/// The last parameter of an address: what is to be done, or a file's name. It is empty where it is not UTF-8.
+/// The last parameter of an address: the name of a change or of a file. Empty if it is not UTF-8.
 pub(crate) struct LastWord(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for LastWord {

@@ -40,8 +40,8 @@ impl Code {
         Self { number, letters: spelled(bits) }
     }
 
-    /// Reads what somebody typed or pasted: upper or lower case, full-width letters, with or without dashes, spaces and
-    /// the like, O for 0, I or L for 1; also in its link, or behind a word and a colon.
+    /// Reads a typed or pasted code: upper or lower case, full-width letters, with or without dashes and spaces, O for
+    /// 0, I or L for 1; also in its link, or after a word and a colon.
     pub(crate) fn read(typed: &str, secret: &Secret, poll: PollId) -> Result<Self, WrongCode> {
         let bits = letters(typed).into_iter().try_fold((0_u64, 0_usize), |(bits, length), letter| {
             let five = value(letter?)?;
@@ -91,7 +91,7 @@ pub(crate) fn tidied(typed: &str) -> String {
     kept.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(2 * LENGTH).collect()
 }
 
-/// The letters of a code in upper case; `None` for what is in no code.
+/// The letters of a code in upper case; `None` for a character that no code has.
 fn letters(typed: &str) -> Vec<Option<u8>> {
     let typed = folded(typed);
     let meant = pasted(&typed).chars().filter(|letter| letter.is_alphanumeric());

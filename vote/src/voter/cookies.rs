@@ -46,7 +46,7 @@ const MAX_AGE_SECONDS: u64 = 31_536_000;
 /// it several times.
 pub(crate) struct CookieKeys {
     now: KeyPair,
-    /// What release 0.1.0 set.
+    /// The cookies of release 0.1.0.
     before: KeyPair,
     turns: TurnKeys,
 }
@@ -74,14 +74,14 @@ impl CookieKeys {
 }
 
 impl KeyPair {
-    /// The voter that a request says it comes from. How many cookies there can be is limited by the size of its head.
+    /// The voter's token in a request. The size limit on its head also limits the number of cookies.
     fn token(&self, headers: &HeaderMap) -> Result<Option<Token>, TwoVoters> {
         let mut tokens = self.voter.0.values(headers).filter_map(|value| voter_token(value, self));
         let Some(token) = tokens.next() else { return Ok(None) };
         if tokens.all(|other| other == token) { Ok(Some(token)) } else { Err(TwoVoters) }
     }
 
-    /// What this voter's browser remembers.
+    /// The remembered ballots of this voter.
     fn ballots(&self, headers: &HeaderMap, token: &Token) -> Option<Vec<RememberedBallot>> {
         self.ballots.0.values(headers).find_map(|value| remembered(value, token, self))
     }
@@ -91,7 +91,7 @@ impl KeyPair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TwoVoters;
 
-/// What makes a browser a voter.
+/// The random number that identifies a voter.
 type Token = [u8; TOKEN_BYTES];
 
 /// The ballot that was recorded for this browser in one poll.
@@ -101,7 +101,7 @@ pub(crate) struct RememberedBallot {
     pub(crate) poll: PollId,
     /// In which round of it; a ballot of an earlier round no longer counts.
     pub(crate) round: u32,
-    /// What was chosen; `None` if only the fact is known.
+    /// The choices; `None` if only the position is known.
     pub(crate) choices: Option<Choices>,
     /// The position of the ballot in the log.
     pub(crate) position: Position,
@@ -119,7 +119,7 @@ pub(crate) struct VotingBrowser {
 }
 
 impl VotingBrowser {
-    /// Reads the cookies; without a valid `voter` it is a new voter. Refused is what comes as two of them.
+    /// Reads the cookies. Without a valid `voter` it is a new voter; two different ones are refused.
     pub(crate) fn of(headers: &HeaderMap, keys: &CookieKeys) -> Result<Self, TwoVoters> {
         let known = keys.now.token(headers)?;
         let before = if known.is_none() { keys.before.token(headers)? } else { None };
@@ -161,7 +161,7 @@ impl VotingBrowser {
         self.turns.set_cookie(headers, &keys.turns, &self.token, MAX_AGE_SECONDS);
     }
 
-    /// What was recorded for it in the present round of `poll`.
+    /// The recorded ballot in the present round of `poll`.
     pub(crate) fn recorded(&self, poll: &Poll) -> Option<RememberedBallot> {
         self.ballots.iter().find(|ballot| ballot.poll == poll.id() && ballot.round == poll.round()).copied()
     }
@@ -199,7 +199,7 @@ impl VotingBrowser {
         name.set(headers, &encode_base64(&[&self.token, &tag]), MAX_AGE_SECONDS);
     }
 
-    /// Sets `ballots` to what is remembered.
+    /// Sets `ballots` to the remembered ballots.
     pub(crate) fn set_ballots_cookie(&self, headers: &mut HeaderMap, keys: &CookieKeys) {
         let mut bytes = Vec::with_capacity(self.ballots.len() * (8 + FIXED_BYTES));
         for ballot in &self.ballots {
@@ -277,7 +277,7 @@ mod tests {
         RememberedBallot { poll, round: 1, choices: Choices::from_bits(choices).ok(), position, code }
     }
 
-    /// Sends back what was set, as a browser does.
+    /// Sends the set cookies back, as a browser does.
     fn returning(browser: &VotingBrowser) -> HeaderMap {
         let mut set = HeaderMap::new();
         browser.set_voter_cookie(&mut set, &keys());

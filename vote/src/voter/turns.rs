@@ -19,7 +19,7 @@ const MAX_BYTES: usize = MAX_TURNS * (1 + domain::MAX_POLL_ID_BYTES + TURN_BYTES
 /// Distinguishes the voters at a shared device.
 pub(crate) type Turn = [u8; TURN_BYTES];
 
-/// What the cookie is called and signed with.
+/// Name and key of the cookie.
 pub(crate) struct TurnKeys {
     name: CookieName,
     signer: Signer,

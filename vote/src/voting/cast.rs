@@ -31,7 +31,7 @@ pub(crate) fn counted(refusal: Refusal) -> Refusal {
 /// A ballot to be cast.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt<'a> {
-    /// What is chosen.
+    /// The choices.
     pub(crate) choices: Result<Choices, &'a ChoicesError>,
     /// The revision of the poll that the voter was shown, if known.
     pub(crate) revision: Option<u32>,

@@ -77,7 +77,7 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     Ok(response)
 }
 
-/// The poll as the page of a refused attempt shows it: a rewritten one as it is now, if the log has an answer.
+/// The poll for the page of a refused ballot: a rewritten one is read again, if the log answers.
 async fn poll_to_show(app: &App, poll: &Arc<Poll>, refusal: &Refusal) -> Arc<Poll> {
     match refusal {
         Refusal::PollRewritten => polls::recent(app, poll.id()).await.unwrap_or_else(|_| poll.clone()),
@@ -85,7 +85,7 @@ async fn poll_to_show(app: &App, poll: &Arc<Poll>, refusal: &Refusal) -> Arc<Pol
     }
 }
 
-/// What was posted, by whom, and the poll it is for.
+/// The posted form, the browser, and the poll.
 struct BallotPost {
     choices: Result<Choices, ChoicesError>,
     code: Option<String>,

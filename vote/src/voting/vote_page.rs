@@ -1,4 +1,4 @@
-//! The voting page as it is shown: what its template gets, for one poll, one browser and one outcome.
+//! The voting page: the context of its template, for one poll, one browser and one outcome.
 
 use axum::response::Response;
 use domain::{Access, Choices, Poll, PollState, Position, Receipt, option_key};
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// What the template `vote.html` gets.
+/// The context of the template `vote.html`.
 #[derive(Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "a template asks each on its own")]
 struct VotePage<'a> {

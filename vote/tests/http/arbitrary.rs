@@ -1,4 +1,4 @@
-//! Whatever bytes come in, something sensible goes out: never a panic, never a 5xx.
+//! Any bytes get a sensible answer: never a panic, never a 5xx.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Voting codes: one code, one ballot; wrong ones are told from used ones, and guessing is limited.
+//! Voting codes: one code, one ballot. Used codes are not called wrong, and guessing is limited.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{PollId, Receipt, VoterId};
@@ -163,7 +163,7 @@ async fn a_used_code_shows_its_ballot_only_to_the_browser_that_cast() {
     let receipt = receipt.encode(&app.config.secret, PollId::parse("tea").unwrap());
     for answer in [typed, over_the_api, program, shown] {
         assert!(!answer.text.contains(&receipt) && !answer.text.contains(&position), "{}", answer.text);
-        // What cookies remember is not secret from their browser.
+        // A browser may read its own cookies.
         for line in answer.headers.get_all("set-cookie") {
             assert!(!remembers(line.to_str().unwrap(), app.ballots.positions()[0]), "{line:?}");
         }
@@ -207,7 +207,7 @@ async fn right_codes_pass_beside_a_thousand_wrong_ones() {
     assert_eq!(app.ballots.choices().len(), 101);
 }
 
-/// Tries wrong codes until one is told to wait, and is more than a hand could type. Its page.
+/// Sends wrong codes until one must wait, after more than a person can type. Returns its page.
 async fn guess_until_refused(app: &TestApp) -> Answer {
     let program = app.program();
     for tries in 0..10_000 {
@@ -215,7 +215,7 @@ async fn guess_until_refused(app: &TestApp) -> Answer {
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             assert!(tries >= 250, "only {tries} were let pass");
             answer.is_problem(429, "too-many-tries");
-            // The next may be let pass again by then.
+            // The next may pass again by then.
             let page = app.browser().post_form("/p/tea", &format!("vote=a&code={WRONG}")).await;
             if page.status == StatusCode::TOO_MANY_REQUESTS {
                 return page;
@@ -242,11 +242,11 @@ async fn only_a_trusted_proxy_tells_the_address_of_guesses() {
         app.poll_with_codes("tea", true, 1).await;
         let mut others = Vec::new();
         for number in 0..10_000 {
-            // The guesser writes what it likes before what the proxy adds, also addresses that are trusted.
+            // The guesser writes any addresses before the one that the proxy adds, also trusted ones.
             let guess = cast_from(&app, &format!("127.0.0.{}, 192.0.2.1", number % 250), WRONG).await;
             if guess.status == StatusCode::TOO_MANY_REQUESTS {
                 others.push(cast_from(&app, "192.0.2.2", WRONG).await.status);
-                // By the time of one of them the guesser's next try may be due, but not of all.
+                // The budget may allow one of them, but not all.
                 if others.len() == 20 {
                     break;
                 }

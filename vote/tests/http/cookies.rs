@@ -1,4 +1,4 @@
-//! The cookies: what they are set to be, what forged ones are worth, and those of somebody else beside one's own.
+//! The cookies: their attributes, forged ones, and foreign ones beside our own.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{Choices, KeyPurpose, PollId, Position, Secret, VoterId};
@@ -16,7 +16,7 @@ async fn vote_with(app: &TestApp, form: &str, cookies: &str) -> Answer {
     answer(app.program().form("/", form).header("cookie", cookies)).await
 }
 
-/// What release 0.1.0 set for this voter, who had voted for `a` in `main`: the pair `voter=…`, and `ballots=…`.
+/// The cookies of release 0.1.0 for a voter who had voted for `a` in `main`: `voter=…` and `ballots=…`.
 fn of_0_1_0(secret: &Secret, token: &[u8; 16]) -> (String, String) {
     let position = Position::new(1_700_000_000_000, 7).unwrap().as_i64().to_be_bytes();
     let choices = Choices::from_bits(1).unwrap().bits().to_be_bytes();

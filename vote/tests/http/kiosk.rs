@@ -1,4 +1,4 @@
-//! A device that several people share: "next voter", where the poll allows it and nowhere else.
+//! A device that several people share: "next voter", only in polls that allow it.
 
 use domain::{Access, PollSpec};
 use http::StatusCode;
@@ -12,7 +12,7 @@ fn kiosk(app: &TestApp, id: &str, change: impl FnOnce(&mut PollSpec)) {
     app.poll(id, spec);
 }
 
-/// Presses the button, and gives the page behind it.
+/// Presses the button and returns the next page.
 async fn next_voter(browser: &Browser, poll: &str) -> crate::support::Answer {
     let pressed = browser.post_form(&format!("/p/{poll}/next-voter"), "").await;
     assert_eq!(pressed.status, StatusCode::SEE_OTHER, "{}", pressed.text);

@@ -1,4 +1,4 @@
-//! The voting service over HTTP, as voters, organisers, load tools and mischief-makers meet it.
+//! The voting service over HTTP, as voters, organisers, load tools and attackers use it.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 

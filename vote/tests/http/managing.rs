@@ -1,5 +1,5 @@
-//! What an organiser does to a poll that is there: archiving it, correcting its words, limiting new voters; and that a
-//! poll is made once, however often its form is sent.
+//! Managing polls: archiving, correcting the wording, limiting new voters; and a form that is sent twice creates one
+//! poll.
 
 use http::StatusCode;
 use serde_json::json;
@@ -35,7 +35,7 @@ async fn a_form_that_is_sent_twice_makes_one_poll() {
     app.browser().vote("/p/tea", "vote=a").await.says("Your vote is recorded");
     ada.post_form("/organise", &named).await.says("There is a poll with this name already.");
 
-    // Back, another word, and sent again: that is another poll.
+    // With another word the same form creates another poll.
     let other = ada.post_form("/organise", &form.replace("Yes", "Yes!")).await;
     assert_ne!(other.header("location"), first.header("location"));
     let again =

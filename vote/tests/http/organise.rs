@@ -1,4 +1,4 @@
-//! The organiser's pages: what each form does, what is refused, and what the pages hand out.
+//! The organiser's pages: each form, its refusals, and the links to hand out.
 
 use domain::{PollId, PollSpec};
 use http::StatusCode;
@@ -11,7 +11,7 @@ async fn poll(app: &TestApp, id: &str) -> serde_json::Value {
     app.program().get(&format!("/api/polls/{id}")).await.json()
 }
 
-/// Presses a button and gives the page that it leads to.
+/// Presses a button and returns the page that follows.
 async fn press(ada: &Browser, path: &str, form: &str) -> Answer {
     let posted = ada.post_form(path, form).await;
     assert_eq!(posted.status, StatusCode::SEE_OTHER, "{path}: {}", posted.text);
@@ -260,7 +260,7 @@ async fn html_in_questions_and_options_is_shown_and_not_run() {
         }
         assert!(!page.text.contains("style="), "{path}");
     }
-    // The code to embed is HTML within HTML: what is copied out of it must still be escaped once.
+    // The embed code is HTML within HTML: copied out of the page it is still escaped once.
     let page = ada.get("/organise/evil").await.text;
     let copied = page.split("aria-describedby=\"embed-hint\">").nth(1).unwrap().split("</textarea>").next().unwrap();
     assert!(copied.contains("title=&quot;&amp;lt;script&amp;gt;"), "{copied}");

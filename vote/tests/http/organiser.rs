@@ -212,7 +212,7 @@ async fn without_the_log_no_change_is_reported_as_done() {
     assert_eq!(refused.header("retry-after"), "2");
 }
 
-/// What the page says is at fault, in the answer to a form.
+/// The fault that the page names, in the answer to a form.
 fn fault(page: &Answer) -> String {
     let summary = page.text.split("id=\"fault\"").nth(1).unwrap().split("</div>").next().unwrap();
     let link = summary.split("<a href").nth(1).map_or(summary, |link| link.split("</a>").next().unwrap());
@@ -286,7 +286,7 @@ async fn refusals_without_a_field_have_the_same_text_on_both_too() {
 #[tokio::test]
 async fn a_refused_ballot_over_the_api_sets_its_cookie_in_any_language() {
     let app = spawn_app().await;
-    // So that the poll is known, and only the ballot's own way to the log is broken.
+    // The poll is in the cache now, so only the ballot's own request to the log fails.
     app.browser().get("/").await;
     app.ballots.break_down(Mishap::AnswerLost);
     for language in ["en", "fr"] {

@@ -1,4 +1,4 @@
-//! When the log does not answer as it should: nothing is pretended, and voting again is harmless.
+//! Outages of the log: no page claims what is not certain, and voting again is harmless.
 
 use domain::{BallotBox, PollChange, PollId, PollSpec};
 use http::StatusCode;
@@ -61,7 +61,7 @@ async fn programs_learn_whether_the_outcome_is_known() {
 #[tokio::test]
 async fn a_ballot_whose_poll_could_not_be_read_is_certainly_not_recorded() {
     let app = spawn_app().await;
-    // Nobody has looked at the poll yet, so it is read first, and that read gets no answer.
+    // The poll is not in the cache, so it is read first, and that read gets no answer.
     app.ballots.break_down(Mishap::AnswerLost);
     let refused = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await;
     refused.is_problem(503, "not-recorded");
@@ -108,7 +108,7 @@ async fn a_vote_on_an_earlier_revision_is_refused_on_the_new_page() {
     let ada = app.browser();
     let page = ada.get("/").await.text;
     assert!(page.contains("name=\"revision\" value=\"1\""), "{page}");
-    // Somewhere else, so that this instance still has the old one.
+    // At another instance, so this one still has the old poll.
     let other = PollChange::Rewrite(Box::new(PollSpec::simple("No tea?", ["No", "Yes"])));
     BallotBox::change(&*app.ballots, PollId::MAIN, other).await.unwrap();
     for before in ["vote=a", "revision=1&vote=a", "revision=&vote=a"] {

@@ -1,4 +1,4 @@
-//! What all pages have in common: headers, escaping, previews, size.
+//! Common to all pages: headers, escaping, previews, size.
 
 use domain::PollSpec;
 use http::StatusCode;
@@ -174,7 +174,7 @@ async fn links_to_a_poll_have_a_preview() {
     assert!(page.text.contains(r#"<meta property="og:title" content="Cats or Dogs?">"#), "{}", page.text);
 }
 
-/// What stands before and behind each place where a page has this text.
+/// The text before and after each occurrence of this text in a page.
 fn places<'a>(page: &'a str, text: &str) -> Vec<(&'a str, &'a str)> {
     page.match_indices(text).map(|(at, found)| (&page[..at], &page[at + found.len()..])).collect()
 }
@@ -203,7 +203,7 @@ async fn texts_of_people_have_their_own_direction_everywhere() {
                 (tag.ends_with('>') || tag.ends_with(">\n")) && tag.contains("dir=\"auto\"") || tag == "bdi>";
             let is_marked = before.ends_with('\u{2068}') && behind.starts_with('\u{2069}');
             let alone = before.ends_with("content=\"") && behind.starts_with('"');
-            // The code to embed is read from left to right, with the question alone in an attribute.
+            // The embed code is read from left to right, with the question alone in an attribute.
             let alone = alone || before.ends_with("title=&quot;") && tag.contains("dir=\"ltr\"");
             assert!(set_apart || is_marked || alone, "{path}: <{tag}{question}");
         }

@@ -1,4 +1,4 @@
-//! What is refused: always with a clear answer, and never with anything recorded.
+//! Refusals: each has a clear answer and records nothing.
 
 use domain::PollSpec;
 use http::StatusCode;
@@ -158,7 +158,7 @@ async fn the_page_of_a_refusal_never_leads_to_another_host() {
         let request =
             format!("POST {path} HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: cross-site\r\nConnection: close\r\n\r\n");
         let page = app.raw(&request).await;
-        // What is no path at all is refused before anybody could write a page about it.
+        // A request without a valid path is refused before a page can be made.
         assert!(page.starts_with("HTTP/1.1 403") || page.starts_with("HTTP/1.1 400"), "{path}: {page}");
         assert!(!page.contains("href=\"//") && !page.contains("href=\"&#x2f;&#x2f;"), "{path}: {page}");
     }

@@ -1,10 +1,10 @@
-//! The organiser's session: how it begins and ends, and what opens nothing.
+//! The organiser's session: its start and end, and cookies that are no session.
 
 use http::StatusCode;
 
 use crate::support::{Answer, Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
 
-/// Everything that only the organiser may do, as addresses of pages and of forms.
+/// All addresses of pages and forms for the organiser only.
 const PAGES: [&str; 8] = [
     "/organise",
     "/organise/main",

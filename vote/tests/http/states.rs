@@ -11,7 +11,7 @@ fn poll_in(app: &TestApp, state: PollState) {
     app.poll("tea", spec);
 }
 
-/// Asks for the page in English and in French, and asserts status and words.
+/// Fetches the page in English and in French, and asserts status and text.
 async fn shows(app: &TestApp, path: &str, status: StatusCode, english: &str, french: &str) {
     for (language, words) in [("en", english), ("fr-FR,fr;q=0.9,en;q=0.5", french)] {
         let page = app.browser_in(language).get(path).await;

@@ -1,4 +1,4 @@
-//! Voting with the form: what is recorded, for whom, and what the page then shows.
+//! Voting with the form: the recorded ballot, its voter, and the page that follows.
 
 use domain::{PollId, PollSpec, Position, Receipt, Visibility, VoterId};
 use http::StatusCode;

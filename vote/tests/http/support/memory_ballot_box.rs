@@ -1,4 +1,4 @@
-//! A log in memory that keeps the promises of the port, and can be made to break down.
+//! A log in memory that follows the port's contract and can be made to fail.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,14 +11,14 @@ use domain::{
     Ballot, BallotBox, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Position, SessionId, Unavailable, VoterId,
 };
 
-/// How the log breaks down.
+/// How the log fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mishap {
     /// It refuses everything, and nothing happened.
     NotBegun,
-    /// It has no room left.
+    /// It is full.
     Full,
-    /// It does what is asked, and its answer is lost.
+    /// It does the work, and its answer is lost.
     AnswerLost,
     /// It panics.
     Panic,
@@ -55,12 +55,12 @@ impl MemoryBallotBox {
         self.state().mishap = None;
     }
 
-    /// What each ballot on the log chose, in order.
+    /// The choices of each ballot, in order.
     pub(crate) fn choices(&self) -> Vec<String> {
         self.state().ballots.iter().map(|(_, ballot)| ballot.choices.to_string()).collect()
     }
 
-    /// Whose ballot each is, in order.
+    /// The voter of each ballot, in order.
     pub(crate) fn voters(&self) -> Vec<VoterId> {
         self.state().ballots.iter().map(|(_, ballot)| ballot.voter).collect()
     }

@@ -1,4 +1,4 @@
-//! A voting service on a free port before a ballot box in memory, and the verbs of voters and organisers.
+//! A voting service on a free port, with a log in memory, and what voters and organisers do.
 
 mod memory_ballot_box;
 
@@ -60,7 +60,7 @@ impl TestApp {
         poll
     }
 
-    /// Sends these bytes, which no HTTP client would, and gives what comes back.
+    /// Sends these bytes, which no HTTP client would, and returns the answer.
     pub(crate) async fn raw(&self, request: &str) -> String {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut stream = tokio::net::TcpStream::connect(self.addr).await.unwrap();
@@ -70,7 +70,7 @@ impl TestApp {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// The same from somebody who then says that nothing more will come.
+    /// The same, and then closes its side of the connection.
     pub(crate) async fn raw_to_the_end(&self, request: &str) -> String {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut stream = tokio::net::TcpStream::connect(self.addr).await.unwrap();
@@ -138,7 +138,7 @@ impl TestApp {
     }
 }
 
-/// Someone at the other end.
+/// A client.
 #[derive(Clone)]
 pub(crate) struct Browser {
     pub(crate) client: Client,
@@ -164,7 +164,7 @@ impl Browser {
         request.body(form.to_owned())
     }
 
-    /// Votes with the form, goes where the answer leads, and gives the page there.
+    /// Votes with the form, follows the redirect, and returns that page.
     pub(crate) async fn vote(&self, path: &str, form: &str) -> Answer {
         let posted = self.post_form(path, form).await;
         assert_eq!(posted.status, StatusCode::SEE_OTHER, "{}", posted.text);
@@ -176,7 +176,7 @@ impl Browser {
     }
 }
 
-/// What came back.
+/// An answer.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -198,7 +198,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The `Set-Cookie` line for the cookie that is for this, whatever stands before and behind that in its name.
+    /// The `Set-Cookie` line of the cookie with this purpose, whatever prefix and mark its name has.
     pub(crate) fn set_cookie(&self, what: &str) -> Option<&str> {
         let mut lines = self.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
         let begins = |line: &&str| line.strip_prefix("__Host-").unwrap_or(line).starts_with(&format!("{what}-"));
@@ -216,7 +216,7 @@ impl Answer {
         self.pair(what).split_once('=').unwrap().1.to_owned()
     }
 
-    /// Asserts that a page says this, whatever the white space and the marks between the words.
+    /// Asserts that a page has this text, whatever white space and tags are between the words.
     pub(crate) fn says(&self, words: &str) -> &Self {
         assert!(self.words().contains(words), "{words:?} is not in: {}", self.words());
         self
