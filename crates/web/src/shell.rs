@@ -19,8 +19,8 @@ use crate::{headers::SecurityHeaders, poll_address::Visit, visitor::Visitor};
 
 /// A website, as the layer around its handlers needs it.
 pub trait Website: Send + Sync + 'static {
-    /// The headers of every answer that has no policy of its own.
-    fn security_headers(&self) -> &SecurityHeaders;
+    /// The headers of an answer that has no policy of its own; `None` if it needs none.
+    fn security_headers(&self, visitor: &Visitor, response: &Response) -> Option<&SecurityHeaders>;
 
     /// The paths of pages, such as `/p/{poll}`, to which a mistyped address is redirected.
     fn page_paths(&self) -> &'static [&'static str];
@@ -107,7 +107,9 @@ where
 
 fn finished(website: &impl Website, visitor: &Visitor, response: Response) -> Response {
     let mut response = website.complete(visitor, response);
-    website.security_headers().set(&mut response);
+    if let Some(headers) = website.security_headers(visitor, &response) {
+        headers.set(&mut response);
+    }
     response
 }
 

@@ -4,7 +4,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use minijinja::context;
 use program::settings::PublicUrl;
 use web::{headers::SecurityHeaders, language_switch::local_path, problem::Problem, shell::Website, visitor::Visitor};
@@ -22,8 +22,10 @@ const PAGES: [&str; 6] =
 const FOR_SCRIPTS: [&str; 2] = ["/tickets", "/new-voters"];
 
 impl Website for App {
-    fn security_headers(&self) -> &SecurityHeaders {
-        &self.headers
+    fn security_headers(&self, visitor: &Visitor, response: &Response) -> Option<&SecurityHeaders> {
+        // The answer to a recorded ballot has no content to protect, and is kept short: there are many of them.
+        let is_back_to_poll = response.status() == StatusCode::SEE_OTHER && !visitor.path.starts_with("/organise");
+        (!is_back_to_poll).then_some(&self.headers)
     }
 
     fn page_paths(&self) -> &'static [&'static str] {

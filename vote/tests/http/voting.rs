@@ -6,6 +6,16 @@ use http::StatusCode;
 use crate::support::{answer, spawn_app};
 
 #[tokio::test]
+async fn the_answer_to_a_recorded_ballot_is_short() {
+    let posted = spawn_app().await.program().post_form("/", "vote=a").await;
+    assert_eq!(posted.status, StatusCode::SEE_OTHER);
+    let mut names: Vec<_> = posted.headers.keys().map(|name| name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names, ["content-length", "date", "location", "set-cookie"]);
+}
+
+#[tokio::test]
 async fn a_multipart_form_is_accepted() {
     let app = spawn_app().await;
     let multipart = async |body: &str| {
