@@ -1,4 +1,19 @@
-//! Closing a listener without resetting connections that the system has already accepted.
+//! Closes a listener without resetting connections that the system has already accepted.
+//!
+//! The system completes a connection, and takes a request on it, before it is accepted here. It resets those in its
+//! queue when the listener is closed. So a filter holds off new connections, and the listener is closed once all others
+//! are accepted. What the filter wins, over 300 stops with 32 clients that open a connection for each request (measured
+//! by `tests/resets_at_a_stop.rs` on two busy cores):
+//!
+//! | | requests | cut | one stop took |
+//! |---|---|---|---|
+//! | no proxy, with the filter | 79,231 | 0 | 1.5 s |
+//! | no proxy, without it | 753,636 | 1 | 2.5 s |
+//! | behind nginx, with it | 82,399 | 0 | 1.3 s |
+//! | behind nginx, without it | 977,383 | 0 | 2.4 s |
+//!
+//! Without the filter connections arrive until [`ARRIVALS_AT_MOST`]. One can still arrive between the last accept and
+//! the close, and is cut. A proxy such as nginx sends its request to another instance.
 
 use std::{
     io,
@@ -13,12 +28,10 @@ use tokio::net::{TcpListener, TcpStream};
 const ARRIVALS_OVER: Duration = Duration::from_millis(200);
 const ARRIVALS_AT_MOST: Duration = Duration::from_secs(2);
 
-/// Closes the listener without resetting connections. The system completes a connection, and takes a request on it,
-/// before it is accepted here, and it resets those in its queue when the listener is closed. So a filter keeps new
-/// connections out, and the listener is closed once all that had begun are accepted.
+/// Accepts the connections that have begun, passes them to `take`, and closes the listener.
 pub(crate) async fn close(listener: TcpListener, mut take: impl FnMut(TcpStream, SocketAddr)) -> io::Result<()> {
     if let Err(error) = SockRef::from(&listener).attach_filter(&no_new_connections()) {
-        tracing::debug!(%error, "new connections can not be held off while the listener is closed");
+        tracing::debug!(%error, "new connections can't be held off while the listener is closed");
     }
     let until = Instant::now() + ARRIVALS_AT_MOST;
     while Instant::now() < until {
