@@ -62,7 +62,7 @@ async fn a_browser_without_full_screen_shows_no_button() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn votes_are_not_read_out_one_by_one_and_what_matters_is() {
+async fn screen_readers_announce_states_and_not_each_vote() {
     let (app, driver) = (spawn_app().await, Driver::start().await);
     let browser = open(&driver, &app, "/", PROJECTOR).await;
     until(&browser, "live", "document.getElementById('connection').dataset.kind === 'live'").await;
@@ -90,7 +90,7 @@ async fn votes_are_not_read_out_one_by_one_and_what_matters_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_to_vote_is_always_in_the_corner_and_nothing_is_wider_than_the_screen() {
+async fn the_voting_address_is_in_the_corner_and_all_fits_the_width() {
     let (app, driver) = (spawn_app().await, Driver::start().await);
     let long = "What should we do about all of that? ".repeat(14).chars().take(500).collect::<String>();
     for (id, question) in [("short", "Which?"), ("long", &long)] {
@@ -120,7 +120,7 @@ async fn the_way_to_vote_is_always_in_the_corner_and_nothing_is_wider_than_the_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn motion_is_for_those_who_want_it() {
+async fn nothing_moves_if_the_user_prefers_reduced_motion() {
     let (app, driver) = (spawn_app().await, Driver::start().await);
     let browser = open(&driver, &app, "/", PROJECTOR).await;
     let duration = "return getComputedStyle(document.querySelector('.level')).transitionDuration";
@@ -198,7 +198,7 @@ async fn slides_in_a_file_show_the_frame_and_read_the_scores_if_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receipt_that_waits_shows_by_itself_when_it_is_counted() {
+async fn an_open_receipt_shows_when_its_ballot_is_counted() {
     use domain::{Inclusion, PollId, Position, Receipt, VoterId};
     let (app, driver) = (spawn_app().await, Driver::start().await);
     *app.ledger.inclusion.lock().unwrap() = Inclusion::NotCountedYet;
@@ -213,7 +213,7 @@ async fn a_receipt_that_waits_shows_by_itself_when_it_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_websockets_do_not_get_through_the_screen_moves_and_says_what_is() {
+async fn without_websockets_the_screen_is_updated_and_says_so() {
     let (app, driver) = (spawn_app().await, Driver::start().await);
     let browser = driver.open(Setup::default()).await;
     let source = "window.WebSocket = class { \
@@ -231,7 +231,7 @@ async fn where_websockets_do_not_get_through_the_screen_moves_and_says_what_is()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_script_does_not_run_there_is_a_link_to_look_again() {
+async fn without_the_script_there_is_a_link_to_reload() {
     let (app, driver) = (spawn_app().await, Driver::start().await);
     let browser = driver.open(Setup::default()).await;
     let source = "delete window.Intl";

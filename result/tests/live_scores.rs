@@ -88,7 +88,7 @@ async fn the_poll_can_be_named_on_connecting() {
 }
 
 #[tokio::test]
-async fn an_unknown_poll_is_said_and_the_viewer_stays() {
+async fn after_an_unknown_poll_the_viewer_stays_where_it_was() {
     let app = spawn_app().await;
     let mut viewer = app.viewer_of("nowhere").await;
     assert_eq!(viewer.message().await, "Welcome!");
@@ -103,7 +103,7 @@ async fn an_unknown_poll_is_said_and_the_viewer_stays() {
 }
 
 #[tokio::test]
-async fn a_poll_that_is_made_while_viewers_wait_reaches_them() {
+async fn a_poll_created_later_reaches_the_viewers_that_wait() {
     let app = spawn_app().await;
     app.ledger.remove("main");
     let mut viewer = app.viewer().await;
@@ -146,7 +146,7 @@ async fn a_first_vote_is_sent_at_once() {
 }
 
 #[tokio::test]
-async fn the_beat_comes_even_when_nothing_changes_and_finds_what_was_not_notified() {
+async fn the_beat_is_sent_without_changes_and_finds_missed_ones() {
     let app = spawn_app_with_timing(Duration::from_millis(10), Duration::from_millis(100)).await;
     let mut viewer = app.viewer().await;
     viewer.message().await;
@@ -158,7 +158,7 @@ async fn the_beat_comes_even_when_nothing_changes_and_finds_what_was_not_notifie
 }
 
 #[tokio::test]
-async fn missed_notifications_lead_to_a_look_at_all_watched_polls_and_nothing_is_sent_in_vain() {
+async fn after_missed_notifications_watched_polls_are_read_and_changes_sent() {
     let app = spawn_app().await;
     app.ledger.create("lunch", simple("Lunch?"));
     let mut main = app.viewer().await;
@@ -220,7 +220,7 @@ async fn hidden_votes_never_reach_a_viewer() {
 }
 
 #[tokio::test]
-async fn a_lost_ledger_is_told_and_the_scores_go_on_afterwards() {
+async fn a_lost_ledger_is_shown_and_scores_continue_afterwards() {
     let app = spawn_app().await;
     app.ledger.vote("main", 0);
     let mut viewer = app.viewer().await;
@@ -251,7 +251,7 @@ async fn a_lost_ledger_is_told_and_the_scores_go_on_afterwards() {
 }
 
 #[tokio::test]
-async fn a_count_that_stands_still_is_told_within_seconds_and_live_again() {
+async fn a_stopped_count_is_shown_within_seconds_until_it_works_again() {
     let timing = Timing { look: Duration::from_millis(100), ..config().timing };
     let app = spawn_app_with(Config { timing, ..config() }).await;
     app.ledger.create("lunch", simple("Lunch?"));
@@ -278,7 +278,7 @@ async fn a_count_that_stands_still_is_told_within_seconds_and_live_again() {
 }
 
 #[tokio::test]
-async fn a_viewer_who_comes_while_nothing_can_be_read_gets_the_scores_later() {
+async fn a_viewer_that_connects_during_an_outage_gets_scores_later() {
     let app = spawn_app().await;
     app.ledger.set_down(true);
     let mut viewer = app.viewer().await;
@@ -382,7 +382,7 @@ async fn pages_of_foreign_origins_are_refused_and_ours_are_not() {
 }
 
 #[tokio::test]
-async fn those_beyond_the_last_place_are_told_to_come_again_and_places_become_free() {
+async fn viewers_beyond_the_limit_are_refused_until_others_leave() {
     let app = spawn_app_with(Config { max_viewers: 2, ..config() }).await;
     let mut first = app.viewer().await;
     first.message().await;
@@ -399,7 +399,7 @@ async fn those_beyond_the_last_place_are_told_to_come_again_and_places_become_fr
 }
 
 #[tokio::test]
-async fn at_the_shutdown_viewers_are_told_and_everything_ends_promptly() {
+async fn a_shutdown_tells_viewers_and_ends_promptly() {
     let mut app = spawn_app().await;
     let mut viewer = app.viewer().await;
     viewer.message().await;
@@ -415,7 +415,7 @@ async fn at_the_shutdown_viewers_are_told_and_everything_ends_promptly() {
 }
 
 #[tokio::test]
-async fn a_viewer_who_left_is_forgotten() {
+async fn a_viewer_that_left_is_forgotten() {
     let app = spawn_app_with_timing(Duration::from_millis(10), Duration::from_millis(20)).await;
     let mut viewer = app.viewer().await;
     viewer.message().await;
@@ -436,7 +436,7 @@ async fn a_viewer_who_left_is_forgotten() {
 }
 
 #[tokio::test]
-async fn what_moves_between_a_read_and_the_first_viewer_is_not_missed() {
+async fn a_change_between_a_read_and_the_first_viewer_is_not_missed() {
     let app = spawn_app_with_timing(Duration::from_mins(1), Duration::from_mins(10)).await;
     assert_eq!(app.json("/api/polls/main/tally").await["voters"], 0);
     app.ledger.vote("main", 0);
@@ -448,7 +448,7 @@ async fn what_moves_between_a_read_and_the_first_viewer_is_not_missed() {
 }
 
 #[tokio::test]
-async fn a_read_that_began_before_a_vote_and_ends_after_it_does_not_take_the_vote_back() {
+async fn a_slow_read_from_before_a_vote_does_not_undo_it() {
     // Nothing that was read is used again: each question is a read.
     let app = spawn_app_with_timing(Duration::ZERO, Duration::from_mins(10)).await;
     let mut viewer = app.viewer().await;
@@ -465,7 +465,7 @@ async fn a_read_that_began_before_a_vote_and_ends_after_it_does_not_take_the_vot
 }
 
 #[tokio::test]
-async fn when_the_screens_can_not_be_kept_up_to_date_any_more_the_service_ends() {
+async fn the_service_ends_if_screens_can_not_be_updated() {
     let mut app = spawn_app().await;
     app.ledger.break_apart();
     let ended = tokio::time::timeout(support::DEADLINE, &mut app.serving).await.expect("it ends");

@@ -60,7 +60,7 @@ fn rows(file: &str) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 #[tokio::test]
-async fn tables_are_cut_at_commas_unless_semicolons_are_asked_for() {
+async fn tables_have_commas_unless_the_query_asks_for_semicolons() {
     let app = spawn_app().await;
     app.ledger.vote_many("main", 0, 3);
     app.ledger.vote_many("main", 1, 1);
@@ -138,7 +138,7 @@ async fn the_exported_ballots_counted_again_are_the_tally() {
 }
 
 #[tokio::test]
-async fn an_export_of_no_ballots_is_whole_too() {
+async fn an_export_without_ballots_is_complete() {
     let app = spawn_app().await;
     assert_eq!(text(&app, "/api/polls/main/ballots.csv").await, "\u{feff}ballot,choices,a: Cats,b: Dogs\n");
     let exported: Value = serde_json::from_str(&text(&app, "/api/polls/main/ballots.json").await).unwrap();
@@ -180,7 +180,7 @@ async fn the_tally_is_a_table_in_which_no_text_is_a_formula() {
 }
 
 #[tokio::test]
-async fn exports_are_saved_as_files_and_kept_nowhere_else() {
+async fn exports_are_files_that_no_cache_stores() {
     let app = spawn_app().await;
     for (export, mime) in EXPORTS.iter().zip(["text/csv; charset=utf-8", "application/json"].into_iter().cycle()) {
         let answer = as_organiser(&app, &format!("/api/polls/main/{export}")).await;
@@ -194,7 +194,7 @@ async fn exports_are_saved_as_files_and_kept_nowhere_else() {
 }
 
 #[tokio::test]
-async fn hidden_votes_are_for_the_organiser_alone() {
+async fn only_the_organiser_gets_hidden_votes() {
     let app = spawn_app().await;
     let hidden = PollSpec { listed: true, ..PollSpec::simple("Secret?", ["Yes", "No"]) };
     app.ledger.create("secret", hidden);
@@ -289,7 +289,7 @@ async fn without_the_token_nothing_is_exported() {
 }
 
 #[tokio::test]
-async fn an_installation_without_an_organiser_knows_no_token_and_still_its_own_links() {
+async fn without_an_organiser_no_token_is_right_and_tickets_still_work() {
     let app = spawn_app_with(Config { organiser_token: None, ..config() }).await;
     let answer = as_organiser(&app, "/api/polls/main/ballots.csv").await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
@@ -303,7 +303,7 @@ async fn an_installation_without_an_organiser_knows_no_token_and_still_its_own_l
 }
 
 #[tokio::test]
-async fn unknown_polls_and_a_ledger_that_is_away_are_told() {
+async fn unknown_polls_and_an_outage_have_problems_of_their_own() {
     let app = spawn_app().await;
     for export in EXPORTS {
         let answer = as_organiser(&app, &format!("/api/polls/nowhere/{export}")).await;
@@ -317,7 +317,7 @@ async fn unknown_polls_and_a_ledger_that_is_away_are_told() {
 }
 
 #[tokio::test]
-async fn a_reset_in_the_middle_breaks_the_export_off() {
+async fn a_reset_during_an_export_breaks_it_off() {
     let app = spawn_app().await;
     cast(&app, "main", 2, MANY);
     app.ledger.reset_after_ballot_page("main", 1);
@@ -358,7 +358,7 @@ async fn the_vote_hosts_page_may_read_ticketed_figures_and_foreign_pages_may_not
 }
 
 #[tokio::test]
-async fn here_too_wrong_tokens_are_told_to_wait_and_the_right_one_passes() {
+async fn wrong_tokens_have_to_wait_and_the_right_one_passes() {
     let app = spawn_app().await;
     let guess = async |token: &str| app.http.get(app.url("/api/polls/main/tally.csv")).bearer_auth(token).send().await;
     for _ in 0..8 {

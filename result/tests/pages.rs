@@ -40,7 +40,7 @@ async fn the_page_shows_the_present_figures_without_any_script() {
 }
 
 #[tokio::test]
-async fn what_people_wrote_has_its_own_direction_wherever_it_stands() {
+async fn texts_of_polls_have_their_own_direction_everywhere() {
     let app = spawn_app().await;
     let (question, option) = ("תה או קפה?", "شاي!");
     let spec = PollSpec { listed: true, ..PollSpec::simple(question, [option, "Coffee"]) };
@@ -73,7 +73,7 @@ async fn no_votes_look_like_no_votes() {
 }
 
 #[tokio::test]
-async fn options_keep_their_order_whoever_leads() {
+async fn options_keep_their_order_whatever_the_votes() {
     let app = spawn_app().await;
     app.ledger.vote_many("main", 1, 100);
     let page = app.page("/").await;
@@ -179,7 +179,7 @@ async fn default_ports_and_spellings_of_the_voting_page_let_it_read() {
 }
 
 #[tokio::test]
-async fn the_code_is_a_page_of_its_own_and_leads_phones_or_says_why_not() {
+async fn the_code_has_its_own_page_which_says_if_phones_can_not_use_it() {
     let app = spawn_app().await;
     let page = app.page("/p/main/join").await;
     assert!(page.contains("class=\"qr\"") && page.contains("href=\"https://vote.example.org\""), "{page}");
@@ -408,7 +408,7 @@ async fn receipts_say_whether_a_ballot_is_counted() {
 }
 
 #[tokio::test]
-async fn a_receipt_that_waits_says_since_when_nothing_is_counted() {
+async fn the_receipt_of_a_queued_ballot_says_since_when_counting_stopped() {
     let app = spawn_app().await;
     *app.ledger.inclusion.lock().unwrap() = Inclusion::NotCountedYet;
     app.ledger.stop_counting("main", Some(60_000));
@@ -420,7 +420,7 @@ async fn a_receipt_that_waits_says_since_when_nothing_is_counted() {
 }
 
 #[tokio::test]
-async fn that_a_ballot_is_counted_is_told_even_if_it_is_not_known_when() {
+async fn a_receipt_says_counted_even_if_the_time_is_unknown() {
     let app = spawn_app().await;
     let receipt = receipt_of(PollId::MAIN);
     for unknown in [Ok(None), Err(Unavailable::failed("reading", "the test made it unreadable"))] {
@@ -433,7 +433,7 @@ async fn that_a_ballot_is_counted_is_told_even_if_it_is_not_known_when() {
 }
 
 #[tokio::test]
-async fn a_receipt_of_another_poll_or_installation_is_none() {
+async fn a_receipt_of_another_poll_or_installation_is_unknown() {
     let app = spawn_app().await;
     app.ledger.create("lunch", PollSpec::simple("Lunch?", ["Yes", "No"]));
     let elsewhere = domain::Secret::parse(&"z".repeat(32)).unwrap();
@@ -462,7 +462,7 @@ async fn while_nothing_can_be_read_pages_say_so_and_offer_to_look_again() {
 }
 
 #[tokio::test]
-async fn every_page_keeps_to_itself() {
+async fn every_page_has_the_security_headers() {
     let app = spawn_app().await;
     let receipt = format!("/p/main/receipts/{}", receipt_of(PollId::MAIN));
     for path in [
@@ -496,7 +496,7 @@ async fn every_page_keeps_to_itself() {
 }
 
 #[tokio::test]
-async fn scripts_and_styles_are_served_and_may_be_kept() {
+async fn scripts_and_styles_may_be_cached() {
     let app = spawn_app().await;
     let page = app.page("/").await;
     for file in ["result.js", "result.css", "base.css", "icon.svg"] {

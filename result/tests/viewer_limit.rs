@@ -1,4 +1,4 @@
-//! Who may watch when many want to: handshakes take nothing, one address does not take all, the projector gets in.
+//! Who may watch when many want to: handshakes do not count, no address has all, the projector is admitted.
 
 #![expect(clippy::unwrap_used, reason = "all of it is test code, also where clippy does not see that")]
 
@@ -35,18 +35,18 @@ async fn viewer(app: &App, address: &str) -> Option<Viewer> {
 }
 
 #[tokio::test]
-async fn handshakes_take_no_places() {
+async fn handshakes_do_not_count_as_viewers() {
     let app = spawn(8).await;
     let statuses = join_all((0..60).map(|_| handshake(&app, "192.0.2.1"))).await;
     assert!(statuses.iter().all(|status| *status == StatusCode::OK), "{statuses:?}");
     let mut viewers = Vec::new();
     for _ in 0..6 {
-        viewers.push(viewer(&app, "192.0.2.1").await.expect("a place"));
+        viewers.push(viewer(&app, "192.0.2.1").await.expect("to be admitted"));
     }
 }
 
 #[tokio::test]
-async fn handshakes_are_bounded_and_websockets_still_come() {
+async fn handshakes_are_limited_and_websockets_still_connect() {
     let app = spawn(8).await;
     let statuses = join_all((0..200).map(|_| handshake(&app, "192.0.2.1"))).await;
     assert!(statuses.contains(&StatusCode::SERVICE_UNAVAILABLE), "200 of them");
@@ -56,7 +56,7 @@ async fn handshakes_are_bounded_and_websockets_still_come() {
 }
 
 #[tokio::test]
-async fn long_polling_leaves_places_for_websockets() {
+async fn long_polling_leaves_room_for_websockets() {
     let app = spawn(40).await;
     let mut polling = Vec::new();
     for _ in 0..8 {
@@ -105,7 +105,7 @@ async fn one_address_leaves_the_last_quarter_to_others() {
 }
 
 #[tokio::test]
-async fn a_place_is_kept_for_the_projector_that_the_organiser_opened() {
+async fn the_organisers_projector_is_admitted_beyond_the_limit() {
     let app = spawn(1).await;
     let _first = viewer(&app, "192.0.2.1").await.unwrap();
     assert!(viewer(&app, "192.0.2.1").await.is_none());
@@ -129,7 +129,7 @@ async fn a_place_is_kept_for_the_projector_that_the_organiser_opened() {
 }
 
 #[tokio::test]
-async fn an_image_on_a_foreign_page_is_not_let_in() {
+async fn an_image_on_a_foreign_page_is_refused() {
     let app = spawn(8).await;
     let from = async |site: &str| {
         let request = app.http.get(app.url("/socket.io/?EIO=4&transport=polling")).header("sec-fetch-site", site);

@@ -88,9 +88,9 @@ impl Server {
         TcpStream::connect(self.addr).await.unwrap()
     }
 
-    /// Waits until new connections come in vain.
-    async fn takes_nobody(&self) {
-        wait::until_true("new connections to be refused", || async { let_in(self.addr).await.is_none() }).await;
+    /// Waits until new connections are refused or not answered.
+    async fn accepts_no_more(&self) {
+        wait::until_true("new connections to be refused", || async { try_connect(self.addr).await.is_none() }).await;
     }
 
     async fn get(&self, path: &str) -> reqwest::Result<String> {
@@ -99,7 +99,7 @@ impl Server {
 }
 
 /// A connection, unless it is refused or not answered.
-async fn let_in(addr: SocketAddr) -> Option<TcpStream> {
+async fn try_connect(addr: SocketAddr) -> Option<TcpStream> {
     tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(addr)).await.ok()?.ok()
 }
 
@@ -138,7 +138,7 @@ async fn handlers_learn_the_address_of_the_client() {
 }
 
 #[tokio::test]
-async fn who_never_finishes_a_head_is_cut_off_and_who_is_idle_is_not() {
+async fn an_unfinished_head_is_cut_off_and_an_idle_connection_is_not() {
     let server = start(Limits { head: SOON, ..limits() }).await;
     let (mut slow, mut idle, mut kept) = (server.connect().await, server.connect().await, server.connect().await);
     ask(&mut kept).await;
@@ -162,7 +162,7 @@ async fn a_head_that_comes_byte_by_byte_does_not_get_more_time() {
 }
 
 #[tokio::test]
-async fn who_says_nothing_for_longer_than_connections_are_kept_is_cut_off() {
+async fn a_connection_idle_beyond_keep_alive_is_cut_off() {
     let server = start(Limits { keep_alive: SOON, ..limits() }).await;
     let (mut silent, mut kept) = (server.connect().await, server.connect().await);
     ask(&mut kept).await;
@@ -188,7 +188,7 @@ async fn a_head_of_more_than_32_kib_is_refused() {
 }
 
 #[tokio::test]
-async fn a_reader_that_takes_nothing_is_cut_off_and_costs_little() {
+async fn a_client_that_reads_nothing_is_cut_off_and_costs_little() {
     let server = start(Limits { stall: 5 * SOON, ..limits() }).await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
@@ -203,7 +203,7 @@ async fn a_reader_that_takes_nothing_is_cut_off_and_costs_little() {
 }
 
 #[tokio::test]
-async fn a_reader_that_goes_on_reading_is_not_cut_off() {
+async fn a_client_that_keeps_reading_is_not_cut_off() {
     let server = start(Limits { stall: 5 * SOON, ..limits() }).await;
     let mut slow = server.connect().await;
     slow.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -215,7 +215,7 @@ async fn a_reader_that_goes_on_reading_is_not_cut_off() {
 }
 
 #[tokio::test]
-async fn when_all_places_are_taken_idle_connections_make_room() {
+async fn at_the_limit_idle_connections_make_room() {
     let server = start(Limits { connections: 4, ..limits() }).await;
     let mut idle = Vec::new();
     for _ in 0..8 {
@@ -228,7 +228,7 @@ async fn when_all_places_are_taken_idle_connections_make_room() {
 }
 
 #[tokio::test]
-async fn bodies_that_never_come_make_room_and_who_waits_for_an_answer_stays() {
+async fn stalled_bodies_make_room_and_clients_that_wait_stay() {
     let server = start(Limits { connections: 4, ..limits() }).await;
     let mut waiting = server.connect().await;
     waiting.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
@@ -245,7 +245,7 @@ async fn bodies_that_never_come_make_room_and_who_waits_for_an_answer_stays() {
 }
 
 #[tokio::test]
-async fn a_body_of_which_nothing_comes_any_more_is_given_up() {
+async fn a_stalled_body_is_given_up() {
     let server = start(Limits { stall: SOON, ..limits() }).await;
     let mut slow = server.connect().await;
     slow.write_all(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na").await.unwrap();
@@ -259,7 +259,7 @@ async fn a_body_of_which_nothing_comes_any_more_is_given_up() {
 }
 
 #[tokio::test]
-async fn where_nobody_is_idle_the_next_waits_until_there_is_a_place() {
+async fn without_idle_connections_the_next_waits_for_a_permit() {
     let server = start(Limits { connections: 1, ..limits() }).await;
     let mut first = server.connect().await;
     first.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
@@ -288,7 +288,7 @@ async fn the_connections_of_a_trusted_proxy_are_not_cut() {
 }
 
 #[tokio::test]
-async fn a_stop_finishes_requests_in_flight_and_takes_nothing_new() {
+async fn a_stop_finishes_requests_in_flight_and_accepts_no_new_ones() {
     let server = start(limits()).await;
     let mut idle = server.connect().await;
     idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -299,15 +299,15 @@ async fn a_stop_finishes_requests_in_flight_and_takes_nothing_new() {
 
     server.shutdown.cancel();
     closed(&mut idle).await;
-    server.takes_nobody().await;
-    assert!(!server.served.is_finished(), "somebody still waits for an answer");
+    server.accepts_no_more().await;
+    assert!(!server.served.is_finished(), "a request is still in flight");
     server.go_on.notify_one();
     assert!(closed(&mut in_flight).await.ends_with("done"));
     server.served.await.unwrap();
 }
 
 #[tokio::test]
-async fn who_does_not_finish_in_time_is_cut_off_by_a_stop() {
+async fn a_stop_cuts_off_requests_that_do_not_finish_in_time() {
     let server = start(Limits { drain: SOON, ..limits() }).await;
     let mut in_flight = server.connect().await;
     in_flight.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -317,7 +317,7 @@ async fn who_does_not_finish_in_time_is_cut_off_by_a_stop() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_place_when_it_is_time_to_stop_is_still_answered() {
+async fn a_connection_that_waits_for_a_permit_is_answered_at_a_stop() {
     let server = start(Limits { connections: 1, ..limits() }).await;
     let mut first = server.connect().await;
     first.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -333,13 +333,13 @@ async fn who_waits_for_a_place_when_it_is_time_to_stop_is_still_answered() {
 }
 
 #[tokio::test]
-async fn who_kept_a_connection_is_answered_once_more_and_told_that_it_closes() {
+async fn a_kept_connection_gets_one_more_answer_that_says_close() {
     let server = start(limits()).await;
     let mut kept = server.connect().await;
     kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     kept.read_u8().await.unwrap();
     server.shutdown.cancel();
-    server.takes_nobody().await;
+    server.accepts_no_more().await;
     kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let said = closed(&mut kept).await;
     assert_eq!(said.matches("TTP/1.1 200 OK").count(), 2, "{said}");
@@ -350,7 +350,7 @@ async fn who_kept_a_connection_is_answered_once_more_and_told_that_it_closes() {
 /// Asks on one new connection after the other until they are refused. An error if one was cut.
 async fn come_and_go(addr: SocketAddr, answered: Arc<AtomicUsize>) -> Result<(), String> {
     loop {
-        let Some(mut stream) = let_in(addr).await else { return Ok(()) };
+        let Some(mut stream) = try_connect(addr).await else { return Ok(()) };
         let mut said = String::new();
         let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
         let read = stream.read_to_string(&mut said).await;
@@ -381,7 +381,7 @@ async fn ask_again_and_again(mut stream: TcpStream) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn under_load_on_kept_connections_a_stop_cuts_none() {
+async fn a_stop_under_load_cuts_no_kept_connection() {
     for _ in 0..ROUNDS {
         let server = start(limits()).await;
         let mut clients = Vec::new();
@@ -399,7 +399,7 @@ async fn under_load_on_kept_connections_a_stop_cuts_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_new_connections_come_and_go_a_stop_cuts_none() {
+async fn a_stop_under_load_cuts_no_new_connection() {
     for _ in 0..ROUNDS {
         let server = start(limits()).await;
         let answered = Arc::new(AtomicUsize::new(0));
@@ -422,10 +422,10 @@ async fn idle_new_connection_gets_one_answer_after_shutdown() {
     // Connections are taken in order, so the first one is taken as well.
     server.get("/").await.unwrap();
     server.shutdown.cancel();
-    server.takes_nobody().await;
+    server.accepts_no_more().await;
     silent.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let own = silent.local_addr().unwrap().to_string();
     assert!(closed(&mut silent).await.ends_with(&own), "answered, and then closed");
-    assert_eq!(closed(&mut idle).await, "", "who says nothing is not waited for");
+    assert_eq!(closed(&mut idle).await, "", "an idle client is not waited for");
     server.served.await.unwrap();
 }
