@@ -18,8 +18,8 @@ const RELOAD_SECONDS: u32 = 5;
 const PAGES: [&str; 4] = ["/p/{poll}", "/p/{poll}/embed", "/p/{poll}/join", "/polls"];
 
 impl Website for App {
-    fn security_headers(&self) -> &SecurityHeaders {
-        &self.headers
+    fn security_headers(&self, _: &Visitor, _: &Response) -> Option<&SecurityHeaders> {
+        Some(&self.headers)
     }
 
     fn page_paths(&self) -> &'static [&'static str] {
