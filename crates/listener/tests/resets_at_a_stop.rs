@@ -169,7 +169,8 @@ async fn resets_behind_nginx() {
     for client in clients {
         client.await.unwrap();
     }
-    proxy.kill().unwrap();
+    // Not `proxy.kill()`, which would leave its workers behind.
+    Command::new("kill").arg(proxy.id().to_string()).status().unwrap();
     proxy.wait().unwrap();
     requests.print("behind nginx");
 }
