@@ -1,5 +1,6 @@
 //! What both programs of this crate share: steps of a crowd's voting during faults, by a seed, until the time is over.
-//! It may import `crowd`, `testkit` and `program`, and nothing of the services.
+//!
+//! May import: `crowd`.
 
 #![expect(clippy::print_stdout, reason = "a report to the operator")]
 

@@ -3,6 +3,8 @@
 //!
 //! A killed process loses only what was in its own memory; the kernel keeps what it had written. So this says nothing
 //! about a power cut. `appendfsync always` and `fsync` are for that, and have tests of their own.
+//!
+//! May import: `crowd`, `program`, `testkit`.
 
 #![expect(clippy::print_stdout, reason = "a report to the operator")]
 

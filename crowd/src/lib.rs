@@ -1,8 +1,9 @@
 //! Simulated voters and viewers. They measure a server from outside and check its promise: an acknowledged ballot is
 //! counted exactly once.
 //!
-//! A crowd knows what any visitor knows: two addresses, the pages and the API there. So it may import `program` (for
-//! settings and telemetry), and neither the domain nor a log or ledger.
+//! A crowd knows what any visitor knows: two addresses, the pages and the API there. `program` reads its settings.
+//!
+//! May import: `program`.
 
 mod address;
 mod check;

@@ -10,7 +10,7 @@
 //! | `api` | the API for programs, and its description |
 //! | `exports` | what the organiser can take home |
 //!
-//! May import: `domain`, `ledger-postgres`, `listener`, `program`, `web`.
+//! May import: `domain`, `listener`, `program`, `web`.
 
 use std::sync::Arc;
 

@@ -22,6 +22,8 @@ pub(crate) struct Module {
     pub(crate) children: Vec<String>,
     /// The modules in other files of this crate that it names.
     pub(crate) imports: BTreeSet<ModulePath>,
+    /// The first names of all paths that do not begin in this crate: other crates among them.
+    pub(crate) foreign: BTreeSet<String>,
 }
 
 /// All modules of the crate with this root (`lib.rs` or `main.rs`).
@@ -42,7 +44,7 @@ type Named = BTreeMap<ModulePath, BTreeSet<ModulePath>>;
 fn read(file: PathBuf, path: ModulePath, modules: &mut BTreeMap<ModulePath, Module>, named: &mut Named) {
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let mut names = Names { here: path.clone(), found: BTreeSet::new(), children: Vec::new() };
+    let mut names = Names { here: path.clone(), ..Names::default() };
     names.visit_file(&syntax);
     let head = text.lines().map_while(|line| line.strip_prefix("//!")).map(|line| line.trim().to_owned()).collect();
     let directory = match file.file_stem().and_then(|stem| stem.to_str()) {
@@ -55,7 +57,8 @@ fn read(file: PathBuf, path: ModulePath, modules: &mut BTreeMap<ModulePath, Modu
         read(if beside.exists() { beside } else { within }, child_path, modules, named);
     }
     named.insert(path.clone(), names.found);
-    modules.insert(path, Module { file, head, children: names.children, imports: BTreeSet::new() });
+    let Names { children, foreign, .. } = names;
+    modules.insert(path, Module { file, head, children, imports: BTreeSet::new(), foreign });
 }
 
 /// The module in which a named item is: the longest beginning of its path that is a module.
@@ -64,23 +67,31 @@ fn reached(known: &BTreeSet<ModulePath>, name: &[String]) -> ModulePath {
     lengths.map(|length| name[..length].to_vec()).find(|path| known.contains(path)).expect("the root is known")
 }
 
-/// Collects what one file names in its crate.
+/// Collects what one file names.
+#[derive(Default)]
 struct Names {
     /// The module that is being read, in the file or inline.
     here: ModulePath,
     found: BTreeSet<ModulePath>,
     children: Vec<String>,
+    foreign: BTreeSet<String>,
 }
 
 impl Names {
-    /// Notes a path as it is written, if it begins in this crate.
+    /// Notes a path as it is written.
     fn note(&mut self, segments: &[String]) {
         let (first, rest) = segments.split_first().expect("a path has a segment");
         let mut path = match first.as_str() {
             "crate" => Vec::new(),
             "self" => self.here.clone(),
             "super" => self.here[..self.here.len().saturating_sub(1)].to_vec(),
-            _ => return,
+            foreign => {
+                // One name alone is a variable as a rule.
+                if !rest.is_empty() {
+                    self.foreign.insert(foreign.to_owned());
+                }
+                return;
+            }
         };
         for segment in rest {
             if segment == "super" {

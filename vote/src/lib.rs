@@ -10,7 +10,7 @@
 //! | `/api/…` | the same for programs, and the organiser's requests; `/api` a page to try it |
 //! | `/static/…`, `/language/{tag}` | files; the switch in the footer |
 //!
-//! May import: domain, listener, log-redis, program, web.
+//! May import: domain, listener, program, web.
 
 mod addresses;
 mod api;

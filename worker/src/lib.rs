@@ -22,6 +22,8 @@
 //! said in the log and in the metrics, and a gap is noted in the ledger; it is never passed over in silence.
 //!
 //! This library knows the log and the ledger only as the ports of [`domain`]; `main.rs` names the adapters.
+//!
+//! May import: `domain`, `program`.
 
 mod account;
 mod asking;
@@ -34,34 +36,20 @@ mod identity;
 mod lag;
 mod moving;
 mod retention;
+mod rules;
 pub mod settings;
 mod teller;
 mod worker_metrics;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use domain::{Ledgers, Log, Partition, Partitions, Poll};
+use domain::{Ledgers, Log, Partition};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use health::Health;
 pub use moving::{MoveError, begin, rekey};
-
-/// What all tellers of a worker go by.
-#[derive(Clone, Debug)]
-pub struct Rules {
-    /// How many partitions the log has; one teller is started for each.
-    pub partitions: Partitions,
-    /// The poll that is made on the very first start, in the partition to which it belongs.
-    pub first_poll: Poll,
-    /// For how long the log keeps what is counted, from then on.
-    pub log_retention: Duration,
-    /// About how many entries are counted in one transaction.
-    pub batch_entries: usize,
-    /// Makes a pause up to a quarter longer, so that workers that were stopped by one cause don't come
-    /// back in step. Handed in, because chance is.
-    pub jitter: fn(Duration) -> Duration,
-}
+pub use rules::{Rules, jitter};
 
 /// Counts until `shutdown` is cancelled; then every teller finishes the batch in hand, gives up its lead, and
 /// this returns.
@@ -94,10 +82,4 @@ pub async fn run(
             std::panic::resume_unwind(panic);
         }
     }
-}
-
-/// A random pause up to a quarter longer than the one asked for; for [`Rules::jitter`].
-pub fn jitter(pause: Duration) -> Duration {
-    let [chance] = program::random_bytes::<1>();
-    pause + pause / 4 * u32::from(chance) / u32::from(u8::MAX)
 }

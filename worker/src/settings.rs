@@ -9,7 +9,7 @@ use program::{
     settings::{AdminSettings, Hidden, duration, secret},
 };
 
-use crate::Rules;
+use crate::rules::{Rules, jitter};
 
 /// Takes ballots from the log and counts them into the ledger.
 ///
@@ -102,7 +102,7 @@ impl Settings {
             first_poll: self.first_poll.poll()?,
             log_retention: self.log_retention,
             batch_entries: usize::from(self.batch_entries),
-            jitter: crate::jitter,
+            jitter,
         })
     }
 }

@@ -12,7 +12,6 @@ use tracing::{info, warn};
 use program::outage::Outage;
 
 use crate::{
-    Rules,
     account::Account,
     asking::{PATIENCE, StopReason, within},
     findings::PriorView,
@@ -20,6 +19,7 @@ use crate::{
     history::LogHistory,
     lag::Lag,
     retention::Retention,
+    rules::Rules,
     worker_metrics::WorkerMetrics,
 };
 

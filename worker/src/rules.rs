@@ -1,0 +1,27 @@
+//! What an operator decides for all partitions.
+
+use std::time::Duration;
+
+use domain::{Partitions, Poll};
+
+/// What all tellers of a worker go by.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// How many partitions the log has; one teller is started for each.
+    pub partitions: Partitions,
+    /// The poll that is made on the very first start, in the partition to which it belongs.
+    pub first_poll: Poll,
+    /// For how long the log keeps what is counted, from then on.
+    pub log_retention: Duration,
+    /// About how many entries are counted in one transaction.
+    pub batch_entries: usize,
+    /// Makes a pause up to a quarter longer, so that workers that were stopped by one cause don't come
+    /// back in step. Handed in, because chance is.
+    pub jitter: fn(Duration) -> Duration,
+}
+
+/// A random pause up to a quarter longer than the one asked for; for [`Rules::jitter`].
+pub fn jitter(pause: Duration) -> Duration {
+    let [chance] = program::random_bytes::<1>();
+    pause + pause / 4 * u32::from(chance) / u32::from(u8::MAX)
+}
