@@ -61,7 +61,10 @@ async fn settings_of_the_first_poll_that_come_too_late_are_told() {
     drop(first);
     let again = AllInOne::start_with(data.path(), [("OPTION_A", "Coffee")]).await;
     let said = again.program.output();
-    assert!(said.contains("poll.settings_not_applied: OPTION_A make") && said.contains("/organise/main"), "{said}");
+    assert!(
+        said.contains("poll.settings_not_applied") && said.contains("OPTION_A make") && said.contains("/organise/main"),
+        "{said}"
+    );
     let page = reqwest::get(again.vote_url()).await.unwrap().text().await.unwrap();
     assert!(page.contains("Tea") && !page.contains("Coffee"));
 }
@@ -73,7 +76,7 @@ async fn public_keys_are_told_loudly_and_refused_behind_tls() {
     let admin = address::free();
     let told = AllInOne::start_with(data.path(), [public, ("ADMIN_ADDR", &admin.to_string())]).await;
     let said = told.program.output();
-    assert!(said.contains("keys.public: SECRET_KEY is a demonstration value"), "{said}");
+    assert!(said.contains("keys.public") && said.contains("SECRET_KEY is a demonstration value"), "{said}");
     let metrics = reqwest::get(format!("http://{admin}/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("scrutin_public_keys 1"), "{metrics}");
     drop(told);

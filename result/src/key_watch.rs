@@ -50,8 +50,8 @@ impl KeyWatch {
 
 fn tell(differs: Option<&str>) {
     if let Some(why) = differs {
-        tracing::error!("installation.refused: this service is not ready: {why}");
+        tracing::error!(event = "installation.refused", "this service is not ready: {why}");
     } else {
-        tracing::info!("installation.agrees: the ledger belongs to an installation with this SECRET_KEY");
+        tracing::info!(event = "installation.agrees", "the ledger belongs to an installation with this SECRET_KEY");
     }
 }

@@ -118,7 +118,7 @@ impl Running {
     /// and is started again. Otherwise it would serve screens whose scores never change.
     pub async fn closed(self) {
         if let Err(error) = self.screens.await {
-            tracing::error!(%error, "screens.failed: the task that keeps screens up to date ended; this service stops");
+            tracing::error!(event = "screens.failed", %error, "updates of screens ended; this service stops");
             if let Ok(panic) = error.try_into_panic() {
                 std::panic::resume_unwind(panic);
             }
@@ -137,7 +137,7 @@ struct StaticFiles;
 /// Starts the service, which reads `scoreboard` until `shutdown` is cancelled. Must be called within a Tokio runtime.
 pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: CancellationToken) -> Running {
     if config.organiser_token.is_none() {
-        tracing::warn!("organiser.none: ORGANISER_TOKEN is not set, so nobody gets exports and hidden votes");
+        tracing::warn!(event = "organiser.none", "ORGANISER_TOKEN is not set, so nobody gets exports and hidden votes");
     }
     let timing = config.timing;
     let board = Arc::new(Board::new(Arc::clone(&scoreboard), timing.pace));

@@ -14,7 +14,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 fn unavailable(error: &Unavailable) -> ResultRefusal {
     static LINE: LogThrottle = LogThrottle::new(BETWEEN_LINES);
     if let Some(requests) = LINE.due() {
-        tracing::warn!(%error, requests, "receipts.unavailable: receipts could not be looked up");
+        tracing::warn!(event = "receipts.unavailable", %error, requests, "receipts could not be looked up");
     }
     ResultRefusal::Unavailable
 }
@@ -58,8 +58,7 @@ async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> 
     app.scoreboard.counted_at(poll, position).await.unwrap_or_else(|error| {
         static LINE: LogThrottle = LogThrottle::new(BETWEEN_LINES);
         if let Some(requests) = LINE.due() {
-            tracing::warn!(%error, requests, "receipts.no_time: when ballots of receipts were counted could not be \
-                 looked up");
+            tracing::warn!(event = "receipts.no_time", %error, requests, "the time of counting could not be looked up");
         }
         None
     })

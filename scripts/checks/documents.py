@@ -42,7 +42,9 @@ def events(tree):
     for row in table(page, "line"):
         named.update(re.findall(r"`([a-z]+\.[a-z_]+)`", row[0]))
     for path, text in tree.product(".rs"):
-        for name in EVENT_AT_START.findall(text) + EVENT_FIELD.findall(text):
+        for name in EVENT_AT_START.findall(text):
+            yield f"{path}: `{name}` is the name of an event: it goes into the field `event`"
+        for name in EVENT_FIELD.findall(text):
             written.setdefault(name, path)
     for name in sorted(written.keys() - named):
         yield f"{OPERATIONS}: what does `{name}` ask for, which {written[name]} writes to the log?"

@@ -53,7 +53,7 @@ pub use crate::texts::check_texts;
 /// The whole service in front of this log.
 pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
     if config.organiser_token.is_none() {
-        tracing::warn!("organiser.none: ORGANISER_TOKEN is not set, so nobody can manage polls");
+        tracing::warn!(event = "organiser.none", "ORGANISER_TOKEN is not set, so nobody can manage polls");
     }
     let is_https = config.is_https();
     let base = BasePath::of(config.vote_url.as_ref());

@@ -125,7 +125,11 @@ async fn listen_forever(database: DatabaseUrl, notifications: Arc<Notifications>
         let was_listening = notifications.listening.swap(false, Ordering::Relaxed);
         notifications.add(Movement::Any);
         if was_listening || !told {
-            warn!(error = failure, "ledger.notifications_lost: without notifications tallies are read every second");
+            warn!(
+                event = "ledger.notifications_lost",
+                error = failure,
+                "without notifications tallies are read every second"
+            );
             told = true;
         } else {
             debug!(error = failure, "still no notifications");
@@ -163,7 +167,7 @@ async fn listen(database: &DatabaseUrl, notifications: &Notifications) -> String
             outcome = &mut begin, if !begun => match outcome {
                 Ok(Ok(())) => {
                     begun = true;
-                    info!("ledger.notifications: PostgreSQL sends notifications of tallies that moved");
+                    info!(event = "ledger.notifications", "PostgreSQL sends notifications of tallies that moved");
                     notifications.listening.store(true, Ordering::Relaxed);
                     // No notification tells what moved before: read everything now.
                     notifications.add(Movement::Any);

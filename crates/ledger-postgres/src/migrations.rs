@@ -47,7 +47,11 @@ pub(crate) async fn migrate(client: &Client) -> Result<(), DatabaseError> {
         client.batch_execute(sql).await?;
         client.execute(NOTE, &[&number]).await?;
         client.batch_execute("COMMIT").await?;
-        info!(migration.number = number, "ledger.migrated: the ledger's tables were changed for this release");
+        info!(
+            event = "ledger.migrated",
+            migration.number = number,
+            "the ledger's tables were changed for this release"
+        );
     }
     client.execute(locks::UNLOCK, &[&locks::CLASS, &locks::MIGRATIONS]).await?;
     Ok(())

@@ -35,8 +35,9 @@ pub(crate) async fn replicated(client: &Client) -> Result<ReplicationState, Data
             let error = words(&error);
             TOLD.call_once(|| {
                 warn!(
+                    event = "ledger.standbys_unknown",
                     error,
-                    "ledger.standbys_unknown: PostgreSQL does not say how far its standbys are; the log is trimmed as \
+                    "PostgreSQL does not say how far its standbys are; the log is trimmed as \
                      if there were none"
                 );
             });

@@ -311,9 +311,9 @@ impl Leader {
         self.client.execute(NOTE_LOG, &[&self.partition, &log.as_str(), &position.as_i64()]).await?;
         self.client.batch_execute("COMMIT").await?;
         self.position = position;
-        info!(
+        info!(event = "ledger.attached",
             log.id = log.as_str(), partition = self.partition, %position,
-            "ledger.attached: the ledger notes which log it is counted from"
+            "the ledger notes which log it is counted from"
         );
         Ok(())
     }

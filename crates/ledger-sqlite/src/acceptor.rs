@@ -93,7 +93,8 @@ impl Acceptor {
             // A panic leaves nothing half done: the tail is kept only after an append.
             if catch_unwind(AssertUnwindSafe(|| self.take(jobs))).is_err() {
                 tracing::error!(
-                    "acceptor.panicked: the thread that accepts ballots panicked, and goes on. Voters of that moment \
+                    event = "acceptor.panicked",
+                    "the thread that accepts ballots panicked, and goes on. Voters of that moment \
                      are told that the outcome is unknown"
                 );
             }
@@ -280,7 +281,7 @@ impl Acceptor {
             .and_then(|()| counts.work(|conn, _| open_mark::clear(conn)))
             .and_then(|()| Ok(ring.close()?));
         if let Err(error) = closed {
-            tracing::warn!(%error, "ring.kept: uncounted ballots stay in the ring file, for the next start");
+            tracing::warn!(event = "ring.kept", %error, "uncounted ballots stay in the ring file, for the next start");
         }
         drop(counts);
     }
@@ -292,10 +293,10 @@ fn log_failure(what: &'static str, requests: usize, failure: &WriteFailure) {
         // Logged once, by `files` or by the ledger's thread.
         StoreError::Stopped(_) | StoreError::NoRoom => {}
         error if failure.is_certain() => {
-            tracing::error!(%error, requests, what, "log.not_written: requests failed, and nothing was written");
+            tracing::error!(event = "log.not_written", %error, requests, what, "nothing was written");
         }
         error => {
-            tracing::error!(%error, requests, what, "log.unknown: requests failed, and may have been written anyway");
+            tracing::error!(event = "log.unknown", %error, requests, what, "perhaps written anyway");
         }
     }
 }

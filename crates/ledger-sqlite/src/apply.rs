@@ -55,8 +55,9 @@ pub(crate) fn apply_and_commit(conn: &mut Connection, entries: Vec<Entry>) -> Re
 pub(crate) fn report_rejected(outcome: &BatchOutcome) {
     if outcome.applied.rejected > 0 {
         tracing::error!(
+            event = "ledger.rejected",
             ballots = outcome.applied.rejected,
-            "ledger.rejected: ballots do not fit the ledger's polls and were set aside: see its table `rejected`"
+            "ballots do not fit the ledger's polls and were set aside: see its table `rejected`"
         );
     }
 }

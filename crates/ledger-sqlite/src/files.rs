@@ -112,15 +112,24 @@ pub(crate) fn tighten(path: &LedgerPath) {
     let tightened = names.filter(open_to_others).filter(|name| {
         fs::set_permissions(name, Permissions::from_mode(OWNER_ONLY))
             .inspect_err(|error| {
-                tracing::warn!(path = %name.display(), %error, "files.open: others on this machine can read this \
-                    file, and that can't be changed");
+                let path = name.display();
+                tracing::warn!(
+                    event = "files.open",
+                    %path,
+                    %error,
+                    "others on this machine can read this file, and that can't be changed"
+                );
             })
             .is_ok()
     });
     let count = tightened.count();
     if count > 0 {
-        tracing::info!(files = count, ledger = %path.ledger.display(), "files.tightened: others on this machine could \
-             read the ledger's files; now only their owner can");
+        tracing::info!(
+            event = "files.tightened",
+            files = count,
+            ledger = %path.ledger.display(),
+            "others on this machine could read the ledger's files; now only their owner can"
+        );
     }
 }
 
@@ -164,8 +173,9 @@ impl LedgerFiles {
         let reason = format!("another program writes to the ledger ({what})");
         if self.ledger_stopped.set(reason.clone()).is_ok() {
             tracing::error!(
+                event = "ledger.foreign",
                 what,
-                "ledger.foreign: another program writes to this ledger. No ballot is taken or counted any more, and \
+                "another program writes to this ledger. No ballot is taken or counted any more, and \
                  the ring file keeps what waits. Find the other program (lsof scrutin.db), stop it, copy the directory \
                  away, then start this one again and look at its recount"
             );
@@ -180,9 +190,10 @@ impl LedgerFiles {
             return;
         }
         tracing::error!(
+            event = "files.gone",
             what,
             pid = std::process::id(),
-            "files.gone: no ballot is taken any more, and what waits stays in the ring file. Put the very same files \
+            "no ballot is taken any more, and what waits stays in the ring file. Put the very same files \
              back at their places, all of them, and start this program again. If they were deleted, copy them from \
              /proc/PID/fd before it ends"
         );

@@ -40,7 +40,7 @@ const COUNT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long SQLite waits for another program's lock while the acceptor waits for this thread.
 const SHORT_LOCK_WAIT: Duration = Duration::from_millis(20);
 
-const NOT_COUNTED: &str = "ledger.refused: accepted ballots can't be counted. They are kept, and it is tried again \
+const NOT_COUNTED: &str = "accepted ballots can't be counted. They are kept, and it is tried again \
     every second; voting goes on until 65,536 ballots are queued";
 
 /// What the thread owns.
@@ -86,7 +86,10 @@ impl LedgerThread {
             match done {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(_) => tracing::error!("ledger.panicked: counting panicked. Nothing is lost, and it is tried again"),
+                Err(_) => tracing::error!(
+                    event = "ledger.panicked",
+                    "counting panicked. Nothing is lost, and it is tried again"
+                ),
             }
         }
         self.close();
@@ -146,7 +149,7 @@ impl LedgerThread {
         metrics::histogram!("scrutin_ledger_count_seconds").record(begun.elapsed());
         metrics::counter!("scrutin_ledger_ballots_total").increment(outcome.applied.ballots);
         if self.progress.recovered() {
-            tracing::info!("ledger.counting: accepted ballots are counted again");
+            tracing::info!(event = "ledger.counting", "accepted ballots are counted again");
         }
         self.pending.drain(..ballots);
         self.progress.counted(ballots);
@@ -164,7 +167,7 @@ impl LedgerThread {
         // With the short wait, another program has the ledger locked now and then.
         let is_expected = self.is_awaited && error.is_held();
         if !is_expected && self.progress.failed(&error.to_string()) && !matches!(error, StoreError::Stopped(_)) {
-            tracing::error!(error = %error, queued = self.pending.len(), "{NOT_COUNTED}");
+            tracing::error!(event = "ledger.refused", error = %error, queued = self.pending.len(), "{NOT_COUNTED}");
         }
         if error.is_full() {
             // The write-ahead log may take all the space that is missing. If not, the next try fails again.
@@ -241,17 +244,17 @@ impl LedgerThread {
         work(&mut self.conn, &self.movements);
         match store::counted_through(&self.conn, PARTITION) {
             Ok(position) => self.committed = position,
-            Err(error) => tracing::error!(%error, "ledger.unreadable: the ledger's position can't be read"),
+            Err(error) => tracing::error!(event = "ledger.unreadable", %error, "the ledger's position can't be read"),
         }
     }
 
     /// Closes the ledger. Without readers, this leaves one file and no write-ahead log.
     fn close(self) {
         if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-            tracing::warn!(%error, "ledger.not_closed: the write-ahead log stays; the next start copies it");
+            tracing::warn!(event = "ledger.not_closed", %error, "the write-ahead log stays; the next start copies it");
         }
         if let Err((_, error)) = self.conn.close() {
-            tracing::warn!(%error, "ledger.not_closed: SQLite could not close the ledger; the next start repairs it");
+            tracing::warn!(event = "ledger.not_closed", %error, "not closed by SQLite; the next start repairs it");
         }
     }
 }

@@ -78,9 +78,9 @@ fn note_missing_ring(ledger: &mut Connection, ring: &Path) -> Result<(), StoreEr
     let after = store::counted_through(ledger, PARTITION)?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     let through = after.following(u64::try_from(now).unwrap_or(0));
-    tracing::warn!(
+    tracing::warn!(event = "ring.missing",
         ring = %ring.display(), %after, %through,
-        "ring.missing: the ledger was not closed, and the ring file that belongs to it is missing. The ballots \
+        "the ledger was not closed, and the ring file that belongs to it is missing. The ballots \
          in it are not counted; a gap is noted. If you still have the file, stop this program now and put it \
          back, together with the ledger as it was"
     );
@@ -108,7 +108,11 @@ fn count_left(ledger: &mut Connection, ring: &RingFile, older: Option<RingFile>)
     if left.is_empty() {
         return Ok(counted);
     }
-    tracing::info!(ballots = left.len(), "ring.counting: counting ballots that were accepted before the last stop");
+    tracing::info!(
+        event = "ring.counting",
+        ballots = left.len(),
+        "counting ballots that were accepted before the last stop"
+    );
     let outcome = apply::apply_and_commit(ledger, left.iter().map(ring_file::entry).collect())?;
     apply::report_rejected(&outcome);
     older.map_or(Ok(()), RingFile::close)?;
@@ -123,9 +127,10 @@ fn report_damaged(damaged: &[DamagedSlot]) {
         return;
     }
     tracing::warn!(
+        event = "ring.damaged",
         slots = damaged.len(),
         damaged = name_all(damaged),
-        "ring.damaged: slots of the ring file can't be read. A ballot in them that was acknowledged and not counted \
+        "slots of the ring file can't be read. A ballot in them that was acknowledged and not counted \
          yet is lost, unless the end was a power cut or a kill in the middle of a write; compare with the voters' \
          receipts"
     );
@@ -135,9 +140,10 @@ fn report_damaged(damaged: &[DamagedSlot]) {
 fn report_passed_over(positions: &[Position]) {
     if !positions.is_empty() {
         tracing::error!(
+            event = "ring.passed_over",
             ballots = positions.len(),
             positions = name_all(positions),
-            "ring.passed_over: ballots were acknowledged by one program while another wrote to the ledger, whose \
+            "ballots were acknowledged by one program while another wrote to the ledger, whose \
              position is beyond them. They are not counted, and a recount names them as long as the ring file has them"
         );
     }

@@ -103,15 +103,16 @@ impl Connections {
         let connections = match rlimit::increase_nofile_limit(wanted as u64 + OTHER_FILES) {
             Ok(files) => allowed(files, wanted),
             Err(error) => {
-                tracing::warn!(%error, "connections.limited: the number of open files can not be read or raised");
+                tracing::warn!(event = "connections.limited", %error, "the limit of open files can't be raised");
                 wanted
             }
         };
         if connections < wanted {
             tracing::warn!(
+                event = "connections.limited",
                 connections,
                 connections.wanted = wanted,
-                "connections.limited: the system allows too few open files for more; raise the hard limit (ulimit -Hn)"
+                "the system allows too few open files for more; raise the hard limit (ulimit -Hn)"
             );
         }
         Self::new(Limits { connections, ..limits }, trusted)

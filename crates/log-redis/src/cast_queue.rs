@@ -117,7 +117,8 @@ async fn send_as_they_come(CastSender { mut queue, keys, memory }: CastSender, l
         let sent = tokio::spawn(async move { send(&path, still_in_time(taken)).await }.instrument(span));
         if sent.await.is_err() {
             tracing::error!(
-                "log.panicked: sending ballots panicked. The voters of that call are told that the outcome is unknown"
+                event = "log.panicked",
+                "sending ballots panicked. The voters of that call are told that the outcome is unknown"
             );
         }
     }

@@ -57,7 +57,8 @@ impl Fitness {
         let fitness = Self { durability, member, seen: Mutex::default(), refused, wait_aof, doubtful };
         if durability == Durability::Unchecked {
             tracing::warn!(
-                "durability.unchecked: DURABILITY=unchecked, so nobody looks whether Redis keeps what it acknowledges: \
+                event = "durability.unchecked",
+                "DURABILITY=unchecked, so nobody looks whether Redis keeps what it acknowledges: \
                  if it is not durable by other means, ballots that voters were told are recorded can be lost"
             );
             show("unchecked");
@@ -177,11 +178,12 @@ impl Fitness {
         show(if on_disk { "disk" } else { "refused" });
         if on_disk {
             self.refuse(None);
-            tracing::info!("durability.restored: Redis says again that what it wrote is on its disk");
+            tracing::info!(event = "durability.restored", "Redis says again that what it wrote is on its disk");
         } else {
             self.refuse(Some(in_doubt()));
             tracing::error!(
-                "durability.refused: Redis did not say in time that what it wrote is on its disk (WAITAOF), and CONFIG \
+                event = "durability.refused",
+                "Redis did not say in time that what it wrote is on its disk (WAITAOF), and CONFIG \
                  is forbidden, so that the reason is not to be seen: is appendfsync set to no, or the disk slow? \
                  Nothing is taken until a write of ours gets there; it is tried every second"
             );
@@ -197,8 +199,9 @@ impl Seen {
     fn warn_of_replicas(&mut self, Notes { replicas }: Notes) {
         if replicas > 0 && self.replicas == 0 {
             tracing::warn!(
+                event = "durability.replicas",
                 replicas,
-                "durability.replicas: Redis has replicas, which get each change after it was acknowledged: whoever \
+                "Redis has replicas, which get each change after it was acknowledged: whoever \
                  promotes one loses what it did not have yet; they serve as backups only"
             );
         }
@@ -225,17 +228,19 @@ fn show(state: &str) {
 fn tell(finding: &Finding, before: Option<&Finding>) {
     match finding {
         Finding::Wrong(why) => tracing::error!(
-            "durability.refused: Redis would lose what it acknowledges: {why}. Nothing is taken, and voters are told \
+            event = "durability.refused",
+            "Redis would lose what it acknowledges: {why}. Nothing is taken, and voters are told \
              that nothing was recorded. Mend it with CONFIG SET and in Redis' configuration file, wait until \
              aof_rewrite_in_progress is 0, then restart Redis to see that the file holds (docs/operations.md, \
              Durability); or set DURABILITY=unchecked"
         ),
         Finding::Unseen(what) => tracing::warn!(
-            "durability.unseen: this Redis does not show {what}. Ballots are taken: make sure yourself that it has \
+            event = "durability.unseen",
+            "this Redis does not show {what}. Ballots are taken: make sure yourself that it has \
              appendonly yes, appendfsync always and maxmemory-policy noeviction"
         ),
         Finding::Durable | Finding::WithWaitAof if matches!(before, Some(Finding::Wrong(_) | Finding::Unseen(_))) => {
-            tracing::info!("durability.restored: Redis keeps what it acknowledges");
+            tracing::info!(event = "durability.restored", "Redis keeps what it acknowledges");
         }
         Finding::Durable | Finding::WithWaitAof => {}
     }

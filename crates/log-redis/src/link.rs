@@ -187,7 +187,7 @@ impl State {
         self.pause = FIRST_PAUSE;
         metrics::counter!("scrutin_log_connections_total").increment(1);
         if self.outage.take().is_some() {
-            tracing::info!("redis.back: Redis is reachable again");
+            tracing::info!(event = "redis.back", "Redis is reachable again");
         }
     }
 
@@ -195,7 +195,7 @@ impl State {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         if self.outage.is_none() {
             // Once for an outage, not for each attempt.
-            tracing::warn!(error = %error, "redis.away: Redis can't be reached; trying until it is back");
+            tracing::warn!(event = "redis.away", error = %error, "Redis can't be reached; trying until it is back");
         }
         self.outage = Some(error.to_string());
     }

@@ -119,10 +119,11 @@ impl Membership {
         metrics::gauge!(GAUGE).set(u8::from(matches!(self, Self::Foreign(_))));
         match self {
             Self::Foreign(why) => tracing::error!(
-                "installation.refused: nothing is taken, and voters are told that nothing was recorded: {why}"
+                event = "installation.refused",
+                "nothing is taken, and voters are told that nothing was recorded: {why}"
             ),
             Self::Ours if matches!(before, Some(Self::Foreign(_))) => {
-                tracing::info!("installation.agrees: the log belongs to this installation");
+                tracing::info!(event = "installation.agrees", "the log belongs to this installation");
             }
             Self::Ours | Self::NotWritten | Self::WithoutKey(_) => {}
         }

@@ -50,13 +50,14 @@ impl RedisMemory {
         self.most_voters.store(all / POLL_PART / VOTER_BYTES, Ordering::Relaxed);
         match (self.full.swap(full, Ordering::Relaxed), full) {
             (false, true) => warn!(
+                event = "log.full",
                 used.bytes = used,
                 maxmemory.bytes = all,
-                "log.full: Redis has no memory left for ballots; voters are told that their vote was not recorded; \
+                "Redis has no memory left for ballots; voters are told that their vote was not recorded; \
                  polls can still be closed, hidden and reset, and a reset frees memory; raise maxmemory, or shorten \
                  LOG_RETENTION"
             ),
-            (true, false) => info!(used.bytes = used, "log.roomy: Redis has memory for ballots again"),
+            (true, false) => info!(event = "log.roomy", used.bytes = used, "Redis has memory for ballots again"),
             _ => {}
         }
     }

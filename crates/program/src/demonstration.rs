@@ -29,7 +29,8 @@ pub fn check(secret: &Secret, token: Option<&Hidden>, urls: &[Option<&PublicUrl>
         ));
     }
     tracing::warn!(
-        "keys.public: {keys} is a demonstration value that everybody can read: anybody can vote as anybody here and \
+        event = "keys.public",
+        "{keys} is a demonstration value that everybody can read: anybody can vote as anybody here and \
          change polls; set one of your own before people vote (openssl rand -hex 32)"
     );
     Ok(())

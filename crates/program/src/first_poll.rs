@@ -32,9 +32,13 @@ impl FirstPollSettings {
 /// Logs that settings were not applied, if they are set and differ from the default poll, which exists.
 pub fn tell_if_not_applied(first: &Poll, there: &Poll) {
     if let Some(keys) = not_applied(first, there) {
-        tracing::warn!(poll.id = %there.id(), "poll.settings_not_applied: {keys} make the default poll on the very \
-             first start only; it is there already and asks otherwise: change it on its page, /organise/{}, or take \
-             the settings away", there.id());
+        tracing::warn!(
+            event = "poll.settings_not_applied",
+            poll.id = %there.id(),
+            "{keys} make the default poll on the very first start only. It exists and asks otherwise: change it on its \
+             page, /organise/{}, or remove the settings",
+            there.id()
+        );
     }
 }
 

@@ -78,7 +78,8 @@ pub fn cleaned(value: &str) -> &str {
 pub fn tell_of_white_space_around_key() {
     if env::var(EVERY_BYTE).is_ok_and(|key| cleaned(&key) != key) {
         tracing::warn!(
-            "key.white_space: SECRET_KEY begins or ends with white space or a line end, which is a part of the key: \
+            event = "key.white_space",
+            "SECRET_KEY begins or ends with white space or a line end, which is a part of the key: \
              all services must have it alike"
         );
     }

@@ -84,7 +84,7 @@ impl OrganiserToken {
             return Ok(());
         }
         if let Some(count) = self.wrong.due() {
-            tracing::warn!(count, "organiser.wrong_token: wrong organiser's tokens were sent");
+            tracing::warn!(event = "organiser.wrong_token", count, "wrong organiser's tokens were sent");
         }
         self.attempts.wrong((), address, now).map_err(|wait| NotOrganiser::TooMany(wait.seconds()))?;
         Err(NotOrganiser::WrongToken)

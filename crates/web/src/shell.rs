@@ -116,7 +116,8 @@ fn finished(website: &impl Website, visitor: &Visitor, response: Response) -> Re
 fn log_panic(panic: &(dyn Any + Send)) {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(
+        event = "request.panicked",
         panic = text.unwrap_or("(no text)"),
-        "request.panicked: a fault in this program; the request was answered with 500"
+        "a fault in this program; the request was answered with 500"
     );
 }

@@ -70,7 +70,7 @@ impl BallotFile {
             let poll = export.poll.id();
             let next = export.next().await;
             next.inspect_err(
-                |error| tracing::warn!(poll.id = %poll, %error, "export.broke_off: an export is incomplete"),
+                |error| tracing::warn!(event = "export.broke_off", poll.id = %poll, %error, "an export is incomplete"),
             )
         }))
     }

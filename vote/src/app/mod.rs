@@ -93,7 +93,7 @@ impl App {
     /// Notes that the log did not answer a request.
     pub(crate) fn note_unanswered(&self, error: &Unavailable) {
         if let Some(requests) = self.unanswered.due() {
-            tracing::warn!(%error, requests, "log.unanswered: the log of ballots did not answer requests");
+            tracing::warn!(event = "log.unanswered", %error, requests, "the log of ballots did not answer requests");
         }
     }
 
