@@ -96,7 +96,7 @@ async fn damaged_slots_are_named_by_a_recount_and_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_copy_of_the_ledger_alone_from_a_running_program_says_that_it_is_incomplete() {
+async fn a_copy_of_a_running_ledger_alone_says_that_it_is_incomplete() {
     let (data, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let scrutin = AllInOne::start(data.path()).await;
     vote(&scrutin, 2).await;
@@ -121,7 +121,7 @@ async fn a_copy_of_the_ledger_alone_from_a_running_program_says_that_it_is_incom
 }
 
 #[tokio::test]
-async fn a_backup_beside_the_running_program_has_everything_that_was_acknowledged() {
+async fn a_backup_of_a_running_program_has_everything_acknowledged() {
     let (data, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut scrutin = AllInOne::start(data.path()).await;
     vote(&scrutin, 2).await;

@@ -57,7 +57,7 @@ async fn everything_is_large_enough_for_the_last_row_and_nothing_is_covered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bars_of_one_colour_after_the_other_have_patterns_too_and_keep_their_order() {
+async fn bars_have_patterns_beside_colours_and_keep_their_order() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let services = Services::start(&redis.url(), &database.url()).await;
     poll(&services, "six", "Which?", 6).await;

@@ -35,7 +35,7 @@ async fn read(browser: &Browser) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_qr_code_leads_where_the_link_beside_it_does_in_the_light_and_in_the_dark() {
+async fn each_qr_code_leads_where_its_link_does_in_light_and_dark() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let services = Services::start(&redis.url(), &database.url()).await;
     let (vote, result) = (services.vote.url(), services.result.url());

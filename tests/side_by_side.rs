@@ -25,7 +25,7 @@ fn post_with_ab(url: &str, choice: &str, posts: u32) {
 }
 
 #[tokio::test]
-async fn a_load_of_plain_form_posts_is_counted_on_every_replica_each_post_a_new_voter() {
+async fn plain_form_posts_are_counted_on_every_replica_as_new_voters() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let services = Services::start(&redis.url(), &database.url()).await;
     let second_vote = programs::vote(&redis.url(), None);

@@ -30,7 +30,7 @@ async fn is_live(services: &Services, voters: u64) {
 }
 
 #[tokio::test]
-async fn a_count_that_was_killed_or_hangs_is_told_and_live_again_when_it_is_back() {
+async fn a_count_that_stands_still_is_shown_and_live_again_when_back() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let mut services = Services::start(&redis.url(), &database.url()).await;
     is_live(&services, 0).await;

@@ -49,7 +49,7 @@ async fn tab_to(browser: &Browser, css: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_the_keyboard_alone_a_vote_is_cast_and_changed_and_the_news_is_read_out() {
+async fn a_vote_is_cast_and_changed_by_keyboard_and_is_announced() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let services = Services::start(&redis.url(), &database.url()).await;
     poll(&services, json!({"id": "talks", "question": "Which?", "options": ["Bees", "Bridges", "Weather"]})).await;

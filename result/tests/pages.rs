@@ -123,7 +123,7 @@ async fn the_page_says_where_to_vote() {
 }
 
 #[tokio::test]
-async fn only_the_page_made_for_it_may_be_framed_and_only_by_whom_the_operator_allows() {
+async fn only_the_embed_page_may_be_framed_and_only_by_allowed_origins() {
     for (origins, ancestors) in [
         (vec!["https://Slides.example.com:443"], "; frame-ancestors https://slides.example.com"),
         (
@@ -256,7 +256,7 @@ async fn a_link_is_previewed_with_the_question() {
 }
 
 #[tokio::test]
-async fn the_public_list_shows_open_polls_that_the_organiser_put_there_and_no_others() {
+async fn the_public_list_shows_only_open_polls_that_were_put_there() {
     let app = spawn_app().await;
     let page = app.page("/polls").await;
     assert!(page.contains("No poll is open to everybody at present.") && !page.contains("Cats"), "{page}");

@@ -4,7 +4,7 @@ import collections
 import re
 
 # Names that every Rust program has, and nobody mistakes.
-CONVENTIONAL = {"Settings", "Config", "App", "Error"}
+CONVENTIONAL = {"Settings", "Config", "App", "Error", "Command"}
 
 TEST_NAME = 70
 

@@ -168,14 +168,6 @@ class Command(unittest.TestCase):
         self.assertEqual(said.returncode, 1)
         self.assertIn("a.py:1: 125 columns", said.stderr)
 
-    def test_known_faults_are_borne_and_one_more_is_not(self):
-        (self.root / "scripts/checks").mkdir(parents=True)
-        (self.root / "scripts/checks/known.txt").write_text("too_wide a.py 1\n")
-        (self.root / "a.py").write_text(WIDE)
-        self.assertEqual(self.check().returncode, 0)
-        (self.root / "a.py").write_text(f"{WIDE}\n{WIDE}\n")
-        self.assertEqual(self.check().returncode, 1)
-
     def test_this_repository_has_none(self):
         said = subprocess.run([sys.executable, ROOT / "scripts/check-text"], stderr=subprocess.PIPE, text=True)
         self.assertEqual((said.returncode, said.stderr), (0, ""))

@@ -55,7 +55,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     admin::spawn(admin_listener, readiness, metrics, shutdown.clone());
 
     let router = scrutin_vote::router(settings.config(), ballots);
-    tracing::info!(listen.addr = %listener.local_addr()?, redis = ?redis, partitions = settings.partitions.count(), "vote.started");
+    let (address, partitions) = (listener.local_addr()?, settings.partitions.count());
+    tracing::info!(listen.addr = %address, redis = ?redis, partitions, "vote.started");
     listener::serve(listener, router, &connections, shutdown).await?;
     tracing::info!("vote.stopped");
     telemetry::end();

@@ -1,8 +1,8 @@
 //! Attaching: prepares a log's server to accept ballots, and finds the position from which to count.
 //!
-//! Whatever happened before (a first start, a crash, a server that came back with less than it had, a ledger restored
-//! from an older dump), it compares two things only: what the ledger holds, and what the log reports. The log accepts no
-//! ballots during the comparison. If a step fails, the log stays closed, and the next attempt begins again.
+//! After a first start, a crash, a server that came back with less than it had, or a ledger restored from an older
+//! dump, it compares the same two things: what the ledger holds, and what the log reports. The log accepts no ballots
+//! during the comparison. If a step fails, the log stays closed, and the next attempt begins again.
 
 use domain::{Gap, Ledger, LogId, LogState, Position};
 use program::first_poll;

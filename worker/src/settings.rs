@@ -38,11 +38,16 @@ pub struct Settings {
     /// `unchecked` (whatever Redis is); the same for `vote`
     #[arg(long, env = "DURABILITY", default_value = "disk")]
     pub durability: Durability,
-    /// For how long the log keeps what is counted, so that an older dump of the ledger can be restored: 30s, 10m, 1h, 7d
+    /// How long the log keeps what is counted, so that an older dump of the ledger can be restored: 30s, 10m, 1h, 7d
     #[arg(long, env = "LOG_RETENTION", default_value = "1h", value_parser = duration)]
     pub log_retention: Duration,
     /// About how many entries of the log are counted in one transaction, 1 to 10000
-    #[arg(long, env = "BATCH_ENTRIES", default_value = "10000", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(
+        long,
+        env = "BATCH_ENTRIES",
+        default_value = "10000",
+        value_parser = clap::value_parser!(u16).range(1..=10_000)
+    )]
     pub batch_entries: u16,
     /// The poll of the very first start
     #[command(flatten)]
@@ -55,7 +60,7 @@ pub struct Settings {
 /// What else the program does.
 #[derive(Clone, Debug, Subcommand)]
 pub enum WorkerCommand {
-    /// Count all ballots in the ledger again and compare with the figures kept: exit code 0 if they agree, 1 if not
+    /// Count all ballots in the ledger again and compare with the figures kept: exit code 0 if they agree, else 1
     Recount,
     /// Write everything that is counted to a file, for `scrutin import` of the all-in-one; the services may run
     /// meanwhile. For a ledger of one partition
@@ -63,8 +68,8 @@ pub enum WorkerCommand {
         /// The file, which must not be there yet; `-` is standard output
         file: PathBuf,
     },
-    /// Count a file that `scrutin export` wrote into an empty ledger, before the first worker starts: exit code 0 if the
-    /// ledger then holds what the file says
+    /// Count a file that `scrutin export` wrote into an empty ledger, before the first worker starts: exit code 0 if
+    /// the ledger then holds what the file says
     Import {
         /// The file; `-` is standard input
         file: PathBuf,

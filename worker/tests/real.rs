@@ -268,7 +268,7 @@ async fn a_database_restored_from_a_dump_catches_up_from_the_log_by_itself() {
 }
 
 #[tokio::test]
-async fn a_database_restored_from_before_the_retention_has_a_gap_that_everybody_can_see() {
+async fn a_database_restored_from_before_the_retention_shows_a_gap() {
     let database = TestDatabase::create().await;
     let mut at = Installation::new(database.url(), 1).await;
     let _worker = at.start_worker();

@@ -112,7 +112,7 @@ async fn redis_that_syncs_always_loses_no_acknowledged_ballot() {
 
 /// The control: with a weaker setting the same blow does take acknowledged ballots, and that is seen.
 #[tokio::test]
-async fn redis_that_leaves_syncing_to_the_kernel_is_seen_to_lose_acknowledged_ballots() {
+async fn redis_without_its_own_fsync_is_seen_to_lose_acknowledged_ballots() {
     let (mut redis, database) = (Redis::start("no").await, TestDatabase::create().await);
     let unchecked = [("DURABILITY", "unchecked")];
     let mut services = programs::Services::start_with(&redis.url(), &database.url(), &unchecked).await;

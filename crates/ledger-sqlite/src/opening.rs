@@ -119,8 +119,8 @@ fn count_left(ledger: &mut Connection, ring: &RingFile, older: Option<RingFile>)
     Ok(outcome.applied.position)
 }
 
-/// The ballot in a damaged slot is not counted, unless it was before. If a power cut or a kill tore the slot, its ballot
-/// was not acknowledged; if the disk lost it later, it was.
+/// Logs damaged slots. A ballot in one is not counted, unless it was before. If a power cut or a kill tore the slot,
+/// its ballot was not acknowledged; if the disk lost it later, it was.
 fn report_damaged(damaged: &[DamagedSlot]) {
     metrics::gauge!("scrutin_ledger_damaged_slots").set(u32::try_from(damaged.len()).unwrap_or(u32::MAX));
     if damaged.is_empty() {

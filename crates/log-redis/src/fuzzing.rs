@@ -5,7 +5,7 @@ use redis::Value;
 
 use crate::wire;
 
-/// Decodes an entry of the stream with these fields at this id. Panics where what was read does not mean the same again.
+/// Decodes an entry of the stream with these fields at this id. Panics if its content, encoded, is decoded differently.
 pub fn entry(id: &[u8], fields: &[&[u8]]) {
     let fields = fields.iter().map(|field| Value::BulkString(field.to_vec())).collect();
     let stored = Value::Array(vec![Value::BulkString(id.to_vec()), Value::Array(fields)]);

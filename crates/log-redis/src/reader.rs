@@ -27,8 +27,8 @@ use crate::{
     wire,
 };
 
-/// How many entries of the stream are read at once at most. Each holds up to [`MAX_BALLOTS_SENT`] ballots, and how many is known
-/// only when they are here; so this bounds what a page can be.
+/// The limit of entries of the stream in one read. Each holds up to [`MAX_BALLOTS_SENT`] ballots; their number is known
+/// only after the read, so this bounds the size of a page.
 const MAX_ENTRIES_READ: usize = 512;
 
 /// One partition of the log on Redis, as the worker that leads it sees it.

@@ -4,13 +4,14 @@
 //!
 //! | field | value |
 //! |---|---|
-//! | `b2` | ballots for one poll: the length of the poll's id in one byte, the id; then for each ballot the voter's 16 bytes and the choices as 4 bytes (big-endian bit set) |
+//! | `b2` | ballots for one poll: length of its id (1 byte), id; for each ballot the voter (16), the choices (4) |
 //! | `p1` | a poll as it is from here on, as JSON |
 //! | `b1` | a ballot as the first releases wrote it: the voter's 16 bytes, the choices as 4 bytes, the poll's id |
 //!
-//! Ballots that were cast together are one entry, because they come by the million: it spares Redis nearly all of its work
-//! for a ballot. The first has the entry's id as its position, the others those that follow; the stream gives these ids to
-//! nobody else (`scripts/positions.lua`). Apart from here only `scripts/trim.lua` looks into a value: it counts the ballots.
+//! Choices are a big-endian bit set. Ballots that were cast together are one entry, which spares Redis nearly all of
+//! its work for a ballot. The first ballot has the entry's id as its position, the others have the positions that
+//! follow; the stream gives these ids to no other entry (`scripts/positions.lua`). Apart from this file only
+//! `scripts/trim.lua` reads a value: it counts the ballots.
 //!
 //! A change of meaning needs a new name; fields after the first are passed over, so a later release may add some. What
 //! can't be read becomes an [`UndecodableEntry`], never an error or a panic.
@@ -73,7 +74,7 @@ pub(crate) fn last_id_above(position: Position) -> String {
     if id == Position::ZERO { "0-1".to_owned() } else { id.to_string() }
 }
 
-/// Reads one entry of a stream (its id, and names and values of its fields in turn), and adds what it holds to `entries`.
+/// Reads one entry of a stream (its id, and names and values of its fields in turn) and adds its content to `entries`.
 ///
 /// An error means that the answer is not that of a stream, or that the entry has no position.
 pub(crate) fn decode_entry(entry: Value, entries: &mut Vec<Entry>) -> Result<(), String> {

@@ -24,9 +24,9 @@ use crate::{
 #[openapi(
     info(
         title = "Scrutin: results",
-        description = "Tallies and receipts. Live scores come over Socket.IO at `/socket.io/`: the event `scores` carries \
-                       the tally as a JSON string, with the votes by option key on its top level; `subscribe` \
-                       `{\"channel\": POLL}` moves to another poll."
+        description = "Tallies and receipts. Live scores come over Socket.IO at `/socket.io/`: the event `scores` \
+                       carries the tally as a JSON string, with the votes by option key on its top level; \
+                       `subscribe` `{\"channel\": POLL}` moves to another poll."
     ),
     paths(
         tally::tally,
@@ -46,7 +46,7 @@ use crate::{
     modifiers(&Permits),
     tags(
         (name = "result", description = "For everybody"),
-        (name = "organiser", description = "With the organiser's token, or with a ticket that the organiser's page made"),
+        (name = "organiser", description = "With the organiser's token, or a ticket that the organiser's page made"),
     )
 )]
 struct Description;

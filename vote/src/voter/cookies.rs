@@ -14,7 +14,10 @@
 //! | cookie | holds, in URL-safe base64 |
 //! |---|---|
 //! | `voter` | token (16 random bytes) ‖ MAC (16) |
-//! | `ballots` | MAC (16) ‖ for each of the 30 polls voted in last, the newest first: length of the id (1) ‖ id ‖ round (4) ‖ choices (4; 0: not known) ‖ position (8) ‖ number of the voting code (2; 0: none) |
+//! | `ballots` | MAC (16) ‖ for each of the last 30 polls, the newest first: the entry below |
+//!
+//! An entry is the length of the poll's id (1) ‖ id ‖ round (4) ‖ choices (4; 0: not known) ‖ position (8) ‖ number of
+//! the voting code (2; 0: none).
 
 use std::num::NonZeroU16;
 

@@ -42,13 +42,15 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+const PATHS: [&str; 6] = ["/", "/p/main", "/p/%ff", "/api/polls/main/ballots", "/api/polls", "/api/polls/main/%00"];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_get_a_sensible_answer(
         method in prop::sample::select(vec![Method::POST, Method::GET, Method::PATCH]),
-        path in prop::sample::select(vec!["/", "/p/main", "/p/%ff", "/api/polls/main/ballots", "/api/polls", "/api/polls/main/%00"]),
+        path in prop::sample::select(PATHS.to_vec()),
         (content_type, cookie, authorization) in (content_type(), cookie(), header_value()),
         (origin, body) in (prop::option::weighted(0.1, header_value()), body()),
     ) {
@@ -56,7 +58,12 @@ proptest! {
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().unwrap();
-        let headers = [("content-type", Some(content_type)), ("cookie", Some(cookie)), ("authorization", Some(authorization)), ("origin", origin)];
+        let headers = [
+            ("content-type", Some(content_type)),
+            ("cookie", Some(cookie)),
+            ("authorization", Some(authorization)),
+            ("origin", origin),
+        ];
         for (name, value) in headers {
             if let Some(value) = value {
                 request.headers_mut().insert(name, HeaderValue::from_bytes(&value).unwrap());

@@ -19,7 +19,7 @@ async fn the_very_first_start_makes_the_poll_and_begins_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_partition_of_the_first_poll_gets_it_and_all_partitions_are_counted() {
+async fn the_first_poll_is_in_its_partition_and_all_partitions_are_counted() {
     let rules = rules(4);
     let worlds: Vec<_> = rules.partitions.all().map(World::of).collect();
     let home = usize::from(rules.partitions.of(PollId::MAIN).number());
@@ -330,7 +330,7 @@ async fn a_lost_lead_is_noticed_while_no_ballots_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_log_the_lead_is_kept_and_the_worker_is_not_ready_until_it_is_back() {
+async fn without_the_log_the_worker_keeps_its_lead_and_is_not_ready() {
     let world = World::new();
     let worker = world.start_worker(rules(1));
     world.caught_up().await;
@@ -348,7 +348,7 @@ async fn without_the_log_the_lead_is_kept_and_the_worker_is_not_ready_until_it_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_ledger_the_worker_is_not_ready_and_counts_all_when_it_is_back() {
+async fn without_the_ledger_the_worker_is_not_ready_and_catches_up() {
     let world = World::new();
     let worker = world.start_worker(rules(1));
     world.caught_up().await;
@@ -418,7 +418,7 @@ async fn a_partition_in_trouble_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_comes_every_second_while_the_log_is_read_and_the_ledger_takes_it() {
+async fn a_heartbeat_is_written_every_second_while_log_and_ledger_work() {
     let world = World::new();
     let worker = world.start_worker(rules(1));
     world.caught_up().await;

@@ -112,8 +112,8 @@ pub(crate) enum Loss {
     None,
     /// It did, and nobody need know.
     Unknowable,
-    /// It did, by an older file: whoever attaches next can tell, if it knew of the ballot. If it was removed before, the
-    /// file may hide that too.
+    /// It did, by an older file: the next leader that attaches can tell, if it knew of the ballot. If it was removed
+    /// before, the file may hide that too.
     ByAnOlderFile { removed: bool },
     /// It did, and a gap must say where.
     Place,

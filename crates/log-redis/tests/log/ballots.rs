@@ -162,7 +162,7 @@ async fn of_one_voters_ballots_cast_at_once_only_one_is_taken() {
 async fn already_cast_ballots_leave_no_gap_in_positions() {
     let mut scene = Scene::begun_with(vec![once_only("main")]).await;
     let before = recorded(scene.ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await);
-    // The first may be sent alone; the others are one call, and in it those who voted before are between those who did not.
+    // The first may be sent alone. The others are one call, in which voters who voted before are between new ones.
     let voters = [2, 3, 1, 3, 4, 2, 5];
     let casts = cast_at_once([&scene.ballots; 2], voters.map(|voter| ballot("main", voter, "b"))).await;
     let in_log = scene.ballots_in_log().await;
