@@ -22,11 +22,11 @@ const PROGRAMS: [&str; 4] = ["scrutin", "vote", "worker", "result"];
 fn help(program: &str) -> String {
     let help = run(program, &["--help"], &[]);
     assert_eq!(help.status.code(), Some(0));
-    String::from_utf8(help.stdout).unwrap()
+    String::from_utf8(help.stdout).expect("help is text")
 }
 
 fn readme() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README")
 }
 
 /// The settings that `--help` of a program names, and the default of each that has one.
@@ -46,9 +46,10 @@ fn settings(help: &str) -> BTreeMap<&str, Option<&str>> {
 /// The rows of the table in the README: the settings in the first cell, the programs in the second, the defaults in the
 /// third.
 fn rows(readme: &str) -> Vec<[&str; 3]> {
-    let (_, table) = readme.split_once("| key | of | default | what |\n|---|---|---|---|\n").unwrap();
+    let (_, table) =
+        readme.split_once("| key | of | default | what |\n|---|---|---|---|\n").expect("the table of settings");
     let rows = table.lines().take_while(|line| line.starts_with('|'));
-    rows.map(|row| row.splitn(5, '|').skip(1).take(3).collect::<Vec<_>>().try_into().unwrap()).collect()
+    rows.map(|row| row.splitn(5, '|').skip(1).take(3).collect::<Vec<_>>().try_into().expect("three columns")).collect()
 }
 
 #[test]

@@ -21,7 +21,7 @@ const BURST_EVERY: Duration = Duration::from_secs(5);
 
 /// The voters, those who are there and those to come.
 pub(crate) struct Voting {
-    voting_client: Arc<VotingClient>,
+    client: Arc<VotingClient>,
     options: u8,
     may_change: bool,
     settings: Settings,
@@ -39,7 +39,7 @@ pub(crate) struct Voting {
 
 impl Voting {
     pub(crate) fn new(
-        voting_client: Arc<VotingClient>,
+        client: Arc<VotingClient>,
         options: u8,
         may_change: bool,
         settings: &Settings,
@@ -51,7 +51,7 @@ impl Voting {
         let settings = settings.clone();
         let (resting, gone) = (Vec::new(), Vec::new());
         Self {
-            voting_client,
+            client,
             options,
             may_change,
             settings,
@@ -95,7 +95,7 @@ impl Voting {
         } else if let Some(index) = self.random.choice(0..self.resting.len()) {
             self.resting.swap_remove(index)
         } else {
-            self.voting_client.measurements.nobody_free.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.client.measurements.nobody_free.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             return;
         };
         let thinking = if first_time { THINKING } else { Duration::ZERO };
@@ -106,10 +106,10 @@ impl Voting {
             channel: if self.random.u8(0..100) < self.settings.api { Channel::Api } else { Channel::Form },
         };
         self.visiting += 1;
-        let (voting_client, back) = (Arc::clone(&self.voting_client), self.send_back.clone());
+        let (client, back) = (Arc::clone(&self.client), self.send_back.clone());
         let (mut voter, mut random) = (voter, self.random.fork());
         tokio::spawn(async move {
-            voting_client.receive(&mut voter, attempt, &mut random).await;
+            client.receive(&mut voter, attempt, &mut random).await;
             // This fails only after the run was dropped.
             let _ = back.send(voter);
         });
@@ -134,7 +134,7 @@ impl Voting {
                 Ok(None) | Err(_) => break,
             }
         }
-        self.voting_client.closing.cancel();
+        self.client.closing.cancel();
         while self.visiting > 0 {
             // What is under way now is a page and a ballot at most, and all of their waits have limits.
             let voter = self.back.recv().await.expect("this end keeps a sender");

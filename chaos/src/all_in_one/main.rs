@@ -27,7 +27,7 @@ const NAME: &str = "chaos-all-in-one";
 /// How long a step lasts; the promise is checked after each.
 const STEP: Duration = Duration::from_secs(25);
 /// How long everything may take to be counted.
-const SETTLE: Duration = Duration::from_secs(60);
+const SETTLE: Duration = Duration::from_mins(1);
 /// How long no fault is injected at the beginning and at the end of a step.
 const CALM: Duration = Duration::from_secs(2);
 /// The shortest and the longest time between two faults, in milliseconds.

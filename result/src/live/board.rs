@@ -252,7 +252,7 @@ impl Board {
     fn log_outage(&self, read: &Result<Vec<Tally>, Unavailable>) {
         match read {
             Ok(_) if self.failing.swap(false, Ordering::AcqRel) => {
-                tracing::info!(event = "scores.back", "the ledger answers again")
+                tracing::info!(event = "scores.back", "the ledger answers again");
             }
             Err(error) if !self.failing.swap(true, Ordering::AcqRel) => {
                 tracing::warn!(event = "scores.away", %error, "the ledger can't be read; screens show the last scores");

@@ -163,7 +163,7 @@ impl Log for FakeLog {
                 Ok(())
             })
             .await?;
-        self.attached_to = self.world.state().log.id.clone();
+        self.attached_to.clone_from(&self.world.state().log.id);
         Ok(())
     }
 

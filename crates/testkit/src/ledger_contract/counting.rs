@@ -113,7 +113,7 @@ pub async fn batches_cut_in_any_way_equal_the_naive_count(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let mut done = 0;
     while done < entries.len() {
-        let from = done - random.usize(..done.min(50) + 1);
+        let from = done - random.usize(..=done.min(50));
         let until = (done + 1 + random.usize(..300)).min(entries.len());
         ledger.apply(entries[from..until].to_vec()).await.expect("a batch");
         if random.usize(..10) == 0 {
