@@ -29,7 +29,7 @@ impl OpenPolls {
 async fn listed(scoreboard: Arc<dyn Scoreboard>) -> impl FnOnce(Option<OpenPollList>) -> OpenPollList {
     let list = archive::listed(&*scoreboard).await.map(Arc::new);
     if let Err(error) = &list {
-        tracing::warn!(%error, "polls.unavailable: the public list could not be read");
+        tracing::warn!(event = "polls.unavailable", %error, "the public list could not be read");
     }
     |_| list
 }

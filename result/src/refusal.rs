@@ -42,7 +42,7 @@ pub(crate) enum ResultRefusal {
 impl ResultRefusal {
     /// The ledger did not answer a read for the organiser. It is logged.
     pub(crate) fn not_read(error: &Unavailable) -> Self {
-        tracing::warn!(%error, "export.unavailable: the ledger could not be read for an export");
+        tracing::warn!(event = "export.unavailable", %error, "the ledger could not be read for an export");
         Self::Unavailable
     }
 
