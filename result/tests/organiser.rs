@@ -346,7 +346,7 @@ async fn only_a_few_exports_run_at_once() {
 }
 
 #[tokio::test]
-async fn the_vote_hosts_page_may_read_ticketed_figures_and_foreign_pages_may_not() {
+async fn the_vote_host_may_read_ticketed_figures_and_foreign_pages_may_not() {
     let app = spawn_app().await;
     let path = format!("/api/polls/main/tally?ticket={}", ticket("main", Purpose::Figures));
     let from = async |origin: &str| {

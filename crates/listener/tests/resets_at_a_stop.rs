@@ -5,6 +5,7 @@
 //! needs nginx. For the figures without the filter, remove `attach_filter` from `closing.rs`.
 
 #![expect(clippy::unwrap_used, reason = "all of it is test code, also where clippy does not see that")]
+#![expect(clippy::print_stdout, reason = "prints figures")]
 
 use std::{
     net::SocketAddr,

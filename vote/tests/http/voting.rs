@@ -9,7 +9,7 @@ use crate::support::{answer, spawn_app};
 async fn the_answer_to_a_recorded_ballot_is_short() {
     let posted = spawn_app().await.program().post_form("/", "vote=a").await;
     assert_eq!(posted.status, StatusCode::SEE_OTHER);
-    let mut names: Vec<_> = posted.headers.keys().map(|name| name.as_str()).collect();
+    let mut names: Vec<_> = posted.headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names, ["content-length", "date", "location", "set-cookie"]);
