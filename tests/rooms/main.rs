@@ -11,6 +11,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::modules::{Module, ModulePath, modules};
@@ -154,4 +155,22 @@ fn no_two_modules_import_each_other() {
 #[test]
 fn every_room_says_what_it_may_import_and_imports_that() {
     assert_none(&all(undeclared));
+}
+
+/// `worker` and `crowd` have no pages: what only websites need would make them larger, and slower to build.
+#[test]
+fn programs_without_pages_compile_no_web_framework() {
+    for package in ["scrutin-worker", "scrutin-crowd"] {
+        let arguments =
+            ["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--package", package];
+        let tree = Command::new(env!("CARGO")).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let tree = tree.expect("cargo runs");
+        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        let text = String::from_utf8(tree.stdout).expect("names of packages");
+        let names: BTreeSet<_> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(names.contains("scrutin-program"), "{text}");
+        for web in ["axum", "fast_qr", "minijinja", "rust-embed", "tower-http", "scrutin-web"] {
+            assert!(!names.contains(web), "{package} compiles {web}");
+        }
+    }
 }

@@ -8,13 +8,14 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use domain::{PollId, Scoreboard, Tally, Unavailable};
 use parking_lot::{Mutex, MutexGuard};
+use program::outage::Outage;
 use tokio::{sync::Notify, time::Instant};
 use web::fresh::{Fresh, LastAnswer};
 
@@ -39,7 +40,7 @@ pub(crate) struct Board {
     /// For how long an answer is as good as a new one.
     fresh_for: Duration,
     slots: Mutex<HashMap<PollId, Arc<Slot>>>,
-    failing: AtomicBool,
+    outage: Mutex<Outage>,
     /// Notified when a watched poll may have changed.
     pub(crate) moved: Notify,
 }
@@ -99,7 +100,7 @@ impl Drop for Subscription {
 impl Board {
     /// A board on `scoreboard`, whose answers are good for `fresh_for`.
     pub(crate) fn new(scoreboard: Arc<dyn Scoreboard>, fresh_for: Duration) -> Self {
-        Self { scoreboard, fresh_for, slots: Mutex::default(), failing: AtomicBool::new(false), moved: Notify::new() }
+        Self { scoreboard, fresh_for, slots: Mutex::default(), outage: Mutex::default(), moved: Notify::new() }
     }
 
     /// Where the board reads.
@@ -250,14 +251,18 @@ impl Board {
 
     /// Logs when the ledger begins to fail and when it is back, not each failure.
     fn log_outage(&self, read: &Result<Vec<Tally>, Unavailable>) {
+        let mut outage = self.outage.lock();
         match read {
-            Ok(_) if self.failing.swap(false, Ordering::AcqRel) => {
-                tracing::info!(event = "scores.back", "the ledger answers again");
+            Ok(_) => {
+                if let Some(length) = outage.over() {
+                    tracing::info!(event = "scores.back", after.s = length.as_secs(), "the ledger answers again");
+                }
             }
-            Err(error) if !self.failing.swap(true, Ordering::AcqRel) => {
-                tracing::warn!(event = "scores.away", %error, "the ledger can't be read; screens show the last scores");
+            Err(error) => {
+                if outage.failed() {
+                    tracing::warn!(event = "scores.away", %error, "the ledger can't be read; screens show old scores");
+                }
             }
-            _ => {}
         }
     }
 }
