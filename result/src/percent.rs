@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(english(999, 1_000), ">99%");
         assert_eq!(english(199, 200), ">99%");
         assert_eq!(english(u64::MAX, u64::MAX), "100%");
-        assert_eq!(percent(Language::from_tag("fr").unwrap(), 1, 3), "33\u{202f}%");
+        assert_eq!(percent(Language::from_tag("fr").unwrap(), 1, 3), "33\u{a0}%");
     }
 
     #[test]

@@ -34,7 +34,7 @@ async fn the_page_shows_the_present_figures_without_any_script() {
     assert!(page.contains("<p class=\"again\" id=\"again\"><a href=\"/\">Look again</a></p>"), "{page}");
     assert!(!page.contains("<noscript>"), "{page}");
     let page = in_french(&app, "/p/main").await;
-    for expected in ["lang=\"fr\"", "1\u{202f}234", "75\u{202f}%", "1\u{202f}645 votants"] {
+    for expected in ["lang=\"fr\"", "1\u{202f}234", "75\u{a0}%", "1\u{202f}645 votants"] {
         assert!(page.contains(expected), "{expected} in {page}");
     }
 }

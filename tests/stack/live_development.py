@@ -171,7 +171,7 @@ class DevelopmentStack(unittest.TestCase):
         DEVELOPMENT.wait_healthy("vote", "result")
 
     def test_a_line_that_does_not_compile_leaves_the_running_program_alone(self):
-        edit("vote/src/look.rs", "const HUES", "this is no Rust\nconst HUES")
+        edit("vote/src/look.rs", "const LONG", "this is no Rust\nconst LONG")
         wait("Cargo to say so", lambda: "vote can not be built" in self.logs("vote"), seconds=300, pause=1)
         self.assertIn("edited.", ask(VOTE).text)
         edit("vote/src/look.rs", "this is no Rust\n", "")
