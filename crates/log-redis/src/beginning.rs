@@ -1,9 +1,8 @@
-//! How a log begins, and how one that went back is given what its ledger knows: in steps, so that no single call keeps
-//! Redis from others for long.
+//! Creates a log, or brings one that went back up to date with its ledger. Both are done in steps, so that no single
+//! call blocks Redis for long.
 //!
-//! The leader has claimed the log before, so nobody else writes, and each step is refused where another leader
-//! claimed it since. A new log's id is written last. What stops half way, for whatever reason, has had no effect, or is
-//! done again.
+//! The leader has already claimed the log, so nobody else writes. Each step fails if another leader has claimed the log
+//! since. A new log's id is written last, so an interrupted run has no effect or is repeated.
 
 use domain::{LogSeed, PollId, PollSeed, Position, Unavailable, VoterId};
 
@@ -16,23 +15,23 @@ use crate::{
     wire,
 };
 
-/// Polls written in one step. A poll has at most some 25 KB.
+/// Polls per step. A poll has at most about 25 KB.
 const POLLS_A_STEP: usize = 100;
-/// Counts written in one step.
+/// Counts per step.
 const COUNTS_A_STEP: usize = 1_000;
-/// Voters written in one step.
+/// Voters per step.
 const VOTERS_A_STEP: usize = 5_000;
 
 /// The steps of one leader.
 pub(crate) struct Steps<'a> {
     pub(crate) link: &'a Link,
     pub(crate) keys: &'a Keys,
-    /// Of the leader.
+    /// The leader's token.
     pub(crate) token: &'a str,
 }
 
 impl Steps<'_> {
-    /// Begins a log with this id.
+    /// Creates a log with this id.
     pub(crate) async fn begin(&self, id: &str, seed: &LogSeed) -> Result<(), Unavailable> {
         const WHAT: &str = "beginning the log";
         let Keys { log, polls, accepted, trimmed, incarnation, .. } = self.keys;
@@ -43,7 +42,7 @@ impl Steps<'_> {
         self.run(WHAT, last).await
     }
 
-    /// Writes the ledger's polls, counts and voters over those that the log has.
+    /// Writes the ledger's polls, counts and voters, and overwrites those in the log.
     pub(crate) async fn write(&self, what: &'static str, seed: &LogSeed) -> Result<(), Unavailable> {
         for some in seed.polls.chunks(POLLS_A_STEP) {
             self.run(what, self.polls(some)).await?;
@@ -70,7 +69,8 @@ impl Steps<'_> {
         some.iter().fold(call, |call, (voter, position)| call.arg(voter.as_bytes()).arg(position.to_string()))
     }
 
-    /// Writes how many ballots were accepted: of each poll as many as are counted, and `others` that never will be.
+    /// Writes the numbers of accepted ballots: for each poll the number counted, and `others` for ballots that will
+    /// never be counted.
     pub(crate) async fn settle(&self, counted: &[(PollId, u64)], others: u64) -> Result<(), Unavailable> {
         let others = [("", others)];
         let fields: Vec<_> = counted.iter().map(|(poll, count)| (poll.as_str(), *count)).chain(others).collect();
@@ -82,7 +82,7 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// A step with the keys that every one has, and these.
+    /// A call with the keys that every step has, plus these.
     pub(crate) fn step(&self, script: &'static LuaScript, further: &[&str]) -> Call {
         let mut keys = vec![&*self.keys.attaching, &*self.keys.attached];
         keys.extend(further);

@@ -1,77 +1,77 @@
-//! Whether a Redis keeps what it has acknowledged (`DURABILITY=disk`), judged by what it says of itself.
+//! Decides from a Redis server's own reports whether it keeps what it has acknowledged (`DURABILITY=disk`).
 //!
-//! No I/O here: [`questions`] is what to ask, [`Witness::judge`] reads the answers.
+//! No I/O here: [`questions`] builds the commands, [`Witness::judge`] evaluates the replies.
 //!
-//! `INFO` tells whether the append-only file is on, whether it can be written, and what is evicted when memory is
-//! full; `appendfsync` is only in `CONFIG GET`. Where `CONFIG` is forbidden and `WAITAOF` is there (Redis 7.2,
-//! Valkey), each call is followed by that, and needs no look at the setting.
+//! `INFO` shows whether the append-only file is on, whether it can be written, and what Redis evicts when memory is
+//! full. `appendfsync` is only in `CONFIG GET`. Where `CONFIG` is forbidden and `WAITAOF` exists (Redis 7.2, Valkey),
+//! `WAITAOF` follows each call, and the setting need not be known.
 //!
-//! **A file that is switched on while the server runs is not durable at once.** `INFO` says `aof_enabled:1` from the
-//! first moment, but until the first rewrite has ended a kill loses everything. It shows as a rewrite under way (or
-//! failed). An ordinary rewrite looks the same and is harmless. The two are told apart by whether any setting was
-//! changed since the file was last seen complete, or since the server started: `INFO commandstats` counts the calls of
-//! `CONFIG SET`.
+//! **A file that is switched on while the server runs is not durable at once.** `INFO` says `aof_enabled:1`
+//! immediately, but a kill loses everything until the first rewrite has ended. During that time `INFO` shows a rewrite
+//! in progress (or failed). An ordinary rewrite looks the same and is harmless. To tell the two apart, we check whether
+//! any setting was changed since the file was last seen complete, or since the server started: `INFO commandstats`
+//! counts the calls of `CONFIG SET`.
 
 use std::collections::HashMap;
 
 use redis::{Pipeline, Value};
 
-/// How many questions there are.
+/// The number of questions.
 pub(crate) const QUESTIONS: usize = 5;
 
-/// What is asked, in order.
+/// The questions, in order.
 pub(crate) fn questions() -> Pipeline {
     let mut asked = redis::pipe();
     asked.cmd("INFO");
     asked.cmd("INFO").arg("commandstats");
     asked.cmd("CONFIG").arg("GET").arg("*appendfsync*");
-    // Waits for nothing; only whether there is such a command.
+    // Returns at once; it only shows whether the command exists.
     asked.cmd("WAITAOF").arg(0).arg(0).arg(1);
-    // A Sentinel that watches a server listens there.
+    // A Sentinel that watches a server subscribes to this channel.
     asked.cmd("PUBSUB").arg("NUMSUB").arg("__sentinel__:hello");
     asked
 }
 
-/// What the answers say.
+/// The result of evaluating the replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// Everything acknowledged is on the disk.
+    /// Everything acknowledged is on disk.
     Durable,
-    /// It is if each call is followed by `WAITAOF`; how the server syncs by itself is not to be seen.
+    /// Everything acknowledged is on disk if `WAITAOF` follows each call; the server's own fsync setting is hidden.
     WithWaitAof,
-    /// What is named is not to be seen, and nothing speaks against the rest.
+    /// The named facts are hidden, and nothing else is wrong.
     Unseen(String),
-    /// It would lose what it acknowledged, for these reasons.
+    /// The server would lose acknowledged writes, for these reasons.
     Wrong(String),
 }
 
-/// What a server says of itself.
+/// The server's reports.
 #[derive(Debug, Default)]
 struct ServerReport {
     info: HashMap<String, String>,
-    /// Calls of `CONFIG SET` since its start; `None` where it does not count them apart.
+    /// Calls of `CONFIG SET` since its start; `None` if the server does not count them separately.
     settings_changed: Option<u64>,
-    /// The settings of syncing; `None` where they are not shown.
+    /// The fsync settings; `None` if they are hidden.
     sync: Option<HashMap<String, String>>,
     waits_for_file: bool,
     sentinels: bool,
 }
 
-/// Remembers when a server's append-only file was last seen complete.
+/// Remembers when a server's append-only file was last complete.
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
     complete: Option<(String, Option<u64>)>,
 }
 
-/// Further facts, which are logged and stop nothing.
+/// Further facts, which are logged but do not stop anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Notes {
-    /// Replicas that are connected.
+    /// Connected replicas.
     pub(crate) replicas: u64,
 }
 
 impl Witness {
-    /// Reads the answers to [`questions`].
+    /// Evaluates the replies to [`questions`].
     pub(crate) fn judge(&mut self, answers: &[Value]) -> (Finding, Notes) {
         let report = ServerReport::read(answers);
         let notes = Notes { replicas: report.number("connected_slaves").unwrap_or(0) };
@@ -96,7 +96,7 @@ impl Witness {
         (finding, notes)
     }
 
-    /// Whether all that Redis holds is in its file, or was before an ordinary rewrite began.
+    /// Whether the file holds everything that Redis holds, or did before an ordinary rewrite began.
     fn sees_complete_file(&mut self, report: &ServerReport) -> bool {
         let server = report.info.get("run_id").cloned().unwrap_or_default();
         let now = Some((server, report.settings_changed));
@@ -111,7 +111,7 @@ impl Witness {
         match report.settings_changed {
             Some(0) => true,
             Some(_) => self.complete == now,
-            // Redis 6.2 does not count them apart.
+            // Redis 6.2 does not count them separately.
             None => self.complete == now || (self.complete.is_none() && has_base),
         }
     }
@@ -137,7 +137,7 @@ impl ServerReport {
         self.info.get(field)?.parse().ok()
     }
 
-    /// What is set, or is the case, and must not be.
+    /// Settings and states that are not allowed.
     fn wrong_settings(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut must_be = |setting: &str, value: Option<&String>, wanted: &str| {
@@ -166,13 +166,13 @@ impl ServerReport {
         wrong
     }
 
-    /// What must be seen in `INFO` and is not there.
+    /// Fields that `INFO` must contain and does not.
     fn unseen(&self) -> Vec<&'static str> {
         ["aof_enabled", "maxmemory_policy"].into_iter().filter(|field| !self.info.contains_key(*field)).collect()
     }
 }
 
-/// `field:value` lines, as `INFO` answers.
+/// Parses the `field:value` lines of `INFO`.
 fn lines(answer: &Value) -> HashMap<String, String> {
     let text = match answer {
         Value::VerbatimString { text, .. } | Value::SimpleString(text) => text.clone(),
@@ -186,7 +186,7 @@ fn lines(answer: &Value) -> HashMap<String, String> {
 }
 
 fn settings_changed(stats: &HashMap<String, String>) -> Option<u64> {
-    // Before Redis 7 all of `CONFIG` is counted together.
+    // Before Redis 7 all subcommands of `CONFIG` share one counter.
     if stats.is_empty() || stats.contains_key("cmdstat_config") {
         return None;
     }
@@ -194,7 +194,7 @@ fn settings_changed(stats: &HashMap<String, String>) -> Option<u64> {
     calls.split(',').find_map(|part| part.strip_prefix("calls="))?.parse().ok()
 }
 
-/// The answer to `CONFIG GET`; `None` if it is refused or shows nothing.
+/// Parses the reply to `CONFIG GET`; `None` if it was refused or is empty.
 fn settings(answer: &Value) -> Option<HashMap<String, String>> {
     let text = |value: &Value| match value {
         Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),

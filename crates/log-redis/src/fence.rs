@@ -1,14 +1,15 @@
-//! The fence: whether the server behind a connection was made fit to take ballots, by a leading worker, since it
+//! The fence: a ballot is written only if a leader has attached to the server behind the connection since that server
 //! started.
 //!
 //! A server that was restarted, restored from an older file or promoted may have lost entries that the ledger has
-//! counted. Until a worker has compared the two, a ballot could get a position that the ledger has passed, and would
-//! never be counted. So a worker that attaches writes `master_replid/leader` to `{scrutin:p}:attached`. `master_replid`
-//! is new at every start of a server and at every promotion. A writer checks that the value is this server's
-//! own, and sends it with every script, which compares the whole of it in the step that writes.
+//! counted. Until a worker has compared the log with the ledger, a ballot could get a position that the ledger has
+//! already passed, and would never be counted. So a worker that attaches writes `master_replid/leader` to
+//! `{scrutin:p}:attached`. Redis changes `master_replid` at every start and at every promotion. A writer checks that
+//! the value names this server and sends it with every script. The script compares the whole value in the step that
+//! writes.
 //!
-//! Look and script go over one connection, so they go to one server. A server that becomes a replica and is promoted
-//! again may keep its connections; so one look is good for [`LOOK_AGAIN_AFTER`] only.
+//! The check and the script use the same connection, so they reach the same server. A server that becomes a replica and
+//! is promoted again may keep its connections, so a check is valid for [`LOOK_AGAIN_AFTER`] only.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,15 +26,15 @@ use crate::{
     link::Link,
 };
 
-/// How long a look at the server is good for. It costs a round trip, so ballots must not ask for it each time.
+/// How long a check is valid. It costs a round trip, too much for every ballot.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// A leader attaches within some milliseconds, if nothing is wrong: who writes waits this long for it, and asks so
-/// often.
+/// How long a writer waits for a leader to attach, and how often it checks. A leader normally attaches within a few
+/// milliseconds.
 const ATTACH_PATIENCE: Duration = Duration::from_millis(400);
 pub(crate) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
-/// How long a writer waits for a leader to attach.
+/// The deadline for a leader to attach.
 pub(crate) fn patience() -> Deadline {
     Deadline::within(ATTACH_PATIENCE)
 }
@@ -44,7 +45,7 @@ pub(crate) struct Fence {
     seen: Mutex<Option<Pass>>,
 }
 
-/// A connection whose server takes ballots, and what scripts must show it.
+/// A connection whose server accepts ballots, and the token that scripts must present.
 #[derive(Clone)]
 pub(crate) struct Pass {
     pub(crate) connection: Connection,
@@ -57,12 +58,12 @@ impl Fence {
         Self { keys, seen: Mutex::new(None) }
     }
 
-    /// A pass for the link's present connection. Any error says that nothing was sent that writes.
+    /// A pass for the link's current connection. An error means that no write was sent.
     pub(crate) async fn pass(&self, link: &Link, what: &'static str, deadline: Deadline) -> Result<Pass, Unavailable> {
         let connection = link.connected(what, deadline).await?;
         let good = |pass: &Pass| pass.connection.is(&connection) && pass.looked.elapsed() < LOOK_AGAIN_AFTER;
         if let Some(pass) = self.seen.lock().clone().filter(good) {
-            // The link may know more of the server's clock by now.
+            // The link may have a newer reading of the server's clock.
             return Ok(Pass { connection, ..pass });
         }
         let looked = Instant::now();
@@ -72,7 +73,7 @@ impl Fence {
         Ok(pass)
     }
 
-    /// A script did not accept the pass: the next one is looked for.
+    /// A script rejected the pass: discards it, so that the next call checks again.
     pub(crate) fn refused(&self) {
         *self.seen.lock() = None;
     }
@@ -88,7 +89,7 @@ impl Fence {
     }
 }
 
-/// The tokens of these partitions on the server behind the connection, if it takes ballots for all of them.
+/// The tokens of these partitions on the server behind the connection, if it accepts ballots for all of them.
 pub(crate) async fn tokens(
     connection: &Connection,
     what: &'static str,
@@ -107,7 +108,7 @@ pub(crate) async fn tokens(
     while let (Some(attached), Some(begun)) = (answers.next(), answers.next()) {
         let attached = checked(what, attached)?;
         if field(&info, "role") != Some("master") {
-            // The address may lead to the master by now.
+            // The address may resolve to the master by now.
             connection.give_up();
             return Err(Unavailable::not_done(what, "READONLY: the server is a replica"));
         }
@@ -125,7 +126,7 @@ pub(crate) async fn tokens(
     Ok(tokens)
 }
 
-/// The answer to `INFO`: RESP3 gives it a type of its own.
+/// The reply to `INFO`, which has a type of its own in RESP3.
 fn text(what: &'static str, answer: Value) -> Result<String, Unavailable> {
     match answer {
         Value::VerbatimString { text, .. } => Ok(text),
@@ -133,7 +134,7 @@ fn text(what: &'static str, answer: Value) -> Result<String, Unavailable> {
     }
 }
 
-/// A line of `INFO`.
+/// The value of one line of `INFO`.
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }

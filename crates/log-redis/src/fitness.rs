@@ -1,8 +1,8 @@
-//! Whether the server of a connection is fit to be trusted with ballots, and what is logged about it: it
-//! keeps what it acknowledges (`durability`), and its log belongs to our installation (`membership`).
+//! Checks whether the server of a connection may receive ballots, and logs the result: it keeps what it acknowledges
+//! (`durability`), and its log belongs to our installation (`membership`).
 //!
-//! It is looked at on each new connection before anything else is sent, and again every second, since settings
-//! change under live connections. Here is what follows; [`Link`](crate::link::Link) asks.
+//! Each new connection is checked before anything else is sent, and again every second, because settings can change
+//! under open connections. This module evaluates the replies; [`Link`](crate::link::Link) sends the questions.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -20,23 +20,23 @@ use crate::{
 };
 
 const GAUGE: &str = "scrutin_log_durability";
-/// What `scrutin_log_durability` can say in its label `state`.
+/// Values of the label `state` of `scrutin_log_durability`.
 const STATES: [&str; 4] = ["disk", "refused", "unseen", "unchecked"];
 
-/// Where something is amiss, calls look again by themselves, but not more often than this.
+/// While the server is refused, calls check it again themselves, but not more often than this.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What one process has found out about its server. Shared by all of its connections.
+/// What one process knows about its server. All of its connections share it.
 #[derive(Debug)]
 pub(crate) struct Fitness {
     durability: Durability,
-    /// Where the log must belong to an installation.
+    /// Set if the log must belong to an installation.
     member: Option<Member>,
     seen: Mutex<Seen>,
-    /// Why nothing is sent at present.
+    /// Why nothing is sent at present, if so.
     refused: RwLock<Option<Unavailable>>,
     wait_aof: AtomicBool,
-    /// It did not say in time that something is on its disk, and has not said so since.
+    /// The server failed to confirm in time that a write is on its disk, and has not confirmed one since.
     doubtful: AtomicBool,
 }
 
@@ -46,7 +46,7 @@ struct Seen {
     last: Option<Finding>,
     replicas: u64,
     membership: Option<Membership>,
-    /// Of the last look that a call made by itself.
+    /// When a call last checked by itself.
     looked: Option<Instant>,
 }
 
@@ -69,7 +69,7 @@ impl Fitness {
         fitness
     }
 
-    /// What is to be asked of the server; may be nothing.
+    /// The questions for the server; may be empty.
     pub(crate) fn questions(&self) -> Pipeline {
         let mut asked = match self.durability {
             Durability::Disk => durability::questions(),
@@ -81,10 +81,10 @@ impl Fitness {
         asked
     }
 
-    /// Takes the answers to [`questions`](Self::questions).
+    /// Evaluates the replies to [`questions`](Self::questions).
     pub(crate) fn judge(&self, answers: &[Value]) {
         if answers.iter().any(says_nothing_yet) {
-            // No finding, and so nothing to tell; the next call looks again.
+            // Not a finding, so nothing is logged; the next call checks again.
             let why = "Redis is loading its data, or busy, and shows nothing of itself".to_owned();
             return self.refuse(Some(Unavailable::Untrusted(why)));
         }
@@ -99,7 +99,7 @@ impl Fitness {
         }
         if let Some(member) = &self.member {
             let membership = member.judge(answers);
-            // Its own trouble first: what would be lost is worse than what is not there.
+            // Durability comes first: losing ballots is worse than a missing or foreign installation.
             refused = refused.or_else(|| membership.refusal());
             membership.tell(seen.membership.as_ref());
             seen.membership = Some(membership);
@@ -130,7 +130,7 @@ impl Fitness {
         refused
     }
 
-    /// Whether a call that is refused is to look again first.
+    /// Whether a call that would be refused should check the server first.
     pub(crate) fn looks_again(&self) -> bool {
         let mut seen = self.seen.lock();
         let due = seen.looked.is_none_or(|looked| looked.elapsed() >= LOOK_AGAIN);
@@ -140,36 +140,36 @@ impl Fitness {
         due
     }
 
-    /// What gives the log our key, where it has none; nothing otherwise.
+    /// The commands that write our key to the log, if it has none.
     pub(crate) fn claims(&self) -> Option<Pipeline> {
         let seen = self.seen.lock();
         self.member.as_ref()?.claims(seen.membership.as_ref()?)
     }
 
-    /// Whether anything may be sent; else why not.
+    /// An error says why nothing may be sent.
     pub(crate) fn check(&self) -> Result<(), Unavailable> {
         let refused = self.refused.read();
         refused.as_ref().map_or(Ok(()), |refused| Err(refused.clone()))
     }
 
-    /// The same, where a server that was not looked at yet will do.
+    /// Like [`check`](Self::check), but passes a server that was not checked yet.
     pub(crate) fn was_fit(&self) -> Result<(), Unavailable> {
         if self.seen.lock().last.is_none() { Ok(()) } else { self.check() }
     }
 
-    /// Whether each call must be followed by `WAITAOF`.
+    /// Whether `WAITAOF` must follow each call.
     pub(crate) fn waits_for_file(&self) -> bool {
         self.wait_aof.load(Ordering::Relaxed)
     }
 
-    /// What is written to see whether it gets onto the disk; nothing where that is not in doubt.
+    /// A write that tests whether data reaches the disk; `None` unless that is in doubt.
     pub(crate) fn probe(&self) -> Option<Pipeline> {
         let in_doubt = self.waits_for_file() && self.doubtful.load(Ordering::Relaxed);
         in_doubt.then(|| redis::pipe().cmd("SET").arg(PROBE).arg("").arg("PX").arg(60_000).to_owned())
     }
 
-    /// Redis said, or did not say in time, that what was written is on its disk. After the one nothing is sent until
-    /// the other, so that unknown outcomes don't pile up.
+    /// Records whether Redis confirmed in time that a write is on its disk. After a missing confirmation nothing is
+    /// sent until one arrives, so that unknown outcomes do not pile up.
     pub(crate) fn heard_of_file(&self, on_disk: bool) {
         let was_on_disk = !self.doubtful.swap(!on_disk, Ordering::Relaxed);
         if was_on_disk == on_disk {
@@ -213,7 +213,7 @@ fn in_doubt() -> Unavailable {
     Unavailable::Untrusted("Redis does not say that what it writes is on its disk (WAITAOF)".to_owned())
 }
 
-/// Whether a server that can't answer now will answer the same question later.
+/// Whether the server cannot answer now but will answer the same question later.
 fn says_nothing_yet(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(error) if matches!(error.code(), "LOADING" | "BUSY" | "MASTERDOWN"))
 }
@@ -224,7 +224,7 @@ fn show(state: &str) {
     }
 }
 
-/// One line for each change.
+/// Logs one line for each change.
 fn tell(finding: &Finding, before: Option<&Finding>) {
     match finding {
         Finding::Wrong(why) => tracing::error!(

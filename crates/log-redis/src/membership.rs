@@ -1,6 +1,7 @@
-//! Whether all partitions of the log belong to one installation, and to that of a `vote` with these settings.
+//! Checks whether all partitions of the log belong to one installation, and whether it is the one of a `vote` with
+//! these settings.
 //!
-//! No I/O here: [`Member::ask`] is what to ask, [`Member::judge`] reads the answers.
+//! No I/O here: [`Member::ask`] builds the commands, [`Member::judge`] evaluates the replies.
 
 use domain::{Fingerprint, Partition, Partitions, Unavailable};
 use redis::{Pipeline, Value};
@@ -9,25 +10,25 @@ use crate::{installation_record, keys::Keys, scripts::FINGERPRINT};
 
 const GAUGE: &str = "scrutin_installation_refused";
 
-/// The settings that an installation must have.
+/// The settings that the installation must have.
 #[derive(Debug)]
 pub(crate) struct Member {
     partitions: Partitions,
     key: Fingerprint,
-    /// Of the hash of each partition.
+    /// The key of each partition's installation hash.
     names: Vec<String>,
 }
 
-/// What the partitions say.
+/// The result of evaluating the replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Membership {
-    /// All of them belong to our installation.
+    /// All partitions belong to our installation.
     Ours,
-    /// A worker has not written all of it yet.
+    /// A worker has not written it to all partitions yet.
     NotWritten,
-    /// Ours, but that the key is not known yet in these partitions.
+    /// Our installation, but these partitions do not have the key's fingerprint yet.
     WithoutKey(Vec<usize>),
-    /// Not ours.
+    /// Another installation, or other settings; says which.
     Foreign(String),
 }
 
@@ -37,14 +38,14 @@ impl Member {
         Self { partitions, key, names }
     }
 
-    /// Asks each partition which installation it belongs to.
+    /// Asks each partition for its installation.
     pub(crate) fn ask(&self, asked: &mut Pipeline) {
         for name in &self.names {
             asked.cmd("HGETALL").arg(name);
         }
     }
 
-    /// Reads the answers.
+    /// Evaluates the replies.
     pub(crate) fn judge(&self, answers: &[Value]) -> Membership {
         let (mut first, mut without_key) = (None, Vec::new());
         for (index, answer) in answers.iter().enumerate() {
@@ -83,13 +84,13 @@ impl Member {
         match (first, without_key.is_empty()) {
             (None, _) => Membership::NotWritten,
             (Some(_), true) => Membership::Ours,
-            // The first key in the first partition is the right one.
+            // The first partition decides: the first key written there is the right one.
             (Some(_), false) if without_key[0] == 0 => Membership::WithoutKey(vec![0]),
             (Some(_), false) => Membership::WithoutKey(without_key),
         }
     }
 
-    /// What writes our key where none is known.
+    /// The commands that write our key's fingerprint where there is none.
     pub(crate) fn claims(&self, membership: &Membership) -> Option<Pipeline> {
         let Membership::WithoutKey(partitions) = membership else { return None };
         let mut claims = redis::pipe();
@@ -102,7 +103,7 @@ impl Member {
 }
 
 impl Membership {
-    /// The error of a call.
+    /// The error for calls, if they must be refused.
     pub(crate) fn refusal(&self) -> Option<Unavailable> {
         match self {
             Self::Ours => None,
@@ -111,7 +112,7 @@ impl Membership {
         }
     }
 
-    /// Logs what has changed since `before`.
+    /// Logs what changed since `before`.
     pub(crate) fn tell(&self, before: Option<&Self>) {
         if before == Some(self) {
             return;

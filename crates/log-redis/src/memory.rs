@@ -1,8 +1,9 @@
-//! How much memory Redis has for ballots. It is read every second and not for each ballot, because reading it costs as
-//! much as casting.
+//! How much memory Redis has left for ballots. It is read every second and not for each ballot, because reading it
+//! costs as much as casting.
 //!
-//! A full Redis refuses writes, and certainly does nothing. Ballots are refused here earlier, so that there is always
-//! memory for what a worker writes when it attaches. And no poll may store so many voters that others find no memory.
+//! A full Redis refuses writes without any effect. We refuse ballots a little earlier, so that a worker that attaches
+//! always has memory for its own writes. We also limit the voters stored for one poll, so that one poll cannot use up
+//! the memory of the others.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -15,17 +16,17 @@ use tracing::{info, warn};
 
 use crate::{deadline::Deadline, link::Link};
 
-/// How often it is looked at.
+/// How often memory is read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The part of all memory that ballots leave free, and the most of it.
+/// The fraction of all memory that ballots leave free (1/32), and the upper limit of that reserve.
 const RESERVE_PART: u64 = 32;
 const MOST_RESERVE_BYTES: u64 = 32 << 20;
-/// The part of all memory that the voters of one poll may take.
+/// The fraction of all memory that the voters of one poll may use (1/2).
 const POLL_PART: u64 = 2;
-/// What Redis needs for one voter of a poll that allows no change: measured, with the table that grows.
+/// Bytes that Redis needs per voter of a poll without vote changes: measured, including the growing hash table.
 const VOTER_BYTES: u64 = 104;
 
-/// What was read last.
+/// The last reading.
 #[derive(Debug, Default)]
 pub(crate) struct RedisMemory {
     full: AtomicBool,
@@ -33,17 +34,17 @@ pub(crate) struct RedisMemory {
 }
 
 impl RedisMemory {
-    /// Whether there is no memory for ballots.
+    /// Whether ballots must be refused for lack of memory.
     pub(crate) fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
     }
 
-    /// How many voters of one poll may be stored; 0 for any number.
+    /// The most voters that may be stored for one poll; 0 for no limit.
     pub(crate) fn most_voters(&self) -> u64 {
         self.most_voters.load(Ordering::Relaxed)
     }
 
-    /// Notes what Redis says of itself: bytes used, and bytes that there are (0: no limit).
+    /// Records the bytes used and the memory limit in bytes (0: no limit).
     fn note(&self, used: u64, all: u64) {
         let reserve = (all / RESERVE_PART).min(MOST_RESERVE_BYTES);
         let full = all > 0 && used > all - reserve;
@@ -62,8 +63,8 @@ impl RedisMemory {
         }
     }
 
-    /// Looks from time to time, until the future is dropped. Where Redis does not answer, what it said last stands, but
-    /// not that it was full: it may be another one by now, and says so itself.
+    /// Reads memory every [`LOOK_EVERY`] until the future is dropped. If Redis does not answer, the last reading is
+    /// kept, except "full": the address may lead to another server by now, which reports for itself if it is full.
     pub(crate) async fn watch(&self, link: &Link) {
         loop {
             match look(link).await {
