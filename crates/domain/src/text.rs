@@ -1,8 +1,8 @@
-//! What people type or paste, made fit to be shown: white space is tidied, invisible characters are taken out, and what
-//! no page can show is named.
+//! Cleans up text that people type or paste: tidies white space, removes invisible characters, and reports the first
+//! character that no page can show.
 //!
-//! Kept of the invisible characters are those that change what is seen: joiners in scripts whose letters join (Persian,
-//! Hindi) and in emoji, variation selectors behind what has variants, the tags of flags.
+//! Keeps the invisible characters that change how the text looks: joiners in scripts whose letters join (Persian,
+//! Hindi) and in emoji, variation selectors after characters with variants, and the tags of flags.
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::props::{
@@ -10,21 +10,21 @@ use icu_properties::props::{
     ExtendedPictographic, GeneralCategory, JoiningType, NoncharacterCodePoint, UnifiedIdeograph,
 };
 
-/// Keeps two letters that would join apart.
+/// Keeps two letters from joining.
 const NON_JOINER: char = '\u{200c}';
-/// Gives a letter the form that it has beside another; makes one emoji of several.
+/// Gives a letter the form that it has next to another; combines several emoji into one.
 const JOINER: char = '\u{200d}';
-/// The combining sign that makes a keycap of a digit.
+/// The combining character that turns a digit into a keycap.
 const KEYCAP: char = '\u{20e3}';
-/// What the tags of a flag stand behind.
+/// The tags of a flag follow this emoji.
 const BLACK_FLAG: char = '\u{1f3f4}';
 /// Ends the tags of a flag.
 const CANCEL_TAG: char = '\u{e007f}';
-/// The flags that are written with tags (Unicode's RGI set), as the letters that the tags stand for.
+/// The flags that are written with tags (Unicode's RGI set), as the letters that the tags encode.
 const TAGGED_FLAGS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
-/// A braille cell without dots, which is braille's space.
+/// A braille cell without dots, the space of braille.
 const BRAILLE_BLANK: char = '\u{2800}';
-/// Spaces at which no line breaks; French puts them before these signs and behind this one.
+/// Spaces that do not allow a line break; French puts them before these signs and after this one.
 const NO_BREAK_SPACES: [char; 2] = ['\u{a0}', '\u{202f}'];
 const BEHIND_NO_BREAK_SPACE: [char; 7] = ['?', '!', ':', ';', '»', '%', '€'];
 const BEFORE_NO_BREAK_SPACE: char = '«';
@@ -32,14 +32,14 @@ const BEFORE_NO_BREAK_SPACE: char = '«';
 /// Whether line breaks are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// A line break is a space.
+    /// A line break becomes a space.
     OneLine,
     /// Each line break is kept.
     Lines,
 }
 
-/// The text as it is kept: in normal form C, each run of white space one space, nothing invisible that changes nothing,
-/// no white space at the ends of lines. The error is the first character that no page can show.
+/// The text as it is stored: in normal form C, each run of white space as one space, without invisible characters that
+/// have no effect, without white space at line ends. The error is the first character that no page can show.
 pub(crate) fn tidied(text: &str, shape: Shape) -> Result<String, char> {
     if let Some(unshowable) = text.chars().find(|c| is_unshowable(*c)) {
         return Err(unshowable);
@@ -49,9 +49,9 @@ pub(crate) fn tidied(text: &str, shape: Shape) -> Result<String, char> {
     Ok(lines.join("\n").trim().to_owned())
 }
 
-/// Letters of two alphabets that have one shape: each Greek or Cyrillic one, and the Latin one behind it.
+/// Letters of different alphabets with the same shape: each Greek or Cyrillic letter, and the Latin letter after it.
 ///
-/// Within one alphabet no two letters are taken for one: words of one language must stay different.
+/// Letters of the same alphabet are never treated as equal: different words of one language must stay different.
 const LATIN_SHAPES: [(&str, &str); 4] = [
     ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX"),
     ("νοϲϳ", "vocj"),
@@ -59,8 +59,8 @@ const LATIN_SHAPES: [(&str, &str); 4] = [
     ("аеіјорсѕухԛԝӏ", "aeijopcsyxqwl"),
 ];
 
-/// What a reader sees of a tidied text: without the invisible characters that may change nothing, and with one of
-/// those letters, spaces and signs that look alike. Texts of one look can't be told apart.
+/// What a reader sees of a tidied text: without invisible characters, and with one representative for letters, spaces
+/// and signs that look alike. Readers cannot tell texts with the same look apart.
 pub(crate) fn look(text: &str) -> String {
     let text: String = text.chars().map(spelled_out).collect();
     let text = DecomposingNormalizerBorrowed::new_nfd().normalize(&text);
@@ -68,7 +68,7 @@ pub(crate) fn look(text: &str) -> String {
     seen.map(shape).collect()
 }
 
-/// A character that looks like several: a ligature, a Roman number, an ellipsis.
+/// Spells out a character that looks like several: a ligature, a Roman numeral, an ellipsis.
 fn spelled_out(c: char) -> String {
     let looks_like_several = matches!(
         c,
@@ -79,7 +79,7 @@ fn spelled_out(c: char) -> String {
     if looks_like_several { DecomposingNormalizerBorrowed::new_nfkd().normalize(&text).into_owned() } else { text }
 }
 
-/// The one of the characters that look like this one which stands for them all.
+/// The representative of all characters that look like this one.
 fn shape(c: char) -> char {
     match c {
         '\u{2010}' | '\u{2011}' => '-',
@@ -102,8 +102,8 @@ fn composed(text: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned()
 }
 
-/// Characters that are no text: control characters but for white space, code points for private use or for none, and
-/// those that stand for something beside the text.
+/// Characters that are not text: control characters except white space, private-use code points, noncharacters, and
+/// placeholders for something outside the text.
 fn is_unshowable(c: char) -> bool {
     let is_control = c.is_control() && !c.is_whitespace();
     is_control
@@ -112,7 +112,7 @@ fn is_unshowable(c: char) -> bool {
         || ('\u{fff9}'..='\u{fffc}').contains(&c)
 }
 
-/// The text with line breaks and spaces of one kind each.
+/// The text with one kind of line break and one kind of space.
 fn spaced(text: &str, shape: Shape) -> String {
     let text = text.replace("\r\n", "\n");
     let mut before = None;
@@ -132,7 +132,7 @@ fn spaced(text: &str, shape: Shape) -> String {
     spaced
 }
 
-/// One line with single spaces, and none at its ends.
+/// One line with single spaces and none at either end.
 fn single_spaced(line: &str) -> String {
     let mut single = String::with_capacity(line.len());
     for c in line.trim().chars() {
@@ -143,7 +143,7 @@ fn single_spaced(line: &str) -> String {
     single
 }
 
-/// The text without the invisible characters that change nothing.
+/// The text without invisible characters that have no effect.
 fn visible(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
@@ -161,10 +161,10 @@ fn visible(text: &str) -> String {
     kept
 }
 
-/// Whether a joiner changes how the letters or emoji on both sides of it look.
+/// Whether a joiner changes how the letters or emoji on both sides look.
 fn joins(joiner: char, before: &str, after: &str) -> bool {
     let (Some(last), Some(next)) = (before.chars().next_back(), after.chars().find(|c| !is_ignored(*c))) else {
-        // At an end it changes at most the form of the letter beside it.
+        // At either end it can change only the form of the letter next to it.
         let beside = before.chars().rfind(|c| !is_transparent(*c)).or_else(|| after.chars().next());
         return joiner == JOINER && beside.is_some_and(|c| joins_forward(c) || joins_backward(c));
     };
@@ -180,7 +180,7 @@ fn joins(joiner: char, before: &str, after: &str) -> bool {
     if joiner == NON_JOINER { forward && backward } else { forward != backward }
 }
 
-/// Whether a variation selector has a variant to choose: of an emoji, or of a Chinese character.
+/// Whether a variation selector has a variant to select: of an emoji or of a Chinese character.
 fn selects(selector: char, before: &str, after: &str) -> bool {
     let Some(last) = before.chars().next_back() else { return false };
     match selector {
@@ -190,7 +190,7 @@ fn selects(selector: char, before: &str, after: &str) -> bool {
     }
 }
 
-/// Whether the tag at the beginning of `rest` is one of a flag's that is written in full.
+/// Whether the tag at the start of `rest` belongs to a complete flag.
 fn is_of_a_flag(before: &str, rest: &str) -> bool {
     let (flag, read) = match before.rsplit_once(BLACK_FLAG) {
         Some((_, read)) if read.chars().all(is_tag) => (read, rest),
@@ -210,7 +210,7 @@ fn is_selector(c: char) -> bool {
 fn is_tag(c: char) -> bool {
     ('\u{e0020}'..=CANCEL_TAG).contains(&c)
 }
-/// Invisible, and not a joiner's business.
+/// Invisible characters. Joiners are decided separately.
 fn is_ignored(c: char) -> bool {
     DefaultIgnorableCodePoint::for_char(c)
 }

@@ -1,9 +1,8 @@
-//! The files of a ledger as this process has them open: locked, readable only for their owner, and still at their
-//! paths.
+//! The files of a ledger that this process has open: locked, readable only by their owner, and still at their paths.
 //!
-//! A file that was deleted, moved or replaced can be written as if nothing had happened, and nobody will ever read it.
-//! So the paths are compared with the open files after each fsync and before a ballot is acknowledged.
-//! Once one of them leads elsewhere nothing more is taken, until the next start.
+//! A process can go on writing to a file that was deleted, moved or replaced, but nobody will ever read it. So the
+//! paths are compared with the open files after each fsync and before a ballot is acknowledged. If a path leads to
+//! another file, nothing more is accepted until the next start.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError},
@@ -15,34 +14,35 @@ use std::{
 
 use crate::{ledger_path::LedgerPath, open_error::OpenError, store::StoreError};
 
-/// For the owner only: a ledger says what each pseudonym chose.
+/// For the owner only: a ledger records what each pseudonym chose.
 const OWNER_ONLY: u32 = 0o600;
 
-/// The files that say that this process is the only writer; closing them lets the next one in.
+/// The files whose locks make this process the only writer; closing them releases the locks.
 #[derive(Debug)]
 pub(crate) struct LockedFiles {
-    /// Of this and of earlier releases.
+    /// The lock files of this and of earlier releases.
     _locks: Vec<File>,
-    /// The ring file, and the one that an earlier release kept beside a link to the ledger.
+    /// The ring file, and the one that an earlier release kept next to a link to the ledger.
     ring: File,
     ring_beside_link: Option<File>,
-    /// Opened before SQLite has it, and closed after: closing any handle on the file lets go of all of SQLite's locks.
+    /// Opened before SQLite opens the file and closed after it: closing any handle on the file releases all of SQLite's
+    /// locks.
     ledger: File,
 }
 
 /// The files of a ledger, while they are open.
 #[derive(Debug)]
 pub(crate) struct LedgerFiles {
-    /// The ring file comes first; all others hold the ledger.
+    /// The ring file is first; all others hold the ledger.
     watched: Vec<OpenFile>,
-    /// Why nothing is accepted any more.
+    /// Why no ballots are accepted any more.
     stopped: OnceLock<String>,
-    /// Why nothing is written to the ledger any more either.
+    /// Why nothing is written to the ledger any more.
     ledger_stopped: OnceLock<String>,
     _locked: LockedFiles,
 }
 
-/// A file, by what stays the same as long as it is open.
+/// A file, identified by properties that stay the same while it is open.
 #[derive(Debug)]
 struct OpenFile {
     path: PathBuf,
@@ -51,7 +51,7 @@ struct OpenFile {
 }
 
 impl LockedFiles {
-    /// Locks everything that some release takes for a sign that the ledger is in use.
+    /// Locks every file that any release uses as a sign that the ledger is in use.
     pub(crate) fn lock(path: &LedgerPath) -> Result<Self, OpenError> {
         let locks = path.locks().map(|name| lock(path, &name)).collect::<Result<_, _>>()?;
         let ring = lock(path, &path.ring())?;
@@ -60,7 +60,7 @@ impl LockedFiles {
             _ => None,
         };
         let ledger = open(&path.ledger)?;
-        // Elsewhere than on Linux this kind of lock would be in the way of SQLite's own.
+        // On other systems this kind of lock would conflict with SQLite's own.
         if cfg!(target_os = "linux") {
             try_lock(path, &path.ledger, &ledger)?;
         }
@@ -73,7 +73,7 @@ impl LockedFiles {
         Ok(Self { _locks: locks, ring, ring_beside_link, ledger })
     }
 
-    /// Whether nothing was ever kept in the ring file, or it was closed.
+    /// Whether the ring file was never used, or was closed.
     pub(crate) fn ring_is_empty(&self) -> io::Result<bool> {
         Ok(self.ring.metadata()?.len() == 0)
     }
@@ -88,7 +88,7 @@ impl LockedFiles {
         self.ring_beside_link.as_ref().map(File::try_clone).transpose()
     }
 
-    /// Watches the files from now on. SQLite must have its own open.
+    /// Watches the files from now on. SQLite must already have opened its own.
     pub(crate) fn watch(self, path: &LedgerPath) -> io::Result<LedgerFiles> {
         let mut watched = vec![
             OpenFile::new(path.ring(), &self.ring.metadata()?),
@@ -104,7 +104,7 @@ impl LockedFiles {
     }
 }
 
-/// Takes the files from others' eyes, as far as an earlier release left them open to these.
+/// Removes access for other users, where an earlier release left the files open to them.
 pub(crate) fn tighten(path: &LedgerPath) {
     let names = [path.ledger.clone(), path.ring()].into_iter();
     let names = names.chain(path.beside_ledger()).chain(path.locks()).chain(path.ring_beside_link());
@@ -134,15 +134,15 @@ pub(crate) fn tighten(path: &LedgerPath) {
 }
 
 impl LedgerFiles {
-    /// Whether all files are where they were. What was synced before this was asked is then in a file that the next
-    /// start finds.
+    /// Checks that all files are at their paths. If so, the next start finds everything that was synced before this
+    /// call.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         self.accepting()?;
         self.look()?;
         self.accepting()
     }
 
-    /// The same of those that hold the ledger.
+    /// Like [`check`](Self::check), for the files that hold the ledger.
     pub(crate) fn check_ledger(&self) -> Result<(), StoreError> {
         self.counting()?;
         self.look()?;
@@ -158,17 +158,17 @@ impl LedgerFiles {
         Ok(())
     }
 
-    /// Whether ballots may be taken still. Looks at no file.
+    /// Whether ballots may still be accepted. Does not look at the files.
     pub(crate) fn accepting(&self) -> Result<(), StoreError> {
         self.stopped.get().map_or(Ok(()), |reason| Err(StoreError::Stopped(reason.clone())))
     }
 
-    /// Whether the ledger may be written still. Looks at no file.
+    /// Whether the ledger may still be written. Does not look at the files.
     pub(crate) fn counting(&self) -> Result<(), StoreError> {
         self.ledger_stopped.get().map_or(Ok(()), |reason| Err(StoreError::Stopped(reason.clone())))
     }
 
-    /// Nothing is written to the ledger from now on, nor accepted: another program does that too.
+    /// Stops all writes to the ledger and refuses ballots, because another program writes to the ledger too.
     pub(crate) fn stop_for_another_writer(&self, what: &str) {
         let reason = format!("another program writes to the ledger ({what})");
         if self.ledger_stopped.set(reason.clone()).is_ok() {
@@ -205,7 +205,7 @@ impl OpenFile {
         Self { path, device: found.dev(), inode: found.ino() }
     }
 
-    /// What is wrong with the path, if it does not lead to this file any more.
+    /// What is wrong with the path, if it no longer leads to this file.
     fn is_elsewhere(&self) -> io::Result<Option<String>> {
         let path = self.path.display();
         match fs::metadata(&self.path) {
@@ -231,7 +231,7 @@ fn lock(path: &LedgerPath, name: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// The system releases the lock when the process ends, however it ends.
+/// The system releases the lock when the process ends, in whatever way.
 fn try_lock(path: &LedgerPath, name: &Path, file: &File) -> Result<(), OpenError> {
     match file.try_lock() {
         Ok(()) => Ok(()),

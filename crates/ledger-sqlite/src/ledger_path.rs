@@ -1,4 +1,4 @@
-//! Where a ledger's files are: links resolved, and not where two machines may have them at once.
+//! The paths of a ledger's files: resolves links and detects file systems that several machines can share.
 
 use std::{
     ffi::OsString,
@@ -8,8 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// File systems that several machines can have mounted. A lock that one of them takes may mean nothing to another, and
-/// SQLite's write-ahead log needs memory that all its users share.
+/// File systems that several machines can mount. Other machines may ignore a lock taken on one of them, and SQLite's
+/// write-ahead log needs memory shared by all its users.
 const SHARED: [&str; 22] = [
     "9p",
     "afs",
@@ -34,22 +34,22 @@ const SHARED: [&str; 22] = [
     "vboxsf",
     "vmhgfs",
 ];
-/// Programs behind FUSE whose files are on a disk of this machine. Of all others (`fuse.sshfs`, `fuse.rclone` …) it is
-/// not known who else has them. (`fuseblk` and `virtiofs` are not spelled this way.)
+/// FUSE programs whose files are on a disk of this machine. Any other (`fuse.sshfs`, `fuse.rclone` …) may share its
+/// files with other machines. (`fuseblk` and `virtiofs` do not have this form of name.)
 const LOCAL_FUSE: [&str; 9] =
     ["bindfs", "cryfs", "encfs", "exfat", "fuse-overlayfs", "gocryptfs", "grpcfuse", "mergerfs", "ntfs-3g"];
 
-/// A ledger's path, as SQLite will find it.
+/// A ledger's path, as SQLite resolves it.
 #[derive(Clone, Debug)]
 pub(crate) struct LedgerPath {
-    /// The ledger itself; not a link.
+    /// The ledger itself, not a link to it.
     pub(crate) ledger: PathBuf,
-    /// The name that was given, where that is a link: earlier releases kept the other files beside it.
+    /// The given name, if it is a link: earlier releases kept the other files next to it.
     link: Option<PathBuf>,
 }
 
 impl LedgerPath {
-    /// Resolves links. The ledger need not be there, but its directory must.
+    /// Resolves links. The directory must exist, the ledger need not.
     pub(crate) fn resolve(given: &Path) -> io::Result<Self> {
         let name = given.file_name().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "no name of a file"))?;
         let directory = given.parent().filter(|directory| !directory.as_os_str().is_empty());
@@ -65,7 +65,7 @@ impl LedgerPath {
         beside(&self.ledger, ".waiting")
     }
 
-    /// The ring file that an earlier release kept beside the link.
+    /// The ring file that an earlier release kept next to the link.
     pub(crate) fn ring_beside_link(&self) -> Option<PathBuf> {
         self.link.as_ref().map(|link| beside(link, ".waiting"))
     }
@@ -75,12 +75,12 @@ impl LedgerPath {
         [Some(&self.ledger), self.link.as_ref()].into_iter().flatten().map(|name| beside(name, ".lock"))
     }
 
-    /// What SQLite keeps beside the ledger while it is open.
+    /// The files that SQLite keeps next to the ledger while it is open.
     pub(crate) fn beside_ledger(&self) -> [PathBuf; 2] {
         [beside(&self.ledger, "-wal"), beside(&self.ledger, "-shm")]
     }
 
-    /// The directory, whose names must be on the disk as well.
+    /// Fsyncs the directory, so that the files' names are on disk too.
     pub(crate) fn sync_directory(&self) -> io::Result<()> {
         File::open(self.directory())?.sync_all()
     }
@@ -89,7 +89,7 @@ impl LedgerPath {
         self.ledger.parent().unwrap_or(Path::new("/"))
     }
 
-    /// The name of the file system, where other machines may have it too; `None` also where the system does not tell.
+    /// The name of the file system if other machines may share it; `None` also if the system does not report it.
     pub(crate) fn shared_file_system(&self) -> Option<String> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let devices = [self.directory(), &self.ledger].map(fs::metadata).into_iter().flatten();
@@ -110,7 +110,7 @@ fn is_shared(kind: &str) -> bool {
     }
 }
 
-/// The kind of file system that the device has in `/proc/self/mountinfo`.
+/// The type of the file system that `/proc/self/mountinfo` lists for the device.
 fn kind_of(mounts: &str, device: u64) -> Option<&str> {
     let major = (device >> 8) & 0xfff | (device >> 32) & !0xfff;
     let minor = device & 0xff | (device >> 12) & !0xff;

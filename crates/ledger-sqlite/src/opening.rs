@@ -1,5 +1,5 @@
-//! Opens the ledger's files: checks who may write them and whether this release understands them, and counts the
-//! ballots that a killed process left.
+//! Opens the ledger's files: checks that this process may write them and that this release understands them, and counts
+//! the ballots that a killed process left in the ring file.
 
 use std::{
     fs::File,
@@ -23,11 +23,11 @@ use crate::{
     uncounted,
 };
 
-/// How long a start looks for ballots that the ledger has passed over; a recount finds all of them.
+/// How long a start searches for ballots that the ledger has passed over; a recount finds all of them.
 const LOOK_BACK: Duration = Duration::from_millis(20);
-/// What a process that writes has open.
+/// The open files of a process that writes.
 pub(crate) struct OpenLedger {
-    /// The ledger, with all its tables; all accepted ballots are counted.
+    /// The ledger with all its tables; it has counted all accepted ballots.
     pub(crate) ledger: Connection,
     /// The ring file.
     pub(crate) ring: RingFile,
@@ -39,7 +39,7 @@ pub(crate) struct OpenLedger {
     pub(crate) path: LedgerPath,
 }
 
-/// Opens a ledger's files, and counts the ballots that a killed process had accepted and not counted.
+/// Opens a ledger's files, and counts the ballots that a killed process had accepted but not counted.
 pub(crate) fn open_for_writing(given: &Path) -> Result<OpenLedger, OpenError> {
     let place = LedgerPath::resolve(given).map_err(OpenError::failed(given))?;
     let path = place.ledger.as_path();
@@ -72,8 +72,8 @@ fn open_ring(file: File, place: &LedgerPath) -> Result<RingFile, StoreError> {
     RingFile::new(file, || place.sync_directory())
 }
 
-/// The ledger is a copy without its ring file, or the ring file was removed. Which ballots it held is unknown, so a gap
-/// is noted.
+/// Records a gap: the ledger is a copy without its ring file, or the ring file was removed. Which ballots it held is
+/// unknown.
 fn note_missing_ring(ledger: &mut Connection, ring: &Path) -> Result<(), StoreError> {
     let after = store::counted_through(ledger, PARTITION)?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
@@ -94,7 +94,7 @@ fn note_missing_ring(ledger: &mut Connection, ring: &Path) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Counts the ballots in the ring file, and those in the ring file of an earlier release, which is empty afterwards.
+/// Counts the ballots in the ring file, and those in an earlier release's ring file, which it then empties.
 fn count_left(ledger: &mut Connection, ring: &RingFile, older: Option<RingFile>) -> Result<Position, StoreError> {
     let counted = store::counted_through(ledger, PARTITION)?;
     let mut left: Vec<Accepted> = Vec::new();
@@ -119,8 +119,8 @@ fn count_left(ledger: &mut Connection, ring: &RingFile, older: Option<RingFile>)
     Ok(outcome.applied.position)
 }
 
-/// Logs damaged slots. A ballot in one is not counted, unless it was before. If a power cut or a kill tore the slot,
-/// its ballot was not acknowledged; if the disk lost it later, it was.
+/// Logs damaged slots. A ballot in one is not counted, unless it was counted before. If a power cut or a kill tore the
+/// slot, its ballot was not acknowledged. If the disk lost the slot later, the ballot was acknowledged.
 fn report_damaged(damaged: &[DamagedSlot]) {
     metrics::gauge!("scrutin_ledger_damaged_slots").set(u32::try_from(damaged.len()).unwrap_or(u32::MAX));
     if damaged.is_empty() {
@@ -136,7 +136,7 @@ fn report_damaged(damaged: &[DamagedSlot]) {
     );
 }
 
-/// Their positions are up to the ledger's, so it is too late to count them.
+/// Logs ballots whose positions are not after the ledger's, so that they can no longer be counted.
 fn report_passed_over(positions: &[Position]) {
     if !positions.is_empty() {
         tracing::error!(
@@ -157,7 +157,7 @@ pub(crate) fn check_for_reading(given: &Path) -> Result<LedgerPath, OpenError> {
     Ok(place)
 }
 
-/// Refuses tables of a newer release, and those that have not had `needed` migrations.
+/// Refuses tables of a newer release, and tables with fewer than `needed` migrations.
 fn refuse_other_releases(path: &Path, conn: &Connection, needed: usize) -> Result<(), OpenError> {
     let (path, known) = (path.to_owned(), migrations::KNOWN);
     match migrations::applied(conn).map_err(OpenError::failed(&path))? {

@@ -13,11 +13,11 @@ use crate::{
     store::{self, PARTITION, StoreError},
 };
 
-/// A slot that is read during a write looks damaged for so long at most.
+/// The longest time for which a slot can look damaged because it is being written.
 const WRITING: Duration = Duration::from_millis(100);
 
-/// Reads the ring file first, then the ledger, whose snapshot begins with the first read: so no ballot is missed
-/// between the two.
+/// Reads the ring file first and then the ledger, whose snapshot begins with the first read, so that no ballot is
+/// missed between the two.
 pub(crate) fn of_ledger(conn: &Connection, place: &LedgerPath) -> Result<RingContent, StoreError> {
     let mut content = read_rings(place)?;
     if !content.damaged.is_empty() {
@@ -29,8 +29,8 @@ pub(crate) fn of_ledger(conn: &Connection, place: &LedgerPath) -> Result<RingCon
     split(conn, content, Duration::MAX)
 }
 
-/// Keeps the ballots that are to be counted, and finds those that the ledger has passed over: the newest first, as many
-/// as it can check in this time.
+/// Keeps the ballots that must still be counted, and finds those that the ledger has passed over: newest first, as many
+/// as it can check within `limit`.
 pub(crate) fn split(conn: &Connection, mut content: RingContent, limit: Duration) -> Result<RingContent, StoreError> {
     let begun = Instant::now();
     let counted = store::counted_through(conn, PARTITION)?;
