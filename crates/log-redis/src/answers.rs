@@ -1,9 +1,9 @@
-//! Reading answers of Redis, and what an error says of whether something was done.
+//! Reads replies of Redis, and decides from an error whether the command had any effect.
 
 use domain::Unavailable;
 use redis::Value;
 
-/// An answer that is no error.
+/// Returns the reply unless it is an error.
 pub(crate) fn checked(what: &'static str, answer: Value) -> Result<Value, Unavailable> {
     match answer {
         Value::ServerError(error) => Err(match refusal(error.code(), error.details().unwrap_or_default()) {
@@ -15,8 +15,8 @@ pub(crate) fn checked(what: &'static str, answer: Value) -> Result<Value, Unavai
     }
 }
 
-/// What a server answers that certainly did nothing: it refuses a command before it runs it, and a script at its first
-/// write. What goes wrong in the middle of a script has other codes.
+/// Error codes after which certainly nothing was done: Redis refuses a command before it runs it, and a script at its
+/// first write. Errors in the middle of a script have other codes.
 const REFUSALS: [&str; 17] = [
     "OOM",
     "LOADING",
@@ -37,31 +37,31 @@ const REFUSALS: [&str; 17] = [
     "DENIED",
 ];
 
-/// Whether the answer says that nothing was done.
+/// Whether the reply shows that nothing was done.
 pub(crate) fn is_refusal(answer: &Value) -> bool {
     let Value::ServerError(error) = answer else { return false };
     refusal(error.code(), error.details().unwrap_or_default()).is_some()
 }
 
-/// The code of an error that says that nothing was done.
+/// The code, if this error shows that nothing was done.
 fn refusal(code: &str, details: &str) -> Option<&'static str> {
-    // A command within a script that this user may not run may be its second: what came before it stays.
+    // A command that this user may not run may be the second one of a script: earlier writes remain.
     if code == "NOPERM" && details.contains("script") {
         return None;
     }
     let of = |code: &str| REFUSALS.into_iter().find(|&refusal| refusal == code);
-    // Before Redis 7 the error within a script stands behind the script's own: "ERR Error running script (call to …):
+    // Before Redis 7 the inner error follows the script's own error: "ERR Error running script (call to …):
     // @user_script:71: @user_script: 71: -OOM command not allowed …".
     let within = || details.rsplit_once(": -").and_then(|(_, error)| error.split(' ').next());
     of(code).or_else(|| within().filter(|inner| code == "ERR" && *inner != "NOPERM").and_then(of))
 }
 
-/// The error for an answer of an unexpected form.
+/// The error for a reply of unexpected form.
 pub(crate) fn unexpected(what: &'static str) -> Unavailable {
     Unavailable::failed(what, "an answer of an unexpected form")
 }
 
-/// An answer that is one word.
+/// A reply that is one word.
 pub(crate) fn word(what: &'static str, answer: Value) -> Result<String, Unavailable> {
     match answer {
         Value::BulkString(word) => String::from_utf8(word).map_err(|_| unexpected(what)),

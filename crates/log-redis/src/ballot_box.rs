@@ -1,6 +1,6 @@
-//! The ballot box that `vote` uses: ballots and changes of polls go into the log on Redis.
+//! The ballot box that `vote` uses: appends ballots and poll changes to the log on Redis.
 //!
-//! It decides nothing about polls and ballots: the scripts do, in the step that writes.
+//! It makes no decisions about polls and ballots. The scripts make them in the step that writes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,50 +27,50 @@ use crate::{
     watch, wire,
 };
 
-/// How often a change is tried again because somebody else changed the poll between reading and writing.
+/// How often a change is retried because another process changed the poll between read and write.
 const CHANGE_ATTEMPTS: usize = 16;
 
-/// The log on Redis, as `vote` sees it. Any number of them, in any number of processes, work side by side.
+/// The log on Redis, as `vote` sees it. Any number of instances, in any number of processes, can work in parallel.
 ///
 /// Every call returns within 2 s. `Ok` means that the effect is on Redis' disk.
 pub struct RedisBallotBox {
-    /// For all but casting.
+    /// For everything except casting.
     link: Arc<Link>,
     partitions: Partitions,
-    /// By number of the partition.
+    /// Indexed by partition number.
     writers: Vec<PartitionWriter>,
 }
 
-/// What writes into one partition.
+/// Writes to one partition.
 struct PartitionWriter {
     keys: Arc<Keys>,
-    /// For all but casting, which has a fence of its own.
+    /// For everything except casting, which has its own fence.
     fence: Fence,
     casting: CastQueue,
 }
 
-/// A poll as the log has it, with its bytes for comparing.
+/// A poll as the log has it, with the stored bytes for comparison.
 struct PollRead {
     json: Vec<u8>,
     poll: Poll,
     accepted: u64,
 }
 
-/// What must be so in the step that writes a poll.
+/// The condition for writing a poll, checked in the same step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Precondition {
-    /// The poll is the one that was read.
+    /// The poll is still the one that was read.
     SamePoll,
-    /// That, and no ballot of it was accepted.
+    /// The same, and none of its ballots was accepted.
     NoBallots,
 }
 
 impl RedisBallotBox {
-    /// A ballot box on this Redis, which need not be there yet: it is connected when needed, and again
-    /// whenever it was lost. Must be called within a Tokio runtime.
+    /// A ballot box on this Redis, which need not be reachable yet: it connects when needed, and reconnects after each
+    /// loss. Must be called within a Tokio runtime.
     ///
-    /// Nothing is sent to a Redis that is not what `durability` asks, or whose log belongs to an installation with
-    /// another number of partitions or another `key`: then every call says [`Unavailable::Untrusted`].
+    /// Sends nothing to a Redis that does not meet `durability`, or whose log belongs to an installation with another
+    /// number of partitions or another `key`: then every call returns [`Unavailable::Untrusted`].
     pub fn on(url: &RedisUrl, partitions: Partitions, durability: Durability, key: Fingerprint) -> Arc<Self> {
         let fitness = Arc::new(Fitness::new(durability, Some(Member::new(partitions, key))));
         let link = || Link::to_fit_server(url, Arc::clone(&fitness));
@@ -79,7 +79,7 @@ impl RedisBallotBox {
         ballot_box
     }
 
-    /// The same on a Redis that nobody looks at, for tools and tests.
+    /// The same without any check of the server, for tools and tests.
     pub fn new(url: &RedisUrl, partitions: Partitions) -> Arc<Self> {
         Self::with_links(partitions, Link::new(url), Link::new(url))
     }
@@ -116,9 +116,8 @@ impl RedisBallotBox {
         }
     }
 
-    /// Writes `next` in the place of `before` (`None`: where no such poll is). Says whether it did: not if the poll
-    /// is another by now, or has ballots where it must have none. Where both are the same it only makes sure that they
-    /// are.
+    /// Replaces `before` (`None`: no such poll) by `next`. Returns whether it did: false if the poll has changed since,
+    /// or has ballots where it must have none. If both are equal, it only verifies that the poll is unchanged.
     async fn put(
         &self,
         deadline: Deadline,
@@ -149,7 +148,7 @@ impl RedisBallotBox {
         const WHAT: &str = "writing a poll";
         let PartitionWriter { keys, fence, .. } = self.writer(next.id());
         let pass = fence.pass(&self.link, WHAT, deadline).await?;
-        // Where the round is new or the rules are, nobody has voted; what a lost log left behind is not ours either.
+        // A new round or changed rules mean that nobody has voted yet; voters left by a lost log do not count either.
         let forget_voters =
             requires == Precondition::NoBallots || before.is_none_or(|found| found.poll.round() != next.round());
         let same = before.filter(|found| found.poll == *next);
@@ -208,19 +207,20 @@ impl BallotBox for RedisBallotBox {
             _ => Precondition::SamePoll,
         };
         for _ in 0..CHANGE_ATTEMPTS {
-            // A look changes nothing, nor did the attempts before it.
+            // A read changes nothing, and neither did the earlier attempts.
             let found = self.find("reading a poll", deadline, id).await.map_err(Unavailable::before_anything)?;
             let Some(found) = found else { return Ok(ChangeOutcome::UnknownPoll) };
             let next = match found.poll.after(&change, found.accepted) {
                 Ok(next) => next,
                 Err(refused) => return Ok(ChangeOutcome::Refused(refused)),
             };
-            // Closing what is closed is done already; but a log that lost something may say so and be wrong.
+            // Closing a closed poll changes nothing, but a log that has lost entries may wrongly report that it is
+            // closed, so `put` verifies it.
             if self.put(deadline, Some(&found), &next, requires).await? {
                 return Ok(ChangeOutcome::Done(next));
             }
         }
-        // The last attempt wrote nothing either, and we know it.
+        // The last attempt certainly wrote nothing either.
         Err(Unavailable::Busy)
     }
 
@@ -257,7 +257,7 @@ impl BallotBox for RedisBallotBox {
     }
 }
 
-/// A script answers nil where the log has not begun.
+/// A script replies nil if the log has not begun.
 pub(crate) fn begun(answer: Value) -> Result<Value, Unavailable> {
     if answer == Value::Nil { Err(Unavailable::NotBegun) } else { Ok(answer) }
 }
@@ -272,7 +272,7 @@ pub(crate) fn read_polls(what: &'static str, answer: Value) -> Result<Vec<Poll>,
     values.into_iter().map(read).collect()
 }
 
-/// Reads a count that is kept as text; one that is not there is 0.
+/// Reads a count that is stored as text; a missing one is 0.
 pub(crate) fn number(what: &'static str, value: &Value) -> Result<u64, Unavailable> {
     match value {
         Value::Nil => Ok(0),

@@ -1,6 +1,6 @@
 //! Calling scripts.
 //!
-//! A script is called by its hash. A Redis that does not know it (after a restart) answers `NOSCRIPT` and has certainly
+//! A script is called by its hash. A Redis that does not know it (after a restart) replies `NOSCRIPT` and has certainly
 //! done nothing, so the script is loaded and called again.
 
 use domain::Unavailable;
@@ -24,10 +24,10 @@ pub(crate) async fn run_until(
     answers.pop().expect("one answer for each call")
 }
 
-/// Runs several scripts in one go, independently of one another, and returns the answer to each, in order.
+/// Sends several independent scripts in one round trip, and returns their replies in order.
 ///
-/// An outer error says that any of them may or may not have run, an inner one the same of that call; unless the error
-/// says that nothing happened.
+/// After an outer error any of the calls may or may not have run; after an inner error, that call may or may not have
+/// run. The exception is an error that says that nothing happened.
 pub(crate) async fn run_together(
     link: &impl Transport,
     what: &'static str,
@@ -50,7 +50,7 @@ pub(crate) async fn run_together(
             Ok(taught) => {
                 unknown.into_iter().zip(taught).for_each(|(index, answer)| answers[index] = checked(what, answer));
             }
-            // The others have their answers.
+            // The other calls have their replies.
             Err(error) => unknown.into_iter().for_each(|index| answers[index] = Err(error.clone())),
         }
     }
