@@ -210,7 +210,7 @@ fn is_selector(c: char) -> bool {
 fn is_tag(c: char) -> bool {
     ('\u{e0020}'..=CANCEL_TAG).contains(&c)
 }
-/// Invisible characters. Joiners are decided separately.
+/// Invisible characters, which a joiner passes over.
 fn is_ignored(c: char) -> bool {
     DefaultIgnorableCodePoint::for_char(c)
 }

@@ -1,21 +1,21 @@
-//! How many ballots of each poll were accepted, while some of them are not counted yet.
+//! The number of accepted ballots of each poll, while some of them are not counted yet.
 
 use std::collections::HashMap;
 
 use domain::PollId;
 use parking_lot::Mutex;
 
-/// Polls with ballots that may not be counted yet. For all others the ledger has the number.
+/// Polls with ballots that may not be counted yet. The ledger has the number for all others.
 #[derive(Debug, Default)]
 pub(crate) struct AcceptedCounts(Mutex<HashMap<PollId, u64>>);
 
 impl AcceptedCounts {
-    /// How many were accepted of this poll, over all rounds; `None` if the ledger has the number.
+    /// The number of ballots accepted for this poll, over all rounds; `None` if the ledger has the number.
     pub(crate) fn of(&self, id: PollId) -> Option<u64> {
         self.0.lock().get(&id).copied()
     }
 
-    /// Notes how many there are now of these polls.
+    /// Records the current numbers of these polls.
     pub(crate) fn set(&self, polls: impl Iterator<Item = PollId>, accepted: impl Fn(PollId) -> u64) {
         let mut counts = self.0.lock();
         let mut last = None;

@@ -1,13 +1,13 @@
 //! The acceptor: the one thread that appends to the log.
 //!
-//! Requests gather in its queue during an fsync. The next append takes all of them (up to [`MAX_GROUP`]), so that they
-//! share one fsync, and they are answered after it. A request fails with *nothing happened* if it could not be decided
-//! or was withdrawn in time, and with *unknown* if the write failed or took too long. The thread survives any failure,
-//! also a panic.
+//! Requests queue up during an fsync. The next append takes all of them (up to [`MAX_GROUP`]), so they share one fsync,
+//! and are answered after it. A request fails with *nothing happened* if it could not be decided or was withdrawn in
+//! time, and with *unknown* if the write failed or took too long. The thread survives any failure, including a panic.
 //!
 //! Ballots are appended to the ring file (`ring_file`); another thread counts them (`ledger_thread`). A change of a
-//! poll is written to the ledger, after all ballots before it are counted. It comes here when no other program has the
-//! ledger locked (`turn`), and is not done where that has changed since: so ballots never wait for another program.
+//! poll is written to the ledger after all ballots before it are counted. A change arrives here only when no other
+//! program has the ledger locked (`turn`), and is not done if that has changed since. So ballots never wait for another
+//! program.
 
 use std::{
     mem,
@@ -39,15 +39,15 @@ const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// A clock: milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// What is to be done about a change of a poll.
+/// The decision about a change of a poll.
 enum Decision {
-    /// Nothing; this is the answer.
+    /// Append nothing; this is the answer.
     Answer(ChangeOutcome),
-    /// The poll, as it is from here on, is appended at this position.
+    /// Append the changed poll at this position.
     Append(Poll, Position),
 }
 
-/// What the thread owns.
+/// The state that the thread owns.
 pub(crate) struct Acceptor {
     /// For reading.
     ledger: Connection,
@@ -55,14 +55,14 @@ pub(crate) struct Acceptor {
     counts: CountQueue,
     clock: Clock,
     accepted: Arc<AcceptedCounts>,
-    /// `None` where it has to be read again from the files.
+    /// `None` if it must be rebuilt from the files.
     tail: Option<LogTail>,
     /// Dropped after the connection.
     files: Arc<LedgerFiles>,
 }
 
 impl Acceptor {
-    /// All ballots in the ring file must be counted.
+    /// All ballots in the ring file must already be counted.
     pub(crate) fn new(
         ledger: Connection,
         ring: RingFile,
@@ -74,12 +74,12 @@ impl Acceptor {
         Self { ledger, ring, counts, clock, accepted, tail: None, files }
     }
 
-    /// Does jobs until there can be no more, and closes the files.
+    /// Runs jobs until there can be no more, and closes the files.
     pub(crate) fn run(mut self, queue: &mpsc::Receiver<Job>) {
         let mut look_at = Instant::now();
         loop {
             if Instant::now() >= look_at {
-                // What is wrong was logged there.
+                // The check logs what is wrong.
                 _ = self.files.check();
                 self.counts.progress().show();
                 look_at = Instant::now() + CHECK_EVERY;
@@ -102,7 +102,7 @@ impl Acceptor {
         self.close();
     }
 
-    /// Ballots that follow one another share an append. Any other job is done after all jobs before it.
+    /// Consecutive ballots share an append. Any other job runs after all jobs before it.
     fn take(&mut self, jobs: Vec<Job>) {
         let mut ballots = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -118,7 +118,7 @@ impl Acceptor {
                 }
                 Job::Work(work) => {
                     self.accept(mem::take(&mut ballots));
-                    // The work may change anything.
+                    // The work may change anything, so the tail must be rebuilt.
                     self.tail = None;
                     // If counting fails, the work fails too.
                     if self.counts.flush().is_ok() {
@@ -137,7 +137,7 @@ impl Acceptor {
         }
         let begun = Instant::now();
         let tail = self.ready_for(requests.len());
-        // Only now: making room may have taken long, and callers may have withdrawn their requests.
+        // Only now: making room may have taken long, and callers may have withdrawn their requests since.
         let begun_requests = requests.into_iter().filter(|request| request.answer.begin());
         let (casts, replies): (Vec<_>, Vec<_>) =
             begun_requests.map(|request| ((request.ballot, request.revision), request.answer)).unzip();
@@ -156,7 +156,7 @@ impl Acceptor {
         }
     }
 
-    /// The tail, once the ring file has room for so many more ballots.
+    /// The tail, once the ring file has room for this many more ballots.
     fn ready_for(&mut self, ballots: usize) -> Result<LogTail, WriteFailure> {
         let room = self.files.accepting().and_then(|()| self.counts.make_room(ballots));
         room.and_then(|()| self.take_tail()).map_err(WriteFailure::nothing_written)
@@ -187,9 +187,9 @@ impl Acceptor {
         Ok(())
     }
 
-    /// The tail, which the caller puts back after success. After a failed append, the ring file may hold ballots that
-    /// were not queued, and lack others that the tail has accepted. So all ballots are counted, and the tail begins
-    /// again after them.
+    /// Takes the tail; the caller puts it back after success. After a failed append, the ring file may hold ballots
+    /// that were not queued, and lack others that the tail has accepted. Then all ballots are counted, and a new tail
+    /// begins after them.
     fn take_tail(&mut self) -> Result<LogTail, StoreError> {
         if let Some(tail) = self.tail.take() {
             return Ok(tail);
@@ -251,7 +251,7 @@ impl Acceptor {
         })
     }
 
-    /// Appends the poll as it is from here on, and counts it. `None` if another program has the ledger locked.
+    /// Appends the changed poll and counts it. `None` if another program has the ledger locked.
     fn append_poll(&mut self, poll: Poll, position: Position) -> Result<Option<ChangeOutcome>, WriteFailure> {
         let entry = Entry { position, event: Ok(Event::Poll(Box::new(poll.clone()))) };
         match self.counts.apply(vec![entry]) {

@@ -63,7 +63,7 @@ impl AcceptorHandle {
         work: impl FnOnce(&mut Connection, &Movements) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (answer, answered) = oneshot::channel();
-        // The caller may not wait any more.
+        // The caller may have given up.
         let work = move |queue: &CountQueue| _ = answer.send(queue.work(work));
         self.submit(what, Job::Work(Box::new(work)))?;
         wait(what, limit, answered).await?.map_err(|error| Unavailable::failed(what, error))

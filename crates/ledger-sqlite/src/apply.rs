@@ -1,7 +1,7 @@
-//! Counting a batch into the tables: look up what the count must know, count, write what it says.
+//! Counts a batch into the tables: looks up what the count needs, counts, and writes the result.
 //!
-//! The one place that adds ballots and moves figures, for ballots that were just cast as well as for
-//! entries of another log. It works inside its caller's transaction, and neither begins nor commits one.
+//! The only code that adds ballots and changes figures, both for ballots that were just cast and for entries of another
+//! log. It runs inside its caller's transaction, and neither begins nor commits one.
 
 use domain::{
     ApplyOutcome, Batch, Changes, CountedBallot, Entry, Partition, Poll, PollId, PollIndex, Position, Previous,
@@ -11,7 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::{self, Newest, PARTITION, StoreError, StoredPoll, signed};
 
-/// What became of a batch, and which polls it touched.
+/// The outcome of a batch, and which polls it touched.
 #[derive(Debug, Default)]
 pub(crate) struct BatchOutcome {
     pub(crate) applied: ApplyOutcome,
@@ -42,7 +42,7 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
     Ok(BatchOutcome { applied, moved: changes.moved(&batch) })
 }
 
-/// The same in a transaction of its own, for ballots of this process. It is on the disk when this returns.
+/// The same in its own transaction, for ballots of this process. The result is on disk when this returns.
 pub(crate) fn apply_and_commit(conn: &mut Connection, entries: Vec<Entry>) -> Result<BatchOutcome, StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let outcome = apply(&tx, PARTITION, entries)?;
@@ -50,8 +50,8 @@ pub(crate) fn apply_and_commit(conn: &mut Connection, entries: Vec<Entry>) -> Re
     Ok(outcome)
 }
 
-/// Nothing is accepted that does not fit its poll. So only a fault in this program, or the ring file of another ledger,
-/// leads to this.
+/// Logs rejected ballots. The acceptor accepts only ballots that fit their poll, so only a bug in this program, or the
+/// ring file of another ledger, leads to this.
 pub(crate) fn report_rejected(outcome: &BatchOutcome) {
     if outcome.applied.rejected > 0 {
         tracing::error!(
@@ -78,7 +78,7 @@ fn previous(
     Ok(previous)
 }
 
-/// Indices in the order of the table's key: neighbours share pages of the tree.
+/// Indices in the order of the table's key, because neighbours share pages of the tree.
 fn in_order_of_key(len: usize, key: impl Fn(usize) -> (PollIndex, VoterId)) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     order.sort_unstable_by_key(|&index| (key(index), index));
@@ -115,7 +115,7 @@ fn write(
     Ok(())
 }
 
-/// Notes that what comes after `position` is counted now; at most one row for each second.
+/// Records that entries after `position` are counted at this time; at most one row per second.
 fn note_time(conn: &Connection, partition: Partition, position: Position) -> Result<(), StoreError> {
     let mut note = conn.prepare_cached(
         "INSERT INTO count_times (partition, after, at) SELECT ?1, ?2, unixepoch() WHERE unixepoch() IS NOT (
@@ -158,18 +158,18 @@ fn move_figures(conn: &Connection, poll: i64, tally: &TallyChange) -> Result<(),
     Ok(())
 }
 
-/// What the table says of a poll beside the poll itself.
+/// What the table stores about a poll besides the poll itself.
 pub(crate) struct PollRow {
     pub(crate) partition: Partition,
     /// The round being counted.
     pub(crate) round: u32,
-    /// Where that round began.
+    /// The position at which that round began.
     pub(crate) since: Position,
-    /// Where the poll last changed.
+    /// The position of the poll's last change.
     pub(crate) position: Position,
 }
 
-/// Writes a poll that is new or has changed, with a figure for each of its options; gives its number.
+/// Writes a new or changed poll, with a figure for each of its options; returns its number.
 pub(crate) fn write_poll(conn: &Connection, poll: &Poll, row: &PollRow) -> Result<i64, StoreError> {
     let json = serde_json::to_value(poll).map_err(|error| StoreError::Data(error.to_string()))?;
     let mut upsert = conn.prepare_cached(
@@ -200,7 +200,7 @@ pub(crate) fn write_poll(conn: &Connection, poll: &Poll, row: &PollRow) -> Resul
     for option in 0..options {
         insert.execute((number, option))?;
     }
-    // Options can only go away before the first ballot.
+    // Options can be removed only before the first ballot.
     conn.prepare_cached("DELETE FROM tallies WHERE poll = ?1 AND option >= ?2")?.execute((number, options))?;
     Ok(number)
 }

@@ -1,4 +1,4 @@
-//! The ballot box on SQLite: what `vote` asks of the all-in-one.
+//! The ballot box on SQLite, for the `vote` part of the all-in-one.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,11 @@ use crate::{
     store,
 };
 
-/// The limit of each call.
+/// The time limit of each call.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 impl SqliteLedger {
-    /// Asks the acceptor for a change of a poll, once the ledger can be written: ballots do not wait for it.
+    /// Sends a change of a poll to the acceptor, once the ledger can be written: ballots do not wait for it.
     async fn change_poll(
         &self,
         what: &'static str,

@@ -1,4 +1,4 @@
-//! Connections to the ledger's file, and how SQLite is set up on them.
+//! Connections to the ledger's file, and their SQLite settings.
 
 use std::{path::Path, time::Duration};
 
@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::store::StoreError;
 
-/// How long SQLite waits for a lock. Another program has one for a moment, such as a backup tool; readers wait only
+/// How long SQLite waits for a lock. Another program, such as a backup tool, may hold one briefly; readers wait only
 /// while the file is recovered or closed.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(2);
 
@@ -19,8 +19,8 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-/// Plans each statement once, whatever is bound to it. Otherwise SQLite plans the look-up again for each voter, which
-/// takes longer than the look-up.
+/// Plans each statement once, independently of its parameters. Otherwise SQLite plans the look-up again for each voter,
+/// which takes longer than the look-up itself.
 fn keep_plans(conn: &Connection) -> Result<(), StoreError> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
@@ -35,9 +35,9 @@ pub(crate) fn set_up_for_writing(conn: &Connection) -> Result<(), StoreError> {
     if !mode.eq_ignore_ascii_case("wal") {
         return Err(StoreError::Data(format!("no write-ahead log can be kept here (journal mode {mode})")));
     }
-    // FULL: each COMMIT is on the disk before it returns, so that slots of the ring file may be used again.
-    // A checkpoint every 128 MiB rather than every 4 writes pages that many ballots touch less often, and the pages of
-    // a million ballots fit into the cache, which grows only as it is used.
+    // FULL: each COMMIT is on disk before it returns, so that slots of the ring file may be reused. A checkpoint every
+    // 128 MiB instead of every 4 writes pages that many ballots touch less often. The pages of a million ballots fit
+    // into the cache, which grows only as it is used.
     conn.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA fullfsync = ON; -- what macOS calls fsync does not reach the disk

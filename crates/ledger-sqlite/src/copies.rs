@@ -1,4 +1,4 @@
-//! A recount and a complete copy of a ledger, with the ballots that are only in its ring file.
+//! A recount and a complete copy of a ledger, including the ballots that are only in its ring file.
 
 use std::{collections::BTreeMap, fs::OpenOptions, io::ErrorKind, os::unix::fs::OpenOptionsExt, path::Path};
 
@@ -18,21 +18,21 @@ use crate::{
 /// What a ledger's ring file holds that the ledger does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RingReport {
-    /// Polls with ballots that wait to be counted, and how many these are.
+    /// Polls with ballots waiting to be counted, and the number of these.
     pub waiting: Vec<(PollId, u64)>,
-    /// Slots of the ring file that can't be read.
+    /// Slots of the ring file that cannot be read.
     pub damaged: usize,
-    /// Their positions, or their numbers where the positions can't be read.
+    /// Their positions, or their slot numbers where the positions cannot be read.
     pub damaged_slots: String,
-    /// Positions up to the ledger's of acknowledged ballots that it does not have: another program has written to it.
-    /// They are never counted.
+    /// Positions, not after the ledger's, of acknowledged ballots that the ledger does not have: another program has
+    /// written to it. These ballots are never counted.
     pub passed_over: Vec<Position>,
-    /// The ledger was open when it was copied, or when its program was killed, and its ring file is not beside it.
+    /// The ledger was open when it was copied or when its program was killed, and its ring file is missing.
     pub ring_missing: bool,
 }
 
 impl SqliteScoreboard {
-    /// Counts every poll again from its ballots, and reports what is only in the ring file. All of one moment.
+    /// Counts every poll again from its ballots, and reports what is only in the ring file. All from one snapshot.
     pub async fn recount(&self) -> Result<(Audit, RingReport), Unavailable> {
         let place = self.readers.path().clone();
         let read = move |conn: &Connection| {
@@ -43,8 +43,8 @@ impl SqliteScoreboard {
         self.readers.read("counting again", AUDIT_WITHIN, read).await
     }
 
-    /// Writes a copy to `file`, which must not exist, and counts in it the ballots that are only in the ring file. The
-    /// original may be open for writing.
+    /// Writes a copy to `file`, which must not exist, and counts the ballots that are only in the ring file into the
+    /// copy. The original may be open for writing.
     pub async fn back_up(&self, file: &Path) -> Result<RingReport, Unavailable> {
         let (place, file) = (self.readers.path().clone(), file.to_owned());
         let copy = move |conn: &Connection| {
@@ -68,7 +68,7 @@ impl SqliteScoreboard {
     }
 }
 
-/// What a ledger lacks, but for the ballots to be counted.
+/// What a ledger lacks, apart from the ballots still to be counted.
 fn lacking(conn: &Connection, place: &LedgerPath, content: RingContent) -> Result<RingReport, StoreError> {
     Ok(RingReport {
         waiting: Vec::new(),

@@ -28,7 +28,7 @@ pub(crate) struct CountQueue {
 }
 
 impl CountQueue {
-    /// Starts the thread on a ledger in which everything up to `counted_through` is counted.
+    /// Starts the thread on a ledger that has counted everything up to `counted_through`.
     pub(crate) fn start(
         conn: Connection,
         movements: Arc<Movements>,
@@ -42,18 +42,18 @@ impl CountQueue {
         Ok(Self { tasks: Some(tasks), progress, thread: Some(thread) })
     }
 
-    /// Queues ballots that were accepted, in the order of their positions.
+    /// Queues accepted ballots, in the order of their positions.
     pub(crate) fn add(&self, ballots: Vec<Accepted>) {
         self.progress.queue(ballots.len());
         self.send(LedgerTask::Count(ballots));
     }
 
-    /// Waits until `more` ballots can be queued, at most [`ring_file::CAPACITY`].
+    /// Waits until `more` ballots can be queued; `more` is at most [`ring_file::CAPACITY`].
     pub(crate) fn make_room(&self, more: usize) -> Result<(), StoreError> {
         if self.progress.queued() + more <= ring_file::CAPACITY {
             return Ok(());
         }
-        // While counting fails there is nothing to wait for.
+        // While counting fails, waiting would not help.
         if self.progress.failure().is_some() {
             return Err(StoreError::NoRoom);
         }
@@ -68,7 +68,7 @@ impl CountQueue {
         Arc::clone(&self.progress)
     }
 
-    /// Everything up to this position is counted, and on the disk.
+    /// Everything up to this position is counted and on disk.
     pub(crate) fn counted_through(&self) -> Position {
         self.progress.counted_through()
     }
@@ -80,20 +80,20 @@ impl CountQueue {
         answered.recv().map_err(|_| StoreError::Interrupted)?
     }
 
-    /// Counts all that is queued, and then these entries.
+    /// Counts everything queued, and then these entries.
     pub(crate) fn apply(&self, entries: Vec<Entry>) -> Result<(), WriteFailure> {
         let (answer, answered) = mpsc::sync_channel(1);
         self.send(LedgerTask::Apply(entries, answer));
         answered.recv().map_err(|_| WriteFailure::unknown(StoreError::Interrupted))?
     }
 
-    /// Where changes of polls wait for the ledger.
+    /// The turn, in which changes of polls wait for the ledger.
     pub(crate) fn turn(&self) -> LedgerTurn {
         let tasks = self.tasks.as_ref().expect("the queue is there until the handle is dropped");
         LedgerTurn::new(tasks.clone())
     }
 
-    /// Does other work on the ledger, and waits for it.
+    /// Runs other work on the ledger, and waits for it.
     pub(crate) fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection, &Movements) -> Result<T, StoreError> + Send + 'static,

@@ -10,7 +10,7 @@ use crate::{
     store::{self, StoreError, choices, position, voter},
 };
 
-/// Hands every entry to `take`, also the `uncounted` ballots. The caller's transaction makes it one moment.
+/// Passes every entry to `take`, including the `uncounted` ballots. The caller's transaction makes it one snapshot.
 pub(crate) fn each(
     conn: &Connection,
     uncounted: &[Accepted],
@@ -34,7 +34,7 @@ pub(crate) fn each(
         take(Entry { position, event: Ok(Event::Ballot(ballot)) })?;
     }
     polls.try_for_each(&mut *take)?;
-    // They are later than the last change of any poll: all ballots are counted before a poll changes.
+    // They come after the last change of any poll, because all ballots are counted before a poll changes.
     uncounted.iter().try_for_each(|ballot| Ok(take(ring_file::entry(ballot))?))
 }
 

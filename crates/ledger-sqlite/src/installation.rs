@@ -1,4 +1,4 @@
-//! The row that says which installation this file belongs to.
+//! The row that records which installation this file belongs to.
 
 use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollId, RekeyOutcome};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -9,7 +9,7 @@ fn unreadable() -> StoreError {
     StoreError::Data("its installation can't be read".into())
 }
 
-/// Which it belongs to; `None` if that was not written yet.
+/// The file's installation; `None` if none was written yet.
 pub(crate) fn identity(conn: &Connection) -> Result<Option<LedgerIdentity>, StoreError> {
     let read = |row: &Row<'_>| {
         Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<String>>(3)?, row.get(4)?))
@@ -24,7 +24,7 @@ pub(crate) fn identity(conn: &Connection) -> Result<Option<LedgerIdentity>, Stor
     Ok(Some(LedgerIdentity { installation, log_address }))
 }
 
-/// Writes it, unless there is one. A known fingerprint stays.
+/// Writes the installation, unless there is one. Keeps an existing fingerprint.
 pub(crate) fn install(conn: &Connection, identity: &LedgerIdentity) -> Result<(), StoreError> {
     let Installation { id, partitions, addresses, fingerprint } = &identity.installation;
     let fingerprint = fingerprint.as_ref().map(Fingerprint::as_str);
@@ -43,7 +43,7 @@ pub(crate) fn homes(conn: &Connection) -> Result<Vec<(PollId, Partition)>, Store
     Ok(store::polls(conn, None)?.into_iter().map(|stored| (stored.poll.id(), stored.partition)).collect())
 }
 
-/// Writes another fingerprint, if all polls are closed, or by `force`.
+/// Replaces the fingerprint, if all polls are closed or `force` is set.
 pub(crate) fn rekey(conn: &Connection, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, StoreError> {
     if identity(conn)?.is_none() {
         return Ok(RekeyOutcome::NoInstallation);

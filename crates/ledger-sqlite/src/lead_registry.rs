@@ -1,9 +1,9 @@
-//! Which partitions are led in this process.
+//! Which partitions have a leader in this process.
 
 use std::collections::HashSet;
 
 use parking_lot::Mutex;
 
-/// Which partitions are led. One process has the file, so the lead is a matter of this process.
+/// The partitions with a leader. Only one process has the file open, so leadership concerns only this process.
 #[derive(Debug, Default)]
 pub(crate) struct Leads(pub(crate) Mutex<HashSet<u16>>);

@@ -1,7 +1,7 @@
-//! The ledger as a worker sees it: batches of another log's entries, counted into this file.
+//! The ledger as a worker sees it: counts batches of another log's entries into this file.
 //!
-//! The all-in-one has no worker. `scrutin import` counts a file in this way, and the contract of all ledgers is held
-//! against this one.
+//! The all-in-one has no worker. `scrutin import` counts into a file this way, and the tests of the ledger contract use
+//! it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     store::{self, StoreError, position, unsigned, voter},
 };
 
-/// How long a batch waits for its transaction at most, with all that is queued before it.
+/// The longest time that a batch waits for its transaction, including everything queued before it.
 const APPLY_WITHIN: Duration = Duration::from_mins(1);
 
 /// The lead of one partition, until it is dropped.
@@ -55,7 +55,7 @@ impl Ledgers for SqliteLedger {
 }
 
 impl Lead {
-    /// One transaction; the polls that it gives back have moved.
+    /// Runs `work` in one transaction; the polls that it returns have moved.
     async fn write<T: Send + 'static>(
         &self,
         what: &'static str,
@@ -140,7 +140,7 @@ impl Ledger for Lead {
         .await
     }
 
-    /// Nothing is kept of it: there is one process, and it counts by itself (see `counting`).
+    /// Nothing is stored: there is one process, and it counts by itself (see `progress`).
     async fn heartbeat(&mut self) -> Result<(), Unavailable> {
         self.write("noting that the count works", |_, _| Ok(((), Vec::new()))).await
     }
@@ -207,10 +207,10 @@ fn attach(
     Ok(())
 }
 
-/// Notes a gap in a ledger that has counted as far as `counted`.
+/// Records a gap in a ledger that has counted up to `counted`.
 fn note_gap(tx: &Transaction<'_>, gap: Gap, counted: Position) -> Result<(), StoreError> {
     let (partition, mut ballots) = (gap.partition.number(), gap.ballots.map(store::signed));
-    // A gap of which it shows now how many ballots are missing is the newest that was noted without a number.
+    // The number of missing ballots is known only now. Their gap is the newest one recorded without a number.
     let fill = "UPDATE gaps SET ballots = ?2 WHERE partition = ?1 AND ballots IS NULL AND through = (
         SELECT max(through) FROM gaps WHERE partition = ?1 AND ballots IS NULL
     )";
@@ -218,7 +218,7 @@ fn note_gap(tx: &Transaction<'_>, gap: Gap, counted: Position) -> Result<(), Sto
         if gap.through <= counted {
             return Ok(());
         }
-        // What is passed over now is a gap of its own, whose ballots are in that number.
+        // The gap found now is a separate one; its ballots are included in that number.
         ballots = Some(0);
     }
     tx.execute(

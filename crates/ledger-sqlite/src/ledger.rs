@@ -1,4 +1,4 @@
-//! The ledger's file in the process that writes it, put together from its parts.
+//! The ledger's file in the process that writes it, assembled from its parts.
 
 use std::{
     fmt,
@@ -24,11 +24,11 @@ use crate::{
 
 /// A ledger's file in the one process that writes it: a ballot box, and the ledgers of a worker.
 ///
-/// When it is dropped, and with it its [`scoreboard`](Self::scoreboard) and whatever
-/// [`Ledgers::lead`](domain::Ledgers::lead) gave out, queued requests are finished, accepted ballots are counted and
-/// the files are closed; then the ledger's file alone is complete. This blocks for as long as the disk needs.
+/// When this value, its [`scoreboard`](Self::scoreboard) and every lead from [`Ledgers::lead`](domain::Ledgers::lead)
+/// are dropped, queued requests are finished, accepted ballots are counted and the files are closed. Then the ledger
+/// file alone is complete. This blocks for as long as the disk needs.
 pub struct SqliteLedger {
-    // Dropped first, so that the writer is the last to close the file and can tidy up.
+    // Dropped first, so that the writer closes the file last and can clean up.
     pub(crate) scoreboard: Arc<SqliteScoreboard>,
     pub(crate) turn: LedgerTurn,
     pub(crate) acceptor: Arc<AcceptorHandle>,
@@ -37,18 +37,17 @@ pub struct SqliteLedger {
 }
 
 impl SqliteLedger {
-    /// Opens the file at `path`, makes it if it is not there, and brings its tables up to date. Its directory must
-    /// exist.
+    /// Opens the file at `path`, creates it if it does not exist, and migrates its tables. Its directory must exist.
     ///
-    /// The ring file is `PATH.waiting`, beside the ledger itself where `path` is a link. Both are locked, and so is the
+    /// The ring file is `PATH.waiting`, next to the ledger itself if `path` is a link. Both are locked, and so is the
     /// file `PATH.lock`, for earlier releases: no other process can open the ledger for writing until this value and
-    /// its scoreboard are dropped. All files stay.
+    /// its scoreboard are dropped. No file is removed.
     pub fn open(path: &Path) -> Result<Arc<Self>, OpenError> {
         let since_1970 = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Self::open_with_clock(path, Arc::new(move || u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// The same with another clock. Positions grow whatever it returns.
+    /// The same with another clock. Positions always grow, whatever the clock returns.
     pub fn open_with_clock(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
         let OpenLedger { ledger, ring, counted_through, files, path: place } = opening::open_for_writing(path)?;
         let (movements, accepted) = (Arc::<Movements>::default(), Arc::<AcceptedCounts>::default());
@@ -64,7 +63,7 @@ impl SqliteLedger {
         Ok(Arc::new(Self { scoreboard, turn, acceptor, leads: Arc::default(), accepted }))
     }
 
-    /// Where the ledger is read.
+    /// The scoreboard, which reads the ledger.
     pub fn scoreboard(&self) -> Arc<SqliteScoreboard> {
         Arc::clone(&self.scoreboard)
     }

@@ -1,4 +1,4 @@
-//! What the thread that writes the ledger is asked to do.
+//! The tasks of the thread that writes the ledger.
 
 use std::sync::mpsc;
 
@@ -11,18 +11,18 @@ use crate::{movements::Movements, reply::WriteFailure, ring_file::Accepted, stor
 /// Other work on the ledger, in transactions of its own.
 pub(crate) type LedgerWork = Box<dyn FnOnce(&mut Connection, &Movements) + Send>;
 
-/// One task. Those with a sender report how it went.
+/// One task. Those with a sender report their result.
 pub(crate) enum LedgerTask {
     /// Queues ballots to be counted.
     Count(Vec<Accepted>),
     /// Counts all that is queued.
     Flush(mpsc::SyncSender<Result<(), StoreError>>),
-    /// Counts until so many more ballots can be queued.
+    /// Counts until this many more ballots can be queued.
     MakeRoom(usize, mpsc::SyncSender<Result<(), StoreError>>),
-    /// Counts all that is queued, and waits until no other program has the ledger locked.
+    /// Counts everything queued, and waits until no other program has the ledger locked.
     WaitForLock(oneshot::Sender<Result<(), StoreError>>),
-    /// Counts all that is queued, and then these entries. Waits only a moment for another program's lock.
+    /// Counts everything queued, and then these entries. Waits only briefly for another program's lock.
     Apply(Vec<Entry>, mpsc::SyncSender<Result<(), WriteFailure>>),
-    /// Does other work.
+    /// Runs other work.
     Work(LedgerWork),
 }

@@ -1,8 +1,8 @@
-//! The queue of ballots for one partition: the ballots of many requests go to Redis in one call of a script.
+//! The queue of ballots for one partition: one script call sends the ballots of many requests to Redis.
 //!
-//! When a call is answered, the next takes all ballots in the queue. So no ballot waits for others: alone, it is sent
-//! at once; under load, hundreds share one round trip and one fsync of Redis. Ballots of one poll share a script call
-//! and an entry of the log; the calls of several polls are sent together.
+//! After each reply, the next call takes all ballots in the queue. So no ballot waits for others: a single ballot is
+//! sent at once; under load, hundreds share one round trip and one fsync of Redis. Ballots of one poll share a script
+//! call and an entry of the log. The calls for several polls are sent together.
 
 use std::{collections::HashMap, io, mem, sync::Arc, thread, time::Duration};
 
@@ -27,13 +27,12 @@ use crate::{
     wire,
 };
 
-/// How many ballots the queue of a partition holds; more are refused as [`Unavailable::Busy`].
+/// The capacity of a partition's queue; further ballots fail with [`Unavailable::Busy`].
 pub(crate) const QUEUE_BALLOTS: usize = 16_384;
-/// How many ballots one call has. It bounds how long a script blocks Redis, and the size of an entry of the log.
+/// The most ballots in one call. It limits how long a script blocks Redis, and the size of a log entry.
 pub(crate) const MAX_BALLOTS_SENT: usize = 512;
-/// How long a ballot may be queued. The rest of [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT) is for Redis: after
-/// it the caller is told that the outcome is unknown, and Redis does not cast the ballot any more, however late the
-/// call reaches it.
+/// How long a ballot may be queued. Redis has the rest of [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT). After
+/// that time the caller gets "unknown", and Redis rejects the ballot, however late the call arrives.
 const LONGEST_QUEUEING: Duration = Duration::from_millis(1_200);
 
 const WHAT: &str = "casting a ballot";
@@ -47,13 +46,13 @@ struct QueuedBallot {
     answer: oneshot::Sender<CastAnswer>,
 }
 
-/// The queue. When it is dropped, its sender ends after the last ballot is answered.
+/// The queue. When it is dropped, its sender stops after the last ballot is answered.
 pub(crate) struct CastQueue {
     queue: mpsc::Sender<QueuedBallot>,
     memory: Arc<RedisMemory>,
 }
 
-/// The other end of a [`CastQueue`]: it sends the ballots.
+/// The receiving end of a [`CastQueue`]: it sends the ballots.
 pub(crate) struct CastSender {
     queue: mpsc::Receiver<QueuedBallot>,
     keys: Arc<Keys>,
@@ -61,14 +60,14 @@ pub(crate) struct CastSender {
 }
 
 impl CastQueue {
-    /// A queue for one partition, and its other end, which is for [`send_all`].
+    /// A queue for one partition, and its receiving end for [`send_all`].
     pub(crate) fn new(keys: Arc<Keys>, memory: &Arc<RedisMemory>) -> (Self, CastSender) {
         let (queue, queued) = mpsc::channel(QUEUE_BALLOTS);
         (Self { queue, memory: Arc::clone(memory) }, CastSender { queue: queued, keys, memory: Arc::clone(memory) })
     }
 
-    /// Casts a ballot of a voter who was shown this revision of its poll. If the caller gives up before it is sent, it
-    /// is not sent; after that, whether it was cast is unknown.
+    /// Casts a ballot of a voter who was shown this revision of its poll. If the caller gives up before the ballot is
+    /// sent, it is not sent. If the caller gives up later, the outcome is unknown.
     ///
     /// Returns within about [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT): each call ends within that time of its
     /// oldest ballot, and a ballot that was queued longer than [`LONGEST_QUEUEING`] is not sent.
@@ -83,10 +82,10 @@ impl CastQueue {
     }
 }
 
-/// Sends the ballots of all partitions, until all queues are closed and the last ballot is answered.
+/// Sends the ballots of all partitions until all queues are closed and the last ballot is answered.
 ///
-/// On a thread of its own: among the tasks that serve requests, Redis' answer would wait until they have had their
-/// turn, and every ballot behind it as well.
+/// It has its own thread. Among the tasks that serve requests, Redis' reply would wait until they have had their turn,
+/// and so would every ballot in the queue.
 pub(crate) fn send_all(link: Link, senders: Vec<CastSender>, memory: Arc<RedisMemory>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let link = Arc::new(link);
@@ -98,7 +97,7 @@ pub(crate) fn send_all(link: Link, senders: Vec<CastSender>, memory: Arc<RedisMe
             }
             // Ends with the runtime.
             tokio::spawn(async move { memory.watch(&link).await });
-            // A panic was reported when it happened, and those who waited hear that their call was abandoned.
+            // A panic was reported when it happened, and its callers got an error.
             while all.join_next().await.is_some() {}
         });
     })?;
@@ -109,11 +108,11 @@ async fn send_as_they_come(CastSender { mut queue, keys, memory }: CastSender, l
     let path = Arc::new(SendPath { fence: Fence::new(Arc::clone(&keys)), keys, link, memory });
     let mut taken = Vec::new();
     while queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await > 0 {
-        // For traces (`program::traces`); nobody listens otherwise.
+        // For traces (`program::traces`); otherwise it is not recorded.
         let span = tracing::trace_span!(target: "scrutin::trace", "log.cast", ballots = taken.len());
         let path = Arc::clone(&path);
         let taken = mem::replace(&mut taken, Vec::with_capacity(MAX_BALLOTS_SENT));
-        // A task of its own, so that a panic takes one call with it and not all that come after.
+        // A separate task, so that a panic ends one call and not all later ones.
         let sent = tokio::spawn(async move { send(&path, still_in_time(taken)).await }.instrument(span));
         if sent.await.is_err() {
             tracing::error!(
@@ -124,8 +123,8 @@ async fn send_as_they_come(CastSender { mut queue, keys, memory }: CastSender, l
     }
 }
 
-/// Drops ballots whose caller has given up, and answers those that were queued too long. Voters who gave up were told
-/// that the outcome is unknown; not casting is the safer outcome.
+/// Drops ballots whose caller has given up, and answers those that were queued too long. Voters whose request timed out
+/// were told that the outcome is unknown; not casting is the safer outcome.
 fn still_in_time(taken: Vec<QueuedBallot>) -> Vec<QueuedBallot> {
     let (sent, overdue): (Vec<_>, Vec<_>) = taken
         .into_iter()
@@ -135,7 +134,7 @@ fn still_in_time(taken: Vec<QueuedBallot>) -> Vec<QueuedBallot> {
     sent
 }
 
-/// What leads to the log of one partition.
+/// The resources for sending to the log of one partition.
 struct SendPath {
     link: Arc<Link>,
     keys: Arc<Keys>,
@@ -148,7 +147,7 @@ async fn send(path: &SendPath, taken: Vec<QueuedBallot>) {
     let Some(first) = taken.iter().map(|queued| queued.since).min() else { return };
     #[expect(clippy::cast_precision_loss, reason = "at most MAX_BALLOTS_SENT")]
     metrics::histogram!("scrutin_log_ballots_per_call").record(taken.len() as f64);
-    // The earliest deadline holds for all: no ballot is cast after its voter was told that the outcome is unknown.
+    // The earliest deadline applies to all: no ballot is cast after its voter was told that the outcome is unknown.
     let deadline = Deadline::since(first);
     let returned = send_within(path, deadline, by_kind(taken)).await;
     for Returned { group: (_, ballots), because } in send_again(path, deadline, returned).await {
@@ -156,8 +155,8 @@ async fn send(path: &SendPath, taken: Vec<QueuedBallot>) {
     }
 }
 
-/// Sends again the ballots that Redis certainly did not take: its clock was set forward since it was last seen, or
-/// another leader is attaching, which takes a moment.
+/// Resends ballots that Redis certainly did not take: its clock was set forward since the last reading, or another
+/// leader is attaching, which takes a moment.
 async fn send_again(path: &SendPath, deadline: Deadline, mut returned: Vec<Returned>) -> Vec<Returned> {
     let patience = fence::patience();
     let mut late_again = false;
@@ -187,8 +186,7 @@ impl Returned {
     }
 }
 
-/// Sends the ballots and answers them, but for those which Redis took nothing of and that may be sent again: these are
-/// given back.
+/// Sends the ballots and answers them. Returns those that Redis certainly did not take and that may be sent again.
 async fn send_within(path: &SendPath, deadline: Deadline, groups: Vec<Group>) -> Vec<Returned> {
     if groups.is_empty() {
         return Vec::new();
@@ -236,12 +234,12 @@ async fn send_within(path: &SendPath, deadline: Deadline, groups: Vec<Group>) ->
     returned
 }
 
-/// What the ballots of one call have in common: the poll, and the revision of it that their voters were shown.
+/// What the ballots of one call share: the poll, and the revision that their voters were shown.
 type Kind = (PollId, u32);
 
 type Group = (Kind, Vec<QueuedBallot>);
 
-/// The ballots of each kind, in the order in which they came.
+/// Groups the ballots by kind, in order of arrival.
 fn by_kind(taken: Vec<QueuedBallot>) -> Vec<Group> {
     let kind = |queued: &QueuedBallot| (queued.ballot.poll, queued.revision);
     let Some(first) = taken.first().map(kind) else { return Vec::new() };
@@ -281,7 +279,7 @@ fn call(path: &SendPath, pass: &Pass, (poll, revision): Kind, last_millis: u64, 
         .arg(&*pass.token)
 }
 
-/// Reads the script's answer: what Redis' clock shows, and what became of each of `count` ballots, or why none was
+/// Reads the script's reply: the time on Redis' clock, and the outcome of each of `count` ballots, or why none was
 /// taken.
 fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<CastOutcome>, Unavailable>), Unavailable> {
     let Value::Array(parts) = answer else { return Err(unexpected(WHAT)) };
@@ -306,8 +304,7 @@ fn read(answer: &Value, count: usize) -> Result<(u64, Result<Vec<CastOutcome>, U
     Ok((u64::try_from(*now).map_err(|_| unexpected(WHAT))?, casts))
 }
 
-/// What became of each ballot, if the first that was taken has the position `first`. `None` if the answer makes no
-/// sense.
+/// The outcome of each ballot, if the first one taken has the position `first`. `None` if the reply is inconsistent.
 fn read_fates(first: &[u8], fates: &[u8], count: usize) -> Option<Vec<CastOutcome>> {
     let first = wire::decode_position(first);
     let mut further = 0..;
@@ -323,13 +320,13 @@ fn read_fates(first: &[u8], fates: &[u8], count: usize) -> Option<Vec<CastOutcom
     fates.split(|&byte| byte == b' ').map(read).collect()
 }
 
-/// Answers ballots whose call failed; at once where it is certain that nothing was done.
+/// Answers ballots whose call failed. Answers at once if certainly nothing was done.
 fn tell_failure(groups: Vec<Group>, error: Unavailable, deadline: Deadline) {
     if error.nothing_happened() {
         return tell_all(groups, &error);
     }
-    // The ballots may still be on their way, and be cast until the deadline. A voter who is told earlier that the
-    // outcome is unknown may vote again, and the older ballot must not come after the newer one.
+    // The ballots may still be on their way and be cast until the deadline. A voter who is told "unknown" earlier may
+    // vote again, and the older ballot must not come after the newer one.
     tokio::spawn(async move {
         deadline.passed().await;
         tell_all(groups, &error);
@@ -343,7 +340,7 @@ fn tell_all(groups: Vec<Group>, error: &Unavailable) {
 }
 
 fn tell(ballots: Vec<QueuedBallot>, casts: Result<Vec<CastOutcome>, Unavailable>) {
-    // A caller may not wait any more.
+    // The caller may have given up.
     match casts {
         Ok(casts) => {
             ballots.into_iter().zip(casts).for_each(|(queued, cast)| drop(queued.answer.send(Ok(cast))));

@@ -1,4 +1,4 @@
-//! One connection to one Redis, until it is lost: sending commands over it, and what an answer says of it.
+//! One connection to one Redis, until it is lost: sends commands and checks the replies for signs of a wrong server.
 
 use std::{
     sync::{
@@ -17,13 +17,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{answers::is_refusal, deadline::Deadline, fitness::Fitness};
 
-/// How long connecting and greeting may take. Shorter than [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT), so that
-/// the first caller sees the failure and those behind it need not wait for one of their own.
+/// The time limit for connecting and the handshake. Shorter than [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT),
+/// so that the first caller sees the failure and the next ones need not wait for their own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Commands that may wait in the driver for the socket.
+/// How many commands the driver may queue for the socket.
 const DRIVER_QUEUE: usize = 64;
 
-/// What commands are sent over: a link, which reconnects, or one connection.
+/// Sends commands: a link, which reconnects, or one connection.
 pub(crate) trait Transport {
     /// See [`Link::send`].
     fn send(
@@ -34,28 +34,28 @@ pub(crate) trait Transport {
     ) -> impl Future<Output = Result<Vec<Value>, Unavailable>> + Send;
 }
 
-/// One connection, to one server, until it is lost.
+/// One connection to one server, until it is lost.
 #[derive(Clone)]
 pub(crate) struct Connection {
     redis: MultiplexedConnection,
-    /// Set by the driver when the socket closes, and by us when we give the connection up.
+    /// Set by the driver when the socket closes, and by us when we give up the connection.
     lost: Arc<AtomicBool>,
     pub(crate) clock: RedisClock,
-    /// What is known of the server, if it must be something.
+    /// The result of checking the server, if it is checked.
     fitness: Option<Arc<Fitness>>,
 }
 
-/// Redis' clock, as far as it is known.
+/// A reading of Redis' clock.
 #[derive(Clone, Copy)]
 pub(crate) struct RedisClock {
     /// Milliseconds since 1970 …
     pub(crate) millis: u64,
-    /// … which it showed at this moment or a little earlier.
+    /// … read at this moment or a little earlier.
     pub(crate) at: Instant,
 }
 
 impl RedisClock {
-    /// What it will show then: no more than it will, unless it was set back in between.
+    /// A lower bound of what the clock shows at `then`, unless it was set back since the reading.
     pub(crate) fn at(self, then: Instant) -> u64 {
         let ahead = then.saturating_duration_since(self.at);
         self.millis.saturating_add(u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX))
@@ -63,13 +63,13 @@ impl RedisClock {
 }
 
 impl Connection {
-    /// Whether the two are one.
+    /// Whether both are the same connection.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.lost, &other.lost)
     }
 
-    /// What Redis' clock will show at the deadline, in milliseconds since 1970: no more than it will, unless it was set
-    /// back since it was last seen, and less by no more than a round trip took.
+    /// A lower bound of Redis' clock at the deadline, in milliseconds since 1970, unless the clock was set back since
+    /// the last reading. It is too low by at most one round trip.
     pub(crate) fn clock_at(&self, deadline: Deadline) -> u64 {
         self.clock.at(deadline.at)
     }
@@ -78,7 +78,7 @@ impl Connection {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Leaves it to what still runs on it; the link's next call makes a new one.
+    /// Stops using it for new calls; the link's next call makes a new connection. Running calls may finish.
     pub(crate) fn give_up(&self) {
         self.lost.store(true, Ordering::Relaxed);
     }
@@ -100,10 +100,10 @@ impl Transport for Connection {
     }
 }
 
-/// How long Redis is given to get what it wrote onto its disk, where it is asked to say so.
+/// The time that Redis has to confirm that a write is on its disk, if `WAITAOF` asks for it.
 const FILE_WAIT_MS: u32 = 1_500;
 
-/// Sends the commands over this connection, which is given up if that fails.
+/// Sends the commands over this connection, and gives it up if that fails.
 pub(crate) async fn exchange(
     mut connection: Connection,
     what: &'static str,
@@ -129,7 +129,8 @@ pub(crate) async fn exchange(
     }
 }
 
-/// The same, and what was written is on the server's disk. How it syncs by itself is not known.
+/// Like [`exchange`], and waits until the writes are on the server's disk. Used if the server's own fsync setting is
+/// unknown.
 pub(crate) async fn exchange_and_wait_for_file(
     connection: Connection,
     fitness: &Fitness,
@@ -141,7 +142,7 @@ pub(crate) async fn exchange_and_wait_for_file(
     with_wait.cmd("WAITAOF").arg(1).arg(0).arg(FILE_WAIT_MS);
     let mut answers = exchange(connection, what, deadline, &with_wait).await?;
     let waited = answers.pop();
-    // Where nothing was written there is nothing to wait for, and nothing to learn.
+    // Without a write there is nothing to wait for, and nothing to learn.
     if answers.iter().all(is_refusal) {
         return Ok(answers);
     }
@@ -153,20 +154,20 @@ pub(crate) async fn exchange_and_wait_for_file(
     Err(Unavailable::failed(what, "Redis did not say that its append-only file is on the disk (WAITAOF)"))
 }
 
-/// Whether the answer shows that the server behind the connection is no longer the one to talk to, while
-/// the address may lead to another by now: after a failover, or when a password was changed.
+/// Whether the reply shows that this server is no longer the right one, while the address may resolve to another by
+/// now: after a failover, or after a password change.
 fn leads_elsewhere(answer: &Value) -> bool {
     let Value::ServerError(error) = answer else { return false };
     matches!(error.code(), "READONLY" | "MASTERDOWN" | "NOAUTH" | "MOVED")
 }
 
-/// Connects, and looks at the server.
+/// Connects, and checks the server.
 pub(crate) async fn connect(client: &redis::Client, fitness: Option<&Arc<Fitness>>) -> Result<Connection, RedisError> {
     let lost = Arc::new(AtomicBool::new(false));
     let notice = Arc::clone(&lost);
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        // Ours has a deadline for each call instead; the driver's default of 500 ms would cut reads short.
+        // We have a deadline for each call instead; the driver's default of 500 ms would interrupt reads.
         .set_response_timeout(None)
         .set_pipeline_buffer_size(DRIVER_QUEUE)
         .set_push_sender(move |push: PushInfo| {
@@ -181,7 +182,7 @@ pub(crate) async fn connect(client: &redis::Client, fitness: Option<&Arc<Fitness
     let asked = async {
         let mut looking = redis.clone();
         let questions = fitness.map(|fitness| fitness.questions()).filter(|questions| !questions.is_empty());
-        // Both at once: a look costs a new connection no round trip.
+        // Both at once: the check costs a new connection no extra round trip.
         tokio::try_join!(asking.query_async::<(u64, u64)>(&mut redis), async {
             let Some(questions) = questions else { return Ok(None) };
             looking.req_packed_commands(&questions, 0, questions.len()).await.map(Some)

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// How long a caller waits for an answer, including the time to connect. A blocking read waits longer
-/// by as much as it asked Redis to wait.
+/// How long a caller waits for a reply, including the time to connect. A blocking read may take longer, by the time
+/// that it asks Redis to block.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Until when a caller waits, over all that it has to ask.
+/// When a caller stops waiting, however many commands it sends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     pub(crate) at: Instant,
@@ -15,27 +15,27 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// This much from now.
+    /// A deadline after this duration.
     pub(crate) fn within(within: Duration) -> Self {
         Self { at: Instant::now() + within, within }
     }
 
-    /// The usual one.
+    /// The usual deadline.
     pub(crate) fn usual() -> Self {
         Self::within(ANSWER_TIMEOUT)
     }
 
-    /// Whether it has passed.
+    /// Whether the deadline has passed.
     pub(crate) fn is_over(&self) -> bool {
         Instant::now() >= self.at
     }
 
-    /// Waits until it has passed.
+    /// Waits until the deadline has passed.
     pub(crate) async fn passed(&self) {
         sleep_until(self.at).await;
     }
 
-    /// The usual one for somebody who has waited since `begun` already.
+    /// The usual deadline for a caller that has waited since `begun`.
     pub(crate) fn since(begun: Instant) -> Self {
         Self { at: begun + ANSWER_TIMEOUT, within: ANSWER_TIMEOUT }
     }

@@ -1,11 +1,12 @@
-//! What the fuzzer (`fuzz/`) needs of the inside; only there when it builds.
+//! The internals that the fuzzer (`fuzz/`) needs; compiled only for it.
 
 use domain::Event;
 use redis::Value;
 
 use crate::wire;
 
-/// Decodes an entry of the stream with these fields at this id. Panics if its content, encoded, is decoded differently.
+/// Decodes a stream entry with these fields at this id. Panics if encoding and decoding its content again gives another
+/// result.
 pub fn entry(id: &[u8], fields: &[&[u8]]) {
     let fields = fields.iter().map(|field| Value::BulkString(field.to_vec())).collect();
     let stored = Value::Array(vec![Value::BulkString(id.to_vec()), Value::Array(fields)]);

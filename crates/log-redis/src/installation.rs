@@ -1,7 +1,7 @@
 //! Which installation a partition of the log belongs to: the hash `{scrutin:p}:installation`.
 //!
-//! The worker that leads writes it before it does anything else to a log. `vote` reads it on each connection and every
-//! second, and adds the fingerprint of its key where the ledger knows none (then the field is there and empty).
+//! The leading worker writes it before it does anything else to a log. `vote` reads it on each connection and every
+//! second. If the ledger does not know the fingerprint of the key (the field exists and is empty), `vote` adds it.
 
 use domain::{Fingerprint, Installation, LogId, LogIdentity, Partition, Unavailable};
 use redis::Value;
@@ -18,7 +18,7 @@ use crate::{
 
 const WRITING: &str = "writing the log's installation";
 
-/// Reads it, and whether a log has begun there.
+/// Reads the installation, and whether a log has begun.
 pub(crate) async fn identity(link: &Link, keys: &Keys) -> Result<LogIdentity, Unavailable> {
     let mut commands = redis::pipe();
     commands.cmd("HGETALL").arg(&keys.installation);
@@ -33,7 +33,7 @@ pub(crate) async fn identity(link: &Link, keys: &Keys) -> Result<LogIdentity, Un
     Ok(LogIdentity { installation: read(&checked(READING, hash)?)?, begun })
 }
 
-/// Writes it, unless the log belongs to another.
+/// Writes the installation, unless the log belongs to another one.
 pub(crate) async fn install(
     link: &Link,
     keys: &Keys,

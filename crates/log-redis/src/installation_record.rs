@@ -7,12 +7,12 @@ use redis::Value;
 
 use crate::answers::unexpected;
 
-/// The layout of this release's keys. Logs of 0.1.0 have none.
+/// The key layout of this release. Logs of 0.1.0 have none.
 pub(crate) const LAYOUT: u16 = 2;
 
 pub(crate) const READING: &str = "reading the log's installation";
 
-/// Reads the hash as `HGETALL` gives it; `None` where there is none. One of another layout is an error that says so.
+/// Reads the reply to `HGETALL`; `None` for an empty hash. Another layout is an error that says so.
 pub(crate) fn read(answer: &Value) -> Result<Option<(Installation, Partition)>, Unavailable> {
     let Value::Map(pairs) = answer else { return Err(unexpected(READING)) };
     let text = |value: &Value| match value {

@@ -1,43 +1,43 @@
-//! The names of all keys that Scrutin has in Redis. No other file spells one.
+//! The names of all keys that Scrutin has in Redis. No other file spells out a key.
 //!
-//! The braces make every key of a partition hash to one slot of a Redis Cluster, so a script may touch all
-//! of them. Every script is given its keys; none makes up a name.
+//! The braces put all keys of a partition into one slot of a Redis Cluster, so a script may use all of them. Scripts
+//! receive their keys as arguments and never build names.
 
 use domain::{Partition, PollId, SessionId};
 
-/// A worker of 0.1.0 that finds no `id` would clear the log away and begin another. It does not where the key
-/// `beginning` starts with 19 digits that are greater than its ledger's position, and these are greater than all.
+/// A worker of 0.1.0 that finds no `id` would delete the log and begin another one. It does not if the key `beginning`
+/// starts with 19 digits that are greater than its ledger's position. These are greater than any position.
 pub(crate) const NO_OLD_BEGINNING: &str = "9999999999999999999 kept from releases without fencing";
 
-/// Written where it is tried whether Redis gets a change onto its disk; holds nothing, and expires.
+/// Written to test whether Redis gets a change onto its disk; it has no content and expires.
 pub(crate) const PROBE: &str = "scrutin:probe";
 
 /// The keys of one partition `p`.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     /// `{scrutin:p}:incarnation`, a string: the random id of this incarnation of the log. Written last when a log
-    /// begins; while it is not there, the log has not begun.
+    /// begins; without it the log has not begun.
     pub(crate) incarnation: String,
-    /// `{scrutin:p}:attached`, a string: `master_replid/leader`, which server it is and which leader made it fit to
-    /// take ballots. Every script that `vote` runs compares it in the step that writes.
+    /// `{scrutin:p}:attached`, a string: `master_replid/leader`, the server and the leader that opened it for ballots.
+    /// Every script that `vote` runs compares it in the step that writes.
     pub(crate) attached: String,
     /// `{scrutin:p}:attaching`, a string: the same value while a leader attaches. Its scripts compare it.
     pub(crate) attaching: String,
     /// `{scrutin:p}:log`, a stream: every ballot and every change of a poll, in order. See [`crate::wire`].
     pub(crate) log: String,
-    /// `{scrutin:p}:polls`, a hash: poll id → the poll as it is now, as JSON.
+    /// `{scrutin:p}:polls`, a hash: poll id → the current poll, as JSON.
     pub(crate) polls: String,
-    /// `{scrutin:p}:accepted`, a hash: poll id → ballots accepted, over all rounds and all incarnations. Its field
-    /// without a name holds what was accepted and will never be counted: set aside, or missing and noted so.
+    /// `{scrutin:p}:accepted`, a hash: poll id → ballots accepted, over all rounds and all incarnations. The field with
+    /// the empty name holds accepted ballots that will never be counted: set aside, or recorded as missing.
     pub(crate) accepted: String,
-    /// `{scrutin:p}:trimmed`, a string: the stream id at and below which nothing can be read any more.
+    /// `{scrutin:p}:trimmed`, a string: the stream id up to which entries have been removed, inclusive.
     pub(crate) trimmed: String,
     /// `{scrutin:p}:installation`, a hash: which installation the log belongs to. See [`crate::installation`].
     pub(crate) installation: String,
-    /// `{scrutin:p}:id`, a string: what `incarnation` was called up to 0.1.0. Without it the scripts of those releases
-    /// take nothing, so it is removed when a leader attaches.
+    /// `{scrutin:p}:id`, a string: the name of `incarnation` up to 0.1.0. Without it the scripts of those releases
+    /// accept nothing, so it is removed when a leader attaches.
     pub(crate) old_id: String,
-    /// `{scrutin:p}:beginning`, a string: who was setting up the log, up to 0.1.0. It holds [`NO_OLD_BEGINNING`] now.
+    /// `{scrutin:p}:beginning`, a string: who was setting up the log, up to 0.1.0. It now holds [`NO_OLD_BEGINNING`].
     pub(crate) old_beginning: String,
     voters_prefix: String,
     ended_prefix: String,
@@ -63,16 +63,16 @@ impl Keys {
         }
     }
 
-    /// `{scrutin:p}:voters:POLL`, a hash: voter (16 bytes) → stream id of their ballot. Kept only for polls
-    /// that allow no change, and only for the present round.
+    /// `{scrutin:p}:voters:POLL`, a hash: voter (16 bytes) → stream id of their ballot. Kept only for polls that do not
+    /// allow vote changes, and only for the current round.
     pub(crate) fn voters(&self, poll: PollId) -> String {
         format!("{}{poll}", self.voters_prefix)
     }
 }
 
 impl Keys {
-    /// `{scrutin:p}:ended:SESSION`, a string that expires: a session of the organiser that was ended before its time.
-    /// In the first partition only.
+    /// `{scrutin:p}:ended:SESSION`, a string that expires: an organiser's session that was ended early. In the first
+    /// partition only.
     pub(crate) fn ended(&self, session: SessionId) -> String {
         session.iter().fold(self.ended_prefix.clone(), |key, byte| key + &format!("{byte:02x}"))
     }

@@ -2,33 +2,34 @@
 //!
 //! # The model
 //!
-//! A log has partitions; each poll belongs to one. A partition has one stream, `{scrutin:p}:log`. Its entries are the
-//! ballots of one call, or a poll that was created or changed. `wire` has their format, `keys` the names of all keys.
-//! An entry's [`Position`](domain::Position) is made of its stream id. Ids only grow, also over the end of a log.
+//! A log has partitions; each poll belongs to one. A partition has one stream, `{scrutin:p}:log`. An entry holds the
+//! ballots of one call, or a poll that was created or changed. `wire` defines the format, `keys` the names of all keys.
+//! An entry's [`Position`](domain::Position) is derived from its stream id. Ids only grow, even from one incarnation of
+//! a log to the next.
 //!
-//! **Writers.** `vote`, through [`RedisBallotBox`], and only through scripts, each one atomic step. `cast` reads the
-//! poll in `{scrutin:p}:polls`, appends the ballots if it is open, and adds their number to `{scrutin:p}:accepted`. A
-//! change of a poll is prepared outside, and written with its entry only if the poll is still the one that was read.
-//! For polls in which votes can't be changed, `{scrutin:p}:voters:POLL` holds who voted.
+//! **Writers.** `vote` writes through [`RedisBallotBox`], and only through scripts, each one atomic step. `cast` reads
+//! the poll in `{scrutin:p}:polls`, appends the ballots if the poll is open, and adds their number to
+//! `{scrutin:p}:accepted`. A change of a poll is prepared outside, and written with its entry only if the poll is still
+//! the one that was read. For polls that do not allow vote changes, `{scrutin:p}:voters:POLL` holds who voted.
 //!
-//! **Reader.** The one worker that leads the partition, through [`RedisLog`], from the position of its ledger. There is
-//! no consumer group: only the ledger knows what was read. The worker also trims the stream, never beyond what is
-//! counted, and writes up to where in `{scrutin:p}:trimmed`.
+//! **Reader.** The one worker that leads the partition reads through [`RedisLog`], from its ledger's position on. There
+//! is no consumer group: only the ledger knows what was read. The worker also trims the stream, never beyond what is
+//! counted, and records how far in `{scrutin:p}:trimmed`.
 //!
 //! **Attaching.** A server that was started, restored or promoted may have lost entries that the ledger has counted.
-//! The leading worker claims the log, which takes no ballots from then on; repairs it from the ledger; and writes
-//! `{scrutin:p}:attached` last. Every script that `vote` runs compares that value (`fence`), and answers "not attached"
+//! The leading worker claims the log, which then accepts no ballots, repairs it from the ledger, and writes
+//! `{scrutin:p}:attached` last. Every script that `vote` runs compares that value (`fence`), and replies "not attached"
 //! ([`Unavailable::NotAttached`](domain::Unavailable::NotAttached)) if it differs. The leader's own scripts compare it
-//! too, so a leader that lost the lead can't write.
+//! too, so a former leader cannot write.
 //!
-//! **Beginning.** A log exists once `{scrutin:p}:incarnation` does. Only the leader that has claimed it begins one: it
-//! writes the polls, counts and voters of the ledger, raises the stream's last id above the ledger's position, and
-//! writes a new random id last. Before that, and after Redis has lost everything, calls answer "not begun"
-//! ([`Unavailable::NotBegun`](domain::Unavailable::NotBegun)).
+//! **Beginning.** A log exists once `{scrutin:p}:incarnation` exists. Only the leader that has claimed it creates it:
+//! the leader writes the polls, counts and voters of the ledger, raises the stream's last id above the ledger's
+//! position, and writes a new random id last. Before that, and after Redis has lost everything, calls return "not
+//! begun" ([`Unavailable::NotBegun`](domain::Unavailable::NotBegun)).
 //!
-//! **The promise.** A script that wrote answers after its effects are on Redis' disk. Whether Redis is set up for that
-//! (`appendonly yes`, `appendfsync always`, `noeviction`) is checked on each new connection and every second
-//! (`fitness`, `durability`), and nothing is sent to a Redis that is not. No answer in time, or an error, means that
+//! **The promise.** A script that writes replies after its effects are on Redis' disk. This needs a Redis with
+//! `appendonly yes`, `appendfsync always` and `noeviction`. The settings are checked on each new connection and every
+//! second (`fitness`, `durability`), and nothing is sent to a Redis with other settings. After a timeout or an error
 //! the outcome is unknown. Redis 6.2 or later is needed (`XTRIM MINID`, RESP3).
 //!
 //! May import: `domain`.

@@ -1,10 +1,9 @@
-//! One connection to Redis that is made when needed and again when lost.
+//! A connection to Redis that is made when needed and made again when lost.
 //!
-//! Built on the bare multiplexed connection rather than the driver's `ConnectionManager`, which waits for
-//! reconnection outside its timeout and keeps a connection on which nothing is answered any more. Here
-//! every wait has a deadline, and a connection is given up after an I/O error, a timeout, or an answer
-//! that shows it leads to the wrong server. Nothing is ever sent twice: whether a command that got no
-//! answer was carried out is not known, and only the caller can say what that means.
+//! It uses the plain multiplexed connection and not the driver's `ConnectionManager`, which reconnects outside its
+//! timeout and keeps connections that no longer answer. Here every wait has a deadline. A connection is given up after
+//! an I/O error, a timeout, or a reply that shows that it leads to the wrong server. Nothing is ever sent twice:
+//! whether a command without a reply was executed is unknown, and only the caller can handle that.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,22 +21,22 @@ use crate::{
     url::RedisUrl,
 };
 
-/// The pause between two attempts to connect: this much at first, doubled after each failure …
+/// The pause between two attempts to connect: first this long, doubled after each failure …
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// … up to this. Calls in between fail at once while Redis can't be reached. A Redis that comes back is noticed within
-/// this time.
+/// … up to this. During a pause, calls fail at once while Redis is unreachable. A Redis that comes back is noticed
+/// within this time.
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
-/// See the module. Shared by reference; all calls may run at once.
+/// A connection that reconnects; see the module. Shared by reference; calls may run in parallel.
 pub(crate) struct Link {
     client: redis::Client,
     state: Mutex<State>,
-    /// What the server must be; `None` where anything will do.
+    /// What the server must be; `None` if any server will do.
     fitness: Option<Arc<Fitness>>,
 }
 
 struct State {
     connection: Option<Connection>,
-    /// Not before this moment is a new connection tried.
+    /// No new connection is tried before this moment.
     retry_at: Instant,
     pause: Duration,
     /// Why there is no connection; `None` while there is one.
@@ -45,24 +44,24 @@ struct State {
 }
 
 impl Link {
-    /// A link to this Redis. Nothing is connected yet.
+    /// A link to this Redis. Does not connect yet.
     pub(crate) fn new(url: &RedisUrl) -> Self {
         let client = redis::Client::open(url.connection_info()).expect("a RedisUrl holds a usable address");
         let state = State { connection: None, retry_at: Instant::now(), pause: FIRST_PAUSE, outage: None };
         Self { client, state: Mutex::new(state), fitness: None }
     }
 
-    /// The same, but each new connection is looked at first, and nothing is sent to a server that is not fit.
+    /// The same, but checks each new connection first, and sends nothing to a server that is not fit.
     pub(crate) fn to_fit_server(url: &RedisUrl, fitness: Arc<Fitness>) -> Self {
         Self { fitness: Some(fitness), ..Self::new(url) }
     }
 
-    /// What is known of the server, if it must be something.
+    /// The result of checking the server, if it is checked.
     pub(crate) fn fitness(&self) -> Option<&Fitness> {
         self.fitness.as_deref()
     }
 
-    /// Looks at the server again.
+    /// Checks the server again.
     pub(crate) async fn look(&self) -> Result<(), Unavailable> {
         let Some(fitness) = &self.fitness else { return Ok(()) };
         let (what, deadline, questions) = ("looking at Redis", Deadline::usual(), fitness.questions());
@@ -78,7 +77,7 @@ impl Link {
         Ok(())
     }
 
-    /// Where it is in doubt whether Redis gets what it writes onto its disk: tries it. It takes a while if it does not.
+    /// If in doubt whether Redis gets its writes onto the disk, tests it with a write. Takes a while if Redis does not.
     pub(crate) async fn probe(&self) -> Result<(), Unavailable> {
         let Some((fitness, probe)) = self.fitness().and_then(|fitness| Some((fitness, fitness.probe()?))) else {
             return Ok(());
@@ -88,11 +87,11 @@ impl Link {
         exchange_and_wait_for_file(connection, fitness, what, deadline, &probe).await.map(drop)
     }
 
-    /// Sends the commands together and returns the answer to each, in order; an answer may be a
-    /// [`Value::ServerError`]. Other callers' commands may come between them.
+    /// Sends the commands together and returns the replies in order; a reply may be a [`Value::ServerError`]. Other
+    /// callers' commands may run between them.
     ///
-    /// An error says that **some, all or none** of the commands may have been carried out, unless it says that
-    /// [nothing happened](Unavailable::nothing_happened): then none was sent.
+    /// After an error **some, all or none** of the commands may have been executed, unless the error says that [nothing
+    /// happened](Unavailable::nothing_happened): then none was sent.
     pub(crate) async fn send(
         &self,
         what: &'static str,
@@ -102,15 +101,15 @@ impl Link {
         self.connected(what, deadline).await?.send(what, deadline, commands).await
     }
 
-    /// The present connection, or a new one; for who must know that all it sends goes to one server. Whoever gets none
-    /// has sent nothing.
+    /// The current connection, or a new one, for callers that must send everything to one server. After an error
+    /// nothing was sent.
     pub(crate) async fn connected(&self, what: &'static str, deadline: Deadline) -> Result<Connection, Unavailable> {
         let connection = self.connection_within(what, deadline).await?;
         if let Some(fitness) = &self.fitness
             && fitness.check().is_err()
             && fitness.looks_again()
         {
-            // Whatever comes of it: nothing was sent yet, and what is known then decides.
+            // An error is ignored: nothing was sent yet, and `fitness` decides afterwards.
             let _ = self.look().await;
         }
         Ok(connection)
@@ -121,10 +120,9 @@ impl Link {
         timeout_at(deadline.at, self.connection(what)).await.map_err(none)?
     }
 
-    /// Notes what Redis' clock showed (`millis`) some time between `sent` and now.
+    /// Records what Redis' clock showed (`millis`) at some time between `sent` and now.
     ///
-    /// Our clock and its own run apart: by a little all the time, and by a lot when one is set or its machine was
-    /// suspended.
+    /// The two clocks drift apart slowly, and jump apart when one is set or its machine was suspended.
     pub(crate) async fn saw_clock(&self, millis: u64, sent: Instant) {
         let mut state = self.state.lock().await;
         let Some(connection) = state.connection.as_mut() else { return };
@@ -132,13 +130,13 @@ impl Link {
         let taken = now.saturating_duration_since(sent);
         let expected = connection.clock.at(now);
         let at_most = millis.saturating_add(u64::try_from(taken.as_millis()).unwrap_or(u64::MAX)).saturating_add(1);
-        // In between it says nothing new: the answer may have been as long on its way as we expect.
+        // A value within these limits is no news: the reply may have taken as long as we expect.
         if millis > expected || at_most < expected {
             connection.clock = RedisClock { millis, at: now };
         }
     }
 
-    /// Makes us mistaken about Redis' clock, as if it had been set by as much the other way.
+    /// Simulates a jump of Redis' clock by this much in the other direction.
     #[cfg(test)]
     pub(crate) async fn mistake_clock_by(&self, millis: i64) {
         let mut state = self.state.lock().await;
@@ -146,15 +144,15 @@ impl Link {
         clock.millis = clock.millis.checked_add_signed(millis).expect("a moment since 1970");
     }
 
-    /// Leaves the present connection to what still runs on it; the next call makes a new one.
+    /// Stops using the current connection for new calls; the next call makes a new one.
     pub(crate) async fn give_up(&self) {
         if let Some(connection) = self.state.lock().await.connection.take() {
             connection.give_up();
         }
     }
 
-    /// The present connection, or a new one. The lock is held while connecting, so there is one attempt
-    /// at a time, and those who waited for it share its outcome.
+    /// The current connection, or a new one. The lock is held while connecting, so there is one attempt at a time, and
+    /// all callers that waited share its outcome.
     async fn connection(&self, what: &'static str) -> Result<Connection, Unavailable> {
         let mut state = self.state.lock().await;
         if let Some(connection) = state.connection.as_ref().filter(|connection| !connection.is_lost()) {
@@ -164,7 +162,7 @@ impl Link {
         if let Some(reason) = state.outage.as_deref().filter(|_| Instant::now() < state.retry_at) {
             return Err(Unavailable::not_done(what, reason));
         }
-        // A connection that was made and soon lost again is no outage yet; this wait is short.
+        // A connection that was made and soon lost again is not an outage yet; this wait is short.
         sleep_until(state.retry_at).await;
         let connected = connect(&self.client, self.fitness.as_ref()).await;
         state.retry_at = Instant::now() + state.pause;
@@ -194,7 +192,7 @@ impl State {
     fn failed(&mut self, error: &RedisError) {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         if self.outage.is_none() {
-            // Once for an outage, not for each attempt.
+            // Once per outage, not once per attempt.
             tracing::warn!(event = "redis.away", error = %error, "Redis can't be reached; trying until it is back");
         }
         self.outage = Some(error.to_string());

@@ -1,6 +1,6 @@
-//! One partition of the log as the worker reads it.
+//! One partition of the log, as the worker reads it.
 //!
-//! It keeps no position: the ledger does, and hands it in with each read.
+//! It stores no position: the ledger does, and the caller passes it to each read.
 
 use std::time::Duration;
 
@@ -27,29 +27,29 @@ use crate::{
     wire,
 };
 
-/// The limit of entries of the stream in one read. Each holds up to [`MAX_BALLOTS_SENT`] ballots; their number is known
-/// only after the read, so this bounds the size of a page.
+/// The most stream entries in one read. Each holds up to [`MAX_BALLOTS_SENT`] ballots; their number is known only after
+/// the read, so this limits the size of a page.
 const MAX_ENTRIES_READ: usize = 512;
 
-/// One partition of the log on Redis, as the worker that leads it sees it.
+/// One partition of the log on Redis, for the worker that leads it.
 pub struct RedisLog {
     address: String,
     partition: Partition,
     keys: Keys,
     link: Link,
-    /// Reads block their connection, so they have one of their own.
+    /// Reads block their connection, so they have their own.
     reading: Link,
-    /// A read was begun and has not come to its end. Still true when the next begins: its caller gave it up, and
-    /// Redis may be waiting on that connection yet.
+    /// A read has begun and not ended. If this is still true when the next one begins, the caller gave up the last one,
+    /// and Redis may still be blocking on that connection.
     read_under_way: bool,
-    /// What the leader's scripts show: which server it has claimed, and who it is. Empty before.
+    /// What the leader's scripts present: the claimed server and the leader. Empty before a claim.
     token: String,
-    /// How many ballots an entry had in the last page that had any, rounded up.
+    /// The ballots per entry in the last page that had any, rounded up.
     ballots_per_entry: usize,
 }
 
 impl RedisLog {
-    /// The partition's log on this Redis, which need not be there yet.
+    /// The partition's log on this Redis, which need not be reachable yet.
     pub fn new(url: &RedisUrl, partition: Partition) -> Self {
         Self {
             address: url.address(),
@@ -67,9 +67,9 @@ impl RedisLog {
         Steps { link: &self.link, keys: &self.keys, token: &self.token }
     }
 
-    /// Reads entries, then whether we are attached, in this order, over one connection. If the log was emptied or
-    /// claimed by another at any time between the caller's last look and here, we are not, even if the entries are
-    /// still the old log's; the other way round, new entries could pass for the old log's.
+    /// Reads entries and then checks that we are attached, in this order, over one connection. If the log was emptied
+    /// or claimed by another leader since the caller's last check, the result is "not attached", even if the entries
+    /// are still from the old log. In the other order, new entries could pass for the old log's.
     async fn read_page(&mut self, after: Position, limit: usize, wait: Duration) -> Result<Page, Unavailable> {
         const WHAT: &str = "reading the log";
         let mut commands = redis::pipe();
@@ -132,7 +132,7 @@ impl Log for RedisLog {
         let call = call.arg(state.position.to_string()).arg(NO_OLD_BEGINNING);
         let Value::Array(parts) = run(&self.link, WHAT, call).await? else { return Err(unexpected(WHAT)) };
         let Ok([_, token, before, promoted, id, found]) = <[Value; 6]>::try_from(parts) else {
-            // The address may lead to the master by now.
+            // The address may resolve to the master by now.
             self.link.give_up().await;
             return Err(Unavailable::failed(WHAT, "the server is a replica, and takes no ballots"));
         };
@@ -222,7 +222,7 @@ impl Log for RedisLog {
     }
 }
 
-/// The entries in the answer to `XREAD` of one stream.
+/// The entries in the reply to `XREAD` of one stream.
 fn stored_entries(what: &'static str, answer: Value) -> Result<Vec<Value>, Unavailable> {
     let mut streams = match answer {
         Value::Nil => return Ok(Vec::new()),
@@ -235,7 +235,7 @@ fn stored_entries(what: &'static str, answer: Value) -> Result<Vec<Value>, Unava
     }
 }
 
-/// What the scripts say of a log (`scripts/state.lua`).
+/// The state of a log as the scripts report it (`scripts/state.lua`).
 fn attachment(what: &'static str, id: String, found: Value) -> Result<Attachment, Unavailable> {
     let Value::Array(parts) = found else { return Err(unexpected(what)) };
     let [trimmed, last, accepted, unread, now] = <[Value; 5]>::try_from(parts).map_err(|_| unexpected(what))?;
@@ -251,7 +251,7 @@ fn attachment(what: &'static str, id: String, found: Value) -> Result<Attachment
     })
 }
 
-/// The sum of all values of the hash of what is accepted.
+/// The sum of all values in the hash of accepted ballots.
 fn total(what: &'static str, counts: Value) -> Result<u64, Unavailable> {
     let Value::Array(counts) = counts else { return Err(unexpected(what)) };
     counts.iter().map(|count| number(what, count)).sum()

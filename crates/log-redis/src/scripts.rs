@@ -1,7 +1,7 @@
 //! The Lua scripts that Redis runs, and how they are called.
 //!
-//! A script is atomic: nothing else runs at the same time, and after a crash Redis has either all of its effects
-//! or none, since they go to the append-only file as one transaction. Two things follow for their authors:
+//! A script is atomic: nothing else runs at the same time, and after a crash Redis has either all of its effects or
+//! none, because they go to the append-only file as one transaction. Authors must know two things:
 //!
 //! - **Out of memory**: Redis refuses a script's first write if it needs memory, and lets a script that has written run
 //!   to its end. So a script that must fail as a whole begins with a write that needs memory; and a script that must
@@ -32,11 +32,11 @@ script! {
     CAST = "positions.lua", "cast.lua"
 }
 script! {
-    /// Creates a poll, or puts a changed one in the place of the one that was read.
+    /// Creates a poll, or replaces the one that was read.
     PUT_POLL = "positions.lua", "put_poll.lua"
 }
 script! {
-    /// Reads one poll and how many ballots of it were accepted.
+    /// Reads one poll and its number of accepted ballots.
     READ_POLL = "read_poll.lua"
 }
 script! {
@@ -44,23 +44,23 @@ script! {
     READ_ALL = "read_all.lua"
 }
 script! {
-    /// The first step of attaching: the log is this leader's, and takes no ballots until the last.
+    /// The first step of attaching: the leader owns the log, which accepts no ballots until the last step.
     CLAIM = "state.lua", "claim.lua"
 }
 script! {
-    /// The last step of attaching: from here on the log takes ballots.
+    /// The last step of attaching: the log accepts ballots again.
     OPEN = "state.lua", "leader.lua", "open.lua"
 }
 script! {
-    /// What there is of the log, for the leader that is attached.
+    /// The state of the log, for the attached leader.
     LOOK = "state.lua", "look.lua"
 }
 script! {
-    /// The first step of beginning a log: clears what is left of an older one.
+    /// The first step of beginning a log: deletes the remains of an older one.
     BEGIN_FIRST = "leader.lua", "begin_first.lua"
 }
 script! {
-    /// Writes some polls as the ledger has them; their voters are to follow.
+    /// Writes some polls as the ledger has them; their voters follow.
     WRITE_POLLS = "leader.lua", "write_polls.lua"
 }
 script! {
@@ -72,15 +72,15 @@ script! {
     BEGIN_LAST = "leader.lua", "begin_last.lua"
 }
 script! {
-    /// Moves the stream's last id up.
+    /// Raises the stream's last id.
     RAISE = "leader.lua", "raise.lua"
 }
 script! {
-    /// Repairs how much was accepted, where nothing waits to be counted.
+    /// Repairs the numbers of accepted ballots, when no ballots wait to be counted.
     SETTLE = "settle.lua"
 }
 script! {
-    /// Adds ballots that are lost to those that were accepted.
+    /// Adds lost ballots to the number of accepted ones.
     ADD_LOST = "leader.lua", "add_lost.lua"
 }
 script! {
@@ -92,7 +92,7 @@ script! {
     FINGERPRINT = "fingerprint.lua"
 }
 script! {
-    /// Notes that a session of the organiser was ended.
+    /// Records that an organiser's session was ended.
     END_SESSION = "end_session.lua"
 }
 script! {
@@ -105,7 +105,7 @@ impl LuaScript {
         Self { source, hash: redis::Script::new(source).get_hash().to_owned() }
     }
 
-    /// Its text.
+    /// Its source text.
     pub(crate) fn source(&self) -> &'static str {
         self.source
     }

@@ -1,4 +1,4 @@
-//! `REDIS_URL`, read once.
+//! Parses `REDIS_URL`.
 
 use std::{fmt, str::FromStr};
 
@@ -6,17 +6,18 @@ use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
 
 /// The address of a Redis: `redis://[user:password@]host[:port][/database]`.
 ///
-/// Parsing asks nobody: whether a Redis is there shows only later, and may change.
+/// Parsing does not connect: whether a Redis is there shows only later, and may change.
 #[derive(Clone)]
 pub struct RedisUrl(ConnectionInfo);
 
-/// The text is no address of a Redis.
+/// The text is not the address of a Redis.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an address such as redis://host:6379: {0}")]
 pub struct RedisUrlError(String);
 
 impl RedisUrl {
-    /// How to connect: without Nagle's delay, and in RESP3, which alone tells at once when a connection is lost.
+    /// The driver's settings: without Nagle's delay, and with RESP3, the only protocol that reports a lost connection
+    /// at once.
     pub(crate) fn connection_info(&self) -> ConnectionInfo {
         let settings = self.0.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         self.0.clone().set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true))
@@ -24,7 +25,7 @@ impl RedisUrl {
 }
 
 impl RedisUrl {
-    /// Where it is, as `host:port/database`: without user and password.
+    /// The address as `host:port/database`, without user and password.
     pub(crate) fn address(&self) -> String {
         format!("{}/{}", self.0.addr(), self.0.redis_settings().db())
     }
@@ -41,7 +42,7 @@ impl FromStr for RedisUrl {
     }
 }
 
-/// Shows where, never the password.
+/// Shows the address, never the password.
 impl fmt::Debug for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RedisUrl({})", self.0.addr())

@@ -1,6 +1,6 @@
-//! How an entry of the log is written: the one encoder and the one decoder.
+//! The format of log entries: the only encoder and the only decoder.
 //!
-//! An entry of the stream has one field. Its name says kind and version, its value all the rest:
+//! A stream entry has one field. Its name is kind and version, its value holds the content:
 //!
 //! | field | value |
 //! |---|---|
@@ -8,32 +8,32 @@
 //! | `p1` | a poll as it is from here on, as JSON |
 //! | `b1` | a ballot as the first releases wrote it: the voter's 16 bytes, the choices as 4 bytes, the poll's id |
 //!
-//! Choices are a big-endian bit set. Ballots that were cast together are one entry, which spares Redis nearly all of
-//! its work for a ballot. The first ballot has the entry's id as its position, the others have the positions that
-//! follow; the stream gives these ids to no other entry (`scripts/positions.lua`). Apart from this file only
-//! `scripts/trim.lua` reads a value: it counts the ballots.
+//! Choices are a big-endian bit set. Ballots that were cast together are one entry, which saves Redis nearly all work
+//! per ballot. The first ballot has the entry's id as its position, the others have the positions after it; the stream
+//! gives these ids to no other entry (`scripts/positions.lua`). Outside this file only `scripts/trim.lua` reads a
+//! value: it counts the ballots.
 //!
-//! A change of meaning needs a new name; fields after the first are passed over, so a later release may add some. What
-//! can't be read becomes an [`UndecodableEntry`], never an error or a panic.
+//! A change of meaning needs a new name. Fields after the first are ignored, so a later release may add some. An entry
+//! that cannot be decoded becomes an [`UndecodableEntry`], never an error or a panic.
 
 use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, UndecodableEntry, VoterId};
 use redis::Value;
 
-/// The field of ballots that were cast together.
+/// The field for ballots that were cast together.
 pub(crate) const BALLOTS_FIELD: &str = "b2";
-/// The field of a ballot alone, as it was written once.
+/// The field for a single ballot, written by the first releases.
 const BALLOT_FIELD: &str = "b1";
-/// The field of a poll, version 1.
+/// The field for a poll, version 1.
 pub(crate) const POLL_FIELD: &str = "p1";
-/// A ballot begins with this many bytes of the voter's pseudonym.
+/// The bytes of the voter's pseudonym, with which a ballot begins.
 pub(crate) const VOTER_BYTES: usize = 16;
 const CHOICES_BYTES: usize = 4;
-/// Of the value of [`BALLOTS_FIELD`] each ballot has this many bytes.
+/// The bytes of each ballot in a value of [`BALLOTS_FIELD`].
 pub(crate) const BALLOT_BYTES: usize = VOTER_BYTES + CHOICES_BYTES;
-/// How much of an unreadable entry is kept for a person to look at, in characters.
+/// How many characters of an undecodable entry are kept for a person to read.
 const MAX_SHOWN_CHARS: usize = 500;
 
-/// Begins a value of [`BALLOTS_FIELD`]: the poll's id with its length.
+/// Begins a value of [`BALLOTS_FIELD`]: the length-prefixed poll id.
 pub(crate) fn begin_ballots(poll: PollId) -> Vec<u8> {
     let id = poll.as_str().as_bytes();
     let mut value = Vec::with_capacity(1 + id.len());
@@ -48,7 +48,7 @@ pub(crate) fn push_ballot(ballot: &Ballot, value: &mut Vec<u8>) {
     value.extend_from_slice(&ballot.choices.bits().to_be_bytes());
 }
 
-/// The value of a poll's field, and of the poll in the hash of polls.
+/// The value of a poll's field in the stream, and of the poll in the hash of polls.
 pub(crate) fn encode_poll(poll: &Poll) -> String {
     serde_json::to_string(poll).expect("a poll is plain data with text keys")
 }
@@ -58,7 +58,7 @@ pub(crate) fn decode_poll(json: &[u8]) -> Result<Poll, String> {
     serde_json::from_slice(json).map_err(|error| format!("not a poll: {error}"))
 }
 
-/// Reads a stream id, `milliseconds-sequence`. `None` if it is none, or one that no position can hold.
+/// Parses a stream id, `milliseconds-sequence`. `None` if it is invalid or does not fit into a position.
 pub(crate) fn decode_position(id: &[u8]) -> Option<Position> {
     let (millis, sequence) = str::from_utf8(id).ok()?.split_once('-')?;
     Position::new(millis.parse().ok()?, sequence.parse().ok()?)
@@ -66,7 +66,7 @@ pub(crate) fn decode_position(id: &[u8]) -> Option<Position> {
 
 /// A last id for a stream that continues after `position`, with free positions in its millisecond.
 ///
-/// Redis counts up the sequence while its clock is behind, and a position has 20 bits for it.
+/// While its clock is behind the last id, Redis increments the sequence, for which a position has 20 bits.
 pub(crate) fn last_id_above(position: Position) -> String {
     let full = position.sequence() > Position::MAX_SEQUENCE / 2;
     let id = if full { position.following(position.millis() + 1) } else { position };
@@ -74,15 +74,15 @@ pub(crate) fn last_id_above(position: Position) -> String {
     if id == Position::ZERO { "0-1".to_owned() } else { id.to_string() }
 }
 
-/// Reads one entry of a stream (its id, and names and values of its fields in turn) and adds its content to `entries`.
+/// Decodes one stream entry (its id, then names and values of its fields in turn) and adds its content to `entries`.
 ///
-/// An error means that the answer is not that of a stream, or that the entry has no position.
+/// An error means that the reply is not a stream entry, or that the entry has no valid position.
 pub(crate) fn decode_entry(entry: Value, entries: &mut Vec<Entry>) -> Result<(), String> {
     let Value::Array(parts) = entry else { return Err(format!("an entry that is no array: {entry:?}")) };
     let Ok([Value::BulkString(id), fields]) = <[Value; 2]>::try_from(parts) else {
         return Err("an entry without an id".to_owned());
     };
-    // No release writes such an entry. It can't be set aside, because it has no position.
+    // No release writes such an entry. It cannot be set aside, because it has no position.
     let no_position = || format!("the id {} can't be a position", String::from_utf8_lossy(&id));
     let position = decode_position(&id).ok_or_else(no_position)?;
     match decode_fields(&fields) {
@@ -104,7 +104,7 @@ pub(crate) fn decode_entry(entry: Value, entries: &mut Vec<Entry>) -> Result<(),
 }
 
 enum Fields<'a> {
-    /// Ballots for a poll, one at least.
+    /// Ballots for a poll, at least one.
     Ballots(PollId, &'a [[u8; BALLOT_BYTES]]),
     Event(Event),
 }
@@ -149,7 +149,7 @@ fn decode_ballot(poll: PollId, ballot: &[u8; BALLOT_BYTES]) -> Result<Ballot, St
     Ok(Ballot { poll, voter: VoterId::from_bytes(*voter), choices })
 }
 
-/// The fields for a person to look at: printable ASCII, shortened.
+/// The fields as readable text: printable ASCII, shortened.
 fn shown(fields: &Value) -> String {
     let Value::Array(fields) = fields else { return String::new() };
     let mut shown = String::new();
@@ -158,7 +158,7 @@ fn shown(fields: &Value) -> String {
         if index > 0 {
             shown.push(' ');
         }
-        // An escaped byte has at most four characters, so this much is always enough and never a lot more.
+        // An escaped byte has at most four characters, so this is always enough and never much more.
         shown.extend(bytes.iter().take(MAX_SHOWN_CHARS).flat_map(|byte| byte.escape_ascii()).map(char::from));
         if shown.len() > MAX_SHOWN_CHARS {
             shown.truncate(MAX_SHOWN_CHARS);

@@ -1,15 +1,15 @@
--- Casts ballots for one poll, in their order: one entry of the log for all of them.
+-- Casts ballots for one poll, in their order, as one entry of the log.
 -- KEYS: attached, polls, log, accepted, voters of the poll
--- ARGV: poll id, name of the field for ballots, what its value begins with, bytes of a ballot, bytes of a voter at the
--- start of each, the last millisecond (of this Redis' clock) at which they may be cast, the revision of the poll that
--- their voters were shown, the ballots one behind the other, the most voters that one poll may have remembered ('0':
--- any), what `attached` must hold
+-- ARGV: poll id, name of the field for ballots, start of its value, bytes per ballot, bytes of the voter at the start
+-- of each ballot, the last millisecond (of this Redis' clock) at which they may be cast, the revision of the poll that
+-- their voters were shown, the concatenated ballots, the most voters that may be stored for one poll ('0': no limit),
+-- the expected value of `attached`
 -- Returns: {word, millisecond of this Redis' clock}; the word is 'too late', 'not attached', 'unknown poll', 'waiting',
--- 'closed', 'rewritten' or 'full'. Or {'cast', millisecond, position, fates}: the position of the first ballot that was
--- taken ('' for none), which those taken after it follow; and for each ballot, between spaces, '+' if it was taken, or
--- '=' and the position of the earlier ballot of its voter. Where all were taken, fates is ''.
--- A call may be held up (a stopped Redis, a slow network). Its voters are then told that the outcome is unknown, and
--- may vote again; the older ballot must not come after the newer one.
+-- 'closed', 'rewritten' or 'full'. Or {'cast', millisecond, position, fates}: the position of the first ballot taken
+-- ('' for none), which the other ballots taken follow; and for each ballot, separated by spaces, '+' if it was taken,
+-- or '=' and the position of its voter's earlier ballot. If all were taken, fates is ''.
+-- A call may be delayed (a stopped Redis, a slow network). Its voters are then told that the outcome is unknown and may
+-- vote again; the older ballot must not come after the newer one.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now > tonumber(ARGV[6]) then
@@ -26,15 +26,14 @@ local poll = cjson.decode(json)
 if poll.state ~= 'open' then
   return { poll.state, now }
 end
--- What the voters chose, and how they were told apart, was checked against that revision. Polls of the first releases
--- have none.
+-- The choices and the voters' identities were checked against that revision. Polls of the first releases have none.
 if (poll.revision or 1) ~= tonumber(ARGV[7]) then
   return { 'rewritten', now }
 end
 
 local bytes, ballots = tonumber(ARGV[4]), ARGV[8]
 local count = #ballots / bytes
--- Where nobody may vote twice: the voters whose ballots are taken, and what becomes of each ballot.
+-- If nobody may vote twice: the voters whose ballots are taken, and the outcome of each ballot.
 local voters, fates = {}, {}
 if not poll.changes then
   local asked, taken, nth = {}, {}, {}
@@ -46,7 +45,7 @@ if not poll.changes then
     if known[i] then
       fates[i] = '=' .. known[i]
     elseif nth[voter] then
-      -- Twice in one call; where the first of them stands is known in a moment.
+      -- Twice in one call; the position of the first ballot is known only below.
       fates[i] = nth[voter]
     else
       voters[#voters + 1] = voter
@@ -59,14 +58,14 @@ if not poll.changes then
   if count == 0 then
     return { 'cast', now, '', table.concat(fates, ' ') }
   end
-  -- One poll must not take the memory that the others need.
+  -- One poll must not use up the memory of the others.
   local most = tonumber(ARGV[9])
   if most > 0 and redis.call('HLEN', KEYS[5]) + count > most then
     return { 'full', now }
   end
 end
 
--- Where the stream is gone (deleted, evicted), Redis would begin one at any id.
+-- If the stream is gone (deleted, evicted), Redis would start a new one at any id.
 local position = redis.call('XADD', KEYS[3], 'NOMKSTREAM', '*', ARGV[2], ARGV[3] .. ballots)
 if not position then
   return { 'not attached', now }

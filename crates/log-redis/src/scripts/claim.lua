@@ -1,25 +1,25 @@
--- Gives the log to a leader, also from another one. It takes no ballots until `open`.
+-- Gives the log to a leader, even if another one has it. The log accepts no ballots until `open`.
 -- KEYS: attaching, attached, incarnation, log, trimmed, accepted; id and beginning of older releases
--- ARGV: the leader, the log's id as its ledger knows it or one for a log that lost it, the ledger's position, what
--- keeps workers of older releases from beginning a log
--- Returns: {'replica'} | {'claimed', the token, the token before or '', 1 if this server was a replica of the one in
--- it, the log's id or '', its state}
+-- ARGV: the leader, the log's id as its ledger knows it or a new one for a log that lost its id, the ledger's position,
+-- the value that keeps workers of older releases from beginning a log
+-- Returns: {'replica'} | {'claimed', the token, the previous token or '', 1 if this server was a replica of the server
+-- in that token, the log's id or '', its state}
 local role, replid, replid_before = replication()
 if role ~= 'master' then
   return { 'replica' }
 end
 local token = replid .. '/' .. ARGV[1]
 local before = string.match(redis.call('GET', KEYS[2]) or '', '^%-?(.*)$')
--- The first write needs no memory, so that a leader attaches, and trims, also where there is none left.
+-- The first write needs no memory, so that a leader can attach and trim even if there is no memory left.
 redis.call('DEL', KEYS[2])
 redis.call('SET', KEYS[1], token)
 if before ~= '' then
-  -- Nobody's token, and known to who claims the log next, should this leader stop half way.
+  -- Not a valid token of any leader. If this leader stops half way, the next one can still read it.
   redis.call('SET', KEYS[2], '-' .. before)
 end
 local id = redis.call('GET', KEYS[3]) or redis.call('GET', KEYS[7])
 if not id and redis.call('EXISTS', KEYS[4]) == 1 then
-  -- No beginning leaves a stream without an id, so the id alone was lost.
+  -- A log never begins with a stream and without an id, so only the id was lost.
   id = ARGV[2]
 end
 if id then

@@ -1,7 +1,7 @@
--- Notes that a session of the organiser was ended, for as long as it would have lasted.
+-- Records that an organiser's session was ended, for as long as the session would have lasted.
 -- KEYS: the session   ARGV: milliseconds
 -- Returns: 'done'
--- A write that needs no memory first, so that the organiser can sign out of a full Redis.
+-- Starts with a write that needs no memory, so that the organiser can sign out even if Redis is full.
 redis.call('PERSIST', KEYS[1])
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
 return 'done'

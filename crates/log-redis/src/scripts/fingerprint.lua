@@ -1,5 +1,5 @@
--- Writes the fingerprint of the installation's key: over whatever is there, or only where there is none.
--- KEYS: installation   ARGV: fingerprint, '1' if one that is there is replaced
+-- Writes the fingerprint of the installation's key: replaces the existing one, or only adds a missing one.
+-- KEYS: installation   ARGV: fingerprint, '1' to replace an existing one
 -- Returns: 'not begun' | 'done'
 local known = redis.call('HGET', KEYS[1], 'fingerprint')
 if not known then

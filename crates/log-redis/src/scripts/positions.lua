@@ -1,4 +1,4 @@
--- Positions in the stream. Ballots of one call are one entry. Its id is the position of the first of them; the others
+-- Positions in the stream. Ballots of one call are one entry. Its id is the position of the first ballot; the others
 -- have the positions that follow, which no other entry gets.
 
 local function millis_and_sequence(id)
@@ -15,8 +15,8 @@ end
 -- Makes the stream continue after the `count` positions of the entry that was just added at `id`.
 --
 -- It also keeps the sequence within the 20 bits that a position has for it. While the clock is behind the last id (it
--- was set back, or the ledger is ahead), Redis counts the sequence up and up; past half of what there is, we go on in
--- the next millisecond. One call takes far fewer positions than the other half.
+-- was set back, or the ledger is ahead), Redis keeps incrementing the sequence. Past half of the range, the stream
+-- continues in the next millisecond. One call needs far fewer positions than the other half.
 local function take_positions(log, id, count)
   local millis, sequence = millis_and_sequence(id)
   if sequence + count > 524288 then

@@ -1,4 +1,4 @@
--- Creates a poll or changes one, if it still is what the caller has read.
+-- Creates a poll, or changes one that is still as the caller has read it.
 -- KEYS: attached, polls, log, accepted, voters of the poll
 -- ARGV: poll id, the poll as it was read ('' for none), the poll as it shall be, name of a poll's field,
 --       '1' if it must have no ballots, '1' if its voters are to be forgotten, what `attached` must hold
@@ -13,15 +13,15 @@ if ARGV[5] == '1' and tonumber(redis.call('HGET', KEYS[4], ARGV[1]) or '0') > 0 
   return 'differs'
 end
 if ARGV[2] == ARGV[3] then
-  -- Nothing is new, and nothing is said to the log; but that it is so was asked of a log that takes ballots.
+  -- The poll is unchanged, so nothing is appended; but the caller now knows this from a log that accepts ballots.
   return 'done'
 end
--- Where the stream is gone (deleted, evicted), Redis would begin one at any id.
+-- If the stream is gone (deleted, evicted), Redis would start a new one at any id.
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return 'not attached'
 end
--- A write that needs no memory comes first, and one that frees some where it can: then Redis lets all that follow
--- pass, however full it is. Who closes a poll, hides or resets it must always come through.
+-- Starts with a write that needs no memory, and with one that frees memory if possible. Redis then allows all later
+-- writes, however full it is. Closing, hiding or resetting a poll must always succeed.
 if ARGV[6] == '1' then
   redis.call('UNLINK', KEYS[5])
 else

@@ -1,8 +1,8 @@
 -- KEYS: attaching, attached, log   ARGV: the leader's token, the stream id above which the log goes on
 -- Returns: 'superseded' | 'done'
--- A write that needs no memory first, so that a full Redis can be attached to.
+-- Starts with a write that needs no memory, so that a leader can attach to a full Redis.
 redis.call('PERSIST', KEYS[1])
--- Refused by Redis where the last id is as high already, which is as good.
+-- Redis refuses this if the last id is already as high, which is fine too.
 local added = redis.pcall('XADD', KEYS[3], ARGV[2], 'm1', '')
 if type(added) ~= 'table' then
   redis.call('XDEL', KEYS[3], ARGV[2])

@@ -1,7 +1,7 @@
--- What a server and a log say of themselves.
+-- The state of a server and a log.
 
--- Which server this is: its role; its replication id, which is new at every start and at every promotion; and the one
--- it had before, where it was promoted.
+-- Identifies this server: its role; its replication id, which is new at every start and at every promotion; and its
+-- previous replication id, if it was promoted.
 local function replication()
   local info = redis.call('INFO', 'replication')
   local function field(name, form)
@@ -10,13 +10,13 @@ local function replication()
   return field('role', '%a+'), field('master_replid', '%x+'), field('master_replid2', '%x+')
 end
 
--- Whether this server is the one in the token `replid/leader`, and takes writes.
+-- Whether this server is the one in the token `replid/leader`, and accepts writes.
 local function is_server_of(token)
   local role, replid = replication()
   return role == 'master' and string.sub(token, 1, #replid + 1) == replid .. '/'
 end
 
--- The stream's last id, '' where there is no stream.
+-- The stream's last id; '' if there is no stream.
 local function last_id(log)
   if redis.call('EXISTS', log) == 0 then
     return ''
