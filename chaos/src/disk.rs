@@ -6,12 +6,12 @@ use std::{
     path::PathBuf,
 };
 
-/// How much is written at a time. The last pages of a disk are filled, too, or a small write would still fit.
+/// Sizes of the writes in bytes, in this order. The last ones fill the last pages, so that no small write fits.
 const CHUNKS: [usize; 2] = [1 << 20, 1 << 10];
-/// What is taken for a small disk, in bytes: a mistaken path must not fill a large one.
+/// The largest disk that `fill` accepts, in bytes: a wrong path must not fill a large disk.
 const MOST_BYTES: u64 = 2 << 30;
 
-/// A disk of its own, such as a tmpfs.
+/// A separate small disk, such as a tmpfs.
 pub struct Disk {
     directory: PathBuf,
 }
@@ -25,7 +25,7 @@ impl Disk {
     /// Writes until nothing fits any more.
     ///
     /// # Panics
-    /// If it is no small disk.
+    /// If the disk is not small, or a write fails for another reason than a full disk.
     pub fn fill(&self) {
         let mut file = File::create(self.ballast()).expect("the disk can be written");
         let mut written = 0;
@@ -43,10 +43,10 @@ impl Disk {
         }
     }
 
-    /// Makes room again.
+    /// Frees the space that `fill` took.
     ///
     /// # Panics
-    /// If it was not filled.
+    /// If `fill` was not called before.
     pub fn free(&self) {
         fs::remove_file(self.ballast()).expect("it was filled before");
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-/// What a fault is injected into. Nothing is hit again before it has recovered from the last fault.
+/// The target of a fault. It gets no other fault before it has recovered from the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// One of our programs, by its index in the cluster.
@@ -13,18 +13,18 @@ pub(crate) enum Target {
     Postgres,
 }
 
-/// What is injected.
+/// A fault of the services or their servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InjectedFault {
-    /// `kill -9`; it is started again when the time is over, as a supervisor would.
+    /// `kill -9`. The process is started again when the time is over, as a supervisor would do.
     Kill,
     /// SIGSTOP until the time is over.
     Stop,
-    /// Connections are cut, and new ones too, until the time is over.
+    /// All connections, also new ones, are cut until the time is over.
     Cut,
-    /// Connections are cut once.
+    /// Open connections are cut once.
     CutOnce,
-    /// Everything takes so many milliseconds longer on its way.
+    /// Everything is delayed by this many milliseconds.
     Slow(u64),
     /// Nothing arrives until the time is over.
     Freeze,
@@ -32,7 +32,7 @@ pub(crate) enum InjectedFault {
     FillDisk,
 }
 
-/// A fault, on something, for a while.
+/// A fault with its target and duration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Injection {
     pub(crate) target: Target,
@@ -40,7 +40,7 @@ pub(crate) struct Injection {
     pub(crate) lasts: Duration,
 }
 
-/// What can be hit.
+/// The possible targets, and their state.
 pub(crate) struct Cluster<'a> {
     /// Our programs, by name; each has a link.
     pub(crate) programs: &'a [String],
@@ -48,14 +48,14 @@ pub(crate) struct Cluster<'a> {
     pub(crate) leading: &'a [usize],
     /// Whether the servers' disks can be filled.
     pub(crate) disks: bool,
-    /// What has not recovered yet.
+    /// The targets that have not recovered yet.
     pub(crate) hit: &'a [Target],
 }
 
 impl Cluster<'_> {
     /// Draws the next fault; `None` if its target has not recovered.
     ///
-    /// Each has a generator of its own, so that the state of the cluster at one fault changes none of those after it.
+    /// Each fault has its own generator, so that the state of the cluster at one fault does not change later faults.
     pub(crate) fn draw(&self, random: &mut fastrand::Rng) -> Option<Injection> {
         let mut random = random.fork();
         let program = random.usize(0..self.programs.len());

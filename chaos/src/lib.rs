@@ -72,7 +72,7 @@ pub struct StepResult {
 
 /// A system into which faults are injected.
 pub trait FaultySystem {
-    /// Lets a crowd vote while faults are injected, repairs everything, and checks what only this system can check.
+    /// Lets a crowd vote while faults are injected, repairs all faults, and runs the checks specific to this system.
     fn step(&mut self, number: u32, random: fastrand::Rng) -> impl Future<Output = anyhow::Result<StepResult>>;
 
     /// Keeps the output of all its programs; returns where.

@@ -21,20 +21,21 @@ use crate::{
     proxy::{Mode, Proxy},
 };
 
-/// The log of the one partition, the key without which it takes nothing, and how much it has accepted.
+/// Redis keys of the only partition: the log, the mark without which it accepts nothing, and the number of accepted
+/// ballots.
 const LOG: &str = "{scrutin:0}:log";
 const ATTACHED: &str = "{scrutin:0}:attached";
 const ACCEPTED: &str = "{scrutin:0}:accepted";
-/// By how much the clock of a Redis is behind that was set back.
+/// How far the clock of Redis is behind after it was set back to older files.
 const CLOCK_BEHIND: Duration = Duration::from_secs(30);
-/// For so long the log keeps what is counted: short, so that entries are removed while everything breaks.
+/// How long the log keeps counted entries: short, so that the workers trim it during the faults.
 const LOG_RETENTION: &str = "2s";
-/// How often PostgreSQL is looked at while it comes back.
+/// Pause between two attempts to connect to PostgreSQL while it recovers.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How long a worker may take to say whether it leads.
+/// Time limit for reading the metrics of a worker.
 const METRICS_LIMIT: Duration = Duration::from_millis(300);
 
-/// A disk for each server, if they are to be filled.
+/// A small disk for each server; without them the disks are not filled.
 pub(crate) struct Disks {
     pub(crate) redis: PathBuf,
     pub(crate) postgres: PathBuf,
@@ -101,17 +102,17 @@ impl Processes {
         named.map(|(_, service)| service.url()).collect::<Vec<_>>().join(",")
     }
 
-    /// Whether disks can be filled.
+    /// Whether the servers have disks that can be filled.
     pub(crate) fn has_disks(&self) -> bool {
         self.disks.is_some()
     }
 
-    /// The URL of the database, past all proxies.
+    /// The URL of the database, without a proxy.
     pub(crate) fn database_url(&self) -> &str {
         self.postgres.url()
     }
 
-    /// Which programs lead a partition now, as far as they answer.
+    /// The indexes of the workers that lead a partition now. Workers that do not answer are left out.
     pub(crate) async fn leading(&self) -> Vec<usize> {
         let client = reqwest::Client::builder().timeout(METRICS_LIMIT).build().expect("a client is built");
         let mut leading = Vec::new();
@@ -152,7 +153,7 @@ impl Processes {
             (Target::Redis, InjectedFault::Kill) => self.redis.restart().await,
             (Target::Redis, InjectedFault::FillDisk) => {
                 self.disks().0.free();
-                // Redis ends by itself when it can't write its file and was told to always do so.
+                // With `appendfsync always` Redis exits when it can't write its file.
                 self.redis.restart().await;
             }
             (Target::Redis, _) => self.redis.resume(),
@@ -173,14 +174,15 @@ impl Processes {
         self.disks.as_ref().expect("a disk is only filled where there is one")
     }
 
-    /// After a full disk PostgreSQL may go on, may be recovering, may have ended, or may end yet.
+    /// Waits until PostgreSQL accepts connections after a full disk. It may still run, be recovering, have exited, or
+    /// exit later.
     async fn postgres_back(&mut self) {
         let address = self.postgres_address();
         let deadline = Instant::now() + wait::DEADLINE;
         while tokio_postgres::connect(self.postgres.url(), NoTls).await.is_err() {
             assert!(Instant::now() < deadline, "PostgreSQL does not come back after a full disk");
             if TcpStream::connect(address).await.is_err() {
-                // It may fail for as long as the last one is on its way out.
+                // The start may fail until the previous process has exited.
                 self.postgres.try_restart().await;
             }
             sleep(LOOK_EVERY).await;
@@ -194,8 +196,8 @@ impl Processes {
         }
     }
 
-    /// Empties Redis, and waits until a worker has begun a new log. What was not counted is lost, so nothing may be on
-    /// its way.
+    /// Empties Redis, and waits until a worker has begun a new log. Ballots that are not counted yet are lost, so the
+    /// caller waits until there are none.
     pub(crate) async fn empty_the_log(&self) {
         let mut connection = self.redis.connection().await;
         redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("FLUSHALL is done");
@@ -207,8 +209,9 @@ impl Processes {
         self.redis.files()
     }
 
-    /// Sets Redis back to older files, on a clock that is behind, as an operator does with a backup on another machine:
-    /// no ballots arrive, and everything that was acknowledged is counted. So nothing may be missing afterwards.
+    /// Sets Redis back to older files, on a clock that is behind, as an operator does with a backup on another machine.
+    /// Before that it cuts off `vote` and waits until every acknowledged ballot is counted. So nothing may be missing
+    /// afterwards.
     pub(crate) async fn set_redis_back(&mut self, files: &RedisFiles) {
         let votes: Vec<_> = (0..self.names.len()).filter(|&number| self.names[number].starts_with("vote")).collect();
         for &number in &votes {
@@ -224,13 +227,13 @@ impl Processes {
         }
     }
 
-    /// How many ballots the log has accepted, as Redis says itself.
+    /// The number of ballots that the log has accepted, read from Redis.
     async fn accepted(&self) -> Option<u64> {
         let mut connection = self.redis.connection().await;
         redis::cmd("HGET").arg(ACCEPTED).arg("main").query_async(&mut connection).await.ok()?
     }
 
-    /// How many ballots are counted, as PostgreSQL says itself.
+    /// The number of counted ballots, read from PostgreSQL.
     async fn counted(&self) -> Option<u64> {
         let (client, connection) = tokio_postgres::connect(self.postgres.url(), NoTls).await.ok()?;
         tokio::spawn(connection);
@@ -239,7 +242,7 @@ impl Processes {
         u64::try_from(counted).ok()
     }
 
-    /// How many entries the log holds.
+    /// The number of entries in the log.
     pub(crate) async fn log_entries(&self) -> u64 {
         self.ask_redis("XLEN", LOG).await
     }
@@ -249,7 +252,7 @@ impl Processes {
         redis::cmd(command).arg(key).query_async(&mut connection).await.expect("Redis counts")
     }
 
-    /// Everything that each program has said.
+    /// The output of each program so far.
     pub(crate) fn outputs(&self) -> impl Iterator<Item = (&str, String)> {
         self.names.iter().map(String::as_str).zip(self.services.iter().map(|service| service.program.output()))
     }

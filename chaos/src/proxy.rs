@@ -1,4 +1,4 @@
-//! A TCP proxy between a service and a server, which can be told to misbehave as networks do.
+//! A TCP proxy between a service and a server. It simulates network faults.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,30 +12,30 @@ use tokio::{
     sync::watch,
 };
 
-/// How much is passed on at a time.
+/// The largest chunk that is forwarded at once.
 const CHUNK_BYTES: usize = 16 * 1024;
 
 /// How the proxy behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Passes on everything.
+    /// Forwards everything.
     Pass,
-    /// Passes on each chunk so much later, in both directions.
+    /// Delays each chunk by this time, in both directions.
     Slow(Duration),
-    /// Passes on nothing, and keeps connections open, as a network does that drops packets.
+    /// Forwards nothing but keeps connections open, like a network that drops packets.
     Frozen,
-    /// Cuts all connections, and takes no new ones.
+    /// Closes all connections, and accepts no new ones.
     Cut,
 }
 
-/// One proxy. It ends with its value.
+/// A running proxy. Dropping it stops the proxy.
 pub(crate) struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
 }
 
 impl Proxy {
-    /// A proxy before `server`, which need not be there yet.
+    /// Starts a proxy in front of `server`, which need not run yet.
     pub(crate) async fn start(server: SocketAddr) -> Self {
         let address = address::free();
         let listener = TcpListener::bind(address).await.expect("the address is free");
@@ -44,12 +44,12 @@ impl Proxy {
         Self { address, mode }
     }
 
-    /// Where it listens.
+    /// The address on which the proxy listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Behaves like this from now on.
+    /// Switches to this mode, also for open connections.
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
@@ -61,7 +61,7 @@ async fn accept(listener: TcpListener, server: SocketAddr, mut modes: watch::Rec
             accepted = listener.accept() => accepted,
             changed = modes.changed() => if changed.is_ok() { continue } else { return },
         };
-        // A connection that ended before it was accepted does not matter.
+        // A client may disconnect before its connection is accepted.
         let Ok((client, _)) = accepted else { continue };
         if *modes.borrow() != Mode::Cut {
             tokio::spawn(connection(client, server, modes.clone()));
@@ -69,7 +69,7 @@ async fn accept(listener: TcpListener, server: SocketAddr, mut modes: watch::Rec
     }
 }
 
-/// One connection: whatever ends, ends both directions, as a cut cable does.
+/// Forwards one connection. When one direction ends, both are closed.
 async fn connection(client: TcpStream, server: SocketAddr, modes: watch::Receiver<Mode>) {
     let Ok(server) = TcpStream::connect(server).await else { return };
     if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
@@ -81,7 +81,7 @@ async fn connection(client: TcpStream, server: SocketAddr, modes: watch::Receive
     tokio::select! {
         () = pass(from_client, to_server, modes.clone()) => {}
         () = pass(from_server, to_client, modes) => {}
-        // An error means that the proxy is gone, which is a cut as well.
+        // An error means that the proxy was dropped, which also cuts the connection.
         _ = cut.wait_for(|mode| *mode == Mode::Cut) => {}
     }
 }

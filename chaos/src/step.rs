@@ -19,12 +19,12 @@ use crate::{
     processes::Processes,
 };
 
-/// The poll of the crowd.
+/// The poll in which the crowd votes.
 const POLL: &str = "main";
 const MOST_OPTIONS: usize = 26;
 /// How long a step lasts; the promise is checked after each.
 const STEP: Duration = Duration::from_secs(45);
-/// How long everything may take to be counted.
+/// Time limit for counting all ballots.
 const SETTLE: Duration = Duration::from_secs(90);
 /// How long no fault is injected at the beginning and at the end of a step.
 const CALM: Duration = Duration::from_secs(4);
@@ -35,7 +35,7 @@ const BETWEEN_FAULTS_MS: std::ops::Range<u64> = 300..4_000;
 pub(crate) struct ServicesRun {
     processes: Processes,
     settings: RunSettings,
-    /// How often Redis was set back.
+    /// How often Redis was set back to older files.
     set_back: usize,
 }
 
@@ -44,7 +44,7 @@ impl ServicesRun {
         Self { processes, settings, set_back: 0 }
     }
 
-    /// Votes and injects faults. `set_back`: at the beginning Redis comes back with older files.
+    /// Lets the crowd vote while faults are injected. With `set_back` Redis is set back to older files early on.
     async fn vote(&mut self, set_back: bool, random: &mut fastrand::Rng) -> anyhow::Result<StepResult> {
         let duration = STEP + if set_back { 4 * CALM } else { 2 * CALM };
         let (vote, result) = (self.processes.urls("vote"), self.processes.urls("result"));
@@ -68,8 +68,8 @@ impl ServicesRun {
 }
 
 impl FaultySystem for ServicesRun {
-    /// Before the second step, and before some later ones, the log is emptied. In the first step, and in some later
-    /// ones, it is set back during the voting.
+    /// Empties the log before the second step, and before some later ones. Sets Redis back during the voting of the
+    /// first step, and of some later ones.
     async fn step(&mut self, number: u32, mut random: fastrand::Rng) -> anyhow::Result<StepResult> {
         let (emptying, setting_back) = (random.bool(), number == 1 || random.bool());
         if number == 2 || number > 2 && emptying {
@@ -93,7 +93,7 @@ impl FaultySystem for ServicesRun {
     }
 }
 
-/// Injects faults for this long, and repairs everything. Returns how many there were.
+/// Injects faults for this long, and repairs all of them. Returns their number.
 async fn inject_faults(processes: &mut Processes, length: Duration, random: &mut fastrand::Rng) -> u32 {
     let start = Instant::now();
     let end = start + CALM + length;
@@ -144,7 +144,7 @@ async fn inject(
     Some(injection)
 }
 
-/// Empties the log between two steps, when everything is counted. So nothing may be missing afterwards.
+/// Empties the log between two steps, after all ballots are counted. So nothing may be missing afterwards.
 pub(crate) async fn empty_the_log(processes: &Processes) -> anyhow::Result<()> {
     println!("  the log is emptied");
     let before = HostFigures::read(processes).await;
@@ -156,7 +156,7 @@ pub(crate) async fn empty_the_log(processes: &Processes) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The answers of both hosts for the poll.
+/// What both hosts answer about the poll.
 #[derive(Debug, PartialEq, Eq)]
 struct HostFigures {
     votes: Vec<u64>,
@@ -176,14 +176,14 @@ impl HostFigures {
     }
 }
 
-/// Waits until the log is trimmed completely, because everything is counted.
+/// Waits until the log is empty: all ballots are counted, and the workers have trimmed their entries.
 pub(crate) async fn trimmed(processes: &Processes) {
     wait::until_true("the log to be trimmed", || async { processes.log_entries().await == 0 }).await;
     println!("  the log: all that was counted is removed");
 }
 
-/// Counts all ballots again. The ledger must have no rejected entries, and one gap for each time that Redis was set
-/// back, because the worker can't know that nothing was lost then.
+/// Recounts all ballots. The ledger must have no rejected entries, and one gap for each time that Redis was set back,
+/// because the worker can't know that nothing was lost then.
 pub(crate) async fn recount(processes: &Processes, set_back: usize) -> anyhow::Result<()> {
     let output = Command::new(programs::path("worker"))
         .arg("recount")

@@ -1,27 +1,28 @@
 //! The worker: takes ballots from the log and counts them into the ledger.
 //!
-//! For each partition of the log one *teller* runs here. It applies for the lead of its partition,
-//! attaches the ledger to the log, and counts page after page, for as long as it holds the lead. Several
-//! workers may run side by side: of each partition one teller counts, and the others stand by.
+//! A worker runs one *teller* for each partition of the log. The teller tries to become the leader of its partition.
+//! While it leads, it attaches the ledger to the log and counts page after page. Several workers may run at the same
+//! time: one teller counts each partition, and the others stand by.
 //!
 //! # Why every acknowledged ballot is counted exactly once
 //!
-//! 1. The ledger commits a batch and its new position in one transaction, and passes over entries at or
-//!    below its position. So an entry can be offered twice and is counted once.
-//! 2. What is read is what follows the ledger's own position, as the ledger last gave it, or what follows
-//!    the last entry of the batch that is being applied. So nothing is left out between two batches.
-//! 3. A page that was read ahead is applied only if the batch before it was applied. After any error of the
-//!    ledger, or if the log is no longer the one the ledger is attached to, it is thrown away, and the
-//!    teller begins again from the position that the ledger holds. Nothing is read ahead across that.
-//! 4. Only the holder of the lead writes: the lock lives on the connection that writes (see [`domain::Ledger`]), and
-//!    the log takes from a leader only what carries its mark (see [`domain::Log`]).
-//! 5. The log takes ballots only from a server that a leader has attached to since it started, so that no ballot gets a
-//!    position which the ledger has passed.
+//! 1. The ledger commits a batch and its new position in one transaction, and skips entries at or below its position.
+//!    So an entry can be offered twice and is counted once.
+//! 2. The teller reads the entries after the position that the ledger last returned, or after the last entry of the
+//!    batch that is being applied. So no entry between two batches is skipped.
+//! 3. A page that was read ahead is applied only if the batch before it was applied. After any error of the ledger, or
+//!    if the log is no longer the one to which the ledger is attached, the teller discards the page and starts again
+//!    from the position in the ledger. It does not keep any page across that.
+//! 4. Only the leader writes. The lock belongs to the connection that writes (see [`domain::Ledger`]), and the log
+//!    accepts writes of a leader only if they carry its mark (see [`domain::Log`]).
+//! 5. The log accepts ballots only if a leader has attached to its server since that server started. So no ballot gets
+//!    a position that the ledger has already passed.
 //!
-//! What can't be counted (the log lost its storage, or the ledger is older than the log reaches back) is
-//! said in the log and in the metrics, and a gap is noted in the ledger; it is never passed over in silence.
+//! If entries can't be counted (the log lost its storage, or the log no longer reaches back to the position of the
+//! ledger), the worker logs it, counts it in its metrics, and records a gap in the ledger. It never skips entries
+//! silently.
 //!
-//! This library knows the log and the ledger only as the ports of [`domain`]; `main.rs` names the adapters.
+//! This library uses the log and the ledger only through the ports of [`domain`]; `main.rs` chooses the adapters.
 //!
 //! May import: `domain`, `program`.
 
@@ -51,15 +52,15 @@ pub use health::Health;
 pub use moving::{MoveError, begin, rekey};
 pub use rules::{Rules, jitter};
 
-/// Counts until `shutdown` is cancelled; then every teller finishes the batch in hand, gives up its lead, and
-/// this returns.
+/// Counts until `shutdown` is cancelled. Then every teller finishes its current batch and releases its lead, and this
+/// function returns.
 ///
-/// `open_log` makes the teller's own view of a partition of the log. Neither log nor ledger needs to be there:
-/// whatever is away is waited for.
+/// `open_log` creates the log of one partition for its teller. The log and the ledger may be unavailable: the tellers
+/// wait for them.
 ///
 /// # Panics
-/// If a teller panics, which is a bug: the others are stopped where they are, so that the process ends and
-/// is started again rather than counting some partitions only. Whatever they had not committed is counted later.
+/// If a teller panics, which is a bug. The other tellers are stopped too, so that the process ends and is started again
+/// instead of counting only some partitions. Ballots that they had not committed are counted later.
 pub async fn run(
     rules: Rules,
     ledgers: Arc<dyn Ledgers>,

@@ -1,4 +1,5 @@
-//! The program `worker`: wires the tellers to the log on Redis and the ledger on PostgreSQL. Nothing is decided here.
+//! The program `worker`: connects the tellers to the log on Redis and the ledger on PostgreSQL. It contains no logic of
+//! the count.
 
 use std::{
     io::{self, Write},
@@ -39,7 +40,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Counts until told to stop.
+/// Counts until a shutdown signal.
 async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let redis: RedisUrl = server_address::read("worker", "REDIS_URL", &settings.redis_url);
     let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
@@ -64,7 +65,7 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Counts the ledger's ballots again; success if all figures agree.
+/// Recounts the ballots in the ledger; success if all figures agree.
 async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
     let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
     let audit = PostgresScoreboard::new(database).audit().await?;
@@ -72,7 +73,7 @@ async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
     Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Writes the ledger to a file, as a log.
+/// Writes the ledger to a file in the format of a log.
 #[expect(clippy::print_stderr, reason = "the command's report; standard output may be the file")]
 async fn export(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
     let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
@@ -87,7 +88,7 @@ async fn export(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Counts a file into the empty ledger; success if the ledger then holds what the file says.
+/// Counts a file into the empty ledger; success if the ledger then has the figures of the file.
 async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
     let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
@@ -101,7 +102,7 @@ async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Lets the ledger's log be at `REDIS_URL` from now on.
+/// Makes the log at `REDIS_URL` the log of the ledger.
 async fn begin(settings: &Settings, adopt: bool) -> anyhow::Result<ExitCode> {
     let (ledgers, mut logs) = servers(settings);
     let address = scrutin_worker::begin(&ledgers, &mut logs, settings.partitions, adopt).await?;
@@ -109,7 +110,7 @@ async fn begin(settings: &Settings, adopt: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Gives the installation another key.
+/// Gives the installation a new key.
 async fn rekey(settings: &Settings, key: &Fingerprint, force: bool) -> anyhow::Result<ExitCode> {
     let (ledgers, mut logs) = servers(settings);
     scrutin_worker::rekey(&ledgers, &mut logs, key, force).await?;

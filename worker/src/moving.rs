@@ -1,4 +1,4 @@
-//! The commands that change what log and ledger say of their installation: `worker begin` and `worker rekey`.
+//! The commands `worker begin` and `worker rekey`. They change the installation that log and ledger record.
 
 use std::time::Duration;
 
@@ -7,44 +7,45 @@ use domain::{
     Partitions, PollState, RekeyOutcome, Unavailable,
 };
 
-/// How often the lead is asked for: a worker that is refused has it for a moment now and then.
+/// Number of attempts to take the lead. A worker that refuses its installation takes it briefly.
 const LEAD_ATTEMPTS: u32 = 20;
 const LEAD_PAUSE: Duration = Duration::from_millis(500);
 
-/// Why a command did nothing.
+/// Why a command was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
-    /// Log or ledger.
+    /// The log or the ledger failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// Somebody else writes to the ledger.
+    /// Another process leads this partition.
     #[error("another process counts partition {0}: stop the workers first")]
     Led(Partition),
-    /// The log belongs to somebody.
+    /// The log belongs to another installation.
     #[error("the log at {address} belongs to the installation {id}, {todo}")]
     Foreign {
-        /// Where it is.
+        /// The address of the log.
         address: String,
-        /// To which.
+        /// The installation to which the log belongs.
         id: InstallationId,
-        /// What can be done.
+        /// What the operator can do.
         todo: &'static str,
     },
-    /// The log of an older release, which says nothing of itself.
+    /// The log was written by an older release, and does not record its installation.
     #[error("there is a log of an older release at {0}: to count it into this ledger, add --adopt")]
     OlderLog(String),
-    /// Whoever has voted could vote once more.
+    /// A poll is open: with a new key its voters could vote again.
     #[error("a poll is open, in which whoever has voted could vote once more: close all polls first, or add --force")]
     PollsOpen,
-    /// Nothing was ever started on it.
+    /// No worker has recorded an installation in this ledger yet.
     #[error("the ledger belongs to no installation yet: there is no key to change; start a worker first")]
     NoInstallation,
 }
 
-/// Writes into the ledger that its log is where `logs` are. With `adopt` it takes what is there. Returns where that is.
+/// Records the address of `logs` in the ledger. With `adopt` the ledger takes the log that is there, also one of an
+/// older release. Returns the address.
 ///
 /// # Panics
-/// If there is no log: an installation has at least one partition.
+/// If `logs` is empty: an installation has at least one partition.
 pub async fn begin(
     ledgers: &dyn Ledgers,
     logs: &mut [Box<dyn Log>],
@@ -86,7 +87,8 @@ pub async fn begin(
     Ok(address)
 }
 
-/// Writes the fingerprint of another key into the ledger, and into each partition of the log that is there.
+/// Stores the fingerprint of the new key in the ledger, and in each partition whose log has been begun. With `force`
+/// also while polls are open.
 pub async fn rekey(
     ledgers: &dyn Ledgers,
     logs: &mut [Box<dyn Log>],
@@ -96,7 +98,7 @@ pub async fn rekey(
     for log in logs.iter_mut() {
         let polls = match log.polls().await {
             Ok(polls) => polls,
-            // The ledger knows them.
+            // `ledgers.rekey` checks the polls of the ledger.
             Err(Unavailable::NotBegun) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
@@ -111,7 +113,7 @@ pub async fn rekey(
     }
     for log in logs {
         match log.rekey(key).await {
-            // The worker writes it from the ledger when it begins the log.
+            // If there is no log, the worker copies the fingerprint from the ledger when it begins one.
             Ok(()) | Err(Unavailable::NotBegun) => {}
             Err(error) => return Err(error.into()),
         }

@@ -1,17 +1,17 @@
-//! What an operator decides for all partitions.
+//! The operator's settings that apply to all partitions.
 
 use std::time::Duration;
 
 use domain::{Partitions, Poll};
 
-/// What all tellers of a worker go by.
+/// The rules that all tellers of a worker share.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// How many partitions the log has; one teller is started for each.
     pub partitions: Partitions,
-    /// The poll that is made on the very first start, in the partition to which it belongs.
+    /// The poll that is created on the very first start, in the partition to which it belongs.
     pub first_poll: Poll,
-    /// For how long the log keeps what is counted, from then on.
+    /// How long the log keeps entries after they are counted.
     pub log_retention: Duration,
     /// About how many entries are counted in one transaction.
     pub batch_entries: usize,

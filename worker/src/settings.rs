@@ -94,13 +94,13 @@ pub enum WorkerCommand {
     Healthcheck,
 }
 
-/// What is stored of a key.
+/// The fingerprint of a key: the only part of it that is stored.
 fn fingerprint(text: &str) -> Result<Fingerprint, SecretError> {
     secret(text).map(|key| Fingerprint::of(&key))
 }
 
 impl Settings {
-    /// What the tellers go by, or one line that names the key whose value can't be.
+    /// The rules for the tellers, or an error line that names the invalid setting.
     pub fn rules(&self) -> Result<Rules, String> {
         Ok(Rules {
             partitions: self.partitions,

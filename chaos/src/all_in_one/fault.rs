@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-/// How it is ended.
+/// The signal that ends the all-in-one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndSignal {
     Kill,
     Terminate,
-    /// As a terminal that is closed does.
+    /// SIGHUP, which a closed terminal sends.
     HangUp,
 }
 
-/// Which files are gone from their places.
+/// The files that are moved away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TakenFiles {
     Ledger,
@@ -20,10 +20,10 @@ pub(crate) enum TakenFiles {
     All,
 }
 
-/// What is injected.
+/// A fault of the all-in-one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AllInOneFault {
-    /// It is ended, and started again after a while.
+    /// The program is ended, and started again after a while.
     End(EndSignal, Duration),
     /// SIGSTOP for a while.
     Stop(Duration),
@@ -31,17 +31,17 @@ pub(crate) enum AllInOneFault {
     Hold(Duration),
     /// The disk is full for a while.
     FillDisk(Duration),
-    /// Files are moved away, and perhaps copies put in their place. It must stop accepting ballots by itself. Then it
-    /// is ended, the files come back, and it is started again.
+    /// Files are moved away, and perhaps replaced by copies. The program must stop accepting ballots by itself. Then it
+    /// is ended, the files are moved back, and it is started again.
     TakeFiles { files: TakenFiles, replaced: bool, end: EndSignal },
-    /// The whole directory is renamed; the rest as above.
+    /// The whole directory is renamed. The rest is as for `TakeFiles`.
     RenameDirectory(EndSignal),
     /// A second program is started on the same files, perhaps after the lock file was removed. It must be refused.
     Second { lock_removed: bool },
 }
 
 impl AllInOneFault {
-    /// Draws one; `None` if it takes a disk that can be filled, and there is none.
+    /// Draws a fault; `None` if it needs a small disk, and there is none.
     pub(crate) fn draw(random: &mut fastrand::Rng, disk: bool) -> Option<Self> {
         let mut for_ms = |range| Duration::from_millis(random.u64(range));
         let (shortly, a_while) = (for_ms(0..1_500), for_ms(500..5_000));

@@ -1,4 +1,4 @@
-//! The all-in-one with its data directory, and the faults that are injected into both.
+//! The all-in-one with its data directory. Injects faults into both and repairs them.
 
 use std::{
     fs,
@@ -21,22 +21,22 @@ use tokio::time::sleep;
 
 use crate::fault::{AllInOneFault, EndSignal, TakenFiles};
 
-/// How long the organiser waits for an answer.
+/// Time limit of the organiser's request.
 const ORGANISER_LIMIT: Duration = Duration::from_secs(8);
 
 /// A running all-in-one on a data directory of its own.
 pub(crate) struct AllInOneInstance {
     scrutin: AllInOne,
     admin: String,
-    /// Has the data directory, and what is put aside.
+    /// Contains the data directory, and files that a fault has moved away.
     home: PathBuf,
     disk: Option<Disk>,
-    /// Removed at the end.
+    /// Kept because dropping it deletes the directory.
     _temporary: Option<tempfile::TempDir>,
 }
 
 impl AllInOneInstance {
-    /// Starts it, on a small disk if there is one.
+    /// Starts the all-in-one, with its data on the small disk if there is one.
     pub(crate) async fn start(disk: Option<PathBuf>) -> anyhow::Result<Self> {
         let temporary = if disk.is_none() { Some(tempfile::tempdir()?) } else { None };
         let home = disk.clone().or_else(|| Some(temporary.as_ref()?.path().to_owned())).context("a directory")?;
@@ -58,12 +58,12 @@ impl AllInOneInstance {
         self.disk.is_some()
     }
 
-    /// Everything that it has said.
+    /// The output of the program so far.
     pub(crate) fn output(&self) -> String {
         self.scrutin.program.output()
     }
 
-    /// Counts all ballots again, beside the running program.
+    /// Runs a recount while the program runs.
     pub(crate) fn recount(&self) -> anyhow::Result<Output> {
         let mut recount = Command::new(programs::path("scrutin"));
         Ok(recount.arg("recount").arg("--data-dir").arg(self.data()).env_clear().output()?)
@@ -73,7 +73,7 @@ impl AllInOneInstance {
         self.home.join("data")
     }
 
-    /// Injects a fault, and repairs everything.
+    /// Injects a fault, repairs it, and waits until the all-in-one is ready.
     pub(crate) async fn inject(&mut self, fault: AllInOneFault) -> anyhow::Result<()> {
         match fault {
             AllInOneFault::End(end, away) => {
@@ -99,7 +99,7 @@ impl AllInOneInstance {
                 fs::rename(self.data(), &elsewhere)?;
                 self.stops_by_itself().await;
                 self.end(end).await?;
-                // What it may have made there on its way out is not what was there.
+                // The program may have created files at the old path while it ended; they are not the moved ones.
                 if self.data().exists() {
                     fs::remove_dir_all(self.data())?;
                 }
@@ -124,7 +124,8 @@ impl AllInOneInstance {
         Ok(())
     }
 
-    /// Holds the ledger as another program may, while the organiser makes a poll. Whether that is done is not asked.
+    /// Locks the ledger, as another program may, while the organiser creates a poll. The organiser must get an answer,
+    /// which may be a refusal.
     async fn hold(&self, time: Duration) -> anyhow::Result<()> {
         let mut other = Connection::open(self.data().join("scrutin.db"))?;
         other.busy_timeout(ORGANISER_LIMIT)?;
@@ -157,7 +158,7 @@ impl AllInOneInstance {
         Ok(())
     }
 
-    /// Waits until it says that it is not ready, and why.
+    /// Waits until `/readyz` answers 503.
     async fn stops_by_itself(&self) {
         wait::until_true("it to notice what became of its files", || async {
             let answer = reqwest::get(format!("http://{}/readyz", self.admin)).await;

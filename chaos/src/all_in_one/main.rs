@@ -26,7 +26,7 @@ use crate::fault::AllInOneFault;
 const NAME: &str = "chaos-all-in-one";
 /// How long a step lasts; the promise is checked after each.
 const STEP: Duration = Duration::from_secs(25);
-/// How long everything may take to be counted.
+/// Time limit for counting all ballots.
 const SETTLE: Duration = Duration::from_mins(1);
 /// How long no fault is injected at the beginning and at the end of a step.
 const CALM: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     run(NAME, &settings.run, seed, &mut AllInOneRun { instance, settings: settings.run.clone() }).await
 }
 
-/// The all-in-one of one run.
+/// The all-in-one that one run tests.
 struct AllInOneRun {
     instance: AllInOneInstance,
     settings: RunSettings,
@@ -88,14 +88,14 @@ impl FaultySystem for AllInOneRun {
     }
 }
 
-/// Injects faults, one after the other, each until everything works again. Returns how many there were.
+/// Injects faults one after the other. Before the next one the all-in-one is ready again. Returns their number.
 async fn inject(instance: &mut AllInOneInstance, random: &mut fastrand::Rng) -> anyhow::Result<u32> {
     let begun = Instant::now();
     sleep(CALM).await;
     let mut faults = 0;
     while begun.elapsed() < STEP {
         sleep(Duration::from_millis(random.u64(BETWEEN_FAULTS_MS))).await;
-        // Each has a generator of its own, so that what one met changes none of those after it.
+        // Each fault has its own generator, so that the outcome of one does not change the following ones.
         let mut random = random.fork();
         let Some(fault) = AllInOneFault::draw(&mut random, instance.has_disk()) else { continue };
         println!("  {:5.1} s  {fault:?}", begun.elapsed().as_secs_f64());
