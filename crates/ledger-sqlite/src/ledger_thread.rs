@@ -1,7 +1,7 @@
-//! The thread that writes the ledger: it counts accepted ballots into the tables, and nobody else writes there.
+//! The thread that writes the ledger: it counts accepted ballots into the tables. Nothing else writes there.
 //!
 //! It waits a few milliseconds for more ballots, so that one transaction writes each page of the tables once; longer
-//! under load. Ballots that can't be counted now stay queued and are tried again. The ring file has them as well.
+//! under load. Ballots that cannot be counted now stay queued and are tried again. The ring file has them too.
 
 use std::{
     collections::VecDeque,
@@ -27,14 +27,14 @@ use crate::{
 
 /// How long an accepted ballot waits to be counted.
 const COUNT_AFTER: Duration = Duration::from_millis(50);
-/// The same while more than [`FEW`] ballots are queued: the more are counted together, the more share a page.
+/// The same while more than [`FEW`] ballots are queued: the more ballots are counted together, the more share a page.
 const COUNT_AFTER_UNDER_LOAD: Duration = Duration::from_millis(500);
-/// So many ballots need not wait longer.
+/// Up to this many queued ballots do not wait longer.
 const FEW: usize = 1_000;
-/// So many queued ballots are counted at once, and no transaction has more: where the ring file is full, the next
-/// ballot has to wait for one transaction.
+/// This many queued ballots are counted at once, and no transaction has more: when the ring file is full, the next
+/// ballot must wait for one transaction.
 const MAX_BATCH: usize = 32_768;
-/// How long after a failed count the next one is tried.
+/// How long after a failed count the next attempt starts.
 const COUNT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// How long SQLite waits for another program's lock while the acceptor waits for this thread.
@@ -43,22 +43,22 @@ const SHORT_LOCK_WAIT: Duration = Duration::from_millis(20);
 const NOT_COUNTED: &str = "accepted ballots can't be counted. They are kept, and it is tried again \
     every second; voting goes on until 65,536 ballots are queued";
 
-/// What the thread owns.
+/// The state that the thread owns.
 pub(crate) struct LedgerThread {
     conn: Connection,
     /// Dropped after the connection.
     files: Arc<LedgerFiles>,
-    /// The ledger's position, as this process committed it last. Nobody else moves it.
+    /// The ledger's position after this process' last commit. Nobody else moves it.
     committed: Position,
     movements: Arc<Movements>,
     progress: Arc<CountProgress>,
     /// Ballots to be counted, in the order of their positions.
     pending: VecDeque<Accepted>,
-    /// When they are counted; `None` where there are none.
+    /// When the next count is due; `None` if no ballots are queued.
     count_at: Option<Instant>,
-    /// Since when the first of them is queued; `None` where counting it failed.
+    /// When the first of them was queued; `None` if counting it failed.
     since: Option<Instant>,
-    /// Whether the acceptor waits for the present task.
+    /// Whether the acceptor waits for the current task.
     is_awaited: bool,
 }
 
@@ -74,7 +74,7 @@ impl LedgerThread {
         Self { conn, files, committed, movements, progress, pending, count_at, since, is_awaited: false }
     }
 
-    /// Does tasks until there can be no more, and closes the ledger.
+    /// Runs tasks until there can be no more, and closes the ledger.
     pub(crate) fn run(mut self, queue: &mpsc::Receiver<LedgerTask>) {
         loop {
             let task = match self.count_at {
@@ -95,7 +95,7 @@ impl LedgerThread {
         self.close();
     }
 
-    /// Does a task. Returns whether there may be more.
+    /// Runs a task. Returns whether there may be more.
     fn take(&mut self, task: Result<LedgerTask, mpsc::RecvTimeoutError>) -> bool {
         match task {
             Ok(LedgerTask::Count(ballots)) => {
@@ -104,7 +104,7 @@ impl LedgerThread {
                     let now = Instant::now();
                     (self.since, self.count_at) = (Some(now), Some(now + COUNT_AFTER));
                 }
-                // A failed count is not tried again for each new ballot.
+                // A failed count is not repeated for each new ballot.
                 if self.pending.len() >= MAX_BATCH && self.since.is_some() {
                     _ = self.count_until(MAX_BATCH - 1);
                 }
@@ -154,36 +154,36 @@ impl LedgerThread {
         self.pending.drain(..ballots);
         self.progress.counted(ballots);
         self.progress.count_to(outcome.applied.position);
-        // Newer ones wait for more ballots in their turn.
+        // Newer ballots wait for others again.
         let next = (!self.pending.is_empty()).then(Instant::now);
         (self.count_at, self.since) = (next.map(|now| now + COUNT_AFTER), next);
         self.movements.add(outcome.moved);
         Ok(())
     }
 
-    /// Logs a failure, once until the count goes on.
+    /// Logs a failure, once until counting succeeds again.
     fn not_counted(&self, error: StoreError) -> StoreError {
         metrics::counter!("scrutin_ledger_failures_total").increment(1);
-        // With the short wait, another program has the ledger locked now and then.
+        // With the short wait, it is normal that another program sometimes has the ledger locked.
         let is_expected = self.is_awaited && error.is_held();
         if !is_expected && self.progress.failed(&error.to_string()) && !matches!(error, StoreError::Stopped(_)) {
             tracing::error!(event = "ledger.refused", error = %error, queued = self.pending.len(), "{NOT_COUNTED}");
         }
         if error.is_full() {
-            // The write-ahead log may take all the space that is missing. If not, the next try fails again.
+            // The write-ahead log may occupy all the space that is missing. If not, the next attempt fails again.
             _ = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
         }
         error
     }
 
-    /// Counts all that is queued, and makes sure that no other program has the ledger locked.
+    /// Counts everything queued, and checks that no other program has the ledger locked.
     fn wait_for_lock(&mut self) -> Result<(), StoreError> {
         self.count_until(0)?;
         self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         Ok(())
     }
 
-    /// Counts all that is queued, and then these entries, while the acceptor waits.
+    /// Counts everything queued, and then these entries, while the acceptor waits.
     fn apply(&mut self, entries: Vec<Entry>) -> Result<(), WriteFailure> {
         self.conn.busy_timeout(SHORT_LOCK_WAIT).map_err(WriteFailure::nothing_written)?;
         self.is_awaited = true;
@@ -196,12 +196,12 @@ impl LedgerThread {
         Ok(())
     }
 
-    /// Counts entries of this process, if the files and the ledger's position are as it left them.
+    /// Counts entries of this process, if the files and the ledger's position are unchanged since its last commit.
     fn commit(&mut self, entries: Vec<Entry>) -> Result<BatchOutcome, WriteFailure> {
         self.files.check_ledger().map_err(WriteFailure::nothing_written)?;
         let (tx, outcome) = self.write(entries).map_err(WriteFailure::nothing_written)?;
         if let Err(error) = tx.commit() {
-            // A commit that failed may have been done all the same.
+            // A commit that returned an error may still have succeeded.
             let found = store::counted_through(&self.conn, PARTITION).map_err(WriteFailure::unknown)?;
             if found == self.committed {
                 return Err(WriteFailure::nothing_written(error));
@@ -209,12 +209,12 @@ impl LedgerThread {
         }
         apply::report_rejected(&outcome);
         self.committed = outcome.applied.position;
-        // The files may have been moved in between, and with them what was just written.
+        // The files may have been moved in between, together with what was just written.
         self.files.check_ledger().map_err(WriteFailure::unknown)?;
         Ok(outcome)
     }
 
-    /// Writes what the entries change, in a transaction that the caller commits.
+    /// Writes the changes of the entries, in a transaction that the caller commits.
     fn write(&mut self, entries: Vec<Entry>) -> Result<(Transaction<'_>, BatchOutcome), StoreError> {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (found, committed) = (store::counted_through(&tx, PARTITION)?, self.committed);
@@ -229,7 +229,7 @@ impl LedgerThread {
         Ok((tx, outcome))
     }
 
-    /// Drops queued ballots that are committed: an error came after the commit.
+    /// Drops queued ballots that are committed, for an error that came after the commit.
     fn forget_committed(&mut self) {
         let committed = self.pending.iter().take_while(|(position, _)| *position <= self.committed).count();
         if committed > 0 {
@@ -239,7 +239,7 @@ impl LedgerThread {
         }
     }
 
-    /// Does other work, which may move the position too.
+    /// Runs other work, which may also move the position.
     fn work(&mut self, work: LedgerWork) {
         work(&mut self.conn, &self.movements);
         match store::counted_through(&self.conn, PARTITION) {

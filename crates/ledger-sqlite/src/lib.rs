@@ -1,13 +1,14 @@
 //! The log and the ledger of the all-in-one: a ring file of accepted ballots, and a SQLite file.
 //!
-//! One thread accepts (`acceptor`): it decides whether a poll is open, appends ballots to the ring file (`ring_file`)
-//! and acknowledges them after the fsync. As one thread does this, no ballot is accepted after a close, and positions
-//! only grow. A second thread counts the ballots into the ledger's tables (`ledger_thread`): ballots, figures and
-//! position in one transaction with `synchronous=FULL`. After a kill, the next start counts what is left in the ring
-//! file before anything else (`opening`). So a ballot is counted once, whatever is killed. See
+//! One thread accepts ballots (`acceptor`): it decides whether a poll is open, appends ballots to the ring file
+//! (`ring_file`) and acknowledges them after the fsync. Because one thread does this, no ballot is accepted after a
+//! close, and positions only grow. A second thread counts the ballots into the ledger's tables (`ledger_thread`):
+//! ballots, figures and position in one transaction with `synchronous=FULL`. After a kill, the next start first counts
+//! the ballots left in the ring file (`opening`). So a ballot is counted once, whatever is killed. See
 //! `docs/adr/0006-accepted-first-counted-a-moment-later.md`.
 //!
-//! `ballot_box`, `scoreboard` and `leading` keep the ports. The count itself is `domain::count`, as for every ledger.
+//! `ballot_box`, `scoreboard` and `leading` implement the ports. The count itself is `domain::count`, as for every
+//! ledger.
 //!
 //! May import: `domain`.
 

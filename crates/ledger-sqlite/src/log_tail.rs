@@ -1,6 +1,6 @@
-//! Accepts or refuses a ballot, by an in-memory copy of the log's tail. Used by one thread, the acceptor.
+//! Accepts or refuses a ballot, from an in-memory copy of the log's tail. Used by one thread, the acceptor.
 //!
-//! Each decision depends on the decisions before it and on the ledger, and on nothing else.
+//! Each decision depends only on earlier decisions and on the ledger.
 
 use std::collections::{HashMap, VecDeque, hash_map};
 
@@ -12,11 +12,11 @@ use crate::{
     store::{self, StoreError},
 };
 
-/// The log's tail, from a position on at which everything was counted.
+/// The log's tail, after a position up to which everything is counted.
 ///
-/// It holds decisions that are not on the disk yet. If the append fails, drop it and begin again from the files.
+/// It holds decisions that are not on disk yet. If the append fails, drop it and rebuild it from the files.
 pub(crate) struct LogTail {
-    /// The last position given out.
+    /// The last position assigned.
     last: Position,
     /// Polls that were read from the ledger.
     polls: HashMap<PollId, PollTail>,
@@ -30,14 +30,14 @@ pub(crate) struct PollTail {
     pub(crate) poll: Poll,
     /// The poll's number in the tables.
     number: i64,
-    /// Ballots after this position are of the present round.
+    /// Ballots after this position belong to the current round.
     since: Position,
     /// Ballots over all rounds.
     pub(crate) accepted: u64,
 }
 
 impl LogTail {
-    /// Begins after `last`. Everything up to there must be counted.
+    /// Begins after `last`. Everything up to `last` must be counted.
     pub(crate) fn new(last: Position) -> Self {
         Self { last, polls: HashMap::new(), cast: HashMap::new(), in_order: VecDeque::new() }
     }
@@ -55,7 +55,8 @@ impl LogTail {
         if !known.poll.is_open() {
             return Ok(CastOutcome::NotOpen(known.poll.state()));
         }
-        // The choices were checked against a poll that may have been rewritten since.
+        // The choices were checked against the voter's revision of the poll, and the poll may have been rewritten
+        // since.
         if known.poll.revision() != revision {
             return Ok(CastOutcome::Rewritten);
         }
@@ -76,8 +77,8 @@ impl LogTail {
         Ok(CastOutcome::Recorded(position))
     }
 
-    /// The position of the voter's ballot of the present round. The tail is asked before the ledger, because ballots
-    /// move only from the one to the other.
+    /// The position of the voter's ballot in the current round. The tail is searched before the ledger, because ballots
+    /// only move from the tail to the ledger.
     fn already_cast(
         &self,
         ledger: &Connection,
@@ -100,7 +101,7 @@ impl LogTail {
         }
     }
 
-    /// How many ballots were accepted of a poll that was read.
+    /// The number of accepted ballots of a poll that was read.
     pub(crate) fn accepted(&self, id: PollId) -> u64 {
         self.polls.get(&id).map_or(0, |known| known.accepted)
     }
@@ -115,7 +116,7 @@ impl LogTail {
         Ok(position)
     }
 
-    /// The poll as it is now; read from the ledger the first time.
+    /// The current poll; read from the ledger the first time.
     pub(crate) fn poll(&mut self, ledger: &Connection, id: PollId) -> Result<Option<&PollTail>, StoreError> {
         Ok(match self.polls.entry(id) {
             hash_map::Entry::Occupied(entry) => Some(entry.into_mut()),
@@ -130,7 +131,7 @@ impl LogTail {
         })
     }
 
-    /// The poll is read again when it is asked for. All its ballots must be counted.
+    /// Forgets a poll, so that it is read again when needed. All its ballots must be counted.
     pub(crate) fn forget_poll(&mut self, id: PollId) {
         self.polls.remove(&id);
     }

@@ -1,6 +1,6 @@
-//! The numbered files that make the tables, and which of them a database has had.
+//! The numbered files that create the tables, and which of them were applied to a database.
 //!
-//! A file that was released is never changed; what comes later is a new file.
+//! A released file is never changed; later changes are new files.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -15,10 +15,10 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0005_missing.sql"),
 ];
 
-/// How many migrations this release knows.
+/// The number of migrations in this release.
 pub(crate) const KNOWN: usize = MIGRATIONS.len();
 
-/// How many migrations the database has had; 0 for an empty one.
+/// The number of migrations applied to the database; 0 for an empty one.
 pub(crate) fn applied(conn: &Connection) -> Result<usize, StoreError> {
     let there = conn
         .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'", (), |_| Ok(()))
@@ -30,7 +30,7 @@ pub(crate) fn applied(conn: &Connection) -> Result<usize, StoreError> {
     usize::try_from(newest).map_err(|_| StoreError::Data(format!("migration {newest}")))
 }
 
-/// Applies what is missing, all or nothing.
+/// Applies the missing migrations, all or nothing.
 pub(crate) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute_batch("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY) STRICT")?;

@@ -1,10 +1,10 @@
-//! Which tallies moved: from the thread that counts to the one caller of `Scoreboard::moved`.
+//! Which tallies moved: passed from the thread that counts to the only caller of `Scoreboard::moved`.
 
 use domain::{Movement, PendingMovement, PollId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// What moved since it was asked for last.
+/// The polls whose tallies moved since the last call.
 #[derive(Debug, Default)]
 pub(crate) struct Movements {
     pending: Mutex<PendingMovement>,
@@ -12,7 +12,7 @@ pub(crate) struct Movements {
 }
 
 impl Movements {
-    /// Notes that these moved.
+    /// Adds polls that moved.
     pub(crate) fn add(&self, polls: Vec<PollId>) {
         if !polls.is_empty() {
             self.pending.lock().add(Movement::Polls(polls));
@@ -20,13 +20,13 @@ impl Movements {
         }
     }
 
-    /// Waits until something moved since the last call.
+    /// Waits until something has moved since the last call.
     pub(crate) async fn moved(&self) -> Movement {
         loop {
             if let Some(movement) = self.pending.lock().take() {
                 return movement;
             }
-            // A notification between the look and the wait is kept for the wait.
+            // A notification between the check and the wait is stored until the wait.
             self.added.notified().await;
         }
     }

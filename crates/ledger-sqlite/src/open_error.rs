@@ -1,17 +1,17 @@
-//! Why a ledger can't be opened.
+//! Why a ledger cannot be opened.
 
 use std::path::{Path, PathBuf};
 
-/// Why a ledger can't be opened.
+/// Why a ledger cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it.
+    /// Another process has the ledger open.
     #[error("{} is in use by another process", path.display())]
     InUse {
         /// The ledger's file.
         path: PathBuf,
     },
-    /// The same file has another name: a program that opens it by that name would use other files beside it.
+    /// The same file has another name: a program that opens it by that name would use other files next to it.
     #[error(
         "{} has {links} names (hard links), and a program that opens it by another one would be a second writer: \
          remove the others, or make a copy of it", path.display()
@@ -19,10 +19,10 @@ pub enum OpenError {
     HardLinked {
         /// The file.
         path: PathBuf,
-        /// How many names it has.
+        /// The number of names.
         links: u64,
     },
-    /// Several machines can write there, and none of them knows of the others' locks.
+    /// Several machines can write there without seeing each other's locks.
     #[error(
         "{} is on a file system that other machines may use as well ({kind}), so that two programs could write to one \
          ledger: move it to a disk of this machine", path.display()
@@ -33,7 +33,7 @@ pub enum OpenError {
         /// The file system's name.
         kind: String,
     },
-    /// A newer release has changed its tables.
+    /// A newer release has changed the tables.
     #[error(
         "{} was written by a newer release (its tables are version {found}, this release knows {known})",
         path.display()
@@ -41,27 +41,27 @@ pub enum OpenError {
     Newer {
         /// The ledger's file.
         path: PathBuf,
-        /// How many migrations it has had.
+        /// The number of migrations applied.
         found: usize,
-        /// How many this release knows.
+        /// The number of migrations in this release.
         known: usize,
     },
-    /// It was opened for reading, and its tables are not brought up to date by that.
+    /// The ledger was opened for reading, which does not migrate its tables.
     #[error("{} has tables of version {found}, this release knows {known}: start the server once", path.display())]
     Older {
         /// The ledger's file.
         path: PathBuf,
-        /// How many migrations it has had.
+        /// The number of migrations applied.
         found: usize,
-        /// How many this release knows.
+        /// The number of migrations in this release.
         known: usize,
     },
-    /// It can't be made, read or written.
+    /// The ledger cannot be created, read or written.
     #[error("{}: {source}", path.display())]
     Failed {
-        /// The ledger's file, or its lock's.
+        /// The ledger's file, or its lock file.
         path: PathBuf,
-        /// What the system or SQLite said.
+        /// The error of the system or of SQLite.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

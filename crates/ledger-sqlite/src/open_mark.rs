@@ -1,13 +1,13 @@
-//! The mark of a ledger that a program has open: then the ring file belongs to it.
+//! The mark of a ledger that a program has open: the ring file then belongs to it.
 
 use rusqlite::Connection;
 
 use crate::store::StoreError;
 
-/// The mark, in SQLite's `user_version`. Releases before it never set it.
+/// The mark, in SQLite's `user_version`. Earlier releases never set it.
 const OPEN: i64 = 1;
 
-/// Whether the last program that had the ledger did not close it.
+/// Whether the last program that had the ledger open did not close it.
 pub(crate) fn is_set(conn: &Connection) -> Result<bool, StoreError> {
     let mark: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(mark == OPEN)

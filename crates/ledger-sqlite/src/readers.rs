@@ -18,12 +18,12 @@ pub(crate) struct Readers {
     path: LedgerPath,
     idle: Mutex<Vec<Connection>>,
     turns: Arc<Semaphore>,
-    /// `None` where another process writes. Dropped after the connections.
+    /// `None` if another process writes. Dropped after the connections.
     files: Option<Arc<LedgerFiles>>,
 }
 
 impl Readers {
-    /// Readers of this file. The first connection is opened at once, so that what is wrong shows now.
+    /// Readers of this file. The first connection is opened at once, so that errors show now.
     pub(crate) fn open(path: LedgerPath, files: Option<Arc<LedgerFiles>>) -> Result<Arc<Self>, StoreError> {
         let first = connection::open_for_reading(&path.ledger)?;
         let idle = Mutex::new(vec![first]);
@@ -35,7 +35,7 @@ impl Readers {
         &self.path
     }
 
-    /// Reads in one snapshot. After `limit` the caller gets an error; the read itself goes on to its end.
+    /// Reads in one snapshot. After `limit` the caller gets an error, but the read continues to its end.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         what: &'static str,
@@ -49,7 +49,7 @@ impl Readers {
         self.with_connection(what, limit, read).await
     }
 
-    /// For what takes care of its moment by itself.
+    /// For reads that handle their own snapshot.
     pub(crate) async fn read_without_transaction<T: Send + 'static>(
         self: &Arc<Self>,
         what: &'static str,

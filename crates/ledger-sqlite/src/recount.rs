@@ -1,6 +1,6 @@
-//! The recount: every poll counted again from its ballots.
+//! The recount: counts every poll again from its ballots.
 //!
-//! It shares no code with `domain::count`, so that a mistake in either shows as a difference.
+//! It shares no code with `domain::count`, so that a bug in either shows as a difference.
 
 use domain::{Audit, Choices, Gap, Partition, Position, Recount, VoteCounts, VoterId};
 use rusqlite::{Connection, Result as SqlResult};
@@ -10,7 +10,7 @@ use crate::{
     store::{self, StoreError, StoredPoll, choices, position, unsigned, voter},
 };
 
-/// Counts everything again, and also `uncounted` ballots as they will be. The caller's transaction makes it one moment.
+/// Counts everything again, including the `uncounted` ballots. The caller's transaction makes it one snapshot.
 pub(crate) fn audit(conn: &Connection, uncounted: &[Accepted]) -> Result<Audit, StoreError> {
     let mut audit = Audit::default();
     for poll in store::polls(conn, None)? {
@@ -32,8 +32,8 @@ pub(crate) fn audit(conn: &Connection, uncounted: &[Accepted]) -> Result<Audit, 
     Ok(audit)
 }
 
-/// Reads the ballots by voter and position, which is the order in the table, so it needs no memory. The last ballot of
-/// each voter counts, if it is of the present round.
+/// Reads the ballots by voter and position, which is the table's order, so it needs no memory. The last ballot of each
+/// voter counts, if it is from the current round.
 fn recount(conn: &Connection, poll: &StoredPoll, uncounted: &[Accepted]) -> Result<VoteCounts, StoreError> {
     let mut figures = VoteCounts { votes: vec![0; poll.poll.options().len()], voters: 0, ballots: 0 };
     let mut last: Option<(VoterId, Choices)> = None;

@@ -1,4 +1,4 @@
-//! The answer to a request: whether it was withdrawn, and how certain a failure is.
+//! The answer to a request: whether the request was withdrawn, and how certain a failure is.
 
 use std::sync::{
     Arc,
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::store::StoreError;
 
-/// Where the answer to a request goes. Either the acceptor begins the request or the caller withdraws it, never both.
+/// Receives the answer to a request. Either the acceptor begins the request or the caller withdraws it, never both.
 pub(crate) struct Reply<T> {
     to: oneshot::Sender<Result<T, Unavailable>>,
     claim: Claim,
@@ -21,7 +21,7 @@ pub(crate) struct Reply<T> {
 pub(crate) struct Claim(Arc<AtomicBool>);
 
 impl Claim {
-    /// Takes it. Returns whether nobody had.
+    /// Takes it. Returns whether this was the first call.
     pub(crate) fn take(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
     }
@@ -44,12 +44,12 @@ impl<T> Reply<T> {
 
     /// Sends the answer.
     pub(crate) fn send(self, answer: Result<T, Unavailable>) {
-        // The caller may not wait any more.
+        // The caller may have given up.
         _ = self.to.send(answer);
     }
 }
 
-/// A failure, and whether something may have been written all the same.
+/// A failure, and whether something may still have been written.
 #[derive(Debug)]
 pub(crate) struct WriteFailure {
     pub(crate) error: StoreError,
@@ -62,7 +62,7 @@ impl WriteFailure {
         Self { error: error.into(), is_certain: true }
     }
 
-    /// It may have been written: the outcome is unknown.
+    /// Something may have been written: the outcome is unknown.
     pub(crate) fn unknown(error: impl Into<StoreError>) -> Self {
         Self { error: error.into(), is_certain: false }
     }
@@ -72,7 +72,7 @@ impl WriteFailure {
         self.is_certain
     }
 
-    /// The error at the port.
+    /// The error that the port returns.
     pub(crate) fn to_unavailable(&self, what: &'static str) -> Unavailable {
         match &self.error {
             error if !self.is_certain => Unavailable::failed(what, error),

@@ -1,11 +1,11 @@
-//! What the acceptor is asked to do.
+//! The acceptor's requests.
 
 use domain::{Ballot, CastOutcome, ChangeOutcome, Poll, PollChange, PollId};
 
 use crate::{count_queue::CountQueue, reply::Reply};
 
-/// A request of the log. It is answered when its effect is on the disk. A change of a poll is answered with `None`
-/// where another program has the ledger locked; then nothing was done.
+/// A request to the log. It is answered when its effect is on disk. A change of a poll is answered with `None` if
+/// another program has the ledger locked; then nothing was done.
 pub(crate) enum Request {
     Cast(CastRequest),
     Create(Box<Poll>, Reply<Option<ChangeOutcome>>),
@@ -19,10 +19,10 @@ pub(crate) struct CastRequest {
     pub(crate) answer: Reply<CastOutcome>,
 }
 
-/// Other work on the ledger, in transactions of its own. All ballots before it are counted first.
+/// Other work on the ledger, in its own transactions. All earlier ballots are counted first.
 pub(crate) type OtherWork = Box<dyn FnOnce(&CountQueue) + Send>;
 
-/// What the acceptor's queue holds.
+/// An element of the acceptor's queue.
 pub(crate) enum Job {
     Request(Request),
     Work(OtherWork),

@@ -1,10 +1,10 @@
-//! The ring file: accepted ballots that are not counted yet, beside the ledger's file.
+//! The ring file: accepted ballots that are not counted yet, next to the ledger's file.
 //!
-//! It is a ring of [`CAPACITY`] slots after a header. It is written in full once, when it is made: so an append never
-//! needs space on the disk, and an fsync writes only the slots. A slot holds one ballot and a checksum, and is used
-//! again once its ballot is counted. As at most [`CAPACITY`] ballots are not counted, the next slot is always free.
+//! It is a ring of [`CAPACITY`] slots after a header. It is written in full once, when it is created, so an append
+//! never needs disk space, and an fsync writes only the slots. A slot holds one ballot and a checksum, and is reused
+//! once its ballot is counted. At most [`CAPACITY`] ballots are uncounted, so the next slot is always free.
 //!
-//! After a crash the file needs no order and no end mark: the uncounted ballots are those with a right checksum and a
+//! After a crash the file needs no order and no end mark: the uncounted ballots are those with a correct checksum and a
 //! position after the ledger's. A torn slot holds a ballot that was not acknowledged.
 //!
 //! | bytes of a slot | |
@@ -28,10 +28,10 @@ use domain::{Ballot, Choices, Entry, Event, MAX_POLL_ID_BYTES, PollId, Position,
 
 use crate::store::StoreError;
 
-/// How many ballots can be accepted and not counted. It bounds the file, the memory, and what the next start may have
-/// to count. It is several batches, so that ballots are accepted while one batch is counted.
+/// How many ballots can be accepted but not counted. It limits the file, the memory, and the ballots that the next
+/// start must count. It is several batches, so that ballots are accepted while one batch is counted.
 pub(crate) const CAPACITY: usize = 65_536;
-/// What the file begins with: its kind and version.
+/// The start of the file: its kind and version.
 const HEADER: &[u8; HEADER_BYTES] = b"scrutin-waiting 1\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 const HEADER_BYTES: usize = 32;
 const CHECKSUM_BYTES: usize = 4;
@@ -46,9 +46,9 @@ pub(crate) type Accepted = (Position, Ballot);
 /// The file, for its only writer.
 pub(crate) struct RingFile {
     file: File,
-    /// The slot that is written next.
+    /// The next slot to write.
     next: usize,
-    /// The slots of one append; kept to reuse its memory.
+    /// The slots of one append; kept to reuse the memory.
     buffer: Vec<u8>,
 }
 
@@ -58,7 +58,8 @@ pub(crate) struct RingContent {
     /// In order of their positions.
     pub(crate) ballots: Vec<Accepted>,
     pub(crate) damaged: Vec<DamagedSlot>,
-    /// Positions up to the ledger's of ballots that the ledger does not have. Found by `uncounted`, which has both.
+    /// Positions, not after the ledger's, of ballots that the ledger does not have. Found by `uncounted`, which reads
+    /// both.
     pub(crate) passed_over: Vec<Position>,
 }
 
@@ -67,7 +68,7 @@ pub(crate) struct RingContent {
 pub(crate) struct DamagedSlot {
     /// Its number, from 0.
     slot: usize,
-    /// The position in it, if it is plausible between those of its neighbours.
+    /// The position in it, if it fits between those of its neighbours.
     position: Option<Position>,
 }
 
@@ -81,8 +82,8 @@ impl fmt::Display for DamagedSlot {
 }
 
 impl RingFile {
-    /// Takes the open file, and writes it in full where that was not done yet; `sync_name` makes its name durable.
-    /// The first append may overwrite what it holds.
+    /// Takes the open file, and writes it in full if that was not done yet; `sync_name` makes its name durable. The
+    /// first append may overwrite the file's content.
     pub(crate) fn new(mut file: File, sync_name: impl FnOnce() -> io::Result<()>) -> Result<Self, StoreError> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
@@ -99,10 +100,10 @@ impl RingFile {
         Ok(Self { file, next: 0, buffer: Vec::new() })
     }
 
-    /// Writes ballots over counted ones. They are on the disk when this returns; after an error they may be or not.
+    /// Writes ballots over counted ones. They are on disk when this returns; after an error they may or may not be.
     ///
     /// # Panics
-    /// If there are more of them than [`CAPACITY`].
+    /// If there are more ballots than [`CAPACITY`].
     pub(crate) fn append(&mut self, ballots: &[Accepted]) -> io::Result<()> {
         assert!(ballots.len() <= CAPACITY, "{} ballots at once", ballots.len());
         self.buffer.clear();
@@ -120,14 +121,14 @@ impl RingFile {
         Ok(())
     }
 
-    /// The ballots after this position, in order. A file that has lost slots is an error: their content is unknown.
+    /// The ballots after this position, in order. A file with lost slots is an error, because their content is unknown.
     pub(crate) fn after(&self, counted_through: Position) -> Result<Vec<Accepted>, StoreError> {
         let mut ballots = self.content()?.ballots;
         ballots.retain(|(position, _)| *position > counted_through);
         Ok(ballots)
     }
 
-    /// Everything in it.
+    /// The whole content.
     pub(crate) fn content(&self) -> Result<RingContent, StoreError> {
         let length = usize::try_from(self.file.metadata()?.len()).map_err(io::Error::other)?;
         let mut bytes = vec![0; length.max(FILE_BYTES)];
@@ -141,14 +142,14 @@ impl RingFile {
         self.file.sync_all()
     }
 
-    /// For tests: as if the disk had failed, or works again.
+    /// For tests: simulates a disk that fails, or that works again.
     #[cfg(test)]
     pub(crate) fn replace(&mut self, file: File) {
         self.file = file;
     }
 }
 
-/// What is in a ring file that any process may be writing; nothing where there is none.
+/// The content of a ring file that another process may be writing; empty if there is no file.
 pub(crate) fn read(ring: &Path) -> Result<RingContent, StoreError> {
     match std::fs::read(ring) {
         Ok(bytes) => content(&bytes),
@@ -163,7 +164,7 @@ pub(crate) fn entry(&(position, ballot): &Accepted) -> Entry {
 }
 
 fn content(bytes: &[u8]) -> Result<RingContent, StoreError> {
-    // Each slot is read where it is needed: all of them as ballots would take as much memory as the file.
+    // Each slot is decoded when it is needed: decoding all of them at once would take as much memory as the file.
     let slots = slots(bytes)?.chunks_exact(SLOT_BYTES);
     let position_at = |index: usize| slots.clone().nth(index).and_then(read_slot).map(|(position, _)| position);
     let mut content = RingContent::default();
@@ -191,7 +192,7 @@ fn fits_between(position: Position, neighbours: (Option<Position>, Option<Positi
     }
 }
 
-/// The slots after the header; none in a file that was not made completely.
+/// The slots after the header; none in a file that was not created completely.
 fn slots(bytes: &[u8]) -> Result<&[u8], StoreError> {
     match bytes.split_first_chunk::<HEADER_BYTES>() {
         None => Ok(&[]),
@@ -217,7 +218,7 @@ fn write_slot(&(position, ballot): &Accepted, slots: &mut Vec<u8>) {
     slots[begin..begin + CHECKSUM_BYTES].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// The ballot in a slot; `None` for one that is empty or torn.
+/// The ballot in a slot; `None` if the slot is empty or torn.
 fn read_slot(slot: &[u8]) -> Option<Accepted> {
     let (checksum, rest) = slot.split_first_chunk::<CHECKSUM_BYTES>()?;
     if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {

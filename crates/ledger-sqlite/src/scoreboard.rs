@@ -1,4 +1,4 @@
-//! The scoreboard on SQLite: what `result` reads, and the recount.
+//! The scoreboard on SQLite: the reads of `result`, and the recount.
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
@@ -24,11 +24,11 @@ use crate::{
     uncounted,
 };
 
-/// How long a reader waits at most.
+/// The time limit of a read.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 /// How long a recount may take: about ten times what a hundred million ballots need.
 pub(crate) const AUDIT_WITHIN: Duration = Duration::from_mins(30);
-/// How often [`Scoreboard::moved`] returns where another process writes.
+/// How often [`Scoreboard::moved`] returns if another process writes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest public list.
 const MAX_LISTED: u32 = 1_000;
@@ -36,24 +36,24 @@ const MAX_LISTED: u32 = 1_000;
 /// A ledger's file, for reading only.
 pub struct SqliteScoreboard {
     pub(crate) readers: Arc<Readers>,
-    /// `None` where another process writes.
+    /// `None` if another process writes.
     writing: Option<Writing>,
     /// One recount at a time, so that it never takes all readers.
     auditing: Semaphore,
 }
 
-/// What a process that writes the ledger knows of its own writing.
+/// What a process that writes the ledger knows about its own writing.
 pub(crate) struct Writing {
     pub(crate) movements: Arc<Movements>,
     pub(crate) progress: Arc<CountProgress>,
     pub(crate) files: Arc<LedgerFiles>,
-    /// Dropped after the readers: the last connection that is closed must be one that writes.
+    /// Dropped after the readers: the last connection to close must be one that writes.
     pub(crate) _acceptor: Arc<AcceptorHandle>,
 }
 
 impl SqliteScoreboard {
-    /// Opens the ledger at `path`, which another process may have open for writing. Changes nothing. It does not hear
-    /// what moved, so [`Scoreboard::moved`] returns [`Movement::Any`] every second.
+    /// Opens the ledger at `path`, which another process may have open for writing. Changes nothing. It is not notified
+    /// of changes, so [`Scoreboard::moved`] returns [`Movement::Any`] every second.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let place = opening::check_for_reading(path)?;
         let readers = Readers::open(place, None).map_err(OpenError::failed(path))?;
@@ -66,11 +66,11 @@ impl SqliteScoreboard {
 }
 
 impl SqliteScoreboard {
-    /// Hands every entry of the log to `take`, in order, also those that are not counted yet. Returns what such a log
-    /// counts to, counted again from the ballots. All of it is of one moment.
+    /// Passes every entry of the log to `take`, in order, including those that are not counted yet. Returns the result
+    /// of such a log, counted again from the ballots. All from one snapshot.
     ///
-    /// The ledger keeps ballots and not each change of a poll, so of a poll there are one or two entries: as it is now,
-    /// and before that as it was in the round before.
+    /// The ledger keeps ballots but not every change of a poll, so a poll has one or two entries: its current state,
+    /// and before that its state in the round before.
     pub async fn entries(
         &self,
         mut take: impl FnMut(Entry) -> io::Result<()> + Send + 'static,
@@ -87,7 +87,8 @@ impl SqliteScoreboard {
 }
 
 impl Writing {
-    /// Whether ballots are taken and counted: the files are where they were, nobody else writes, and the count goes on.
+    /// Checks that ballots are accepted and counted: the files are at their paths, nobody else writes, and the count
+    /// makes progress.
     fn check(&self) -> Result<(), Unavailable> {
         self.files.check().map_err(|error| Unavailable::failed("looking at the ledger's files", error))?;
         self.progress.keeps_up().map_err(|reason| Unavailable::failed("counting", reason))
@@ -98,7 +99,7 @@ impl Writing {
 impl Scoreboard for SqliteScoreboard {
     async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
         let polls = polls.to_vec();
-        // Read before the figures: a batch that is counted in between makes neither wrong.
+        // Read before the figures: if a batch is counted in between, both are still correct.
         let heartbeat = self.writing.as_ref().map(|writing| writing.progress.heartbeat()).unwrap_or_default();
         let read = move |conn: &Connection| {
             let read = polls.into_iter().map(|id| tally(conn, id, heartbeat)).collect::<Result<Vec<_>, _>>();
@@ -170,7 +171,7 @@ fn listed(conn: &Connection) -> Result<Vec<PollId>, StoreError> {
 
 fn inclusion(conn: &Connection, poll: PollId, receipt: &Receipt) -> Result<Inclusion, StoreError> {
     let Some(stored) = store::poll(conn, poll)? else {
-        // Its partition is not known: the ballot is missing only once all partitions are past its position.
+        // Its partition is unknown: the ballot is missing only once all partitions are past its position.
         let least: Option<i64> = conn.query_row("SELECT min(position) FROM log", (), |row| row.get(0))?;
         let counted = least.and_then(Position::from_i64).unwrap_or_default();
         return Ok(Inclusion::of_absent(receipt.position, counted));

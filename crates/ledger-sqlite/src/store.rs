@@ -1,6 +1,6 @@
-//! Rows as the domain's types: what each column means, and the look-ups that several parts need.
+//! Converts rows to the domain's types, and holds the look-ups that several modules need.
 //!
-//! Everything here works inside a transaction of its caller.
+//! Everything here runs inside a transaction of its caller.
 
 use domain::{Choices, KnownPoll, Partition, Poll, PollId, Position, Previous, VoteCounts, VoterId};
 use rusqlite::{
@@ -10,34 +10,34 @@ use rusqlite::{
 /// The partition of all ballots that are cast in this process.
 pub(crate) const PARTITION: Partition = Partition::new(0);
 
-/// What can go wrong in the file. It never crosses a port as such.
+/// What can go wrong in the file. Ports never return it directly.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
-    /// SQLite's words.
+    /// An error of SQLite.
     #[error(transparent)]
     Sql(#[from] SqlError),
-    /// The file holds something that no release wrote, or misses something that each writes.
+    /// The file holds something that no release wrote, or lacks something that every release writes.
     #[error("the ledger is damaged: {0}")]
     Data(String),
-    /// The file system failed, or the receiver of what is read.
+    /// The file system failed, or the receiver of the data.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// The thread that does it panicked.
+    /// The thread that does the work panicked.
     #[error("it was interrupted by a fault in this program")]
     Interrupted,
-    /// Another process writes, or the files are not where they were: nothing may be written any more.
+    /// Another process writes, or the files are not at their paths: nothing may be written any more.
     #[error("stopped for good: {0}; see this program's log")]
     Stopped(String),
-    /// As many ballots wait as can, and none of them can be counted.
+    /// The ring file is full, and none of its ballots can be counted.
     #[error("as many ballots wait to be counted as can")]
     NoRoom,
-    /// A later position can't be given out: the clock is beyond the year 2248.
+    /// No later position is available: the clock is beyond the year 2248.
     #[error("the log has no positions left")]
     NoPositionLeft,
 }
 
 impl StoreError {
-    /// Whether another program has the ledger at present.
+    /// Whether another program has the ledger locked.
     pub(crate) fn is_held(&self) -> bool {
         matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
@@ -57,7 +57,7 @@ impl StoreError {
 
 /// A poll as the ledger holds it.
 pub(crate) struct StoredPoll {
-    /// What the other tables call it.
+    /// Its number in the other tables.
     pub(crate) number: i64,
     /// The poll.
     pub(crate) poll: Poll,
@@ -65,7 +65,7 @@ pub(crate) struct StoredPoll {
     pub(crate) partition: Partition,
     /// The round being counted.
     pub(crate) round: u32,
-    /// Ballots after this position are of the present round.
+    /// Ballots after this position belong to the current round.
     pub(crate) since: Position,
     /// How many voters have a ballot that counts.
     pub(crate) voters: u64,
@@ -74,12 +74,12 @@ pub(crate) struct StoredPoll {
 }
 
 impl StoredPoll {
-    /// What the count has to know of it.
+    /// What the count needs to know about it.
     pub(crate) fn known(&self) -> KnownPoll {
         KnownPoll::new(&self.poll, self.round, self.since)
     }
 
-    /// Its figures as kept.
+    /// Its figures as stored.
     pub(crate) fn figures(&self, conn: &Connection) -> Result<VoteCounts, StoreError> {
         let mut votes = vec![0; self.poll.options().len()];
         let mut select = conn.prepare_cached("SELECT option, votes FROM tallies WHERE poll = ?1")?;
@@ -102,7 +102,7 @@ pub(crate) fn poll(conn: &Connection, id: PollId) -> Result<Option<StoredPoll>, 
     Ok(select.query_row([id.as_str()], stored_poll).optional()?)
 }
 
-/// All polls, or those of one partition; by id.
+/// All polls, or those of one partition, ordered by id.
 pub(crate) fn polls(conn: &Connection, partition: Option<Partition>) -> Result<Vec<StoredPoll>, StoreError> {
     let sql = format!("{SELECT_POLL} WHERE p.partition = coalesce(?1, p.partition) ORDER BY p.id");
     let mut select = conn.prepare_cached(&sql)?;
@@ -135,7 +135,7 @@ impl<'a> Newest<'a> {
         Ok(Self(conn.prepare_cached(NEWEST)?))
     }
 
-    /// The newest ballot of a voter in the poll with this number, of whichever round.
+    /// The newest ballot of a voter in the poll with this number, from any round.
     pub(crate) fn of(&mut self, poll: i64, voter: VoterId) -> Result<Option<Previous>, StoreError> {
         let previous = |row: &Row<'_>| Ok(Previous { position: position(row, 0)?, choices: choices(row, 1)? });
         Ok(self.0.query_row((poll, voter.as_bytes()), previous).optional()?)
@@ -147,7 +147,7 @@ pub(crate) fn newest(conn: &Connection, poll: i64, voter: VoterId) -> Result<Opt
     Newest::prepare(conn)?.of(poll, voter)
 }
 
-/// How far a partition is counted.
+/// The position up to which a partition is counted.
 pub(crate) fn counted_through(conn: &Connection, partition: Partition) -> Result<Position, StoreError> {
     let mut select = conn.prepare_cached("SELECT position FROM log WHERE partition = ?1")?;
     let found = select.query_row([partition.number()], |row| position(row, 0)).optional()?;

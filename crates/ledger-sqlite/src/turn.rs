@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{ledger_tasks::LedgerTask, reply::WriteFailure, store::StoreError};
 
-/// Where changes of polls wait for the ledger. It keeps the ledger's thread running, so it is dropped before the
+/// Changes of polls wait here for the ledger. It keeps the ledger's thread running, so it is dropped before the
 /// `CountQueue`.
 pub(crate) struct LedgerTurn {
     tasks: mpsc::Sender<LedgerTask>,
@@ -23,7 +23,7 @@ impl LedgerTurn {
         Self { tasks, one: Semaphore::new(1) }
     }
 
-    /// Waits until all accepted ballots are counted and no other program has the ledger locked; at most until
+    /// Waits until all accepted ballots are counted and no other program has the ledger locked, at most until
     /// `deadline`.
     pub(crate) async fn wait(&self, what: &'static str, deadline: Instant) -> Result<(), Unavailable> {
         let waiting = async {
