@@ -1,4 +1,4 @@
-//! Addresses for servers of a test, that no other test takes.
+//! Addresses for a test's servers that no other test uses.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
@@ -8,8 +8,8 @@ use std::{
 /// Below the kernel's ephemeral ports, so that no outgoing connection takes one.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(10_000);
 
-/// A loopback address of this process alone (tests run in processes of their own), with a port that is
-/// free and stays so while the server behind it is killed and started again.
+/// A loopback address for this process alone (each test runs in its own process), with a port that is free and stays
+/// free while the server on it is killed and restarted.
 pub fn free() -> SocketAddr {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     let ip = IpAddr::V4(Ipv4Addr::new(127, 64 | (high & 63), middle, low));

@@ -1,4 +1,4 @@
-//! The all-in-one as a process of its own.
+//! The all-in-one as a separate process.
 
 use std::{net::SocketAddr, path::Path};
 
@@ -43,12 +43,12 @@ impl AllInOne {
         .await;
     }
 
-    /// Where one votes.
+    /// The URL of the voting host.
     pub fn vote_url(&self) -> String {
         format!("http://{}", self.vote)
     }
 
-    /// Where the result is.
+    /// The URL of the result host.
     pub fn result_url(&self) -> String {
         format!("http://{}", self.result)
     }

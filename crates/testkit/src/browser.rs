@@ -18,19 +18,19 @@ use url::{ParseError, Url};
 
 use crate::wait;
 
-/// The ChromeDriver of a test. It can open several browsers, each with cookies of its own.
+/// The ChromeDriver of a test. It can open several browsers, each with its own cookies.
 pub struct Driver {
     child: Child,
     url: String,
     home: TempDir,
 }
 
-/// How a browser is set up.
+/// The settings of a browser.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
     /// Whether pages may run scripts.
     pub javascript: bool,
-    /// What it asks for in `Accept-Language`.
+    /// The value of `Accept-Language`.
     pub language: &'static str,
     /// Window width and height, in CSS pixels.
     pub size: (u32, u32),
@@ -82,7 +82,7 @@ impl Driver {
         Self { child, url, home }
     }
 
-    /// Opens a browser that has never been anywhere.
+    /// Opens a browser with an empty profile.
     ///
     /// # Panics
     /// If Chromium does not start.
@@ -145,12 +145,12 @@ impl Browser {
     /// Opens a page and waits until it is loaded.
     ///
     /// # Panics
-    /// If the browser fails; so do all the others here.
+    /// If the browser fails. The other methods panic for the same reason.
     pub async fn goto(&self, url: &str) {
         self.client.goto(url).await.expect("the browser opens the page");
     }
 
-    /// The first element that a CSS selector finds, as soon as there is one.
+    /// The first element that matches a CSS selector, as soon as there is one.
     ///
     /// # Panics
     /// If there is none after [`wait::DEADLINE`].
@@ -158,15 +158,15 @@ impl Browser {
         wait::until(&format!("an element {css}"), || async { self.client.find(Locator::Css(css)).await.ok() }).await
     }
 
-    /// Whether a CSS selector finds anything now.
+    /// Whether a CSS selector matches anything now.
     pub async fn has(&self, css: &str) -> bool {
         self.client.find(Locator::Css(css)).await.is_ok()
     }
 
-    /// Clicks the first element that a CSS selector finds, as soon as there is one.
+    /// Clicks the first element that matches a CSS selector, as soon as there is one.
     ///
     /// # Panics
-    /// If it can't be clicked after [`wait::DEADLINE`].
+    /// If it cannot be clicked before [`wait::DEADLINE`].
     pub async fn click(&self, css: &str) {
         wait::until(&format!("a click on {css}"), || async {
             self.client.find(Locator::Css(css)).await.ok()?.click().await.ok()
@@ -174,11 +174,11 @@ impl Browser {
         .await;
     }
 
-    /// Clicks a form's button, and waits until the page that answers is loaded: until then, what is looked for could be
-    /// found on the page that is about to go.
+    /// Clicks a form's button, and waits until the next page is loaded. Before that, a search could still find elements
+    /// of the old page.
     ///
     /// # Panics
-    /// If no other page has come after [`wait::DEADLINE`].
+    /// If no other page has loaded before [`wait::DEADLINE`].
     pub async fn submit(&self, css: &str) {
         self.run("document.documentElement.dataset.submitted = ''").await;
         self.click(css).await;
@@ -190,23 +190,23 @@ impl Browser {
         .await;
     }
 
-    /// Types into the first element that a CSS selector finds.
+    /// Types into the first element that matches a CSS selector.
     ///
     /// # Panics
-    /// If it takes no text.
+    /// If it does not accept text.
     pub async fn type_into(&self, css: &str, text: &str) {
         self.find(css).await.send_keys(text).await.expect("the element takes text");
     }
 
-    /// Waits until the visible text of the page has `text` in it.
+    /// Waits until the visible text of the page contains `text`.
     ///
     /// # Panics
-    /// If it has not after [`wait::DEADLINE`].
+    /// If it does not before [`wait::DEADLINE`].
     pub async fn shows(&self, text: &str) {
         wait::until_true(&format!("{text:?} on the page"), || async { self.text().await.contains(text) }).await;
     }
 
-    /// The visible text of the page; empty while it is being loaded.
+    /// The visible text of the page; empty while the page loads.
     pub async fn text(&self) -> String {
         let Ok(body) = self.client.find(Locator::Css("body")).await else { return String::new() };
         body.text().await.unwrap_or_default()
@@ -217,11 +217,11 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.unwrap_or_default()
     }
 
-    /// What the browser has written to its console since the last call: messages at level `SEVERE`, among
-    /// them every violation of a Content-Security-Policy and every script error.
+    /// The browser's console messages of level `SEVERE` since the last call, including every violation of a
+    /// Content-Security-Policy and every script error.
     ///
     /// # Panics
-    /// If ChromeDriver does not give the log.
+    /// If ChromeDriver does not return the log.
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.client.issue_cmd(Endpoint { path: "se/log", body: json!({"type": "browser"}) }).await;
         let log = log.expect("ChromeDriver gives the console's log");
@@ -229,7 +229,7 @@ impl Browser {
         severe.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Takes a picture of the window, as PNG.
+    /// A screenshot of the window, as PNG.
     ///
     /// # Panics
     /// If the browser fails.
@@ -247,7 +247,7 @@ impl Browser {
         answer.unwrap_or_else(|error: CmdError| panic!("{command}: {error}"))
     }
 
-    /// The WebDriver client, for what is not here.
+    /// The WebDriver client, for anything else.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -255,15 +255,15 @@ impl Browser {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // ChromeDriver ends most of its browsers when it is asked to stop. One that is left would run on and on, and
-        // slow down whatever is tested after it; its profile, below our directory, gives it away.
+        // ChromeDriver ends most of its browsers when it stops. A remaining one would run for ever and slow down later
+        // tests; its profile, in our directory, identifies it.
         let _ = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
         let _ = Command::new("pkill").args(["-KILL", "-f"]).arg(self.home.path()).status();
     }
 }
 
-/// A command of ChromeDriver's own, below the session.
+/// A command specific to ChromeDriver, below the session.
 #[derive(Debug)]
 struct Endpoint {
     path: &'static str,

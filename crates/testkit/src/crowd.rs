@@ -1,4 +1,4 @@
-//! A small crowd that votes steadily and remembers what was acknowledged, to hold the promise against.
+//! A small crowd that votes steadily and remembers what was acknowledged, to check the promise.
 
 use std::{
     sync::{
@@ -15,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::wait;
 
-/// What a voter does after an error, before trying again. Not a wait for a condition: a person's patience.
+/// How long a voter pauses after an error. This is not a wait for a condition: it simulates a person's patience.
 const PATIENCE: Duration = Duration::from_millis(30);
-/// For how long a ballot to which nothing came back may still be on its way: `vote` gives Redis so long to take it.
-/// Were another choice cast meanwhile, the first could be the later one.
+/// How long a ballot without a reply may still be on its way: `vote` gives Redis this long to take it. If another
+/// choice were cast during that time, the first one could arrive later.
 const ON_ITS_WAY: Duration = Duration::from_millis(2_500);
 
-/// Voters that vote over and over, each with its own cookie, until they are told to stop.
+/// Voters that vote repeatedly, each with its own cookie, until the crowd stops.
 pub struct Crowd {
     voters: JoinSet<Voter>,
     stop: CancellationToken,
@@ -38,7 +38,7 @@ pub struct Outcome {
     pub voters: u64,
     /// Ballots acknowledged.
     pub acknowledged: u64,
-    /// Ballots whose outcome is not known: no answer, or an error.
+    /// Ballots whose outcome is unknown: no reply, or an error.
     pub unknown: u64,
 }
 
@@ -50,13 +50,13 @@ struct Voter {
     last: Option<usize>,
 }
 
-/// What a voter is answered.
+/// The reply to a voter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Recorded,
-    /// An error, after which the ballot is not recorded any more; or no connection.
+    /// An error after which the ballot will certainly not be recorded any more, or no connection.
     Error,
-    /// Nothing came back.
+    /// No reply.
     Lost,
 }
 
@@ -76,8 +76,8 @@ impl Crowd {
             let urls: Vec<_> = vote_urls.iter().map(|url| format!("{url}/p/{poll}")).collect();
             let (stop, acknowledged, unknown) = (stop.clone(), acknowledged.clone(), unknown.clone());
             set.spawn(async move {
-                // Everybody votes until they are told to stop, and then until the last vote is acknowledged:
-                // voting again after an unknown outcome is harmless.
+                // All vote until they are stopped, and then until their last vote is acknowledged: voting again after
+                // an unknown outcome is harmless.
                 let mut settled = false;
                 while !settled || !stop.is_cancelled() {
                     let answer = voter.vote(&urls, options).await;
@@ -96,7 +96,7 @@ impl Crowd {
         Self { voters: set, stop, acknowledged, unknown }
     }
 
-    /// Waits until `more` further ballots were acknowledged.
+    /// Waits until `more` ballots are acknowledged.
     pub async fn goes_on(&self, more: u64) {
         let from = self.acknowledged.load(Ordering::Relaxed);
         wait::until_true("ballots to be acknowledged", || async {
@@ -105,7 +105,7 @@ impl Crowd {
         .await;
     }
 
-    /// Waits until `more` further ballots were not acknowledged.
+    /// Waits until `more` ballots fail to be acknowledged.
     pub async fn is_troubled(&self, more: u64) {
         let from = self.unknown.load(Ordering::Relaxed);
         wait::until_true("ballots not to be acknowledged", || async {
@@ -114,7 +114,7 @@ impl Crowd {
         .await;
     }
 
-    /// Ends the voting: every voter votes until their last ballot is acknowledged, and stops.
+    /// Ends the voting: every voter votes until their last ballot is acknowledged, and then stops.
     ///
     /// # Panics
     /// If a voter panicked or was never acknowledged.
@@ -141,8 +141,8 @@ impl Voter {
     async fn vote(&mut self, urls: &[String], options: usize) -> Answer {
         self.turn += 1;
         if self.cookie.is_none() {
-            // As a browser does: the page comes first, and with it the cookie, so that a ballot whose
-            // answer is lost and the one cast again are of the same voter.
+            // As in a browser, the page comes first and sets the cookie, so that a ballot whose reply is lost and its
+            // repetition belong to the same voter.
             let Ok(page) = self.client.get(&urls[0]).send().await else { return Answer::Error };
             self.keep_cookie(&page);
         }
@@ -175,7 +175,7 @@ impl Voter {
     }
 }
 
-/// The tally of a poll as the result host gives it; `None` while it can't be had.
+/// The tally of a poll from the result host; `None` while it is not available.
 pub async fn tally(result_url: &str, poll: &str) -> Option<Value> {
     let answer = reqwest::get(format!("{result_url}/api/polls/{poll}/tally")).await.ok()?;
     if !answer.status().is_success() {
@@ -184,7 +184,7 @@ pub async fn tally(result_url: &str, poll: &str) -> Option<Value> {
     serde_json::from_str(&answer.text().await.ok()?).ok()
 }
 
-/// How many ballots of a poll the log has accepted, as the vote host gives it; `None` while it can't be had.
+/// The number of ballots of a poll that the log has accepted, from the vote host; `None` while it is not available.
 pub async fn accepted(vote_url: &str, poll: &str) -> Option<u64> {
     let answer = reqwest::get(format!("{vote_url}/api/polls/{poll}")).await.ok()?;
     let poll: Value = serde_json::from_str(&answer.text().await.ok()?).ok()?;
@@ -199,11 +199,11 @@ pub fn votes(tally: &Value, options: usize) -> Vec<u64> {
 }
 
 impl Outcome {
-    /// Holds the promise against the result host: waits until everything accepted is counted, and then
-    /// each voter's last acknowledged choice must be the one counted, option by option.
+    /// Checks the promise against the result host: waits until everything accepted is counted, and then compares the
+    /// votes, option by option, with each voter's last acknowledged choice.
     ///
     /// # Panics
-    /// If it is not so.
+    /// If they differ.
     pub async fn is_counted(&self, vote_url: &str, result_url: &str, poll: &str) {
         let tally = wait::until("everything accepted to be counted", || async {
             let tally = tally(result_url, poll).await?;

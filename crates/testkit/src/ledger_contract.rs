@@ -1,13 +1,13 @@
-//! The contract that every ledger keeps, as stories that run against any of them.
+//! The contract of all ledgers, as stories that run against any of them.
 //!
-//! A ledger's test calls [`ledger_contract!`](crate::ledger_contract!) with an expression that sets up an empty one:
+//! A ledger's test calls [`ledger_contract!`](crate::ledger_contract!) with an expression that creates an empty one:
 //!
 //! ```ignore
 //! async fn an_empty_ledger() -> testkit::ledger_contract::Subject { /* … */ }
 //! testkit::ledger_contract!(an_empty_ledger().await);
 //! ```
 //!
-//! and gets one `#[tokio::test]` for each story. The stories know only the ports, never a database.
+//! This creates one `#[tokio::test]` for each story. The stories use only the ports, never a database.
 //!
 //! May import: `naive_count`, `wait`.
 
@@ -24,8 +24,8 @@ pub use leading::*;
 pub use reading::*;
 pub use subject::Subject;
 
-/// One `#[tokio::test]` for each story of the contract; `$setup` is evaluated in each, may `.await`,
-/// and gives a [`Subject`](crate::ledger_contract::Subject).
+/// Creates one `#[tokio::test]` for each story of the contract. Each evaluates `$setup`, which may `.await` and returns
+/// a [`Subject`](crate::ledger_contract::Subject).
 #[macro_export]
 macro_rules! ledger_contract {
     ($setup:expr) => {

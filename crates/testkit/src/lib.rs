@@ -1,9 +1,8 @@
-//! What the tests of this workspace share: private servers on free ports, the contract that both
-//! ledgers keep, the naive count, the real programs as processes, and a real browser.
+//! Shared by the tests of this workspace: private servers on free ports, the contract of both ledgers, the naive count,
+//! the real programs as processes, and a real browser.
 //!
-//! Everything started here is killed, and everything written is removed, when its value is dropped.
-//! Where a server is not installed, starting it panics and says which package is missing: a test
-//! that can't run has failed.
+//! Dropping a value kills what it started and removes what it wrote. If a server is not installed, starting it panics
+//! with the name of the missing package: a test that cannot run has failed.
 //!
 //! May import: `domain`.
 

@@ -1,4 +1,4 @@
-//! An address that leads to another server from one moment to the next, as after a failover.
+//! An address that can switch to another server at any time, as after a failover.
 
 use std::net::SocketAddr;
 
@@ -8,14 +8,14 @@ use tokio::{
     sync::watch,
 };
 
-/// One address on 127.0.0.1; it ends with its value.
+/// One address on 127.0.0.1; dropping it closes the address.
 pub struct MovingAddress {
     address: SocketAddr,
     target: watch::Sender<u16>,
 }
 
 impl MovingAddress {
-    /// An address that leads to this port at first.
+    /// An address that first leads to this port.
     ///
     /// # Panics
     /// If no port is free.
@@ -27,12 +27,12 @@ impl MovingAddress {
         Self { address, target }
     }
 
-    /// The address as `REDIS_URL` takes it.
+    /// The address in the form of `REDIS_URL`.
     pub fn redis_url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// Leads to this port from now on. Connections that were made before are cut.
+    /// Leads to this port from now on. Closes existing connections.
     pub fn lead_to(&self, port: u16) {
         self.target.send_replace(port);
     }
@@ -44,7 +44,7 @@ async fn accept(listener: TcpListener, mut targets: watch::Receiver<u16>) {
             accepted = listener.accept() => accepted,
             changed = targets.changed() => if changed.is_ok() { continue } else { return },
         };
-        // A connection that ended before it was taken is nobody's loss.
+        // A connection that ended before it was accepted does not matter.
         let Ok((mut near, _)) = accepted else { continue };
         let mut moves = targets.clone();
         let port = *moves.borrow_and_update();

@@ -1,13 +1,13 @@
-//! The naive count: what every ledger must arrive at, written so that a reader sees at a glance that it is right.
+//! The naive count: the result that every ledger must have, written so simply that it is obviously right.
 //!
-//! It takes all events in order, keeps each voter's last ballot since the last reset, and adds up.
-//! It must share no code with `domain::count`, and must never be made faster.
+//! It takes all events in order, keeps each voter's last ballot since the last reset, and adds them up. It must share
+//! no code with `domain::count`, and must never be optimised.
 
 use std::collections::BTreeMap;
 
 use domain::{Choices, Entry, Event, Poll, PollId, Position, VoteCounts, VoterId};
 
-/// Everything that a sequence of events amounts to.
+/// The result of a sequence of events.
 #[derive(Clone, Debug, Default)]
 pub struct NaiveCount {
     /// The polls that were created.
@@ -18,10 +18,10 @@ pub struct NaiveCount {
     pub position: Position,
 }
 
-/// What a sequence of events amounts to for one poll.
+/// The result of a sequence of events for one poll.
 #[derive(Clone, Debug)]
 pub struct NaivePoll {
-    /// The poll as it last was.
+    /// The last state of the poll.
     pub poll: Poll,
     /// Every ballot of every round, in order.
     pub ballots: Vec<(VoterId, Position, Choices)>,
@@ -30,7 +30,7 @@ pub struct NaivePoll {
 }
 
 impl NaivePoll {
-    /// Adds the voters' last ballots up.
+    /// Adds up the voters' last ballots.
     pub fn figures(&self) -> VoteCounts {
         let mut votes = vec![0; self.poll.options().len()];
         for (_, choices) in self.current.values() {
@@ -42,7 +42,7 @@ impl NaivePoll {
     }
 }
 
-/// Counts all `entries`, which are every entry of one log, each once and in order.
+/// Counts all `entries`, which must be every entry of one log, each once and in order.
 pub fn naive_count(entries: &[Entry]) -> NaiveCount {
     let mut count = NaiveCount::default();
     for entry in entries {

@@ -1,9 +1,9 @@
 //! PostgreSQL for tests: one cluster for a whole test run, one database for each test.
 //!
-//! Each test is a process of its own under nextest, so the cluster of a run is started outside, by
-//! `scripts/test-postgres`, and found through `SCRUTIN_TEST_PG`. Where that is not set, a test starts a cluster
-//! of its own with the same script. The script watches a pipe: when the test's process ends, in whatever
-//! way, the pipe closes, and the cluster is stopped and removed.
+//! Under nextest each test is a separate process. So `scripts/test-postgres` starts the cluster of a run outside, and
+//! tests find it through `SCRUTIN_TEST_PG`. If that is not set, a test starts its own cluster with the same script. The
+//! script watches a pipe: when the test's process ends, in whatever way, the pipe closes, and the script stops and
+//! removes the cluster.
 //!
 //! May import: `address`.
 
@@ -30,10 +30,10 @@ pub use standby::StandbyServer;
 
 use self::connection::{PATIENCE, connect};
 
-/// Where the run's cluster is: the URL of a superuser.
+/// The environment variable with the run's cluster: the URL of a superuser.
 const SHARED_URL: &str = "SCRUTIN_TEST_PG";
 
-/// A PostgreSQL cluster on this machine. It is gone when the value is dropped, unless it is the run's.
+/// A PostgreSQL cluster on this machine. Dropping it removes the cluster, unless it is the run's.
 pub struct PostgresServer {
     url: String,
     own: Option<OwnCluster>,
@@ -43,13 +43,13 @@ pub struct PostgresServer {
 struct OwnCluster {
     directory: PathBuf,
     script: Child,
-    /// Closing it tells the script to stop the server and clean up.
+    /// Closing it makes the script stop the server and clean up.
     pipe: Option<ChildStdin>,
 }
 
 impl PostgresServer {
-    /// The cluster of this test run; where there is none, one that all tests of this process share.
-    /// It does not wait for the disk, so it can't be used to test what a crash leaves.
+    /// The cluster of this test run, or else one that all tests of this process share. It does not fsync, so it cannot
+    /// be used to test crashes.
     pub async fn shared() -> Arc<Self> {
         if let Ok(url) = env::var(SHARED_URL) {
             return Arc::new(Self { url, own: None });
@@ -58,7 +58,7 @@ impl PostgresServer {
     }
 
     fn of_this_process() -> Arc<Self> {
-        // Weak, since nothing in a static is ever dropped.
+        // Weak, because statics are never dropped.
         static SERVER: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
         let mut known = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
         known.upgrade().unwrap_or_else(|| {
@@ -68,18 +68,18 @@ impl PostgresServer {
         })
     }
 
-    /// A cluster for one test alone, which writes to disk as a real one does: to be killed and restarted.
+    /// A cluster for one test alone, which fsyncs like a real one, so that it can be killed and restarted.
     pub async fn private() -> Self {
         Self::private_in(env::temp_dir()).await
     }
 
-    /// The same, with its files below `parent`: a disk that can be filled, for example.
+    /// The same, with its files below `parent`, for example on a disk that can be filled.
     pub async fn private_in(parent: PathBuf) -> Self {
         tokio::task::spawn_blocking(move || Self::start("on", &parent)).await.expect("PostgreSQL starts")
     }
 
     fn start(fsync: &str, parent: &Path) -> Self {
-        // Made and removed by the script, which outlives this process.
+        // The script creates and removes it, because it outlives this process.
         let directory = parent.join(unique("scrutin_pg"));
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/test-postgres");
         let mut script = Command::new(script)
@@ -110,12 +110,12 @@ impl PostgresServer {
         format!("{server}/{name}")
     }
 
-    /// Kills the whole server as a power cut does (SIGKILL), and waits until nothing of it is left that would
-    /// keep it from being started again.
+    /// Kills the whole server with SIGKILL, as a power cut does, and waits until nothing is left that would prevent a
+    /// restart.
     pub async fn kill(&mut self) {
         let processes = self.own().processes();
-        // The postmaster first; the others notice that their parent is gone, but those that are busy would take their
-        // time.
+        // The postmaster first. The other processes notice that their parent is gone, but busy ones would take too
+        // long.
         signal("KILL", &processes);
         let deadline = Instant::now() + PATIENCE;
         for process in processes {
@@ -127,22 +127,22 @@ impl PostgresServer {
         self.own().remove_locks();
     }
 
-    /// Stops all of the server in its tracks (SIGSTOP): connections stay open and nothing is answered.
+    /// Freezes the whole server (SIGSTOP): connections stay open and get no reply.
     pub fn pause(&self) {
         signal("STOP", &self.own().processes());
     }
 
-    /// Lets a paused server go on (SIGCONT).
+    /// Continues a paused server (SIGCONT).
     pub fn resume(&self) {
         signal("CONT", &self.own().processes());
     }
 
-    /// Stops the server in order, ending all sessions.
+    /// Stops the server cleanly, ending all sessions.
     pub async fn stop(&mut self) {
         self.own().control(&["stop", "-m", "fast"]).await;
     }
 
-    /// Starts a killed or stopped server again, on the same port, and waits until it takes connections.
+    /// Restarts a killed or stopped server on the same port, and waits until it accepts connections.
     ///
     /// # Panics
     /// If it does not start.
@@ -151,12 +151,12 @@ impl PostgresServer {
         assert!(started, "PostgreSQL does not start:\n{}", self.own().log());
     }
 
-    /// The same, which may fail: right after a full disk, for one. Whether it runs now.
+    /// The same, but may fail, for example right after a full disk. Returns whether the server runs.
     pub async fn try_restart(&mut self) -> bool {
         self.own().try_control(&["start"]).await
     }
 
-    /// Starts a standby of this private server, which replicates all of it.
+    /// Starts a standby that replicates this private server.
     ///
     /// # Panics
     /// If it does not start.
@@ -178,12 +178,12 @@ impl OwnCluster {
         std::iter::once(postmaster).chain(children).collect()
     }
 
-    /// In a container nobody may collect the dead postmaster, and the next one would take it for alive.
+    /// In a container the dead postmaster may remain a zombie, and the next one would treat it as alive.
     fn remove_locks(&self) {
         let socket_locks = fs::read_dir(&self.directory).expect("it is there").flatten().map(|entry| entry.path());
         let socket_locks = socket_locks.filter(|path| path.extension().is_some_and(|extension| extension == "lock"));
         for lock in socket_locks.chain([self.directory.join("data/postmaster.pid")]) {
-            // A server that ended by itself has removed its own.
+            // A server that ended by itself has removed its own lock.
             if let Err(error) = fs::remove_file(&lock) {
                 assert_eq!(error.kind(), ErrorKind::NotFound, "{} can't be removed: {error}", lock.display());
             }
@@ -212,14 +212,14 @@ impl OwnCluster {
 
 impl Drop for OwnCluster {
     fn drop(&mut self) {
-        // A paused server could not be stopped.
+        // A paused server would not stop.
         signal("CONT", &self.processes());
         drop(self.pipe.take());
         let _ = self.script.wait();
     }
 }
 
-/// A database of one test's own. It is dropped with the value, also under the feet of those who use it.
+/// The database of one test. Dropping the value drops the database, even if it is in use.
 pub struct TestDatabase {
     server: Arc<PostgresServer>,
     name: String,
@@ -244,17 +244,17 @@ impl TestDatabase {
         self.server.database_url(&self.name)
     }
 
-    /// A connection of the test's own, for looking and for meddling.
+    /// A separate connection for the test, to inspect or change the database.
     pub async fn client(&self) -> Client {
         connect(&self.url()).await
     }
 }
 
 impl Drop for TestDatabase {
-    /// Best effort: what is left goes with the cluster at the end of the run.
+    /// Best effort: anything left disappears with the cluster at the end of the run.
     fn drop(&mut self) {
         let (url, name) = (self.server.url().to_owned(), self.name.clone());
-        // A thread, since a runtime can't be blocked from within.
+        // A thread, because a runtime cannot be blocked from within.
         let dropping = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), drop_database(&url, &name)).await? })
@@ -263,7 +263,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// `DROP DATABASE … WITH (FORCE)` in words that every release understands.
+/// `DROP DATABASE … WITH (FORCE)`, in a form that every release of PostgreSQL understands.
 async fn drop_database(url: &str, name: &str) -> anyhow::Result<()> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
@@ -277,7 +277,7 @@ async fn drop_database(url: &str, name: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A name that no other process and no other call makes.
+/// A name that no other process and no other call creates.
 fn unique(prefix: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the clock is past 1970");
@@ -287,12 +287,12 @@ fn unique(prefix: &str) -> String {
 
 fn signal(name: &str, processes: &[u32]) {
     for process in processes {
-        // A process that is gone already needs no signal.
+        // A process that has already ended needs no signal.
         let _ = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).stderr(Stdio::null()).status();
     }
 }
 
-/// Whether the process exists and is no zombie (nobody may collect those in a container).
+/// Whether the process exists and is not a zombie (in a container those may remain).
 fn is_running(process: u32) -> bool {
     state_and_parent(process).is_some_and(|(state, _)| state != "Z")
 }
@@ -305,7 +305,7 @@ fn children_of(parent: u32) -> Vec<u32> {
 
 fn state_and_parent(process: u32) -> Option<(String, u32)> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // `pid (name) state parent …`, and the name may hold anything.
+    // The format is `pid (name) state parent …`, and the name may contain anything.
     let mut fields = stat.rsplit_once(") ")?.1.split(' ');
     Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }

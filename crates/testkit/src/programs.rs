@@ -30,7 +30,7 @@ impl Program {
     /// Starts a program with these arguments and environment variables, and nothing else in its environment.
     ///
     /// # Panics
-    /// If the program was not built: `cargo build --workspace --bins` does it.
+    /// If the program was not built; `cargo build --workspace --bins` builds it.
     pub fn start<K, V>(name: &'static str, arguments: &[&str], environment: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: Into<String>,
@@ -43,7 +43,7 @@ impl Program {
         Self { name, arguments, environment, child, logs }
     }
 
-    /// Everything it has written so far, over all its starts: standard output and standard error.
+    /// Its complete output so far, over all its starts: standard output and standard error.
     pub fn output(&self) -> String {
         std::fs::read_to_string(self.logs.path().join("log")).unwrap_or_default()
     }
@@ -53,7 +53,7 @@ impl Program {
         self.child.id()
     }
 
-    /// Kills it as a power cut would: at once, with no chance to do anything (SIGKILL).
+    /// Kills it at once with SIGKILL, as a power cut would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -79,7 +79,7 @@ impl Program {
     /// Sends a signal by name: `TERM`, `INT`, `STOP`, `CONT`.
     ///
     /// # Panics
-    /// If there is no such process any more.
+    /// If the process no longer exists.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
         assert!(status.expect("kill runs").success(), "{} is not running any more: {}", self.name, self.output());
@@ -129,7 +129,7 @@ fn spawn(name: &str, arguments: &[String], environment: &[(String, String)], log
         .unwrap_or_else(|error| panic!("{name} does not start: {error}"))
 }
 
-/// Where `cargo build` puts the programs: beside the directory of this test's own executable.
+/// The path at which `cargo build` puts the program: next to the directory of this test's own executable.
 ///
 /// # Panics
 /// If the program was not built.
@@ -141,7 +141,7 @@ pub fn path(name: &str) -> PathBuf {
     path
 }
 
-/// Waits until the service with this admin address says that it is ready.
+/// Waits until the service with this admin address reports that it is ready.
 ///
 /// # Panics
 /// As [`wait::until`].
@@ -187,7 +187,7 @@ impl Service {
         ready(self.admin).await;
     }
 
-    /// One of its metrics, added up over all labels; 0 if it has not been counted yet.
+    /// One of its metrics, added up over all labels; 0 if it does not exist yet.
     ///
     /// # Panics
     /// If the service does not answer.
@@ -216,7 +216,7 @@ fn vote_with(listen: SocketAddr, redis_url: &str, result_url: Option<&str>, furt
     environment.extend(further.iter().map(|&(key, value)| (key.into(), value.into())));
     environment.push(("REDIS_URL".into(), redis_url.into()));
     environment.push(("ORGANISER_TOKEN".into(), ORGANISER_TOKEN.into()));
-    // It listens to this machine alone, where nothing is handed out unless it is set.
+    // It listens only on this machine, so it has no public URL unless one is set.
     environment.push(("VOTE_URL".into(), format!("http://{listen}")));
     environment.extend(result_url.map(|url| ("RESULT_URL".into(), url.into())));
     Service { program: Program::start("vote", &[], environment), listen: Some(listen), admin }

@@ -1,5 +1,5 @@
-//! A private Redis for one test: a process of its own on a free port of 127.0.0.1, with its files in a
-//! temporary directory, and set up as Scrutin asks of any Redis (every write on disk before its answer).
+//! A private Redis for one test: a separate process on a free port of 127.0.0.1, with its files in a temporary
+//! directory, and with the settings that Scrutin requires of any Redis (every write is on disk before its reply).
 //!
 //! May import: nothing.
 
@@ -21,7 +21,7 @@ pub use files::RedisFiles;
 
 /// How long a server may take to start and load its data.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// How often a starting server is asked whether it is there.
+/// How often a starting server is checked.
 const ASK_EVERY: Duration = Duration::from_millis(10);
 /// How many ports are tried for a new server: another test may take the port that was free a moment ago.
 const PORTS_TO_TRY: u32 = 20;
@@ -35,15 +35,15 @@ pub struct RedisServer {
     directory: TempDir,
     process: Child,
     program: &'static str,
-    /// What it was told beside the usual.
+    /// Arguments besides the usual ones.
     arguments: Vec<String>,
     /// A clock of its own, if it has one.
     clock: Option<clock_behind::ClockBehind>,
 }
 
-/// Why a process did not become a server.
+/// Why a process did not become a working server.
 enum NotStarted {
-    /// It ended by itself, most likely because the port is taken.
+    /// It ended by itself, most likely because the port is in use.
     Ended,
     /// It does not answer.
     Silent,
@@ -58,7 +58,7 @@ impl RedisServer {
         Self::start_in(&std::env::temp_dir()).await
     }
 
-    /// The same, with its files below `parent`: a disk that can be filled, for example.
+    /// The same, with its files below `parent`, for example on a disk that can be filled.
     ///
     /// # Panics
     /// As [`start`](Self::start).
@@ -66,7 +66,7 @@ impl RedisServer {
         Self::start_as("redis-server", &[], parent).await
     }
 
-    /// The same with further arguments, which win over the usual ones: `["--appendonly", "no"]`.
+    /// The same with further arguments, which override the usual ones: `["--appendonly", "no"]`.
     ///
     /// # Panics
     /// As [`start`](Self::start).
@@ -74,7 +74,7 @@ impl RedisServer {
         Self::start_as("redis-server", arguments, &std::env::temp_dir()).await
     }
 
-    /// A Valkey instead.
+    /// A Valkey server instead.
     ///
     /// # Panics
     /// As [`start`](Self::start); `scripts/install-test-tools` installs `valkey-server`.
@@ -105,7 +105,7 @@ impl RedisServer {
         self.port
     }
 
-    /// The address, as `REDIS_URL` takes it.
+    /// The address in the form of `REDIS_URL`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -115,8 +115,8 @@ impl RedisServer {
         end(&mut self.process);
     }
 
-    /// Starts the server again on the same port and data, and waits until it has loaded them. It is killed first if it
-    /// still runs.
+    /// Restarts the server on the same port and data, and waits until it has loaded them. Kills it first if it is still
+    /// running.
     ///
     /// # Panics
     /// If it does not come back.
@@ -127,7 +127,7 @@ impl RedisServer {
             self.process = spawn(self.program, self.port, &self.arguments, &self.directory, self.clock.as_ref());
             match answers(self.port, &mut self.process).await {
                 Ok(()) => return,
-                // Somebody's outgoing connection may sit on the port for a moment.
+                // An outgoing connection may use the port for a moment.
                 Err(NotStarted::Ended) => tokio::time::sleep(ASK_EVERY).await,
                 Err(NotStarted::Silent) => break,
             }
@@ -135,7 +135,7 @@ impl RedisServer {
         panic!("redis-server does not start again: {}", log_tail(&self.directory));
     }
 
-    /// The same with other further arguments than it was started with.
+    /// The same, with these further arguments instead of those that it was started with.
     ///
     /// # Panics
     /// As [`restart`](Self::restart).
@@ -144,12 +144,12 @@ impl RedisServer {
         self.restart().await;
     }
 
-    /// Stops the server in its tracks (SIGSTOP): connections stay open and nothing is answered.
+    /// Freezes the server (SIGSTOP): connections stay open and get no reply.
     pub fn pause(&self) {
         signal(&self.process, "STOP");
     }
 
-    /// Lets a paused server go on (SIGCONT).
+    /// Continues a paused server (SIGCONT).
     pub fn resume(&self) {
         signal(&self.process, "CONT");
     }
@@ -162,15 +162,16 @@ impl RedisServer {
         connect(self.port).await.expect("a connection to the private redis-server")
     }
 
-    /// A copy of the server's files as they are now. It may go on writing meanwhile: the copy then ends somewhere.
+    /// A copy of the server's files as they are now. If the server writes at the same time, the copy ends at some
+    /// point.
     ///
     /// # Panics
-    /// If they can't be copied.
+    /// If they cannot be copied.
     pub fn files(&self) -> RedisFiles {
         RedisFiles::copied(self.directory.path())
     }
 
-    /// Kills the server and starts it on these files, with a clock that is so much behind.
+    /// Kills the server and starts it on these files, with a clock that is this much behind.
     ///
     /// # Panics
     /// If it does not come back.
@@ -188,7 +189,7 @@ impl Drop for RedisServer {
     }
 }
 
-/// A port that is free at this moment.
+/// A port that is free now.
 fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("a bound listener has an address").port()
@@ -218,7 +219,7 @@ fn spawn(
         .unwrap_or_else(|error| panic!("can't run {program} ({error}): scripts/install-test-tools installs it"))
 }
 
-/// Waits until this very process answers on the port, with its data loaded.
+/// Waits until this process, and no other, answers on the port with its data loaded.
 async fn answers(port: u16, process: &mut Child) -> Result<(), NotStarted> {
     let deadline = Instant::now() + START_LIMIT;
     while Instant::now() < deadline {
@@ -233,8 +234,8 @@ async fn answers(port: u16, process: &mut Child) -> Result<(), NotStarted> {
     Err(NotStarted::Silent)
 }
 
-/// The process id of the server on the port, once it has loaded. Another test's server may be there:
-/// it took the port between our choice and our start.
+/// The process id of the server on the port, once it has loaded. It may be another test's server that took the port
+/// between our choice and our start.
 async fn process_on(port: u16) -> Option<u32> {
     let mut connection = connect(port).await.ok()?;
     redis::cmd("PING").exec_async(&mut connection).await.ok()?;
@@ -249,7 +250,7 @@ async fn connect(port: u16) -> redis::RedisResult<MultiplexedConnection> {
 }
 
 fn end(process: &mut Child) {
-    // Both fail only where the process is gone already, which is what is wanted.
+    // Both fail only if the process has already ended, which is the goal.
     let _ = process.kill();
     let _ = process.wait();
 }

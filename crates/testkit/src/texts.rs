@@ -1,4 +1,4 @@
-//! Holds the texts of pages against the templates and the code that name them.
+//! Checks the texts of pages against the templates and the code that use them.
 
 use std::{
     collections::BTreeSet,
@@ -6,17 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The functions of templates that give texts.
+/// The template functions that return texts.
 const FUNCTIONS: [&str; 3] = ["t", "counted", "forms"];
-/// Before and behind these signs French has spaces at which no line breaks.
+/// French has no-break spaces before or after these signs.
 const FRENCH: [&str; 6] = [" ?", " !", " :", " ;", " »", "« "];
 
-/// What is wrong below the directory of a crate: keys that templates name and that are not there, texts that neither
-/// templates nor code (`named`) use, and French signs behind spaces that break. `texts/en.toml` says which texts there
-/// are.
+/// The errors below a crate's directory: keys that templates use and that do not exist, texts that neither templates
+/// nor code (`named`) use, and French signs next to ordinary spaces. `texts/en.toml` defines which texts exist.
 ///
 /// # Panics
-/// If the files can't be read.
+/// If the files cannot be read.
 pub fn faults(directory: &str, named: &[&str]) -> Vec<String> {
     let directory = Path::new(directory);
     let texts = read(&directory.join("texts/en.toml"));
@@ -38,7 +37,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The keys in all tables but that of the formats.
+/// The keys of all tables except the formats.
 fn keys(texts: &str) -> BTreeSet<String> {
     let groups: toml::Table = toml::from_str(texts).expect("texts are TOML");
     let groups = groups.iter().filter(|(name, _)| *name != "format");
@@ -51,13 +50,13 @@ fn templates(directory: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { templates(&path) } else { vec![path] }).collect()
 }
 
-/// The keys that templates name, and the beginnings of those that they put together: `"state." ~ state`.
+/// The keys that templates name, and the prefixes of those that they assemble: `"state." ~ state`.
 fn named_in(templates: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut whole, mut begun) = (BTreeSet::new(), BTreeSet::new());
     for function in FUNCTIONS {
         let call = format!("{function}(\"");
         for (at, _) in templates.match_indices(&call) {
-            // `t(` also ends the names of other functions.
+            // The names of other functions may also end with `t(`.
             if templates[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_') {
                 continue;
             }

@@ -1,18 +1,18 @@
-//! Waiting for a condition, with a deadline that fails loudly. Tests never sleep for a fixed time.
+//! Waits for a condition, with a deadline after which the test fails. Tests never sleep for a fixed time.
 
 use std::{future::Future, time::Duration};
 
 use tokio::time::Instant;
 
-/// How long a test waits for something that should happen soon. Generous: it only bounds a failing test.
+/// How long a test waits for something that should happen soon. Generous, because it only limits a failing test.
 pub const DEADLINE: Duration = Duration::from_mins(1);
-/// How often a condition is looked at.
+/// How often the condition is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Waits until `look` returns something, and returns it.
 ///
 /// # Panics
-/// If it has not after [`DEADLINE`]; the message says what was waited for.
+/// If it has not before [`DEADLINE`]; the message names the condition.
 pub async fn until<T, F, Fut>(what: &str, mut look: F) -> T
 where
     F: FnMut() -> Fut,
