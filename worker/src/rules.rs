@@ -15,12 +15,12 @@ pub struct Rules {
     pub log_retention: Duration,
     /// About how many entries are counted in one transaction.
     pub batch_entries: usize,
-    /// Makes a pause up to a quarter longer, so that workers that were stopped by one cause don't come
-    /// back in step. Handed in, because chance is.
+    /// Makes a pause up to a quarter longer, so that workers that stopped for the same reason don't retry at the same
+    /// time. A field, so that tests can replace the random part.
     pub jitter: fn(Duration) -> Duration,
 }
 
-/// A random pause up to a quarter longer than the one asked for; for [`Rules::jitter`].
+/// Returns `pause`, randomly lengthened by up to a quarter; for [`Rules::jitter`].
 pub fn jitter(pause: Duration) -> Duration {
     let [chance] = program::random_bytes::<1>();
     pause + pause / 4 * u32::from(chance) / u32::from(u8::MAX)
