@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::{movements::Movements, reply::WriteFailure, ring_file::Accepted, store::StoreError};
 
-/// Other work on the ledger, in transactions of its own.
+/// Other work on the ledger, in its own transactions.
 pub(crate) type LedgerWork = Box<dyn FnOnce(&mut Connection, &Movements) + Send>;
 
 /// One task. Those with a sender report their result.

@@ -33,7 +33,7 @@ pub(crate) struct Fitness {
     /// Set if the log must belong to an installation.
     member: Option<Member>,
     seen: Mutex<Seen>,
-    /// Why nothing is sent at present, if so.
+    /// Why nothing may be sent now; `None` if calls may be sent.
     refused: RwLock<Option<Unavailable>>,
     wait_aof: AtomicBool,
     /// The server failed to confirm in time that a write is on its disk, and has not confirmed one since.

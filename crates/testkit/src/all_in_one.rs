@@ -20,7 +20,7 @@ impl AllInOne {
         Self::start_with(data, []).await
     }
 
-    /// The same with further settings.
+    /// The same with additional settings.
     pub async fn start_with<const N: usize>(data: &Path, settings: [(&str, &str); N]) -> Self {
         let (vote, result) = (address::free(), address::free());
         let own = [

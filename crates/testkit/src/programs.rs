@@ -227,7 +227,7 @@ pub fn worker(redis_url: &str, database_url: &str) -> Service {
     worker_with(redis_url, database_url, &[])
 }
 
-/// The same, with further settings.
+/// The same with additional settings.
 pub fn worker_with(redis_url: &str, database_url: &str, further: &[(&str, &str)]) -> Service {
     let admin = address::free();
     let address = admin.to_string();
@@ -260,7 +260,7 @@ impl Services {
         Self::start_with(redis_url, database_url, &[]).await
     }
 
-    /// The same, with further settings of `vote` and `worker`.
+    /// The same with additional settings of `vote` and `worker`.
     pub async fn start_with(redis_url: &str, database_url: &str, further: &[(&str, &str)]) -> Self {
         let vote_listen = address::free();
         let worker = worker_with(redis_url, database_url, further);

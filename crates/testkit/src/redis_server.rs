@@ -37,7 +37,7 @@ pub struct RedisServer {
     program: &'static str,
     /// Arguments besides the usual ones.
     arguments: Vec<String>,
-    /// A clock of its own, if it has one.
+    /// Its own clock, if it has one.
     clock: Option<clock_behind::ClockBehind>,
 }
 
@@ -66,7 +66,7 @@ impl RedisServer {
         Self::start_as("redis-server", &[], parent).await
     }
 
-    /// The same with further arguments, which override the usual ones: `["--appendonly", "no"]`.
+    /// The same with additional arguments, which override the usual ones: `["--appendonly", "no"]`.
     ///
     /// # Panics
     /// As [`start`](Self::start).
@@ -135,7 +135,7 @@ impl RedisServer {
         panic!("redis-server does not start again: {}", log_tail(&self.directory));
     }
 
-    /// The same, with these further arguments instead of those that it was started with.
+    /// The same with these additional arguments, instead of those that it was started with.
     ///
     /// # Panics
     /// As [`restart`](Self::restart).

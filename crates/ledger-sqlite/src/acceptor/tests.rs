@@ -1,4 +1,4 @@
-//! What happens when the disk is full, the work panics, or more is asked than can be done.
+//! A full disk, work that panics, and more requests than fit.
 
 use std::{fs::File, io, path::Path};
 
@@ -33,7 +33,7 @@ async fn counted(ledger: &SqliteLedger, count: u64) {
     }
 }
 
-/// Does something on the counter's thread and connection, and waits until it is done.
+/// Runs work on the ledger's thread and connection, and waits until it is done.
 async fn on_the_ledger(ledger: &SqliteLedger, work: impl FnOnce(&Connection) + Send + 'static) {
     let work = |conn: &mut Connection, _: &Movements| {
         work(conn);
@@ -42,7 +42,7 @@ async fn on_the_ledger(ledger: &SqliteLedger, work: impl FnOnce(&Connection) + S
     ledger.acceptor.work("testing", Duration::from_secs(10), work).await.unwrap();
 }
 
-/// From now on no count goes through, while ballots can still be appended.
+/// Makes every later count fail, while ballots can still be appended.
 async fn stop_counting(ledger: &SqliteLedger) {
     on_the_ledger(ledger, |conn| {
         let refuse =
@@ -61,7 +61,7 @@ async fn uncounted_ballots_are_exported_and_counted_at_the_next_start() {
     counted(&first, 2).await;
     stop_counting(&first).await;
     first.cast(ballot(2), FIRST_REVISION).await.unwrap();
-    // The same voter once more: only together with what is counted is it one voter.
+    // The same voter again: only together with the counted ballots are they one voter.
     first.cast(ballot(1), FIRST_REVISION).await.unwrap();
 
     let (to, exported) = mpsc::channel();
@@ -128,7 +128,7 @@ fn a_disk_that_fails_refuses_ballots_until_it_is_there_again() {
     let first = recorded_at(&mut acceptor, 1);
     let path = directory.path().join("ledger.db.waiting");
     acceptor.ring.replace(File::open(&path).unwrap());
-    // Written to a file that is open for reading only: how much of it got there is not known.
+    // Written to a file that is open for reading only: how much of it was written is unknown.
     assert!(cast_at(&mut acceptor, 2).is_err_and(|error| !error.nothing_happened()));
     assert!(cast_at(&mut acceptor, 2).is_err());
     assert_eq!(counted_at(&acceptor), 1, "what was accepted before is counted");
@@ -143,7 +143,7 @@ fn what_a_commit_of_unknown_outcome_left_is_counted_before_anything_else() {
     let directory = tempfile::tempdir().unwrap();
     let mut acceptor = acceptor(directory.path());
     let first = recorded_at(&mut acceptor, 1);
-    // As if the disk had taken it, and failed to say so.
+    // As if the disk had stored it but failed to confirm.
     let unknown = first.following(0);
     acceptor.ring.append(&[(unknown, ballot(2))]).unwrap();
     acceptor.tail = None;
@@ -169,7 +169,7 @@ fn at_the_end_all_is_in_the_ledger() {
 async fn ballots_are_accepted_while_counting_fails_until_the_ring_is_full() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = ledger(directory.path()).await;
-    // As on a full disk: the ledger can't grow, and the place of those that wait is there already.
+    // As on a full disk: the ledger cannot grow, and the ring file already has its space.
     on_the_ledger(&ledger, |conn| {
         let pages: u32 = conn.query_row("PRAGMA page_count", (), |row| row.get(0)).unwrap();
         conn.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(())).unwrap();

@@ -1,4 +1,4 @@
-//! How much is counted at a time.
+//! How many ballots are counted at a time.
 
 use std::path::Path;
 
@@ -42,7 +42,7 @@ fn progress(counted: Position, waiting: usize) -> Arc<CountProgress> {
 }
 
 impl LedgerThread {
-    /// How many are counted, which everybody must agree on.
+    /// The number counted, on which all parts must agree.
     fn counted(&self) -> usize {
         let counted = ring_file::CAPACITY - self.pending.len();
         assert_eq!(store::poll(&self.conn, PollId::MAIN).unwrap().unwrap().ballots, counted as u64);

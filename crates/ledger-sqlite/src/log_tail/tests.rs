@@ -1,4 +1,4 @@
-//! What becomes of ballots before and after they are counted.
+//! The outcome of ballots before and after they are counted.
 
 use domain::{Choices, Entry, Event, FIRST_REVISION, PollSpec};
 

@@ -1,10 +1,10 @@
-//! What a ring file keeps, and what it says of what it lost.
+//! What a ring file keeps, and what it reports about lost slots.
 
 use std::{fs::OpenOptions, path::PathBuf};
 
 use super::*;
 
-/// The place of a ring file in a directory of its own.
+/// The path of a ring file in its own directory.
 fn ring() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.db.waiting");
@@ -75,7 +75,7 @@ fn a_ring_file_with_fewer_or_more_slots_keeps_its_ballots() {
         let last = waiting.last().unwrap().0;
         assert_eq!(file.after(Position::ZERO).unwrap(), waiting);
         assert!(path.metadata().unwrap().len() >= FILE_BYTES as u64);
-        // It is counted, and as many may wait again.
+        // It is counted, so the same number may be queued again.
         let more = several(CAPACITY as u64 + 10..2 * CAPACITY as u64 + 10);
         file.append(&more).unwrap();
         assert_eq!(file.after(last).unwrap(), more);
@@ -135,7 +135,7 @@ fn slots_that_were_damaged_are_told_by_their_positions_or_their_places() {
         file.file.read_exact_at(&mut before, at).unwrap();
         file.file.write_all_at(&[before[0] ^ 0x40], at).unwrap();
     };
-    // In the voter, in the checksum, and in the position itself; two of them side by side.
+    // In the voter, in the checksum, and in the position itself; two of them next to each other.
     for (slot, byte) in [(1, 40), (4, 0), (5, 40), (7, SLOT_BYTES - 2), (0, 40)] {
         flip(slot, byte);
     }

@@ -1,4 +1,5 @@
-//! Clocks that are set while ballots are cast, seen from inside: a real Redis, and a link that is mistaken about it.
+//! Clock changes while ballots are cast, tested from inside: a real Redis, and a link with a wrong reading of its
+//! clock.
 
 use std::time::SystemTime;
 
@@ -37,7 +38,7 @@ impl Scene {
         self.casting.cast(ballot, FIRST_REVISION).await
     }
 
-    /// By how much the link is mistaken: its idea of the clock less the clock itself, which is this machine's.
+    /// The link's error: its reading of the clock minus the real clock, which is this machine's.
     async fn mistaken_by_ms(&self) -> i64 {
         let connection = self.link.connected(WHAT, Deadline::usual()).await.unwrap();
         let known = connection.clock_at(Deadline::within(Duration::ZERO));

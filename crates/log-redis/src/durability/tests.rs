@@ -2,7 +2,7 @@ use redis::Value;
 
 use super::{Finding, Witness};
 
-/// A server that keeps everything, as it answers.
+/// The replies of a server that keeps everything.
 #[derive(Clone)]
 struct Said {
     info: Vec<(&'static str, String)>,
@@ -54,7 +54,7 @@ impl Said {
     }
 
     fn answers(&self) -> Vec<Value> {
-        // Stands for an error, which can't be made outside of the driver.
+        // Represents an error, which cannot be created outside the driver.
         let error = || Value::Nil;
         let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
         let info: Vec<String> = self.info.iter().map(|(field, value)| format!("{field}:{value}\r\n")).collect();
@@ -115,10 +115,10 @@ fn what_is_not_to_be_seen_is_said_unless_waitaof_serves() {
 #[test]
 fn a_first_rewrite_is_not_durable_and_an_ordinary_one_is() {
     let rewriting = |said: Said| said.with("aof_rewrite_in_progress", "1");
-    // On from the start: nobody has changed a setting.
+    // On from the start: no setting was changed.
     assert_eq!(finding(&rewriting(good())), Finding::Durable);
     assert_eq!(finding(&good().with("aof_last_bgrewrite_status", "err")), Finding::Durable);
-    // Switched on while it runs, with an empty server and with one that had a file before.
+    // Switched on at run time, with an empty server and with one that had a file before.
     assert!(wrong(&rewriting(good().after_settings(2))).contains("first rewrite"));
     assert!(wrong(&rewriting(good().after_settings(2)).with("aof_base_size", "124")).contains("first rewrite"));
     assert!(wrong(&good().after_settings(2).with("aof_last_bgrewrite_status", "err")).contains("first rewrite"));
@@ -132,7 +132,7 @@ fn a_file_seen_complete_stays_so_until_a_setting_changes() {
     let mut witness = Witness::default();
     assert_eq!(witness.judge(&good().after_settings(2).answers()).0, Finding::Durable);
     assert_eq!(witness.judge(&rewriting(2).answers()).0, Finding::Durable);
-    // Off and on again, faster than we look.
+    // Off and on again between two checks.
     assert!(matches!(witness.judge(&rewriting(4).answers()).0, Finding::Wrong(_)));
     assert_eq!(witness.judge(&good().after_settings(4).answers()).0, Finding::Durable);
     assert_eq!(witness.judge(&rewriting(4).answers()).0, Finding::Durable);

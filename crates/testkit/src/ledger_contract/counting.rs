@@ -1,4 +1,4 @@
-//! Stories about counting: what batches of entries make of the figures.
+//! Stories about counting: how batches of entries change the figures.
 
 use domain::{ApplyOutcome, Ballot, Choices, Event, PollChange, PollSpec, PollState};
 
@@ -24,7 +24,7 @@ pub async fn the_first_ballot_counts(subject: &Subject) {
     assert_eq!((state.position, state.ballots), (position, 1));
 }
 
-/// A voter who votes again moves their vote; the turnout stays.
+/// A voter who votes again moves their vote; the turnout does not change.
 pub async fn second_vote_replaces_the_first(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -39,7 +39,7 @@ pub async fn second_vote_replaces_the_first(subject: &Subject) {
     subject.assert_audit(0).await;
 }
 
-/// It makes no difference whether the two ballots are in one batch.
+/// The result is the same if the two ballots are in one batch.
 pub async fn a_change_of_mind_within_one_batch_counts_once(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -52,7 +52,7 @@ pub async fn a_change_of_mind_within_one_batch_counts_once(subject: &Subject) {
     subject.assert_audit(0).await;
 }
 
-/// Approval voting: each option chosen gets a vote, the voter is one.
+/// Approval voting: each chosen option gets a vote, but the number of voters rises by one.
 pub async fn a_ballot_with_several_options_counts_for_each_of_them(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll_with("fruit", |spec| spec.max_choices = 2));
@@ -68,7 +68,7 @@ pub async fn a_ballot_with_several_options_counts_for_each_of_them(subject: &Sub
     subject.assert_audit(0).await;
 }
 
-/// A worker that did not hear the answer offers the batch again.
+/// A worker that did not receive the answer sends the batch again.
 pub async fn a_batch_offered_twice_counts_once(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -104,7 +104,7 @@ pub async fn an_overlapping_batch_counts_only_what_is_new(subject: &Subject) {
     subject.assert_audit(0).await;
 }
 
-/// Some thousand events of every kind, cut into batches at random, some offered again or overlapping.
+/// Several thousand events of every kind, cut into batches at random, some repeated or overlapping.
 pub async fn batches_cut_in_any_way_equal_the_naive_count(subject: &Subject) {
     // Every run and every ledger reads the same log.
     let mut random = fastrand::Rng::with_seed(0x5c2a_7111);
@@ -139,7 +139,7 @@ pub async fn batches_cut_in_any_way_equal_the_naive_count(subject: &Subject) {
     subject.assert_audit(naive.rejected).await;
 }
 
-/// A reset sets the figures to nothing, and forgets no ballot.
+/// A reset sets the figures to zero, but keeps all ballots.
 pub async fn a_reset_starts_a_new_round_and_the_old_ballots_stay(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -160,7 +160,7 @@ pub async fn a_reset_starts_a_new_round_and_the_old_ballots_stay(subject: &Subje
     subject.assert_audit(0).await;
 }
 
-/// Nothing of this depends on where a batch ends.
+/// The result does not depend on where a batch ends.
 pub async fn a_poll_can_be_created_voted_in_and_reset_in_one_batch(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -179,7 +179,7 @@ pub async fn a_poll_can_be_created_voted_in_and_reset_in_one_batch(subject: &Sub
     subject.assert_audit(0).await;
 }
 
-/// An entry that can't be read, a ballot for a poll that nobody knows, and ballots that break the poll's rules.
+/// An entry that cannot be decoded, a ballot for an unknown poll, and ballots that break the poll's rules.
 pub async fn entries_that_cannot_be_counted_are_set_aside_and_the_position_moves_on(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit, unknown) = (Script::default(), poll("fruit"), poll("unknown"));
@@ -198,7 +198,7 @@ pub async fn entries_that_cannot_be_counted_are_set_aside_and_the_position_moves
     subject.assert_audit(5).await;
 }
 
-/// Until the first ballot a poll can be written anew, with more options or fewer.
+/// Until the first ballot a poll can be rewritten, with more options or fewer.
 pub async fn a_rewritten_poll_has_as_many_figures_as_options(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));

@@ -20,7 +20,7 @@ fn identity(id: &str, key: &str, log_address: &str) -> LedgerIdentity {
     LedgerIdentity { installation, log_address: log_address.into() }
 }
 
-/// Leaders of several partitions write it; the first stands, and what it lacks is added.
+/// Leaders of several partitions write it; the first one is kept, and missing values are added.
 pub async fn an_installation_is_written_once_and_learns_its_key(subject: &Subject) {
     let (mut first, mut second) = (subject.lead(FIRST).await, subject.lead(Partition::new(2)).await);
     assert_eq!(first.identity().await, Ok(None));
@@ -35,7 +35,7 @@ pub async fn an_installation_is_written_once_and_learns_its_key(subject: &Subjec
     assert_eq!(first.identity().await, Ok(Some(identity("one", "aa", "here"))));
 }
 
-/// Whoever has voted in an open poll could vote once more.
+/// A voter who has voted in an open poll could vote again.
 pub async fn a_key_is_changed_only_while_all_polls_are_closed(subject: &Subject) {
     let new = key("bb").expect("a key");
     assert_eq!(subject.ledgers.rekey(&new, false).await, Ok(RekeyOutcome::NoInstallation));

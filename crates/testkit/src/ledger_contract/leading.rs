@@ -1,4 +1,4 @@
-//! Stories about leading a partition: who writes, what a log begins with, and what is done about gaps.
+//! Stories about leading a partition: who writes, how a log begins, and how gaps are handled.
 
 use domain::{Gap, Inclusion, LogId, LogState, Partition, PollChange, PollSeed, Position};
 
@@ -7,7 +7,7 @@ use super::{
     subject::Subject,
 };
 
-/// Before the very first start there is nothing.
+/// Before the first start the ledger is empty.
 pub async fn a_fresh_ledger_has_read_nothing(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let state = ledger.state().await.expect("the state");
@@ -17,7 +17,7 @@ pub async fn a_fresh_ledger_has_read_nothing(subject: &Subject) {
     assert_eq!(subject.scoreboard.audit().await, Ok(domain::Audit::default()));
 }
 
-/// Every start asks for the first poll; only the very first writes it, whatever became of it since.
+/// Every start asks for the first poll; only the very first start writes it, whatever has happened to the poll since.
 pub async fn a_first_poll_is_written_once(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -35,7 +35,7 @@ pub async fn a_first_poll_is_written_once(subject: &Subject) {
     assert_eq!(seed.polls, vec![PollSeed { poll: closed, ballots: 1, voters: Vec::new() }]);
 }
 
-/// A new log must know who voted where nobody may vote twice, and nothing of voters elsewhere.
+/// A new log must know who has voted in polls in which nobody may vote twice, and nothing about other voters.
 pub async fn a_seed_names_voters_only_where_no_change_is_allowed(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (fruit, once) = (poll("fruit"), poll_with("once", |spec| spec.votes_can_change = false));
@@ -60,7 +60,7 @@ pub async fn a_seed_names_voters_only_where_no_change_is_allowed(subject: &Subje
     assert_eq!(seed.polls, vec![of_fruit, of_once]);
 }
 
-/// The ledger remembers which incarnation of the log it reads, and adopts nothing without a gap.
+/// The ledger remembers which incarnation of the log it reads, and adopts no polls without a gap.
 pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -82,7 +82,7 @@ pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
     assert_eq!(subject.scoreboard.audit().await.expect("an audit").gaps, Vec::new());
 }
 
-/// What the log has forgotten is noted, never passed over in silence.
+/// Entries that the log has lost are recorded, never silently skipped.
 pub async fn attaching_with_a_gap_notes_it_and_moves_beyond_it(subject: &Subject) {
     let (mut log, fruit, young) = (Script::default(), poll("fruit"), poll("young"));
     log.poll(&fruit);
@@ -111,7 +111,8 @@ pub async fn attaching_with_a_gap_notes_it_and_moves_beyond_it(subject: &Subject
     subject.assert_audit(0).await;
 }
 
-/// How many ballots are missing may show only later, and a gap may begin behind what is still to be counted.
+/// The number of missing ballots may become known only later, and a gap may begin after ballots that are not counted
+/// yet.
 pub async fn a_gap_says_how_many_ballots_are_missing_once_that_is_known(subject: &Subject) {
     let (mut log, fruit) = (Script::default(), poll("fruit"));
     log.poll(&fruit);
@@ -129,7 +130,7 @@ pub async fn a_gap_says_how_many_ballots_are_missing_once_that_is_known(subject:
     let state = ledger.state().await.expect("the state");
     assert_eq!((state.position, state.accounted(), state.uncounted()), (trimmed.through, 2, 1));
 
-    // It shows, and no second gap is noted for the same ballots.
+    // It is known now, and no second gap is recorded for the same ballots.
     ledger.attach(&id, Some(gap(counted, 0, Some(7))), &[]).await.expect("noting how many");
     let behind = gap(trimmed.through, 5, Some(3));
     let ahead = Gap { after: behind.through, through: gap(behind.through, 9, None).through, ..behind };
@@ -140,7 +141,7 @@ pub async fn a_gap_says_how_many_ballots_are_missing_once_that_is_known(subject:
     let gaps = subject.scoreboard.audit().await.expect("an audit").gaps;
     assert_eq!(gaps, [Gap { ballots: Some(7), ..trimmed }, Gap { ballots: Some(6), ..ahead }]);
 
-    // Where it shows together with a loss behind it, what is passed over then is noted as well.
+    // If it becomes known together with a later loss, the newly skipped part is recorded too.
     let without_number = gap(trimmed.through, 2, None);
     ledger.attach(&id, Some(without_number), &[]).await.expect("noting a gap without a number");
     let further = gap(without_number.through, 3, Some(2));
@@ -154,7 +155,7 @@ pub async fn a_gap_says_how_many_ballots_are_missing_once_that_is_known(subject:
     assert!(ledger.replicated().await.expect("an answer").standbys.is_none());
 }
 
-/// The adopted poll is the newest one, with the round of a reset that is still to be read.
+/// The adopted poll is the newest one, with the round of a reset that is not read yet.
 pub async fn a_reset_read_after_a_gap_starts_its_round(subject: &Subject) {
     let (mut log, fruit) = (Script::default(), poll("fruit"));
     let lost = log.poll(&fruit);
@@ -178,7 +179,7 @@ pub async fn a_reset_read_after_a_gap_starts_its_round(subject: &Subject) {
     subject.assert_audit(0).await;
 }
 
-/// A second writer must wait until the first has let go.
+/// A second writer must wait until the first has released the lead.
 pub async fn only_one_leads_a_partition_at_a_time(subject: &Subject) {
     let leader = subject.lead(FIRST).await;
     assert!(subject.ledgers.lead(FIRST).await.expect("asking").is_none(), "two lead one partition");
@@ -221,7 +222,7 @@ pub async fn partitions_do_not_disturb_one_another(subject: &Subject) {
     subject.assert_audit(2).await;
 }
 
-/// Who shows the scores must know that they are counted, also while nobody votes.
+/// Programs that show scores must know that the ballots are being counted, even while nobody votes.
 pub async fn a_heartbeat_is_seen_with_the_tally_and_moves_nothing(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));

@@ -1,4 +1,4 @@
-//! Stories about reading: receipts, pages of ballots, tallies, and what wakes the watchers.
+//! Stories about reading: receipts, pages of ballots, tallies, and notifications of changes.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::wait;
 
-/// The life of a receipt.
+/// The states of a receipt, from first to last.
 pub async fn a_receipt_is_not_counted_yet_then_counted_then_replaced(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -30,7 +30,7 @@ pub async fn a_receipt_is_not_counted_yet_then_counted_then_replaced(subject: &S
     assert_eq!(subject.scoreboard.inclusion(fruit.id(), &second).await, Ok(Inclusion::Counted));
 }
 
-/// A loss is called a loss.
+/// A lost ballot is reported as lost.
 pub async fn a_receipt_that_the_ledger_passed_over_is_missing(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -44,7 +44,7 @@ pub async fn a_receipt_that_the_ledger_passed_over_is_missing(subject: &Subject)
     assert_eq!(subject.scoreboard.inclusion(fruit.id(), &later).await, Ok(Inclusion::NotCountedYet));
 }
 
-/// Neither another voter's ballot nor one in another poll answers for a receipt.
+/// A receipt is not confirmed by another voter's ballot or by one in another poll.
 pub async fn a_receipt_belongs_to_its_poll_and_voter(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit, tea) = (Script::default(), poll("fruit"), poll("tea"));
@@ -57,7 +57,7 @@ pub async fn a_receipt_belongs_to_its_poll_and_voter(subject: &Subject) {
     assert_eq!(subject.scoreboard.inclusion(tea.id(), &receipt(voter(1), position)).await, missing);
 }
 
-/// Each place in the log has the second in which the count came to it, also long after, and none before.
+/// Each position in the log has the second in which it was counted, even long after. It has none before.
 pub async fn when_a_ballot_was_counted_is_kept_to_the_second(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -68,7 +68,7 @@ pub async fn when_a_ballot_was_counted_is_kept_to_the_second(subject: &Subject) 
     for number in 0..3 {
         let position = log.vote(&fruit, voter(number), "a");
         assert_eq!(subject.scoreboard.counted_at(fruit.id(), position).await, Ok(None), "it waits");
-        // In a later second than what was counted before.
+        // In a later second than the earlier count.
         wait::until_true("the next second", || async { kept.last().is_none_or(|&(_, at)| now() >= at + 1_000) }).await;
         let before = now();
         ledger.apply(log.since(counted)).await.expect("a ballot");
@@ -92,7 +92,7 @@ fn now() -> u64 {
     u64::try_from(now.as_millis()).expect("and not that long after")
 }
 
-/// The export reads page by page, and adds up to the tally.
+/// The export reads page by page, and its sum is the tally.
 pub async fn ballots_come_in_pages_with_each_voter_once(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit, tea) = (Script::default(), poll("fruit"), poll("tea"));
@@ -120,7 +120,7 @@ pub async fn ballots_come_in_pages_with_each_voter_once(subject: &Subject) {
     assert_eq!(subject.scoreboard.ballots(id("nowhere"), None, 10).await, Ok(Vec::new()));
 }
 
-/// What no longer counts is in no export.
+/// No export contains ballots that no longer count.
 pub async fn ballots_of_past_rounds_are_not_current(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
@@ -136,7 +136,7 @@ pub async fn ballots_of_past_rounds_are_not_current(subject: &Subject) {
     assert_eq!(current[0].choices, choices("c"));
 }
 
-/// Hiding is the affair of whoever shows the figures; the ledger always has them.
+/// Programs that show figures must hide them; the ledger always returns them.
 pub async fn hidden_and_closed_polls_have_tallies_and_unknown_ones_have_none(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit, tea) = (Script::default(), poll("fruit"), poll("tea"));
@@ -146,7 +146,7 @@ pub async fn hidden_and_closed_polls_have_tallies_and_unknown_ones_have_none(sub
     log.vote(&tea, voter(1), "b");
     log.poll(&after(&fruit, &PollChange::Hide));
     log.poll(&after(&tea, &PollChange::Close));
-    // The log decided whether the poll was open: a ballot behind the close was accepted, and counts.
+    // The log decided whether the poll was open: a ballot after the close was accepted, and counts.
     log.vote(&tea, voter(2), "b");
     ledger.apply(log.all()).await.expect("a batch");
 
@@ -178,7 +178,7 @@ pub async fn only_open_listed_polls_are_listed(subject: &Subject) {
     assert_eq!(subject.scoreboard.listed().await, Ok(vec![id("apple"), id("zebra")]));
 }
 
-/// Whoever waits hears of each batch, and of the polls in it; also of one that was counted before they asked.
+/// A waiting caller gets each batch and the polls in it, including a batch counted before the call.
 pub async fn watchers_wake_when_figures_move(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit, tea) = (Script::default(), poll("fruit"), poll("tea"));
@@ -200,7 +200,7 @@ pub async fn watchers_wake_when_figures_move(subject: &Subject) {
     hears_of(subject, &[fruit.id()]).await;
 }
 
-/// Waits until the scoreboard has told of each of these polls, by name or by `Any`.
+/// Waits until the scoreboard has reported each of these polls, by name or by `Any`.
 async fn hears_of(subject: &Subject, polls: &[domain::PollId]) {
     let mut awaited: Vec<_> = polls.to_vec();
     let hearing = async {

@@ -1,4 +1,4 @@
-//! Verbs that the stories are told in.
+//! Helper functions for the stories.
 
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ pub(super) fn after(poll: &Poll, change: &PollChange) -> Poll {
     poll.after(change, 1).expect("stories change polls as allowed")
 }
 
-/// Voters sort as their numbers do.
+/// Voters sort in the order of their numbers.
 pub(super) fn voter(number: u64) -> VoterId {
     VoterId::from_bytes(u128::from(number).to_be_bytes())
 }
@@ -46,7 +46,7 @@ pub(super) fn choices(keys: &str) -> Choices {
     Choices::from_bits(keys.bytes().fold(0, |bits, key| bits | 1 << (key - b'a'))).expect("stories choose something")
 }
 
-/// VoteCounts, for comparing.
+/// VoteCounts for comparisons.
 pub(super) fn figures(votes: [u64; 3], voters: u64, counted: u64) -> VoteCounts {
     VoteCounts { votes: votes.to_vec(), voters, ballots: counted }
 }
@@ -56,7 +56,7 @@ pub(super) fn receipt(voter: VoterId, position: Position) -> Receipt {
     Receipt { position, voter }
 }
 
-/// A log that a story writes as it goes along.
+/// A log that a story writes step by step.
 #[derive(Default)]
 pub(super) struct Script {
     entries: Vec<Entry>,
@@ -73,12 +73,12 @@ impl Script {
         self.write(Ok(Event::Ballot(Ballot { poll: poll.id(), voter, choices: choices(keys) })))
     }
 
-    /// Writes something that can't be read.
+    /// Writes something that cannot be decoded.
     pub(super) fn garbage(&mut self) -> Position {
         self.write(Err(UndecodableEntry { reason: "no such version".into(), entry: "v=99 é 'quoted'".into() }))
     }
 
-    /// Writes an event, at a position some way after the last.
+    /// Writes an event, at a position a little after the last one.
     pub(super) fn write(&mut self, event: Result<Event, UndecodableEntry>) -> Position {
         let last = self.position();
         let sequence = last.sequence() + 1;
@@ -108,7 +108,7 @@ impl Script {
 }
 
 impl Subject {
-    /// Leads a partition, waiting for a former leader to let go.
+    /// Leads a partition, after waiting for a former leader to release it.
     pub(super) async fn lead(&self, partition: Partition) -> Box<dyn Ledger> {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -120,19 +120,19 @@ impl Subject {
         }
     }
 
-    /// The tally of one poll that must be there.
+    /// The tally of one existing poll.
     pub(super) async fn tally(&self, poll: &Poll) -> Tally {
         let mut tallies = self.scoreboard.tallies(&[poll.id()]).await.expect("reading a tally");
         assert_eq!(tallies.len(), 1, "{} has one tally", poll.id());
         tallies.remove(0)
     }
 
-    /// The figures of one poll that must be there.
+    /// The figures of one existing poll.
     pub(super) async fn figures(&self, poll: &Poll) -> VoteCounts {
         self.tally(poll).await.figures
     }
 
-    /// Asserts that the ledger counted again gives what it kept, and how many entries were set aside.
+    /// Asserts that a recount of the ledger gives the stored figures, and this number of entries set aside.
     pub(super) async fn assert_audit(&self, rejected: u64) {
         let audit = self.scoreboard.audit().await.expect("an audit");
         for recount in &audit.polls {

@@ -1,15 +1,15 @@
-//! What a story is told about.
+//! The subject of a story.
 
 use std::{any::Any, sync::Arc};
 
 use domain::{Ledgers, Scoreboard};
 
-/// An empty ledger, to be held against the contract.
+/// An empty ledger, to be tested against the contract.
 pub struct Subject {
-    /// Where its writers come from.
+    /// The source of its writers.
     pub ledgers: Arc<dyn Ledgers>,
-    /// Where it is read.
+    /// The reading side.
     pub scoreboard: Arc<dyn Scoreboard>,
-    /// Whatever must live as long as the story: a server, a directory. Dropped after the ledger.
+    /// Anything that must live as long as the story: a server, a directory. Dropped after the ledger.
     pub guard: Box<dyn Any + Send + Sync>,
 }

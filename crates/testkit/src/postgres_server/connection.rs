@@ -1,4 +1,4 @@
-//! What the servers of this room share.
+//! Shared by the PostgreSQL servers for tests.
 
 use std::time::Duration;
 

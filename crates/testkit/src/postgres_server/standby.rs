@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use super::connection::{PATIENCE, connect};
 use crate::address;
 
-/// A running standby. It is stopped when the value is dropped; its files go with those of its primary.
+/// A running standby. Dropping it stops the server; its files are removed with those of its primary.
 pub struct StandbyServer {
     /// The directory of its primary.
     directory: PathBuf,
@@ -30,7 +30,7 @@ impl StandbyServer {
         standby
     }
 
-    /// A connection of the test's own, which can only read.
+    /// A separate read-only connection for the test.
     pub async fn client(&self) -> Client {
         connect(&format!("postgres://postgres@{}/postgres", self.address)).await
     }

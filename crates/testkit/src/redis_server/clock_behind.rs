@@ -1,10 +1,10 @@
-//! A clock that is behind, for a server that stands for another machine.
+//! A clock that is behind, for a server that plays the role of another machine.
 
 use std::{process::Command, time::Duration};
 
 use tempfile::TempDir;
 
-/// A clock that a server is shown: a library that is preloaded into it.
+/// A clock for one server: a library that is preloaded into it.
 #[derive(Debug)]
 pub(super) struct ClockBehind {
     library: TempDir,

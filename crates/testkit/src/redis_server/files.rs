@@ -1,5 +1,5 @@
-//! The files of a server, to come back with what it had some time ago: restored from a backup, or another machine that
-//! took over.
+//! A copy of a server's files, to restart it with older data: as after a restore from a backup, or when another machine
+//! takes over.
 
 use std::{fs, path::Path};
 
@@ -10,18 +10,18 @@ use tempfile::TempDir;
 pub struct RedisFiles(TempDir);
 
 impl RedisFiles {
-    /// A copy of the files in this directory: of an earlier release, or of a server as it is now, which may
-    /// go on writing. The copy then ends somewhere.
+    /// A copy of the files in this directory: of an earlier release, or of a running server. If the server writes at
+    /// the same time, the copy ends at some point.
     ///
     /// # Panics
-    /// If they can't be copied.
+    /// If they cannot be copied.
     pub fn copied(directory: &Path) -> Self {
         let copy = TempDir::with_prefix("scrutin-redis-copy-").expect("a temporary directory");
         copy_all(directory, copy.path());
         Self(copy)
     }
 
-    /// Puts the copy in place of what a server that is stopped has in this directory.
+    /// Replaces the files of a stopped server in this directory with the copy.
     pub(super) fn put(&self, directory: &Path) {
         let data = directory.join("appendonlydir");
         if data.exists() {
@@ -31,7 +31,7 @@ impl RedisFiles {
     }
 }
 
-/// Copies what a server reads when it starts.
+/// Copies the files that a server reads when it starts.
 fn copy_all(from: &Path, to: &Path) {
     let name = "appendonlydir";
     fs::create_dir_all(to.join(name)).expect("the directory can be made");
