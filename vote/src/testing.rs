@@ -11,7 +11,7 @@ use crate::config::Config;
 /// A configuration without an organiser.
 pub(crate) fn config() -> Config {
     Config {
-        secret: Secret::parse(&"x".repeat(32)).unwrap(),
+        secret: Secret::parse(&"x".repeat(32)).expect("32 bytes are enough"),
         organiser_token: None,
         result: Counterpart::Port(8081),
         vote_url: None,

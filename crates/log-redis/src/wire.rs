@@ -227,7 +227,10 @@ mod tests {
     #[test]
     fn a_poll_is_written_as_it_always_was() {
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
-        let golden = r#"{"id":"main","state":"open","changes":true,"round":1,"question":"Cats or Dogs?","options":["Cats","Dogs"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#;
+        let golden = concat!(
+            r#"{"id":"main","state":"open","changes":true,"round":1,"question":"Cats or Dogs?","#,
+            r#""options":["Cats","Dogs"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#
+        );
         assert_eq!(encode_poll(&poll), golden);
         let read = decoded("5-0", &[b"p1", golden.as_bytes()]);
         assert_eq!(read, [Entry { position: Position::new(5, 0).unwrap(), event: Ok(Event::Poll(Box::new(poll))) }]);

@@ -9,7 +9,10 @@ fn cats_or_dogs() -> Poll {
 
 #[test]
 fn the_stored_form_is_what_it_always_was() {
-    let golden = r#"{"id":"main","state":"open","changes":true,"round":1,"question":"Cats or Dogs?","options":["Cats","Dogs"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#;
+    let golden = concat!(
+        r#"{"id":"main","state":"open","changes":true,"round":1,"question":"Cats or Dogs?","#,
+        r#""options":["Cats","Dogs"],"max_choices":1,"results":"live","access":"anyone","listed":false}"#
+    );
     assert_eq!(serde_json::to_string(&cats_or_dogs()).unwrap(), golden);
     assert_eq!(serde_json::from_str::<Poll>(golden).unwrap(), cats_or_dogs());
 }
