@@ -8,9 +8,10 @@ use domain::{PollChange, PollId, PollSpec};
 use scrutin_result::{Config, Timing};
 use serde_json::Value;
 use support::{
-    App, config, eventually, spawn_app, spawn_app_with,
+    App, config, spawn_app, spawn_app_with,
     viewers::{PollingViewer, Viewer},
 };
+use testkit::wait;
 
 fn simple(question: &str) -> PollSpec {
     PollSpec::simple(question, ["Yes", "No"])
@@ -238,7 +239,7 @@ async fn a_lost_ledger_is_shown_and_scores_continue_afterwards() {
     assert_eq!(newcomer.scores().await["stale_since"], stale["stale_since"]);
     assert!(app.page("/").await.contains("data-kind=\"stale\""));
 
-    eventually("the ledger is asked again", || app.ledger.reads() - reads >= 3).await;
+    wait::until_true("the ledger is asked again", async || app.ledger.reads() - reads >= 3).await;
     // About once a second, not without pause.
     let most = usize::try_from(begun.elapsed().as_secs()).unwrap() + 2;
     assert!(app.ledger.reads() - reads <= most, "{} reads, at most {most} expected", app.ledger.reads() - reads);
@@ -391,11 +392,7 @@ async fn viewers_beyond_the_limit_are_refused_until_others_leave() {
     let answer = app.get("/socket.io/?EIO=4&transport=polling").await;
     assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (503, &"10".parse().unwrap()));
     drop(first);
-    let begun = std::time::Instant::now();
-    while Viewer::open(app.addr, "", &[]).await.is_err() {
-        assert!(begun.elapsed() < support::DEADLINE, "the place did not become free");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait::until_true("the place to become free", async || Viewer::open(app.addr, "", &[]).await.is_ok()).await;
 }
 
 #[tokio::test]
@@ -425,7 +422,7 @@ async fn a_viewer_that_left_is_forgotten() {
     // With nobody before any poll, the beat reads nothing any more.
     let mut reads = app.ledger.reads();
     let mut quiet_since = std::time::Instant::now();
-    eventually("no more reads", || {
+    wait::until_true("no more reads", async || {
         let now = app.ledger.reads();
         if now != reads {
             (reads, quiet_since) = (now, std::time::Instant::now());
@@ -456,7 +453,7 @@ async fn a_slow_read_from_before_a_vote_does_not_undo_it() {
     viewer.scores().await;
     let let_go = app.ledger.hold_next_read();
     let slow = tokio::spawn(app.http.get(app.url("/api/polls/main/tally")).send());
-    eventually("the slow read to begin", || app.ledger.holds_a_read()).await;
+    wait::until_true("the slow read to begin", async || app.ledger.holds_a_read()).await;
     app.ledger.vote("main", 0);
     viewer.scores_until(|scores| scores["a"] == 1).await;
     let_go.send(()).unwrap();

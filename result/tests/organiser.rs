@@ -12,6 +12,7 @@ use reqwest::Response;
 use scrutin_result::Config;
 use serde_json::{Value, json};
 use support::{App, ORGANISER_TOKEN, config, links, secret, spawn_app, spawn_app_with};
+use testkit::wait;
 use web::signed_link::{self, Purpose, VALID_MILLIS};
 
 /// Everything that only the organiser may download, below `/api/polls/{poll}/`.
@@ -334,7 +335,7 @@ async fn only_a_few_exports_run_at_once() {
     app.ledger.hold_ballots(true);
     let (http, url) = (app.http.clone(), app.url("/api/polls/main/ballots.csv"));
     let running: Vec<_> = (0..4).map(|_| tokio::spawn(http.get(&url).bearer_auth(ORGANISER_TOKEN).send())).collect();
-    support::eventually("four exports", || app.ledger.ballot_pages() == 4).await;
+    wait::until_true("four exports", async || app.ledger.ballot_pages() == 4).await;
     let answer = as_organiser(&app, "/api/polls/main/ballots.csv").await;
     assert!(answer.headers().contains_key(header::RETRY_AFTER));
     assert_eq!((answer.status(), code(answer).await.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "busy"));

@@ -9,6 +9,7 @@ use http::{StatusCode, header};
 use scrutin_result::Config;
 use serde_json::json;
 use support::{App, config, secret, spawn_app, spawn_app_with};
+use testkit::wait;
 use web::counterpart::Counterpart;
 
 fn receipt_of(poll: PollId) -> String {
@@ -302,7 +303,7 @@ async fn a_long_public_list_is_read_page_by_page() {
     let reads = app.ledger.reads();
     assert!(reads <= 2, "read once for all who ask at the same time, not {reads} times");
     app.ledger.set_down(true);
-    support::eventually_async("a page that says so", async || {
+    wait::until_true("a page that says so", async || {
         app.get("/polls").await.status() == StatusCode::SERVICE_UNAVAILABLE
     })
     .await;

@@ -10,11 +10,12 @@ use http::{StatusCode, header};
 use listener::TrustedProxies;
 use scrutin_result::Config;
 use serde_json::Value;
+use testkit::wait;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 use web::signed_link::{self, Purpose};
 
 use support::{
-    App, config, eventually_async, links, spawn_app_with,
+    App, config, links, spawn_app_with,
     viewers::{PollingViewer, Viewer},
 };
 
@@ -51,7 +52,7 @@ async fn handshakes_are_limited_and_websockets_still_connect() {
     let statuses = join_all((0..200).map(|_| handshake(&app, "192.0.2.1"))).await;
     assert!(statuses.contains(&StatusCode::SERVICE_UNAVAILABLE), "200 of them");
     assert!(viewer(&app, "192.0.2.1").await.is_some());
-    eventually_async("the handshakes to be forgotten", async || handshake(&app, "192.0.2.1").await == StatusCode::OK)
+    wait::until_true("the handshakes to be forgotten", async || handshake(&app, "192.0.2.1").await == StatusCode::OK)
         .await;
 }
 
@@ -101,7 +102,7 @@ async fn one_address_leaves_the_last_quarter_to_others() {
     }
     assert!(viewer(&app, "192.0.2.3").await.is_none());
     viewers.remove(7);
-    eventually_async("a place to be free", async || viewer(&app, "192.0.2.3").await.is_some()).await;
+    wait::until_true("a place to be free", async || viewer(&app, "192.0.2.3").await.is_some()).await;
 }
 
 #[tokio::test]

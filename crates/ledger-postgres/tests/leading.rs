@@ -2,22 +2,20 @@
 
 mod support;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use domain::{Gap, Ledger, Ledgers, LogId, Partition, PollChange, Position, Scoreboard, Unavailable};
 use futures_util::future::join_all;
-use support::{
-    DEADLINE, FIRST, at, ballot, eventually, figures, lead, ledgers, of, poll, poll_event, scoreboard, terminate,
+use support::{DEADLINE, FIRST, at, ballot, figures, lead, ledgers, of, poll, poll_event, scoreboard, terminate};
+use testkit::{
+    postgres_server::{PostgresServer, TestDatabase},
+    wait,
 };
-use testkit::postgres_server::{PostgresServer, TestDatabase};
 use tokio_postgres::Client;
 
 /// Waits until no session holds the lock of a partition.
 async fn until_unlocked(client: &Client) {
-    eventually("the lock is let go", || async {
+    wait::until("the lock is let go", || async {
         let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
         let held: i64 = client.query_one(held, &[]).await.expect("a count").get(0);
@@ -176,7 +174,7 @@ async fn a_ledger_whose_server_is_down_comes_back_by_itself() {
     asked.await.expect("an error is an answer, and comes soon");
 
     server.restart().await;
-    let tallies = eventually("the scoreboard answers", || async { scoreboard.tallies(&[poll.id()]).await.ok() }).await;
+    let tallies = wait::until("the scoreboard answers", || async { scoreboard.tallies(&[poll.id()]).await.ok() }).await;
     assert_eq!(tallies.len(), 1);
     lead(&ledgers, FIRST).await.apply(vec![ballot(2, &poll, 1, "a")]).await.unwrap();
 }
@@ -217,11 +215,8 @@ async fn how_far_a_real_standby_is_shows_also_while_its_replay_is_paused() {
     leader.attach(&LogId::new("log"), None, std::slice::from_ref(&lunch)).await.unwrap();
     let caught_up = async |leader: &mut dyn Ledger| {
         let written = leader.replicated().await.unwrap().written;
-        let deadline = Instant::now() + DEADLINE;
-        while leader.replicated().await.unwrap().standbys.is_none_or(|standbys| standbys < written) {
-            assert!(Instant::now() < deadline, "the standby never has what is committed");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let has_all = async || leader.replicated().await.unwrap().standbys.is_some_and(|standbys| standbys >= written);
+        wait::until_true("the standby to have what is committed", has_all).await;
     };
     caught_up(leader.as_mut()).await;
 

@@ -11,9 +11,9 @@ use std::{
 };
 
 use domain::{Ledgers, Scoreboard, Unavailable};
-use support::{FIRST, ballot, eventually, figures, ledgers_at, of, poll, poll_event, scoreboard_at};
+use support::{FIRST, ballot, figures, ledgers_at, of, poll, poll_event, scoreboard_at};
 use tempfile::TempDir;
-use testkit::postgres_server::TestDatabase;
+use testkit::{postgres_server::TestDatabase, wait};
 
 /// A real PgBouncer before a test's database; killed on drop.
 struct Pooler {
@@ -53,7 +53,7 @@ impl Pooler {
             command.args(["--user", "nobody"]);
         }
         let process = command.spawn().expect("pgbouncer runs (Debian package: pgbouncer)");
-        eventually("PgBouncer listens", || async { tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok() })
+        wait::until("PgBouncer listens", || async { tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok() })
             .await;
         Self { url: format!("postgres://postgres@127.0.0.1:{port}/{name}"), process, _directory: directory }
     }
@@ -81,7 +81,7 @@ async fn a_pooler_that_shares_sessions_is_named_to_worker_and_result() {
             names_the_pooler(ledgers.lead(FIRST).await);
         }
         let scoreboard = scoreboard_at(&pooler.url);
-        let why = eventually("the pooler is named", || async {
+        let why = wait::until("the pooler is named", || async {
             scoreboard.ready().await.err().filter(|why| why.to_string().contains("no pooler"))
         });
         names_the_pooler::<()>(Err(why.await));
@@ -101,5 +101,5 @@ async fn a_pooler_in_session_mode_serves_a_leader_and_its_standby() {
     leader.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
     assert_eq!(figures(&database, &poll).await, of([1, 0], 1, 1));
     let scoreboard = scoreboard_at(&pooler.url);
-    eventually("the scoreboard answers", || async { scoreboard.ready().await.ok() }).await;
+    wait::until("the scoreboard answers", || async { scoreboard.ready().await.ok() }).await;
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use domain::{Entry, Ledgers, Movement, PollChange, Scoreboard, Unavailable, UndecodableEntry};
-use support::{DEADLINE, FIRST, at, ballot, eventually, lead, ledgers, of, poll, poll_event, scoreboard, terminate};
-use testkit::postgres_server::TestDatabase;
+use support::{DEADLINE, FIRST, at, ballot, lead, ledgers, of, poll, poll_event, scoreboard, terminate};
+use testkit::{postgres_server::TestDatabase, wait};
 use tokio::time::timeout;
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn each_voter_is_looked_up_by_key_however_the_table_grew() {
         looked_up += i64::try_from(voters).unwrap();
     }
     drop(writer);
-    let by_scanning = eventually("statistics arrive", || async {
+    let by_scanning = wait::until("statistics arrive", || async {
         let sql = "SELECT idx_scan, seq_tup_read FROM pg_stat_user_tables WHERE relname = 'ballots'";
         let row = client.query_one(sql, &[]).await.unwrap();
         let (by_key, by_scanning): (i64, i64) = (row.get(0), row.get(1));

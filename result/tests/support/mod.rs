@@ -112,21 +112,3 @@ impl App {
         Viewer::connect(self.addr, &format!("&poll={poll}"), &[]).await.unwrap()
     }
 }
-
-/// Waits until `condition` holds.
-pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !condition() {
-        assert!(begun.elapsed() < DEADLINE, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Waits until `condition`, which asks something itself, holds.
-pub(crate) async fn eventually_async(what: &str, condition: impl AsyncFn() -> bool) {
-    let begun = std::time::Instant::now();
-    while !condition().await {
-        assert!(begun.elapsed() < DEADLINE, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}

@@ -2,15 +2,12 @@
 // Each test takes what it needs.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use domain::{Ballot, Choices, Entry, Event, Ledger, Ledgers, Partition, Poll, PollId, PollSpec, Position, VoteCounts};
 use domain::{Scoreboard, VoterId};
 use scrutin_ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
-use testkit::postgres_server::TestDatabase;
+use testkit::{postgres_server::TestDatabase, wait};
 use tokio_postgres::Client;
 
 /// How long anything may take that must happen; a busy machine is given time.
@@ -29,20 +26,8 @@ pub fn scoreboard(database: &TestDatabase) -> PostgresScoreboard {
     PostgresScoreboard::new(url(&database.url()))
 }
 
-/// Asks again and again until there is an answer.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "{what}: not within {DEADLINE:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 pub async fn lead(ledgers: &PostgresLedgers, partition: Partition) -> Box<dyn Ledger> {
-    eventually("leading", || async { ledgers.lead(partition).await.ok().flatten() }).await
+    wait::until("the lead", || async { ledgers.lead(partition).await.ok().flatten() }).await
 }
 
 pub fn poll(id: &str) -> Poll {

@@ -223,25 +223,17 @@ async fn a_redis_that_a_sentinel_watches_is_refused() {
     let (watched, port) = (redis.port(), testkit::address::free().port());
     std::fs::write(&settings, format!("port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {watched} 1\n"))
         .unwrap();
-    let mut sentinel = std::process::Command::new("redis-server")
+    let mut sentinel = tokio::process::Command::new("redis-server")
         .arg(&settings)
         .arg("--sentinel")
         .current_dir(directory.path())
         .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let seen = tokio::time::timeout(PATIENCE, async {
-        loop {
-            match cast_on(&ballots).await {
-                Err(why) if why.to_string().contains("Sentinel") => return,
-                _ => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    })
-    .await;
-    sentinel.kill().unwrap();
-    sentinel.wait().unwrap();
-    seen.unwrap();
+    let is_refused = async || cast_on(&ballots).await.is_err_and(|why| why.to_string().contains("Sentinel"));
+    wait::until_true("Sentinel to be a reason to refuse", is_refused).await;
+    sentinel.kill().await.unwrap();
     recorded(Ok(eventually(|| cast_on(&ballots)).await));
 }
 

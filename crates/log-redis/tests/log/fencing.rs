@@ -264,7 +264,7 @@ async fn a_server_that_was_a_replica_for_a_moment_is_another_within_a_second() {
     // Its connections and the stored value stay; what it holds may be another server's by now.
     scene.raw(&["REPLICAOF", "127.0.0.1", "1"]).await;
     scene.raw(&["REPLICAOF", "NO", "ONE"]).await;
-    let begun = Instant::now();
+    let begun = std::time::Instant::now();
     eventually(async || match scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await {
         Err(Unavailable::NotAttached) => Ok(()),
         other => Err(other),

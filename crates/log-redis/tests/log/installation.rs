@@ -45,9 +45,9 @@ async fn of_many_votes_with_two_keys_at_once_only_those_of_one_take_ballots() {
     let redis = RedisServer::start().await;
     begun_on(&redis).await;
     let all: Vec<_> = (0..12).map(|number| (number % 2, vote_with(&redis, ["aa", "bb"][number % 2]))).collect();
-    let mut casting = tokio::task::JoinSet::new();
+    let (local, mut casting) = (tokio::task::LocalSet::new(), tokio::task::JoinSet::new());
     for (of, ballots) in all {
-        casting.spawn(async move {
+        let cast = async move {
             eventually(|| async {
                 match cast_on(&ballots, 1).await {
                     Err(Unavailable::NotBegun) => Err("not yet"),
@@ -55,9 +55,10 @@ async fn of_many_votes_with_two_keys_at_once_only_those_of_one_take_ballots() {
                 }
             })
             .await
-        });
+        };
+        casting.spawn_local_on(cast, &local);
     }
-    let taken = casting.join_all().await;
+    let taken = local.run_until(casting.join_all()).await;
     let of = |number| taken.iter().filter(|(of, taken)| *of == number && *taken).count();
     assert!((of(0), of(1)) == (6, 0) || (of(0), of(1)) == (0, 6), "{taken:?}");
 }

@@ -13,7 +13,7 @@ mod polls;
 mod reading;
 mod refusals;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     Attachment, Ballot, BallotBox, CastOutcome, Choices, Entry, Event, FIRST_REVISION, Fingerprint, Installation,
@@ -21,8 +21,7 @@ use domain::{
     Position, Unavailable, VoterId,
 };
 use scrutin_log_redis::{RedisBallotBox, RedisLog, RedisUrl};
-use testkit::redis_server::RedisServer;
-use tokio::time::Instant;
+use testkit::{redis_server::RedisServer, wait};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,11 +57,7 @@ impl Scene {
 
     /// Attaches to a log that is there, as a leader does to a server that came back.
     async fn attach_again(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
-        while let Err(error) = self.log.claim("a leader", &LogState::default()).await {
-            assert!(Instant::now() < deadline, "{error}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        eventually(async || self.log.claim("a leader", &LogState::default()).await).await;
         self.log.open().await.unwrap();
     }
 
@@ -190,13 +185,6 @@ fn recorded(cast: Result<CastOutcome, Unavailable>) -> Position {
 }
 
 /// Tries until it succeeds.
-async fn eventually<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(mut attempt: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match attempt().await {
-            Ok(value) => return value,
-            Err(error) => assert!(Instant::now() < deadline, "still failing: {error:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+async fn eventually<T, E: std::fmt::Debug>(attempt: impl AsyncFnMut() -> Result<T, E>) -> T {
+    wait::until_ok("a success", attempt).await
 }

@@ -30,25 +30,14 @@ async fn a_redis_that_comes_late_or_comes_back_needs_no_restart_of_ours() {
         // Ballots go over a connection of their own, which may wait a moment longer. What fails there is not recorded.
         recorded(Ok(eventually(|| ballots.cast(ballot("main", 1, "a"), FIRST_REVISION)).await));
     }
-    let deadline = Instant::now() + PATIENCE;
-    while late_log.polls().await.is_err() {
-        assert!(Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually(async || late_log.polls().await).await;
     assert_eq!(scene.entries_after_outage().await, 2);
 }
 
 impl Scene {
     /// How many entries there are, as soon as they can be read.
     async fn entries_after_outage(&mut self) -> usize {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self.log.read(Position::ZERO, 1_000_000, Duration::ZERO).await {
-                Ok(page) => return page.entries.len(),
-                Err(error) => assert!(Instant::now() < deadline, "{error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        eventually(async || self.log.read(Position::ZERO, 1_000_000, Duration::ZERO).await).await.entries.len()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Helper functions for the stories.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::{
     Ballot, Choices, CurrentBallot, Entry, Event, Ledger, Partition, Poll, PollChange, PollId, PollSpec, Position,
@@ -8,6 +8,7 @@ use domain::{
 };
 
 use super::subject::Subject;
+use crate::wait;
 
 /// How long the stories wait for something that must happen.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
@@ -110,14 +111,7 @@ impl Script {
 impl Subject {
     /// Leads a partition, after waiting for a former leader to release it.
     pub(super) async fn lead(&self, partition: Partition) -> Box<dyn Ledger> {
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            if let Some(ledger) = self.ledgers.lead(partition).await.expect("leading") {
-                return ledger;
-            }
-            assert!(Instant::now() < deadline, "partition {partition} is never free");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        wait::until("the partition to be free", async || self.ledgers.lead(partition).await.expect("leading")).await
     }
 
     /// The tally of one existing poll.
