@@ -19,7 +19,7 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind, Read, Seek},
     os::unix::fs::FileExt,
     path::Path,
 };
@@ -39,6 +39,10 @@ const SLOT_BYTES: usize = CHECKSUM_BYTES + 1 + MAX_POLL_ID_BYTES + 16 + 4 + 8;
 /// How many slots or positions a log line names.
 const MAX_NAMED: usize = 20;
 const FILE_BYTES: usize = HEADER_BYTES + CAPACITY * SLOT_BYTES;
+/// How many slots are read or made at once, and their bytes. A larger buffer would be in memory of its own, of which the
+/// system gives 2 MiB at a time and the process keeps it.
+const CHUNK_SLOTS: usize = 120;
+const CHUNK_BYTES: usize = CHUNK_SLOTS * SLOT_BYTES;
 
 /// A ballot at its position in the log.
 pub(crate) type Accepted = (Position, Ballot);
@@ -85,14 +89,12 @@ impl RingFile {
     /// Takes the open file, and writes it in full if that was not done yet; `sync_name` makes its name durable. The
     /// first append may overwrite the file's content.
     pub(crate) fn new(mut file: File, sync_name: impl FnOnce() -> io::Result<()>) -> Result<Self, StoreError> {
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        slots(&bytes)?;
-        if bytes.len() < FILE_BYTES || !bytes.starts_with(HEADER) {
-            // The header comes last: it marks a complete file.
-            bytes.resize(bytes.len().max(FILE_BYTES), 0);
-            file.write_all_at(&bytes[HEADER_BYTES..], HEADER_BYTES as u64)?;
+        let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let has_slots = has_slots(&mut file)?;
+        if length < FILE_BYTES || !has_slots {
+            make_empty(&file, if has_slots { length } else { HEADER_BYTES }, length.max(FILE_BYTES))?;
             file.sync_all()?;
+            // The header comes last: it marks a complete file.
             file.write_all_at(HEADER, 0)?;
             file.sync_all()?;
             sync_name()?;
@@ -130,10 +132,11 @@ impl RingFile {
 
     /// The whole content.
     pub(crate) fn content(&self) -> Result<RingContent, StoreError> {
-        let length = usize::try_from(self.file.metadata()?.len()).map_err(io::Error::other)?;
-        let mut bytes = vec![0; length.max(FILE_BYTES)];
-        self.file.read_exact_at(&mut bytes, 0)?;
-        content(&bytes)
+        if self.file.metadata()?.len() < FILE_BYTES as u64 {
+            return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+        }
+        (&self.file).rewind()?;
+        content(&self.file)
     }
 
     /// Empties the file. All its ballots must be counted.
@@ -151,8 +154,8 @@ impl RingFile {
 
 /// The content of a ring file that another process may be writing; empty if there is no file.
 pub(crate) fn read(ring: &Path) -> Result<RingContent, StoreError> {
-    match std::fs::read(ring) {
-        Ok(bytes) => content(&bytes),
+    match File::open(ring) {
+        Ok(file) => content(file),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(RingContent::default()),
         Err(error) => Err(error.into()),
     }
@@ -163,22 +166,67 @@ pub(crate) fn entry(&(position, ballot): &Accepted) -> Entry {
     Entry { position, event: Ok(Event::Ballot(ballot)) }
 }
 
-fn content(bytes: &[u8]) -> Result<RingContent, StoreError> {
-    // Each slot is decoded when it is needed: decoding all of them at once would take as much memory as the file.
-    let slots = slots(bytes)?.chunks_exact(SLOT_BYTES);
-    let position_at = |index: usize| slots.clone().nth(index).and_then(read_slot).map(|(position, _)| position);
-    let mut content = RingContent::default();
-    for (slot, bytes) in slots.clone().enumerate() {
-        if let Some(ballot) = read_slot(bytes) {
-            content.ballots.push(ballot);
-        } else if *bytes != [0; SLOT_BYTES] {
-            let neighbours = (slot.checked_sub(1).and_then(position_at), position_at(slot + 1));
-            let position = position_in(bytes).filter(|&position| fits_between(position, neighbours));
-            content.damaged.push(DamagedSlot { slot, position });
+fn content(mut file: impl Read) -> Result<RingContent, StoreError> {
+    if !has_slots(&mut file)? {
+        return Ok(RingContent::default());
+    }
+    let (mut decoder, mut bytes) = (SlotDecoder::default(), Vec::with_capacity(CHUNK_BYTES));
+    loop {
+        bytes.clear();
+        file.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut bytes)?;
+        if bytes.len() < SLOT_BYTES {
+            return Ok(decoder.finish());
+        }
+        bytes.chunks_exact(SLOT_BYTES).for_each(|slot| decoder.take(slot));
+    }
+}
+
+/// Decodes slots one after the other.
+#[derive(Default)]
+struct SlotDecoder {
+    content: RingContent,
+    slots: usize,
+    /// The position in the slot before, if that has a ballot.
+    before: Option<Position>,
+    /// The slot before, if it is damaged, and the position in the slot before it.
+    damaged: Option<(DamagedSlot, Option<Position>)>,
+}
+
+impl SlotDecoder {
+    fn take(&mut self, bytes: &[u8]) {
+        let ballot = read_slot(bytes);
+        let position = ballot.map(|(position, _)| position);
+        self.keep_damaged(position);
+        if ballot.is_none() && *bytes != [0; SLOT_BYTES] {
+            self.damaged = Some((DamagedSlot { slot: self.slots, position: position_in(bytes) }, self.before));
+        }
+        self.content.ballots.extend(ballot);
+        self.before = position;
+        self.slots += 1;
+    }
+
+    /// Keeps the damaged slot, now that the position in the slot after it is known.
+    fn keep_damaged(&mut self, after: Option<Position>) {
+        if let Some((DamagedSlot { slot, position }, before)) = self.damaged.take() {
+            let position = position.filter(|&position| fits_between(position, (before, after)));
+            self.content.damaged.push(DamagedSlot { slot, position });
         }
     }
-    content.ballots.sort_unstable_by_key(|&(position, _)| position);
-    Ok(content)
+
+    fn finish(mut self) -> RingContent {
+        self.keep_damaged(None);
+        self.content.ballots.sort_unstable_by_key(|&(position, _)| position);
+        self.content
+    }
+}
+
+/// Writes empty slots, so that their place on the disk is allocated.
+fn make_empty(file: &File, from: usize, to: usize) -> io::Result<()> {
+    let empty = [0; CHUNK_BYTES];
+    for begin in (from..to).step_by(empty.len()) {
+        file.write_all_at(&empty[..empty.len().min(to - begin)], begin as u64)?;
+    }
+    Ok(())
 }
 
 /// Whether a position is possible between those of its neighbours: positions grow, except where the ring begins.
@@ -192,15 +240,16 @@ fn fits_between(position: Position, neighbours: (Option<Position>, Option<Positi
     }
 }
 
-/// The slots after the header; none in a file that was not created completely.
-fn slots(bytes: &[u8]) -> Result<&[u8], StoreError> {
-    match bytes.split_first_chunk::<HEADER_BYTES>() {
-        None => Ok(&[]),
-        Some((HEADER, slots)) => Ok(slots),
-        Some((header, _)) if header.iter().all(|&byte| byte == 0) => Ok(&[]),
-        Some(_) => {
-            Err(StoreError::Data("what waits to be counted is kept in a way that this release can't read".into()))
-        }
+/// Reads the header. False for a file that was not created completely: it has no slots.
+fn has_slots(file: &mut impl Read) -> Result<bool, StoreError> {
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    file.by_ref().take(HEADER_BYTES as u64).read_to_end(&mut header)?;
+    if header == HEADER {
+        Ok(true)
+    } else if header.len() < HEADER_BYTES || header.iter().all(|&byte| byte == 0) {
+        Ok(false)
+    } else {
+        Err(StoreError::Data("what waits to be counted is kept in a way that this release can't read".into()))
     }
 }
 

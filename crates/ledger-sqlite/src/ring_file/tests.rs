@@ -124,20 +124,57 @@ fn an_incomplete_ring_file_is_made_again_and_a_foreign_one_is_refused() {
     assert!(refused.contains("this release can't read"), "{refused}");
 }
 
+fn flip(file: &RingFile, slot: usize, byte: usize) {
+    let at = (HEADER_BYTES + slot * SLOT_BYTES + byte) as u64;
+    let mut before = [0];
+    file.file.read_exact_at(&mut before, at).unwrap();
+    file.file.write_all_at(&[before[0] ^ 0x40], at).unwrap();
+}
+
+#[test]
+fn a_damaged_slot_has_both_neighbours_at_the_end_of_a_chunk_too() {
+    let (_directory, path) = ring();
+    let mut file = open(&path).unwrap();
+    let (last, all) = (CHUNK_SLOTS - 1, CHUNK_SLOTS as u64 + 2);
+    file.append(&several(0..all)).unwrap();
+    flip(&file, last, SLOT_BYTES - 2);
+    flip(&file, last + 1, 40);
+    let content = read(&path).unwrap();
+    assert_eq!(content.ballots, [several(0..last as u64), several(all - 1..all)].concat());
+    let named = content.damaged.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let second = accepted(last as u64 + 1).0;
+    // The neighbour of the first is damaged as well, so any later position would fit.
+    let first = position_in_slot(&file, last);
+    assert_eq!(named, [format!("position {first} in slot {last}"), format!("position {second} in slot {}", last + 1)]);
+    // Repaired, the second shows that the position of the first can't be.
+    flip(&file, last + 1, 40);
+    assert_eq!(name_all(&read(&path).unwrap().damaged), format!("slot {last}"));
+}
+
+fn position_in_slot(file: &RingFile, slot: usize) -> Position {
+    let mut bytes = [0; SLOT_BYTES];
+    file.file.read_exact_at(&mut bytes, (HEADER_BYTES + slot * SLOT_BYTES) as u64).unwrap();
+    position_in(&bytes).unwrap()
+}
+
+#[test]
+fn a_file_of_zeros_without_a_header_becomes_an_empty_ring() {
+    let (_directory, path) = ring();
+    std::fs::write(&path, vec![0; FILE_BYTES / 2]).unwrap();
+    let file = open(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), FILE_BYTES as u64);
+    assert_eq!(file.content().unwrap(), RingContent::default());
+    assert!(std::fs::read(&path).unwrap().starts_with(HEADER));
+}
+
 #[test]
 fn slots_that_were_damaged_are_told_by_their_positions_or_their_places() {
     let (_directory, path) = ring();
     let mut file = open(&path).unwrap();
     file.append(&several(0..9)).unwrap();
-    let flip = |slot: usize, byte: usize| {
-        let at = (HEADER_BYTES + slot * SLOT_BYTES + byte) as u64;
-        let mut before = [0];
-        file.file.read_exact_at(&mut before, at).unwrap();
-        file.file.write_all_at(&[before[0] ^ 0x40], at).unwrap();
-    };
     // In the voter, in the checksum, and in the position itself; two of them next to each other.
     for (slot, byte) in [(1, 40), (4, 0), (5, 40), (7, SLOT_BYTES - 2), (0, 40)] {
-        flip(slot, byte);
+        flip(&file, slot, byte);
     }
     let content = read(&path).unwrap();
     assert_eq!(content.ballots, [several(2..4), several(6..7), several(8..9)].concat());
