@@ -79,9 +79,11 @@ def fill(voters, round_of_voting, first, **where):
 
 
 def begin_log(run, redis, database):
-    """A worker begins the log, and that is all that is wanted of it here."""
-    worker, _, admin = run.service("worker", REDIS_URL=redis, DATABASE_URL=database)
-    until("the log to begin", lambda: metric(admin, "scrutin_worker_logs_begun_total") >= 1)
+    """A worker begins the log and attaches to it, so that it accepts ballots; nothing more is needed of it here."""
+    worker, _, _ = run.service("worker", REDIS_URL=redis, DATABASE_URL=database)
+    ask = ["redis-cli", "-u", redis, "GET", "{scrutin:0}:attached"]
+    attached = lambda: subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+    until("a worker to attach", lambda: attached() and not attached().startswith("-"))
     worker.stop()
 
 
