@@ -62,7 +62,7 @@ impl Teller {
     /// On the very first start the ledger gets the first poll, if this is its partition. The log gets it later.
     async fn ensure_first_poll(&mut self, ledger: &mut dyn Ledger) -> Result<(), StopReason> {
         let poll = &self.rules.first_poll;
-        if self.rules.partitions.of(poll.id()) != self.partition {
+        if self.rules.partitions.home(poll.id()) != self.partition {
             return Ok(());
         }
         ask_ledger(&self.health, PATIENCE, "making the first poll", ledger.ensure_first_poll(poll)).await
@@ -71,7 +71,7 @@ impl Teller {
     /// Warns once if the settings of the first poll come too late.
     async fn warn_of_late_settings(&mut self) -> Result<(), StopReason> {
         let first = &self.rules.first_poll;
-        let is_elsewhere = self.rules.partitions.of(first.id()) != self.partition;
+        let is_elsewhere = self.rules.partitions.home(first.id()) != self.partition;
         if self.first_poll_told || is_elsewhere || first_poll::is_default(first) {
             return Ok(());
         }

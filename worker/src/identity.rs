@@ -134,11 +134,11 @@ impl IdentityFacts {
 
 /// The first poll that is in another partition than with this number of partitions: the number was changed.
 pub(crate) fn misplaced(homes: &[(PollId, Partition)], partitions: Partitions) -> Option<String> {
-    let (poll, partition) = homes.iter().find(|(poll, partition)| partitions.of(*poll) != *partition)?;
+    let (poll, partition) = homes.iter().find(|(poll, partition)| partitions.home(*poll) != *partition)?;
     Some(format!(
         "PARTITIONS is {partitions}, with which the poll {poll} would stand in partition {}, and this ledger has it in \
          partition {partition}: set the number that it was written with",
-        partitions.of(*poll)
+        partitions.home(*poll)
     ))
 }
 

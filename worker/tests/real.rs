@@ -177,7 +177,7 @@ async fn two_workers_share_the_partitions_and_one_takes_over_all_of_them() {
     let (first, second) = (at.start_worker(), at.start_worker());
     at.open().await;
     let polls: Vec<_> = ["lunch", "2026-budget", "a", "tea", "walk"].map(|id| PollId::parse(id).unwrap()).into();
-    let homes: std::collections::BTreeSet<_> = polls.iter().map(|poll| at.partitions.of(*poll)).collect();
+    let homes: std::collections::BTreeSet<_> = polls.iter().map(|poll| at.partitions.home(*poll)).collect();
     assert!(homes.len() > 1, "the polls are in several partitions: {homes:?}");
     for &poll in &polls {
         let created = at.ballot_box.create(Poll::new(poll, PollSpec::simple("?", ["x", "y"])).unwrap()).await;
@@ -397,7 +397,7 @@ async fn a_poll_is_stale_only_by_its_own_partition() {
     let worker = at.start_worker();
     at.open().await;
     let ids = ["lunch", "a", "tea", "walk", "b", "c"].map(|id| PollId::parse(id).unwrap());
-    let other = ids.into_iter().find(|id| at.partitions.of(*id) != at.partitions.of(PollId::MAIN)).unwrap();
+    let other = ids.into_iter().find(|id| at.partitions.home(*id) != at.partitions.home(PollId::MAIN)).unwrap();
     let poll = Poll::new(other, PollSpec::simple("?", ["x", "y"])).unwrap();
     assert!(matches!(at.ballot_box.create(poll).await, Ok(ChangeOutcome::Done(_))));
     heartbeat(&at, other, true).await;
@@ -405,7 +405,7 @@ async fn a_poll_is_stale_only_by_its_own_partition() {
     // Somebody takes the lead of the other partition, and does not count.
     let ledgers = PostgresLedgers::new(at.database_url.parse().unwrap());
     let _idle =
-        until("the lead is free", || async { ledgers.lead(at.partitions.of(other)).await.ok().flatten() }).await;
+        until("the lead is free", || async { ledgers.lead(at.partitions.home(other)).await.ok().flatten() }).await;
     let _worker = at.start_worker();
     heartbeat(&at, other, false).await;
     heartbeat(&at, PollId::MAIN, true).await;

@@ -1,10 +1,10 @@
-//! Which partition of the log a poll belongs to.
+//! Which partition a voter belongs to, and which one decides a poll's changes.
 
 use std::{fmt, str::FromStr};
 
-use crate::poll_id::PollId;
+use crate::{poll_id::PollId, voter::VoterId};
 
-/// One partition of the log, from 0.
+/// One partition, from 0: a share of the voters, with a log and a ledger of its own. Each has every poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition(u16);
 
@@ -54,12 +54,25 @@ impl Partitions {
         (0..self.0).map(Partition)
     }
 
-    /// The partition of a poll: FNV-1a (64 bit) of its id, modulo the number of partitions.
+    /// The partition of a voter: the first 8 bytes of the pseudonym, modulo the number of partitions. So all ballots of
+    /// a voter in one poll are in one log, and the voters of a poll are spread evenly.
     ///
-    /// It must never change: ballots of a poll would be looked for in another stream.
-    pub fn of(self, poll: PollId) -> Partition {
-        let hash = fnv1a(poll.as_str().bytes());
-        Partition(u16::try_from(hash % u64::from(self.0)).expect("below a u16"))
+    /// It must never change: a voter who comes again would be looked for in another partition, and counted twice.
+    pub fn of_voter(self, voter: VoterId) -> Partition {
+        let (first, _) = voter.as_bytes().split_first_chunk().expect("a pseudonym has 16 bytes");
+        self.remainder(u64::from_be_bytes(*first))
+    }
+
+    /// The home of a poll, the partition that decides its changes: FNV-1a (64 bit) of its id, modulo the number of
+    /// partitions.
+    ///
+    /// It must never change: a poll's changes would be decided in two places.
+    pub fn home(self, poll: PollId) -> Partition {
+        self.remainder(fnv1a(poll.as_str().bytes()))
+    }
+
+    fn remainder(self, number: u64) -> Partition {
+        Partition(u16::try_from(number % u64::from(self.0)).expect("below a u16"))
     }
 }
 
@@ -95,12 +108,20 @@ mod tests {
     }
 
     #[test]
-    fn polls_stay_in_their_partitions_for_ever() {
-        let partition = |id, count| Partitions::new(count).unwrap().of(PollId::parse(id).unwrap()).number();
+    fn polls_keep_their_homes_for_ever() {
+        let partition = |id, count| Partitions::new(count).unwrap().home(PollId::parse(id).unwrap()).number();
         assert_eq!(partition("main", 1), 0);
         for (id, of_4, of_16) in [("main", 0, 8), ("lunch", 3, 15), ("2026-budget", 3, 11), ("a", 0, 12)] {
             assert_eq!((partition(id, 4), partition(id, 16)), (of_4, of_16), "{id}");
         }
+    }
+
+    #[test]
+    fn voters_stay_in_their_partitions_for_ever() {
+        let voter = VoterId::from_bytes(*b"\x01\x02\x03\x04\x05\x06\x07\x08........");
+        let of = |count| Partitions::new(count).unwrap().of_voter(voter).number();
+        // 0x0102030405060708 = 72,623,859,790,382,856.
+        assert_eq!([of(1), of(3), of(16), of(1000)], [0, 0, 8, 856]);
     }
 
     #[test]

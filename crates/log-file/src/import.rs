@@ -81,7 +81,7 @@ pub async fn import(
                 return Ok(Imported { entries, figures });
             }
         };
-        let partition = partitions.of(poll_of(&entry));
+        let partition = partitions.home(poll_of(&entry));
         let import = match imports.entry(partition) {
             hash_map::Entry::Occupied(import) => import.into_mut(),
             hash_map::Entry::Vacant(place) => place.insert(PartitionImport::begin(ledgers, partition).await?),

@@ -97,7 +97,7 @@ impl RedisBallotBox {
     }
 
     fn writer(&self, poll: PollId) -> &PartitionWriter {
-        &self.writers[usize::from(self.partitions.of(poll).number())]
+        &self.writers[usize::from(self.partitions.home(poll).number())]
     }
 
     async fn find(&self, what: &'static str, deadline: Deadline, id: PollId) -> Result<Option<PollRead>, Unavailable> {

@@ -22,7 +22,7 @@ async fn the_very_first_start_makes_the_poll_and_begins_the_log() {
 async fn the_first_poll_is_in_its_partition_and_all_partitions_are_counted() {
     let rules = rules(4);
     let worlds: Vec<_> = rules.partitions.all().map(World::of).collect();
-    let home = usize::from(rules.partitions.of(PollId::MAIN).number());
+    let home = usize::from(rules.partitions.home(PollId::MAIN).number());
     let _worker = start_worker(&worlds, rules);
     for (index, world) in worlds.iter().enumerate() {
         world.caught_up().await;

@@ -56,8 +56,15 @@ pub enum ChangeRefused {
 }
 
 impl Poll {
-    /// The poll after `change`, where so many ballots were accepted, over all rounds.
+    /// The poll after `change`, where so many ballots were accepted, over all rounds. Its version is the next, unless
+    /// nothing differs.
     pub fn after(&self, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
+        let mut next = self.changed(change, accepted)?;
+        next.version = self.version.saturating_add(u64::from(next != *self));
+        Ok(next)
+    }
+
+    fn changed(&self, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
         let mut next = self.clone();
         match change {
             PollChange::Open => (next.spec.state, next.archived) = (PollState::Open, false),

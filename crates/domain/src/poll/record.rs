@@ -16,6 +16,8 @@ use crate::{
 
 /// The revision of a poll that was never rewritten.
 pub const FIRST_REVISION: u32 = 1;
+/// The version of a poll that was never changed.
+const FIRST_VERSION: u64 = 1;
 
 /// A poll that keeps to all limits. Its JSON is what the log and the ledger store.
 ///
@@ -26,6 +28,7 @@ pub struct Poll {
     pub(super) id: PollId,
     pub(super) round: u32,
     pub(super) revision: u32,
+    pub(super) version: u64,
     pub(super) archived: bool,
     pub(super) correction: Option<Box<Correction>>,
     pub(super) spec: PollSpec,
@@ -34,7 +37,16 @@ pub struct Poll {
 impl Poll {
     /// A poll in its first round, if `spec` keeps to the limits. Its texts are tidied.
     pub fn new(id: PollId, spec: PollSpec) -> Result<Self, PollError> {
-        Ok(Self { id, round: 1, revision: FIRST_REVISION, archived: false, correction: None, spec: tidied(spec)? })
+        let spec = tidied(spec)?;
+        Ok(Self {
+            id,
+            round: 1,
+            revision: FIRST_REVISION,
+            version: FIRST_VERSION,
+            archived: false,
+            correction: None,
+            spec,
+        })
     }
 
     /// Its id.
@@ -106,6 +118,17 @@ impl Poll {
     pub fn revision(&self) -> u32 {
         self.revision
     }
+    /// Which version this is, from 1; each change makes the next. The partitions that hold a poll tell by it which of
+    /// them is behind. Polls of one id and version are equal, but where a poll's home has lost changes.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+    /// The same poll as a version after both of these.
+    #[must_use]
+    pub fn after_versions(mut self, one: u64, other: u64) -> Self {
+        self.version = one.max(other).saturating_add(1);
+        self
+    }
 
     /// The round to count first after a gap, for a poll that the ledger does not know.
     ///
@@ -157,6 +180,9 @@ struct Record {
     /// Not written for the first, as it always was.
     #[serde(default = "first_revision", skip_serializing_if = "is_first_revision")]
     revision: u32,
+    /// Not written for the first, as polls of 0.1.0 have none.
+    #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
+    version: u64,
     question: String,
     options: Vec<String>,
     max_choices: u8,
@@ -181,18 +207,26 @@ fn first_revision() -> u32 {
 fn is_first_revision(revision: &u32) -> bool {
     *revision == FIRST_REVISION
 }
+fn first_version() -> u64 {
+    FIRST_VERSION
+}
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_first_version(version: &u64) -> bool {
+    *version == FIRST_VERSION
+}
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_false(flag: &bool) -> bool {
     !*flag
 }
 impl From<Poll> for Record {
-    fn from(Poll { id, round, revision, archived, correction, spec }: Poll) -> Self {
+    fn from(Poll { id, round, revision, version, archived, correction, spec }: Poll) -> Self {
         Self {
             id,
             state: spec.state,
             votes_can_change: spec.votes_can_change,
             round,
             revision,
+            version,
             question: spec.question,
             options: spec.options,
             max_choices: spec.max_choices,
@@ -210,7 +244,7 @@ impl From<Poll> for Record {
 impl TryFrom<Record> for Poll {
     type Error = PollError;
     fn try_from(record: Record) -> Result<Self, PollError> {
-        let Record { id, round, revision, archived, correction, .. } = record;
+        let Record { id, round, revision, version, archived, correction, .. } = record;
         let spec = PollSpec {
             question: record.question,
             options: record.options,
@@ -223,6 +257,6 @@ impl TryFrom<Record> for Poll {
             new_voters_per_minute: record.new_voters_per_minute,
             kiosk: record.kiosk,
         };
-        Ok(Self { id, round, revision, archived, correction, spec: checked(spec)? })
+        Ok(Self { id, round, revision, version, archived, correction, spec: checked(spec)? })
     }
 }

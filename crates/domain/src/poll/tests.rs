@@ -161,7 +161,26 @@ fn an_archived_poll_is_not_open_and_comes_back() {
     assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), archived);
     let back = archived.after(&PollChange::Restore, 1).unwrap();
     assert!(!back.archived() && back.state() == PollState::Closed);
-    assert_eq!(archived.after(&PollChange::Open, 1).unwrap(), poll, "opening brings it back");
+    let opened = archived.after(&PollChange::Open, 1).unwrap();
+    assert_eq!(Poll { version: 1, ..opened }, poll, "opening brings it back");
     let waiting = Poll::new(PollId::MAIN, PollSpec { state: PollState::Waiting, ..poll.spec.clone() }).unwrap();
     assert_eq!(waiting.after(&PollChange::Archive, 0).unwrap().state(), PollState::Waiting);
+}
+
+#[test]
+fn each_change_makes_the_next_version_and_what_changes_nothing_does_not() {
+    let poll = cats_or_dogs();
+    assert_eq!(poll.version(), 1);
+    assert!(!serde_json::to_string(&poll).unwrap().contains("version"), "as polls of 0.1.0 are stored");
+    let closed = poll.after(&PollChange::Close, 1).unwrap();
+    assert_eq!(closed.version(), 2);
+    assert_eq!(closed.after(&PollChange::Close, 1).unwrap(), closed);
+    let stored = serde_json::to_string(&closed).unwrap();
+    assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), closed);
+    let words =
+        Wording { at_millis: 1, question: poll.question().to_owned(), options: vec!["Cats!".into(), "Dogs".into()] };
+    assert_eq!(closed.after(&PollChange::Correct(Box::new(words.clone())), 1).unwrap().version(), 3);
+    assert_eq!(closed.after(&PollChange::Correct(Box::new(words)), 0).unwrap().version(), 3);
+    assert_eq!(closed.after(&PollChange::Reset, 1).unwrap().version(), 3);
+    assert_eq!(closed.after_versions(2, 7).version(), 8);
 }
