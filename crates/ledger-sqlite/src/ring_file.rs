@@ -39,8 +39,8 @@ const SLOT_BYTES: usize = CHECKSUM_BYTES + 1 + MAX_POLL_ID_BYTES + 16 + 4 + 8;
 /// How many slots or positions a log line names.
 const MAX_NAMED: usize = 20;
 const FILE_BYTES: usize = HEADER_BYTES + CAPACITY * SLOT_BYTES;
-/// How many slots are read or made at once, and their bytes. A larger buffer would be in memory of its own, of which the
-/// system gives 2 MiB at a time and the process keeps it.
+/// How many slots are read or made at once, and their bytes: about 10 KiB, since the process keeps the memory of a
+/// larger buffer.
 const CHUNK_SLOTS: usize = 120;
 const CHUNK_BYTES: usize = CHUNK_SLOTS * SLOT_BYTES;
 
