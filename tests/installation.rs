@@ -194,7 +194,9 @@ async fn a_redis_that_would_lose_ballots_makes_vote_and_worker_not_ready() {
         is_refused(service, "durability.refused", &["appendonly is no and must be yes"]).await;
     }
     assert_eq!(vote_at(&vote).await, 503);
-    assert!((vote.metric("scrutin_log_durability{state=\"refused\"}").await - 1.0).abs() < f64::EPSILON);
+    assert!(
+        (vote.metric("scrutin_log_durability{partition=\"0\",state=\"refused\"}").await - 1.0).abs() < f64::EPSILON
+    );
     drop((vote, worker));
 
     let unchecked = Services::start_with(&redis.url(), &database.url(), &[("DURABILITY", "unchecked")]).await;

@@ -51,7 +51,7 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let shutdown = program::shutdown_signal()?;
     let listener = listener::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let health = Health::new();
-    let (asked, server) = (health.clone(), ServerWatch::start(&redis, settings.durability));
+    let (asked, server) = (health.clone(), ServerWatch::start(&redis, settings.partitions, settings.durability));
     let ready = move || server.ready().map_err(|error| error.to_string()).and_then(|()| asked.ready());
     let readiness = admin::readiness(move || std::future::ready(ready()));
     admin::spawn(listener, readiness, metrics, shutdown.clone());

@@ -6,22 +6,22 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, Durability, Fingerprint, Partitions, Poll, PollChange, PollId,
-    SessionId, Unavailable,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Durability, Fingerprint, Partition, Partitions, Poll, PollChange,
+    PollId, SessionId, Unavailable,
 };
+use futures_util::future::try_join_all;
 use redis::Value;
 
 use crate::{
     answers::{checked, unexpected, word},
-    calls::{run, run_together, run_until},
+    calls::{run, run_until},
     cast_queue::{self, CastQueue},
     deadline::Deadline,
     fence::{self, Fence},
-    fitness::Fitness,
+    fitness::{Fitness, warn_if_unchecked},
     keys::Keys,
     link::Link,
-    membership::Member,
-    memory::RedisMemory,
+    membership::Members,
     scripts::{END_SESSION, PUT_POLL, READ_ALL, READ_POLL},
     url::RedisUrl,
     watch, wire,
@@ -34,8 +34,6 @@ const CHANGE_ATTEMPTS: usize = 16;
 ///
 /// Every call returns within 2 s. `Ok` means that the effect is on Redis' disk.
 pub struct RedisBallotBox {
-    /// For everything except casting.
-    link: Arc<Link>,
     partitions: Partitions,
     /// Indexed by partition number.
     writers: Vec<PartitionWriter>,
@@ -43,6 +41,9 @@ pub struct RedisBallotBox {
 
 /// Writes to one partition.
 struct PartitionWriter {
+    /// For everything except casting, which has its own. Each partition has its own, since its server may be another
+    /// one, and since a call that waits for replicas blocks its connection.
+    link: Arc<Link>,
     keys: Arc<Keys>,
     /// For everything except casting, which has its own fence.
     fence: Fence,
@@ -72,28 +73,32 @@ impl RedisBallotBox {
     /// Sends nothing to a Redis that does not meet `durability`, or whose log belongs to an installation with another
     /// number of partitions or another `key`: then every call returns [`Unavailable::Untrusted`].
     pub fn on(url: &RedisUrl, partitions: Partitions, durability: Durability, key: Fingerprint) -> Arc<Self> {
-        let fitness = Arc::new(Fitness::new(durability, Some(Member::new(partitions, key))));
-        let link = || Link::to_fit_server(url, Arc::clone(&fitness));
-        let ballot_box = Self::with_links(partitions, link(), link());
-        watch::keep_looking(&ballot_box.link);
+        warn_if_unchecked(durability);
+        let members = Members::new(partitions, key);
+        let ballot_box = Self::with_links(partitions, |partition| {
+            let fitness = Arc::new(Fitness::new(partition, durability, Some(members.member(partition))));
+            [(); 2].map(|()| Link::to_fit_server(url, Arc::clone(&fitness)))
+        });
+        ballot_box.writers.iter().for_each(|writer| watch::keep_looking(&writer.link));
         ballot_box
     }
 
     /// The same without any check of the server, for tools and tests.
     pub fn new(url: &RedisUrl, partitions: Partitions) -> Arc<Self> {
-        Self::with_links(partitions, Link::new(url), Link::new(url))
+        Self::with_links(partitions, |_| [Link::new(url), Link::new(url)])
     }
 
-    fn with_links(partitions: Partitions, link: Link, casting: Link) -> Arc<Self> {
-        let memory = Arc::<RedisMemory>::default();
+    /// `links` makes two for each partition: for everything except casting, and for casting.
+    fn with_links(partitions: Partitions, links: impl Fn(Partition) -> [Link; 2]) -> Arc<Self> {
         let writer = |partition| {
             let keys = Arc::new(Keys::new(partition));
-            let (casting, sender) = CastQueue::new(Arc::clone(&keys), &memory);
-            (PartitionWriter { fence: Fence::new(Arc::clone(&keys)), keys, casting }, sender)
+            let [link, casting] = links(partition).map(Arc::new);
+            let (casting, sender) = CastQueue::new(Arc::clone(&keys), casting, partition);
+            (PartitionWriter { link, fence: Fence::new(Arc::clone(&keys)), keys, casting }, sender)
         };
         let (writers, senders) = partitions.all().map(writer).unzip();
-        cast_queue::send_all(casting, senders, memory).expect("the system has a thread for the log");
-        Arc::new(Self { link: Arc::new(link), partitions, writers })
+        cast_queue::send_all(senders).expect("the system has a thread for the log");
+        Arc::new(Self { partitions, writers })
     }
 
     fn writer(&self, poll: PollId) -> &PartitionWriter {
@@ -101,9 +106,9 @@ impl RedisBallotBox {
     }
 
     async fn find(&self, what: &'static str, deadline: Deadline, id: PollId) -> Result<Option<PollRead>, Unavailable> {
-        let keys = &self.writer(id).keys;
+        let PartitionWriter { link, keys, .. } = self.writer(id);
         let call = READ_POLL.call(&[&keys.incarnation, &keys.polls, &keys.accepted]).arg(id.as_str());
-        let Value::Array(parts) = begun(run_until(&*self.link, what, deadline, call).await?)? else {
+        let Value::Array(parts) = begun(run_until(&**link, what, deadline, call).await?)? else {
             return Err(unexpected(what));
         };
         match <[Value; 2]>::try_from(parts) {
@@ -146,8 +151,8 @@ impl RedisBallotBox {
         requires: Precondition,
     ) -> Result<bool, Unavailable> {
         const WHAT: &str = "writing a poll";
-        let PartitionWriter { keys, fence, .. } = self.writer(next.id());
-        let pass = fence.pass(&self.link, WHAT, deadline).await?;
+        let PartitionWriter { link, keys, fence, .. } = self.writer(next.id());
+        let pass = fence.pass(link, WHAT, deadline).await?;
         // A new round or changed rules mean that nobody has voted yet; voters left by a lost log do not count either.
         let forget_voters =
             requires == Precondition::NoBallots || before.is_none_or(|found| found.poll.round() != next.round());
@@ -182,11 +187,12 @@ impl BallotBox for RedisBallotBox {
 
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
         const WHAT: &str = "reading the polls";
-        let call = |writer: &PartitionWriter| READ_ALL.call(&[&writer.keys.incarnation, &writer.keys.polls]);
-        let calls = self.writers.iter().map(call).collect();
+        let asked = self.writers.iter().map(|PartitionWriter { link, keys, .. }| {
+            run(link, WHAT, READ_ALL.call(&[&keys.incarnation, &keys.polls]))
+        });
         let mut polls = Vec::new();
-        for answer in run_together(&*self.link, WHAT, Deadline::usual(), calls).await? {
-            polls.extend(read_polls(WHAT, answer?)?);
+        for answer in try_join_all(asked).await? {
+            polls.extend(read_polls(WHAT, answer)?);
         }
         polls.sort_unstable_by_key(Poll::id);
         Ok(polls)
@@ -227,15 +233,17 @@ impl BallotBox for RedisBallotBox {
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable> {
         const WHAT: &str = "ending a session";
         let lasting_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
-        let call = END_SESSION.call(&[&self.writers[0].keys.ended(session)]).arg(lasting_ms);
-        run(&self.link, WHAT, call).await.map(drop)
+        let PartitionWriter { link, keys, .. } = &self.writers[0];
+        let call = END_SESSION.call(&[&keys.ended(session)]).arg(lasting_ms);
+        run(link, WHAT, call).await.map(drop)
     }
 
     async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {
         const WHAT: &str = "asking whether a session has ended";
+        let PartitionWriter { link, keys, .. } = &self.writers[0];
         let mut commands = redis::pipe();
-        commands.cmd("EXISTS").arg(self.writers[0].keys.ended(session));
-        let answers = self.link.send(WHAT, Deadline::usual(), &commands).await?;
+        commands.cmd("EXISTS").arg(keys.ended(session));
+        let answers = link.send(WHAT, Deadline::usual(), &commands).await?;
         let answer = answers.into_iter().next().ok_or_else(|| unexpected(WHAT))?;
         match checked(WHAT, answer)? {
             Value::Int(there) => Ok(there == 1),
@@ -251,9 +259,11 @@ impl BallotBox for RedisBallotBox {
     async fn ready(&self) -> Result<(), Unavailable> {
         const WHAT: &str = "asking whether the log takes ballots";
         let deadline = Deadline::usual();
-        let connection = self.link.connected(WHAT, deadline).await?;
-        let partitions = self.writers.iter().map(|writer| &*writer.keys);
-        fence::tokens(&connection, WHAT, deadline, partitions).await.map(drop)
+        let asked = self.writers.iter().map(|PartitionWriter { link, keys, .. }| async move {
+            let connection = link.connected(WHAT, deadline).await?;
+            fence::token(&connection, WHAT, deadline, keys).await
+        });
+        try_join_all(asked).await.map(drop)
     }
 }
 

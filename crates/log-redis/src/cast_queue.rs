@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, io, mem, sync::Arc, thread, time::Duration};
 
-use domain::{Ballot, CastOutcome, PollId, PollState, Position, Unavailable};
+use domain::{Ballot, CastOutcome, Partition, PollId, PollState, Position, Unavailable};
 use redis::Value;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -55,15 +55,17 @@ pub(crate) struct CastQueue {
 /// The receiving end of a [`CastQueue`]: it sends the ballots.
 pub(crate) struct CastSender {
     queue: mpsc::Receiver<QueuedBallot>,
-    keys: Arc<Keys>,
-    memory: Arc<RedisMemory>,
+    path: SendPath,
 }
 
 impl CastQueue {
-    /// A queue for one partition, and its receiving end for [`send_all`].
-    pub(crate) fn new(keys: Arc<Keys>, memory: &Arc<RedisMemory>) -> (Self, CastSender) {
+    /// A queue for one partition, and its receiving end for [`send_all`]. Nothing else should use the link: it is used
+    /// in another thread.
+    pub(crate) fn new(keys: Arc<Keys>, link: Arc<Link>, partition: Partition) -> (Self, CastSender) {
         let (queue, queued) = mpsc::channel(QUEUE_BALLOTS);
-        (Self { queue, memory: Arc::clone(memory) }, CastSender { queue: queued, keys, memory: Arc::clone(memory) })
+        let memory = Arc::new(RedisMemory::new(partition));
+        let path = SendPath { link, fence: Fence::new(Arc::clone(&keys)), keys, memory: Arc::clone(&memory) };
+        (Self { queue, memory }, CastSender { queue: queued, path })
     }
 
     /// Casts a ballot of a voter who was shown this revision of its poll. If the caller gives up before the ballot is
@@ -86,17 +88,17 @@ impl CastQueue {
 ///
 /// It has its own thread. Among the tasks that serve requests, Redis' reply would wait until they have had their turn,
 /// and so would every ballot in the queue.
-pub(crate) fn send_all(link: Link, senders: Vec<CastSender>, memory: Arc<RedisMemory>) -> io::Result<()> {
+pub(crate) fn send_all(senders: Vec<CastSender>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let link = Arc::new(link);
     thread::Builder::new().name("log-casting".into()).spawn(move || {
         runtime.block_on(async move {
             let mut all = JoinSet::new();
             for sender in senders {
-                all.spawn(send_as_they_come(sender, Arc::clone(&link)));
+                let (memory, link) = (Arc::clone(&sender.path.memory), Arc::clone(&sender.path.link));
+                // Ends with the runtime.
+                tokio::spawn(async move { memory.watch(&link).await });
+                all.spawn(send_as_they_come(sender));
             }
-            // Ends with the runtime.
-            tokio::spawn(async move { memory.watch(&link).await });
             // A panic was reported when it happened, and its callers got an error.
             while all.join_next().await.is_some() {}
         });
@@ -104,8 +106,8 @@ pub(crate) fn send_all(link: Link, senders: Vec<CastSender>, memory: Arc<RedisMe
     Ok(())
 }
 
-async fn send_as_they_come(CastSender { mut queue, keys, memory }: CastSender, link: Arc<Link>) {
-    let path = Arc::new(SendPath { fence: Fence::new(Arc::clone(&keys)), keys, link, memory });
+async fn send_as_they_come(CastSender { mut queue, path }: CastSender) {
+    let path = Arc::new(path);
     let mut taken = Vec::new();
     while queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await > 0 {
         // For traces (`program::traces`); otherwise it is not recorded.

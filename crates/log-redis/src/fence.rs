@@ -84,46 +84,40 @@ impl Fence {
         what: &'static str,
         deadline: Deadline,
     ) -> Result<Arc<str>, Unavailable> {
-        let tokens = tokens(connection, what, deadline, [&*self.keys]).await.map_err(Unavailable::before_anything)?;
-        Ok(tokens.into_iter().next().expect("one for each partition").into())
+        let token = token(connection, what, deadline, &self.keys).await.map_err(Unavailable::before_anything)?;
+        Ok(token.into())
     }
 }
 
-/// The tokens of these partitions on the server behind the connection, if it accepts ballots for all of them.
-pub(crate) async fn tokens(
+/// The token of this partition on the server behind the connection, if it accepts ballots.
+pub(crate) async fn token(
     connection: &Connection,
     what: &'static str,
     deadline: Deadline,
-    partitions: impl IntoIterator<Item = &Keys>,
-) -> Result<Vec<String>, Unavailable> {
+    keys: &Keys,
+) -> Result<String, Unavailable> {
     let mut commands = redis::pipe();
     commands.cmd("INFO").arg("replication");
-    for keys in partitions {
-        commands.cmd("GET").arg(&keys.attached);
-        commands.cmd("EXISTS").arg(&keys.incarnation);
+    commands.cmd("GET").arg(&keys.attached);
+    commands.cmd("EXISTS").arg(&keys.incarnation);
+    let answers = connection.send(what, deadline, &commands).await?;
+    let [info, attached, begun] = <[Value; 3]>::try_from(answers).map_err(|_| unexpected(what))?;
+    let (info, attached) = (text(what, checked(what, info)?)?, checked(what, attached)?);
+    if field(&info, "role") != Some("master") {
+        // The address may resolve to the master by now.
+        connection.give_up();
+        return Err(Unavailable::not_done(what, "READONLY: the server is a replica"));
     }
-    let mut answers = connection.send(what, deadline, &commands).await?.into_iter();
-    let info = text(what, checked(what, answers.next().ok_or_else(|| unexpected(what))?)?)?;
-    let mut tokens = Vec::new();
-    while let (Some(attached), Some(begun)) = (answers.next(), answers.next()) {
-        let attached = checked(what, attached)?;
-        if field(&info, "role") != Some("master") {
-            // The address may resolve to the master by now.
-            connection.give_up();
-            return Err(Unavailable::not_done(what, "READONLY: the server is a replica"));
-        }
-        let token = match attached {
-            Value::Nil if checked(what, begun)? == Value::Int(0) => return Err(Unavailable::NotBegun),
-            Value::Nil => return Err(Unavailable::NotAttached),
-            token => word(what, token)?,
-        };
-        let replid = token.split_once('/').map(|(replid, _)| replid);
-        if replid.is_none() || replid != field(&info, "master_replid") {
-            return Err(Unavailable::NotAttached);
-        }
-        tokens.push(token);
+    let token = match attached {
+        Value::Nil if checked(what, begun)? == Value::Int(0) => return Err(Unavailable::NotBegun),
+        Value::Nil => return Err(Unavailable::NotAttached),
+        token => word(what, token)?,
+    };
+    let replid = token.split_once('/').map(|(replid, _)| replid);
+    if replid.is_none() || replid != field(&info, "master_replid") {
+        return Err(Unavailable::NotAttached);
     }
-    Ok(tokens)
+    Ok(token)
 }
 
 /// The reply to `INFO`, which has a type of its own in RESP3.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Durability, Unavailable};
+use domain::{Durability, Partition, Unavailable};
 use parking_lot::{Mutex, RwLock};
 use redis::{Pipeline, Value};
 
@@ -26,9 +26,10 @@ const STATES: [&str; 4] = ["disk", "refused", "unseen", "unchecked"];
 /// While the server is refused, calls check it again themselves, but not more often than this.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What one process knows about its server. All of its connections share it.
+/// What one process knows about the server of one partition. All of its connections to that partition share it.
 #[derive(Debug)]
 pub(crate) struct Fitness {
+    partition: Partition,
     durability: Durability,
     /// Set if the log must belong to an installation.
     member: Option<Member>,
@@ -51,17 +52,12 @@ struct Seen {
 }
 
 impl Fitness {
-    pub(crate) fn new(durability: Durability, member: Option<Member>) -> Self {
+    pub(crate) fn new(partition: Partition, durability: Durability, member: Option<Member>) -> Self {
         let refused = RwLock::new(Some(Unavailable::Untrusted("Redis was not looked at yet".to_owned())));
         let (wait_aof, doubtful) = Default::default();
-        let fitness = Self { durability, member, seen: Mutex::default(), refused, wait_aof, doubtful };
+        let fitness = Self { partition, durability, member, seen: Mutex::default(), refused, wait_aof, doubtful };
         if durability == Durability::Unchecked {
-            tracing::warn!(
-                event = "durability.unchecked",
-                "DURABILITY=unchecked, so nobody looks whether Redis keeps what it acknowledges: \
-                 if it is not durable by other means, ballots that voters were told are recorded can be lost"
-            );
-            show("unchecked");
+            show(partition, "unchecked");
             if fitness.member.is_none() {
                 fitness.refuse(None);
             }
@@ -101,7 +97,7 @@ impl Fitness {
             let membership = member.judge(answers);
             // Durability comes first: losing ballots is worse than a missing or foreign installation.
             refused = refused.or_else(|| membership.refusal());
-            membership.tell(seen.membership.as_ref());
+            membership.tell(self.partition, seen.membership.as_ref());
             seen.membership = Some(membership);
         }
         self.refuse(refused);
@@ -109,7 +105,7 @@ impl Fitness {
 
     fn judge_durability(&self, seen: &mut Seen, answers: &[Value]) -> Option<Unavailable> {
         let (finding, notes) = seen.witness.judge(answers);
-        seen.warn_of_replicas(notes);
+        seen.warn_of_replicas(self.partition, notes);
         self.wait_aof.store(finding == Finding::WithWaitAof, Ordering::Relaxed);
         let refused = match &finding {
             Finding::Wrong(why) => {
@@ -119,12 +115,13 @@ impl Fitness {
             _ => None,
         };
         if seen.last.as_ref() != Some(&finding) {
-            tell(&finding, seen.last.as_ref());
-            show(match finding {
+            tell(self.partition, &finding, seen.last.as_ref());
+            let state = match finding {
                 Finding::Durable | Finding::WithWaitAof => "disk",
                 Finding::Wrong(_) => "refused",
                 Finding::Unseen(_) => "unseen",
-            });
+            };
+            show(self.partition, state);
             seen.last = Some(finding);
         }
         refused
@@ -175,14 +172,16 @@ impl Fitness {
         if was_on_disk == on_disk {
             return;
         }
-        show(if on_disk { "disk" } else { "refused" });
+        let partition = self.partition;
+        show(partition, if on_disk { "disk" } else { "refused" });
         if on_disk {
             self.refuse(None);
-            tracing::info!(event = "durability.restored", "Redis says again that what it wrote is on its disk");
+            tracing::info!(event = "durability.restored", %partition, "Redis again gets what it writes onto its disk");
         } else {
             self.refuse(Some(in_doubt()));
             tracing::error!(
                 event = "durability.refused",
+                %partition,
                 "Redis did not say in time that what it wrote is on its disk (WAITAOF), and CONFIG \
                  is forbidden, so that the reason is not to be seen: is appendfsync set to no, or the disk slow? \
                  Nothing is taken until a write of ours gets there; it is tried every second"
@@ -196,10 +195,11 @@ impl Fitness {
 }
 
 impl Seen {
-    fn warn_of_replicas(&mut self, Notes { replicas }: Notes) {
+    fn warn_of_replicas(&mut self, partition: Partition, Notes { replicas }: Notes) {
         if replicas > 0 && self.replicas == 0 {
             tracing::warn!(
                 event = "durability.replicas",
+                %partition,
                 replicas,
                 "Redis has replicas, which get each change after it was acknowledged: whoever \
                  promotes one loses what it did not have yet; they serve as backups only"
@@ -218,17 +218,30 @@ fn says_nothing_yet(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(error) if matches!(error.code(), "LOADING" | "BUSY" | "MASTERDOWN"))
 }
 
-fn show(state: &str) {
+fn show(partition: Partition, state: &str) {
     for known in STATES {
-        metrics::gauge!(GAUGE, "state" => known).set(u8::from(known == state));
+        let gauge = metrics::gauge!(GAUGE, "partition" => partition.to_string(), "state" => known);
+        gauge.set(u8::from(known == state));
+    }
+}
+
+/// Warns, once for each program, if nobody checks what Redis keeps.
+pub(crate) fn warn_if_unchecked(durability: Durability) {
+    if durability == Durability::Unchecked {
+        tracing::warn!(
+            event = "durability.unchecked",
+            "DURABILITY=unchecked, so nobody looks whether Redis keeps what it acknowledges: \
+             if it is not durable by other means, ballots that voters were told are recorded can be lost"
+        );
     }
 }
 
 /// Logs one line for each change.
-fn tell(finding: &Finding, before: Option<&Finding>) {
+fn tell(partition: Partition, finding: &Finding, before: Option<&Finding>) {
     match finding {
         Finding::Wrong(why) => tracing::error!(
             event = "durability.refused",
+            %partition,
             "Redis would lose what it acknowledges: {why}. Nothing is taken, and voters are told \
              that nothing was recorded. Mend it with CONFIG SET and in Redis' configuration file, wait until \
              aof_rewrite_in_progress is 0, then restart Redis to see that the file holds (docs/operations.md, \
@@ -236,11 +249,12 @@ fn tell(finding: &Finding, before: Option<&Finding>) {
         ),
         Finding::Unseen(what) => tracing::warn!(
             event = "durability.unseen",
+            %partition,
             "this Redis does not show {what}. Ballots are taken: make sure yourself that it has \
              appendonly yes, appendfsync always and maxmemory-policy noeviction"
         ),
         Finding::Durable | Finding::WithWaitAof if matches!(before, Some(Finding::Wrong(_) | Finding::Unseen(_))) => {
-            tracing::info!(event = "durability.restored", "Redis keeps what it acknowledges");
+            tracing::info!(event = "durability.restored", %partition, "Redis keeps what it acknowledges");
         }
         Finding::Durable | Finding::WithWaitAof => {}
     }

@@ -1,103 +1,135 @@
 //! Checks whether all partitions of the log belong to one installation, and whether it is the one of a `vote` with
-//! these settings.
+//! these settings. Each partition may be on a server of its own, so each is asked alone, and compared with what the
+//! others last said.
 //!
 //! No I/O here: [`Member::ask`] builds the commands, [`Member::judge`] evaluates the replies.
 
-use domain::{Fingerprint, Partition, Partitions, Unavailable};
+use std::sync::Arc;
+
+use domain::{Fingerprint, Installation, Partition, Partitions, Unavailable};
+use parking_lot::Mutex;
 use redis::{Pipeline, Value};
 
 use crate::{installation_record, keys::Keys, scripts::FINGERPRINT};
 
 const GAUGE: &str = "scrutin_installation_refused";
 
-/// The settings that the installation must have.
+/// What the partitions of one log must have in common, and what each last said of itself.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct Members {
     partitions: Partitions,
     key: Fingerprint,
-    /// The key of each partition's installation hash.
-    names: Vec<String>,
+    /// Indexed by partition number; `None`: it did not say, or nothing that fits the settings.
+    seen: Mutex<Vec<Option<Installation>>>,
 }
 
-/// The result of evaluating the replies.
+/// One partition of the log.
+#[derive(Debug)]
+pub(crate) struct Member {
+    partition: Partition,
+    /// The key of its installation hash.
+    name: String,
+    all: Arc<Members>,
+}
+
+/// The result of evaluating the reply of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Membership {
-    /// All partitions belong to our installation.
+    /// It belongs to our installation.
     Ours,
-    /// A worker has not written it to all partitions yet.
+    /// A worker has not written it yet.
     NotWritten,
-    /// Our installation, but these partitions do not have the key's fingerprint yet.
-    WithoutKey(Vec<usize>),
+    /// Our installation, without the key's fingerprint yet.
+    WithoutKey {
+        /// Whether we may write ours: the first partition decides, and the first key written there is the right one.
+        ours_is_right: bool,
+    },
     /// Another installation, or other settings; says which.
     Foreign(String),
 }
 
+impl Members {
+    /// All partitions of a log, for a program with these settings.
+    pub(crate) fn new(partitions: Partitions, key: Fingerprint) -> Arc<Self> {
+        Arc::new(Self { partitions, key, seen: Mutex::new(vec![None; usize::from(partitions.count())]) })
+    }
+
+    /// One of them.
+    pub(crate) fn member(self: &Arc<Self>, partition: Partition) -> Member {
+        Member { partition, name: Keys::new(partition).installation, all: Arc::clone(self) }
+    }
+
+    /// A partition that last said that it belongs to another installation than this one.
+    fn other_than(&self, found: &Installation) -> Option<(usize, String)> {
+        let seen = self.seen.lock();
+        let others = seen.iter().enumerate().filter_map(|(index, seen)| Some((index, seen.as_ref()?)));
+        others
+            .map(|(index, seen)| (index, &seen.id))
+            .find(|(_, id)| **id != found.id)
+            .map(|(index, id)| (index, id.to_string()))
+    }
+}
+
 impl Member {
-    pub(crate) fn new(partitions: Partitions, key: Fingerprint) -> Self {
-        let names = partitions.all().map(|partition| Keys::new(partition).installation).collect();
-        Self { partitions, key, names }
-    }
-
-    /// Asks each partition for its installation.
+    /// Asks the partition for its installation.
     pub(crate) fn ask(&self, asked: &mut Pipeline) {
-        for name in &self.names {
-            asked.cmd("HGETALL").arg(name);
-        }
+        asked.cmd("HGETALL").arg(&self.name);
     }
 
-    /// Evaluates the replies.
+    /// Evaluates the reply.
     pub(crate) fn judge(&self, answers: &[Value]) -> Membership {
-        let (mut first, mut without_key) = (None, Vec::new());
-        for (index, answer) in answers.iter().enumerate() {
-            if let Value::ServerError(error) = answer {
-                return Membership::Foreign(format!(
-                    "Redis does not show which installation the log belongs to: {error}"
-                ));
-            }
-            let (installation, partition) = match installation_record::read(answer) {
-                Ok(Some(found)) => found,
-                Ok(None) => return Membership::NotWritten,
-                Err(Unavailable::Untrusted(why)) => return Membership::Foreign(why),
-                Err(error) => return Membership::Foreign(error.to_string()),
-            };
-            let differs = installation.differs_from_settings(self.partitions);
-            if let Some(why) = differs.or_else(|| installation.differs_from_key(&self.key)) {
-                return Membership::Foreign(why);
-            }
-            if u16::try_from(index).map(Partition::new) != Ok(partition) {
-                let why =
-                    format!("the log of partition {index} says that it is partition {partition}: its keys were moved");
-                return Membership::Foreign(why);
-            }
-            let of_first = first.get_or_insert_with(|| installation.id.clone());
-            if *of_first != installation.id {
-                let why = format!(
-                    "partition 0 of the log belongs to the installation {of_first}, and partition {partition} to {}",
-                    installation.id
-                );
-                return Membership::Foreign(why);
-            }
-            if installation.fingerprint.is_none() {
-                without_key.push(index);
-            }
+        let (membership, said) = match answers.first().map(|answer| self.read(answer)) {
+            Some(Ok(said)) => (None, Some(said)),
+            Some(Err(membership)) => (Some(membership), None),
+            None => (Some(Membership::NotWritten), None),
+        };
+        let index = usize::from(self.partition.number());
+        self.all.seen.lock()[index].clone_from(&said);
+        let Some(said) = said else { return membership.unwrap_or(Membership::NotWritten) };
+        if let Some((other, id)) = self.all.other_than(&said) {
+            return Membership::Foreign(format!(
+                "partition {other} of the log belongs to the installation {id}, and partition {index} to {}",
+                said.id
+            ));
         }
-        match (first, without_key.is_empty()) {
-            (None, _) => Membership::NotWritten,
-            (Some(_), true) => Membership::Ours,
-            // The first partition decides: the first key written there is the right one.
-            (Some(_), false) if without_key[0] == 0 => Membership::WithoutKey(vec![0]),
-            (Some(_), false) => Membership::WithoutKey(without_key),
+        if said.fingerprint.is_some() {
+            return Membership::Ours;
         }
+        let first_has_key = || self.all.seen.lock()[0].as_ref().is_some_and(|first| first.fingerprint.is_some());
+        Membership::WithoutKey { ours_is_right: index == 0 || first_has_key() }
+    }
+
+    /// What the partition says of itself, if that fits our settings.
+    fn read(&self, answer: &Value) -> Result<Installation, Membership> {
+        if let Value::ServerError(error) = answer {
+            let why = format!("Redis does not show which installation the log belongs to: {error}");
+            return Err(Membership::Foreign(why));
+        }
+        let (installation, partition) = match installation_record::read(answer) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Err(Membership::NotWritten),
+            Err(Unavailable::Untrusted(why)) => return Err(Membership::Foreign(why)),
+            Err(error) => return Err(Membership::Foreign(error.to_string())),
+        };
+        let differs = installation.differs_from_settings(self.all.partitions);
+        if let Some(why) = differs.or_else(|| installation.differs_from_key(&self.all.key)) {
+            return Err(Membership::Foreign(why));
+        }
+        if partition != self.partition {
+            return Err(Membership::Foreign(format!(
+                "the log of partition {} says that it is partition {partition}: its keys were moved",
+                self.partition
+            )));
+        }
+        Ok(installation)
     }
 
     /// The commands that write our key's fingerprint where there is none.
     pub(crate) fn claims(&self, membership: &Membership) -> Option<Pipeline> {
-        let Membership::WithoutKey(partitions) = membership else { return None };
+        let Membership::WithoutKey { ours_is_right: true } = membership else { return None };
         let mut claims = redis::pipe();
-        for &partition in partitions {
-            let claim = claims.cmd("EVAL").arg(FINGERPRINT.source()).arg(1).arg(&self.names[partition]);
-            claim.arg(self.key.as_str()).arg(0);
-        }
+        let claim = claims.cmd("EVAL").arg(FINGERPRINT.source()).arg(1).arg(&self.name);
+        claim.arg(self.all.key.as_str()).arg(0);
         Some(claims)
     }
 }
@@ -107,32 +139,36 @@ impl Membership {
     pub(crate) fn refusal(&self) -> Option<Unavailable> {
         match self {
             Self::Ours => None,
-            Self::NotWritten | Self::WithoutKey(_) => Some(Unavailable::NotBegun),
+            Self::NotWritten | Self::WithoutKey { .. } => Some(Unavailable::NotBegun),
             Self::Foreign(why) => Some(Unavailable::Untrusted(why.clone())),
         }
     }
 
     /// Logs what changed since `before`.
-    pub(crate) fn tell(&self, before: Option<&Self>) {
+    pub(crate) fn tell(&self, partition: Partition, before: Option<&Self>) {
         if before == Some(self) {
             return;
         }
-        metrics::gauge!(GAUGE).set(u8::from(matches!(self, Self::Foreign(_))));
+        let gauge = metrics::gauge!(GAUGE, "partition" => partition.to_string());
+        gauge.set(u8::from(matches!(self, Self::Foreign(_))));
         match self {
             Self::Foreign(why) => tracing::error!(
                 event = "installation.refused",
+                %partition,
                 "nothing is taken, and voters are told that nothing was recorded: {why}"
             ),
             Self::Ours if matches!(before, Some(Self::Foreign(_))) => {
-                tracing::info!(event = "installation.agrees", "the log belongs to this installation");
+                tracing::info!(event = "installation.agrees", %partition, "the log belongs to this installation");
             }
-            Self::Ours | Self::NotWritten | Self::WithoutKey(_) => {}
+            Self::Ours | Self::NotWritten | Self::WithoutKey { .. } => {}
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     fn hash(fields: &[(&str, &str)]) -> Value {
@@ -145,13 +181,23 @@ mod tests {
         hash(&[&fields[..], &[("fingerprint", key)]].concat())
     }
 
-    fn member(partitions: u16) -> Member {
-        Member::new(Partitions::new(partitions).unwrap(), Fingerprint::stored("aa").unwrap())
+    fn members(partitions: u16) -> Vec<Member> {
+        let partitions = Partitions::new(partitions).unwrap();
+        let all = Members::new(partitions, Fingerprint::stored("aa").unwrap());
+        partitions.all().map(|partition| all.member(partition)).collect()
     }
 
-    fn foreign(member: &Member, answers: &[Value]) -> String {
-        match member.judge(answers) {
-            Membership::Foreign(why) => why,
+    /// What comes of these replies, one for each partition, once all have been asked.
+    fn judged(answers: &[Value]) -> Vec<Membership> {
+        let members = members(u16::try_from(answers.len()).unwrap());
+        let judge = || members.iter().zip(answers).map(|(member, answer)| member.judge(slice::from_ref(answer)));
+        judge().for_each(drop);
+        judge().collect()
+    }
+
+    fn foreign(answers: &[Value], partition: usize) -> String {
+        match &judged(answers)[partition] {
+            Membership::Foreign(why) => why.clone(),
             other => panic!("not refused: {other:?}"),
         }
     }
@@ -159,26 +205,45 @@ mod tests {
     #[test]
     fn all_partitions_must_be_of_one_installation_with_our_settings() {
         let ours = [said("one", "0", "aa"), said("one", "1", "aa")];
-        assert_eq!(member(2).judge(&ours), Membership::Ours);
-        let why = foreign(&member(2), &[said("one", "0", "bb"), said("one", "1", "bb")]);
+        assert_eq!(judged(&ours), [Membership::Ours, Membership::Ours]);
+        let other_key = [said("one", "0", "aa"), said("one", "1", "bb")];
+        let why = foreign(&other_key, 1);
         assert!(why.contains("aa") && why.contains("bb") && why.contains("worker rekey"), "{why}");
-        assert!(foreign(&member(1), &[said("one", "0", "aa")]).contains("PARTITIONS"));
-        assert!(foreign(&member(2), &[said("one", "0", "aa"), said("two", "1", "aa")]).contains("two"));
-        assert!(foreign(&member(2), &[said("one", "1", "aa"), said("one", "0", "aa")]).contains("partition 0"));
+        assert_eq!(judged(&other_key)[0], Membership::Ours);
+        assert!(foreign(&[said("one", "0", "aa")], 0).contains("PARTITIONS"));
+        for partition in [0, 1] {
+            let why = foreign(&[said("one", "0", "aa"), said("two", "1", "aa")], partition);
+            assert!(why.contains("one") && why.contains("two"), "{why}");
+        }
+        assert!(foreign(&[said("one", "1", "aa"), said("one", "0", "aa")], 0).contains("partition 0"));
         let later = hash(&[("id", "one"), ("layout", "3")]);
-        assert!(foreign(&member(2), &[later, said("one", "1", "aa")]).contains("layout 3"));
-        assert!(matches!(member(2).judge(&[Value::Nil]), Membership::Foreign(_)));
+        assert!(foreign(&[later, said("one", "1", "aa")], 0).contains("layout 3"));
+        assert!(matches!(judged(&[Value::Nil])[0], Membership::Foreign(_)));
+    }
+
+    #[test]
+    fn a_partition_that_says_nothing_any_more_is_forgotten() {
+        let members = members(2);
+        assert_eq!(members[0].judge(&[said("one", "0", "aa")]), Membership::Ours);
+        assert!(matches!(members[1].judge(&[said("two", "1", "aa")]), Membership::Foreign(_)));
+        assert_eq!(members[0].judge(&[hash(&[])]), Membership::NotWritten);
+        assert_eq!(members[1].judge(&[said("two", "1", "aa")]), Membership::Ours);
     }
 
     #[test]
     fn the_key_is_written_first_in_the_first_partition_and_only_where_none_is() {
-        assert_eq!(member(2).judge(&[said("one", "0", ""), hash(&[])]), Membership::NotWritten);
-        let first = member(2).judge(&[said("one", "0", ""), said("one", "1", "")]);
-        assert_eq!(first, Membership::WithoutKey(vec![0]));
-        let second = member(2).judge(&[said("one", "0", "aa"), said("one", "1", "")]);
-        assert_eq!(second, Membership::WithoutKey(vec![1]));
-        assert_eq!(member(2).claims(&second).unwrap().len(), 1);
-        assert!(member(2).claims(&Membership::Ours).is_none());
-        assert_eq!(first.refusal(), Some(Unavailable::NotBegun));
+        let members = members(2);
+        let without_key = |ours_is_right| Membership::WithoutKey { ours_is_right };
+        assert_eq!(members[1].judge(&[hash(&[])]), Membership::NotWritten);
+        assert_eq!(members[1].judge(&[said("one", "1", "")]), without_key(false), "the first decides");
+        assert_eq!(members[0].judge(&[said("one", "0", "")]), without_key(true));
+        assert_eq!(members[1].judge(&[said("one", "1", "")]), without_key(false), "and has none yet");
+        assert_eq!(members[0].judge(&[said("one", "0", "aa")]), Membership::Ours);
+        let second = members[1].judge(&[said("one", "1", "")]);
+        assert_eq!(second, without_key(true));
+        assert_eq!(members[1].claims(&second).unwrap().len(), 1);
+        assert!(members[1].claims(&without_key(false)).is_none());
+        assert!(members[1].claims(&Membership::Ours).is_none());
+        assert_eq!(second.refusal(), Some(Unavailable::NotBegun));
     }
 }

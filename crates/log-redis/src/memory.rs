@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use domain::Partition;
 use redis::Value;
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -26,14 +27,20 @@ const POLL_PART: u64 = 2;
 /// Bytes that Redis needs per voter of a poll without vote changes: measured, including the growing hash table.
 const VOTER_BYTES: u64 = 104;
 
-/// The last reading.
-#[derive(Debug, Default)]
+/// The last reading of the server of one partition.
+#[derive(Debug)]
 pub(crate) struct RedisMemory {
+    partition: Partition,
     full: AtomicBool,
     most_voters: AtomicU64,
 }
 
 impl RedisMemory {
+    /// Not read yet: nothing is refused.
+    pub(crate) fn new(partition: Partition) -> Self {
+        Self { partition, full: AtomicBool::default(), most_voters: AtomicU64::default() }
+    }
+
     /// Whether ballots must be refused for lack of memory.
     pub(crate) fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
@@ -52,13 +59,17 @@ impl RedisMemory {
         match (self.full.swap(full, Ordering::Relaxed), full) {
             (false, true) => warn!(
                 event = "log.full",
+                partition = %self.partition,
                 used.bytes = used,
                 maxmemory.bytes = all,
                 "Redis has no memory left for ballots; voters are told that their vote was not recorded; \
                  polls can still be closed, hidden and reset, and a reset frees memory; raise maxmemory, or shorten \
                  LOG_RETENTION"
             ),
-            (true, false) => info!(event = "log.roomy", used.bytes = used, "Redis has memory for ballots again"),
+            (true, false) => {
+                let partition = self.partition;
+                info!(event = "log.roomy", %partition, used.bytes = used, "Redis has memory for ballots again");
+            }
             _ => {}
         }
     }
@@ -95,7 +106,7 @@ mod tests {
 
     #[test]
     fn ballots_leave_a_reserve_and_no_poll_takes_more_than_its_part() {
-        let memory = RedisMemory::default();
+        let memory = RedisMemory::new(Partition::new(0));
         memory.note(1 << 40, 0);
         assert!(!memory.is_full() && memory.most_voters() == 0, "without a limit there is none");
         let all = 64 << 20;

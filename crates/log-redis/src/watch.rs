@@ -5,29 +5,37 @@ use std::{
     time::Duration,
 };
 
-use domain::{Durability, Unavailable};
+use domain::{Durability, Partitions, Unavailable};
 
-use crate::{fitness::Fitness, link::Link, url::RedisUrl};
+use crate::{
+    fitness::{Fitness, warn_if_unchecked},
+    link::Link,
+    url::RedisUrl,
+};
 
 /// How soon a changed setting is noticed under open connections.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Checks a server without blocking calls to it. The worker uses this: it counts ballots whatever the server's settings
-/// are, but is not ready while they are wrong.
+/// Checks the server of each partition without blocking calls to it. The worker uses this: it counts ballots whatever
+/// a server's settings are, but is not ready while they are wrong.
 #[derive(Clone)]
-pub struct ServerWatch(Arc<Link>);
+pub struct ServerWatch(Arc<[Arc<Link>]>);
 
 impl ServerWatch {
     /// Starts checking. Must be called within a Tokio runtime.
-    pub fn start(url: &RedisUrl, durability: Durability) -> Self {
-        let link = Arc::new(Link::to_fit_server(url, Arc::new(Fitness::new(durability, None))));
-        keep_looking(&link);
-        Self(link)
+    pub fn start(url: &RedisUrl, partitions: Partitions, durability: Durability) -> Self {
+        warn_if_unchecked(durability);
+        let watched = |partition| {
+            let link = Arc::new(Link::to_fit_server(url, Arc::new(Fitness::new(partition, durability, None))));
+            keep_looking(&link);
+            link
+        };
+        Self(partitions.all().map(watched).collect())
     }
 
-    /// Whether the server passed the last check. A server that was not checked yet passes.
+    /// Whether all servers passed the last check. A server that was not checked yet passes.
     pub fn ready(&self) -> Result<(), Unavailable> {
-        self.0.fitness().map_or(Ok(()), Fitness::was_fit)
+        self.0.iter().filter_map(|link| link.fitness()).try_for_each(Fitness::was_fit)
     }
 }
 

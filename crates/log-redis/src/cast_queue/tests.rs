@@ -27,8 +27,8 @@ impl Scene {
         log.begin(LogSeed { after: Position::ZERO, polls }).await.unwrap();
         log.open().await.unwrap();
         let link = Arc::new(Link::new(&url));
-        let (casting, sending) = CastQueue::new(Arc::new(Keys::new(partition)), &Arc::default());
-        tokio::spawn(send_as_they_come(sending, link.clone()));
+        let (casting, sending) = CastQueue::new(Arc::new(Keys::new(partition)), link.clone(), partition);
+        tokio::spawn(send_as_they_come(sending));
         Self { _redis: redis, link, casting }
     }
 
@@ -76,7 +76,8 @@ async fn a_call_that_came_too_late_is_given_back_before_anybody_is_told() {
     let queued = QueuedBallot { ballot, revision: FIRST_REVISION, since: Instant::now(), answer };
     let groups = vec![((PollId::MAIN, FIRST_REVISION), vec![queued])];
     let keys = Arc::new(Keys::new(Partition::new(0)));
-    let path = SendPath { link: scene.link.clone(), fence: Fence::new(keys.clone()), keys, memory: Arc::default() };
+    let memory = Arc::new(RedisMemory::new(Partition::new(0)));
+    let path = SendPath { link: scene.link.clone(), fence: Fence::new(keys.clone()), keys, memory };
     let too_late = send_within(&path, Deadline::usual(), groups).await;
     assert_eq!(too_late.len(), 1, "given back rather than answered");
     assert!(!too_late[0].group.1[0].answer.is_closed());

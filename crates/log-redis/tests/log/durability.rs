@@ -88,7 +88,7 @@ async fn a_setting_changed_under_live_connections_is_noticed() {
     let redis = RedisServer::start().await;
     let ballots = on_disk(&redis).await;
     recorded(cast_on(&ballots).await);
-    let watch = ServerWatch::start(&url(&redis), Durability::Disk);
+    let watch = ServerWatch::start(&url(&redis), Partitions::ONE, Durability::Disk);
     for (setting, bad, good) in
         [("appendfsync", "everysec", "always"), ("maxmemory-policy", "allkeys-lru", "noeviction")]
     {
