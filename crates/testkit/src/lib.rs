@@ -11,6 +11,7 @@
 pub mod address;
 pub mod all_in_one;
 pub mod browser;
+pub mod certificates;
 pub mod crowd;
 pub mod ledger_contract;
 pub mod moving_address;
