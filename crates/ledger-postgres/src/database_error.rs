@@ -5,6 +5,8 @@ use std::{error::Error, future::Future, time::Duration};
 
 use domain::Unavailable;
 
+use crate::certificate_check;
+
 /// Why an operation on the database failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
@@ -57,6 +59,9 @@ pub(crate) async fn within<T>(
 pub(crate) fn words(error: &tokio_postgres::Error) -> String {
     if let Some(error) = error.as_db_error() {
         return format!("{} ({})", error.message(), error.code().code());
+    }
+    if let Some(refusal) = certificate_check::refusal(error) {
+        return refusal;
     }
     let mut words = error.to_string();
     let mut source = error.source();

@@ -1,15 +1,16 @@
 //! Where the database is, and how it is connected: with limits on every wait, so that a lost network is noticed within
-//! seconds. Connections are not encrypted: put PostgreSQL on a network of its own.
+//! seconds.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use tokio_postgres::{
-    Config, Connection, NoTls, Socket,
-    config::{SslMode, TargetSessionAttrs},
-    tls::NoTlsStream,
-};
+use tokio_postgres::{Config, Connection, Socket, config::TargetSessionAttrs, tls::MakeTlsConnect};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::database_error::{DatabaseError, words};
+use crate::{
+    connection_text,
+    database_error::{DatabaseError, words},
+    tls::Tls,
+};
 
 /// The longest time to wait for one address of the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -22,12 +23,18 @@ const KEEPALIVE_RETRIES: u32 = 2;
 /// Sent data that the other side does not confirm for this long ends the connection.
 const UNCONFIRMED: Duration = Duration::from_secs(5);
 
-/// Where the database is (`DATABASE_URL`): `postgres://user:password@host:port/database`, or `key=value` pairs as libpq
-/// takes them. TLS can't be asked for.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(Config);
+/// A connection that is open, encrypted or not.
+pub(crate) type ServerConnection = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
-/// Why a text does not say where a database is. It never repeats the text, which may hold a password.
+/// Where the database is (`DATABASE_URL`): `postgres://user:password@host:port/database`, or `key=value` pairs as libpq
+/// takes them; with `sslmode` and `sslrootcert` as in `tls.rs`.
+#[derive(Clone)]
+pub struct DatabaseUrl {
+    config: Config,
+    tls: Tls,
+}
+
+/// Why a text does not say where a database is. It never repeats what may be a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
     /// Neither a URL nor `key=value` pairs.
@@ -36,38 +43,56 @@ pub enum DatabaseUrlError {
     /// No server was named.
     #[error("no host is named")]
     NoHost,
-    /// `sslmode=require`, which can't be done.
-    #[error("sslmode=require: connections with TLS are not supported")]
-    Tls,
+    /// The value of `sslmode`.
+    #[error("sslmode is none of disable, prefer, require, verify-ca, verify-full")]
+    NoSuchTlsMode,
+    /// A certificate is to be checked, and nobody says against what.
+    #[error("sslmode={0} needs sslrootcert=FILE with the certificates of authorities (PEM), or sslrootcert=system")]
+    NoAuthorities(&'static str),
+    /// Authorities are named, and certificates are not checked.
+    #[error("with sslmode={0} no certificate is checked: set sslmode=verify-full (or verify-ca), or no sslrootcert")]
+    UselessAuthorities(&'static str),
+    /// Anybody gets a certificate of a public authority for some name.
+    #[error("sslmode={0} takes any host of a public authority: with sslrootcert=system set sslmode=verify-full")]
+    SystemWithoutName(&'static str),
+    /// The value of `sslrootcert`.
+    #[error("sslrootcert={file}: {reason}")]
+    Authorities {
+        /// The file, or `system`.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl FromStr for DatabaseUrl {
     type Err = DatabaseUrlError;
     fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
+        let (text, own) = connection_text::split(text);
         let mut config: Config = text.parse().map_err(|error| DatabaseUrlError::Malformed(words(&error)))?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(DatabaseUrlError::NoHost);
         }
-        if !matches!(config.get_ssl_mode(), SslMode::Disable | SslMode::Prefer) {
-            return Err(DatabaseUrlError::Tls);
-        }
-        config.ssl_mode(SslMode::Disable);
+        let tls = Tls::read(&own)?;
         config
+            .ssl_mode(tls.mode.of_driver())
             .connect_timeout(CONNECT_TIMEOUT)
             .keepalives(true)
             .keepalives_idle(KEEPALIVE_IDLE)
             .keepalives_interval(KEEPALIVE_INTERVAL)
             .keepalives_retries(KEEPALIVE_RETRIES)
             .tcp_user_timeout(UNCONFIRMED);
-        Ok(Self(config))
+        Ok(Self { config, tls })
     }
 }
 
 /// Shows where, but neither user nor password.
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (hosts, database) = (self.0.get_hosts(), self.0.get_dbname());
-        f.debug_struct("DatabaseUrl").field("hosts", &hosts).field("database", &database).finish_non_exhaustive()
+        let (hosts, database) = (self.config.get_hosts(), self.config.get_dbname());
+        let mut shown = f.debug_struct("DatabaseUrl");
+        shown.field("hosts", &hosts).field("database", &database).field("sslmode", &self.tls.mode);
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -85,7 +110,7 @@ pub(crate) enum ConnectionUse {
 impl DatabaseUrl {
     /// The driver's configuration for this usage.
     pub(crate) fn config(&self, usage: ConnectionUse) -> Config {
-        let mut config = self.0.clone();
+        let mut config = self.config.clone();
         if usage == ConnectionUse::Write {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
@@ -103,8 +128,13 @@ impl DatabaseUrl {
     pub(crate) async fn open(
         &self,
         usage: ConnectionUse,
-    ) -> Result<(tokio_postgres::Client, Connection<Socket, NoTlsStream>), DatabaseError> {
-        Ok(self.config(usage).connect(NoTls).await?)
+    ) -> Result<(tokio_postgres::Client, ServerConnection), DatabaseError> {
+        Ok(self.config(usage).connect(self.connector()).await?)
+    }
+
+    /// TLS as this address asks for it.
+    pub(crate) fn connector(&self) -> MakeRustlsConnect {
+        self.tls.connector.clone()
     }
 }
 
@@ -123,8 +153,9 @@ mod tests {
 
     #[test]
     fn what_names_no_database_is_refused_without_repeating_it() {
-        assert_eq!("host=db sslmode=require".parse::<DatabaseUrl>(), Err(DatabaseUrlError::Tls));
-        assert_eq!("user=alice".parse::<DatabaseUrl>(), Err(DatabaseUrlError::NoHost));
+        assert_eq!("user=alice".parse::<DatabaseUrl>().unwrap_err(), DatabaseUrlError::NoHost);
+        let no_mode = "host=db sslmode=hidden".parse::<DatabaseUrl>().unwrap_err();
+        assert_eq!(no_mode, DatabaseUrlError::NoSuchTlsMode);
         for bad in ["mysql://alice:hidden@db", "postgres://alice:hidden@db:port/votes", "hidden"] {
             let error = bad.parse::<DatabaseUrl>().unwrap_err();
             assert!(matches!(error, DatabaseUrlError::Malformed(_)), "{error}");

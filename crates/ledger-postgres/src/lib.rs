@@ -32,13 +32,15 @@
 //! # What it needs
 //!
 //! A database of encoding UTF8, in which the user may create tables (from PostgreSQL 15 on: that the user owns); a
-//! direct connection or a pooler in session mode (`pooler` detects others); no extension. There is no TLS.
+//! direct connection or a pooler in session mode (`pooler` detects others); no extension.
 //!
 //! May import: `domain`.
 
 mod apply;
 mod audit;
+mod certificate_check;
 mod connect;
+mod connection_text;
 mod database_error;
 mod database_url;
 mod entries;
@@ -51,6 +53,7 @@ mod rows;
 mod scoreboard;
 mod standbys;
 mod statements;
+mod tls;
 mod writer;
 
 pub use database_url::{DatabaseUrl, DatabaseUrlError};

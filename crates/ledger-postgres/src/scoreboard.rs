@@ -9,7 +9,7 @@ use domain::{
     Audit, CurrentBallot, Entry, Heartbeat, Inclusion, LedgerIdentity, Movement, PollId, Position, Receipt, Scoreboard,
     Tally, Unavailable, VoterId,
 };
-use tokio_postgres::{NoTls, Row, types::ToSql};
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use crate::{
@@ -100,7 +100,7 @@ impl PostgresScoreboard {
     /// Outside of a Tokio runtime.
     pub fn new(database: DatabaseUrl) -> Self {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(database.config(ConnectionUse::Read), NoTls, config);
+        let manager = Manager::from_config(database.config(ConnectionUse::Read), database.connector(), config);
         let pool = Pool::builder(manager)
             .max_size(POOL_SIZE)
             .runtime(Runtime::Tokio1)

@@ -57,6 +57,11 @@ impl CertificateAuthority {
         self.sign(&parameters)
     }
 
+    /// Its own certificate, for a server that shows it as its own.
+    pub fn own_certificate(&self) -> ServerCertificate {
+        ServerCertificate { certificate: self.pem(), key: self.0.key().serialize_pem() }
+    }
+
     fn sign(&self, parameters: &CertificateParams) -> ServerCertificate {
         let key = key();
         let certificate = parameters.signed_by(&key, &self.0).expect("an authority signs");

@@ -9,6 +9,7 @@
 
 mod connection;
 mod standby;
+mod tls;
 
 use std::{
     env, fs,

@@ -70,6 +70,13 @@ pub async fn terminate(client: &Client, application: &str) -> u64 {
     client.execute(end, &[&application]).await.unwrap()
 }
 
+/// A separate connection for the test.
+pub async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
 pub fn ledgers_at(text: &str) -> PostgresLedgers {
     PostgresLedgers::new(url(text))
 }
