@@ -61,6 +61,7 @@ web::text_keys! {
         Full = "full",
         OutcomeUnknown = "outcome-unknown",
         PollsUnavailable = "polls-unavailable",
+        ChangeUnderway = "change-underway",
         ChangeNotDone = "change-not-done",
         ChangeUnknown = "change-unknown",
         NoChoice = "no-choice",

@@ -51,7 +51,10 @@ impl Teller {
             None => (self.begin(ledger).await?, Findings::of_a_new_log(&state, claimed.now_millis, prior)),
         };
         let counted = self.repair(ledger, &id, &state, &findings).await?;
+        let may_lack_changes = !claimed.same_server || findings.loss.is_some();
+        self.pull(state.log.is_some() && may_lack_changes).await?;
         ask_log(&self.health, PATIENCE, "attaching to the log", self.log.open()).await?;
+        self.spread_all().await?;
         self.account = Account::begin(counted);
         self.warn_of_late_settings().await?;
         self.metrics.counts(Some(&id));

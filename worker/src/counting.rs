@@ -70,6 +70,7 @@ impl Teller {
             if !page.attached {
                 return Err(StopReason::Moved(NOT_ATTACHED));
             }
+            self.spreader.read(&page.entries);
             (batch, accepted) = (page.entries, page.accepted);
             self.quiet &= batch.is_empty();
             self.lag.accepted(accepted);

@@ -38,6 +38,9 @@ pub(crate) struct IdentityWrites {
 impl IdentityFacts {
     /// What must be written if they belong together; else why they don't, and what to do.
     pub(crate) fn decide(&self, new_id: impl FnOnce() -> InstallationId) -> Result<IdentityWrites, String> {
+        if self.partitions != Partitions::ONE && self.log.installation.is_none() && self.log.begun.is_some() {
+            return Err(self.polls_were_spread());
+        }
         let known = self.ledger.as_ref().map(|ledger| &ledger.installation);
         let in_log = self.log.installation.as_ref().map(|(installation, _)| installation);
         let mut installation = match (known, in_log) {
@@ -120,6 +123,16 @@ impl IdentityFacts {
             return Err(self.stranger());
         }
         Ok(Installation::new(new_id(), self.partitions))
+    }
+
+    /// 0.1.0 spread polls over its partitions, and so a returning voter would be looked for in another one.
+    fn polls_were_spread(&self) -> String {
+        format!(
+            "the log at {} was written by 0.1.0 with several partitions, over which that spread polls and this release \
+             spreads voters: count all of it with 0.1.0, then export and import into an empty ledger \
+             (docs/operations.md, Moving)",
+            self.address
+        )
     }
 
     fn stranger(&self) -> String {

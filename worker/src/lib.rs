@@ -29,6 +29,7 @@
 mod account;
 mod asking;
 mod attach;
+mod copies;
 mod counting;
 mod findings;
 mod health;
@@ -44,7 +45,7 @@ mod worker_metrics;
 
 use std::sync::Arc;
 
-use domain::{Ledgers, Log, Partition};
+use domain::{Ledgers, Log, Partition, PollCopies};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -55,8 +56,8 @@ pub use rules::{Rules, jitter};
 /// Counts until `shutdown` is cancelled. Then every teller finishes its current batch and releases its lead, and this
 /// function returns.
 ///
-/// `open_log` creates the log of one partition for its teller. The log and the ledger may be unavailable: the tellers
-/// wait for them.
+/// `open_log` creates the log of one partition for its teller; through `copies` the tellers keep the copies of polls in
+/// all partitions equal. The log and the ledger may be unavailable: the tellers wait for them.
 ///
 /// # Panics
 /// If a teller panics, which is a bug. The other tellers are stopped too, so that the process ends and is started again
@@ -65,6 +66,7 @@ pub async fn run(
     rules: Rules,
     ledgers: Arc<dyn Ledgers>,
     open_log: impl Fn(Partition) -> Box<dyn Log>,
+    copies: Arc<dyn PollCopies>,
     health: Health,
     shutdown: CancellationToken,
 ) {
@@ -73,7 +75,8 @@ pub async fn run(
     for partition in rules.partitions.all() {
         let health = health.of(partition);
         let log = open_log(partition);
-        let teller = teller::Teller::new(partition, rules.clone(), ledgers.clone(), log, health, shutdown.clone());
+        let servers = teller::Servers { ledgers: ledgers.clone(), log, copies: copies.clone() };
+        let teller = teller::Teller::new(partition, rules.clone(), servers, health, shutdown.clone());
         tellers.spawn(teller.run());
     }
     while let Some(ended) = tellers.join_next().await {

@@ -12,7 +12,7 @@ use anyhow::Context;
 use domain::{Fingerprint, Log, Scoreboard};
 use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
 use log_file::{LogWriter, import, recount};
-use log_redis::{RedisLog, RedisUrl, ServerWatch};
+use log_redis::{RedisLog, RedisPollCopies, RedisUrl, ServerWatch};
 use program::{
     admin, server_address,
     settings::{fail, parse},
@@ -59,7 +59,8 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     tracing::info!(redis = ?redis, database = ?database, partitions = rules.partitions.count(), "worker.started");
     let ledgers = Arc::new(PostgresLedgers::new(database));
     let open_log = |partition| Box::new(RedisLog::new(&redis, partition)) as _;
-    scrutin_worker::run(rules, ledgers, open_log, health, shutdown).await;
+    let copies = Arc::new(RedisPollCopies::new(&redis, rules.partitions));
+    scrutin_worker::run(rules, ledgers, open_log, copies, health, shutdown).await;
     tracing::info!("worker.stopped");
     telemetry::end();
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Ledger, Ledgers, Log, LogId, Partition, Unavailable};
+use domain::{Ledger, Ledgers, Log, LogId, Partition, PollCopies, Unavailable};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -14,6 +14,7 @@ use program::outage::Outage;
 use crate::{
     account::Account,
     asking::{PATIENCE, StopReason, within},
+    copies::Spreader,
     findings::PriorView,
     health::TellerHealth,
     history::LogHistory,
@@ -37,11 +38,22 @@ const LONGEST_LOG_PAUSE: Duration = Duration::from_millis(500);
 /// How long "everything accepted is counted" stays valid without another look at the log.
 const QUIET_LASTS: Duration = Duration::from_secs(5);
 
+/// Through what a teller reaches log and ledger.
+pub(crate) struct Servers {
+    pub(crate) ledgers: Arc<dyn Ledgers>,
+    /// Of the teller's partition.
+    pub(crate) log: Box<dyn Log>,
+    /// Of all partitions.
+    pub(crate) copies: Arc<dyn PollCopies>,
+}
+
 pub(crate) struct Teller {
     pub(crate) partition: Partition,
     pub(crate) rules: Arc<Rules>,
     ledgers: Arc<dyn Ledgers>,
     pub(crate) log: Box<dyn Log>,
+    pub(crate) copies: Arc<dyn PollCopies>,
+    pub(crate) spreader: Spreader,
     pub(crate) health: TellerHealth,
     pub(crate) metrics: WorkerMetrics,
     pub(crate) lag: Lag,
@@ -68,18 +80,20 @@ impl Teller {
     pub(crate) fn new(
         partition: Partition,
         rules: Arc<Rules>,
-        ledgers: Arc<dyn Ledgers>,
-        log: Box<dyn Log>,
+        Servers { ledgers, log, copies }: Servers,
         health: TellerHealth,
         shutdown: CancellationToken,
     ) -> Self {
         let metrics = WorkerMetrics::new(partition);
         let retention = Retention::new(rules.log_retention);
+        let spreader = Spreader::new(partition, rules.partitions, Arc::clone(&copies));
         Self {
             partition,
             rules,
             ledgers,
             log,
+            copies,
+            spreader,
             health,
             metrics,
             lag: Lag::default(),
@@ -98,7 +112,15 @@ impl Teller {
     }
 
     /// Counts until shutdown.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
+        let spreader = self.spreader.clone();
+        tokio::select! {
+            () = self.count_as_leader() => {}
+            () = spreader.run() => {}
+        }
+    }
+
+    async fn count_as_leader(mut self) {
         while let Some(mut ledger) = self.apply_for_lead().await {
             self.health.leads(true);
             self.metrics.leads.set(1);
@@ -108,6 +130,7 @@ impl Teller {
             // The lock belongs to the ledger's connection: this releases the lead.
             drop(ledger);
             self.quiet = false;
+            self.spreader.forget();
             self.health.leads(false);
             self.metrics.leads.set(0);
             self.metrics.counts(None);

@@ -15,7 +15,7 @@ use domain::{
     PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
-use log_redis::{RedisBallotBox, RedisLog, RedisUrl};
+use log_redis::{RedisBallotBox, RedisLog, RedisPollCopies, RedisUrl};
 use program::first_poll::FirstPollSettings;
 use scrutin_worker::{Health, Rules};
 use testkit::{
@@ -73,9 +73,9 @@ impl Installation {
         let ledgers = Arc::new(PostgresLedgers::new(self.database_url.parse().unwrap()));
         let redis = self.redis_url.clone();
         let open_log = move |partition| Box::new(RedisLog::new(&redis, partition)) as _;
-        let health = Health::new();
-        let running =
-            tokio::spawn(scrutin_worker::run(rules, ledgers, open_log, health.clone(), CancellationToken::new()));
+        let copies = Arc::new(RedisPollCopies::new(&self.redis_url, self.partitions));
+        let (health, shutdown) = (Health::new(), CancellationToken::new());
+        let running = tokio::spawn(scrutin_worker::run(rules, ledgers, open_log, copies, health.clone(), shutdown));
         Worker { running, health }
     }
 

@@ -113,7 +113,7 @@ impl Installation {
     pub fn differs_from_settings(&self, partitions: Partitions) -> Option<String> {
         if self.partitions != partitions {
             return Some(format!(
-                "PARTITIONS is {partitions}, and this installation ({}) has {}: polls would be looked for elsewhere. \
+                "PARTITIONS is {partitions}, and this installation ({}) has {}: voters would be looked for elsewhere. \
                  Set PARTITIONS={} for all services; another number takes an export and an import into an empty ledger",
                 self.id, self.partitions, self.partitions
             ));

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`BallotBox`] | `vote` | the Redis log; the SQLite ledger |
 //! | [`Log`] | `worker` | the Redis log |
+//! | [`PollCopies`] | `worker` | the Redis log |
 //! | [`Ledger`], [`Ledgers`] | `worker` | the PostgreSQL ledger; the SQLite ledger |
 //! | [`Scoreboard`] | `result` | the PostgreSQL ledger; the SQLite ledger |
 //!
@@ -18,6 +19,7 @@ mod ledger;
 mod log;
 mod log_seed;
 mod log_state;
+mod poll_copies;
 mod scoreboard;
 mod unavailable;
 
@@ -26,5 +28,6 @@ pub use ledger::{ApplyOutcome, Ledger, Ledgers, ReplicationState};
 pub use log::{Attachment, ClaimOutcome, Log, Page};
 pub use log_seed::{LogSeed, PollSeed};
 pub use log_state::LogState;
+pub use poll_copies::{PollCopies, PollCopy};
 pub use scoreboard::{CurrentBallot, Inclusion, Movement, PendingMovement, Scoreboard};
 pub use unavailable::Unavailable;

@@ -7,63 +7,38 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use domain::{
     Ballot, BallotBox, CastOutcome, ChangeOutcome, Durability, Fingerprint, Partition, Partitions, Poll, PollChange,
-    PollId, SessionId, Unavailable,
+    PollCopy, PollId, SessionId, Unavailable,
 };
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use redis::Value;
 
 use crate::{
-    answers::{checked, unexpected, word},
-    calls::{run, run_until},
+    answers::{checked, unexpected},
+    calls::run,
     cast_queue::{self, CastQueue},
+    copies::{Copies, PollRead, Precondition, Spread},
     deadline::Deadline,
-    fence::{self, Fence},
+    fence,
     fitness::{Fitness, warn_if_unchecked},
     keys::Keys,
     link::Link,
     membership::Members,
-    scripts::{END_SESSION, PUT_POLL, READ_ALL, READ_POLL},
+    scripts::END_SESSION,
     url::RedisUrl,
-    watch, wire,
+    watch,
 };
 
 /// How often a change is retried because another process changed the poll between read and write.
 const CHANGE_ATTEMPTS: usize = 16;
+const REWRITING: &str = "rewriting a poll";
 
 /// The log on Redis, as `vote` sees it. Any number of instances, in any number of processes, can work in parallel.
 ///
 /// Every call returns within 2 s. `Ok` means that the effect is on Redis' disk.
 pub struct RedisBallotBox {
-    partitions: Partitions,
+    copies: Copies,
     /// Indexed by partition number.
-    writers: Vec<PartitionWriter>,
-}
-
-/// Writes to one partition.
-struct PartitionWriter {
-    /// For everything except casting, which has its own. Each partition has its own, since its server may be another
-    /// one, and since a call that waits for replicas blocks its connection.
-    link: Arc<Link>,
-    keys: Arc<Keys>,
-    /// For everything except casting, which has its own fence.
-    fence: Fence,
-    casting: CastQueue,
-}
-
-/// A poll as the log has it, with the stored bytes for comparison.
-struct PollRead {
-    json: Vec<u8>,
-    poll: Poll,
-    accepted: u64,
-}
-
-/// The condition for writing a poll, checked in the same step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Precondition {
-    /// The poll is still the one that was read.
-    SamePoll,
-    /// The same, and none of its ballots was accepted.
-    NoBallots,
+    casting: Vec<CastQueue>,
 }
 
 impl RedisBallotBox {
@@ -79,7 +54,9 @@ impl RedisBallotBox {
             let fitness = Arc::new(Fitness::new(partition, durability, Some(members.member(partition))));
             [(); 2].map(|()| Link::to_fit_server(url, Arc::clone(&fitness)))
         });
-        ballot_box.writers.iter().for_each(|writer| watch::keep_looking(&writer.link));
+        for partition in partitions.all() {
+            watch::keep_looking(&ballot_box.copies.holder(partition).link);
+        }
         ballot_box
     }
 
@@ -88,125 +65,138 @@ impl RedisBallotBox {
         Self::with_links(partitions, |_| [Link::new(url), Link::new(url)])
     }
 
-    /// `links` makes two for each partition: for everything except casting, and for casting.
+    /// `links` makes two for each partition: for everything except casting, and for casting. Each partition has its
+    /// own, since its server may be another one, and since a call that waits for replicas blocks its connection.
     fn with_links(partitions: Partitions, links: impl Fn(Partition) -> [Link; 2]) -> Arc<Self> {
-        let writer = |partition| {
-            let keys = Arc::new(Keys::new(partition));
-            let [link, casting] = links(partition).map(Arc::new);
-            let (casting, sender) = CastQueue::new(Arc::clone(&keys), casting, partition);
-            (PartitionWriter { link, fence: Fence::new(Arc::clone(&keys)), keys, casting }, sender)
-        };
-        let (writers, senders) = partitions.all().map(writer).unzip();
+        let (links, casting): (Vec<_>, Vec<_>) =
+            partitions.all().map(|partition| links(partition).map(Arc::new).into()).unzip();
+        let copies = Copies::new(partitions, links);
+        let queue =
+            |(partition, casting)| CastQueue::new(Arc::clone(&copies.holder(partition).keys), casting, partition);
+        let (queues, senders) = partitions.all().zip(casting).map(queue).unzip();
         cast_queue::send_all(senders).expect("the system has a thread for the log");
-        Arc::new(Self { partitions, writers })
+        Arc::new(Self { copies, casting: queues })
     }
 
-    fn writer(&self, poll: PollId) -> &PartitionWriter {
-        &self.writers[usize::from(self.partitions.home(poll).number())]
+    fn partitions(&self) -> Partitions {
+        self.copies.partitions()
     }
 
-    async fn find(&self, what: &'static str, deadline: Deadline, id: PollId) -> Result<Option<PollRead>, Unavailable> {
-        let PartitionWriter { link, keys, .. } = self.writer(id);
-        let call = READ_POLL.call(&[&keys.incarnation, &keys.polls, &keys.accepted]).arg(id.as_str());
-        let Value::Array(parts) = begun(run_until(&**link, what, deadline, call).await?)? else {
-            return Err(unexpected(what));
-        };
-        match <[Value; 2]>::try_from(parts) {
-            Ok([Value::Nil, _]) => Ok(None),
-            Ok([Value::BulkString(json), accepted]) => {
-                let poll = wire::decode_poll(&json).map_err(|reason| Unavailable::failed(what, reason))?;
-                Ok(Some(PollRead { poll, json, accepted: number(what, &accepted)? }))
-            }
-            _ => Err(unexpected(what)),
-        }
+    /// What only one partition keeps for all.
+    fn first(&self) -> (&Link, &Keys) {
+        let first = self.copies.holder(Partition::new(0));
+        (&first.link, &first.keys)
     }
 
-    /// Replaces `before` (`None`: no such poll) by `next`. Returns whether it did: false if the poll has changed since,
-    /// or has ballots where it must have none. If both are equal, it only verifies that the poll is unchanged.
-    async fn put(
+    /// A partition that does not know a poll yet, which its home has, adopts it. Returns whether it has it now.
+    async fn bring(&self, poll: PollId, partition: Partition) -> Result<bool, Unavailable> {
+        let deadline = Deadline::usual();
+        let found =
+            self.copies.at_home("reading a poll", deadline, poll).await.map_err(Unavailable::before_anything)?;
+        let Some(PollRead { copy, .. }) = found else { return Ok(false) };
+        // What it holds instead is newer.
+        self.copies.adopt(partition, deadline, &copy).await.map_err(Unavailable::before_anything).map(|_| true)
+    }
+
+    /// How many ballots of the poll all partitions have accepted.
+    async fn accepted_everywhere(&self, deadline: Deadline, id: PollId) -> Result<u64, Unavailable> {
+        const WHAT: &str = "reading how many ballots were accepted";
+        let read = self.copies.read_everywhere(WHAT, deadline, id).await?;
+        Ok(read.iter().flatten().map(|read| read.accepted).sum())
+    }
+
+    /// Changes the poll as its home has it, and spreads it. `accepted` is how many ballots count for the change.
+    async fn change_to(
         &self,
         deadline: Deadline,
-        before: Option<&PollRead>,
-        next: &Poll,
+        found: &PollRead,
+        next: Poll,
         requires: Precondition,
-    ) -> Result<bool, Unavailable> {
-        let patience = fence::patience();
-        loop {
-            match self.put_once(deadline, before, next, requires).await {
-                // Another leader is attaching, which takes a moment.
-                Err(Unavailable::NotAttached) if !patience.is_over() => {
-                    self.writer(next.id()).fence.refused();
-                    tokio::time::sleep(fence::ASK_AGAIN_AFTER).await;
-                }
-                answer => return answer,
+    ) -> Result<Option<ChangeOutcome>, Unavailable> {
+        let next = if next == found.copy.poll { found.copy.clone() } else { PollCopy::of(next) };
+        // Closing a closed poll changes nothing, but a log that has lost entries may wrongly report that it is closed,
+        // so `put` verifies it.
+        if !self.copies.put(deadline, Some(&found.copy), &next, requires).await? {
+            return Ok(None);
+        }
+        Ok(match self.copies.spread(deadline, &next).await {
+            Spread::Everywhere => Some(ChangeOutcome::Done(next.poll)),
+            Spread::Partly(error) => Some(underway(next.poll, &error)),
+            Spread::Conflict(held) => {
+                self.copies.take_over(deadline, &held).await?;
+                None
             }
-        }
-    }
-
-    async fn put_once(
-        &self,
-        deadline: Deadline,
-        before: Option<&PollRead>,
-        next: &Poll,
-        requires: Precondition,
-    ) -> Result<bool, Unavailable> {
-        const WHAT: &str = "writing a poll";
-        let PartitionWriter { link, keys, fence, .. } = self.writer(next.id());
-        let pass = fence.pass(link, WHAT, deadline).await?;
-        // A new round or changed rules mean that nobody has voted yet; voters left by a lost log do not count either.
-        let forget_voters =
-            requires == Precondition::NoBallots || before.is_none_or(|found| found.poll.round() != next.round());
-        let same = before.filter(|found| found.poll == *next);
-        let call = PUT_POLL
-            .call(&[&keys.attached, &keys.polls, &keys.log, &keys.accepted, &keys.voters(next.id())])
-            .arg(next.id().as_str())
-            .arg(before.map_or(&[][..], |found| &found.json))
-            .arg(same.map_or_else(|| wire::encode_poll(next).into_bytes(), |found| found.json.clone()))
-            .arg(wire::POLL_FIELD)
-            .arg(u8::from(requires == Precondition::NoBallots))
-            .arg(u8::from(forget_voters))
-            .arg(&*pass.token);
-        match word(WHAT, run_until(&pass.connection, WHAT, deadline, call).await?)?.as_str() {
-            "done" => Ok(true),
-            "differs" => Ok(false),
-            "not attached" => Err(Unavailable::NotAttached),
-            _ => Err(unexpected(WHAT)),
-        }
-    }
-}
-
-#[async_trait]
-impl BallotBox for RedisBallotBox {
-    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable> {
-        self.writer(ballot.poll).casting.cast(ballot, revision).await
-    }
-
-    async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
-        Ok(self.find("reading a poll", Deadline::usual(), id).await?.map(|found| found.poll))
-    }
-
-    async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
-        const WHAT: &str = "reading the polls";
-        let asked = self.writers.iter().map(|PartitionWriter { link, keys, .. }| {
-            run(link, WHAT, READ_ALL.call(&[&keys.incarnation, &keys.polls]))
-        });
-        let mut polls = Vec::new();
-        for answer in try_join_all(asked).await? {
-            polls.extend(read_polls(WHAT, answer)?);
-        }
-        polls.sort_unstable_by_key(Poll::id);
-        Ok(polls)
-    }
-
-    async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {
-        Ok(if self.put(Deadline::usual(), None, &poll, Precondition::SamePoll).await? {
-            ChangeOutcome::Done(poll)
-        } else {
-            ChangeOutcome::Exists
         })
     }
 
-    async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable> {
+    /// Another question, other options or rules, or better words. With several partitions ballots may come in anywhere,
+    /// so an open poll is closed for the moment in which it is rewritten.
+    async fn rewrite(&self, id: PollId, change: &PollChange) -> Result<ChangeOutcome, Unavailable> {
+        let deadline = Deadline::usual();
+        let found = self.copies.at_home("reading a poll", deadline, id).await.map_err(Unavailable::before_anything)?;
+        let Some(PollRead { copy: PollCopy { poll, .. }, .. }) = found else { return Ok(ChangeOutcome::UnknownPoll) };
+        let accepted = self.accepted_everywhere(deadline, id).await.map_err(Unavailable::before_anything)?;
+        match poll.after(change, accepted) {
+            Err(refused) => Ok(ChangeOutcome::Refused(refused)),
+            // A correction that is noted, whatever comes in.
+            Ok(_) if accepted > 0 => self.change_at_home(id, change, accepted).await,
+            Ok(_) if !poll.is_open() => self.rewrite_closed(id, change).await,
+            Ok(_) => self.close_and_rewrite(id, change).await,
+        }
+    }
+
+    async fn close_and_rewrite(&self, id: PollId, change: &PollChange) -> Result<ChangeOutcome, Unavailable> {
+        let closed = self.change_at_home(id, &PollChange::Close, 0).await?;
+        let rewritten = match closed {
+            ChangeOutcome::Underway(_) => Err(Unavailable::not_done(REWRITING, "not every partition can be asked")),
+            _ => self.rewrite_closed(id, change).await,
+        };
+        let opened = self.change_at_home(id, &PollChange::Open, 0).await?;
+        match rewritten? {
+            ChangeOutcome::Done(_) => Ok(opened),
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Rewrites a poll that is closed in all partitions, if none of them has accepted a ballot. Opening it raises the
+    /// version at its home, with which the last step compares.
+    async fn rewrite_closed(&self, id: PollId, change: &PollChange) -> Result<ChangeOutcome, Unavailable> {
+        const WHAT: &str = "reading a poll";
+        let deadline = Deadline::usual();
+        for _ in 0..CHANGE_ATTEMPTS {
+            let everywhere = self.copies.read_everywhere(WHAT, deadline, id).await;
+            let everywhere = everywhere.map_err(Unavailable::before_anything)?;
+            let home = usize::from(self.partitions().home(id).number());
+            let Some(found) = &everywhere[home] else { return Ok(ChangeOutcome::UnknownPoll) };
+            let is_same = |read: &Option<PollRead>| read.as_ref().is_some_and(|read| read.copy == found.copy);
+            if found.copy.poll.is_open() {
+                return Err(Unavailable::not_done(REWRITING, "it was opened meanwhile"));
+            }
+            if !everywhere.iter().all(is_same) {
+                // Somewhere the poll may be open still, or again.
+                self.copies.spread_from_home(deadline, id).await.map_err(Unavailable::before_anything)?;
+                continue;
+            }
+            let accepted = everywhere.iter().flatten().map(|read| read.accepted).sum();
+            let next = match found.copy.poll.after(change, accepted) {
+                Ok(next) => next,
+                Err(refused) => return Ok(ChangeOutcome::Refused(refused)),
+            };
+            if let Some(outcome) = self.change_to(deadline, found, next, Precondition::NoBallots).await? {
+                return Ok(outcome);
+            }
+        }
+        Err(Unavailable::Busy)
+    }
+
+    /// A change that is decided by what the poll's home knows. So many ballots were accepted at least, over all
+    /// partitions.
+    async fn change_at_home(
+        &self,
+        id: PollId,
+        change: &PollChange,
+        accepted: u64,
+    ) -> Result<ChangeOutcome, Unavailable> {
         let deadline = Deadline::usual();
         let requires = match change {
             PollChange::Rewrite(_) => Precondition::NoBallots,
@@ -214,33 +204,111 @@ impl BallotBox for RedisBallotBox {
         };
         for _ in 0..CHANGE_ATTEMPTS {
             // A read changes nothing, and neither did the earlier attempts.
-            let found = self.find("reading a poll", deadline, id).await.map_err(Unavailable::before_anything)?;
-            let Some(found) = found else { return Ok(ChangeOutcome::UnknownPoll) };
-            let next = match found.poll.after(&change, found.accepted) {
+            let found = self.copies.at_home("reading a poll", deadline, id).await;
+            let Some(found) = found.map_err(Unavailable::before_anything)? else {
+                return Ok(ChangeOutcome::UnknownPoll);
+            };
+            let next = match found.copy.poll.after(change, found.accepted.max(accepted)) {
                 Ok(next) => next,
                 Err(refused) => return Ok(ChangeOutcome::Refused(refused)),
             };
-            // Closing a closed poll changes nothing, but a log that has lost entries may wrongly report that it is
-            // closed, so `put` verifies it.
-            if self.put(deadline, Some(&found), &next, requires).await? {
-                return Ok(ChangeOutcome::Done(next));
+            if let Some(outcome) = self.change_to(deadline, &found, next, requires).await? {
+                return Ok(outcome);
             }
         }
         // The last attempt certainly wrote nothing either.
         Err(Unavailable::Busy)
     }
+}
+
+/// The change is decided, and the worker that leads the poll's home goes on until all partitions have it.
+fn underway(poll: Poll, error: &Unavailable) -> ChangeOutcome {
+    tracing::warn!(event = "poll.underway", poll = %poll.id(), poll.version = poll.version(), %error,
+        "a change of a poll is decided, and not every partition could be told; a worker goes on");
+    ChangeOutcome::Underway(poll)
+}
+
+#[async_trait]
+impl BallotBox for RedisBallotBox {
+    async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable> {
+        let partition = self.partitions().of_voter(ballot.voter);
+        let casting = &self.casting[usize::from(partition.number())];
+        match casting.cast(ballot, revision).await? {
+            CastOutcome::UnknownPoll
+                if partition != self.partitions().home(ballot.poll) && self.bring(ballot.poll, partition).await? =>
+            {
+                casting.cast(ballot, revision).await
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
+        const WHAT: &str = "reading a poll";
+        let deadline = Deadline::usual();
+        let home = self.partitions().home(id);
+        let mut found = self.copies.read(home, WHAT, deadline, id).await;
+        for partition in self.partitions().all().filter(|&partition| partition != home) {
+            if found.is_ok() || deadline.is_over() {
+                break;
+            }
+            // Another partition that has no copy does not know whether there is such a poll.
+            if let Ok(Some(read)) = self.copies.read(partition, WHAT, deadline, id).await {
+                found = Ok(Some(read));
+            }
+        }
+        Ok(found?.map(|read| read.copy.poll))
+    }
+
+    async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
+        const WHAT: &str = "reading the polls";
+        let deadline = Deadline::usual();
+        let mut copies = Err(Unavailable::NotBegun);
+        for partition in self.partitions().all() {
+            copies = self.copies.all(partition, WHAT, deadline).await;
+            if copies.is_ok() || deadline.is_over() {
+                break;
+            }
+        }
+        Ok(copies?.into_iter().map(|copy| copy.poll).collect())
+    }
+
+    async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {
+        let (deadline, copy) = (Deadline::usual(), PollCopy::of(poll));
+        if !self.copies.put(deadline, None, &copy, Precondition::SamePoll).await? {
+            return Ok(ChangeOutcome::Exists);
+        }
+        match self.copies.spread(deadline, &copy).await {
+            Spread::Everywhere => Ok(ChangeOutcome::Done(copy.poll)),
+            Spread::Partly(error) => Ok(underway(copy.poll, &error)),
+            // Its home had lost it.
+            Spread::Conflict(held) => {
+                self.copies.take_over(deadline, &held).await?;
+                Ok(ChangeOutcome::Exists)
+            }
+        }
+    }
+
+    async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable> {
+        match change {
+            PollChange::Rewrite(_) | PollChange::Correct(_) if self.partitions() != Partitions::ONE => {
+                self.rewrite(id, &change).await
+            }
+            change => self.change_at_home(id, &change, 0).await,
+        }
+    }
 
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable> {
         const WHAT: &str = "ending a session";
+        let (link, keys) = self.first();
         let lasting_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
-        let PartitionWriter { link, keys, .. } = &self.writers[0];
         let call = END_SESSION.call(&[&keys.ended(session)]).arg(lasting_ms);
         run(link, WHAT, call).await.map(drop)
     }
 
     async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {
         const WHAT: &str = "asking whether a session has ended";
-        let PartitionWriter { link, keys, .. } = &self.writers[0];
+        let (link, keys) = self.first();
         let mut commands = redis::pipe();
         commands.cmd("EXISTS").arg(keys.ended(session));
         let answers = link.send(WHAT, Deadline::usual(), &commands).await?;
@@ -252,43 +320,26 @@ impl BallotBox for RedisBallotBox {
     }
 
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {
-        let found = self.find("reading how many ballots were accepted", Deadline::usual(), id).await?;
-        Ok(found.map_or(0, |found| found.accepted))
+        self.accepted_everywhere(Deadline::usual(), id).await
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
         const WHAT: &str = "asking whether the log takes ballots";
         let deadline = Deadline::usual();
-        let asked = self.writers.iter().map(|PartitionWriter { link, keys, .. }| async move {
-            let connection = link.connected(WHAT, deadline).await?;
-            fence::token(&connection, WHAT, deadline, keys).await
-        });
-        try_join_all(asked).await.map(drop)
-    }
-}
-
-/// A script replies nil if the log has not begun.
-pub(crate) fn begun(answer: Value) -> Result<Value, Unavailable> {
-    if answer == Value::Nil { Err(Unavailable::NotBegun) } else { Ok(answer) }
-}
-
-/// Reads the values of the hash of polls.
-pub(crate) fn read_polls(what: &'static str, answer: Value) -> Result<Vec<Poll>, Unavailable> {
-    let Value::Array(values) = begun(answer)? else { return Err(unexpected(what)) };
-    let read = |value| match value {
-        Value::BulkString(json) => wire::decode_poll(&json).map_err(|reason| Unavailable::failed(what, reason)),
-        _ => Err(unexpected(what)),
-    };
-    values.into_iter().map(read).collect()
-}
-
-/// Reads a count that is stored as text; a missing one is 0.
-pub(crate) fn number(what: &'static str, value: &Value) -> Result<u64, Unavailable> {
-    match value {
-        Value::Nil => Ok(0),
-        Value::BulkString(digits) => {
-            str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or_else(|| unexpected(what))
+        let ask = |partition| async move {
+            let holder = self.copies.holder(partition);
+            let connection = holder.link.connected(WHAT, deadline).await?;
+            fence::token(&connection, WHAT, deadline, &holder.keys).await
+        };
+        let answers = join_all(self.partitions().all().map(ask)).await;
+        for (number, answer) in answers.iter().enumerate() {
+            metrics::gauge!("scrutin_log_partition_ready", "partition" => number.to_string())
+                .set(u8::from(answer.is_ok()));
         }
-        _ => Err(unexpected(what)),
+        // One is enough: an instance that is taken out of service would serve the voters of no partition.
+        if answers.iter().any(Result::is_ok) {
+            return Ok(());
+        }
+        answers.into_iter().next().expect("a log has a partition").map(drop)
     }
 }

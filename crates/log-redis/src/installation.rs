@@ -10,7 +10,7 @@ use crate::{
     answers::{checked, unexpected, word},
     calls::run,
     deadline::Deadline,
-    installation_record::{LAYOUT, READING, read},
+    installation_record::{READING, layout, read},
     keys::Keys,
     link::Link,
     scripts::{Call, FINGERPRINT, INSTALL},
@@ -43,7 +43,7 @@ pub(crate) async fn install(
     let Installation { id, partitions, addresses, fingerprint } = installation;
     let call = INSTALL.call(&[&keys.installation]).arg(id.as_str()).arg(partitions.count()).arg(*addresses);
     let fingerprint = fingerprint.as_ref().map_or("", Fingerprint::as_str);
-    let call = call.arg(LAYOUT).arg(partition.number()).arg(fingerprint);
+    let call = call.arg(layout(*partitions)).arg(partition.number()).arg(fingerprint);
     match word(WRITING, run(link, WRITING, call).await?)?.as_str() {
         "done" => Ok(()),
         "other" => Err(Unavailable::failed(WRITING, "it belongs to another one meanwhile")),

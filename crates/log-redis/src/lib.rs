@@ -2,10 +2,10 @@
 //!
 //! # The model
 //!
-//! A log has partitions; each poll belongs to one. A partition has one stream, `{scrutin:p}:log`. An entry holds the
-//! ballots of one call, or a poll that was created or changed. `wire` defines the format, `keys` the names of all keys.
-//! An entry's [`Position`](domain::Position) is derived from its stream id. Ids only grow, even from one incarnation of
-//! a log to the next.
+//! A log has partitions, over which voters are spread; each has a copy of every poll (`copies`). A partition has one
+//! stream, `{scrutin:p}:log`. An entry holds the ballots of one call, or a poll that was created or changed. `wire`
+//! defines the format, `keys` the names of all keys. An entry's [`Position`](domain::Position) is derived from its
+//! stream id. Ids only grow, even from one incarnation of a log to the next.
 //!
 //! **Writers.** `vote` writes through [`RedisBallotBox`], and only through scripts, each one atomic step. `cast` reads
 //! the poll in `{scrutin:p}:polls`, appends the ballots if the poll is open, and adds their number to
@@ -40,6 +40,7 @@ mod beginning;
 mod calls;
 mod cast_queue;
 mod connection;
+mod copies;
 mod deadline;
 mod durability;
 mod fence;
@@ -52,6 +53,7 @@ mod keys;
 mod link;
 mod membership;
 mod memory;
+mod poll_copies;
 mod reader;
 mod scripts;
 mod url;
@@ -59,6 +61,7 @@ mod watch;
 mod wire;
 
 pub use ballot_box::RedisBallotBox;
+pub use poll_copies::RedisPollCopies;
 pub use reader::RedisLog;
 pub use url::{RedisUrl, RedisUrlError};
 pub use watch::ServerWatch;

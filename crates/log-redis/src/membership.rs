@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn said(id: &str, partition: &str, key: &str) -> Value {
-        let fields = [("id", id), ("partitions", "2"), ("addresses", "1"), ("layout", "2"), ("partition", partition)];
+        let fields = [("id", id), ("partitions", "2"), ("addresses", "1"), ("layout", "3"), ("partition", partition)];
         hash(&[&fields[..], &[("fingerprint", key)]].concat())
     }
 
@@ -216,8 +216,10 @@ mod tests {
             assert!(why.contains("one") && why.contains("two"), "{why}");
         }
         assert!(foreign(&[said("one", "1", "aa"), said("one", "0", "aa")], 0).contains("partition 0"));
-        let later = hash(&[("id", "one"), ("layout", "3")]);
-        assert!(foreign(&[later, said("one", "1", "aa")], 0).contains("layout 3"));
+        let later = hash(&[("id", "one"), ("layout", "4")]);
+        assert!(foreign(&[later, said("one", "1", "aa")], 0).contains("layout 4"));
+        let by_poll = hash(&[("id", "one"), ("layout", "2"), ("partitions", "2")]);
+        assert!(foreign(&[by_poll, said("one", "1", "aa")], 0).contains("export and import"));
         assert!(matches!(judged(&[Value::Nil])[0], Membership::Foreign(_)));
     }
 

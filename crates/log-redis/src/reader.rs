@@ -8,16 +8,16 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
     Attachment, ClaimOutcome, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Partition,
-    Poll, PollId, Position, Unavailable,
+    Poll, PollCopy, PollId, Position, Unavailable,
 };
 use redis::Value;
 
 use crate::{
     answers::{checked, unexpected, word},
-    ballot_box::{begun, number, read_polls},
     beginning::Steps,
     calls::run,
     cast_queue::MAX_BALLOTS_SENT,
+    copies::{adoption, begun, number, read_adoption, read_copies},
     deadline::{ANSWER_TIMEOUT, Deadline},
     installation,
     keys::{Keys, NO_OLD_BEGINNING},
@@ -141,8 +141,10 @@ impl Log for RedisLog {
         let now_millis = found.now_millis;
         let log = if found.id.as_str().is_empty() { None } else { Some(found) };
         self.token = word(WHAT, token)?;
-        let uninterrupted = before.split_once('/').is_some_and(|(_, before)| before == leader);
-        Ok(ClaimOutcome { log, now_millis, uninterrupted, promoted: promoted == Value::Int(1) })
+        let (server_before, leader_before) = before.split_once('/').unwrap_or_default();
+        let uninterrupted = leader_before == leader;
+        let same_server = self.token.split_once('/').is_some_and(|(server, _)| server == server_before);
+        Ok(ClaimOutcome { log, now_millis, uninterrupted, same_server, promoted: promoted == Value::Int(1) })
     }
 
     async fn begin(&mut self, seed: LogSeed) -> Result<LogId, Unavailable> {
@@ -208,11 +210,22 @@ impl Log for RedisLog {
     }
 
     async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable> {
+        Ok(self.copies().await?.into_iter().map(|copy| copy.poll).collect())
+    }
+
+    async fn copies(&mut self) -> Result<Vec<PollCopy>, Unavailable> {
         const WHAT: &str = "reading the polls";
         let call = READ_ALL.call(&[&self.keys.incarnation, &self.keys.polls]);
-        let mut polls = read_polls(WHAT, run(&self.link, WHAT, call).await?)?;
-        polls.sort_unstable_by_key(Poll::id);
-        Ok(polls)
+        read_copies(WHAT, run(&self.link, WHAT, call).await?)
+    }
+
+    async fn adopt(&mut self, copies: &[PollCopy]) -> Result<(), Unavailable> {
+        const WHAT: &str = "adopting a poll";
+        for copy in copies {
+            let call = adoption(&self.keys, &self.keys.attaching, copy, &self.token);
+            read_adoption(WHAT, run(&self.link, WHAT, call).await?)?;
+        }
+        Ok(())
     }
 
     async fn accepted(&mut self) -> Result<u64, Unavailable> {

@@ -36,6 +36,10 @@ script! {
     PUT_POLL = "positions.lua", "put_poll.lua"
 }
 script! {
+    /// Takes over a poll from another partition, if it is newer.
+    ADOPT = "positions.lua", "adopt.lua"
+}
+script! {
     /// Reads one poll and its number of accepted ballots.
     READ_POLL = "read_poll.lua"
 }

@@ -70,6 +70,8 @@ metric_list! {
     "scrutin_log_connections_total" Counter "connections" "Connections made to Redis"
     "scrutin_log_durability" Gauge "1 or 0"
         "1 for what is known of Redis' durability, by `state`: `disk`, `refused`, `unseen`, `unchecked`"
+    "scrutin_log_partition_ready" Gauge "1 or 0"
+        "1 while this `vote` can cast ballots of the voters of the `partition`"
     "scrutin_public_keys" Gauge "keys"
         "How many of `SECRET_KEY` and `ORGANISER_TOKEN` are values of this repository, for demonstrations"
     "scrutin_result_heartbeat_age_seconds" Gauge "seconds"
@@ -99,6 +101,8 @@ metric_list! {
         "Logs begun: once on the very first start, and after each loss of the log"
     "scrutin_worker_logs_lost_total" Counter "logs"
         "Times that the log was another one than the ledger had counted from"
+    "scrutin_worker_polls_underway" Gauge "polls"
+        "Polls of this home of which not every partition has the last change yet"
     "scrutin_worker_rejected_total" Counter "entries" "Entries set aside because they could not be counted"
 }
 

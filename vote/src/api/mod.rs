@@ -79,8 +79,8 @@ mod tests {
             ("get /api/polls", "200 401 403 429 503"),
             ("post /api/polls", "201 400 401 403 408 409 413 415 422 429 503"),
             ("get /api/polls/{poll}", "200 404 503"),
-            ("patch /api/polls/{poll}", "200 400 401 403 404 408 409 413 415 422 429 503"),
-            ("post /api/polls/{poll}/{change}", "200 401 403 404 429 503"),
+            ("patch /api/polls/{poll}", "200 202 400 401 403 404 408 409 413 415 422 429 503"),
+            ("post /api/polls/{poll}/{change}", "200 202 401 403 404 429 503"),
             ("post /api/polls/{poll}/ballots", "201 400 403 404 408 409 413 415 422 429 503"),
             ("get /api/polls/{poll}/codes", "200 401 403 404 409 422 429 503"),
         ] {

@@ -113,6 +113,8 @@ pub(crate) async fn create(
     ),
     responses(
         (status = 200, description = "Done; the poll as it is now", body = PollBody),
+        (status = 202, description = "Decided, and being carried out: a part of the log can't be reached, and may take \
+            ballots by what was before until it is told; the poll as it will be", body = PollBody),
         TokenProblems,
         PollProblems,
         ChangeProblems,
@@ -159,6 +161,8 @@ enum ChangeWord {
     request_body = PollPatch,
     responses(
         (status = 200, description = "Done; the poll as it is now", body = PollBody),
+        (status = 202, description = "Decided, and being carried out: a part of the log can't be reached",
+            body = PollBody),
         (status = 400, description = "Not JSON", body = Problem),
         TokenProblems,
         PollProblems,
@@ -185,6 +189,10 @@ pub(crate) async fn rewrite(
 }
 
 async fn apply(app: &App, id: PollId, change: PollChange) -> Result<Response, Refusal> {
-    let poll = polls::change(app, id, change).await?;
-    Ok(Json(PollBody::new(&poll, None)).into_response())
+    let (status, poll) = match polls::change(app, id, change).await {
+        Ok(poll) => (StatusCode::OK, poll),
+        Err(Refusal::Underway(poll)) => (StatusCode::ACCEPTED, *poll),
+        Err(refusal) => return Err(refusal),
+    };
+    Ok((status, Json(PollBody::new(&poll, None))).into_response())
 }

@@ -30,7 +30,9 @@ pub(crate) async fn create(
         let from_once = || once.map(|once| id_of(&app.config.secret, once, &content, attempt));
         let id = wanted.or_else(from_once).unwrap_or_else(made_up_id);
         let poll = Poll::new(id, spec.clone()).map_err(Refusal::InvalidPoll)?;
-        if let ChangeOutcome::Done(poll) = app.ballots.create(poll.clone()).await.map_err(not_told(app))? {
+        let created = app.ballots.create(poll.clone()).await.map_err(not_told(app))?;
+        // A partition that does not know a new poll yet gets it with its first ballot.
+        if let ChangeOutcome::Done(poll) | ChangeOutcome::Underway(poll) = created {
             app.polls.put(poll.clone());
             return Ok(poll);
         }

@@ -41,6 +41,10 @@ pub(crate) async fn change(app: &App, id: PollId, change: PollChange) -> Result<
             app.polls.put(poll.clone());
             Ok(poll)
         }
+        ChangeOutcome::Underway(poll) => {
+            app.polls.put(poll.clone());
+            Err(Refusal::Underway(Box::new(poll)))
+        }
         ChangeOutcome::UnknownPoll | ChangeOutcome::Exists => Err(Refusal::UnknownPoll),
         ChangeOutcome::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
         ChangeOutcome::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),

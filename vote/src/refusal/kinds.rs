@@ -2,7 +2,7 @@
 //! people as a page in their language, for programs as problem details.
 
 use axum::response::{IntoResponse, Response};
-use domain::{ChoicesError, PollError, PollState, Unavailable};
+use domain::{ChoicesError, Poll, PollError, PollState, Unavailable};
 use http::StatusCode;
 use web::{language::Language, organiser::NotOrganiser};
 
@@ -24,6 +24,8 @@ pub(crate) enum Refusal {
     CannotShow(Unavailable),
     /// The log did not answer as it should to what the organiser wanted done.
     CannotTell(Unavailable),
+    /// The change is decided, and not every partition could be told yet. This is the poll as it will be.
+    Underway(Box<Poll>),
     /// The choices don't fit the poll.
     Choices(ChoicesError),
     /// The poll takes no ballots.
@@ -100,6 +102,7 @@ impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Unavailable(_) | Self::CannotShow(_) | Self::CannotTell(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Underway(_) => StatusCode::ACCEPTED,
             Self::Choices(_)
             | Self::WrongCode
             | Self::CodeRange
@@ -133,6 +136,7 @@ impl Refusal {
             Self::CannotTell(unavailable) if unavailable.nothing_happened() => "unavailable",
             Self::Unavailable(_) | Self::CannotTell(_) => "outcome-unknown",
             Self::CannotShow(_) => "unavailable",
+            Self::Underway(_) => "underway",
             Self::InvalidPoll(_) => "invalid-poll",
             Self::InvalidId => "invalid-id",
             Self::PollExists => "poll-exists",
@@ -187,6 +191,7 @@ impl Refusal {
             Self::CannotShow(_) => VoteText::PollsUnavailable,
             Self::CannotTell(unavailable) if unavailable.nothing_happened() => VoteText::ChangeNotDone,
             Self::CannotTell(_) => VoteText::ChangeUnknown,
+            Self::Underway(_) => VoteText::ChangeUnderway,
             Self::Choices(choices) => return choices_text(language, choices),
             Self::NotOpen(PollState::Waiting) => VoteText::PollNotOpenYet,
             Self::NotOpen(_) => VoteText::PollClosed,

@@ -72,6 +72,13 @@ fn what_an_older_release_stored_is_adopted_where_both_know_one_another() {
 }
 
 #[test]
+fn a_log_over_whose_partitions_polls_were_spread_is_refused() {
+    let partitions = Partitions::new(4).unwrap();
+    let why = refused(&IdentityFacts { log: older_log(), partitions, ..counted() });
+    assert!(why.contains("export and import"), "{why}");
+}
+
+#[test]
 fn a_log_or_a_ledger_of_another_installation_is_left_alone() {
     let other = IdentityFacts { ledger: Some(ledger(installation("one"))), log: log(installation("two")), ..counted() };
     let why = refused(&other);

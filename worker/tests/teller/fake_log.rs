@@ -5,10 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     Attachment, ClaimOutcome, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Poll,
-    PollId, Position, Unavailable,
+    PollCopy, PollId, Position, Unavailable,
 };
 
-use crate::world::{LogDisk, Token, World};
+use crate::{
+    fake_copies,
+    world::{LogDisk, Token, World},
+};
 
 pub(crate) struct FakeLog {
     world: World,
@@ -103,11 +106,13 @@ impl Log for FakeLog {
         let (token, claimed) = self
             .ask("claim", |log| {
                 let token = Token { server: log.server, leader: leader.to_owned() };
-                let uninterrupted = log.attached.take().is_some_and(|before| before.leader == leader);
+                let before = log.attached.take().unwrap_or_default();
+                let uninterrupted = before.leader == leader;
+                let same_server = before.server == log.server && !before.leader.is_empty();
                 log.attaching = Some(token.clone());
                 let log_found = attachment(log, state.position);
                 let now_millis = log.clock;
-                Ok((token, ClaimOutcome { log: log_found, now_millis, uninterrupted, promoted: false }))
+                Ok((token, ClaimOutcome { log: log_found, now_millis, uninterrupted, same_server, promoted: false }))
             })
             .await?;
         self.token = token;
@@ -130,6 +135,10 @@ impl Log for FakeLog {
             }
         })
         .await
+    }
+
+    async fn adopt(&mut self, copies: &[PollCopy]) -> Result<(), Unavailable> {
+        self.step("adopt", |log| copies.iter().for_each(|copy| drop(fake_copies::adopt(log, copy)))).await
     }
 
     async fn raise(&mut self, above: Position) -> Result<(), Unavailable> {
@@ -198,6 +207,10 @@ impl Log for FakeLog {
 
     async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable> {
         self.ask("polls", |log| begun(log).map(|()| log.polls.clone())).await
+    }
+
+    async fn copies(&mut self) -> Result<Vec<PollCopy>, Unavailable> {
+        Ok(self.polls().await?.into_iter().map(PollCopy::of).collect())
     }
 
     async fn accepted(&mut self) -> Result<u64, Unavailable> {

@@ -4,9 +4,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test can't have makes it fail, helpers included")]
 
+mod fake_copies;
 mod fake_ledger;
 mod fake_log;
 mod faults;
 mod set_backs;
+mod spreading;
 mod stories;
 mod world;

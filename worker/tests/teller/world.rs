@@ -17,7 +17,7 @@ use scrutin_worker::{Health, Rules};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::{fake_ledger::FakeLedgers, fake_log::FakeLog};
+use crate::{fake_copies::FakeCopies, fake_ledger::FakeLedgers, fake_log::FakeLog};
 
 /// What goes wrong at one call of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -496,7 +496,8 @@ pub(crate) fn start_worker(worlds: &[World], rules: Rules) -> Worker {
     let open_log = move |partition: Partition| -> Box<dyn Log> {
         Box::new(FakeLog::of(logs.iter().find(|world| world.partition == partition).unwrap().clone(), worker))
     };
-    let running = tokio::spawn(scrutin_worker::run(rules, ledgers, open_log, health.clone(), shutdown.clone()));
+    let copies = Arc::new(FakeCopies(worlds.to_vec()));
+    let running = tokio::spawn(scrutin_worker::run(rules, ledgers, open_log, copies, health.clone(), shutdown.clone()));
     Worker { health, shutdown, running }
 }
 

@@ -31,8 +31,11 @@ pub enum CastOutcome {
 /// The log's answer to a change of a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeOutcome {
-    /// Done, and on the log's disk; this is the poll now.
+    /// Done, and on the log's disk; this is the poll now. No partition takes a ballot by what was before.
     Done(Poll),
+    /// Decided, and on the disk of the poll's home; but not every partition could be told yet. It will be, and until
+    /// then that partition may take ballots by what was before.
+    Underway(Poll),
     /// A new poll was not created: there is one with this id.
     Exists,
     /// There is no such poll.
@@ -52,7 +55,7 @@ pub trait BallotBox: Send + Sync {
     /// has checked the choices ([`Poll::check`]) and identified the voter.
     async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable>;
 
-    /// The poll as it is now.
+    /// The poll as it is now; where its home can't be asked, as another partition has it.
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable>;
 
     /// All polls, by id.
@@ -73,6 +76,6 @@ pub trait BallotBox: Send + Sync {
     /// How many ballots of this poll the log has accepted, over all rounds; 0 for an unknown poll.
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable>;
 
-    /// Whether ballots can be taken now.
+    /// Whether ballots can be taken now, of some voters at least.
     async fn ready(&self) -> Result<(), Unavailable>;
 }

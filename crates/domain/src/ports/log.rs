@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{log_seed::LogSeed, log_state::LogState, unavailable::Unavailable};
+use super::{log_seed::LogSeed, log_state::LogState, poll_copies::PollCopy, unavailable::Unavailable};
 use crate::{
     event::Entry,
     installation::{Fingerprint, Installation, LogIdentity},
@@ -41,6 +41,8 @@ pub struct ClaimOutcome {
     pub now_millis: u64,
     /// Nobody else was attached to it since this leader was.
     pub uninterrupted: bool,
+    /// A leader was attached to this very server before, and it did not start again since.
+    pub same_server: bool,
     /// Its server was a replica of the one that a leader was attached to, and was promoted since: it may lack the last
     /// that was acknowledged there.
     pub promoted: bool,
@@ -90,6 +92,10 @@ pub trait Log: Send {
     /// polls: it has lost entries that the ledger has counted.
     async fn renew(&mut self, seed: LogSeed) -> Result<(), Unavailable>;
 
+    /// Takes over polls from other partitions, in place of older versions or of none. Only before
+    /// [`open`](Self::open).
+    async fn adopt(&mut self, copies: &[PollCopy]) -> Result<(), Unavailable>;
+
     /// Makes the log give out only positions after `above` from now on.
     async fn raise(&mut self, above: Position) -> Result<(), Unavailable>;
 
@@ -117,6 +123,9 @@ pub trait Log: Send {
 
     /// All polls that the log knows, as they are now.
     async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable>;
+
+    /// The same with the stored bytes.
+    async fn copies(&mut self) -> Result<Vec<PollCopy>, Unavailable>;
 
     /// How many ballots this partition's log has accepted, over all polls.
     async fn accepted(&mut self) -> Result<u64, Unavailable>;

@@ -138,28 +138,3 @@ async fn a_new_round_lets_everybody_vote_again() {
     done(scene.ballots.change(id("main"), PollChange::Reset).await);
     assert!(recorded(scene.ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await) > first);
 }
-
-#[tokio::test]
-async fn the_polls_of_all_partitions_are_listed_and_each_is_in_its_own() {
-    let redis = RedisServer::start().await;
-    let partitions = Partitions::new(4).unwrap();
-    let ballots = RedisBallotBox::new(&url(&redis), partitions);
-    for partition in partitions.all().skip(1) {
-        attach(&mut RedisLog::new(&url(&redis), partition), seed(Position::ZERO, vec![])).await;
-    }
-    assert_eq!(ballots.ready().await, Err(Unavailable::NotBegun), "partition 0 has not begun");
-    assert_eq!(ballots.polls().await, Err(Unavailable::NotBegun));
-    let mut first = RedisLog::new(&url(&redis), Partition::new(0));
-    attach(&mut first, seed(Position::ZERO, vec![])).await;
-    assert_eq!(ballots.ready().await, Ok(()));
-
-    for text in ["main", "lunch", "a", "2026-budget"] {
-        done(ballots.create(poll(text)).await);
-        recorded(ballots.cast(ballot(text, 1, "a"), FIRST_REVISION).await);
-    }
-    let listed: Vec<PollId> = ballots.polls().await.unwrap().iter().map(Poll::id).collect();
-    assert_eq!(listed, ["2026-budget", "a", "lunch", "main"].map(id));
-    // By domain's golden vectors: main and a are of partition 0, the others of 3.
-    assert_eq!(first.polls().await, Ok(vec![poll("a"), poll("main")]));
-    assert_eq!(first.accepted().await, Ok(2));
-}

@@ -1,0 +1,39 @@
+//! The port through which workers keep the copies of polls equal.
+
+use async_trait::async_trait;
+
+use super::unavailable::Unavailable;
+use crate::{partition::Partition, poll::Poll, poll_id::PollId};
+
+/// A poll as a partition of the log holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollCopy {
+    /// The poll.
+    pub poll: Poll,
+    /// The stored bytes. A later release may have stored more than `poll` shows, and copies must stay equal.
+    pub stored: Vec<u8>,
+}
+
+impl PollCopy {
+    /// A copy as this release stores it.
+    pub fn of(poll: Poll) -> Self {
+        let stored = serde_json::to_vec(&poll).expect("a poll is plain data with text keys");
+        Self { poll, stored }
+    }
+}
+
+/// The copies of polls in all partitions of a log: every partition has each poll, and the poll's home decides its
+/// changes.
+///
+/// Each call returns within about five seconds.
+#[async_trait]
+pub trait PollCopies: Send + Sync {
+    /// The polls that the log of this partition holds, also while it takes no ballots. [`Unavailable::NotBegun`] where
+    /// there is no log.
+    async fn held_by(&self, partition: Partition) -> Result<Vec<PollCopy>, Unavailable>;
+
+    /// Makes all partitions hold this poll as its home holds it. Where another partition holds a newer one (the home
+    /// has lost changes), the home takes that over first. After an error some partitions may not hold it yet; the call
+    /// may be repeated at any time.
+    async fn spread(&self, poll: PollId) -> Result<(), Unavailable>;
+}
