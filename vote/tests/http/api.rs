@@ -231,6 +231,9 @@ async fn each_status_that_an_answer_can_have_is_described_and_no_other() {
     while !seen.0[CAST].contains(&429) {
         seen.see(CAST, &app, "tea", |request| json(request, wrong)).await;
     }
+    app.ballots.break_down(Mishap::PartlyAway);
+    seen.see("PATCH /api/polls/{poll}", &app, "tea", |request| json(organise(request), r#"{"listed":true}"#)).await;
+    seen.see("POST /api/polls/{poll}/{change}", &app, "tea", organise).await;
     app.ballots.break_down(Mishap::NotBegun);
     let ballot = format!(r#"{{"choices":["a"],"code":"{}"}}"#, codes[0]);
     seen.see(CAST, &app, "main", |request| json(request, &ballot)).await;

@@ -212,6 +212,21 @@ async fn without_the_log_no_change_is_reported_as_done() {
     assert_eq!(refused.header("retry-after"), "2");
 }
 
+#[tokio::test]
+async fn a_change_that_not_every_partition_heard_is_reported_as_underway() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    app.ballots.break_down(Mishap::PartlyAway);
+    let told = app.organiser("POST", "/api/polls/main/close", None).await;
+    assert_eq!((told.status, &told.json()["state"]), (StatusCode::ACCEPTED, &json!("closed")));
+    for (language, said) in [("en", "is being carried out"), ("de", "wird ausgeführt")] {
+        let told = answer(ada.form("/organise/main/open", "").header("accept-language", language)).await;
+        assert_eq!(told.status, StatusCode::ACCEPTED);
+        assert!(told.text.contains(said), "{}", told.text);
+    }
+    assert!(app.browser().get("/p/main").await.text.contains("vote="), "it is shown as it will be");
+}
+
 /// The fault that the page names, in the answer to a form.
 fn fault(page: &Answer) -> String {
     let summary = page.text.split("id=\"fault\"").nth(1).unwrap().split("</div>").next().unwrap();

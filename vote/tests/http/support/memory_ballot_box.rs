@@ -20,6 +20,8 @@ pub(crate) enum Mishap {
     Full,
     /// It does the work, and its answer is lost.
     AnswerLost,
+    /// It decides, and can't tell all partitions.
+    PartlyAway,
     /// It panics.
     Panic,
 }
@@ -76,7 +78,7 @@ impl MemoryBallotBox {
     fn after_mishap<T>(&self, act: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
         let mut state = self.state();
         match state.mishap {
-            None => Ok(act(&mut state)),
+            None | Some(Mishap::PartlyAway) => Ok(act(&mut state)),
             Some(Mishap::NotBegun) => Err(Unavailable::NotBegun),
             Some(Mishap::Full) => Err(Unavailable::Full),
             Some(Mishap::AnswerLost) => {
@@ -116,7 +118,10 @@ impl State {
         match poll.after(change, accepted as u64) {
             Ok(next) => {
                 self.polls.insert(id, next.clone());
-                ChangeOutcome::Done(next)
+                match self.mishap {
+                    Some(Mishap::PartlyAway) => ChangeOutcome::Underway(next),
+                    _ => ChangeOutcome::Done(next),
+                }
             }
             Err(refused) => ChangeOutcome::Refused(refused),
         }
