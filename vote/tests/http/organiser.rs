@@ -224,7 +224,7 @@ async fn a_change_that_not_every_partition_heard_is_reported_as_underway() {
         assert_eq!(told.status, StatusCode::ACCEPTED);
         assert!(told.text.contains(said), "{}", told.text);
     }
-    assert!(app.browser().get("/p/main").await.text.contains("vote="), "it is shown as it will be");
+    assert!(app.browser().get("/p/main").await.text.contains("name=\"vote\""), "it is shown as it will be");
 }
 
 /// The fault that the page names, in the answer to a form.
