@@ -8,6 +8,7 @@ use crate::{
     database_error::DatabaseError,
     database_url::{ConnectionUse, DatabaseUrl},
     pooler,
+    primary::{self, PrimaryConnection},
 };
 
 /// Settings of every session. A release of PostgreSQL that does not know one of them goes without it.
@@ -33,16 +34,16 @@ const SET_SESSION: &str = "
     FROM unnest($1::text[], $2::text[]) AS wanted (name, setting)
     JOIN pg_settings AS known ON known.name = wanted.name";
 
-/// Opens a connection and sets up its session. It ends when the client is dropped.
+/// Opens a connection to the primary and sets up its session. It ends when the client is dropped.
 pub(crate) async fn connect(
     database: &DatabaseUrl,
     usage: ConnectionUse,
     statement_timeout: Duration,
 ) -> Result<Client, DatabaseError> {
-    let (client, connection) = database.open(usage).await?;
+    let PrimaryConnection { client, connection, place } = primary::open(database, usage).await?;
     // The client sees when it ends.
     tokio::spawn(connection);
-    pooler::refuse_shared(database, &client).await?;
+    pooler::refuse_shared(database, &place, &client).await?;
     set_session(&client, usage, statement_timeout).await?;
     Ok(client)
 }

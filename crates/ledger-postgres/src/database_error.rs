@@ -13,6 +13,9 @@ pub(crate) enum DatabaseError {
     /// The server or the connection.
     #[error("{}", words(.0))]
     Sql(#[from] tokio_postgres::Error),
+    /// None of the servers is a primary that can be used; each with the reason.
+    #[error("{0}")]
+    NoPrimary(String),
     /// No connection was to be had from the pool.
     #[error("{0}")]
     Pool(String),

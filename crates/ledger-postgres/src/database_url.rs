@@ -3,15 +3,22 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use tokio_postgres::{Config, Connection, Socket, config::TargetSessionAttrs, tls::MakeTlsConnect};
+use tokio_postgres::{
+    Config, Connection, Socket,
+    config::{Host, SslMode},
+    tls::MakeTlsConnect,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     connection_text,
-    database_error::{DatabaseError, words},
+    database_error::words,
+    server_name::{ServerName, ServerPlace},
     tls::Tls,
 };
 
+/// The values of `target_session_attrs` that a primary satisfies.
+const PRIMARY: [&str; 3] = ["read-write", "primary", "any"];
 /// The longest time to wait for one address of the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A quiet connection is asked for a sign of life after this long.
@@ -27,10 +34,13 @@ const UNCONFIRMED: Duration = Duration::from_secs(5);
 pub(crate) type ServerConnection = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// Where the database is (`DATABASE_URL`): `postgres://user:password@host:port/database`, or `key=value` pairs as libpq
-/// takes them; with `sslmode` and `sslrootcert` as in `tls.rs`.
+/// takes them; with `sslmode` and `sslrootcert` as in `tls.rs`. It may name several servers, of which the one is meant
+/// that is the primary: `postgres://a,b:5433/database`.
 #[derive(Clone)]
 pub struct DatabaseUrl {
+    /// All but the servers.
     config: Config,
+    servers: Vec<ServerName>,
     tls: Tls,
 }
 
@@ -43,6 +53,12 @@ pub enum DatabaseUrlError {
     /// No server was named.
     #[error("no host is named")]
     NoHost,
+    /// As many are needed as there are hosts.
+    #[error("{1} values of {0} for {2} hosts")]
+    Counts(&'static str, usize, usize),
+    /// The value of `target_session_attrs`.
+    #[error("target_session_attrs: only the primary is written and read, so it can be left out, or be read-write")]
+    NotPrimary,
     /// The value of `sslmode`.
     #[error("sslmode is none of disable, prefer, require, verify-ca, verify-full")]
     NoSuchTlsMode,
@@ -69,29 +85,43 @@ impl FromStr for DatabaseUrl {
     type Err = DatabaseUrlError;
     fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
         let (text, own) = connection_text::split(text);
-        let mut config: Config = text.parse().map_err(|error| DatabaseUrlError::Malformed(words(&error)))?;
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(DatabaseUrlError::NoHost);
+        let given: Config = text.parse().map_err(|error| DatabaseUrlError::Malformed(words(&error)))?;
+        let servers = ServerName::all(&given)?;
+        if own.target_session_attrs.as_deref().is_some_and(|value| !PRIMARY.contains(&value)) {
+            return Err(DatabaseUrlError::NotPrimary);
         }
         let tls = Tls::read(&own)?;
-        config
-            .ssl_mode(tls.mode.of_driver())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .keepalives(true)
-            .keepalives_idle(KEEPALIVE_IDLE)
-            .keepalives_interval(KEEPALIVE_INTERVAL)
-            .keepalives_retries(KEEPALIVE_RETRIES)
-            .tcp_user_timeout(UNCONFIRMED);
-        Ok(Self { config, tls })
+        Ok(Self { config: without_servers(&given), servers, tls })
     }
+}
+
+/// The configuration for connecting to any of the servers.
+fn without_servers(given: &Config) -> Config {
+    let mut config = Config::new();
+    given.get_user().map(|user| config.user(user));
+    given.get_password().map(|password| config.password(password));
+    given.get_dbname().map(|database| config.dbname(database));
+    given.get_options().map(|options| config.options(options));
+    given.get_application_name().map(|name| config.application_name(name));
+    config
+        .channel_binding(given.get_channel_binding())
+        .ssl_negotiation(given.get_ssl_negotiation())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .keepalives(true)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL)
+        .keepalives_retries(KEEPALIVE_RETRIES)
+        .tcp_user_timeout(UNCONFIRMED);
+    config
 }
 
 /// Shows where, but neither user nor password.
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (hosts, database) = (self.config.get_hosts(), self.config.get_dbname());
+        let servers: Vec<String> = self.servers.iter().map(ServerName::to_string).collect();
+        let database = self.config.get_dbname();
         let mut shown = f.debug_struct("DatabaseUrl");
-        shown.field("hosts", &hosts).field("database", &database).field("sslmode", &self.tls.mode);
+        shown.field("hosts", &servers).field("database", &database).field("sslmode", &self.tls.mode);
         shown.finish_non_exhaustive()
     }
 }
@@ -99,21 +129,30 @@ impl fmt::Debug for DatabaseUrl {
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionUse {
-    /// Writing; only a server that takes writes will do.
+    /// Writing; only a primary will do, and a role that may write.
     Write,
-    /// Reading and listening.
+    /// Reading and listening; only a primary will do.
     Read,
-    /// A look at how connections are served, for a moment.
+    /// A look at how a server's connections are served, for a moment.
     Probe,
 }
 
 impl DatabaseUrl {
-    /// The driver's configuration for this usage.
-    pub(crate) fn config(&self, usage: ConnectionUse) -> Config {
+    /// The servers, of which one should be the primary; at least one.
+    pub(crate) fn servers(&self) -> &[ServerName] {
+        &self.servers
+    }
+
+    /// The driver's configuration for this usage and server.
+    pub(crate) fn config(&self, usage: ConnectionUse, place: &ServerPlace) -> Config {
         let mut config = self.config.clone();
-        if usage == ConnectionUse::Write {
-            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        }
+        config.port(place.name.port);
+        match &place.name.host {
+            Host::Tcp(host) => config.host(host).ssl_mode(self.tls.mode.of_driver()),
+            // As in libpq: nobody is between us and a socket of this machine.
+            Host::Unix(directory) => config.host_path(directory).ssl_mode(SslMode::Disable),
+        };
+        place.ip.map(|ip| config.hostaddr(ip));
         if config.get_application_name().is_none() {
             config.application_name(match usage {
                 ConnectionUse::Write => "scrutin-worker",
@@ -122,14 +161,6 @@ impl DatabaseUrl {
             });
         }
         config
-    }
-
-    /// A connection whose session is not set up. The caller polls it.
-    pub(crate) async fn open(
-        &self,
-        usage: ConnectionUse,
-    ) -> Result<(tokio_postgres::Client, ServerConnection), DatabaseError> {
-        Ok(self.config(usage).connect(self.connector()).await?)
     }
 
     /// TLS as this address asks for it.
@@ -160,6 +191,18 @@ mod tests {
             let error = bad.parse::<DatabaseUrl>().unwrap_err();
             assert!(matches!(error, DatabaseUrlError::Malformed(_)), "{error}");
             assert!(!error.to_string().contains("hidden"), "{error}");
+        }
+    }
+
+    #[test]
+    fn several_hosts_are_taken_and_a_wish_for_standbys_is_refused() {
+        for attributes in ["read-write", "primary", "any"] {
+            let url: DatabaseUrl = format!("postgres://b:1,a/v?target_session_attrs={attributes}").parse().unwrap();
+            assert!(format!("{url:?}").contains(r#"["b:1", "a:5432"]"#), "{url:?}");
+        }
+        for attributes in ["read-only", "standby", "prefer-standby", ""] {
+            let refused = format!("host=a,b target_session_attrs='{attributes}'").parse::<DatabaseUrl>().unwrap_err();
+            assert_eq!(refused, DatabaseUrlError::NotPrimary);
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     database_error::{DatabaseError, words},
     database_url::{ConnectionUse, DatabaseUrl},
     pooler,
+    primary::{self, PrimaryConnection},
 };
 
 /// The channel of notifications; channels are of one database.
@@ -140,8 +141,8 @@ async fn listen_forever(database: DatabaseUrl, notifications: Arc<Notifications>
 
 /// Listens until the connection is lost. Returns why.
 async fn listen(database: &DatabaseUrl, notifications: &Notifications) -> String {
-    let opened = time::timeout(LISTEN_TIMEOUT, database.open(ConnectionUse::Read)).await;
-    let (client, mut connection) = match opened {
+    let opened = time::timeout(LISTEN_TIMEOUT, primary::open(database, ConnectionUse::Read)).await;
+    let PrimaryConnection { client, mut connection, place } = match opened {
         Ok(Ok(opened)) => opened,
         Ok(Err(failure)) => return failure.to_string(),
         Err(_) => return format!("no connection within {} ms", LISTEN_TIMEOUT.as_millis()),
@@ -149,7 +150,7 @@ async fn listen(database: &DatabaseUrl, notifications: &Notifications) -> String
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
     // The client is kept, since the connection ends with it.
     let mut begin = Box::pin(time::timeout(LISTEN_TIMEOUT, async {
-        let own = pooler::refuse_shared(database, &client).await;
+        let own = pooler::refuse_shared(database, &place, &client).await;
         notifications.pooled.store(matches!(own, Err(DatabaseError::Pooled)), Ordering::Relaxed);
         own?;
         set_session(&client, ConnectionUse::Read, LISTEN_TIMEOUT).await?;

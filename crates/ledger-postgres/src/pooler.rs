@@ -11,6 +11,8 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use crate::{
     database_error::DatabaseError,
     database_url::{ConnectionUse, DatabaseUrl},
+    primary,
+    server_name::ServerPlace,
 };
 
 /// How often both connections are asked: other clients may come in between.
@@ -22,13 +24,17 @@ const BACKEND: &str = "SELECT pg_backend_pid()";
 
 /// Refuses a connection whose server process serves others between its statements.
 ///
-/// A second connection is made for it: where sessions are shared, the two are served by one process in turn. Alone, a
-/// connection may get the same process each time although it is shared.
-pub(crate) async fn refuse_shared(database: &DatabaseUrl, client: &Client) -> Result<(), DatabaseError> {
+/// A second connection to the same server is made for it: where sessions are shared, the two are served by one process
+/// in turn. Alone, a connection may get the same process each time although it is shared.
+pub(crate) async fn refuse_shared(
+    database: &DatabaseUrl,
+    place: &ServerPlace,
+    client: &Client,
+) -> Result<(), DatabaseError> {
     let mut own = BTreeSet::from([backend(client).await?]);
     let mut of_others = BTreeSet::new();
     let probe = async {
-        let (other, connection) = database.open(ConnectionUse::Probe).await?;
+        let (other, connection) = primary::at(database, ConnectionUse::Probe, place).await?;
         tokio::spawn(connection);
         for _ in 0..ROUNDS {
             of_others.insert(backend(&other).await?);

@@ -4,7 +4,7 @@
 use std::{io, time::Duration};
 
 use async_trait::async_trait;
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool::managed::Object;
 use domain::{
     Audit, CurrentBallot, Entry, Heartbeat, Inclusion, LedgerIdentity, Movement, PollId, Position, Receipt, Scoreboard,
     Tally, Unavailable, VoterId,
@@ -14,18 +14,14 @@ use uuid::Uuid;
 
 use crate::{
     audit,
-    connect::set_session,
     database_error::{DatabaseError, within},
-    database_url::{ConnectionUse, DatabaseUrl},
+    database_url::DatabaseUrl,
     entries, installation,
     listen::Listener,
+    read_pool::ReadPool,
     rows,
 };
 
-/// Connections of one instance; a tally takes well below a millisecond.
-const POOL_SIZE: usize = 8;
-/// The longest a statement may run.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest wait for what a screen shows.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait for a page of an export.
@@ -89,7 +85,7 @@ const ANSWER: &str = "SELECT 1";
 #[derive(Debug)]
 pub struct PostgresScoreboard {
     database: DatabaseUrl,
-    pool: Pool,
+    pool: ReadPool,
     listener: Listener,
 }
 
@@ -99,22 +95,7 @@ impl PostgresScoreboard {
     /// # Panics
     /// Outside of a Tokio runtime.
     pub fn new(database: DatabaseUrl) -> Self {
-        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(database.config(ConnectionUse::Read), database.connector(), config);
-        let pool = Pool::builder(manager)
-            .max_size(POOL_SIZE)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(READ_TIMEOUT))
-            .create_timeout(Some(READ_TIMEOUT))
-            .recycle_timeout(Some(READ_TIMEOUT))
-            .post_create(Hook::async_fn(|client, _| {
-                Box::pin(async move {
-                    let session = set_session(client, ConnectionUse::Read, STATEMENT_TIMEOUT);
-                    session.await.map_err(HookError::Backend)
-                })
-            }))
-            .build()
-            .expect("a pool with a runtime may have timeouts");
+        let pool = ReadPool::new(database.clone(), READ_TIMEOUT);
         let listener = Listener::start(database.clone());
         Self { database, pool, listener }
     }
@@ -122,8 +103,7 @@ impl PostgresScoreboard {
     /// Which installation the ledger belongs to; `None` before a worker has written it.
     pub async fn identity(&self) -> Result<Option<LedgerIdentity>, Unavailable> {
         within("reading the ledger's installation", READ_TIMEOUT, async {
-            let client = self.pool.get().await.map_err(|error| DatabaseError::Pool(pool_words(&error)))?;
-            installation::identity(&client).await
+            installation::identity(self.pool.get().await?.client()).await
         })
         .await
     }
@@ -140,20 +120,15 @@ impl PostgresScoreboard {
         &self,
         what: &'static str,
         limit: Duration,
-        sql: &str,
+        sql: &'static str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Unavailable> {
-        let mut taken: Option<Object> = None;
-        let outcome = within(what, limit, async {
-            let client = self.pool.get().await.map_err(|error| DatabaseError::Pool(pool_words(&error)))?;
-            let client = taken.insert(client);
-            let statement = client.prepare_cached(sql).await?;
-            Ok(client.query(&statement, parameters).await?)
-        })
-        .await;
-        if let (Err(Unavailable::Timeout { .. }), Some(client)) = (&outcome, taken) {
+        let mut taken = None;
+        let outcome =
+            within(what, limit, async { taken.insert(self.pool.get().await?).query(sql, parameters).await }).await;
+        if let (Err(Unavailable::Timeout { .. }), Some(connection)) = (&outcome, taken) {
             // It may never answer, and the next caller would wait for this statement.
-            drop(Object::take(client));
+            drop(Object::take(connection));
         }
         outcome
     }
@@ -254,15 +229,4 @@ fn current_ballot(row: &Row) -> Result<CurrentBallot, DatabaseError> {
         position: rows::position(row, "position")?,
         choices: rows::choices(row.try_get("choices")?)?,
     })
-}
-
-/// The pool's error in one line.
-fn pool_words(error: &deadpool_postgres::PoolError) -> String {
-    match error {
-        deadpool_postgres::PoolError::Backend(error)
-        | deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)) => {
-            crate::database_error::words(error)
-        }
-        other => other.to_string(),
-    }
 }

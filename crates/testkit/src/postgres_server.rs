@@ -165,6 +165,24 @@ impl PostgresServer {
         StandbyServer::of(&self.url, &self.own().directory).await
     }
 
+    /// Restarts a stopped server as a standby of the one that was promoted in its place.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn restart_as_standby_of(&mut self, promoted: &StandbyServer) {
+        let address = promoted.address();
+        let primary = format!("primary_conninfo = 'host={} port={} user=postgres'", address.ip(), address.port());
+        self.own().write("data/postgresql.auto.conf", &primary);
+        self.own().write("data/standby.signal", "");
+        self.restart().await;
+    }
+
+    /// Its address and port, as a URL has them.
+    pub fn address(&self) -> &str {
+        let (_, address) = self.url.split_once('@').expect("the URL has a user");
+        address.split('/').next().expect("it splits into one part at least")
+    }
+
     fn own(&self) -> &OwnCluster {
         self.own.as_ref().expect("only a private server is stopped, killed and restarted")
     }

@@ -30,9 +30,24 @@ impl StandbyServer {
         standby
     }
 
-    /// A separate read-only connection for the test.
+    /// The URL of a superuser in the database `postgres`.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@{}/postgres", self.address)
+    }
+
+    /// Its address and port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A separate connection for the test, which is read-only until the standby is promoted.
     pub async fn client(&self) -> Client {
-        connect(&format!("postgres://postgres@{}/postgres", self.address)).await
+        connect(&self.url()).await
+    }
+
+    /// Makes it a primary of its own, whatever its primary does, and waits until it takes writes.
+    pub async fn promote(&self) {
+        self.run("pg_ctl", &["promote", "-s", "-w", "-D", &self.path("standby")]).await;
     }
 
     fn options(&self) -> String {

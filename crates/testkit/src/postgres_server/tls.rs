@@ -35,7 +35,7 @@ impl PostgresServer {
 
 impl super::OwnCluster {
     /// Writes a file that only the server's user may read, below the cluster's directory.
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         let mut command = std::process::Command::new(self.directory.join("as-owner"));
         command.args(["sh", "-c", "umask 077 && cat >\"$1\"", "sh"]).arg(self.directory.join(name));
         let mut writing = command.current_dir("/").stdin(Stdio::piped()).spawn().expect("the cluster's owner writes");
