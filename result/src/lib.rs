@@ -27,8 +27,8 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use web::{
-    assets, below::below, counterpart::Counterpart, headers::SecurityHeaders, http_metrics, language_switch,
-    organiser::OrganiserToken, pages::Pages, shell::Shell,
+    assets, below::below, cookies::CookieScope, counterpart::Counterpart, headers::SecurityHeaders, http_metrics,
+    language_switch, organiser::OrganiserToken, pages::Pages, shell::Shell,
 };
 
 mod api;
@@ -188,7 +188,7 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/api/polls/{poll}/receipts/{receipt}", get(api::receipts::receipt))
         .route("/api/openapi.json", get(api::openapi::description))
         .layer(middleware::from_fn_with_state(origins, origins::allow_origin));
-    let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
+    let cookie_scope = CookieScope::of(app.result_url.as_ref());
     Router::new()
         .route("/", get(pages::live_page::default_poll))
         .route("/p/{poll}", get(pages::live_page::poll))
@@ -196,7 +196,7 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/p/{poll}/join", get(pages::join::join))
         .route("/polls", get(pages::poll_list::list))
         .route("/p/{poll}/receipts/{receipt}", get(pages::receipt_page::receipt))
-        .route("/language/{tag}", language_switch::route(is_https))
+        .route("/language/{tag}", language_switch::route(cookie_scope))
         .route("/static/{*path}", get(assets::serve::<StaticFiles>))
         .merge(api)
         .fallback(async || ResultRefusal::NoSuchPage)

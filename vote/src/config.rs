@@ -3,7 +3,7 @@
 use domain::Secret;
 use listener::TrustedProxies;
 use program::settings::{Hidden, PublicUrl};
-use web::counterpart::Counterpart;
+use web::{cookies::CookieScope, counterpart::Counterpart};
 
 /// The configuration of the service.
 #[derive(Clone, Debug)]
@@ -25,8 +25,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether browsers reach this service over TLS, so that cookies must never go over anything else.
-    pub(crate) fn is_https(&self) -> bool {
-        self.vote_url.as_ref().is_some_and(PublicUrl::is_https)
+    /// Over what this service's cookies are set and sent.
+    pub(crate) fn cookie_scope(&self) -> CookieScope {
+        CookieScope::of(self.vote_url.as_ref())
     }
 }

@@ -2,6 +2,7 @@
 
 use domain::{Choices, KeyPurpose, Poll, PollId, Secret, encode_base64};
 use http::{HeaderMap, HeaderValue, header};
+use web::cookies::CookieScope;
 
 use crate::{
     api::model::{NewBallot, NewPoll},
@@ -19,13 +20,16 @@ fn secret() -> Secret {
 /// A `Cookie` header as anybody can send it: no panic.
 pub fn cookie_header(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
-    let _ = VotingBrowser::of(&HeaderMap::from_iter([(header::COOKIE, value)]), &CookieKeys::new(&secret(), true));
+    let _ = VotingBrowser::of(
+        &HeaderMap::from_iter([(header::COOKIE, value)]),
+        &CookieKeys::new(&secret(), CookieScope::TlsOnly),
+    );
 }
 
 /// A `ballots` cookie whose signature is right, whatever it holds: as if the secret were known, or a later release had
 /// written it. What is read is written back and read the same.
 pub fn signed_cookie(token: [u8; 16], ballots: &[u8]) {
-    let keys = CookieKeys::new(&secret(), true);
+    let keys = CookieKeys::new(&secret(), CookieScope::TlsOnly);
     let tag: [u8; 16] = secret().signer(KeyPurpose::FirstVoterCookie).tag(&[&token]);
     let memory = secret().signer(KeyPurpose::FirstBallotsCookie).seal(&token, ballots);
     let line = format!("voter={}; ballots={memory}", encode_base64(&[&token, &tag]));

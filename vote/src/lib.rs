@@ -38,7 +38,7 @@ use axum::{
 use domain::BallotBox;
 use program::public_url::BasePath;
 use tower_http::compression::CompressionLayer;
-use web::{assets, below::below, http_metrics, language_switch, shell::Shell};
+use web::{assets, below::below, cookies::CookieScope, http_metrics, language_switch, shell::Shell};
 
 pub use config::Config;
 
@@ -55,7 +55,7 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
     if config.organiser_token.is_none() {
         tracing::warn!(event = "organiser.none", "ORGANISER_TOKEN is not set, so nobody can manage polls");
     }
-    let is_https = config.is_https();
+    let cookie_scope = config.cookie_scope();
     let base = BasePath::of(config.vote_url.as_ref());
     let app = Arc::new(App::new(config, ballots));
     let router = Router::new()
@@ -65,7 +65,7 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         .merge(api::router())
         .route("/api", get(api::page))
         .merge(organise::router(&app))
-        .merge(files(is_https))
+        .merge(files(cookie_scope))
         .fallback(async || Refusal::NoSuchPage)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         // Both layers in one call, the outermost first: each further call would allocate for every request.
@@ -79,9 +79,9 @@ fn voting() -> MethodRouter<Arc<App>> {
     get(page::show).layer(CompressionLayer::new()).merge(post(page::cast))
 }
 
-fn files(is_https: bool) -> Router<Arc<App>> {
+fn files(cookie_scope: CookieScope) -> Router<Arc<App>> {
     Router::new()
         .route("/static/{*path}", get(assets::serve::<StaticFiles>))
-        .route("/language/{tag}", language_switch::route(is_https))
+        .route("/language/{tag}", language_switch::route(cookie_scope))
         .layer(CompressionLayer::new())
 }

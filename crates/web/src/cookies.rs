@@ -9,6 +9,7 @@
 
 use domain::{KeyPurpose, Secret};
 use http::{HeaderMap, HeaderValue, header};
+use program::public_url::PublicUrl;
 
 /// The prefix of cookies that browsers accept only over TLS, from the host itself, for all its paths.
 const HOST_ONLY: &str = "__Host-";
@@ -16,56 +17,88 @@ const HOST_ONLY: &str = "__Host-";
 const MARK_LETTERS: usize = 4;
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
+/// Over what a service's cookies are set and sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieScope {
+    /// Over TLS alone, and set by the host itself alone.
+    TlsOnly,
+    /// Also over plain HTTP.
+    AnyTransport,
+}
+
 /// The names that an installation's cookies have.
 #[derive(Clone, Debug)]
 pub struct CookieNames {
     mark: String,
-    is_https: bool,
+    scope: CookieScope,
 }
 
-/// The full name of one cookie.
+/// The full name of one cookie, and over what it is set and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CookieName(String);
+pub struct CookieName {
+    text: String,
+    scope: CookieScope,
+}
+
+impl CookieScope {
+    /// That of a service with this public address. Without one browsers may reach it over plain HTTP.
+    pub fn of(url: Option<&PublicUrl>) -> Self {
+        if url.is_some_and(PublicUrl::is_https) { Self::TlsOnly } else { Self::AnyTransport }
+    }
+
+    /// What the names begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::TlsOnly => HOST_ONLY,
+            Self::AnyTransport => "",
+        }
+    }
+
+    /// What ends the line of a cookie that is set, after the other attributes.
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Self::TlsOnly => "; Secure",
+            Self::AnyTransport => "",
+        }
+    }
+}
 
 impl CookieNames {
-    /// The names of the installation with this secret; `is_https`: browsers reach the service over TLS.
-    pub fn new(secret: &Secret, is_https: bool) -> Self {
+    /// The names of the installation with this secret.
+    pub fn new(secret: &Secret, scope: CookieScope) -> Self {
         let signed = secret.sign(KeyPurpose::CookieNames, &[]);
         let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
-        Self { mark: signed[..MARK_LETTERS].iter().map(letter).collect(), is_https }
+        Self { mark: signed[..MARK_LETTERS].iter().map(letter).collect(), scope }
     }
 
     /// The name of the cookie for `what`.
     pub fn of(&self, what: &str) -> CookieName {
-        let prefix = if self.is_https { HOST_ONLY } else { "" };
-        CookieName(format!("{prefix}{what}-{}", self.mark))
+        CookieName { text: format!("{}{what}-{}", self.scope.prefix(), self.mark), scope: self.scope }
     }
 }
 
 impl CookieName {
     /// A name without an installation's mark.
-    pub fn unmarked(what: &str, is_https: bool) -> Self {
-        let prefix = if is_https { HOST_ONLY } else { "" };
-        Self(format!("{prefix}{what}"))
+    pub fn unmarked(what: &str, scope: CookieScope) -> Self {
+        Self { text: format!("{}{what}", scope.prefix()), scope }
     }
 
     /// As in headers.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The values that a request has under this name.
     pub fn values<'a>(&'a self, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
-        values(headers, &self.0)
+        values(headers, &self.text)
     }
 
     /// Sets the cookie for all paths of this host; scripts can't read it. With 0 seconds it is deleted.
     pub fn set(&self, headers: &mut HeaderMap, value: &str, max_age_seconds: u64) {
         // Lax rather than Strict, so that links in mails work. Posts from other sites are refused before anything is
         // done.
-        let secure = if self.0.starts_with(HOST_ONLY) { "; Secure" } else { "" };
-        let name = &self.0;
-        let line = format!("{name}={value}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{secure}");
+        let (name, attribute) = (&self.text, self.scope.attribute());
+        let line = format!("{name}={value}; Path=/; Max-Age={max_age_seconds}; HttpOnly; SameSite=Lax{attribute}");
         headers.append(header::SET_COOKIE, HeaderValue::try_from(line).expect("a cookie's value is header text"));
     }
 }
@@ -90,10 +123,18 @@ mod tests {
 
     #[test]
     fn names_differ_between_installations_and_stay_in_later_releases() {
-        let name = |letter, is_https| CookieNames::new(&secret(letter), is_https).of("voter").as_str().to_owned();
-        assert_eq!(name("x", false), "voter-dyc7");
-        assert_eq!(name("x", true), "__Host-voter-dyc7");
-        assert_ne!(name("x", false), name("y", false));
+        let name = |letter, scope| CookieNames::new(&secret(letter), scope).of("voter").as_str().to_owned();
+        assert_eq!(name("x", CookieScope::AnyTransport), "voter-dyc7");
+        assert_eq!(name("x", CookieScope::TlsOnly), "__Host-voter-dyc7");
+        assert_ne!(name("x", CookieScope::AnyTransport), name("y", CookieScope::AnyTransport));
+    }
+
+    #[test]
+    fn cookies_need_tls_only_where_the_public_address_has_it() {
+        let scope = |url: &str| CookieScope::of(Some(&url.parse().unwrap()));
+        assert_eq!(scope("https://vote.example.org"), CookieScope::TlsOnly);
+        assert_eq!(scope("http://vote.example.org"), CookieScope::AnyTransport);
+        assert_eq!(CookieScope::of(None), CookieScope::AnyTransport);
     }
 
     #[test]
@@ -114,9 +155,13 @@ mod tests {
 
     #[test]
     fn a_host_only_cookie_has_the_attributes_that_browsers_demand() {
-        let mut headers = HeaderMap::new();
-        CookieNames::new(&secret("x"), true).of("voter").set(&mut headers, "1", 60);
-        let line = headers[header::SET_COOKIE].to_str().unwrap();
-        assert!(line.ends_with("=1; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"), "{line}");
+        let line = |scope| {
+            let mut headers = HeaderMap::new();
+            CookieNames::new(&secret("x"), scope).of("voter").set(&mut headers, "1", 60);
+            headers[header::SET_COOKIE].to_str().unwrap().to_owned()
+        };
+        let plain = "voter-dyc7=1; Path=/; Max-Age=60; HttpOnly; SameSite=Lax";
+        assert_eq!(line(CookieScope::TlsOnly), format!("__Host-{plain}; Secure"));
+        assert_eq!(line(CookieScope::AnyTransport), plain);
     }
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, header, request::Parts};
 
-use crate::cookies::CookieName;
+use crate::cookies::{CookieName, CookieScope};
 
 /// The cookie by which a person chooses a language for themselves. It has no installation's mark: a person speaks the
 /// same language to all. Where it was set over TLS, nobody else's is looked at.
@@ -60,8 +60,8 @@ impl Language {
 
     /// The language of a request: what the person chose, else what the browser asks for.
     pub fn of(headers: &HeaderMap) -> Self {
-        let chosen = [true, false].into_iter().find_map(|is_https| {
-            let name = CookieName::unmarked(LANGUAGE_COOKIE, is_https);
+        let chosen = [CookieScope::TlsOnly, CookieScope::AnyTransport].into_iter().find_map(|scope| {
+            let name = CookieName::unmarked(LANGUAGE_COOKIE, scope);
             name.values(headers).find_map(Self::from_tag)
         });
         let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());

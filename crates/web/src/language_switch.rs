@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use crate::{
-    cookies::CookieName,
+    cookies::{CookieName, CookieScope},
     language::{LANGUAGE_COOKIE, Language},
 };
 
@@ -23,17 +23,17 @@ pub struct Back {
     back: String,
 }
 
-/// Answers at `/language/{tag}`; `is_https`: browsers use TLS. It redirects only to a path of this host.
-pub fn route<S: Clone + Send + Sync + 'static>(is_https: bool) -> MethodRouter<S> {
-    get(async move |Path(tag): Path<String>, Query(Back { back }): Query<Back>| switch(&tag, &back, is_https))
+/// Answers at `/language/{tag}`. It redirects only to a path of this host.
+pub fn route<S: Clone + Send + Sync + 'static>(scope: CookieScope) -> MethodRouter<S> {
+    get(async move |Path(tag): Path<String>, Query(Back { back }): Query<Back>| switch(&tag, &back, scope))
 }
 
-fn switch(tag: &str, back: &str, is_https: bool) -> Response {
+fn switch(tag: &str, back: &str, scope: CookieScope) -> Response {
     let Some(language) = Language::from_tag(tag) else {
         return (StatusCode::NOT_FOUND, "no such language\n").into_response();
     };
     let mut response = Redirect::to(local_path(back)).into_response();
-    let cookie = CookieName::unmarked(LANGUAGE_COOKIE, is_https);
+    let cookie = CookieName::unmarked(LANGUAGE_COOKIE, scope);
     cookie.set(response.headers_mut(), language.tag(), MAX_AGE_SECONDS);
     response
 }

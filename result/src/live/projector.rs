@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use domain::{PollId, Secret};
 use http::{HeaderMap, HeaderValue, header};
 use web::{
+    cookies::CookieScope,
     poll_address,
     signed_link::{self, Purpose},
 };
@@ -24,7 +25,7 @@ pub(crate) fn is_projector(headers: &HeaderMap, secret: &Secret, now_millis: u64
 
 /// The answer to a request for the live page with a valid ticket: sets the cookie and redirects to the page without
 /// the ticket.
-pub(crate) fn exchange_ticket(query: &str, secret: &Secret, poll: PollId, is_https: bool) -> Option<Response> {
+pub(crate) fn exchange_ticket(query: &str, secret: &Secret, poll: PollId, scope: CookieScope) -> Option<Response> {
     let now = program::now_millis();
     let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket="))?;
     if !signed_link::is_valid(ticket, secret, poll, Purpose::Projector, now) {
@@ -32,7 +33,7 @@ pub(crate) fn exchange_ticket(query: &str, secret: &Secret, poll: PollId, is_htt
     }
     let until = now.saturating_add(VALID_SECONDS * 1_000);
     let value = signed_link::until(secret, PollId::MAIN, Purpose::Projector, until);
-    let secure = if is_https { "; Secure" } else { "" };
+    let secure = scope.attribute();
     let cookie = format!("{COOKIE}={value}; Path=/socket.io/; Max-Age={VALID_SECONDS}; HttpOnly; SameSite=Lax{secure}");
     let mut response = Redirect::to(&poll_address::path(poll)).into_response();
     let cookie = HeaderValue::try_from(cookie).expect("base64 and attributes are header text");

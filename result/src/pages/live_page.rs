@@ -10,9 +10,8 @@ use axum::{
 use domain::{PollId, option_key};
 use http::{StatusCode, Uri};
 use minijinja::value::Serde;
-use program::settings::PublicUrl;
 use serde::Serialize;
-use web::{counterpart::CameBy, edition::edition, language::Language, poll_address};
+use web::{cookies::CookieScope, counterpart::CameBy, edition::edition, language::Language, poll_address};
 
 use crate::{
     app::App,
@@ -94,9 +93,9 @@ async fn whole(
     came_by: &CameBy,
     poll: PollId,
 ) -> Result<Response, ResultRefusal> {
-    let is_https = app.result_url.as_ref().is_some_and(PublicUrl::is_https);
+    let scope = CookieScope::of(app.result_url.as_ref());
     let (query, links) = (uri.query().unwrap_or_default(), app.organiser.token().links());
-    if let Some(redirect) = projector::exchange_ticket(query, links, poll, is_https) {
+    if let Some(redirect) = projector::exchange_ticket(query, links, poll, scope) {
         return Ok(redirect);
     }
     let score = app.score(poll).await?;

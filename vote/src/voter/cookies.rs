@@ -23,7 +23,7 @@ use std::num::NonZeroU16;
 
 use domain::{Choices, KeyPurpose, Poll, PollId, Position, Secret, Signer, VoterId, decode_base64, encode_base64};
 use http::HeaderMap;
-use web::cookies::{CookieName, CookieNames};
+use web::cookies::{CookieName, CookieNames, CookieScope};
 
 use super::{
     codes::Code,
@@ -61,16 +61,17 @@ struct KeyPair {
 }
 
 impl CookieKeys {
-    /// Those of the installation with this secret; `is_https`: browsers reach it over TLS.
-    pub(crate) fn new(secret: &Secret, is_https: bool) -> Self {
-        let names = CookieNames::new(secret, is_https);
+    /// Those of the installation with this secret.
+    pub(crate) fn new(secret: &Secret, scope: CookieScope) -> Self {
+        let names = CookieNames::new(secret, scope);
         let now = KeyPair {
             voter: (names.of(VOTER_COOKIE), secret.signer(KeyPurpose::VoterCookie)),
             ballots: (names.of(BALLOTS_COOKIE), secret.signer(KeyPurpose::BallotsCookie)),
         };
+        let unmarked = |what| CookieName::unmarked(what, CookieScope::AnyTransport);
         let before = KeyPair {
-            voter: (CookieName::unmarked(VOTER_COOKIE, false), secret.signer(KeyPurpose::FirstVoterCookie)),
-            ballots: (CookieName::unmarked(BALLOTS_COOKIE, false), secret.signer(KeyPurpose::FirstBallotsCookie)),
+            voter: (unmarked(VOTER_COOKIE), secret.signer(KeyPurpose::FirstVoterCookie)),
+            ballots: (unmarked(BALLOTS_COOKIE), secret.signer(KeyPurpose::FirstBallotsCookie)),
         };
         Self { now, before, turns: TurnKeys::new(secret, &names) }
     }
@@ -271,7 +272,7 @@ mod tests {
     }
 
     fn keys() -> CookieKeys {
-        CookieKeys::new(&secret(), false)
+        CookieKeys::new(&secret(), CookieScope::AnyTransport)
     }
 
     fn ballot(poll: &str, choices: u32) -> RememberedBallot {

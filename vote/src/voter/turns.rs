@@ -87,13 +87,14 @@ fn read(value: &str, keys: &TurnKeys, token: &[u8]) -> Option<Turns> {
 #[cfg(test)]
 mod tests {
     use http::header;
+    use web::cookies::CookieScope;
 
     use super::*;
 
     #[test]
     fn turns_come_back_as_they_were_set_and_only_to_their_voter() {
         let secret = Secret::parse(&"x".repeat(32)).unwrap();
-        let keys = TurnKeys::new(&secret, &CookieNames::new(&secret, false));
+        let keys = TurnKeys::new(&secret, &CookieNames::new(&secret, CookieScope::AnyTransport));
         let mut turns = Turns::default();
         for number in 0..40 {
             turns.begin_next(PollId::parse(&format!("a-poll-with-a-long-name-of-32-{number:02}")).unwrap());

@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use web::cookies::{CookieNames, CookieScope};
+
 use crate::support::{Answer, Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
 
 /// All addresses of pages and forms for the organiser only.
@@ -32,7 +34,7 @@ async fn sign_in(app: &TestApp, token: &str) -> Answer {
 }
 
 async fn opens(app: &TestApp, cookie: &str) -> bool {
-    let names = web::cookies::CookieNames::new(&app.config.secret, false);
+    let names = CookieNames::new(&app.config.secret, CookieScope::AnyTransport);
     let cookie = format!("{}={cookie}", names.of("organiser").as_str());
     let page = answer(app.program().request("GET", "/organise").header("cookie", cookie)).await;
     page.status == StatusCode::OK
