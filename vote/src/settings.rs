@@ -38,8 +38,8 @@ pub(crate) struct Settings {
     /// Number of partitions of the log, 1 to 1024; the same for all services, and never changed
     #[arg(long, env = "PARTITIONS", default_value = "1")]
     pub(crate) partitions: Partitions,
-    /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing), or
-    /// `unchecked` (whatever Redis is)
+    /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing),
+    /// `replicas:N` (the same, and N replicas must have it on their disks), or `unchecked` (whatever Redis is)
     #[arg(long, env = "DURABILITY", default_value = "disk")]
     pub(crate) durability: Durability,
     /// Where browsers find this service, such as `https://vote.example.org` or `https://example.org/vote`; without it:
@@ -112,7 +112,7 @@ mod tests {
             ["--organiser-token", "short"],
             ["--vote-url", "vote.example.org"],
             ["--partitions", "0"],
-            ["--durability", "replicas:1"],
+            ["--durability", "replicas"],
             ["--trusted-proxies", "proxy"],
         ] {
             assert!(settings(&bad).is_err(), "{bad:?}");

@@ -34,8 +34,9 @@ pub struct Settings {
     /// Number of partitions of the log, 1 to 1024; the same for all services, and never changed
     #[arg(long, env = "PARTITIONS", default_value = "1")]
     pub partitions: Partitions,
-    /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing), or
-    /// `unchecked` (whatever Redis is); the same for `vote`
+    /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing),
+    /// `replicas:N` (the same, and N replicas must have it on their disks), or `unchecked` (whatever Redis is); the
+    /// same for `vote`
     #[arg(long, env = "DURABILITY", default_value = "disk")]
     pub durability: Durability,
     /// How long the log keeps what is counted, so that an older dump of the ledger can be restored: 30s, 10m, 1h, 7d
@@ -133,7 +134,7 @@ mod tests {
             ["--batch-entries", "10001"],
             ["--partitions", "0"],
             ["--log-retention", "1"],
-            ["--durability", "replicas:2"],
+            ["--durability", "replicas:0"],
         ] {
             assert!(settings(&bad).is_err(), "{bad:?}");
         }

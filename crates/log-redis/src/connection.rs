@@ -93,15 +93,9 @@ impl Transport for Connection {
     ) -> Result<Vec<Value>, Unavailable> {
         let Some(fitness) = &self.fitness else { return exchange(self.clone(), what, deadline, commands).await };
         fitness.check()?;
-        if fitness.waits_for_file() {
-            return exchange_and_wait_for_file(self.clone(), fitness, what, deadline, commands).await;
-        }
-        exchange(self.clone(), what, deadline, commands).await
+        exchange_and_confirm(self.clone(), fitness, what, deadline, commands).await
     }
 }
-
-/// The time that Redis has to confirm that a write is on its disk, if `WAITAOF` asks for it.
-const FILE_WAIT_MS: u32 = 1_500;
 
 /// Sends the commands over this connection, and gives it up if that fails.
 pub(crate) async fn exchange(
@@ -129,29 +123,29 @@ pub(crate) async fn exchange(
     }
 }
 
-/// Like [`exchange`], and waits until the writes are on the server's disk. Used if the server's own fsync setting is
-/// unknown.
-pub(crate) async fn exchange_and_wait_for_file(
+/// Like [`exchange`], and waits until what was written is confirmed, where that is needed: if the server's own fsync
+/// setting is unknown, or if replicas must have it.
+pub(crate) async fn exchange_and_confirm(
     connection: Connection,
     fitness: &Fitness,
     what: &'static str,
     deadline: Deadline,
     commands: &Pipeline,
 ) -> Result<Vec<Value>, Unavailable> {
+    let Some((confirmation, mark)) = fitness.confirmation() else {
+        return exchange(connection, what, deadline, commands).await;
+    };
     let mut with_wait = commands.clone();
-    with_wait.cmd("WAITAOF").arg(1).arg(0).arg(FILE_WAIT_MS);
+    confirmation.ask(&mut with_wait, mark);
     let mut answers = exchange(connection, what, deadline, &with_wait).await?;
-    let waited = answers.pop();
+    let waited = answers.split_off(answers.len().saturating_sub(confirmation.commands()));
     // Without a write there is nothing to wait for, and nothing to learn.
     if answers.iter().all(is_refusal) {
         return Ok(answers);
     }
-    let on_disk = matches!(&waited, Some(Value::Array(synced)) if matches!(synced.first(), Some(Value::Int(1..))));
-    fitness.heard_of_file(on_disk);
-    if on_disk {
-        return Ok(answers);
-    }
-    Err(Unavailable::failed(what, "Redis did not say that its append-only file is on the disk (WAITAOF)"))
+    let is_given = confirmation.is_given(&waited);
+    fitness.heard(confirmation, is_given);
+    if is_given { Ok(answers) } else { Err(Unavailable::failed(what, confirmation.words())) }
 }
 
 /// Whether the reply shows that this server is no longer the right one, while the address may resolve to another by

@@ -1,4 +1,5 @@
-//! Decides from a Redis server's own reports whether it keeps what it has acknowledged (`DURABILITY=disk`).
+//! Decides from a Redis server's own reports whether it keeps what it has acknowledged (`DURABILITY=disk`), and whether
+//! it has the replicas that `DURABILITY=replicas:N` needs.
 //!
 //! No I/O here: [`questions`] builds the commands, [`Witness::judge`] evaluates the replies.
 //!
@@ -12,7 +13,7 @@
 //! any setting was changed since the file was last seen complete, or since the server started: `INFO commandstats`
 //! counts the calls of `CONFIG SET`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, num::NonZeroU8};
 
 use redis::{Pipeline, Value};
 
@@ -39,6 +40,20 @@ pub(crate) enum Finding {
     Durable,
     /// Everything acknowledged is on disk if `WAITAOF` follows each call; the server's own fsync setting is hidden.
     WithWaitAof,
+    /// Exactly so many replicas are connected, and each call must be confirmed by them.
+    Replicated {
+        /// How many.
+        count: NonZeroU8,
+        /// Whether they say what is on their disks: the server has `WAITAOF`.
+        on_disks: bool,
+    },
+    /// It has fewer replicas, of which these are connected and up to date.
+    TooFewReplicas {
+        /// How many there are.
+        online: u64,
+        /// How many there must be.
+        wanted: NonZeroU8,
+    },
     /// The named facts are hidden, and nothing else is wrong.
     Unseen(String),
     /// The server would lose acknowledged writes, for these reasons.
@@ -55,6 +70,8 @@ struct ServerReport {
     sync: Option<HashMap<String, String>>,
     waits_for_file: bool,
     sentinels: bool,
+    /// How many replicas are connected and have finished their first synchronisation.
+    online: u64,
 }
 
 /// Remembers when a server's append-only file was last complete.
@@ -71,11 +88,20 @@ pub(crate) struct Notes {
 }
 
 impl Witness {
-    /// Evaluates the replies to [`questions`].
-    pub(crate) fn judge(&mut self, answers: &[Value]) -> (Finding, Notes) {
+    /// Evaluates the replies to [`questions`]. With `replicas` there must be so many, and a server may take its place.
+    pub(crate) fn judge(&mut self, replicas: Option<NonZeroU8>, answers: &[Value]) -> (Finding, Notes) {
         let report = ServerReport::read(answers);
-        let notes = Notes { replicas: report.number("connected_slaves").unwrap_or(0) };
+        let connected = report.number("connected_slaves").unwrap_or(0);
+        let notes = Notes { replicas: connected };
         let mut wrong = report.wrong_settings();
+        match replicas {
+            None => wrong.extend(report.what_may_replace_it()),
+            Some(wanted) if connected > u64::from(wanted.get()) => wrong.push(format!(
+                "it has {connected} replicas, and DURABILITY is replicas:{wanted}: one that no acknowledgement waits \
+                 for could be promoted. Detach it, or set replicas:{connected}"
+            )),
+            Some(_) => {}
+        }
         if report.is("aof_enabled", "1") && !self.sees_complete_file(&report) {
             wrong.push(
                 "the append-only file was switched on while Redis ran, and is not complete before its first \
@@ -85,6 +111,9 @@ impl Witness {
         }
         if !wrong.is_empty() {
             return (Finding::Wrong(wrong.join("; ")), notes);
+        }
+        if let Some(wanted) = replicas {
+            return (report.replicated(wanted), notes);
         }
         let unseen = report.unseen();
         let finding = match unseen.is_empty() {
@@ -120,8 +149,12 @@ impl Witness {
 impl ServerReport {
     fn read(answers: &[Value]) -> Self {
         let [info, stats, sync, wait, sentinels] = answers else { return Self::default() };
+        let info = lines(info);
+        let is_replica = |field: &str| field.strip_prefix("slave").is_some_and(|nth| nth.parse::<u32>().is_ok());
+        let online = info.iter().filter(|(field, value)| is_replica(field) && value.contains("state=online")).count();
         Self {
-            info: lines(info),
+            info,
+            online: online as u64,
             settings_changed: settings_changed(&lines(stats)),
             sync: settings(sync),
             waits_for_file: matches!(wait, Value::Array(_)),
@@ -157,13 +190,27 @@ impl ServerReport {
             self.info.get("aof_last_write_status"),
             "ok",
         );
-        if self.is("cluster_enabled", "1") {
-            wrong.push("it is part of a Redis Cluster, whose failover would lose what was acknowledged".into());
-        }
-        if self.sentinels || self.is("redis_mode", "sentinel") {
-            wrong.push("a Redis Sentinel watches it, whose failover would lose what was acknowledged".into());
-        }
         wrong
+    }
+
+    /// What would promote a replica that lacks the last that was acknowledged.
+    fn what_may_replace_it(&self) -> Option<String> {
+        let by = if self.is("cluster_enabled", "1") {
+            "it is part of a Redis Cluster"
+        } else if self.sentinels || self.is("redis_mode", "sentinel") {
+            "a Redis Sentinel watches it"
+        } else {
+            return None;
+        };
+        Some(format!("{by}, whose failover would lose what was acknowledged: that takes DURABILITY=replicas:N"))
+    }
+
+    fn replicated(&self, wanted: NonZeroU8) -> Finding {
+        if self.online < u64::from(wanted.get()) {
+            Finding::TooFewReplicas { online: self.online, wanted }
+        } else {
+            Finding::Replicated { count: wanted, on_disks: self.waits_for_file }
+        }
     }
 
     /// Fields that `INFO` must contain and does not.

@@ -5,6 +5,7 @@
 //! under open connections. This module evaluates the replies; [`Link`](crate::link::Link) sends the questions.
 
 use std::{
+    num::NonZeroU8,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
@@ -14,14 +15,15 @@ use parking_lot::{Mutex, RwLock};
 use redis::{Pipeline, Value};
 
 use crate::{
+    confirmation::Confirmation,
     durability::{self, Finding, Notes, Witness},
-    keys::PROBE,
+    keys::Keys,
     membership::{Member, Membership},
 };
 
 const GAUGE: &str = "scrutin_log_durability";
 /// Values of the label `state` of `scrutin_log_durability`.
-const STATES: [&str; 4] = ["disk", "refused", "unseen", "unchecked"];
+const STATES: [&str; 5] = ["disk", "replicas", "refused", "unseen", "unchecked"];
 
 /// While the server is refused, calls check it again themselves, but not more often than this.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -36,8 +38,11 @@ pub(crate) struct Fitness {
     seen: Mutex<Seen>,
     /// Why nothing may be sent now; `None` if calls may be sent.
     refused: RwLock<Option<Unavailable>>,
-    wait_aof: AtomicBool,
-    /// The server failed to confirm in time that a write is on its disk, and has not confirmed one since.
+    /// What must follow each call.
+    confirmation: RwLock<Option<Confirmation>>,
+    /// The key of the write that is to be confirmed.
+    mark: String,
+    /// The server failed to confirm a write in time, and has not confirmed one since.
     doubtful: AtomicBool,
 }
 
@@ -54,8 +59,9 @@ struct Seen {
 impl Fitness {
     pub(crate) fn new(partition: Partition, durability: Durability, member: Option<Member>) -> Self {
         let refused = RwLock::new(Some(Unavailable::Untrusted("Redis was not looked at yet".to_owned())));
-        let (wait_aof, doubtful) = Default::default();
-        let fitness = Self { partition, durability, member, seen: Mutex::default(), refused, wait_aof, doubtful };
+        let (confirmation, mark) = (RwLock::default(), Keys::new(partition).mark);
+        let (seen, doubtful) = Default::default();
+        let fitness = Self { partition, durability, member, seen, refused, confirmation, mark, doubtful };
         if durability == Durability::Unchecked {
             show(partition, "unchecked");
             if fitness.member.is_none() {
@@ -68,7 +74,7 @@ impl Fitness {
     /// The questions for the server; may be empty.
     pub(crate) fn questions(&self) -> Pipeline {
         let mut asked = match self.durability {
-            Durability::Disk => durability::questions(),
+            Durability::Disk | Durability::Replicas(_) => durability::questions(),
             Durability::Unchecked => Pipeline::new(),
         };
         if let Some(member) = &self.member {
@@ -87,7 +93,7 @@ impl Fitness {
         let mut seen = self.seen.lock();
         let mut answers = answers;
         let mut refused = None;
-        if self.durability == Durability::Disk
+        if self.durability != Durability::Unchecked
             && let Some((of_durability, further)) = answers.split_at_checked(durability::QUESTIONS)
         {
             answers = further;
@@ -104,21 +110,28 @@ impl Fitness {
     }
 
     fn judge_durability(&self, seen: &mut Seen, answers: &[Value]) -> Option<Unavailable> {
-        let (finding, notes) = seen.witness.judge(answers);
-        seen.warn_of_replicas(self.partition, notes);
-        self.wait_aof.store(finding == Finding::WithWaitAof, Ordering::Relaxed);
+        let (finding, notes) = seen.witness.judge(self.replicas(), answers);
+        if self.replicas().is_none() {
+            seen.warn_of_replicas(self.partition, notes);
+        }
+        let confirmation = finding.confirmation();
+        *self.confirmation.write() = confirmation;
+        let doubted = confirmation.filter(|_| self.doubtful.load(Ordering::Relaxed));
         let refused = match &finding {
             Finding::Wrong(why) => {
                 Some(Unavailable::Untrusted(format!("Redis would lose what it acknowledges: {why}")))
             }
-            Finding::WithWaitAof if self.doubtful.load(Ordering::Relaxed) => Some(in_doubt()),
-            _ => None,
+            Finding::TooFewReplicas { online, wanted } => Some(Unavailable::Untrusted(format!(
+                "Redis has {online} of {wanted} replicas, so that nothing can be acknowledged"
+            ))),
+            _ => doubted.map(in_doubt),
         };
         if seen.last.as_ref() != Some(&finding) {
             tell(self.partition, &finding, seen.last.as_ref());
             let state = match finding {
                 Finding::Durable | Finding::WithWaitAof => "disk",
-                Finding::Wrong(_) => "refused",
+                Finding::Replicated { .. } => "replicas",
+                Finding::Wrong(_) | Finding::TooFewReplicas { .. } => "refused",
                 Finding::Unseen(_) => "unseen",
             };
             show(self.partition, state);
@@ -154,37 +167,53 @@ impl Fitness {
         if self.seen.lock().last.is_none() { Ok(()) } else { self.check() }
     }
 
-    /// Whether `WAITAOF` must follow each call.
-    pub(crate) fn waits_for_file(&self) -> bool {
-        self.wait_aof.load(Ordering::Relaxed)
+    fn replicas(&self) -> Option<NonZeroU8> {
+        match self.durability {
+            Durability::Replicas(count) => Some(count),
+            Durability::Disk | Durability::Unchecked => None,
+        }
     }
 
-    /// A write that tests whether data reaches the disk; `None` unless that is in doubt.
+    /// What must follow each call, and the key of the write with which it asks.
+    pub(crate) fn confirmation(&self) -> Option<(Confirmation, &str)> {
+        self.confirmation.read().map(|confirmation| (confirmation, &*self.mark))
+    }
+
+    /// A write that tests whether it is confirmed; `None` unless that is in doubt.
     pub(crate) fn probe(&self) -> Option<Pipeline> {
-        let in_doubt = self.waits_for_file() && self.doubtful.load(Ordering::Relaxed);
-        in_doubt.then(|| redis::pipe().cmd("SET").arg(PROBE).arg("").arg("PX").arg(60_000).to_owned())
+        let in_doubt = self.confirmation.read().is_some() && self.doubtful.load(Ordering::Relaxed);
+        in_doubt.then(|| redis::pipe().cmd("SET").arg(&self.mark).arg("").arg("PX").arg(60_000).to_owned())
     }
 
-    /// Records whether Redis confirmed in time that a write is on its disk. After a missing confirmation nothing is
-    /// sent until one arrives, so that unknown outcomes do not pile up.
-    pub(crate) fn heard_of_file(&self, on_disk: bool) {
-        let was_on_disk = !self.doubtful.swap(!on_disk, Ordering::Relaxed);
-        if was_on_disk == on_disk {
+    /// Records whether a write was confirmed in time. After a missing confirmation nothing is sent until one arrives,
+    /// so that unknown outcomes do not pile up.
+    pub(crate) fn heard(&self, confirmation: Confirmation, is_given: bool) {
+        let was_given = !self.doubtful.swap(!is_given, Ordering::Relaxed);
+        if was_given == is_given {
             return;
         }
-        let partition = self.partition;
-        show(partition, if on_disk { "disk" } else { "refused" });
-        if on_disk {
+        let (partition, what) = (self.partition, confirmation.words());
+        let good = if confirmation == Confirmation::File { "disk" } else { "replicas" };
+        show(partition, if is_given { good } else { "refused" });
+        if is_given {
             self.refuse(None);
-            tracing::info!(event = "durability.restored", %partition, "Redis again gets what it writes onto its disk");
+            tracing::info!(event = "durability.restored", %partition, "Redis confirms again what it writes");
         } else {
-            self.refuse(Some(in_doubt()));
+            self.refuse(Some(in_doubt(confirmation)));
+            let hint = match confirmation {
+                Confirmation::File => {
+                    "CONFIG is forbidden, so that the reason is not to be seen: is appendfsync set to no, or the disk \
+                     slow?"
+                }
+                Confirmation::Replicas { .. } => {
+                    "Is a replica away, slow, or without appendonly yes and appendfsync always?"
+                }
+            };
             tracing::error!(
                 event = "durability.refused",
                 %partition,
-                "Redis did not say in time that what it wrote is on its disk (WAITAOF), and CONFIG \
-                 is forbidden, so that the reason is not to be seen: is appendfsync set to no, or the disk slow? \
-                 Nothing is taken until a write of ours gets there; it is tried every second"
+                "{what}, within the time that a call has. {hint} Nothing is taken until a write of ours is confirmed; \
+                 it is tried every second"
             );
         }
     }
@@ -209,8 +238,25 @@ impl Seen {
     }
 }
 
-fn in_doubt() -> Unavailable {
-    Unavailable::Untrusted("Redis does not say that what it writes is on its disk (WAITAOF)".to_owned())
+fn in_doubt(confirmation: Confirmation) -> Unavailable {
+    Unavailable::Untrusted(confirmation.words())
+}
+
+impl Finding {
+    /// What must follow each call.
+    fn confirmation(&self) -> Option<Confirmation> {
+        match self {
+            Self::WithWaitAof => Some(Confirmation::File),
+            Self::Replicated { count, on_disks } => {
+                Some(Confirmation::Replicas { count: count.get(), on_disks: *on_disks })
+            }
+            Self::Durable | Self::TooFewReplicas { .. } | Self::Unseen(_) | Self::Wrong(_) => None,
+        }
+    }
+
+    fn is_good(&self) -> bool {
+        matches!(self, Self::Durable | Self::WithWaitAof | Self::Replicated { .. })
+    }
 }
 
 /// Whether the server cannot answer now but will answer the same question later.
@@ -253,9 +299,22 @@ fn tell(partition: Partition, finding: &Finding, before: Option<&Finding>) {
             "this Redis does not show {what}. Ballots are taken: make sure yourself that it has \
              appendonly yes, appendfsync always and maxmemory-policy noeviction"
         ),
-        Finding::Durable | Finding::WithWaitAof if matches!(before, Some(Finding::Wrong(_) | Finding::Unseen(_))) => {
+        Finding::TooFewReplicas { online, wanted } => tracing::error!(
+            event = "durability.refused",
+            %partition,
+            "Redis has {online} of the {wanted} replicas that DURABILITY=replicas:{wanted} needs. Nothing is taken, and \
+             voters are told that nothing was recorded. Start a replica; one that is lost for good is removed from \
+             Sentinel or the Cluster first, and then the number is lowered (docs/operations.md, Durability)"
+        ),
+        Finding::Replicated { count, on_disks: false } if before != Some(finding) => tracing::warn!(
+            event = "durability.replicas_memory",
+            %partition,
+            "this Redis has no WAITAOF, so what is acknowledged is on its own disk, and {count} replicas have it, \
+             perhaps not on their disks yet"
+        ),
+        finding if finding.is_good() && before.is_some_and(|before| !before.is_good()) => {
             tracing::info!(event = "durability.restored", %partition, "Redis keeps what it acknowledges");
         }
-        Finding::Durable | Finding::WithWaitAof => {}
+        Finding::Durable | Finding::WithWaitAof | Finding::Replicated { .. } => {}
     }
 }

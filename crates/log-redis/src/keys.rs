@@ -9,9 +9,6 @@ use domain::{Partition, PollId, SessionId};
 /// starts with 19 digits that are greater than its ledger's position. These are greater than any position.
 pub(crate) const NO_OLD_BEGINNING: &str = "9999999999999999999 kept from releases without fencing";
 
-/// Written to test whether Redis gets a change onto its disk; it has no content and expires.
-pub(crate) const PROBE: &str = "scrutin:probe";
-
 /// The keys of one partition `p`.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
@@ -39,6 +36,9 @@ pub(crate) struct Keys {
     pub(crate) old_id: String,
     /// `{scrutin:p}:beginning`, a string: who was setting up the log, up to 0.1.0. It now holds [`NO_OLD_BEGINNING`].
     pub(crate) old_beginning: String,
+    /// `{scrutin:p}:mark`, a string without content that expires: written where it must be confirmed that Redis gets a
+    /// change onto its disk, or to its replicas. See [`crate::confirmation`].
+    pub(crate) mark: String,
     voters_prefix: String,
     ended_prefix: String,
 }
@@ -58,6 +58,7 @@ impl Keys {
             installation: key("installation"),
             old_id: key("id"),
             old_beginning: key("beginning"),
+            mark: key("mark"),
             voters_prefix: key("voters:"),
             ended_prefix: key("ended:"),
         }
@@ -110,6 +111,7 @@ mod tests {
             ]
         );
         assert_eq!(keys.installation, "{scrutin:7}:installation");
+        assert_eq!(keys.mark, "{scrutin:7}:mark");
         assert_eq!(keys.voters(PollId::MAIN), "{scrutin:7}:voters:main");
         assert_eq!(keys.ended([0x0a; 16]), format!("{{scrutin:7}}:ended:{}", "0a".repeat(16)));
     }

@@ -39,6 +39,7 @@ mod ballot_box;
 mod beginning;
 mod calls;
 mod cast_queue;
+mod confirmation;
 mod connection;
 mod copies;
 mod deadline;

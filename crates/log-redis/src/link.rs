@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Connection, RedisClock, Transport, connect, exchange, exchange_and_wait_for_file},
+    connection::{Connection, RedisClock, Transport, connect, exchange, exchange_and_confirm},
     deadline::Deadline,
     fitness::Fitness,
     url::RedisUrl,
@@ -84,7 +84,7 @@ impl Link {
         };
         let (what, deadline) = ("trying Redis' disk", Deadline::usual());
         let connection = self.connection_within(what, deadline).await?;
-        exchange_and_wait_for_file(connection, fitness, what, deadline, &probe).await.map(drop)
+        exchange_and_confirm(connection, fitness, what, deadline, &probe).await.map(drop)
     }
 
     /// Sends the commands together and returns the replies in order; a reply may be a [`Value::ServerError`]. Other

@@ -68,7 +68,7 @@ impl Said {
 }
 
 fn finding(said: &Said) -> Finding {
-    Witness::default().judge(&said.answers()).0
+    Witness::default().judge(None, &said.answers()).0
 }
 
 fn wrong(said: &Said) -> String {
@@ -109,7 +109,7 @@ fn what_is_not_to_be_seen_is_said_unless_waitaof_serves() {
     let more = Said { wait: true, ..hidden.clone() }.without("maxmemory_policy");
     assert!(matches!(finding(&more), Finding::Unseen(what) if what.contains("maxmemory_policy")));
     assert!(wrong(&hidden.with("aof_enabled", "0")).contains("appendonly is no"));
-    assert!(matches!(Witness::default().judge(&[]).0, Finding::Unseen(_)));
+    assert!(matches!(Witness::default().judge(None, &[]).0, Finding::Unseen(_)));
 }
 
 #[test]
@@ -130,16 +130,42 @@ fn a_file_seen_complete_stays_so_until_a_setting_changes() {
     let rewriting =
         |calls| good().after_settings(calls).with("aof_rewrite_in_progress", "1").with("aof_base_size", "9");
     let mut witness = Witness::default();
-    assert_eq!(witness.judge(&good().after_settings(2).answers()).0, Finding::Durable);
-    assert_eq!(witness.judge(&rewriting(2).answers()).0, Finding::Durable);
+    assert_eq!(witness.judge(None, &good().after_settings(2).answers()).0, Finding::Durable);
+    assert_eq!(witness.judge(None, &rewriting(2).answers()).0, Finding::Durable);
     // Off and on again between two checks.
-    assert!(matches!(witness.judge(&rewriting(4).answers()).0, Finding::Wrong(_)));
-    assert_eq!(witness.judge(&good().after_settings(4).answers()).0, Finding::Durable);
-    assert_eq!(witness.judge(&rewriting(4).answers()).0, Finding::Durable);
-    assert!(matches!(witness.judge(&rewriting(4).with("run_id", "two").answers()).0, Finding::Wrong(_)));
+    assert!(matches!(witness.judge(None, &rewriting(4).answers()).0, Finding::Wrong(_)));
+    assert_eq!(witness.judge(None, &good().after_settings(4).answers()).0, Finding::Durable);
+    assert_eq!(witness.judge(None, &rewriting(4).answers()).0, Finding::Durable);
+    assert!(matches!(witness.judge(None, &rewriting(4).with("run_id", "two").answers()).0, Finding::Wrong(_)));
 }
 
 #[test]
 fn replicas_are_counted() {
-    assert_eq!(Witness::default().judge(&good().with("connected_slaves", "2").answers()).1.replicas, 2);
+    assert_eq!(Witness::default().judge(None, &good().with("connected_slaves", "2").answers()).1.replicas, 2);
+}
+
+fn with_replicas(connected: u64, online: u64) -> Said {
+    let mut said = good().with("connected_slaves", &connected.to_string());
+    for (nth, name) in (0..connected).zip(["slave0", "slave1", "slave2"]) {
+        let state = if nth < online { "online" } else { "wait_bgsave" };
+        said.info.push((name, format!("ip=10.0.0.{nth},port=6379,state={state},offset=1,lag=0")));
+    }
+    said
+}
+
+#[test]
+fn as_many_replicas_as_are_waited_for_must_be_there_and_no_more() {
+    let two = std::num::NonZeroU8::new(2).unwrap();
+    let judged = |said: &Said| Witness::default().judge(Some(two), &said.answers()).0;
+    assert_eq!(judged(&with_replicas(2, 2)), Finding::Replicated { count: two, on_disks: false });
+    let with_waitaof = Said { wait: true, ..with_replicas(2, 2) };
+    assert_eq!(judged(&with_waitaof), Finding::Replicated { count: two, on_disks: true });
+    assert_eq!(judged(&with_replicas(2, 1)), Finding::TooFewReplicas { online: 1, wanted: two });
+    assert_eq!(judged(&good()), Finding::TooFewReplicas { online: 0, wanted: two });
+    assert!(matches!(judged(&with_replicas(3, 3)), Finding::Wrong(why) if why.contains("replicas:3")));
+    // What may promote a replica is welcome, and the server must keep what it writes all the same.
+    let mut in_cluster = Said { sentinels: 1, ..with_replicas(2, 2) };
+    in_cluster.info.push(("cluster_enabled", "1".into()));
+    assert_eq!(judged(&in_cluster), Finding::Replicated { count: two, on_disks: false });
+    assert!(matches!(judged(&with_replicas(2, 2).with("aof_enabled", "0")), Finding::Wrong(_)));
 }

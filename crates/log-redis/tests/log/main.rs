@@ -12,6 +12,7 @@ mod outages;
 mod polls;
 mod reading;
 mod refusals;
+mod replicas;
 mod spreading;
 
 use std::{sync::Arc, time::Duration};
