@@ -40,6 +40,7 @@ mod moving;
 mod retention;
 mod rules;
 pub mod settings;
+mod spreader;
 mod teller;
 mod worker_metrics;
 

@@ -14,13 +14,13 @@ use program::outage::Outage;
 use crate::{
     account::Account,
     asking::{PATIENCE, StopReason, within},
-    copies::Spreader,
     findings::PriorView,
     health::TellerHealth,
     history::LogHistory,
     lag::Lag,
     retention::Retention,
     rules::Rules,
+    spreader::Spreader,
     worker_metrics::WorkerMetrics,
 };
 

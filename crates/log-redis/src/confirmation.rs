@@ -3,9 +3,9 @@
 //!
 //! `WAIT` alone counts a replica whose first rewrite after a full synchronisation has not ended: it has nothing if it
 //! restarts then. `WAITAOF` alone takes a second, because a replica that answers before its fsync reports again only
-//! once a second; after `WAIT`, it has reported. Both count up to the connection's **own last write**. An answer such as
-//! "voted already" writes nothing, and rests on a write of another connection, which may have got no further than this
-//! server. So each call ends with a small write of its own, which comes after everything that the call has seen.
+//! once a second; after `WAIT`, it has reported. Both count up to the connection's **own last write**. An answer such
+//! as "voted already" writes nothing, and rests on a write of another connection, which may have come no further than
+//! this server. So each call ends with a small write of its own, which comes after everything that the call has seen.
 //!
 //! No I/O here.
 

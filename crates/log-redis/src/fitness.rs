@@ -302,9 +302,9 @@ fn tell(partition: Partition, finding: &Finding, before: Option<&Finding>) {
         Finding::TooFewReplicas { online, wanted } => tracing::error!(
             event = "durability.refused",
             %partition,
-            "Redis has {online} of the {wanted} replicas that DURABILITY=replicas:{wanted} needs. Nothing is taken, and \
-             voters are told that nothing was recorded. Start a replica; one that is lost for good is removed from \
-             Sentinel or the Cluster first, and then the number is lowered (docs/operations.md, Durability)"
+            "Redis has {online} of the {wanted} replicas that DURABILITY=replicas:{wanted} needs. Nothing is taken, \
+             and voters are told that nothing was recorded. Start a replica; one that is lost for good is removed \
+             from Sentinel or the Cluster first, and then the number is lowered (docs/operations.md, Durability)"
         ),
         Finding::Replicated { count, on_disks: false } if before != Some(finding) => tracing::warn!(
             event = "durability.replicas_memory",

@@ -69,8 +69,8 @@ metric_list! {
     "scrutin_log_ballots_per_call" Histogram "ballots" "Ballots that `vote` sent to Redis in one call"
     "scrutin_log_connections_total" Counter "connections" "Connections made to Redis"
     "scrutin_log_durability" Gauge "1 or 0"
-        "1 for what is known of Redis' durability, by `partition` and `state`: `disk`, `replicas`, `refused`, `unseen`, \
-         `unchecked`"
+        "1 for what is known of Redis' durability, by `partition` and `state`: `disk`, `replicas`, `refused`, \
+         `unseen`, `unchecked`"
     "scrutin_log_partition_ready" Gauge "1 or 0"
         "1 while this `vote` can cast ballots of the voters of the `partition`"
     "scrutin_public_keys" Gauge "keys"

@@ -155,7 +155,7 @@ async fn until_looked_at(ballots: &RedisBallotBox) -> Result<(), Unavailable> {
 }
 
 #[tokio::test]
-async fn a_replica_that_stands_still_confirms_nothing_and_unknown_outcomes_do_not_pile_up() {
+async fn unknown_outcomes_do_not_pile_up_while_a_replica_stands_still() {
     for kind in BOTH {
         let scene = Replicated::begun(kind, 1, vec![poll("main")]).await;
         let ballots = scene.ready_ballot_box(1).await;
@@ -211,7 +211,7 @@ async fn a_replica_without_a_file_is_not_on_disk() {
 }
 
 #[tokio::test]
-async fn a_promoted_replica_has_all_that_was_acknowledged_and_the_old_primary_acknowledges_nothing() {
+async fn a_promoted_replica_has_all_that_was_acknowledged() {
     for kind in BOTH {
         let mut scene = Replicated::begun(kind, 1, vec![poll("main")]).await;
         let ballots = scene.ready_ballot_box(1).await;
