@@ -1,11 +1,13 @@
 //! Shared by the unit tests of this crate.
 
-use std::time::Duration;
+#[expect(dead_code, reason = "tests over HTTP use the rest")]
+#[path = "../tests/http/support/memory_ballot_box.rs"]
+mod memory_ballot_box;
 
-use async_trait::async_trait;
-use domain::{Ballot, BallotBox, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Secret, SessionId, Unavailable};
+use domain::Secret;
 use web::counterpart::Counterpart;
 
+pub(crate) use self::memory_ballot_box::{MemoryBallotBox, Mishap};
 use crate::config::Config;
 
 /// A configuration without an organiser.
@@ -17,39 +19,5 @@ pub(crate) fn config() -> Config {
         vote_url: None,
         trusted_proxies: listener::TrustedProxies::default(),
         instance: "test".into(),
-    }
-}
-
-/// A ballot box that never answers.
-pub(crate) struct NoBallotBox;
-
-#[async_trait]
-impl BallotBox for NoBallotBox {
-    async fn cast(&self, _: Ballot, _: u32) -> Result<CastOutcome, Unavailable> {
-        Err(Unavailable::NotBegun)
-    }
-    async fn poll(&self, _: PollId) -> Result<Option<Poll>, Unavailable> {
-        Err(Unavailable::NotBegun)
-    }
-    async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
-        Err(Unavailable::NotBegun)
-    }
-    async fn create(&self, _: Poll) -> Result<ChangeOutcome, Unavailable> {
-        Err(Unavailable::NotBegun)
-    }
-    async fn change(&self, _: PollId, _: PollChange) -> Result<ChangeOutcome, Unavailable> {
-        Err(Unavailable::NotBegun)
-    }
-    async fn end_session(&self, _: SessionId, _: Duration) -> Result<(), Unavailable> {
-        Err(Unavailable::NotBegun)
-    }
-    async fn has_ended(&self, _: SessionId) -> Result<bool, Unavailable> {
-        Err(Unavailable::NotBegun)
-    }
-    async fn accepted(&self, _: PollId) -> Result<u64, Unavailable> {
-        Err(Unavailable::NotBegun)
-    }
-    async fn ready(&self) -> Result<(), Unavailable> {
-        Err(Unavailable::NotBegun)
     }
 }

@@ -48,6 +48,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::testing::{MemoryBallotBox, Mishap, config};
 
     #[tokio::test]
     async fn the_document_describes_each_route_and_method_and_no_other() {
@@ -58,7 +59,8 @@ mod tests {
 
         for (path, methods) in routes() {
             // Any status but "not allowed" means that the method is routed. No handler gets as far as its state.
-            let app = Arc::new(App::new(crate::testing::config(), Arc::new(crate::testing::NoBallotBox)));
+            let ballots = MemoryBallotBox::broken_down(Mishap::NotBegun);
+            let app = Arc::new(App::new(config(), Arc::new(ballots)));
             let router = Router::new().route(path, methods).with_state(app);
             for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
                 let address = path.replace("{poll}", "main").replace("{change}", "open");

@@ -109,65 +109,25 @@ fn make_room(polls: &mut HashMap<PollId, Arc<Fresh<PollReading>>>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-    use async_trait::async_trait;
-    use domain::{Ballot, CastOutcome, ChangeOutcome, PollChange, PollSpec};
+    use domain::PollSpec;
 
     use super::*;
+    use crate::testing::{MemoryBallotBox, Mishap};
 
-    /// Counts how often it is asked.
-    #[derive(Default)]
-    struct CountingBallotBox {
-        times: AtomicUsize,
-        down: AtomicBool,
-        hangs: AtomicBool,
-        rewritten: AtomicBool,
+    fn poll(id: PollId, question: &str) -> Poll {
+        Poll::new(id, PollSpec::simple(question, ["Yes", "No"])).unwrap()
     }
 
-    #[async_trait]
-    impl BallotBox for CountingBallotBox {
-        async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
-            self.times.fetch_add(1, Ordering::SeqCst);
-            tokio::task::yield_now().await;
-            if self.hangs.load(Ordering::SeqCst) {
-                std::future::pending::<()>().await;
-            }
-            if self.down.load(Ordering::SeqCst) {
-                return Err(Unavailable::Busy);
-            }
-            let question = if self.rewritten.load(Ordering::SeqCst) { "Coffee?" } else { "Tea?" };
-            let spec = PollSpec::simple(question, ["Yes", "No"]);
-            Ok((!id.as_str().starts_with("no-")).then(|| Poll::new(id, spec).unwrap()))
-        }
-        async fn cast(&self, _: Ballot, _: u32) -> Result<CastOutcome, Unavailable> {
-            unreachable!("the cache never casts")
-        }
-        async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
-            unreachable!("the cache asks for one poll")
-        }
-        async fn create(&self, _: Poll) -> Result<ChangeOutcome, Unavailable> {
-            unreachable!("the cache creates nothing")
-        }
-        async fn change(&self, _: PollId, _: PollChange) -> Result<ChangeOutcome, Unavailable> {
-            unreachable!("the cache changes nothing")
-        }
-        async fn end_session(&self, _: domain::SessionId, _: Duration) -> Result<(), Unavailable> {
-            unreachable!("only polls are asked for")
-        }
-        async fn has_ended(&self, _: domain::SessionId) -> Result<bool, Unavailable> {
-            unreachable!("only polls are asked for")
-        }
-        async fn accepted(&self, _: PollId) -> Result<u64, Unavailable> {
-            unreachable!("the cache counts nothing")
-        }
-        async fn ready(&self) -> Result<(), Unavailable> {
-            Ok(())
-        }
+    fn other() -> PollId {
+        PollId::parse("other").unwrap()
     }
 
-    fn cache() -> (Arc<CountingBallotBox>, Arc<PollCache>) {
-        let asked = Arc::new(CountingBallotBox::default());
+    /// A cache before a log with two polls.
+    fn cache() -> (Arc<MemoryBallotBox>, Arc<PollCache>) {
+        let asked = Arc::new(MemoryBallotBox::default());
+        for id in [PollId::MAIN, other()] {
+            asked.put(poll(id, "Tea?"));
+        }
         (asked.clone(), Arc::new(PollCache::new(asked)))
     }
 
@@ -181,45 +141,44 @@ mod tests {
         for one in all.collect::<Vec<_>>() {
             assert_eq!(one.await.unwrap().question(), "Tea?");
         }
-        assert_eq!(asked.times.load(Ordering::SeqCst), 1);
+        assert_eq!(asked.poll_reads(), 1);
         tokio::time::advance(FRESH_FOR + YOUNG_FOR).await;
         cache.get(PollId::MAIN).await.unwrap().unwrap();
-        assert_eq!(asked.times.load(Ordering::SeqCst), 2);
+        assert_eq!(asked.poll_reads(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_the_log_the_last_poll_stays_and_callers_share_the_failure() {
         let (asked, cache) = cache();
         cache.get(PollId::MAIN).await.unwrap();
-        asked.down.store(true, Ordering::SeqCst);
+        asked.break_down(Mishap::NotBegun);
         tokio::time::advance(FRESH_FOR + YOUNG_FOR).await;
         assert!(cache.get(PollId::MAIN).await.unwrap().is_some());
 
-        let other = PollId::parse("other").unwrap();
         let all = (0..50).map(|_| {
             let cache = cache.clone();
-            tokio::spawn(async move { cache.get(other).await })
+            tokio::spawn(async move { cache.get(other()).await })
         });
         for one in all.collect::<Vec<_>>() {
-            assert_eq!(one.await.unwrap(), Err(Unavailable::Busy));
+            assert_eq!(one.await.unwrap(), Err(Unavailable::NotBegun));
         }
-        assert_eq!(asked.times.load(Ordering::SeqCst), 3);
-        asked.down.store(false, Ordering::SeqCst);
+        assert_eq!(asked.poll_reads(), 3);
+        asked.recover();
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(cache.get(other).await.unwrap().is_some(), "a failure is not kept");
+        assert!(cache.get(other()).await.unwrap().is_some(), "a failure is not kept");
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_long_for_a_log_that_hangs_where_something_is_known() {
         let (asked, cache) = cache();
         cache.get(PollId::MAIN).await.unwrap();
-        asked.hangs.store(true, Ordering::SeqCst);
+        asked.break_down(Mishap::Hangs);
         for older in [FRESH_FOR, YOUNG_FOR] {
             tokio::time::advance(older).await;
             let waited = timeout(Duration::from_mins(1), cache.get(PollId::MAIN)).await;
             assert!(waited.expect("this log would keep us for ever").unwrap().is_some());
         }
-        assert_eq!(asked.times.load(Ordering::SeqCst), 2, "and the log is asked once at a time");
+        assert_eq!(asked.poll_reads(), 2, "and the log is asked once at a time");
     }
 
     #[tokio::test(start_paused = true)]
@@ -227,17 +186,16 @@ mod tests {
         let (_, cache) = cache();
         let slot = cache.slot(PollId::MAIN);
         let asked = slot.ask(|| read(Arc::clone(&cache.ballots), PollId::MAIN));
-        let changed = Poll::new(PollId::MAIN, PollSpec::simple("Coffee?", ["Yes", "No"])).unwrap();
-        cache.put(changed);
+        cache.put(poll(PollId::MAIN, "Coffee?"));
         asked.await;
         assert_eq!(cache.get(PollId::MAIN).await.unwrap().unwrap().question(), "Coffee?");
         // And where the log has shown that it knows better, whoever waits gets an answer that was asked for since.
         let early = {
             let cache = cache.clone();
-            tokio::spawn(async move { cache.get(PollId::parse("other").unwrap()).await })
+            tokio::spawn(async move { cache.get(other()).await })
         };
         tokio::task::yield_now().await;
-        cache.forget(PollId::parse("other").unwrap());
+        cache.forget(other());
         assert!(early.await.unwrap().unwrap().is_some());
     }
 
@@ -245,7 +203,7 @@ mod tests {
     async fn an_old_answer_is_not_shown_where_the_log_has_a_new_one() {
         let (asked, cache) = cache();
         cache.get(PollId::MAIN).await.unwrap();
-        asked.rewritten.store(true, Ordering::SeqCst);
+        asked.put(poll(PollId::MAIN, "Coffee?"));
         tokio::time::advance(FRESH_FOR + YOUNG_FOR).await;
         assert_eq!(cache.get(PollId::MAIN).await.unwrap().unwrap().question(), "Coffee?");
     }
@@ -258,8 +216,8 @@ mod tests {
             cache.get(PollId::parse(&format!("no-{guess}")).unwrap()).await.unwrap();
         }
         assert_eq!(cache.polls.read().len(), MAX_POLLS);
-        let before = asked.times.load(Ordering::SeqCst);
+        let before = asked.poll_reads();
         cache.get(PollId::MAIN).await.unwrap().unwrap();
-        assert_eq!(asked.times.load(Ordering::SeqCst), before);
+        assert_eq!(asked.poll_reads(), before);
     }
 }

@@ -1,8 +1,8 @@
-//! A log in memory that follows the port's contract and can be made to fail.
+//! A log in memory that follows the port's contract and can be made to fail. The only fake of that port: unit tests
+//! (`src/testing.rs`) use this file, too.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use domain::{
     Ballot, BallotBox, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Position, SessionId, Unavailable, VoterId,
 };
+use parking_lot::{Mutex, MutexGuard};
 
 /// How the log fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) enum Mishap {
     AnswerLost,
     /// It decides, and can't tell all partitions.
     PartlyAway,
+    /// It never answers.
+    Hangs,
     /// It panics.
     Panic,
 }
@@ -37,9 +40,17 @@ struct State {
     ballots: Vec<(Position, Ballot)>,
     mishap: Option<Mishap>,
     ended: HashSet<SessionId>,
+    /// How often one poll was asked for.
+    poll_reads: usize,
 }
 
 impl MemoryBallotBox {
+    /// One that fails from the beginning.
+    pub(crate) fn broken_down(mishap: Mishap) -> Self {
+        let state = State { mishap: Some(mishap), ..State::default() };
+        Self { state: Mutex::new(state) }
+    }
+
     /// Puts a poll in place, as if another instance had.
     pub(crate) fn put(&self, poll: Poll) {
         self.state().polls.insert(poll.id(), poll);
@@ -71,13 +82,28 @@ impl MemoryBallotBox {
         self.state().ballots.iter().map(|(position, _)| *position).collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// How often one poll was asked for, also without an answer.
+    pub(crate) fn poll_reads(&self) -> usize {
+        self.state().poll_reads
     }
 
-    fn after_mishap<T>(&self, act: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    async fn after_mishap<T>(&self, act: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
+        // Other tasks run before there is an answer, as with a log behind a network.
+        tokio::task::yield_now().await;
+        match self.answer(act) {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// `None`: there will never be one.
+    fn answer<T>(&self, act: impl FnOnce(&mut State) -> T) -> Option<Result<T, Unavailable>> {
         let mut state = self.state();
-        match state.mishap {
+        Some(match state.mishap {
             None | Some(Mishap::PartlyAway) => Ok(act(&mut state)),
             Some(Mishap::NotBegun) => Err(Unavailable::NotBegun),
             Some(Mishap::Full) => Err(Unavailable::Full),
@@ -85,8 +111,9 @@ impl MemoryBallotBox {
                 act(&mut state);
                 Err(Unavailable::Timeout { what: "casting", after: Duration::from_secs(2) })
             }
+            Some(Mishap::Hangs) => return None,
             Some(Mishap::Panic) => panic!("the ballot box fell off the table"),
-        }
+        })
     }
 }
 
@@ -131,11 +158,12 @@ impl State {
 #[async_trait]
 impl BallotBox for MemoryBallotBox {
     async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable> {
-        self.after_mishap(|state| state.cast(ballot, revision))
+        self.after_mishap(|state| state.cast(ballot, revision)).await
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
-        self.after_mishap(|state| state.polls.get(&id).cloned())
+        self.state().poll_reads += 1;
+        self.after_mishap(|state| state.polls.get(&id).cloned()).await
     }
 
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
@@ -144,6 +172,7 @@ impl BallotBox for MemoryBallotBox {
             polls.sort_by_key(Poll::id);
             polls
         })
+        .await
     }
 
     async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {
@@ -154,20 +183,22 @@ impl BallotBox for MemoryBallotBox {
             state.polls.insert(poll.id(), poll.clone());
             ChangeOutcome::Done(poll)
         })
+        .await
     }
 
     async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable> {
-        self.after_mishap(|state| state.change(id, &change))
+        self.after_mishap(|state| state.change(id, &change)).await
     }
 
     async fn end_session(&self, session: SessionId, _: Duration) -> Result<(), Unavailable> {
         self.after_mishap(|state| {
             state.ended.insert(session);
         })
+        .await
     }
 
     async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {
-        self.after_mishap(|state| state.ended.contains(&session))
+        self.after_mishap(|state| state.ended.contains(&session)).await
     }
 
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {
@@ -175,9 +206,10 @@ impl BallotBox for MemoryBallotBox {
             let of_poll = state.ballots.iter().filter(|(_, ballot)| ballot.poll == id);
             u64::try_from(of_poll.count()).unwrap()
         })
+        .await
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
-        self.after_mishap(|_| ())
+        self.after_mishap(|_| ()).await
     }
 }

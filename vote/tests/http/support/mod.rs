@@ -1,5 +1,6 @@
 //! A voting service on a free port, with a log in memory, and what voters and organisers do.
 
+#[expect(dead_code, reason = "unit tests use the rest")]
 mod memory_ballot_box;
 
 use std::{net::SocketAddr, sync::Arc};
