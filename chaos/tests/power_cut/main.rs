@@ -10,14 +10,11 @@
 )]
 
 mod journal;
-
-use std::{
-    fs::File,
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-};
+mod redis_machine;
+mod replicas;
 
 use journal::PowerCut;
+use redis_machine::RedisMachine;
 use testkit::{
     address,
     crowd::{Crowd, accepted},
@@ -26,77 +23,9 @@ use testkit::{
     wait,
 };
 
-/// A Redis that the power cut hits.
-struct Redis {
-    power: PowerCut,
-    fsync: &'static str,
-    address: SocketAddr,
-    process: Child,
-}
-
-impl Redis {
-    async fn start(fsync: &'static str) -> Self {
-        let power = PowerCut::prepare();
-        let address = address::free();
-        let process = spawn(&power, address, fsync);
-        let redis = Self { power, fsync, address, process };
-        redis.answers().await;
-        redis
-    }
-
-    fn url(&self) -> String {
-        format!("redis://{}", self.address)
-    }
-
-    async fn connection(&self) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
-        redis::Client::open(self.url())?.get_multiplexed_async_connection().await
-    }
-
-    async fn answers(&self) {
-        wait::until_true("Redis to answer", || async {
-            let Ok(mut connection) = self.connection().await else { return false };
-            redis::cmd("PING").exec_async(&mut connection).await.is_ok()
-        })
-        .await;
-    }
-
-    /// Cuts the power; how many bytes that took away.
-    fn power_cut(&mut self) -> u64 {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        self.power.cut()
-    }
-
-    async fn start_again(&mut self) {
-        self.process = spawn(&self.power, self.address, self.fsync);
-        self.answers().await;
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn spawn(power: &PowerCut, address: SocketAddr, fsync: &str) -> Child {
-    let log = File::options().create(true).append(true).open(power.data().with_file_name("redis.log")).unwrap();
-    Command::new("redis-server")
-        .args(["--port", &address.port().to_string(), "--bind", &address.ip().to_string()])
-        .args(["--save", "", "--appendonly", "yes"])
-        .args(["--appendfsync", fsync, "--maxmemory-policy", "noeviction", "--dir"])
-        .arg(power.data())
-        .envs(power.environment())
-        .stdin(Stdio::null())
-        .stdout(log)
-        .spawn()
-        .expect("redis-server runs (Debian package: redis-server)")
-}
-
 #[tokio::test]
 async fn redis_that_syncs_always_loses_no_acknowledged_ballot() {
-    let (mut redis, database) = (Redis::start("always").await, TestDatabase::create().await);
+    let (mut redis, database) = (RedisMachine::start("always").await, TestDatabase::create().await);
     let services = programs::Services::start(&redis.url(), &database.url()).await;
     let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);
     for _ in 0..5 {
@@ -113,7 +42,7 @@ async fn redis_that_syncs_always_loses_no_acknowledged_ballot() {
 /// The control: with a weaker setting the same blow does take acknowledged ballots, and that is seen.
 #[tokio::test]
 async fn redis_without_its_own_fsync_is_seen_to_lose_acknowledged_ballots() {
-    let (mut redis, database) = (Redis::start("no").await, TestDatabase::create().await);
+    let (mut redis, database) = (RedisMachine::start("no").await, TestDatabase::create().await);
     let unchecked = [("DURABILITY", "unchecked")];
     let mut services = programs::Services::start_with(&redis.url(), &database.url(), &unchecked).await;
     // What is counted is in the ledger as well, so nobody counts meanwhile.

@@ -105,6 +105,11 @@ impl Crowd {
         .await;
     }
 
+    /// How many ballots are acknowledged so far.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
     /// Waits until `more` ballots fail to be acknowledged.
     pub async fn is_troubled(&self, more: u64) {
         let from = self.unknown.load(Ordering::Relaxed);
