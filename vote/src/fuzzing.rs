@@ -6,11 +6,12 @@ use web::cookies::CookieScope;
 
 use crate::{
     api::model::{NewBallot, NewPoll},
-    request::form::{self, Fields},
+    request::form::Fields,
     voter::{
         codes::{self, Code},
         cookies::{CookieKeys, VotingBrowser},
     },
+    voting::ballot_form::BallotForm,
 };
 
 fn secret() -> Secret {
@@ -48,7 +49,7 @@ fn browser(line: &str, keys: &CookieKeys) -> VotingBrowser {
 
 /// A posted form, as a ballot and as the fields of the organiser's pages.
 pub fn form(bytes: &[u8]) {
-    if let Ok(ballot) = form::ballot(bytes)
+    if let Ok(ballot) = BallotForm::read(bytes)
         && let Some(code) = ballot.code
     {
         let tidied = codes::tidied(&code);

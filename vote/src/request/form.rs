@@ -1,11 +1,8 @@
-//! Reading posted forms. A ballot's: `vote=a`, with `vote` repeated for several choices, perhaps `code=…`,
-//! `revision=…` and `turn=…`. Other fields are passed over.
+//! Reading posted forms, and queries, which are encoded in the same way.
 //!
 //! Stricter than browsers need: malformed input is refused, not guessed at.
 
 use std::borrow::Cow;
-
-use domain::{Choices, ChoicesError};
 
 use crate::refusal::Refusal;
 
@@ -27,38 +24,11 @@ impl From<FormError> for Refusal {
     }
 }
 
-/// A ballot as it was posted.
-pub(crate) struct BallotForm<'a> {
-    /// The choices of its `vote` fields.
-    pub(crate) choices: Result<Choices, ChoicesError>,
-    /// Its first `code` field that is not blank.
-    pub(crate) code: Option<Cow<'a, str>>,
-    /// Its first `revision` field: the revision that the page showed. 0, which no poll has, if it is no number.
-    pub(crate) revision: Option<u32>,
-    /// Its first `turn` field: whose turn it was at a shared device when the page was rendered.
-    pub(crate) turn: Option<Cow<'a, str>>,
-}
-
-/// Reads a ballot; it fails only on input that can't be decoded.
-pub(crate) fn ballot(form: &[u8]) -> Result<BallotForm<'_>, FormError> {
-    let mut keys = Vec::with_capacity(1);
-    let (mut code, mut revision, mut turn) = (None, None, None);
-    for pair in pairs(form)? {
-        match pair? {
-            (name, value) if name == "vote" => keys.push(value),
-            (name, value) if name == "code" && code.is_none() && !value.trim().is_empty() => code = Some(value),
-            (name, value) if name == "turn" && turn.is_none() => turn = Some(value),
-            (name, value) if name == "revision" && revision.is_none() => revision = Some(value.parse().unwrap_or(0)),
-            _ => {}
-        }
-    }
-    Ok(BallotForm { choices: Choices::parse(keys.iter().map(AsRef::as_ref)), code, revision, turn })
-}
-
+/// Name and value of a field.
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// Names and values in order, decoded.
-fn pairs(form: &[u8]) -> Result<impl Iterator<Item = Result<Pair<'_>, FormError>>, FormError> {
+/// Names and values in order, decoded. A pair that can't be decoded is an error of its own.
+pub(crate) fn pairs(form: &[u8]) -> Result<impl Iterator<Item = Result<Pair<'_>, FormError>>, FormError> {
     let form = str::from_utf8(form).map_err(|_| FormError::NotUtf8)?;
     Ok(form.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -114,61 +84,34 @@ fn hex_digit(byte: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
-    fn read(form: &str) -> Result<Result<String, ChoicesError>, FormError> {
-        ballot(form.as_bytes()).map(|ballot| ballot.choices.map(|choices| choices.to_string()))
+    fn read(form: &[u8]) -> Result<Vec<(String, String)>, FormError> {
+        let owned = |(name, value): Pair<'_>| (name.into_owned(), value.into_owned());
+        Ok(Fields::read(form)?.0.into_iter().map(owned).collect())
     }
 
     #[test]
-    fn votes_are_found_among_other_fields_however_they_are_encoded() {
+    fn names_and_values_are_decoded_in_order() {
         for (form, expected) in [
-            ("vote=a", "a"),
-            ("vote=a&vote=c", "ac"),
-            ("x=1&&vote=%62&y", "b"),
-            ("%76ote=a", "a"),
-            ("q=%C3%A9+%26&vote=z", "z"),
+            ("", &[][..]),
+            ("&&", &[]),
+            ("vote=a&vote=c", &[("vote", "a"), ("vote", "c")]),
+            ("x=1&&vote=%62&y", &[("x", "1"), ("vote", "b"), ("y", "")]),
+            ("%76ote=a=b", &[("vote", "a=b")]),
+            ("q=%C3%A9+%26&+=%2B", &[("q", "é &"), (" ", "+")]),
         ] {
-            assert_eq!(read(form), Ok(Ok(expected.to_owned())), "{form}");
-        }
-    }
-
-    #[test]
-    fn a_code_comes_with_the_choices_or_is_left_blank() {
-        let code = |form: &'static str| ballot(form.as_bytes()).unwrap().code;
-        assert_eq!(code("vote=a&code=K7QM-2XPD+9W1B").as_deref(), Some("K7QM-2XPD 9W1B"));
-        assert_eq!(code("code=&vote=a&code=x").as_deref(), Some("x"));
-        assert_eq!(code("vote=a&code=+"), None);
-        assert_eq!(code("vote=a"), None);
-    }
-
-    #[test]
-    fn the_revision_that_was_shown_comes_with_the_choices_or_is_not_known() {
-        let revision = |form: &'static str| ballot(form.as_bytes()).unwrap().revision;
-        assert_eq!(revision("vote=a"), None);
-        assert_eq!(revision("revision=7&vote=a&revision=8"), Some(7));
-        for none_there_is in ["revision=", "revision=-1", "revision=x", "revision=4294967296"] {
-            assert_eq!(revision(none_there_is), Some(0), "{none_there_is}");
+            let expected = expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(read(form.as_bytes()), Ok(expected), "{form}");
         }
     }
 
     #[test]
     fn what_is_malformed_is_refused_wherever_it_stands() {
         for form in ["vote=%", "vote=%4", "vote=%zz", "vote=a&x=%f", "%+1=x&vote=a"] {
-            assert_eq!(read(form), Err(FormError::PercentEncoding), "{form}");
+            assert_eq!(read(form.as_bytes()), Err(FormError::PercentEncoding), "{form}");
         }
-        assert_eq!(read("vote=a&x=%ff"), Err(FormError::NotUtf8));
-        assert!(matches!(ballot(b"vote=\xff"), Err(FormError::NotUtf8)));
-        assert!(Fields::read(b"question=%").is_err());
-    }
-
-    #[test]
-    fn a_form_without_a_choice_is_no_ballot() {
-        for form in ["", "&&", "x=a", "VOTE=a"] {
-            assert_eq!(read(form), Ok(Err(ChoicesError::Empty)), "{form}");
+        for form in [&b"vote=a&x=%ff"[..], b"vote=\xff"] {
+            assert_eq!(read(form), Err(FormError::NotUtf8), "{form:?}");
         }
-        for form in ["vote=", "vote", "vote=ab", "vote=A", "vote=+a"] {
-            assert_eq!(read(form), Ok(Err(ChoicesError::NotAKey)), "{form}");
-        }
-        assert_eq!(read("vote=a&vote=a"), Ok(Err(ChoicesError::Twice('a'))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! May import: addresses, app, look, polls, refusal, request, texts, voter.
 
+pub(crate) mod ballot_form;
 pub(crate) mod cast;
 pub(crate) mod page;
 mod vote_page;

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use web::{poll_address, visitor::Visitor};
 
 use super::{
+    ballot_form::BallotForm,
     cast::{self, Attempt, StoredBallot, counted},
     vote_page::View,
 };
@@ -22,10 +23,7 @@ use crate::{
     app::App,
     polls,
     refusal::Refusal,
-    request::{
-        PollPath, body, client_of,
-        form::{self, Fields},
-    },
+    request::{PollPath, body, client_of, form::Fields},
     voter::{codes, cookies::VotingBrowser},
 };
 
@@ -99,7 +97,7 @@ struct BallotPost {
 /// form that can't be read is refused before the poll is looked for.
 async fn read(app: &App, path: &PollPath, headers: &HeaderMap, body: Body) -> Result<BallotPost, Refusal> {
     let form = body::form(headers, body, body::MAX_BALLOT_BYTES).await?;
-    let ballot = form::ballot(&form)?;
+    let ballot = BallotForm::read(&form)?;
     let (choices, code) = (ballot.choices, ballot.code.map(Cow::into_owned));
     let (revision, turn) = (ballot.revision, ballot.turn.map(Cow::into_owned));
     let browser = VotingBrowser::of(headers, &app.cookies)?;
