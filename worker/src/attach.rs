@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::{
     account::{Account, MissingBallots},
-    asking::{LONG_PATIENCE, PATIENCE, StopReason, ask_ledger, ask_log},
+    asking::{StopReason, ask_ledger, ask_log},
     findings::{Findings, Loss, PriorView},
     teller::Teller,
 };
@@ -28,13 +28,13 @@ impl Teller {
     /// Attaches the ledger to the log. Begins a log if there is none.
     pub(crate) async fn attach(&mut self, ledger: &mut dyn Ledger) -> Result<CountFrom, StopReason> {
         self.identify(ledger).await?;
-        let state = ask_ledger(&self.health, PATIENCE, "reading the ledger's position", ledger.state()).await?;
+        let state = ask_ledger(&self.health, ledger.state()).await?;
         self.lag.accounts_for(state.accounted());
         if state.log.is_none() {
             self.ensure_first_poll(ledger).await?;
         }
         let claim = self.log.claim(&self.leader, &state);
-        let claimed = ask_log(&self.health, PATIENCE, "claiming the log", claim).await?;
+        let claimed = ask_log(&self.health, claim).await?;
         if !claimed.uninterrupted {
             self.retention.restart();
         }
@@ -53,7 +53,7 @@ impl Teller {
         let counted = self.repair(ledger, &id, &state, &findings).await?;
         let may_lack_changes = !claimed.same_server || findings.loss.is_some();
         self.pull(state.log.is_some() && may_lack_changes).await?;
-        ask_log(&self.health, PATIENCE, "attaching to the log", self.log.open()).await?;
+        ask_log(&self.health, self.log.open()).await?;
         self.spread_all().await?;
         self.account = Account::begin(counted);
         self.warn_of_late_settings().await?;
@@ -68,7 +68,7 @@ impl Teller {
         if self.rules.partitions.home(poll.id()) != self.partition {
             return Ok(());
         }
-        ask_ledger(&self.health, PATIENCE, "making the first poll", ledger.ensure_first_poll(poll)).await
+        ask_ledger(&self.health, ledger.ensure_first_poll(poll)).await
     }
 
     /// Warns once if the settings of the first poll come too late.
@@ -79,7 +79,7 @@ impl Teller {
             return Ok(());
         }
         self.first_poll_told = true;
-        let polls = ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.polls()).await?;
+        let polls = ask_log(&self.health, self.log.polls()).await?;
         if let Some(there) = polls.iter().find(|poll| poll.id() == first.id()) {
             first_poll::tell_if_not_applied(first, there);
         }
@@ -88,9 +88,9 @@ impl Teller {
 
     /// Begins a log from the ledger: a closed poll stays closed, and positions continue after the ledger's.
     async fn begin(&mut self, ledger: &mut dyn Ledger) -> Result<LogId, StopReason> {
-        let seed = ask_ledger(&self.health, LONG_PATIENCE, "reading what a new log must know", ledger.seed()).await?;
+        let seed = ask_ledger(&self.health, ledger.seed()).await?;
         let (after, polls) = (seed.after, seed.polls.len());
-        let id = ask_log(&self.health, LONG_PATIENCE, "beginning a log", self.log.begin(seed)).await?;
+        let id = ask_log(&self.health, self.log.begin(seed)).await?;
         self.metrics.logs_begun.increment(1);
         info!(event = "log.begun", partition = self.partition.number(), log.id = id.as_str(), %after, polls,
             "began a log with the ledger's polls");
@@ -109,8 +109,8 @@ impl Teller {
         findings: &Findings,
     ) -> Result<Position, StopReason> {
         if findings.renew {
-            let seed = ask_ledger(&self.health, LONG_PATIENCE, "reading what the log must know", ledger.seed()).await?;
-            ask_log(&self.health, LONG_PATIENCE, "writing polls and voters into the log", self.log.renew(seed)).await?;
+            let seed = ask_ledger(&self.health, ledger.seed()).await?;
+            ask_log(&self.health, self.log.renew(seed)).await?;
         }
         let gap = findings.gap.map(|MissingBallots { after, through, ballots }| {
             // The number is known once the rest is read.
@@ -122,21 +122,21 @@ impl Teller {
         }
         if findings.forgotten > 0 {
             let add = self.log.add_lost(findings.forgotten);
-            ask_log(&self.health, PATIENCE, "adding what is lost to what was accepted", add).await?;
+            ask_log(&self.health, add).await?;
         }
         self.note(ledger, id, state, gap).await?;
         self.report(id, state, findings.loss, gap);
         let beyond = gap.map_or(state.position, |gap| gap.through.max(state.position));
         if findings.raise || findings.last < beyond {
-            ask_log(&self.health, PATIENCE, "raising the log's position", self.log.raise(beyond)).await?;
+            ask_log(&self.health, self.log.raise(beyond)).await?;
         }
         // Entries before the gap are counted first.
         let counted = if gap.is_some_and(|gap| gap.after > state.position) { state.position } else { beyond };
         let missing = gap.and_then(|gap| gap.ballots).unwrap_or(0);
         if findings.settle {
-            let counts = ask_ledger(&self.health, PATIENCE, "reading how much is counted", ledger.counts()).await?;
+            let counts = ask_ledger(&self.health, ledger.counts()).await?;
             let settle = self.log.settle(&counts, state.uncounted() + missing);
-            ask_log(&self.health, PATIENCE, "repairing how much was accepted", settle).await?;
+            ask_log(&self.health, settle).await?;
         }
         let accounted = state.accounted() + missing;
         self.lag.accounts_for(accounted);
@@ -159,10 +159,10 @@ impl Teller {
         }
         // Changes of polls within the gap are lost too, but the log has the polls as they are now.
         let polls = match gap {
-            Some(_) => ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.polls()).await?,
+            Some(_) => ask_log(&self.health, self.log.polls()).await?,
             None => Vec::new(),
         };
-        ask_ledger(&self.health, PATIENCE, "attaching the ledger to the log", ledger.attach(id, gap, &polls)).await
+        ask_ledger(&self.health, ledger.attach(id, gap, &polls)).await
     }
 
     /// Notes in the ledger a loss that was found while counting.
@@ -173,8 +173,8 @@ impl Teller {
         MissingBallots { after, through, ballots }: MissingBallots,
     ) -> Result<(), StopReason> {
         let gap = Gap { partition: self.partition, after, through, ballots: Some(ballots) };
-        let polls = ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.polls()).await?;
-        ask_ledger(&self.health, PATIENCE, "noting what is missing", ledger.attach(id, Some(gap), &polls)).await?;
+        let polls = ask_log(&self.health, self.log.polls()).await?;
+        ask_ledger(&self.health, ledger.attach(id, Some(gap), &polls)).await?;
         self.lag.taken(ballots);
         self.report_gap(gap, Some(Loss::Entries));
         Ok(())

@@ -7,7 +7,7 @@ use domain::{Partition, Partitions, PollCopy, PollId, Unavailable};
 use tracing::warn;
 
 use crate::{
-    asking::{PATIENCE, StopReason, ask_log},
+    asking::{StopReason, ask_log},
     teller::Teller,
 };
 
@@ -18,7 +18,7 @@ impl Teller {
         if self.rules.partitions == Partitions::ONE {
             return Ok(());
         }
-        let own = ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.copies()).await?;
+        let own = ask_log(&self.health, self.log.copies()).await?;
         let (mut others, mut answered, mut failed) = (Vec::new(), false, None);
         for partition in self.rules.partitions.all().filter(|&partition| partition != self.partition) {
             match self.copies.held_by(partition).await {
@@ -38,7 +38,7 @@ impl Teller {
             warn!(event = "poll.pulled", partition = self.partition.number(), poll = %copy.poll.id(),
                 poll.version = copy.poll.version(), "the log had an older version of a poll than another partition");
         }
-        ask_log(&self.health, PATIENCE, "adopting polls of other partitions", self.log.adopt(&newer)).await
+        ask_log(&self.health, self.log.adopt(&newer)).await
     }
 
     /// All polls of this home are spread, once the log takes ballots.
@@ -46,7 +46,7 @@ impl Teller {
         if self.rules.partitions == Partitions::ONE {
             return Ok(());
         }
-        let polls = ask_log(&self.health, PATIENCE, "reading the log's polls", self.log.polls()).await?;
+        let polls = ask_log(&self.health, self.log.polls()).await?;
         self.spreader.add(polls.iter().map(domain::Poll::id));
         Ok(())
     }

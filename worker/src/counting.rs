@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    asking::{PATIENCE, StopReason, ask_ledger, ask_log},
+    asking::{StopReason, ask_ledger, ask_log},
     attach::CountFrom,
     health::TellerHealth,
     teller::Teller,
@@ -93,12 +93,12 @@ impl Teller {
     /// a lost lead while no ballots arrive, a restored ledger, a log that was set back.
     async fn survey(&mut self, ledger: &mut dyn Ledger, id: &LogId, counted: Position) -> Result<(), StopReason> {
         self.identify(ledger).await?;
-        let state = ask_ledger(&self.health, PATIENCE, "reading the ledger's position", ledger.state()).await?;
+        let state = ask_ledger(&self.health, ledger.state()).await?;
         if state.position != counted || state.log.as_ref() != Some(id) {
             return Err(StopReason::Moved("the ledger is not where it was left"));
         }
         self.ledger_works();
-        let looked = ask_log(&self.health, PATIENCE, "looking at the log", self.log.look(counted)).await?;
+        let looked = ask_log(&self.health, self.log.look(counted)).await?;
         let log = looked.ok_or(StopReason::Moved(NOT_ATTACHED))?;
         if log.id != *id {
             return Err(StopReason::Moved("the log is another one"));
@@ -120,17 +120,16 @@ impl Teller {
         self.lag.accepted(log.accepted);
         self.show_lag();
         // Only here: the log was just read, and everything read before is committed.
-        ask_ledger(&self.health, PATIENCE, "noting that the count works", ledger.heartbeat()).await?;
+        ask_ledger(&self.health, ledger.heartbeat()).await?;
         self.health.counted();
         Ok(())
     }
 
     /// Trims what was counted long enough ago.
     async fn trim(&mut self, ledger: &mut dyn Ledger, counted: Position) -> Result<(), StopReason> {
-        let replicated =
-            ask_ledger(&self.health, PATIENCE, "reading how far standbys are", ledger.replicated()).await?;
+        let replicated = ask_ledger(&self.health, ledger.replicated()).await?;
         let Some(through) = self.retention.counted(counted, replicated) else { return Ok(()) };
-        ask_log(&self.health, PATIENCE, "trimming the log", self.log.trim(through)).await
+        ask_log(&self.health, self.log.trim(through)).await
     }
 }
 
@@ -146,7 +145,7 @@ async fn apply(
     }
     let (entries, begun) = (batch.len(), Instant::now());
     let span = tracing::trace_span!(target: program::traces::TARGET, "ledger.apply", entries);
-    let applied = ask_ledger(health, PATIENCE, "counting a batch", ledger.apply(batch).instrument(span)).await?;
+    let applied = ask_ledger(health, ledger.apply(batch).instrument(span)).await?;
     metrics.batch(entries, &applied, begun.elapsed());
     Ok(Some(applied))
 }
@@ -159,6 +158,6 @@ async fn read(
     limit: usize,
     shutdown: &CancellationToken,
 ) -> Result<Page, StopReason> {
-    let page = ask_log(health, PATIENCE, "reading the log", log.read(after, limit, READ_WAIT));
+    let page = ask_log(health, log.read(after, limit, READ_WAIT));
     shutdown.run_until_cancelled(page).await.unwrap_or(Err(StopReason::Shutdown))
 }

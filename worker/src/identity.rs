@@ -11,7 +11,7 @@ use domain::{
 use tracing::{error, info};
 
 use crate::{
-    asking::{PATIENCE, StopReason, ask_ledger, ask_log},
+    asking::{StopReason, ask_ledger, ask_log},
     teller::Teller,
 };
 
@@ -161,7 +161,7 @@ impl Teller {
         let mut belonging = self.compare(ledger).await?;
         if let Some(identity) = belonging.to_ledger {
             // The ledger first. Another leader may have written it at the same time; the log gets what the ledger has.
-            ask_ledger(&self.health, PATIENCE, "writing the ledger's installation", ledger.install(&identity)).await?;
+            ask_ledger(&self.health, ledger.install(&identity)).await?;
             info!(
                 partition = self.partition.number(),
                 installation.id = identity.installation.id.as_str(),
@@ -174,7 +174,7 @@ impl Teller {
         }
         if let Some(installation) = belonging.to_log {
             let written = self.log.install(&installation);
-            ask_log(&self.health, PATIENCE, "writing the log's installation", written).await?;
+            ask_log(&self.health, written).await?;
         }
         if self.refused.take().is_some() {
             self.health.refused(None);
@@ -186,9 +186,8 @@ impl Teller {
     }
 
     async fn compare(&mut self, ledger: &mut dyn Ledger) -> Result<IdentityWrites, StopReason> {
-        let identity =
-            ask_ledger(&self.health, PATIENCE, "reading the ledger's installation", ledger.identity()).await?;
-        let log = ask_log(&self.health, PATIENCE, "reading the log's installation", self.log.identity()).await;
+        let identity = ask_ledger(&self.health, ledger.identity()).await?;
+        let log = ask_log(&self.health, self.log.identity()).await;
         let log = match log {
             Err(StopReason::Log(Unavailable::Untrusted(why))) => return Err(self.refuse(why)),
             log => log?,
@@ -202,14 +201,14 @@ impl Teller {
             partitions: self.rules.partitions,
         };
         if known.ledger.is_none() {
-            let homes = ask_ledger(&self.health, PATIENCE, "reading where polls stand", ledger.homes()).await?;
+            let homes = ask_ledger(&self.health, ledger.homes()).await?;
             if let Some(why) = misplaced(&homes, self.rules.partitions) {
                 return Err(self.refuse(why));
             }
         }
         if known.ledger.is_none() || known.log.installation.is_none() {
             let state = ledger.state();
-            known.counted_from = ask_ledger(&self.health, PATIENCE, "reading the ledger's position", state).await?.log;
+            known.counted_from = ask_ledger(&self.health, state).await?.log;
         }
         let new_id = || InstallationId::new(program::random_text::<16>());
         known.decide(new_id).map_err(|why| self.refuse(why))

@@ -12,16 +12,8 @@ use tracing::{info, warn};
 use program::outage::Outage;
 
 use crate::{
-    account::Account,
-    asking::{PATIENCE, StopReason, within},
-    findings::PriorView,
-    health::TellerHealth,
-    history::LogHistory,
-    lag::Lag,
-    retention::Retention,
-    rules::Rules,
-    spreader::Spreader,
-    worker_metrics::WorkerMetrics,
+    account::Account, asking::StopReason, findings::PriorView, health::TellerHealth, history::LogHistory, lag::Lag,
+    retention::Retention, rules::Rules, spreader::Spreader, worker_metrics::WorkerMetrics,
 };
 
 /// How often a standby asks for the lead. A killed leader is replaced after this time, and the time that the ledger's
@@ -148,8 +140,7 @@ impl Teller {
         let shutdown = self.shutdown.clone();
         let mut standing_by = false;
         loop {
-            let asked = within(PATIENCE, "applying for the lead", self.ledgers.lead(self.partition));
-            let pause = match shutdown.run_until_cancelled(asked).await? {
+            let pause = match shutdown.run_until_cancelled(self.ledgers.lead(self.partition)).await? {
                 Ok(Some(ledger)) => {
                     self.health.ledger_answered();
                     if self.refused.is_none() {
@@ -269,7 +260,7 @@ impl Teller {
     /// Measures the lag while the ledger is unreachable, when nobody counts.
     async fn watch_lag_grow(&mut self) {
         if self.lag.is_known()
-            && let Ok(accepted) = within(SIDE_GLANCE, "reading how much is accepted", self.log.accepted()).await
+            && let Ok(Ok(accepted)) = tokio::time::timeout(SIDE_GLANCE, self.log.accepted()).await
         {
             self.history.has_accepted(accepted);
             self.lag.accepted_without_ledger(accepted, program::now_millis());

@@ -1,5 +1,7 @@
 //! The ledger ports on a [`World`].
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use domain::{
     ApplyOutcome, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
@@ -8,6 +10,9 @@ use domain::{
 
 use crate::world::{LedgerDisk, World};
 
+/// Within what each call answers, as the ports state.
+const LIMIT: Duration = Duration::from_mins(1);
+
 pub(crate) struct FakeLedgers(pub(crate) Vec<World>);
 
 #[async_trait]
@@ -15,7 +20,7 @@ impl Ledgers for FakeLedgers {
     async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable> {
         let world = self.0.iter().find(|world| world.partition == partition).unwrap();
         let connection = world
-            .call("lead", |state| {
+            .call("lead", LIMIT, |state| {
                 if state.ledger_away {
                     return Err(Unavailable::failed("lead", "it is away"));
                 }
@@ -50,7 +55,7 @@ impl FakeLedger {
         let connection = self.connection;
         let answer = self
             .world
-            .call(what, |state| {
+            .call(what, LIMIT, |state| {
                 if state.ledger_away || state.holder != Some(connection) {
                     return Err(Unavailable::failed(what, "the connection is broken"));
                 }

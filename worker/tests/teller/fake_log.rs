@@ -13,6 +13,9 @@ use crate::{
     world::{LogDisk, Token, World},
 };
 
+/// Within what each call answers, as the port states.
+const LIMIT: Duration = Duration::from_secs(2);
+
 pub(crate) struct FakeLog {
     world: World,
     /// Whose view of the log it is.
@@ -39,7 +42,7 @@ impl FakeLog {
         work: impl FnOnce(&mut LogDisk) -> Result<T, Unavailable>,
     ) -> Result<T, Unavailable> {
         self.world
-            .call(what, |state| {
+            .call(what, LIMIT, |state| {
                 if state.log_away {
                     return Err(Unavailable::failed(what, "it is away"));
                 }
@@ -162,7 +165,7 @@ impl Log for FakeLog {
     async fn open(&mut self) -> Result<(), Unavailable> {
         let (token, worker) = (self.token.clone(), self.worker);
         self.world
-            .call("open", |state| {
+            .call("open", LIMIT, |state| {
                 let log = &mut state.log;
                 if state.log_away || log.attaching.as_ref() != Some(&token) || log.server != token.server {
                     return Err(Unavailable::NotAttached);

@@ -320,6 +320,24 @@ async fn shutdown_does_not_wait_for_what_does_not_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_never_answers_ends_readiness_and_heartbeats() {
+    // Each call in turn of a first start, of reading, of the first survey.
+    for calls_before in 0..14 {
+        let world = World::new();
+        world.state().faults = std::iter::repeat_n(Fault::Calm, calls_before).chain([Fault::Hang]).collect();
+        let worker = world.start_worker(rules(1));
+        world.until("a call hangs", |state| state.faults.is_empty()).await;
+        // Not those of the call beside it.
+        sleep(Duration::from_secs(2)).await;
+        let heartbeats = world.state().ledger.heartbeats;
+        sleep(Duration::from_mins(1)).await;
+        let hung = world.state().calls.last().copied();
+        assert!(worker.health.ready().is_err(), "{hung:?}");
+        assert_eq!(world.state().ledger.heartbeats, heartbeats, "{hung:?}: screens must see that nothing is counted");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_lead_is_noticed_while_no_ballots_come() {
     let world = World::new();
     let worker = world.start_worker(rules(1));

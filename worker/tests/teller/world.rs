@@ -30,7 +30,9 @@ pub(crate) enum Fault {
     FailBefore,
     /// It fails, and was done.
     FailAfter,
-    /// It never answers, and nothing was done.
+    /// It fails, but only when the time is up that the port states, and was done or not.
+    Late { done: bool },
+    /// It never answers, and nothing was done. No port allows that.
     Hang,
     /// Just before it the log loses everything, and its clock may go back.
     LoseLog { clock_back: bool },
@@ -227,10 +229,11 @@ impl World {
         }
     }
 
-    /// One call of a port: faults first, then `work`.
+    /// One call of a port that answers within `limit`: faults first, then `work`.
     pub(crate) async fn call<T>(
         &self,
         what: &'static str,
+        limit: Duration,
         work: impl FnOnce(&mut State) -> Result<T, Unavailable>,
     ) -> Result<T, Unavailable> {
         tokio::task::yield_now().await;
@@ -243,6 +246,13 @@ impl World {
         };
         match fault {
             Fault::Hang => std::future::pending().await,
+            Fault::Late { done } => {
+                if done {
+                    let _ = work(&mut self.state());
+                }
+                tokio::time::sleep(limit).await;
+                Err(Unavailable::Timeout { what, after: limit })
+            }
             Fault::FailBefore => Err(Unavailable::failed(what, "it broke before")),
             Fault::FailAfter => {
                 let _ = work(&mut self.state());
@@ -436,7 +446,7 @@ impl State {
 
     pub(crate) fn strike(&mut self, fault: Fault) {
         match fault {
-            Fault::Calm | Fault::FailBefore | Fault::FailAfter | Fault::Hang => {}
+            Fault::Calm | Fault::FailBefore | Fault::FailAfter | Fault::Late { .. } | Fault::Hang => {}
             Fault::Cast(ballots) => (0..ballots).for_each(|_| {
                 self.cast();
             }),
