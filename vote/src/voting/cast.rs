@@ -72,11 +72,42 @@ async fn try_cast(
     browser: &mut VotingBrowser,
     attempt: Attempt<'_>,
 ) -> Result<StoredBallot, Refusal> {
+    let ballot = checked(app, poll, browser, attempt)?;
+    let outcome = append(app, &ballot, attempt.from).await?;
+    conclude(app, browser, &ballot, outcome)
+}
+
+/// A ballot that fits the poll as it is known here, and its voter.
+struct CheckedBallot<'a> {
+    poll: &'a Poll,
+    choices: Choices,
+    voter: VoterId,
+    /// The number of the voting code that it is cast with, if it is.
+    code: Option<NonZeroU16>,
+    /// The same voter's recorded ballot of this round, as far as the browser remembers.
+    earlier: Option<RememberedBallot>,
+    /// Whether the limit on new voters applies.
+    is_new_voter: bool,
+}
+
+impl CheckedBallot<'_> {
+    /// What the browser is to remember of a ballot at this position.
+    fn remembered(&self, choices: Option<Choices>, position: Position) -> RememberedBallot {
+        RememberedBallot { poll: self.poll.id(), round: self.poll.round(), choices, position, code: self.code }
+    }
+}
+
+/// Checks all that can be known before the log is asked.
+fn checked<'a>(
+    app: &App,
+    poll: &'a Poll,
+    browser: &VotingBrowser,
+    attempt: Attempt<'_>,
+) -> Result<CheckedBallot<'a>, Refusal> {
     let choices = attempt.choices.map_err(|error| Refusal::Choices(error.clone()))?;
     // A key may mean another option by now.
     if attempt.revision.is_some_and(|shown| shown != poll.revision()) {
-        app.polls.forget(poll.id());
-        return Err(Refusal::PollRewritten);
+        return Err(rewritten(app, poll));
     }
     if attempt.turn.is_some_and(|shown| shown != browser.turn(poll.id())) {
         return Err(Refusal::AnotherTurn);
@@ -88,50 +119,8 @@ async fn try_cast(
     poll.check(choices).map_err(Refusal::Choices)?;
     let voter = browser.voter(&app.config.secret, poll.id(), code);
     let earlier = browser.recorded(poll).filter(|ballot| ballot.code == code);
-    let remember =
-        |choices, position| RememberedBallot { poll: poll.id(), round: poll.round(), choices, position, code };
-    let is_new = code.is_none() && earlier.is_none() && !browser.voted_before_reset(poll);
-    if is_new {
-        app.new_voters.admit(poll, attempt.from, Instant::now()).map_err(Refusal::TooManyNewVoters)?;
-    }
-    // Also if the cached poll is closed: the log decides whether it is open.
-    let cast = app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.revision()).await;
-    if is_new {
-        match cast {
-            Ok(CastOutcome::Recorded(_)) => app.new_voters.note(poll.id(), attempt.from, Instant::now()),
-            _ => app.new_voters.give_back(poll, attempt.from),
-        }
-    }
-    match cast {
-        Ok(CastOutcome::Recorded(position)) => {
-            browser.remember(remember(Some(choices), position));
-            Ok(StoredBallot { position, voter, replaces: earlier.map(|ballot| ballot.position) })
-        }
-        // The sheet of codes numbers them, and its holder can type any. Only the browser that cast a ballot may learn
-        // its position, and that browser knows it. So nothing is remembered here.
-        Ok(CastOutcome::AlreadyCast(_)) if code.is_some() => Err(Refusal::CodeUsed),
-        Ok(CastOutcome::AlreadyCast(position)) => {
-            let choices = earlier.filter(|ballot| ballot.position == position).and_then(|ballot| ballot.choices);
-            browser.remember(remember(choices, position));
-            Err(Refusal::AlreadyCast)
-        }
-        Ok(CastOutcome::NotOpen(state)) => {
-            // The next page must show the new state.
-            if poll.state() != state {
-                app.polls.forget(poll.id());
-            }
-            Err(Refusal::NotOpen(state))
-        }
-        Ok(CastOutcome::UnknownPoll) => Err(Refusal::UnknownPoll),
-        Ok(CastOutcome::Rewritten) => {
-            app.polls.forget(poll.id());
-            Err(Refusal::PollRewritten)
-        }
-        Err(unavailable) => {
-            app.note_unanswered(&unavailable);
-            Err(Refusal::Unavailable(unavailable))
-        }
-    }
+    let is_new_voter = code.is_none() && earlier.is_none() && !browser.voted_before_reset(poll);
+    Ok(CheckedBallot { poll, choices, voter, code, earlier, is_new_voter })
 }
 
 /// The number of the code for this ballot: of the typed one, else of the one used here last, unless the poll is a
@@ -144,6 +133,71 @@ fn code(app: &App, poll: &Poll, browser: &VotingBrowser, attempt: Attempt<'_>) -
         let noted = app.code_attempts.wrong(poll, attempt.from, Instant::now());
         noted.map_or_else(|wait| Refusal::TooManyTries(wait.seconds()), |()| Refusal::WrongCode)
     })
+}
+
+/// Appends the ballot to the log, if the voter's network may bring this voter.
+async fn append(app: &App, ballot: &CheckedBallot<'_>, from: IpAddr) -> Result<CastOutcome, Refusal> {
+    let &CheckedBallot { poll, choices, voter, is_new_voter, .. } = ballot;
+    if is_new_voter {
+        app.new_voters.admit(poll, from, Instant::now()).map_err(Refusal::TooManyNewVoters)?;
+    }
+    // Also if the cached poll is closed: the log decides whether it is open.
+    let outcome = app.ballots.cast(Ballot { poll: poll.id(), voter, choices }, poll.revision()).await;
+    if is_new_voter {
+        match outcome {
+            Ok(CastOutcome::Recorded(_)) => app.new_voters.note(poll.id(), from, Instant::now()),
+            _ => app.new_voters.give_back(poll, from),
+        }
+    }
+    outcome.map_err(|unavailable| {
+        app.note_unanswered(&unavailable);
+        Refusal::Unavailable(unavailable)
+    })
+}
+
+/// What the log's answer means for the voter. The browser remembers what it may, and a cached poll that the answer
+/// shows to be old is forgotten.
+fn conclude(
+    app: &App,
+    browser: &mut VotingBrowser,
+    ballot: &CheckedBallot<'_>,
+    outcome: CastOutcome,
+) -> Result<StoredBallot, Refusal> {
+    let &CheckedBallot { poll, choices, voter, earlier, .. } = ballot;
+    match outcome {
+        CastOutcome::Recorded(position) => {
+            browser.remember(ballot.remembered(Some(choices), position));
+            Ok(StoredBallot { position, voter, replaces: earlier.map(|ballot| ballot.position) })
+        }
+        CastOutcome::AlreadyCast(position) => Err(already_cast(browser, ballot, position)),
+        CastOutcome::NotOpen(state) => {
+            // The next page must show the new state.
+            if poll.state() != state {
+                app.polls.forget(poll.id());
+            }
+            Err(Refusal::NotOpen(state))
+        }
+        CastOutcome::UnknownPoll => Err(Refusal::UnknownPoll),
+        CastOutcome::Rewritten => Err(rewritten(app, poll)),
+    }
+}
+
+/// The voter has a ballot at this position, and the poll allows no change.
+fn already_cast(browser: &mut VotingBrowser, ballot: &CheckedBallot<'_>, position: Position) -> Refusal {
+    // The sheet of codes numbers them, and its holder can type any. Only the browser that cast a ballot may learn its
+    // position, and that browser knows it. So nothing is remembered here.
+    if ballot.code.is_some() {
+        return Refusal::CodeUsed;
+    }
+    let choices = ballot.earlier.filter(|earlier| earlier.position == position).and_then(|earlier| earlier.choices);
+    browser.remember(ballot.remembered(choices, position));
+    Refusal::AlreadyCast
+}
+
+/// The ballot is for another revision of the poll than the present one; the cached poll may be the old one.
+fn rewritten(app: &App, poll: &Poll) -> Refusal {
+    app.polls.forget(poll.id());
+    Refusal::PollRewritten
 }
 
 /// Sets the cookies of the answer, also if the ballot was not recorded: a voter who tries again after an unknown
