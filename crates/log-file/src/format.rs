@@ -11,8 +11,9 @@
 //! {"end":{"entries":2,"polls":[{"poll":"main","votes":[1,0],"voters":1,"ballots":1}]}}
 //! ```
 //!
-//! Positions only grow. The last line says how much there was, and what its count must come to: a file that was cut
-//! off has none. Voters stand in it as pseudonyms, which are theirs only with the same `SECRET_KEY`.
+//! Positions only grow. A log of several partitions (version 2) is merged into one: there several ballots, of different
+//! voters, may have one position. The last line says how much there was, and what its count must come to: a file that
+//! was cut off has none. Voters stand in it as pseudonyms, which are theirs only with the same `SECRET_KEY`.
 
 use std::{
     fmt::Display,
@@ -22,8 +23,10 @@ use std::{
 use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, VoteCounts, VoterId};
 use serde::{Deserialize, Serialize};
 
-/// The version of the format that this release writes and reads.
+/// The version of the format for a log of one partition.
 const VERSION: u32 = 1;
+/// The same for a log of several: positions may be equal.
+const MERGED_VERSION: u32 = 2;
 /// The longest line: a poll of 26 options with all that JSON may make of their letters.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
 
@@ -51,10 +54,19 @@ pub struct LogWriter<W> {
 }
 
 impl<W: Write> LogWriter<W> {
-    /// Begins a file.
+    /// Begins a file with the log of one partition.
     pub fn begin(out: W) -> io::Result<Self> {
+        Self::begin_version(out, VERSION)
+    }
+
+    /// Begins a file with the logs of several partitions, merged by position.
+    pub fn begin_merged(out: W) -> io::Result<Self> {
+        Self::begin_version(out, MERGED_VERSION)
+    }
+
+    fn begin_version(out: W, version: u32) -> io::Result<Self> {
         let mut writer = Self { out, entries: 0 };
-        writer.line(&Line::Log { version: VERSION })?;
+        writer.line(&Line::Log { version })?;
         Ok(writer)
     }
 
@@ -120,6 +132,7 @@ pub struct LogReader<R> {
     line: u64,
     entries: u64,
     last: Position,
+    is_merged: bool,
 }
 
 /// What follows in a file.
@@ -133,11 +146,13 @@ pub enum Next {
 impl<R: BufRead> LogReader<R> {
     /// Begins to read; the first line must say that this is a log, and of a version that is known.
     pub fn begin(input: R) -> Result<Self, LogFileError> {
-        let mut reader = Self { input, line: 0, entries: 0, last: Position::ZERO };
+        let mut reader = Self { input, line: 0, entries: 0, last: Position::ZERO, is_merged: false };
         match reader.line()? {
             Some(Line::Log { version: VERSION }) => Ok(reader),
+            Some(Line::Log { version: MERGED_VERSION }) => Ok(Self { is_merged: true, ..reader }),
             Some(Line::Log { version }) => {
-                Err(reader.wrong(format!("a log of version {version}; this release reads {VERSION}")))
+                Err(reader
+                    .wrong(format!("a log of version {version}; this release reads {VERSION} and {MERGED_VERSION}")))
             }
             Some(_) => Err(reader.wrong("a log begins with {\"log\":…}")),
             None => Err(LogFileError::CutOff { entries: 0 }),
@@ -165,7 +180,7 @@ impl<R: BufRead> LogReader<R> {
             None => return Err(LogFileError::CutOff { entries: self.entries }),
         };
         // The ledger would pass over it, as counted already.
-        if position <= self.last {
+        if position < self.last || position == self.last && !self.is_merged {
             return Err(self.wrong(format!("position {position} is not after {}", self.last)));
         }
         self.last = position;
@@ -249,6 +264,22 @@ mod tests {
         assert_eq!(read(written().as_bytes()).unwrap(), (entries(), figures()));
     }
 
+    #[test]
+    fn in_a_merged_log_positions_may_be_equal_and_never_fall() {
+        let mut file = Vec::new();
+        let mut writer = LogWriter::begin_merged(&mut file).unwrap();
+        for index in [0, 1, 1] {
+            writer.entry(&entries()[index]).unwrap();
+        }
+        writer.end(figures()).unwrap();
+        let file = String::from_utf8(file).unwrap();
+        assert_eq!(read(file.as_bytes()).unwrap().0.len(), 3);
+        let plain = file.replacen("\"version\":2", "\"version\":1", 1);
+        assert!(read(plain.as_bytes()).unwrap_err().to_string().contains("line 4: position"));
+        let falls = file.replacen("\"position\":2097153", "\"position\":2097154", 1);
+        assert!(read(falls.as_bytes()).unwrap_err().to_string().contains("line 4: position"));
+    }
+
     // Golden: what one release wrote must be read by every later one.
     #[test]
     fn a_ballot_is_written_as_it_always_was() {
@@ -275,7 +306,7 @@ mod tests {
             assert!(file.contains(from), "{from}");
             said(file.replacen(from, to, 1))
         };
-        assert!(changed("\"version\":1", "\"version\":2").contains("line 1: a log of version 2"));
+        assert!(changed("\"version\":1", "\"version\":3").contains("line 1: a log of version 3"));
         assert!(changed("0eff", "0ef").contains("line 3: voter"));
         assert!(changed("0eff", "+eff").contains("line 3: voter"));
         assert!(changed("\"choices\":2", "\"choices\":0").contains("line 3: choices"));

@@ -2,12 +2,11 @@
 //!
 //! The commands `worker import` and `scrutin import` call it. The ordinary count decides what each entry is worth.
 
-use std::{
-    collections::{HashMap, hash_map},
-    io::{self, BufRead, Write},
-};
+use std::io::{self, BufRead, Write};
 
-use domain::{Audit, Entry, Event, Ledger, Ledgers, Partition, Partitions, PollId, Position, Unavailable, VoteCounts};
+use domain::{
+    Audit, Ballot, Entry, Event, Ledger, Ledgers, Partition, Partitions, PollId, Position, Unavailable, VoteCounts,
+};
 
 use crate::{
     format::{LogFileError, LogReader, Next},
@@ -59,7 +58,8 @@ struct PartitionImport {
     last: Position,
 }
 
-/// Counts the log in `file`, at most `batch_entries` at a time. Tells `progress` now and then how many entries were
+/// Counts the log in `file`, about `batch_entries` at a time: each poll in every partition, and each ballot in that of
+/// its voter. Tells `progress` now and then how many entries were
 /// read.
 pub async fn import(
     file: impl BufRead,
@@ -69,24 +69,34 @@ pub async fn import(
     mut progress: impl FnMut(u64),
 ) -> Result<Imported, ImportError> {
     let mut reader = LogReader::begin(file)?;
-    let mut imports: HashMap<Partition, PartitionImport> = HashMap::new();
+    let mut imports = Vec::new();
+    for partition in partitions.all() {
+        imports.push(PartitionImport::begin(ledgers, partition).await?);
+    }
     let mut entries = 0;
     loop {
         let entry = match reader.read()? {
             Next::Entry(entry) => entry,
             Next::End(figures) => {
-                for import in imports.values_mut() {
+                for import in &mut imports {
                     import.end().await?;
                 }
                 return Ok(Imported { entries, figures });
             }
         };
-        let partition = partitions.home(poll_of(&entry));
-        let import = match imports.entry(partition) {
-            hash_map::Entry::Occupied(import) => import.into_mut(),
-            hash_map::Entry::Vacant(place) => place.insert(PartitionImport::begin(ledgers, partition).await?),
-        };
-        import.take(entry, batch_entries).await?;
+        match &entry.event {
+            Ok(Event::Ballot(Ballot { voter, .. })) => {
+                let partition = partitions.of_voter(*voter);
+                imports[usize::from(partition.number())].take(entry, batch_entries).await?;
+            }
+            Ok(Event::Poll(_)) => {
+                for import in &mut imports {
+                    import.take(entry.clone(), batch_entries).await?;
+                }
+            }
+            // A file holds none, see `LogWriter::entry`.
+            Err(_) => {}
+        }
         entries += 1;
         if entries % TOLD_EVERY == 0 {
             progress(entries);
@@ -122,11 +132,12 @@ impl PartitionImport {
         if entry.position > self.counted_through {
             self.check_earlier_import()?;
         }
-        self.last = entry.position;
-        self.batch.push(entry);
-        if self.batch.len() >= batch_entries {
+        // Entries at one position are counted together: the ledger skips what is at its own position.
+        if self.batch.len() >= batch_entries && entry.position > self.last {
             self.count().await?;
         }
+        self.last = entry.position;
+        self.batch.push(entry);
         Ok(())
     }
 
@@ -146,14 +157,5 @@ impl PartitionImport {
             self.ledger.apply(batch).await?;
         }
         Ok(())
-    }
-}
-
-fn poll_of(entry: &Entry) -> PollId {
-    match &entry.event {
-        Ok(Event::Poll(poll)) => poll.id(),
-        Ok(Event::Ballot(ballot)) => ballot.poll,
-        // A file holds none, see `LogWriter::entry`.
-        Err(_) => PollId::MAIN,
     }
 }
