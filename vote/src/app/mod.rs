@@ -13,9 +13,10 @@ use std::{
 use axum::response::Response;
 use domain::{BallotBox, PollId, Unavailable};
 use http::StatusCode;
-use minijinja::{Value, context};
+use minijinja::{Value, context, value::Serde};
 use program::{log_throttle::LogThrottle, public_url::BasePath, settings::PublicUrl};
 use rust_embed::RustEmbed;
+use serde::Serialize;
 use web::{
     attempts::{Attempts, Budget},
     cookies::{CookieName, CookieNames},
@@ -97,9 +98,10 @@ impl App {
         }
     }
 
-    /// A page.
-    pub(crate) fn page(&self, visitor: &Visitor, status: StatusCode, template: &str, context: Value) -> Response {
-        let context = context! { instance => &self.config.instance, path => &visitor.path, ..context };
+    /// A page. The view has what its template names, beside what is on every page.
+    pub(crate) fn page(&self, visitor: &Visitor, status: StatusCode, template: &str, view: impl Serialize) -> Response {
+        let view = Value::from(Serde(view));
+        let context = context! { instance => &self.config.instance, path => &visitor.path, ..view };
         self.pages.respond(status, visitor.language, template, context)
     }
 
@@ -110,9 +112,9 @@ impl App {
         result: Option<&PublicUrl>,
         status: StatusCode,
         template: &str,
-        context: Value,
+        view: impl Serialize,
     ) -> Response {
-        let mut response = self.page(visitor, status, template, context);
+        let mut response = self.page(visitor, status, template, view);
         if let Some(url) = result {
             SecurityHeaders::new(Some(url.origin())).set(&mut response);
         }

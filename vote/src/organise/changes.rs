@@ -8,12 +8,10 @@ use axum::{
 };
 use domain::{PollChange, PollId};
 use http::StatusCode;
+use serde::Serialize;
 use web::visitor::Visitor;
 
-use super::{
-    poll_form::{LIMIT_FIELD, new_voters_limit},
-    poll_page::of_poll,
-};
+use super::poll_form::{LIMIT_FIELD, new_voters_limit};
 use crate::{
     addresses,
     app::App,
@@ -49,6 +47,15 @@ pub(crate) async fn back(path: PollPath) -> Result<Redirect, Refusal> {
     path.id().map(to_poll)
 }
 
+/// The context of the template `organise/reset.html`.
+#[derive(Serialize)]
+struct ResetView<'a> {
+    id: PollId,
+    question: &'a str,
+    /// The round that would end.
+    round: u32,
+}
+
 /// Asks whether the poll is really to be reset.
 pub(crate) async fn ask_before_reset(
     State(app): State<Arc<App>>,
@@ -56,7 +63,8 @@ pub(crate) async fn ask_before_reset(
     visitor: Visitor,
 ) -> Result<Response, Refusal> {
     let poll = polls::current(&app, path.id()?).await?;
-    Ok(app.page(&visitor, StatusCode::OK, "organise/reset.html", of_poll(&poll)))
+    let view = ResetView { id: poll.id(), question: poll.question(), round: poll.round() };
+    Ok(app.page(&visitor, StatusCode::OK, "organise/reset.html", view))
 }
 
 /// Resets the poll, if the organiser was asked: only that page sends `sure=yes`.
@@ -92,6 +100,7 @@ async fn done(app: &App, id: PollId, change: PollChange) -> Result<Redirect, Ref
     polls::change(app, id, change).await.map(|_| to_poll(id))
 }
 
-fn to_poll(id: PollId) -> Redirect {
+/// To the organiser's page of this poll.
+pub(super) fn to_poll(id: PollId) -> Redirect {
     Redirect::to(&addresses::organiser_page(id))
 }

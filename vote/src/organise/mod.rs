@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `session`, `sign_in` | who is let in, and for how long |
 //! | `polls_page`, `poll_form` | the list of polls, creating one, rewriting one |
-//! | `poll_page`, `changes` | running one poll |
+//! | `poll_page`, `poll_view`, `changes` | running one poll |
 //! | `sheet`, `share` | voting codes to print; addresses to hand out |
 //! | `texts` | all words |
 //!
@@ -13,6 +13,7 @@
 mod changes;
 mod poll_form;
 mod poll_page;
+mod poll_view;
 mod polls_page;
 mod rewriting;
 mod session;

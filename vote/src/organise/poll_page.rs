@@ -1,31 +1,29 @@
 //! `/organise/{poll}`: one page to run a poll.
 
-use std::{num::NonZeroU16, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{Access, Poll, PollId, option_key};
+use domain::{Poll, PollId};
 use http::{HeaderMap, StatusCode, header};
-use minijinja::{HtmlEscape, Value, context, value::Serde};
-use program::settings::PublicUrl;
 use serde::Serialize;
 use web::{
     counterpart::CameBy,
-    poll_address,
-    qr::Qr,
     signed_link::{self, Purpose},
     texts::CsvSeparator,
     visitor::Visitor,
 };
 
-use super::share;
+use super::{
+    poll_view::{HandedOut, NewVotersBody, PollFacts, PollView, ResultAddresses},
+    share,
+};
 use crate::{
     addresses,
     app::App,
-    look,
     polls::{self, code_range::MAX_CODES},
     refusal::{Refusal, not_shown},
     request::{LastWord, PollPath},
@@ -44,17 +42,18 @@ pub(crate) async fn show(
 ) -> Result<Response, Refusal> {
     let (poll, accepted) = read(&app, &path).await?;
     let result = app.config.result.url(&headers);
-    let numbers = context! { accepted => accepted, has_ballots => accepted > 0, max_codes => MAX_CODES };
-    let lately = app.new_voters.last_minute(poll.id(), Instant::now());
-    let new_voters = context! { new_voters => lately.voters, networks => lately.networks };
-    let context = context! {
-        ..numbers,
-        ..new_voters,
-        ..handed_out(&app, &came_by, &poll),
-        ..at_the_result_host(&app, result.as_ref(), &poll),
-        ..of_poll(&poll)
+    let view = PollView {
+        accepted,
+        has_ballots: accepted > 0,
+        new_voters: app.new_voters.last_minute(poll.id(), Instant::now()).into(),
+        max_codes: MAX_CODES,
+        facts: PollFacts::of(&poll),
+        handed_out: HandedOut::of(share::own_address(&app, &came_by).as_ref(), poll.id()),
+        result: result.as_ref().map(|at| ResultAddresses::of(at, &poll)).unwrap_or_default(),
+        ticket: ticket(&app, poll.id(), Purpose::Figures),
+        exports: EXPORTS,
     };
-    Ok(app.page_with_result(&visitor, result.as_ref(), StatusCode::OK, "organise/poll.html", context))
+    Ok(app.page_with_result(&visitor, result.as_ref(), StatusCode::OK, "organise/poll.html", view))
 }
 
 /// The current poll, and how many ballots the log has accepted.
@@ -62,62 +61,6 @@ async fn read(app: &App, path: &PollPath) -> Result<(Poll, u64), Refusal> {
     let poll = polls::current(app, path.id()?).await?;
     let accepted = app.ballots.accepted(poll.id()).await.map_err(not_shown(app))?;
     Ok((poll, accepted))
-}
-
-/// The facts of a poll that all its pages show.
-pub(super) fn of_poll(poll: &Poll) -> Value {
-    let option = |(index, text): (usize, &String)| {
-        context! { key => option_key(index).to_string(), text => text, hue => web::hue(index) }
-    };
-    context! {
-        id => poll.id().as_str(),
-        question => poll.question(),
-        long => look::is_long(poll.question()),
-        options => poll.options().iter().enumerate().map(option).collect::<Vec<_>>(),
-        state => poll.state().as_str(),
-        hidden => poll.is_hidden(),
-        changes => poll.votes_can_change(),
-        codes => poll.access() == Access::Codes,
-        listed => poll.listed(),
-        kiosk => poll.kiosk(),
-        max_choices => poll.max_choices(),
-        round => poll.round(),
-        archived => poll.archived(),
-        limit => poll.new_voters_per_minute().map(NonZeroU16::get),
-        before => poll.correction().map(Serde),
-    }
-}
-
-/// The link and the QR code for voters.
-fn handed_out(app: &App, came_by: &CameBy, poll: &Poll) -> Value {
-    let own = share::own_address(app, came_by);
-    let url = own.as_ref().map(|own| poll_address::url(&own.url, poll.id()));
-    let with_code = own.as_ref().is_some_and(|own| own.unreachable.is_none());
-    context! {
-        unreachable => own.as_ref().and_then(share::why_unreachable),
-        vote_text => url.as_deref().map(poll_address::without_scheme),
-        qr => url.as_deref().filter(|_| with_code).and_then(Qr::new).map(Serde),
-        vote_url => url,
-    }
-}
-
-/// Addresses on the result host.
-fn at_the_result_host(app: &App, result: Option<&PublicUrl>, poll: &Poll) -> Value {
-    let id = poll.id();
-    context! {
-        projector_url => result.map(|at| addresses::result_page(at, id)),
-        embed_code => result.map(|at| embed_code(&addresses::embedded_result(at, id), poll.question())),
-        tally_url => result.map(|at| addresses::tally(at, id)),
-        ticket => ticket(app, id, Purpose::Figures),
-        exports => EXPORTS,
-    }
-}
-
-/// HTML to copy into another page, with the question as an attribute.
-fn embed_code(url: &str, question: &str) -> String {
-    let question = question.replace('\n', " ");
-    let title = HtmlEscape(&question);
-    format!(r#"<iframe src="{url}" title="{title}" width="100%" height="480"></iframe>"#)
 }
 
 fn ticket(app: &App, poll: PollId, purpose: Purpose) -> String {
@@ -140,20 +83,10 @@ pub(crate) async fn tickets(State(app): State<Arc<App>>, path: PollPath) -> Resu
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-/// How many new voters this instance saw lately, for the page's script.
-#[derive(Debug, Serialize)]
-struct NewVotersBody {
-    /// Within the last minute.
-    new_voters: u64,
-    /// From how many networks.
-    networks: usize,
-}
-
 /// `GET /organise/{poll}/new-voters`.
 pub(crate) async fn new_voters(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refusal> {
     let id = path.id()?;
-    let lately = app.new_voters.last_minute(id, Instant::now());
-    let body = NewVotersBody { new_voters: lately.voters, networks: lately.networks };
+    let body = NewVotersBody::from(app.new_voters.last_minute(id, Instant::now()));
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::{
     extract::State,
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
 };
-use domain::{Poll, PollState};
+use domain::{Access, Poll, PollId, PollState};
 use http::StatusCode;
-use minijinja::{Value, context, value::Serde};
+use serde::Serialize;
 use web::visitor::Visitor;
 
-use super::poll_form::{Fault, PollForm};
+use super::{
+    changes::to_poll,
+    poll_form::{Fault, PollForm},
+};
 use crate::{
-    addresses,
     app::App,
     polls::create::create as create_poll,
     refusal::{Refusal, not_shown},
@@ -22,6 +24,33 @@ use crate::{
 
 /// The most polls for which the list shows the number of ballots, since each takes a request to the log.
 const MAX_COUNTED: usize = 200;
+
+/// The context of the template `organise/polls.html`.
+#[derive(Serialize)]
+struct PollsView<'a> {
+    polls: Vec<PollListRow<'a>>,
+    archived: Vec<PollListRow<'a>>,
+    /// The form for a new poll, and what is at fault in it.
+    form: &'a PollForm,
+    fault: Option<&'a Fault>,
+    /// Whether the form is for a poll that there is.
+    rewriting: bool,
+}
+
+/// One poll of the list.
+#[derive(Serialize)]
+struct PollListRow<'a> {
+    id: PollId,
+    question: &'a str,
+    state: &'static str,
+    /// Whether votes are hidden.
+    hidden: bool,
+    /// Whether voters need codes.
+    codes: bool,
+    listed: bool,
+    /// How many ballots the log has accepted; `None` if it was not asked or did not answer.
+    accepted: Option<u64>,
+}
 
 /// Shows the list and the empty form.
 pub(crate) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Refusal> {
@@ -42,7 +71,7 @@ pub(crate) async fn create(
     let wanted = Some(form.id.as_str()).filter(|id| !id.is_empty());
     let once = Some(form.once.as_str()).filter(|once| !once.is_empty());
     match create_poll(&app, wanted, once, spec).await {
-        Ok(poll) => Ok(Redirect::to(&addresses::organiser_page(poll.id())).into_response()),
+        Ok(poll) => Ok(to_poll(poll.id()).into_response()),
         Err(refusal) => {
             let fault = Fault::of(visitor.language, &refusal).ok_or(refusal)?;
             page(&app, &visitor, &form, Some(&fault)).await
@@ -55,15 +84,18 @@ async fn page(app: &App, visitor: &Visitor, form: &PollForm, fault: Option<&Faul
     // Open polls first.
     polls.sort_by_key(|poll| (state_rank(poll.state()), poll.id()));
     let (archived, polls): (Vec<_>, Vec<_>) = polls.into_iter().partition(Poll::archived);
-    let rows = rows(app, &polls).await;
-    let archived: Vec<_> = archived.iter().map(|poll| row(poll, None)).collect();
+    let view = PollsView {
+        polls: rows(app, &polls).await,
+        archived: archived.iter().map(|poll| row(poll, None)).collect(),
+        form,
+        fault,
+        rewriting: false,
+    };
     let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let context =
-        context! { polls => rows, archived, form => Serde(form), fault => fault.map(Serde), rewriting => false };
-    Ok(app.page(visitor, status, "organise/polls.html", context))
+    Ok(app.page(visitor, status, "organise/polls.html", view))
 }
 
-async fn rows(app: &App, polls: &[Poll]) -> Vec<Value> {
+async fn rows<'a>(app: &App, polls: &'a [Poll]) -> Vec<PollListRow<'a>> {
     let mut rows = Vec::with_capacity(polls.len());
     let mut asking = true;
     for (index, poll) in polls.iter().enumerate() {
@@ -75,15 +107,15 @@ async fn rows(app: &App, polls: &[Poll]) -> Vec<Value> {
     rows
 }
 
-fn row(poll: &Poll, accepted: Option<u64>) -> Value {
-    context! {
-        id => poll.id().as_str(),
-        question => poll.question(),
-        state => poll.state().as_str(),
-        hidden => poll.is_hidden(),
-        codes => poll.access() == domain::Access::Codes,
-        listed => poll.listed(),
-        accepted => accepted,
+fn row(poll: &Poll, accepted: Option<u64>) -> PollListRow<'_> {
+    PollListRow {
+        id: poll.id(),
+        question: poll.question(),
+        state: poll.state().as_str(),
+        hidden: poll.is_hidden(),
+        codes: poll.access() == Access::Codes,
+        listed: poll.listed(),
+        accepted,
     }
 }
 

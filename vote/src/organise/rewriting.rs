@@ -5,19 +5,18 @@ use std::sync::Arc;
 
 use axum::{
     extract::State,
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
 };
-use domain::{Poll, PollChange};
+use domain::{Poll, PollChange, PollId};
 use http::StatusCode;
-use minijinja::{context, value::Serde};
+use serde::Serialize;
 use web::visitor::Visitor;
 
 use super::{
+    changes::to_poll,
     poll_form::{Fault, PollForm},
-    poll_page::of_poll,
 };
 use crate::{
-    addresses,
     app::App,
     polls,
     refusal::{Refusal, not_shown},
@@ -27,14 +26,45 @@ use crate::{
     },
 };
 
+/// The context of the template `organise/edit.html`: the whole form while there are no ballots, else the one in which
+/// the wording can be corrected.
+#[derive(Serialize)]
+struct EditView<'a> {
+    id: PollId,
+    question: &'a str,
+    form: &'a PollForm,
+    fault: Option<&'a Fault>,
+    /// Whether the form is for a poll that there is.
+    rewriting: bool,
+    /// Whether there are ballots.
+    too_late: bool,
+}
+
+impl<'a> EditView<'a> {
+    /// The whole form.
+    fn whole(poll: &'a Poll, form: &'a PollForm, fault: Option<&'a Fault>) -> Self {
+        Self { id: poll.id(), question: poll.question(), form, fault, rewriting: true, too_late: false }
+    }
+
+    /// The form for a correction.
+    fn correction(poll: &'a Poll, form: &'a PollForm, fault: Option<&'a Fault>) -> Self {
+        Self { too_late: true, ..Self::whole(poll, form, fault) }
+    }
+
+    fn page(&self, app: &App, visitor: &Visitor, status: StatusCode) -> Response {
+        app.page(visitor, status, "organise/edit.html", self)
+    }
+}
+
 /// Shows the form, or that it is too late.
 pub(crate) async fn show(State(app): State<Arc<App>>, path: PollPath, visitor: Visitor) -> Result<Response, Refusal> {
     let poll = polls::current(&app, path.id()?).await?;
     let form = PollForm::of(&poll);
-    match app.ballots.accepted(poll.id()).await.map_err(not_shown(&app))? {
-        0 => Ok(page(&app, &visitor, &poll, &form, None)),
-        _ => Ok(too_late(&app, &visitor, &poll, StatusCode::OK, &form, None)),
-    }
+    let view = match app.ballots.accepted(poll.id()).await.map_err(not_shown(&app))? {
+        0 => EditView::whole(&poll, &form, None),
+        _ => EditView::correction(&poll, &form, None),
+    };
+    Ok(view.page(&app, &visitor, StatusCode::OK))
 }
 
 /// Takes the form.
@@ -44,20 +74,20 @@ pub(crate) async fn rewrite(
     visitor: Visitor,
     posted: PostedForm<MAX_POLL_BYTES>,
 ) -> Result<Response, Refusal> {
-    let form = PollForm::read(&posted.fields()?);
-    let poll = polls::current(&app, path.id()?).await?;
-    let spec = match form.spec(visitor.language) {
-        Ok(spec) => spec,
-        Err(fault) => return Ok(page(&app, &visitor, &poll, &form, Some(&fault))),
+    let (form, poll) = read(&app, &path, &posted).await?;
+    let done = match form.spec(visitor.language) {
+        Ok(spec) => polls::change(&app, poll.id(), PollChange::Rewrite(Box::new(spec))).await,
+        Err(fault) => return Ok(at_fault(&app, &visitor, &EditView::whole(&poll, &form, Some(&fault)))),
     };
-    match polls::change(&app, poll.id(), PollChange::Rewrite(Box::new(spec))).await {
-        Ok(poll) => Ok(Redirect::to(&addresses::organiser_page(poll.id())).into_response()),
+    match done {
+        Ok(poll) => Ok(to_poll(poll.id()).into_response()),
         Err(Refusal::HasBallots) => {
-            Ok(too_late(&app, &visitor, &poll, StatusCode::CONFLICT, &PollForm::of(&poll), None))
+            let form = PollForm::of(&poll);
+            Ok(EditView::correction(&poll, &form, None).page(&app, &visitor, StatusCode::CONFLICT))
         }
         Err(refusal) => {
             let fault = Fault::of(visitor.language, &refusal).ok_or(refusal)?;
-            Ok(page(&app, &visitor, &poll, &form, Some(&fault)))
+            Ok(at_fault(&app, &visitor, &EditView::whole(&poll, &form, Some(&fault))))
         }
     }
 }
@@ -69,35 +99,24 @@ pub(crate) async fn correct(
     visitor: Visitor,
     posted: PostedForm<MAX_POLL_BYTES>,
 ) -> Result<Response, Refusal> {
-    let form = PollForm::read(&posted.fields()?);
-    let poll = polls::current(&app, path.id()?).await?;
+    let (form, poll) = read(&app, &path, &posted).await?;
     let wording = form.wording(program::now_millis());
     match polls::change(&app, poll.id(), PollChange::Correct(Box::new(wording))).await {
-        Ok(poll) => Ok(Redirect::to(&addresses::organiser_page(poll.id())).into_response()),
+        Ok(poll) => Ok(to_poll(poll.id()).into_response()),
         Err(refusal) => {
             let fault = Fault::of(visitor.language, &refusal).ok_or(refusal)?;
-            Ok(too_late(&app, &visitor, &poll, StatusCode::UNPROCESSABLE_ENTITY, &form, Some(&fault)))
+            Ok(at_fault(&app, &visitor, &EditView::correction(&poll, &form, Some(&fault))))
         }
     }
 }
 
-fn page(app: &App, visitor: &Visitor, poll: &Poll, form: &PollForm, fault: Option<&Fault>) -> Response {
-    let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let context = context! {
-        form => Serde(form), fault => fault.map(Serde), rewriting => true, too_late => false, ..of_poll(poll)
-    };
-    app.page(visitor, status, "organise/edit.html", context)
+/// The posted form, and the poll as it is now.
+async fn read(app: &App, path: &PollPath, posted: &PostedForm<MAX_POLL_BYTES>) -> Result<(PollForm, Poll), Refusal> {
+    let form = PollForm::read(&posted.fields()?);
+    Ok((form, polls::current(app, path.id()?).await?))
 }
 
-/// The page of a poll with ballots, on which its wording can be corrected.
-fn too_late(
-    app: &App,
-    visitor: &Visitor,
-    poll: &Poll,
-    status: StatusCode,
-    form: &PollForm,
-    fault: Option<&Fault>,
-) -> Response {
-    let context = context! { form => Serde(form), too_late => true, fault => fault.map(Serde), ..of_poll(poll) };
-    app.page(visitor, status, "organise/edit.html", context)
+/// A form at fault, shown again.
+fn at_fault(app: &App, visitor: &Visitor, view: &EditView<'_>) -> Response {
+    view.page(app, visitor, StatusCode::UNPROCESSABLE_ENTITY)
 }

@@ -6,12 +6,12 @@ use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
-use domain::Poll;
+use domain::{Poll, PollId};
 use http::{HeaderValue, StatusCode, header};
-use minijinja::{Value, context, value::Serde};
+use serde::Serialize;
 use web::{counterpart::CameBy, poll_address, qr::Qr, visitor::Visitor};
 
-use super::{poll_page::of_poll, share};
+use super::share;
 use crate::{
     addresses,
     app::App,
@@ -23,6 +23,30 @@ use crate::{
     request::PollPath,
     voter::codes::Code,
 };
+
+/// The context of the template `organise/codes.html`.
+#[derive(Serialize)]
+struct SheetView<'a> {
+    id: PollId,
+    question: &'a str,
+    cards: Vec<CardView>,
+    /// The number of the first code.
+    from: u16,
+    count: u16,
+    /// The key of the text that says why phones don't reach the address.
+    unreachable: Option<&'static str>,
+    /// The address of the voting page, as it is printed.
+    vote_text: Option<String>,
+}
+
+/// One voting code on the sheet.
+#[derive(Serialize)]
+struct CardView {
+    number: u16,
+    code: String,
+    /// Of the voting page with the code filled in.
+    qr: Option<Qr>,
+}
 
 /// `GET /organise/{poll}/codes?from=1&count=300`: the sheet.
 pub(crate) async fn show(
@@ -38,31 +62,27 @@ pub(crate) async fn show(
     let visitor = Visitor { path, ..visitor };
     // Drawing 2,000 QR codes would block other requests of this thread.
     let drawing = tokio::task::spawn_blocking(move || {
-        let context = context! { ..sheet(&app, &poll, range, &came_by), ..of_poll(&poll) };
-        app.page(&visitor, StatusCode::OK, "organise/codes.html", context)
+        app.page(&visitor, StatusCode::OK, "organise/codes.html", sheet(&app, &poll, range, &came_by))
     });
     drawing.await.map_err(|_| Refusal::Panicked)
 }
 
-fn sheet(app: &App, poll: &Poll, range: CodeRange, came_by: &CameBy) -> Value {
+fn sheet<'a>(app: &App, poll: &'a Poll, range: CodeRange, came_by: &CameBy) -> SheetView<'a> {
     let own = share::own_address(app, came_by);
     let with_code = own.as_ref().filter(|own| own.unreachable.is_none());
     let card = |code: Code| {
         let url = with_code.map(|own| addresses::voting_page_with_code(&own.url, poll.id(), code.as_str()));
-        context! {
-            number => code.number().get(),
-            code => code.to_string(),
-            qr => url.as_deref().and_then(Qr::new).map(Serde),
-        }
+        CardView { number: code.number().get(), code: code.to_string(), qr: url.as_deref().and_then(Qr::new) }
     };
     let url = own.as_ref().map(|own| poll_address::url(&own.url, poll.id()));
-    context! {
-        cards => range.codes(app, poll).map(card).collect::<Vec<_>>(),
-        from => range.first(),
-        count => range.count(),
-        next => range.next(),
-        unreachable => own.as_ref().and_then(share::why_unreachable),
-        vote_text => url.as_deref().map(poll_address::without_scheme),
+    SheetView {
+        id: poll.id(),
+        question: poll.question(),
+        cards: range.codes(app, poll).map(card).collect(),
+        from: range.first(),
+        count: range.count(),
+        unreachable: own.as_ref().and_then(share::why_unreachable),
+        vote_text: url.as_deref().map(|url| poll_address::without_scheme(url).to_owned()),
     }
 }
 

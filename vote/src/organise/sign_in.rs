@@ -7,8 +7,8 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use minijinja::context;
 use program::settings::cleaned;
+use serde::Serialize;
 use web::{organiser::NotOrganiser, visitor::Visitor};
 
 use super::session;
@@ -106,8 +106,17 @@ fn pasted_token(sent: &str) -> &str {
     sent.split_once("/organise/sign-in?token=").map_or(sent, |(_, token)| token)
 }
 
+/// The context of the template `organise/sign_in.html`.
+#[derive(Serialize)]
+struct SignInView<'a> {
+    /// Where to go once signed in: a path of the organiser's pages.
+    to: &'a str,
+    /// Why the last attempt was refused.
+    refused: Option<String>,
+}
+
 /// The form; after a refused attempt with the reason.
 fn page(app: &App, visitor: &Visitor, to: &str, refused: Option<(StatusCode, String)>) -> Response {
-    let (status, text) = refused.map_or((StatusCode::OK, None), |(status, text)| (status, Some(text)));
-    app.page(visitor, status, "organise/sign_in.html", context! { to => to, refused => text })
+    let (status, refused) = refused.map_or((StatusCode::OK, None), |(status, text)| (status, Some(text)));
+    app.page(visitor, status, "organise/sign_in.html", SignInView { to, refused })
 }

@@ -50,11 +50,6 @@ impl CodeRange {
         self.count
     }
 
-    /// The number of the first code behind them, if there is one.
-    pub(crate) fn next(self) -> Option<u16> {
-        self.first.get().checked_add(self.count)
-    }
-
     /// The codes of a poll.
     pub(crate) fn codes(self, app: &App, poll: &Poll) -> impl Iterator<Item = Code> {
         let (secret, id) = (&app.config.secret, poll.id());

@@ -5,8 +5,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
-use minijinja::context;
 use program::settings::PublicUrl;
+use serde::Serialize;
 use web::{headers::SecurityHeaders, language_switch::local_path, problem::Problem, shell::Website, visitor::Visitor};
 
 use super::{kinds::Refusal, same_site::is_same_site};
@@ -73,17 +73,30 @@ fn problem(visitor: &Visitor, refusal: &Refusal) -> Response {
     }
 }
 
+/// The context of the template `message.html`.
+#[derive(Serialize)]
+struct MessageView<'a> {
+    title: String,
+    text: String,
+    /// The refusal's code, for scripts and tests.
+    refused_code: &'static str,
+    /// Where the link leads.
+    back: &'a str,
+    /// The key of the link's text.
+    back_text: &'static str,
+}
+
 /// A page that shows the refusal and nothing else.
 fn page(app: &App, visitor: &Visitor, refusal: &Refusal) -> Response {
     let (back, back_text) = way_back(&visitor.path, refusal);
-    let context = context! {
-        title => texts::text(visitor.language, refusal.title(), &[]),
-        text => refusal.text(visitor.language),
-        refused_code => refusal.code(),
-        back => back,
-        back_text => back_text.key(),
+    let view = MessageView {
+        title: texts::text(visitor.language, refusal.title(), &[]),
+        text: refusal.text(visitor.language),
+        refused_code: refusal.code(),
+        back,
+        back_text: back_text.key(),
     };
-    app.page(visitor, refusal.status(), "message.html", context)
+    app.page(visitor, refusal.status(), "message.html", view)
 }
 
 /// The link on the page of a refusal: its path and text. The visitor's path may be any that a browser sent.

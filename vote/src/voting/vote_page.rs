@@ -3,7 +3,6 @@
 use axum::response::Response;
 use domain::{Access, Choices, Poll, PollState, Position, Receipt, option_key};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use minijinja::{Value, value::Serde};
 use program::settings::PublicUrl;
 use serde::Serialize;
 use web::{direction::isolated, edition::edition, visitor::Visitor};
@@ -148,10 +147,9 @@ impl View<'_> {
             text_failed: text(VoteText::OutcomeUnknown),
             text_sending: text(VoteText::Sending),
         };
-        let context = Value::from(Serde(page));
         let status = refusal.map_or(StatusCode::OK, Refusal::status);
         let visitor = self.asked_again();
-        let mut response = self.app.page_with_result(&visitor, result.as_ref(), status, "vote.html", context);
+        let mut response = self.app.page_with_result(&visitor, result.as_ref(), status, "vote.html", page);
         if let Some(seconds) = refusal.and_then(Refusal::retry_after_seconds) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
