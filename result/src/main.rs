@@ -9,7 +9,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use domain::{Fingerprint, Scoreboard};
-use ledger_postgres::{DatabaseUrl, PostgresScoreboard};
+use ledger_postgres::{DatabaseAddresses, DatabaseUrl, PostgresScoreboard};
 use listener::Connections;
 use program::{
     admin, demonstration, server_address,
@@ -36,7 +36,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 /// Serves until told to stop.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let database: DatabaseUrl = server_address::read("result", "DATABASE_URL", &settings.database_url);
+    let database = only_database(settings);
     scrutin_result::check_texts().unwrap_or_else(|error| fail("result", &error.to_string()));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("result", &error.to_string()));
     let metrics = telemetry::metrics()?;
@@ -71,4 +71,13 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     tracing::info!("result.stopped");
     telemetry::end();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The ledger's address. Several are not read together by this release.
+fn only_database(settings: &Settings) -> DatabaseUrl {
+    let databases: DatabaseAddresses = server_address::read("result", "DATABASE_URL", &settings.database_url);
+    if databases.count() > 1 {
+        fail("result", "DATABASE_URL: several addresses, of which this release can show one alone");
+    }
+    databases.first().clone()
 }

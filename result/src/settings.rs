@@ -33,7 +33,9 @@ pub(crate) struct Settings {
     /// What the organiser must know, at least 16 characters; without it nobody can fetch what is not public
     #[arg(long, env = "ORGANISER_TOKEN", value_parser = token, hide_env_values = true)]
     pub(crate) organiser_token: Option<Hidden>,
-    /// The ledger: address of PostgreSQL, `postgres://user:password@host[:port]/database`
+    /// The ledger: address of PostgreSQL, `postgres://user:password@host:port/database`; with TLS
+    /// `postgres://host/database?sslmode=verify-full&sslrootcert=FILE`; with standbys, which are never read,
+    /// `postgres://host1,host2/database`
     #[arg(
         long,
         env = "DATABASE_URL",

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context;
 use domain::{Fingerprint, Log, Scoreboard};
-use ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
+use ledger_postgres::{DatabaseAddresses, DatabaseUrl, PostgresLedgers, PostgresScoreboard};
 use log_file::{LogWriter, import, recount};
 use log_redis::{RedisLog, RedisPollCopies, RedisUrl, ServerWatch};
 use program::{
@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 /// Counts until a shutdown signal.
 async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let redis: RedisUrl = server_address::read("worker", "REDIS_URL", &settings.redis_url);
-    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
+    let databases = suited_databases(settings);
     let rules: Rules = settings.rules().unwrap_or_else(|line| fail("worker", &line));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let metrics = telemetry::metrics()?;
@@ -56,8 +56,8 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let readiness = admin::readiness(move || std::future::ready(ready()));
     admin::spawn(listener, readiness, metrics, shutdown.clone());
 
-    tracing::info!(redis = ?redis, database = ?database, partitions = rules.partitions.count(), "worker.started");
-    let ledgers = Arc::new(PostgresLedgers::new(database));
+    tracing::info!(redis = ?redis, databases = ?databases, partitions = rules.partitions.count(), "worker.started");
+    let ledgers = Arc::new(PostgresLedgers::new(databases));
     let open_log = |partition| Box::new(RedisLog::new(&redis, partition)) as _;
     let copies = Arc::new(RedisPollCopies::new(&redis, rules.partitions));
     scrutin_worker::run(rules, ledgers, open_log, copies, health, shutdown).await;
@@ -66,18 +66,24 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Recounts the ballots in the ledger; success if all figures agree.
+/// Recounts the ballots in each ledger; success if all figures agree.
 async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
-    let audit = PostgresScoreboard::new(database).audit().await?;
-    let agrees = recount::report(&audit, &mut io::stdout().lock())?;
-    Ok(if agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let databases = databases(settings);
+    let mut all_agree = true;
+    for (place, database) in (1..).zip(databases.all()) {
+        if databases.count() > 1 {
+            writeln!(io::stdout(), "address {place} of {}", databases.count())?;
+        }
+        let audit = PostgresScoreboard::new(database.clone()).audit().await?;
+        all_agree &= recount::report(&audit, &mut io::stdout().lock())?;
+    }
+    Ok(if all_agree { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Writes the ledger to a file in the format of a log.
 #[expect(clippy::print_stderr, reason = "the command's report; standard output may be the file")]
 async fn export(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
-    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
+    let database = only_database(settings, "export");
     let output = log_file::output(file).with_context(|| file.display().to_string())?;
     let mut writer = LogWriter::begin(output)?;
     let audit = PostgresScoreboard::new(database).entries(|entry| writer.entry(&entry)).await?;
@@ -91,10 +97,10 @@ async fn export(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
 
 /// Counts a file into the empty ledger; success if the ledger then has the figures of the file.
 async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
-    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
+    let database = only_database(settings, "import");
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let input = log_file::input(file).with_context(|| file.display().to_string())?;
-    let ledgers = PostgresLedgers::new(database.clone());
+    let ledgers = PostgresLedgers::new(database.clone().into());
     let batch_entries = usize::from(settings.batch_entries);
     let progress = |entries| tracing::info!(entries, "reading the file");
     let imported = import::import(input, &ledgers, settings.partitions, batch_entries, progress).await?;
@@ -106,7 +112,8 @@ async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
 /// Makes the log at `REDIS_URL` the log of the ledger.
 async fn begin(settings: &Settings, adopt: bool) -> anyhow::Result<ExitCode> {
     let (ledgers, mut logs) = servers(settings);
-    let address = scrutin_worker::begin(&ledgers, &mut logs, settings.partitions, adopt).await?;
+    let count = databases(settings).count();
+    let address = scrutin_worker::begin(&ledgers, count, &mut logs, settings.partitions, adopt).await?;
     writeln!(io::stdout(), "the ledger's log is at {address} from now on; a worker begins it if there is none")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -125,8 +132,30 @@ async fn rekey(settings: &Settings, key: &Fingerprint, force: bool) -> anyhow::R
 
 fn servers(settings: &Settings) -> (PostgresLedgers, Vec<Box<dyn Log>>) {
     let redis: RedisUrl = server_address::read("worker", "REDIS_URL", &settings.redis_url);
-    let database: DatabaseUrl = server_address::read("worker", "DATABASE_URL", &settings.database_url);
+    let databases = suited_databases(settings);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let log = |partition| Box::new(RedisLog::new(&redis, partition)) as Box<dyn Log>;
-    (PostgresLedgers::new(database), settings.partitions.all().map(log).collect())
+    (PostgresLedgers::new(databases), settings.partitions.all().map(log).collect())
+}
+
+/// The ledger's addresses.
+fn databases(settings: &Settings) -> DatabaseAddresses {
+    server_address::read("worker", "DATABASE_URL", &settings.database_url)
+}
+
+/// The ledger's addresses, each of which has a partition.
+fn suited_databases(settings: &Settings) -> DatabaseAddresses {
+    let databases = databases(settings);
+    let suited = databases.suit(settings.partitions);
+    suited.unwrap_or_else(|error| fail("worker", &format!("DATABASE_URL: {error}")));
+    databases
+}
+
+/// The ledger's address, for what works on one alone.
+fn only_database(settings: &Settings, command: &str) -> DatabaseUrl {
+    let databases = databases(settings);
+    if databases.count() > 1 {
+        fail("worker", &format!("DATABASE_URL: {command} takes one address, and there are {}", databases.count()));
+    }
+    databases.first().clone()
 }

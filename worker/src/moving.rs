@@ -41,50 +41,72 @@ pub enum MoveError {
     NoInstallation,
 }
 
-/// Records the address of `logs` in the ledger. With `adopt` the ledger takes the log that is there, also one of an
-/// older release. Returns the address.
+/// Records the address of `logs` in each database of the ledger; the first `databases` partitions are each in another
+/// one. With `adopt` the ledger takes the log that is there, also one of an older release. Returns the address.
 ///
 /// # Panics
 /// If `logs` is empty: an installation has at least one partition.
 pub async fn begin(
     ledgers: &dyn Ledgers,
+    databases: u16,
     logs: &mut [Box<dyn Log>],
     partitions: Partitions,
     adopt: bool,
 ) -> Result<String, MoveError> {
-    let mut ledger = lead(ledgers, Partition::new(0)).await?;
-    let known = ledger.identity().await?.map(|known| known.installation);
+    let mut leaders = Vec::new();
+    for number in 0..databases {
+        leaders.push(lead(ledgers, Partition::new(number)).await?);
+    }
     let address = logs[0].address();
     let mut found = Vec::new();
     for log in logs.iter_mut() {
         found.push(log.identity().await?);
     }
     let in_log = found.iter().find_map(|found| found.installation.as_ref()).map(|(in_log, _)| in_log.clone());
-    let installation = match (known, in_log) {
-        (Some(known), Some(in_log)) if known.id != in_log.id => {
-            let todo = "and this ledger to another. If that log is not needed any more, empty its Redis first";
-            return Err(MoveError::Foreign { address, id: in_log.id, todo });
+    let mut known = None;
+    for ledger in &mut leaders {
+        let of_ledger = ledger.identity().await?.map(|known| known.installation);
+        if let Some(in_log) = &in_log {
+            refuse_foreign(of_ledger.as_ref(), in_log, adopt, &address)?;
         }
-        (None, Some(in_log)) if !adopt => {
-            let todo = "and this ledger to none. If it is empty and shall take the place of one that is lost, add \
-                        --adopt; if that log is not needed any more, empty its Redis first";
-            return Err(MoveError::Foreign { address, id: in_log.id, todo });
-        }
-        (known, in_log) => known
-            .or(in_log)
-            .unwrap_or_else(|| Installation::new(InstallationId::new(program::random_text::<16>()), partitions)),
-    };
+        known = known.or(of_ledger);
+    }
+    let new = || Installation::new(InstallationId::new(program::random_text::<16>()), partitions);
+    let installation = known.or(in_log).unwrap_or_else(new);
     let older = |found: &LogIdentity| found.installation.is_none() && found.begun.is_some();
     if found.iter().any(older) && !adopt {
         return Err(MoveError::OlderLog(address));
     }
-    ledger.install(&LedgerIdentity { installation: installation.clone(), log_address: address.clone() }).await?;
+    let identity = LedgerIdentity { installation: installation.clone(), log_address: address.clone() };
+    for ledger in &mut leaders {
+        ledger.install(&identity).await?;
+    }
     for (log, found) in logs.iter_mut().zip(&found) {
         if older(found) {
             log.install(&installation).await?;
         }
     }
     Ok(address)
+}
+
+/// Refuses a log that does not belong to a ledger; one that belongs to none takes it only with `adopt`.
+fn refuse_foreign(
+    ledger: Option<&Installation>,
+    in_log: &Installation,
+    adopt: bool,
+    address: &str,
+) -> Result<(), MoveError> {
+    let todo = match ledger {
+        Some(known) if known.id != in_log.id => {
+            "and this ledger to another. If that log is not needed any more, empty its Redis first"
+        }
+        None if !adopt => {
+            "and this ledger to none. If it is empty and shall take the place of one that is lost, add --adopt; if \
+             that log is not needed any more, empty its Redis first"
+        }
+        _ => return Ok(()),
+    };
+    Err(MoveError::Foreign { address: address.to_owned(), id: in_log.id.clone(), todo })
 }
 
 /// Stores the fingerprint of the new key in the ledger, and in each partition whose log has been begun. With `force`

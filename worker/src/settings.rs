@@ -23,7 +23,10 @@ pub struct Settings {
     /// The log: address of Redis, `redis://user:password@host:port/database`
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: Hidden,
-    /// The ledger: address of PostgreSQL, `postgres://user:password@host:port/database`
+    /// The ledger: address of PostgreSQL, `postgres://user:password@host:port/database`; with TLS
+    /// `postgres://host/database?sslmode=verify-full&sslrootcert=FILE`; with standbys
+    /// `postgres://host1,host2/database`; or several addresses, separated by spaces: partition p is at address p mod n,
+    /// which never changes
     #[arg(
         long,
         env = "DATABASE_URL",

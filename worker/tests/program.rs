@@ -10,7 +10,7 @@ use testkit::{
     postgres_server::TestDatabase,
     programs::{self, Service},
     redis_server::RedisServer,
-    wait::until_true,
+    wait::{self, until_true},
 };
 
 /// Runs the program to its end, with these settings and no others.
@@ -24,12 +24,18 @@ fn text(bytes: &[u8]) -> String {
 }
 
 async fn cast(redis: &RedisServer, ballots: u8) {
-    let ballot_box = RedisBallotBox::new(&redis.url().parse().unwrap(), Partitions::ONE);
+    cast_in(redis, Partitions::ONE, ballots).await;
+}
+
+async fn cast_in(redis: &RedisServer, partitions: Partitions, ballots: u8) {
+    let ballot_box = RedisBallotBox::new(&redis.url().parse().unwrap(), partitions);
     until_true("ballots are taken", || async { ballot_box.ready().await.is_ok() }).await;
     for voter in 0..ballots {
         let (voter, choices) = (VoterId::from_bytes([voter; 16]), Choices::parse(["a"]).unwrap());
-        let cast = ballot_box.cast(Ballot { poll: PollId::MAIN, voter, choices }, FIRST_REVISION).await;
-        assert!(matches!(cast, Ok(CastOutcome::Recorded(_))), "{cast:?}");
+        let ballot = Ballot { poll: PollId::MAIN, voter, choices };
+        // Of several partitions one may begin later than the others.
+        let cast = wait::until("the ballot", async || ballot_box.cast(ballot, FIRST_REVISION).await.ok()).await;
+        assert!(matches!(cast, CastOutcome::Recorded(_)), "{cast:?}");
     }
 }
 
@@ -56,6 +62,46 @@ async fn the_recount_agrees_until_a_figure_is_tampered_with() {
     assert_eq!(recount.status.code(), Some(1), "{recount:?}");
     let stdout = text(&recount.stdout);
     assert!(stdout.contains("8             7  DIFFERS\n"), "{stdout}");
+}
+
+async fn ballots(database: &TestDatabase) -> i64 {
+    database.client().await.query_one("SELECT count(*) FROM ballots", &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn two_databases_hold_one_installation_and_a_lost_one_is_replaced() {
+    let redis = RedisServer::start().await;
+    let redis_url = redis.url();
+    let (one, two, empty) = (TestDatabase::create().await, TestDatabase::create().await, TestDatabase::create().await);
+    let addresses = format!("{} {}", one.url(), two.url());
+    let partitions = [("PARTITIONS", "2")];
+    let worker = programs::worker_with(&redis_url, &addresses, &partitions);
+    cast_in(&redis, Partitions::new(2).unwrap(), 40).await;
+    metric_is(&worker, "scrutin_worker_ballots_total", "40").await;
+    let (at_one, at_two) = (ballots(&one).await, ballots(&two).await);
+    assert!(at_one > 0 && at_two > 0 && at_one + at_two == 40, "{at_one} + {at_two}");
+    let recount = run(&["recount"], &[("DATABASE_URL", &addresses)]);
+    assert_eq!(recount.status.code(), Some(0), "{recount:?}");
+    let said = text(&recount.stdout);
+    assert!(said.contains("address 1 of 2\n") && said.contains("address 2 of 2\n"), "{said}");
+
+    // The second database is lost, and an empty one takes its place.
+    drop(worker);
+    let addresses = format!("{} {}", one.url(), empty.url());
+    let worker = programs::worker_with(&redis_url, &addresses, &partitions);
+    let refused = async || worker.program.output().contains("installation.refused");
+    until_true("the worker to refuse it", refused).await;
+    drop(worker);
+    let servers = [("REDIS_URL", &*redis_url), ("DATABASE_URL", &*addresses), partitions[0]];
+    let begun = run(&["begin"], &servers);
+    assert!(!begun.status.success() && text(&begun.stderr).contains("--adopt"), "{begun:?}");
+    let begun = run(&["begin", "--adopt"], &servers);
+    assert!(begun.status.success(), "{begun:?}");
+    let worker = programs::worker_with(&redis_url, &addresses, &partitions);
+    worker.ready().await;
+    metric_is(&worker, "scrutin_worker_leads", "2").await;
+    until_true("its ballots to be counted again", async || ballots(&empty).await == at_two).await;
+    assert_eq!(ballots(&one).await, at_one);
 }
 
 #[tokio::test]
@@ -145,6 +191,11 @@ fn a_wrong_setting_is_one_line_that_names_it_and_exit_code_2() {
     for (key, value) in [
         ("REDIS_URL", "http://:hunter2@redis"),
         ("DATABASE_URL", "mysql://u:hunter2@db/votes"),
+        ("DATABASE_URL", "postgres://u:hunter2@db/votes?sslmode=allow"),
+        ("DATABASE_URL", "postgres://u:hunter2@db/votes?sslmode=verify-full"),
+        ("DATABASE_URL", "postgres://u:hunter2@db/votes?sslmode=verify-full&sslrootcert=/absent.pem"),
+        ("DATABASE_URL", "postgres://u:hunter2@a,b/votes?target_session_attrs=standby"),
+        ("DATABASE_URL", "postgres://a postgres://u:hunter2@b"),
         ("PARTITIONS", "0"),
         ("LOG_RETENTION", "an hour"),
         ("BATCH_ENTRIES", "10001"),
@@ -160,5 +211,8 @@ fn a_wrong_setting_is_one_line_that_names_it_and_exit_code_2() {
         assert!(stderr.starts_with(&format!("worker: {key}: ")) && stderr.lines().count() == 1, "{stderr}");
         assert!(!stderr.contains("hunter2"), "{stderr}");
     }
+    let export = run(&["export", "-"], &[("DATABASE_URL", "postgres://a postgres://b")]);
+    assert_eq!(export.status.code(), Some(2), "{export:?}");
+    assert!(text(&export.stderr).starts_with("worker: DATABASE_URL: export takes one address"), "{export:?}");
     assert_eq!(run(&["count"], &[]).status.code(), Some(2), "an unknown command");
 }

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use crate::{
     database_error::DatabaseError,
     database_url::{ConnectionUse, DatabaseUrl},
-    pooler,
+    migrations, pooler,
     primary::{self, PrimaryConnection},
 };
 
@@ -29,6 +29,9 @@ const SESSION: [(&str, &str); 6] = [
 /// table was small could later read the whole table for every voter.
 const WRITER_SESSION: [(&str, &str); 2] = [("enable_seqscan", "off"), ("enable_bitmapscan", "off")];
 
+/// The longest a statement of a writer may run.
+const WRITER_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
 const SET_SESSION: &str = "
     SELECT count(set_config(known.name, wanted.setting, false))
     FROM unnest($1::text[], $2::text[]) AS wanted (name, setting)
@@ -45,6 +48,13 @@ pub(crate) async fn connect(
     tokio::spawn(connection);
     pooler::refuse_shared(database, &place, &client).await?;
     set_session(&client, usage, statement_timeout).await?;
+    Ok(client)
+}
+
+/// Opens a connection for writing to tables of this release: migrations come first.
+pub(crate) async fn for_writing(database: &DatabaseUrl) -> Result<Client, DatabaseError> {
+    let client = connect(database, ConnectionUse::Write, WRITER_STATEMENT_TIMEOUT).await?;
+    migrations::migrate(&client).await?;
     Ok(client)
 }
 

@@ -32,6 +32,19 @@ pub(crate) enum DatabaseError {
          pool_mode=session"
     )]
     Pooled,
+    /// The ledger was written with other addresses in `DATABASE_URL`, or with them in another order.
+    #[error(
+        "the database at address {place} of DATABASE_URL holds partition {partition}, which belongs to address \
+         {belongs}: set the addresses that it was written with, in their order"
+    )]
+    Misplaced {
+        /// What it holds.
+        partition: i32,
+        /// Its place, from 1.
+        place: i32,
+        /// The place of what it holds, from 1.
+        belongs: i32,
+    },
     /// A row holds what this release can't read.
     #[error("the ledger holds {0} that can't be read")]
     Unreadable(&'static str),

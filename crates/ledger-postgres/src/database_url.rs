@@ -13,6 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{
     connection_text,
     database_error::words,
+    database_url_error::DatabaseUrlError,
     server_name::{ServerName, ServerPlace},
     tls::Tls,
 };
@@ -42,43 +43,6 @@ pub struct DatabaseUrl {
     config: Config,
     servers: Vec<ServerName>,
     tls: Tls,
-}
-
-/// Why a text does not say where a database is. It never repeats what may be a password.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DatabaseUrlError {
-    /// Neither a URL nor `key=value` pairs.
-    #[error("not postgres://user:password@host:port/database: {0}")]
-    Malformed(String),
-    /// No server was named.
-    #[error("no host is named")]
-    NoHost,
-    /// As many are needed as there are hosts.
-    #[error("{1} values of {0} for {2} hosts")]
-    Counts(&'static str, usize, usize),
-    /// The value of `target_session_attrs`.
-    #[error("target_session_attrs: only the primary is written and read, so it can be left out, or be read-write")]
-    NotPrimary,
-    /// The value of `sslmode`.
-    #[error("sslmode is none of disable, prefer, require, verify-ca, verify-full")]
-    NoSuchTlsMode,
-    /// A certificate is to be checked, and nobody says against what.
-    #[error("sslmode={0} needs sslrootcert=FILE with the certificates of authorities (PEM), or sslrootcert=system")]
-    NoAuthorities(&'static str),
-    /// Authorities are named, and certificates are not checked.
-    #[error("with sslmode={0} no certificate is checked: set sslmode=verify-full (or verify-ca), or no sslrootcert")]
-    UselessAuthorities(&'static str),
-    /// Anybody gets a certificate of a public authority for some name.
-    #[error("sslmode={0} takes any host of a public authority: with sslrootcert=system set sslmode=verify-full")]
-    SystemWithoutName(&'static str),
-    /// The value of `sslrootcert`.
-    #[error("sslrootcert={file}: {reason}")]
-    Authorities {
-        /// The file, or `system`.
-        file: String,
-        /// What is wrong with it.
-        reason: String,
-    },
 }
 
 impl FromStr for DatabaseUrl {
@@ -141,6 +105,13 @@ impl DatabaseUrl {
     /// The servers, of which one should be the primary; at least one.
     pub(crate) fn servers(&self) -> &[ServerName] {
         &self.servers
+    }
+
+    /// Whether both lead to one database, as far as the texts say.
+    pub(crate) fn is_same_database(&self, other: &Self) -> bool {
+        // Without a name it is the user's.
+        let name = |url: &Self| url.config.get_dbname().or(url.config.get_user()).map(str::to_owned);
+        name(self) == name(other) && self.servers.iter().any(|server| other.servers.contains(server))
     }
 
     /// The driver's configuration for this usage and server.

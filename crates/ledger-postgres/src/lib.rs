@@ -36,6 +36,7 @@
 //!
 //! May import: `domain`.
 
+mod addresses;
 mod apply;
 mod audit;
 mod certificate_check;
@@ -43,8 +44,10 @@ mod connect;
 mod connection_text;
 mod database_error;
 mod database_url;
+mod database_url_error;
 mod entries;
 mod installation;
+mod ledgers;
 mod listen;
 mod locks;
 mod migrations;
@@ -59,6 +62,8 @@ mod statements;
 mod tls;
 mod writer;
 
-pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub use addresses::{DatabaseAddressError, DatabaseAddresses};
+pub use database_url::DatabaseUrl;
+pub use database_url_error::DatabaseUrlError;
+pub use ledgers::PostgresLedgers;
 pub use scoreboard::PostgresScoreboard;
-pub use writer::PostgresLedgers;

@@ -4,7 +4,7 @@ use std::{fmt, iter, net::IpAddr};
 
 use tokio_postgres::{Config, config::Host};
 
-use crate::database_url::DatabaseUrlError;
+use crate::database_url_error::DatabaseUrlError;
 
 const DEFAULT_PORT: u16 = 5432;
 

@@ -23,7 +23,7 @@ use tokio_rustls::rustls::{
 use crate::{
     certificate_check::{AnyCertificate, AnyName},
     connection_text::OwnParameters,
-    database_url::DatabaseUrlError,
+    database_url_error::DatabaseUrlError,
 };
 
 /// The value of `sslrootcert` that means what the system trusts.

@@ -1,14 +1,13 @@
-//! The worker's side: leading a partition, and everything a leader writes but batches (those are in `apply.rs`).
+//! The worker's side: everything that the leader of a partition writes but batches (those are in `apply.rs`).
 
 use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    ApplyOutcome, Entry, Fingerprint, Gap, KnownPoll, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState,
-    Partition, Poll, PollId, PollSeed, Position, RekeyOutcome, ReplicationState, Unavailable, VoterId,
+    ApplyOutcome, Entry, Gap, KnownPoll, Ledger, LedgerIdentity, LogId, LogSeed, LogState, Partition, Poll, PollId,
+    PollSeed, Position, ReplicationState, Unavailable, VoterId,
 };
 use futures_util::TryStreamExt;
-use tokio::sync::Mutex;
 use tokio_postgres::{Client, types::ToSql};
 use tracing::info;
 use uuid::Uuid;
@@ -16,15 +15,13 @@ use uuid::Uuid;
 use crate::{
     connect,
     database_error::{DatabaseError, within},
-    database_url::{ConnectionUse, DatabaseUrl},
-    installation, listen, locks, migrations, rows, standbys,
+    database_url::DatabaseUrl,
+    installation, listen, rows, standbys,
     statements::Statements,
 };
 
-/// The longest a statement may run.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest wait for anything a leader asks, but for a seed.
-const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest wait for a seed, which can hold every voter of a large poll.
 const SEED_TIMEOUT: Duration = Duration::from_mins(10);
 
@@ -65,62 +62,19 @@ const ADD_TO_GAP: &str = "
 const NOTE_GAP: &str = "
     INSERT INTO gaps (partition, after, through, ballots) VALUES ($1::integer, $2::bigint, $3::bigint, $4::bigint)";
 
-/// Where a worker asks to be a partition's only writer in a PostgreSQL ledger.
-#[derive(Debug)]
-pub struct PostgresLedgers {
-    database: DatabaseUrl,
-    /// A connection that did not get the lock, for the next try: so a standby does not connect every second.
-    spare: Mutex<Option<Client>>,
-}
-
-impl PostgresLedgers {
-    /// The ledger in this database. Nothing is connected yet; each call of [`Ledgers::lead`] does.
-    pub fn new(database: DatabaseUrl) -> Self {
-        Self { database, spare: Mutex::new(None) }
-    }
-
-    async fn try_lead(&self, partition: Partition) -> Result<Option<Leader>, DatabaseError> {
-        let spare = self.spare.lock().await.take().filter(|spare| !spare.is_closed());
-        let client = if let Some(client) = spare {
-            client
-        } else {
-            let client = connect::connect(&self.database, ConnectionUse::Write, STATEMENT_TIMEOUT).await?;
-            migrations::migrate(&client).await?;
-            client
-        };
-        let number = i32::from(partition.number());
-        if client.query_one(locks::TRY_LOCK, &[&locks::CLASS, &number]).await?.try_get(0)? {
-            return Leader::begin(client, partition).await.map(Some);
-        }
-        *self.spare.lock().await = Some(client);
-        Ok(None)
-    }
-}
-
-#[async_trait]
-impl Ledgers for PostgresLedgers {
-    async fn lead(&self, partition: Partition) -> Result<Option<Box<dyn Ledger>>, Unavailable> {
-        let leader = within("leading a partition", WRITE_TIMEOUT, self.try_lead(partition)).await?;
-        Ok(leader.map(|leader| Box::new(PostgresLedger { leader: Some(leader) }) as Box<dyn Ledger>))
-    }
-
-    async fn rekey(&self, fingerprint: &Fingerprint, force: bool) -> Result<RekeyOutcome, Unavailable> {
-        within("changing the ledger's key", WRITE_TIMEOUT, async {
-            let client = connect::connect(&self.database, ConnectionUse::Write, STATEMENT_TIMEOUT).await?;
-            migrations::migrate(&client).await?;
-            installation::rekey(&client, fingerprint, force).await
-        })
-        .await
-    }
-}
-
 /// One partition's writer. Each operation takes the leader out and puts it back only when all went well: after an
 /// error, a timeout or a dropped future the connection is gone, and the lock with it.
-struct PostgresLedger {
+pub(crate) struct PostgresLedger {
     leader: Option<Leader>,
+    /// The ledger that decides which installation this one belongs to; none if it is this one.
+    deciding: Option<DatabaseUrl>,
 }
 
 impl PostgresLedger {
+    pub(crate) fn new(leader: Leader, deciding: Option<DatabaseUrl>) -> Self {
+        Self { leader: Some(leader), deciding }
+    }
+
     fn take(&mut self) -> Result<Leader, Unavailable> {
         self.leader.take().ok_or_else(|| Unavailable::failed("writing to the ledger", DatabaseError::Spent))
     }
@@ -138,7 +92,7 @@ impl Ledger for PostgresLedger {
 
     async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable> {
         let leader = self.take()?;
-        let written = installation::install(&leader.client, identity);
+        let written = install(&leader.client, self.deciding.as_ref(), identity);
         within("writing the ledger's installation", WRITE_TIMEOUT, written).await?;
         self.leader = Some(leader);
         Ok(())
@@ -209,6 +163,23 @@ impl Ledger for PostgresLedger {
     }
 }
 
+/// Writes which installation the ledger belongs to. The ledgers of an installation must name the same one, also when
+/// several are written for the first time: then it is the one that the first of them has.
+async fn install(
+    client: &Client,
+    deciding: Option<&DatabaseUrl>,
+    identity: &LedgerIdentity,
+) -> Result<(), DatabaseError> {
+    let mut identity = identity.clone();
+    if let Some(database) = deciding {
+        let first = Box::pin(connect::for_writing(database)).await?;
+        installation::install(&first, &identity).await?;
+        let decided = installation::identity(&first).await?.ok_or(DatabaseError::Unreadable("an installation"))?;
+        identity.installation.id = decided.installation.id;
+    }
+    installation::install(client, &identity).await
+}
+
 /// What the leader knows of a poll without asking: nobody else writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LedgerPoll {
@@ -231,7 +202,7 @@ pub(crate) struct Leader {
 }
 
 impl Leader {
-    async fn begin(client: Client, partition: Partition) -> Result<Self, DatabaseError> {
+    pub(crate) async fn begin(client: Client, partition: Partition) -> Result<Self, DatabaseError> {
         let partition = i32::from(partition.number());
         let row = client.query_opt(POSITION, &[&partition]).await?;
         let position = if let Some(row) = row {

@@ -5,9 +5,10 @@
 //! script watches a pipe: when the test's process ends, in whatever way, the pipe closes, and the script stops and
 //! removes the cluster.
 //!
-//! May import: `address`.
+//! May import: `address`, `certificates`, `wait`.
 
 mod connection;
+mod owner;
 mod standby;
 mod tls;
 
@@ -30,6 +31,7 @@ use tokio_postgres::{Client, NoTls};
 pub use standby::StandbyServer;
 
 use self::connection::{PATIENCE, connect};
+use crate::{certificates::ServerCertificate, wait};
 
 /// The environment variable with the run's cluster: the URL of a superuser.
 const SHARED_URL: &str = "SCRUTIN_TEST_PG";
@@ -165,6 +167,17 @@ impl PostgresServer {
         StandbyServer::of(&self.url, &self.own().directory).await
     }
 
+    /// Offers TLS with this certificate on each new connection of this private server, beside connections without. May
+    /// be called again with another certificate.
+    pub async fn offer_tls(&self, certificate: &ServerCertificate) {
+        let client = connect(&self.url).await;
+        tls::turn_on(&self.own().directory, certificate, &client).await;
+        let before = tls::reloaded(&client).await;
+        self.own().control(&["reload"]).await;
+        let reload = async || tls::reloaded(&connect(&self.url).await).await > before;
+        wait::until_true("the server to take its certificate", reload).await;
+    }
+
     /// Restarts a stopped server as a standby of the one that was promoted in its place.
     ///
     /// # Panics
@@ -172,8 +185,8 @@ impl PostgresServer {
     pub async fn restart_as_standby_of(&mut self, promoted: &StandbyServer) {
         let address = promoted.address();
         let primary = format!("primary_conninfo = 'host={} port={} user=postgres'", address.ip(), address.port());
-        self.own().write("data/postgresql.auto.conf", &primary);
-        self.own().write("data/standby.signal", "");
+        owner::write(&self.own().directory, "data/postgresql.auto.conf", &primary);
+        owner::write(&self.own().directory, "data/standby.signal", "");
         self.restart().await;
     }
 

@@ -19,7 +19,7 @@ pub fn url(text: &str) -> DatabaseUrl {
 }
 
 pub fn ledgers(database: &TestDatabase) -> PostgresLedgers {
-    PostgresLedgers::new(url(&database.url()))
+    ledgers_at(&database.url())
 }
 
 pub fn scoreboard(database: &TestDatabase) -> PostgresScoreboard {
@@ -78,7 +78,7 @@ pub async fn connect(url: &str) -> Client {
 }
 
 pub fn ledgers_at(text: &str) -> PostgresLedgers {
-    PostgresLedgers::new(url(text))
+    PostgresLedgers::new(text.parse().unwrap())
 }
 
 pub fn scoreboard_at(text: &str) -> PostgresScoreboard {
