@@ -39,12 +39,18 @@ async fn partitions_are_counted_each_at_its_address() {
 async fn ledgers_of_several_addresses_are_of_the_firsts_installation() {
     let (one, two) = (TestDatabase::create().await, TestDatabase::create().await);
     let ledgers = ledgers_at(&format!("{} {}", one.url(), two.url()));
-    let (mut second, mut first) = (lead(&ledgers, Partition::new(1)).await, lead(&ledgers, Partition::new(0)).await);
-    // Each makes an id of its own when it begins.
-    second.install(&identity("made by the second")).await.unwrap();
-    first.install(&identity("made by the first")).await.unwrap();
-    let of = |identity: Option<LedgerIdentity>| identity.unwrap().installation.id;
-    assert_eq!(of(first.identity().await.unwrap()), of(second.identity().await.unwrap()));
+    // Each worker makes an id of its own when it begins; either may be first.
+    let others = [TestDatabase::create().await, TestDatabase::create().await];
+    let other_ledgers = ledgers_at(&format!("{} {}", others[0].url(), others[1].url()));
+    for (ledgers, order) in [(&ledgers, [1, 0]), (&other_ledgers, [0, 1])] {
+        let mut of_each = Vec::new();
+        for number in order {
+            let mut leader = lead(ledgers, Partition::new(number)).await;
+            leader.install(&identity(&format!("made for partition {number}"))).await.unwrap();
+            of_each.push(leader.identity().await.unwrap().unwrap().installation.id);
+        }
+        assert_eq!(of_each[0], of_each[1]);
+    }
     assert_eq!(installation(&one).await, installation(&two).await);
 
     let key = Fingerprint::of(&Secret::parse("a secret of at least thirty-two bytes").unwrap());
