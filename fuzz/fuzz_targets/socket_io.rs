@@ -12,9 +12,10 @@ use axum::{
     http::{Request, StatusCode},
 };
 use domain::{
-    Audit, CurrentBallot, Heartbeat, Inclusion, Movement, Poll, PollId, PollSpec, Position, Receipt, VoteCounts,
+    Audit, CurrentBallot, Heartbeat, Inclusion, Movement, Partition, Partitions, Poll, PollId, PollSpec, Position,
+    Receipt, VoteCounts,
 };
-use domain::{Scoreboard, Secret, Tally, Unavailable, VoterId};
+use domain::{Scoreboard, Secret, TallyShare, Unavailable, VoterId};
 use hyper::server::conn::http1::Builder;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use libfuzzer_sys::fuzz_target;
@@ -36,23 +37,34 @@ struct OnePoll;
 
 #[async_trait::async_trait]
 impl Scoreboard for OnePoll {
-    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
+    async fn shares(&self, polls: &[PollId]) -> Result<Vec<TallyShare>, Unavailable> {
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"])).expect("a poll");
         let figures = VoteCounts { votes: vec![1, 2], voters: 3, ballots: 3 };
-        let tally = Tally { poll, figures, position: Position::ZERO, heartbeat: Heartbeat::default() };
-        Ok(polls.iter().filter(|id| **id == PollId::MAIN).map(|_| tally.clone()).collect())
+        let share = TallyShare {
+            partition: Partition::new(0),
+            partitions: Partitions::ONE,
+            poll,
+            round: 1,
+            figures,
+            position: Position::ZERO,
+            heartbeat: Heartbeat::default(),
+        };
+        Ok(polls.iter().filter(|id| **id == PollId::MAIN).map(|_| share.clone()).collect())
+    }
+    async fn partitions(&self) -> Result<Partitions, Unavailable> {
+        Ok(Partitions::ONE)
     }
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
         Ok(Vec::new())
     }
-    async fn inclusion(&self, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {
+    async fn inclusion(&self, _: Partition, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {
         Ok(Inclusion::Missing)
     }
 
-    async fn counted_at(&self, _: PollId, _: Position) -> Result<Option<u64>, Unavailable> {
+    async fn counted_at(&self, _: Partition, _: Position) -> Result<Option<u64>, Unavailable> {
         Ok(None)
     }
-    async fn ballots(&self, _: PollId, _: Option<VoterId>, _: u32) -> Result<Vec<CurrentBallot>, Unavailable> {
+    async fn ballots(&self, _: PollId, _: u32, _: Option<VoterId>, _: u32) -> Result<Vec<CurrentBallot>, Unavailable> {
         Ok(Vec::new())
     }
     async fn audit(&self) -> Result<Audit, Unavailable> {

@@ -11,13 +11,14 @@ pub(crate) async fn tally(scoreboard: &dyn Scoreboard, poll: PollId) -> Result<O
     Ok(tallies.pop())
 }
 
-/// The next ballots that count at present, in order of voters, at most [`BALLOTS_PER_PAGE`]: fewer are the last ones.
+/// The next ballots that count in this round, in order of voters, at most [`BALLOTS_PER_PAGE`]: fewer are the last.
 pub(crate) async fn ballots(
     scoreboard: &dyn Scoreboard,
     poll: PollId,
+    round: u32,
     after: Option<VoterId>,
 ) -> Result<Vec<CurrentBallot>, Unavailable> {
-    scoreboard.ballots(poll, after, BALLOTS_PER_PAGE).await
+    scoreboard.ballots(poll, round, after, BALLOTS_PER_PAGE).await
 }
 
 /// The polls of the public list that are open, by id; at most 1,000.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Inclusion, PollId, Position, Receipt, Unavailable};
+use domain::{Inclusion, Partition, PollId, Position, Receipt, Unavailable};
 use program::log_throttle::LogThrottle;
 
 use crate::{app::App, live::scores::PollScore, refusal::ResultRefusal};
@@ -32,10 +32,12 @@ pub(crate) async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Ball
     let poll = PollId::parse(poll).map_err(|_| ResultRefusal::UnknownReceipt)?;
     let Receipt { position, voter } =
         Receipt::decode(receipt, &app.secret, poll).map_err(|_| ResultRefusal::UnknownReceipt)?;
-    let inclusion = app.scoreboard.inclusion(poll, &Receipt { position, voter }).await;
+    let partitions = app.scoreboard.partitions().await.map_err(|error| unavailable(&error))?;
+    let partition = partitions.of_voter(voter);
+    let inclusion = app.scoreboard.inclusion(partition, poll, &Receipt { position, voter }).await;
     let inclusion = inclusion.map_err(|error| unavailable(&error))?;
     let counted_at = match inclusion {
-        Inclusion::Counted | Inclusion::Replaced | Inclusion::PastRound => counted_at(app, poll, position).await,
+        Inclusion::Counted | Inclusion::Replaced | Inclusion::PastRound => counted_at(app, partition, position).await,
         Inclusion::NotCountedYet | Inclusion::Missing => None,
     };
     let (cast_at, counted_at) = in_order(position.millis(), counted_at, program::now_millis());
@@ -54,8 +56,8 @@ fn in_order(cast_at: u64, counted_at: Option<u64>, now: u64) -> (u64, Option<u64
 }
 
 /// The receipt says that a ballot is counted even if the time can't be read.
-async fn counted_at(app: &App, poll: PollId, position: Position) -> Option<u64> {
-    app.scoreboard.counted_at(poll, position).await.unwrap_or_else(|error| {
+async fn counted_at(app: &App, partition: Partition, position: Position) -> Option<u64> {
+    app.scoreboard.counted_at(partition, position).await.unwrap_or_else(|error| {
         static LINE: LogThrottle = LogThrottle::new(BETWEEN_LINES);
         if let Some(requests) = LINE.due() {
             tracing::warn!(event = "receipts.no_time", %error, requests, "the time of counting could not be looked up");

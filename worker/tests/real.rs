@@ -133,7 +133,8 @@ impl Installation {
         for &(voter, position) in &self.acknowledged {
             let receipt = Receipt { position, voter };
             until_true("an acknowledged ballot counts", || async {
-                let inclusion = self.scoreboard.inclusion(PollId::MAIN, &receipt).await;
+                let inclusion =
+                    self.scoreboard.inclusion(self.partitions.of_voter(voter), PollId::MAIN, &receipt).await;
                 assert_ne!(inclusion, Ok(Inclusion::Missing));
                 inclusion == Ok(Inclusion::Counted)
             })
@@ -346,7 +347,7 @@ async fn heartbeat(at: &Installation, poll: PollId, beats: bool) {
     until_true(if beats { "a heartbeat" } else { "no heartbeat" }, || async {
         let tallies = at.scoreboard.tallies(&[poll]).await.unwrap_or_default();
         tallies.first().is_some_and(|tally| {
-            let age = tally.heartbeat.age_millis;
+            let age = tally.heartbeat().age_millis;
             if beats { age < 2_000 } else { age > 4_000 }
         })
     })

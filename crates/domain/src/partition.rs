@@ -27,7 +27,7 @@ impl fmt::Display for Partition {
 }
 
 /// How many partitions the log has (`PARTITIONS`), 1 to 1024. All services must agree on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Partitions(u16);
 
 /// Not a number of partitions.

@@ -12,7 +12,7 @@
 //! and the caller can only say so and try again. Errors of drivers never cross a port. Each port states its limits.
 //!
 //! May import: `choices`, `event`, `gap`, `installation`, `log_id`, `partition`, `poll`, `poll_id`, `position`,
-//! `receipt`, `session`, `tally`, `voter`.
+//! `receipt`, `session`, `share`, `tally`, `voter`.
 
 mod ballot_box;
 mod ledger;

@@ -1,6 +1,6 @@
 //! The figures of a poll, and their check by recount.
 
-use crate::{gap::Gap, poll::Poll, poll_id::PollId, position::Position};
+use crate::{gap::Gap, poll_id::PollId};
 
 /// The numbers of one poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,19 +23,6 @@ pub struct Heartbeat {
     pub at_millis: i64,
     /// How long ago that was when it was read, by the same clock. Negative if the clock was set back since.
     pub age_millis: i64,
-}
-
-/// What the ledger holds of one poll at one moment: the poll and its figures belong together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally {
-    /// The poll, as of the last counted change.
-    pub poll: Poll,
-    /// Its figures.
-    pub figures: VoteCounts,
-    /// How far the poll's partition is counted.
-    pub position: Position,
-    /// The last sign of life of that partition's count.
-    pub heartbeat: Heartbeat,
 }
 
 /// One poll's figures as kept and as counted again from the ballots, of the same moment.

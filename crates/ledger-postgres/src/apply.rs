@@ -53,9 +53,8 @@ impl Leader {
             return Ok(());
         }
         for row in self.client.query(FIND_POLLS, &[&unknown]).await? {
-            let round =
-                u32::try_from(row.try_get::<_, i64>("round")?).map_err(|_| DatabaseError::Unreadable("a round"))?;
-            let known = KnownPoll::new(&rows::poll(&row, "poll")?, round, rows::position(&row, "since")?);
+            let (round, since) = (rows::round(&row, "round")?, rows::position(&row, "since")?);
+            let known = KnownPoll::new(&rows::poll(&row, "poll")?, round, since);
             self.polls.insert(rows::poll_id(&row, "id")?, LedgerPoll { number: row.try_get("number")?, known });
         }
         Ok(())

@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use domain::{Audit, Choices, Gap, Partition, Poll, Recount, Unavailable, VoteCounts};
+use domain::{Audit, Choices, Gap, Poll, Recount, Unavailable, VoteCounts};
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
@@ -105,9 +105,8 @@ async fn gaps(client: &Client) -> Result<Vec<Gap>, DatabaseError> {
     let rows = client.query(GAPS, &[]).await?;
     rows.iter()
         .map(|row| {
-            let partition = u16::try_from(row.try_get::<_, i32>("partition")?);
             Ok(Gap {
-                partition: Partition::new(partition.map_err(|_| DatabaseError::Unreadable("a partition"))?),
+                partition: rows::partition(row, "partition")?,
                 after: rows::position(row, "after")?,
                 through: rows::position(row, "through")?,
                 ballots: row.try_get::<_, Option<i64>>("ballots")?.map(rows::amount).transpose()?,

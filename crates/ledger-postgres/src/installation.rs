@@ -1,6 +1,6 @@
 //! The row that says which installation this ledger belongs to.
 
-use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, Partitions, PollId, RekeyOutcome};
+use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, PollId, RekeyOutcome};
 use tokio_postgres::Client;
 
 use crate::{database_error::DatabaseError, rows};
@@ -24,14 +24,12 @@ pub(crate) async fn identity(client: &Client) -> Result<Option<LedgerIdentity>, 
         return Ok(None);
     }
     let Some(row) = client.query_opt(IDENTITY, &[]).await? else { return Ok(None) };
-    let number = |column| -> Result<u16, DatabaseError> {
-        u16::try_from(row.try_get::<_, i32>(column)?).map_err(|_| DatabaseError::Unreadable("an installation"))
-    };
-    let partitions =
-        Partitions::new(number("partitions")?).map_err(|_| DatabaseError::Unreadable("an installation"))?;
+    let partitions = rows::partitions(&row, "partitions")?;
+    let addresses = u16::try_from(row.try_get::<_, i32>("addresses")?);
+    let addresses = addresses.map_err(|_| DatabaseError::Unreadable("an installation"))?;
     let fingerprint = row.try_get::<_, Option<String>>("fingerprint")?.and_then(Fingerprint::stored);
     let id = InstallationId::new(row.try_get::<_, String>("id")?);
-    let installation = Installation { id, partitions, addresses: number("addresses")?, fingerprint };
+    let installation = Installation { id, partitions, addresses, fingerprint };
     Ok(Some(LedgerIdentity { installation, log_address: row.try_get("log_address")? }))
 }
 
@@ -48,13 +46,7 @@ pub(crate) async fn install(client: &Client, identity: &LedgerIdentity) -> Resul
 
 /// Each poll and its partition.
 pub(crate) async fn homes(client: &Client) -> Result<Vec<(PollId, Partition)>, DatabaseError> {
-    let home = |row: &tokio_postgres::Row| {
-        let partition = u16::try_from(row.try_get::<_, i32>("partition")?);
-        Ok((
-            rows::poll_id(row, "id")?,
-            Partition::new(partition.map_err(|_| DatabaseError::Unreadable("a partition"))?),
-        ))
-    };
+    let home = |row: &tokio_postgres::Row| Ok((rows::poll_id(row, "id")?, rows::partition(row, "partition")?));
     client.query(HOMES, &[]).await?.iter().map(home).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The domain's types in columns.
 
-use domain::{Choices, Poll, PollId, Position, VoteCounts, VoterId};
+use domain::{Choices, Partition, Partitions, Poll, PollId, Position, VoteCounts, VoterId};
 use tokio_postgres::{Row, row::RowIndex};
 use uuid::Uuid;
 
@@ -14,6 +14,24 @@ pub(crate) fn position(row: &Row, column: impl RowIndex + std::fmt::Display) -> 
 /// A position from its number.
 pub(crate) fn to_position(number: i64) -> Result<Position, DatabaseError> {
     Position::from_i64(number).ok_or(DatabaseError::Unreadable("a position"))
+}
+
+/// A partition.
+pub(crate) fn partition(row: &Row, column: &str) -> Result<Partition, DatabaseError> {
+    let number = u16::try_from(row.try_get::<_, i32>(column)?);
+    number.map(Partition::new).map_err(|_| DatabaseError::Unreadable("a partition"))
+}
+
+/// A number of partitions.
+pub(crate) fn partitions(row: &Row, column: &str) -> Result<Partitions, DatabaseError> {
+    let count = u16::try_from(row.try_get::<_, i32>(column)?).ok();
+    let partitions = count.and_then(|count| Partitions::new(count).ok());
+    partitions.ok_or(DatabaseError::Unreadable("an installation"))
+}
+
+/// A round.
+pub(crate) fn round(row: &Row, column: &str) -> Result<u32, DatabaseError> {
+    u32::try_from(row.try_get::<_, i64>(column)?).map_err(|_| DatabaseError::Unreadable("a round"))
 }
 
 /// A poll from its JSON.
@@ -47,7 +65,7 @@ pub(crate) fn amount(number: i64) -> Result<u64, DatabaseError> {
     u64::try_from(number).map_err(|_| DatabaseError::Unreadable("a negative count"))
 }
 
-/// The kept figures of `poll`, from the columns that [`crate::scoreboard::TALLIES`] selects. Votes for options
+/// The kept figures of `poll`, from the columns that [`crate::scoreboard::SHARES`] selects. Votes for options
 /// that the poll does not have are kept, so that an audit sees them.
 pub(crate) fn figures(row: &Row, poll: &Poll) -> Result<VoteCounts, DatabaseError> {
     let (options, votes): (Vec<i16>, Vec<i64>) = (row.try_get("options")?, row.try_get("votes")?);

@@ -6,8 +6,8 @@ use std::{io, time::Duration};
 use async_trait::async_trait;
 use deadpool::managed::Object;
 use domain::{
-    Audit, CurrentBallot, Entry, Heartbeat, Inclusion, LedgerIdentity, Movement, PollId, Position, Receipt, Scoreboard,
-    Tally, Unavailable, VoterId,
+    Audit, CurrentBallot, Entry, Heartbeat, Inclusion, LedgerIdentity, Movement, Partition, Partitions, PollId,
+    Position, Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
 };
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
@@ -29,9 +29,10 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(12);
 /// The longest wait for any answer at all.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Polls and their kept figures.
-const TALLIES: &str = "
-    SELECT polls.poll::text AS poll, log.position,
+/// Rows of polls and their kept figures.
+const SHARES: &str = "
+    SELECT polls.partition, polls.poll::text AS poll, polls.round, log.position,
+        coalesce((SELECT installation.partitions FROM installation), 1) AS partitions,
         (extract(epoch FROM log.heartbeat) * 1000)::bigint AS heartbeat,
         (extract(epoch FROM clock_timestamp() - log.heartbeat) * 1000)::bigint AS heartbeat_age,
         coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
@@ -43,30 +44,28 @@ const TALLIES: &str = "
         SELECT coalesce(array_agg(tallies.option), '{}') AS options, coalesce(array_agg(tallies.votes), '{}') AS votes
         FROM tallies WHERE tallies.poll = polls.number
     ) AS by_option
-    WHERE polls.id = ANY($1::text[])
-    ORDER BY polls.id";
+    WHERE polls.id = ANY($1::text[])";
+const PARTITIONS: &str = "SELECT partitions FROM installation";
 const LISTED: &str = "SELECT id FROM polls WHERE listed AND state = 'open' ORDER BY id LIMIT 1000";
+/// Of a poll that the partition does not know it holds no ballot.
 const INCLUSION: &str = "
-    SELECT polls.since, log.position AS counted,
-        EXISTS (SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $2::uuid AND position = $3::bigint) AS held,
+    SELECT log.position AS counted, coalesce(polls.since, 0) AS since,
+        EXISTS (SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $3::uuid AND position = $4::bigint) AS held,
         EXISTS (
-            SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $2::uuid AND position > $3::bigint
+            SELECT 1 FROM ballots WHERE poll = polls.number AND voter = $3::uuid AND position > $4::bigint
         ) AS replaced
-    FROM polls JOIN log ON log.partition = polls.partition
-    WHERE polls.id = $1::text";
+    FROM log LEFT JOIN polls ON polls.partition = log.partition AND polls.id = $2::text
+    WHERE log.partition = $1::integer";
 /// The last note before this position, if it is counted.
 const COUNTED_AT: &str = "
     SELECT (extract(epoch FROM times.at) * 1000)::bigint AS millis
-    FROM polls
-    JOIN log ON log.partition = polls.partition AND log.position >= $2::bigint
+    FROM log
     CROSS JOIN LATERAL (
-        SELECT at FROM count_times WHERE partition = polls.partition AND after < $2::bigint ORDER BY after DESC LIMIT 1
+        SELECT at FROM count_times WHERE partition = log.partition AND after < $2::bigint ORDER BY after DESC LIMIT 1
     ) AS times
-    WHERE polls.id = $1::text";
-/// The least position: a ballot of a poll that no ledger knows is lost only if all partitions are past it.
-const LEAST_POSITION: &str = "SELECT min(position) FROM log";
-/// In the order of the primary key, so that a page costs what is on it. A voter is looked for from the one before
-/// on, rather than with `OR`, so that a prepared plan keeps to the key.
+    WHERE log.partition = $1::integer AND log.position >= $2::bigint";
+/// In the order of the primary key, so that a page costs what is on it, for each partition. A voter is looked for from
+/// the one before on, rather than with `OR`, so that a prepared plan keeps to the key.
 const BALLOTS: &str = "
     SELECT page.voter, page.position, page.choices
     FROM polls
@@ -74,11 +73,11 @@ const BALLOTS: &str = "
         SELECT voter, max(position) AS position, (array_agg(choices ORDER BY position DESC))[1] AS choices
         FROM ballots
         WHERE poll = polls.number AND position > polls.since
-            AND voter >= coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') AND voter IS DISTINCT FROM $2::uuid
-        GROUP BY voter ORDER BY voter LIMIT $3::bigint
+            AND voter >= coalesce($3::uuid, '00000000-0000-0000-0000-000000000000') AND voter IS DISTINCT FROM $3::uuid
+        GROUP BY voter ORDER BY voter LIMIT $4::bigint
     ) AS page
-    WHERE polls.id = $1::text
-    ORDER BY page.voter";
+    WHERE polls.id = $1::text AND polls.round = $2::bigint
+    ORDER BY page.voter LIMIT $4::bigint";
 const ANSWER: &str = "SELECT 1";
 
 /// Where `result` reads: a ledger on PostgreSQL. It connects when it is asked, and again when connections break.
@@ -136,12 +135,19 @@ impl PostgresScoreboard {
 
 #[async_trait]
 impl Scoreboard for PostgresScoreboard {
-    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
+    async fn shares(&self, polls: &[PollId]) -> Result<Vec<TallyShare>, Unavailable> {
         let what = "reading tallies";
         let ids: Vec<&str> = polls.iter().map(PollId::as_str).collect();
-        let rows = self.rows(what, READ_TIMEOUT, TALLIES, &[&ids]).await?;
-        let tallies: Result<_, DatabaseError> = rows.iter().map(tally).collect();
-        tallies.map_err(|failure| Unavailable::failed(what, failure))
+        let rows = self.rows(what, READ_TIMEOUT, SHARES, &[&ids]).await?;
+        let shares: Result<_, DatabaseError> = rows.iter().map(share).collect();
+        shares.map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    async fn partitions(&self) -> Result<Partitions, Unavailable> {
+        let what = "reading the number of partitions";
+        let rows = self.rows(what, READ_TIMEOUT, PARTITIONS, &[]).await?;
+        let partitions = rows.first().map_or(Ok(Partitions::ONE), |row| rows::partitions(row, "partitions"));
+        partitions.map_err(|failure| Unavailable::failed(what, failure))
     }
 
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
@@ -151,22 +157,19 @@ impl Scoreboard for PostgresScoreboard {
         ids.map_err(|failure| Unavailable::failed(what, failure))
     }
 
-    async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
+    async fn inclusion(&self, partition: Partition, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
         let what = "looking a receipt up";
         let (voter, position) = (rows::voter(receipt.voter), receipt.position.as_i64());
-        let rows = self.rows(what, READ_TIMEOUT, INCLUSION, &[&poll.as_str(), &voter, &position]).await?;
-        let inclusion = if let Some(row) = rows.first() {
-            inclusion(row, receipt.position)
-        } else {
-            let rows = self.rows(what, READ_TIMEOUT, LEAST_POSITION, &[]).await?;
-            rows.first().map_or(Ok(Inclusion::NotCountedYet), |row| inclusion_in_no_poll(row, receipt.position))
-        };
-        inclusion.map_err(|failure| Unavailable::failed(what, failure))
+        let parameters: [&(dyn ToSql + Sync); 4] = [&i32::from(partition.number()), &poll.as_str(), &voter, &position];
+        let rows = self.rows(what, READ_TIMEOUT, INCLUSION, &parameters).await?;
+        let of_row = |row| inclusion(row, receipt.position);
+        rows.first().map_or(Ok(Inclusion::NotCountedYet), of_row).map_err(|failure| Unavailable::failed(what, failure))
     }
 
-    async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable> {
+    async fn counted_at(&self, partition: Partition, position: Position) -> Result<Option<u64>, Unavailable> {
         let what = "looking up when a ballot was counted";
-        let rows = self.rows(what, READ_TIMEOUT, COUNTED_AT, &[&poll.as_str(), &position.as_i64()]).await?;
+        let partition = i32::from(partition.number());
+        let rows = self.rows(what, READ_TIMEOUT, COUNTED_AT, &[&partition, &position.as_i64()]).await?;
         let millis = rows.first().map(|row| rows::amount(row.try_get("millis")?)).transpose();
         millis.map_err(|failure: DatabaseError| Unavailable::failed(what, failure))
     }
@@ -174,12 +177,13 @@ impl Scoreboard for PostgresScoreboard {
     async fn ballots(
         &self,
         poll: PollId,
+        round: u32,
         after: Option<VoterId>,
         limit: u32,
     ) -> Result<Vec<CurrentBallot>, Unavailable> {
         let what = "reading ballots";
-        let (after, limit) = (after.map(rows::voter), i64::from(limit));
-        let rows = self.rows(what, PAGE_TIMEOUT, BALLOTS, &[&poll.as_str(), &after, &limit]).await?;
+        let (after, round, limit) = (after.map(rows::voter), i64::from(round), i64::from(limit));
+        let rows = self.rows(what, PAGE_TIMEOUT, BALLOTS, &[&poll.as_str(), &round, &after, &limit]).await?;
         let ballots: Result<_, DatabaseError> = rows.iter().map(current_ballot).collect();
         ballots.map_err(|failure| Unavailable::failed(what, failure))
     }
@@ -200,12 +204,19 @@ impl Scoreboard for PostgresScoreboard {
     }
 }
 
-fn tally(row: &Row) -> Result<Tally, DatabaseError> {
+fn share(row: &Row) -> Result<TallyShare, DatabaseError> {
     let poll = rows::poll(row, "poll")?;
     let mut figures = rows::figures(row, &poll)?;
     figures.votes.truncate(poll.options().len());
-    let heartbeat = Heartbeat { at_millis: row.try_get("heartbeat")?, age_millis: row.try_get("heartbeat_age")? };
-    Ok(Tally { position: rows::position(row, "position")?, poll, figures, heartbeat })
+    Ok(TallyShare {
+        partition: rows::partition(row, "partition")?,
+        partitions: rows::partitions(row, "partitions")?,
+        round: rows::round(row, "round")?,
+        position: rows::position(row, "position")?,
+        heartbeat: Heartbeat { at_millis: row.try_get("heartbeat")?, age_millis: row.try_get("heartbeat_age")? },
+        poll,
+        figures,
+    })
 }
 
 fn inclusion(row: &Row, position: Position) -> Result<Inclusion, DatabaseError> {
@@ -214,13 +225,6 @@ fn inclusion(row: &Row, position: Position) -> Result<Inclusion, DatabaseError> 
     } else {
         Inclusion::of_absent(position, rows::position(row, "counted")?)
     })
-}
-
-/// Where no poll has this id, its partition is not known either: only what all partitions have counted is missing.
-fn inclusion_in_no_poll(row: &Row, position: Position) -> Result<Inclusion, DatabaseError> {
-    let least: Option<i64> = row.try_get(0)?;
-    let counted = least.map(rows::to_position).transpose()?;
-    Ok(Inclusion::of_absent(position, counted.unwrap_or_default()))
 }
 
 fn current_ballot(row: &Row) -> Result<CurrentBallot, DatabaseError> {

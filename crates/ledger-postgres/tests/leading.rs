@@ -116,7 +116,7 @@ async fn two_partitions_are_led_and_counted_side_by_side() {
     );
     assert_eq!((first.unwrap().position, second.unwrap().position), (at(2), at(8)));
     let tallies = scoreboard(&database).tallies(&[main.id(), lunch.id()]).await.unwrap();
-    let positions: Vec<_> = tallies.iter().map(|tally| (tally.poll.id(), tally.position)).collect();
+    let positions: Vec<_> = tallies.iter().map(|tally| (tally.poll.id(), tally.position())).collect();
     assert_eq!(positions, [(lunch.id(), at(8)), (main.id(), at(2))]);
     assert_eq!(one.state().await.unwrap().ballots, 1);
 }

@@ -211,5 +211,5 @@ async fn a_poll_that_comes_from_another_partition_stays_one_poll() {
     let entries = vec![poll_event(5, &closed), ballot(6, &poll, 1, "b")];
     other.apply(entries).await.unwrap();
     let tallies = scoreboard(&database).tallies(&[poll.id()]).await.unwrap();
-    assert_eq!((tallies[0].position, tallies[0].figures.clone()), (at(6), of([0, 1], 1, 2)));
+    assert_eq!((tallies[0].position(), tallies[0].figures.clone()), (at(6), of([0, 1], 1, 2)));
 }

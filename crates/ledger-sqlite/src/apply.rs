@@ -29,7 +29,7 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
             ..BatchOutcome::default()
         });
     }
-    let stored = batch.polls.iter().map(|&id| store::poll(conn, id)).collect::<Result<Vec<_>, _>>()?;
+    let stored = batch.polls.iter().map(|&id| store::poll(conn, partition, id)).collect::<Result<Vec<_>, _>>()?;
     let previous = previous(conn, &stored, &batch.voters)?;
     let known: Vec<_> = stored.iter().map(|poll| poll.as_ref().map(StoredPoll::known)).collect();
     let changes = count(&known, &previous, &batch);

@@ -11,7 +11,7 @@ use crate::{
     ledger::SqliteLedger,
     reply::Reply,
     requests::{CastRequest, Request},
-    store,
+    store::{self, PARTITION},
 };
 
 /// The time limit of each call.
@@ -45,12 +45,14 @@ impl BallotBox for SqliteLedger {
     }
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
-        let read = self.readers().read("reading a poll", ANSWER_WITHIN, move |conn| store::poll(conn, id)).await?;
+        let read =
+            self.readers().read("reading a poll", ANSWER_WITHIN, move |conn| store::poll(conn, PARTITION, id)).await?;
         Ok(read.map(|stored| stored.poll))
     }
 
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
-        let read = self.readers().read("reading the polls", ANSWER_WITHIN, |conn| store::polls(conn, None)).await?;
+        let read =
+            self.readers().read("reading the polls", ANSWER_WITHIN, |conn| store::polls(conn, Some(PARTITION))).await?;
         Ok(read.into_iter().map(|stored| stored.poll).collect())
     }
 
@@ -86,7 +88,10 @@ impl BallotBox for SqliteLedger {
         if let Some(accepted) = self.accepted.of(id) {
             return Ok(accepted);
         }
-        let read = self.readers().read("counting ballots", ANSWER_WITHIN, move |conn| store::poll(conn, id)).await?;
+        let read = self
+            .readers()
+            .read("counting ballots", ANSWER_WITHIN, move |conn| store::poll(conn, PARTITION, id))
+            .await?;
         Ok(read.map_or(0, |stored| stored.ballots))
     }
 

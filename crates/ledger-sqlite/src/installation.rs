@@ -38,6 +38,13 @@ pub(crate) fn install(conn: &Connection, identity: &LedgerIdentity) -> Result<()
     Ok(())
 }
 
+/// How many partitions the installation has; one before it is written.
+pub(crate) fn partitions(conn: &Connection) -> Result<Partitions, StoreError> {
+    let mut select = conn.prepare_cached("SELECT partitions FROM installation")?;
+    let count: Option<u16> = select.query_row((), |row| row.get(0)).optional()?;
+    count.map_or(Ok(Partitions::ONE), |count| Partitions::new(count).map_err(|_| unreadable()))
+}
+
 /// Each poll and its partition.
 pub(crate) fn homes(conn: &Connection) -> Result<Vec<(PollId, Partition)>, StoreError> {
     Ok(store::polls(conn, None)?.into_iter().map(|stored| (stored.poll.id(), stored.partition)).collect())

@@ -97,7 +97,7 @@ impl Ledger for Lead {
         let poll = poll.clone();
         self.write("writing the first poll", move |tx, partition| {
             let since = store::counted_through(tx, partition)?;
-            let new = store::poll(tx, poll.id())?.is_none();
+            let new = store::poll(tx, partition, poll.id())?.is_none();
             if new {
                 write_poll(tx, &poll, &PollRow { partition, round: poll.round(), since, position: since })?;
             }
@@ -199,7 +199,7 @@ fn attach(
     let Some(gap) = gap else { return Ok(()) };
     note_gap(tx, gap, counted)?;
     for poll in polls {
-        if store::poll(tx, poll.id())?.is_none() {
+        if store::poll(tx, partition, poll.id())?.is_none() {
             let round = poll.first_round_after_gap();
             write_poll(tx, poll, &PollRow { partition, round, since: through, position: through })?;
         }

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::{
     ring_file::Accepted,
-    store::{self, StoreError},
+    store::{self, PARTITION, StoreError},
 };
 
 /// The log's tail, after a position up to which everything is counted.
@@ -120,7 +120,7 @@ impl LogTail {
     pub(crate) fn poll(&mut self, ledger: &Connection, id: PollId) -> Result<Option<&PollTail>, StoreError> {
         Ok(match self.polls.entry(id) {
             hash_map::Entry::Occupied(entry) => Some(entry.into_mut()),
-            hash_map::Entry::Vacant(entry) => store::poll(ledger, id)?.map(|stored| {
+            hash_map::Entry::Vacant(entry) => store::poll(ledger, PARTITION, id)?.map(|stored| {
                 &*entry.insert(PollTail {
                     poll: stored.poll,
                     number: stored.number,

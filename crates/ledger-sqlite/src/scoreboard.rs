@@ -4,8 +4,8 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Entry, Heartbeat, Inclusion, Movement, PollId, Position, Receipt, Scoreboard, Tally,
-    Unavailable, VoterId,
+    Audit, CurrentBallot, Entry, Heartbeat, Inclusion, Movement, Partition, Partitions, PollId, Position, Receipt,
+    Scoreboard, TallyShare, Unavailable, VoterId,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 use tokio::{sync::Semaphore, time::sleep};
@@ -14,13 +14,14 @@ use crate::{
     acceptor_handle::AcceptorHandle,
     entries,
     files::LedgerFiles,
+    installation,
     movements::Movements,
     open_error::OpenError,
     opening,
     progress::CountProgress,
     readers::Readers,
     recount,
-    store::{self, StoreError, choices, position, voter},
+    store::{self, StoreError, StoredPoll, choices, position, voter},
     uncounted,
 };
 
@@ -97,38 +98,41 @@ impl Writing {
 
 #[async_trait]
 impl Scoreboard for SqliteScoreboard {
-    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
+    async fn shares(&self, polls: &[PollId]) -> Result<Vec<TallyShare>, Unavailable> {
         let polls = polls.to_vec();
         // Read before the figures: if a batch is counted in between, both are still correct.
         let heartbeat = self.writing.as_ref().map(|writing| writing.progress.heartbeat()).unwrap_or_default();
-        let read = move |conn: &Connection| {
-            let read = polls.into_iter().map(|id| tally(conn, id, heartbeat)).collect::<Result<Vec<_>, _>>();
-            Ok(read?.into_iter().flatten().collect())
-        };
+        let read = move |conn: &Connection| shares(conn, &polls, heartbeat);
         self.readers.read("reading tallies", READ_WITHIN, read).await
+    }
+
+    async fn partitions(&self) -> Result<Partitions, Unavailable> {
+        self.readers.read("reading the number of partitions", READ_WITHIN, installation::partitions).await
     }
 
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
         self.readers.read("reading the public list", READ_WITHIN, listed).await
     }
 
-    async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
+    async fn inclusion(&self, partition: Partition, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {
         let receipt = *receipt;
-        self.readers.read("looking a receipt up", READ_WITHIN, move |conn| inclusion(conn, poll, &receipt)).await
+        let read = move |conn: &Connection| inclusion(conn, partition, poll, &receipt);
+        self.readers.read("looking a receipt up", READ_WITHIN, read).await
     }
 
-    async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable> {
+    async fn counted_at(&self, partition: Partition, position: Position) -> Result<Option<u64>, Unavailable> {
         let what = "looking up when a ballot was counted";
-        self.readers.read(what, READ_WITHIN, move |conn| counted_at(conn, poll, position)).await
+        self.readers.read(what, READ_WITHIN, move |conn| counted_at(conn, partition, position)).await
     }
 
     async fn ballots(
         &self,
         poll: PollId,
+        round: u32,
         after: Option<VoterId>,
         limit: u32,
     ) -> Result<Vec<CurrentBallot>, Unavailable> {
-        self.readers.read("reading ballots", READ_WITHIN, move |conn| ballots(conn, poll, after, limit)).await
+        self.readers.read("reading ballots", READ_WITHIN, move |conn| ballots(conn, poll, round, after, limit)).await
     }
 
     async fn audit(&self) -> Result<Audit, Unavailable> {
@@ -151,10 +155,23 @@ impl Scoreboard for SqliteScoreboard {
     }
 }
 
-fn tally(conn: &Connection, id: PollId, heartbeat: Heartbeat) -> Result<Option<Tally>, StoreError> {
-    let Some(stored) = store::poll(conn, id)? else { return Ok(None) };
-    let (figures, position) = (stored.figures(conn)?, store::counted_through(conn, stored.partition)?);
-    Ok(Some(Tally { poll: stored.poll, figures, position, heartbeat }))
+fn shares(conn: &Connection, polls: &[PollId], heartbeat: Heartbeat) -> Result<Vec<TallyShare>, StoreError> {
+    let partitions = installation::partitions(conn)?;
+    let mut shares = Vec::with_capacity(polls.len());
+    for &id in polls {
+        for stored in store::rows_of(conn, id)? {
+            shares.push(TallyShare {
+                partition: stored.partition,
+                partitions,
+                round: stored.round,
+                figures: stored.figures(conn)?,
+                position: store::counted_through(conn, stored.partition)?,
+                heartbeat,
+                poll: stored.poll,
+            });
+        }
+    }
+    Ok(shares)
 }
 
 fn listed(conn: &Connection) -> Result<Vec<PollId>, StoreError> {
@@ -169,43 +186,58 @@ fn listed(conn: &Connection) -> Result<Vec<PollId>, StoreError> {
     Ok(ids)
 }
 
-fn inclusion(conn: &Connection, poll: PollId, receipt: &Receipt) -> Result<Inclusion, StoreError> {
-    let Some(stored) = store::poll(conn, poll)? else {
-        // Its partition is unknown: the ballot is missing only once all partitions are past its position.
-        let least: Option<i64> = conn.query_row("SELECT min(position) FROM log", (), |row| row.get(0))?;
-        let counted = least.and_then(Position::from_i64).unwrap_or_default();
-        return Ok(Inclusion::of_absent(receipt.position, counted));
-    };
+fn inclusion(
+    conn: &Connection,
+    partition: Partition,
+    poll: PollId,
+    receipt: &Receipt,
+) -> Result<Inclusion, StoreError> {
+    let absent = || Ok(Inclusion::of_absent(receipt.position, store::counted_through(conn, partition)?));
+    let Some(stored) = store::poll(conn, partition, poll)? else { return absent() };
     let mut select = conn.prepare_cached("SELECT 1 FROM ballots WHERE poll = ?1 AND voter = ?2 AND position = ?3")?;
     let key = (stored.number, receipt.voter.as_bytes(), receipt.position.as_i64());
     if select.query_row(key, |_| Ok(())).optional()?.is_none() {
-        let counted = store::counted_through(conn, stored.partition)?;
-        return Ok(Inclusion::of_absent(receipt.position, counted));
+        return absent();
     }
     let newest = store::newest(conn, stored.number, receipt.voter)?;
     let is_replaced = newest.is_some_and(|newest| newest.position > receipt.position);
     Ok(Inclusion::of_held(receipt.position, stored.since, is_replaced))
 }
 
-fn counted_at(conn: &Connection, poll: PollId, position: Position) -> Result<Option<u64>, StoreError> {
-    let Some(stored) = store::poll(conn, poll)? else { return Ok(None) };
-    if position > store::counted_through(conn, stored.partition)? {
+fn counted_at(conn: &Connection, partition: Partition, position: Position) -> Result<Option<u64>, StoreError> {
+    if position > store::counted_through(conn, partition)? {
         return Ok(None);
     }
     let mut select = conn
         .prepare_cached("SELECT at FROM count_times WHERE partition = ?1 AND after < ?2 ORDER BY after DESC LIMIT 1")?;
     let seconds: Option<i64> =
-        select.query_row((stored.partition.number(), position.as_i64()), |row| row.get(0)).optional()?;
+        select.query_row((partition.number(), position.as_i64()), |row| row.get(0)).optional()?;
     Ok(seconds.map(|seconds| seconds.unsigned_abs() * 1_000))
 }
 
+/// Each partition's next `limit`, merged: voters are in one partition only.
 fn ballots(
     conn: &Connection,
     poll: PollId,
+    round: u32,
     after: Option<VoterId>,
     limit: u32,
 ) -> Result<Vec<CurrentBallot>, StoreError> {
-    let Some(stored) = store::poll(conn, poll)? else { return Ok(Vec::new()) };
+    let mut page = Vec::new();
+    for stored in store::rows_of(conn, poll)?.iter().filter(|stored| stored.round == round) {
+        page.append(&mut ballots_of(conn, stored, after, limit)?);
+    }
+    page.sort_by_key(|ballot| ballot.voter);
+    page.truncate(limit as usize);
+    Ok(page)
+}
+
+fn ballots_of(
+    conn: &Connection,
+    stored: &StoredPoll,
+    after: Option<VoterId>,
+    limit: u32,
+) -> Result<Vec<CurrentBallot>, StoreError> {
     // SQLite takes a bare column from the row that max() found. The empty blob sorts before every voter.
     let mut select = conn.prepare_cached(
         "SELECT voter, max(position), choices FROM ballots WHERE poll = ?1 AND position > ?2 AND voter > ?3

@@ -96,15 +96,22 @@ impl StoredPoll {
 const SELECT_POLL: &str = "SELECT p.number, p.poll, p.partition, p.round, p.since, t.voters, t.counted
     FROM polls p JOIN turnout t ON t.poll = p.number";
 
-/// The poll with this id.
-pub(crate) fn poll(conn: &Connection, id: PollId) -> Result<Option<StoredPoll>, StoreError> {
-    let mut select = conn.prepare_cached(&format!("{SELECT_POLL} WHERE p.id = ?1"))?;
-    Ok(select.query_row([id.as_str()], stored_poll).optional()?)
+/// The poll with this id, as this partition has it.
+pub(crate) fn poll(conn: &Connection, partition: Partition, id: PollId) -> Result<Option<StoredPoll>, StoreError> {
+    let mut select = conn.prepare_cached(&format!("{SELECT_POLL} WHERE p.id = ?1 AND p.partition = ?2"))?;
+    Ok(select.query_row((id.as_str(), partition.number()), stored_poll).optional()?)
 }
 
-/// All polls, or those of one partition, ordered by id.
+/// The poll with this id, as each partition has it that knows it, in their order.
+pub(crate) fn rows_of(conn: &Connection, id: PollId) -> Result<Vec<StoredPoll>, StoreError> {
+    let mut select = conn.prepare_cached(&format!("{SELECT_POLL} WHERE p.id = ?1 ORDER BY p.partition"))?;
+    let rows = select.query_map([id.as_str()], stored_poll)?;
+    Ok(rows.collect::<SqlResult<_>>()?)
+}
+
+/// All polls, or those of one partition, ordered by id and partition.
 pub(crate) fn polls(conn: &Connection, partition: Option<Partition>) -> Result<Vec<StoredPoll>, StoreError> {
-    let sql = format!("{SELECT_POLL} WHERE p.partition = coalesce(?1, p.partition) ORDER BY p.id");
+    let sql = format!("{SELECT_POLL} WHERE p.partition = coalesce(?1, p.partition) ORDER BY p.id, p.partition");
     let mut select = conn.prepare_cached(&sql)?;
     let polls = select.query_map([partition.map(Partition::number)], stored_poll)?;
     Ok(polls.collect::<SqlResult<_>>()?)

@@ -10,12 +10,15 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, ChangeRefused, Choices, FIRST_REVISION, Inclusion, Poll, PollChange,
-    PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, ChangeRefused, Choices, FIRST_REVISION, Inclusion, Partition, Poll,
+    PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
 };
 use scrutin_ledger_sqlite::SqliteLedger;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+
+/// The partition of the all-in-one.
+const FIRST: Partition = Partition::new(0);
 
 struct Scene {
     ledger: Arc<SqliteLedger>,
@@ -105,14 +108,14 @@ async fn a_recorded_ballot_is_accepted_at_once_and_counted_soon() {
     assert_eq!(scene.ledger.accepted(poll.id()).await, Ok(1));
     assert_eq!(scene.figures().await, VoteCounts { votes: vec![1, 0], voters: 1, ballots: 1 });
     let receipt = Receipt { position, voter: voter(1) };
-    assert_eq!(scene.ledger.scoreboard().inclusion(poll.id(), &receipt).await, Ok(Inclusion::Counted));
+    assert_eq!(scene.ledger.scoreboard().inclusion(FIRST, poll.id(), &receipt).await, Ok(Inclusion::Counted));
 
     let later = scene.recorded(1, "b").await;
     assert_eq!(scene.figures().await, VoteCounts { votes: vec![0, 1], voters: 1, ballots: 2 });
     let receipts = [Receipt { position: later, voter: voter(1) }, Receipt { position: later, voter: voter(2) }];
-    assert_eq!(scene.ledger.scoreboard().inclusion(poll.id(), &receipts[0]).await, Ok(Inclusion::Counted));
-    assert_eq!(scene.ledger.scoreboard().inclusion(poll.id(), &receipts[1]).await, Ok(Inclusion::Missing));
-    assert_eq!(scene.ledger.scoreboard().inclusion(poll.id(), &receipt).await, Ok(Inclusion::Replaced));
+    assert_eq!(scene.ledger.scoreboard().inclusion(FIRST, poll.id(), &receipts[0]).await, Ok(Inclusion::Counted));
+    assert_eq!(scene.ledger.scoreboard().inclusion(FIRST, poll.id(), &receipts[1]).await, Ok(Inclusion::Missing));
+    assert_eq!(scene.ledger.scoreboard().inclusion(FIRST, poll.id(), &receipt).await, Ok(Inclusion::Replaced));
     scene.assert_audit().await;
 }
 
@@ -176,7 +179,7 @@ async fn two_thousand_concurrent_ballots_have_different_positions() {
     for (number, cast) in cast {
         let CastOutcome::Recorded(position) = cast else { panic!("not recorded: {cast:?}") };
         let inclusion =
-            scene.ledger.scoreboard().inclusion(PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
+            scene.ledger.scoreboard().inclusion(FIRST, PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
         assert_eq!(inclusion, Ok(Inclusion::Counted));
         positions.push(position);
     }
@@ -214,13 +217,13 @@ async fn no_ballot_is_taken_after_the_close() {
         tokio::task::yield_now().await;
     }
     scene.change(PollChange::Close).await;
-    let closed_at = scene.ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].position;
+    let closed_at = scene.ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].position();
 
     let recorded: Vec<Position> = casting.join_all().await.into_iter().flatten().collect();
     assert!(recorded.iter().all(|&position| position < closed_at), "a ballot after the close");
     assert_eq!(scene.figures().await.ballots, recorded.len() as u64);
     // Nothing was written after the close.
-    assert_eq!(scene.ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].position, closed_at);
+    assert_eq!(scene.ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].position(), closed_at);
 }
 
 #[tokio::test]

@@ -12,11 +12,13 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, CastOutcome, Choices, FIRST_REVISION, Inclusion, Poll, PollId, PollSpec, Position, Receipt,
-    Scoreboard, VoterId,
+    Ballot, BallotBox, CastOutcome, Choices, FIRST_REVISION, Inclusion, Partition, Poll, PollId, PollSpec, Position,
+    Receipt, Scoreboard, VoterId,
 };
 use scrutin_ledger_sqlite::SqliteLedger;
 
+/// The partition of the all-in-one.
+const FIRST: Partition = Partition::new(0);
 /// Tells this test, started again as its own child, to be the one that casts; its value is the file.
 const CHILD: &str = "SCRUTIN_TEST_CASTS_INTO";
 const ROUNDS: u64 = 5;
@@ -66,7 +68,8 @@ fn cast_and_kill(path: &Path) -> Vec<(u64, Position)> {
 async fn assert_all_there(path: &Path, acknowledged: &[(u64, Position)]) {
     let ledger = SqliteLedger::open(path).expect("the killed process left its lock");
     for &(number, position) in acknowledged {
-        let inclusion = ledger.scoreboard().inclusion(PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
+        let inclusion =
+            ledger.scoreboard().inclusion(FIRST, PollId::MAIN, &Receipt { position, voter: voter(number) }).await;
         assert_eq!(inclusion, Ok(Inclusion::Counted), "ballot {number} at {position}");
     }
     let positions: HashSet<_> = acknowledged.iter().map(|&(_, position)| position).collect();

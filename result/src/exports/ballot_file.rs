@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use domain::{CurrentBallot, Poll, Scoreboard, Unavailable, VoterId, option_key};
+use domain::{CurrentBallot, Poll, Scoreboard, Tally, Unavailable, VoterId, option_key};
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
@@ -41,6 +41,8 @@ enum ExportError {
 pub(crate) struct BallotFile {
     scoreboard: Arc<dyn Scoreboard>,
     poll: Poll,
+    /// The round whose ballots are written.
+    round: u32,
     format: Format,
     /// Written and not sent yet.
     pending: Vec<u8>,
@@ -55,13 +57,13 @@ impl BallotFile {
     /// Reads the first page: if the ledger does not answer, that is known before anything is sent.
     pub(crate) async fn begin(
         scoreboard: Arc<dyn Scoreboard>,
-        poll: Poll,
+        Tally { poll, round, .. }: Tally,
         format: Format,
         turn: OwnedSemaphorePermit,
     ) -> Result<Self, Unavailable> {
-        let page = Some(archive::ballots(&*scoreboard, poll.id(), None).await?);
+        let page = Some(archive::ballots(&*scoreboard, poll.id(), round, None).await?);
         let pending = format.head(&poll);
-        Ok(Self { scoreboard, poll, format, pending, page, written: 0, _turn: turn })
+        Ok(Self { scoreboard, poll, round, format, pending, page, written: 0, _turn: turn })
     }
 
     /// The whole file.
@@ -91,13 +93,13 @@ impl BallotFile {
     }
 
     async fn read(&self, after: VoterId) -> Result<Vec<CurrentBallot>, Unavailable> {
-        archive::ballots(&*self.scoreboard, self.poll.id(), Some(after)).await
+        archive::ballots(&*self.scoreboard, self.poll.id(), self.round, Some(after)).await
     }
 
     /// Rounds only grow: if the round is still the same, all pages are of that round.
     async fn check_round(&self) -> Result<(), ExportError> {
         let now = archive::tally(&*self.scoreboard, self.poll.id()).await?;
-        let same = now.is_some_and(|now| now.poll.round() == self.poll.round());
+        let same = now.is_some_and(|now| now.round == self.round);
         if same { Ok(()) } else { Err(ExportError::Reset) }
     }
 }

@@ -109,7 +109,7 @@ async fn ballots(
 ) -> Result<Response, ResultRefusal> {
     let (_organiser, tally) = admit(app, poll, credentials).await?;
     let turn = Arc::clone(&app.exports).try_acquire_owned().map_err(|_| ResultRefusal::Busy)?;
-    let begun = BallotFile::begin(Arc::clone(&app.scoreboard), tally.poll, format, turn).await;
+    let begun = BallotFile::begin(Arc::clone(&app.scoreboard), tally, format, turn).await;
     let body = begun.map_err(|error| ResultRefusal::not_read(&error))?.into_body();
     Ok(match format {
         Format::Csv(_) => download(poll, "ballots.csv", "text/csv; charset=utf-8", body),

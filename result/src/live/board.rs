@@ -310,7 +310,7 @@ impl LastReading {
         match read {
             Ok(None) => Self { reading: Ok(None), heartbeat },
             Ok(Some(tally)) => {
-                let now = LastHeartbeat::after(heartbeat, tally.heartbeat, asked_at);
+                let now = LastHeartbeat::after(heartbeat, tally.heartbeat(), asked_at);
                 let score = PollScore::after(known.as_deref().zip(heartbeat.as_ref()), tally, &now);
                 Self { reading: Ok(Some(Arc::new(score))), heartbeat: Some(now) }
             }

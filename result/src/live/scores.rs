@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::{Correction, Poll, Tally, Visibility, option_key};
+use domain::{Correction, Partition, Poll, Position, ShareProgress, Tally, Visibility, VoteCounts, option_key};
 use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -28,7 +28,7 @@ pub(crate) struct PollScore {
 impl PollScore {
     /// A tally read at `read_at_ms` (milliseconds since 1970), kept up as far as its heartbeat says.
     pub(crate) fn new(tally: Tally, read_at_ms: u64) -> Self {
-        let age = LastHeartbeat::after(None, tally.heartbeat, Instant::now()).age();
+        let age = LastHeartbeat::after(None, tally.heartbeat(), Instant::now()).age();
         let stale_since_ms = (age > STALE_AFTER).then(|| since(read_at_ms, age));
         Self::with(tally, read_at_ms, stale_since_ms)
     }
@@ -104,16 +104,19 @@ impl PollScore {
 
     /// How far the log is counted, in milliseconds since 1970; never later than now, whatever the log's clock said.
     pub(crate) fn counted_through_ms(&self) -> u64 {
-        self.tally.position.millis().min(self.read_at_ms)
+        self.tally.position().millis().min(self.read_at_ms)
     }
 
     /// Whether a screen that shows `other` would show the same.
     pub(crate) fn shows_the_same_as(&self, other: &Self) -> bool {
-        // The heartbeat is not shown.
-        let Tally { poll, figures, position, heartbeat: _ } = &self.tally;
-        let shown = (poll, figures, position, self.stale_since_ms);
-        let Tally { poll, figures, position, heartbeat: _ } = &other.tally;
-        shown == (poll, figures, position, other.stale_since_ms)
+        self.shown() == other.shown()
+    }
+
+    /// What is shown; the heartbeats are not.
+    fn shown(&self) -> (&Poll, &VoteCounts, Vec<(Partition, Position)>, Option<u64>) {
+        let Tally { poll, figures, shares, .. } = &self.tally;
+        let position = |share: &ShareProgress| (share.partition, share.position);
+        (poll, figures, shares.iter().map(position).collect(), self.stale_since_ms)
     }
 }
 
@@ -223,11 +226,8 @@ impl CorrectedWording {
 }
 
 impl TallyFields {
-    fn of(
-        Tally { poll, figures, position, heartbeat: _ }: &Tally,
-        read_at_ms: u64,
-        stale_since_ms: Option<u64>,
-    ) -> Self {
+    fn of(tally: &Tally, read_at_ms: u64, stale_since_ms: Option<u64>) -> Self {
+        let Tally { poll, figures, .. } = tally;
         Self {
             poll: poll.id().to_string(),
             question: poll.question().to_owned(),
@@ -239,7 +239,7 @@ impl TallyFields {
             },
             voters: figures.voters,
             counted: figures.ballots,
-            position: position.to_string(),
+            position: tally.position().to_string(),
             correction: CorrectedWording::of(poll),
             archived: poll.archived(),
             round: poll.round(),
@@ -253,7 +253,7 @@ impl TallyFields {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Heartbeat, PollChange, PollId, PollSpec, Position, VoteCounts};
+    use domain::{Heartbeat, Partitions, PollChange, PollId, PollSpec};
     use serde_json::{Value, json};
 
     use super::*;
@@ -263,7 +263,8 @@ mod tests {
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap();
         let figures = VoteCounts { votes: votes.to_vec(), voters: votes.iter().sum(), ballots: 40 };
         let position = Position::new(1_700_000_000_000, 3).unwrap();
-        Tally { poll, figures, position, heartbeat: Heartbeat::default() }
+        let share = ShareProgress { partition: Partition::new(0), position, heartbeat: Heartbeat::default() };
+        Tally { poll, round: 1, figures, shares: vec![share], partitions: Partitions::ONE, is_complete: true }
     }
 
     #[test]
@@ -306,7 +307,7 @@ mod tests {
     fn a_tally_without_a_young_heartbeat_is_stale_since_then() {
         let since = |age_millis| {
             let mut tally = tally(&[1, 0]);
-            tally.heartbeat.age_millis = age_millis;
+            tally.shares[0].heartbeat.age_millis = age_millis;
             PollScore::new(tally, 1_700_000_000_000).stale_since_ms()
         };
         assert_eq!(since(2_000), None);

@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Audit, Choices, CurrentBallot, Heartbeat, Inclusion, Movement, Poll, PollChange, PollId, PollSpec, Position,
-    Receipt, Scoreboard, Tally, Unavailable, VoteCounts, VoterId,
+    Audit, Choices, CurrentBallot, Heartbeat, Inclusion, Movement, Partition, Partitions, Poll, PollChange, PollId,
+    PollSpec, Position, Receipt, Scoreboard, TallyShare, Unavailable, VoteCounts, VoterId,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
@@ -20,7 +20,7 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 const COUNTED_AT: u64 = 1_795_423_501_000;
 
 pub(crate) struct MemoryLedger {
-    tallies: Mutex<BTreeMap<PollId, Tally>>,
+    tallies: Mutex<BTreeMap<PollId, TallyShare>>,
     movements: (mpsc::UnboundedSender<Movement>, AsyncMutex<mpsc::UnboundedReceiver<Movement>>),
     down: AtomicBool,
     read_millis: AtomicUsize,
@@ -66,7 +66,16 @@ impl MemoryLedger {
         let poll = Poll::new(id, spec).unwrap();
         let figures = VoteCounts { votes: vec![0; poll.options().len()], ..VoteCounts::default() };
         let position = Position::new(1_795_423_500_123, 0).unwrap();
-        self.tallies.lock().unwrap().insert(id, Tally { poll, figures, position, heartbeat: Heartbeat::default() });
+        let share = TallyShare {
+            partition: Partition::new(0),
+            partitions: Partitions::ONE,
+            poll,
+            round: 1,
+            figures,
+            position,
+            heartbeat: Heartbeat::default(),
+        };
+        self.tallies.lock().unwrap().insert(id, share);
     }
 
     pub(crate) fn remove(&self, poll: &str) {
@@ -115,11 +124,14 @@ impl MemoryLedger {
     }
 
     pub(crate) fn change(&self, poll: &str, change: &PollChange) {
-        self.edit(poll, |tally| tally.poll = tally.poll.after(change, 1).unwrap());
+        self.edit(poll, |tally| {
+            tally.poll = tally.poll.after(change, 1).unwrap();
+            tally.round = tally.poll.round();
+        });
     }
 
     /// Changes a tally without saying so.
-    pub(crate) fn edit_silently(&self, poll: &str, edit: impl FnOnce(&mut Tally)) {
+    pub(crate) fn edit_silently(&self, poll: &str, edit: impl FnOnce(&mut TallyShare)) {
         let id = PollId::parse(poll).unwrap();
         let mut tallies = self.tallies.lock().unwrap();
         let tally = tallies.get_mut(&id).unwrap();
@@ -127,7 +139,7 @@ impl MemoryLedger {
         tally.position = tally.position.following(0);
     }
 
-    fn edit(&self, poll: &str, edit: impl FnOnce(&mut Tally)) {
+    fn edit(&self, poll: &str, edit: impl FnOnce(&mut TallyShare)) {
         self.edit_silently(poll, edit);
         self.notify(&[PollId::parse(poll).unwrap()]);
     }
@@ -188,7 +200,7 @@ impl MemoryLedger {
 
 #[async_trait]
 impl Scoreboard for MemoryLedger {
-    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
+    async fn shares(&self, polls: &[PollId]) -> Result<Vec<TallyShare>, Unavailable> {
         let reads = self.reads.fetch_add(1, Ordering::SeqCst);
         let slow = self.read_millis.load(Ordering::SeqCst);
         if slow > 0 {
@@ -217,18 +229,24 @@ impl Scoreboard for MemoryLedger {
         Ok(public.map(|tally| tally.poll.id()).collect())
     }
 
-    async fn inclusion(&self, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {
+    async fn partitions(&self) -> Result<Partitions, Unavailable> {
+        self.check()?;
+        Ok(Partitions::ONE)
+    }
+
+    async fn inclusion(&self, _: Partition, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {
         self.check()?;
         Ok(*self.inclusion.lock().unwrap())
     }
 
-    async fn counted_at(&self, _: PollId, _: Position) -> Result<Option<u64>, Unavailable> {
+    async fn counted_at(&self, _: Partition, _: Position) -> Result<Option<u64>, Unavailable> {
         self.counted_at.lock().unwrap().clone()
     }
 
     async fn ballots(
         &self,
         poll: PollId,
+        _: u32,
         after: Option<VoterId>,
         limit: u32,
     ) -> Result<Vec<CurrentBallot>, Unavailable> {

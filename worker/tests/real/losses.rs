@@ -87,7 +87,8 @@ impl Installation {
         let mut lost = Vec::new();
         for cast in acknowledged {
             let inclusion = until("the count to come there", || async {
-                let inclusion = self.scoreboard.inclusion(PollId::MAIN, &cast.receipt).await.unwrap();
+                let partition = self.partitions.of_voter(cast.receipt.voter);
+                let inclusion = self.scoreboard.inclusion(partition, PollId::MAIN, &cast.receipt).await.unwrap();
                 (inclusion != Inclusion::NotCountedYet).then_some(inclusion)
             });
             if inclusion.await != Inclusion::Counted {

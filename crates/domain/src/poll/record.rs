@@ -130,6 +130,13 @@ impl Poll {
         self
     }
 
+    /// The same version with hidden results: for a reader who must hold the votes back longer than the poll says.
+    #[must_use]
+    pub(crate) fn with_hidden_results(mut self) -> Self {
+        self.spec.results = Visibility::Hidden;
+        self
+    }
+
     /// The round to count first after a gap, for a poll that the ledger does not know.
     ///
     /// The poll is known as it is now, but the log continues earlier: the reset that began the present round may still

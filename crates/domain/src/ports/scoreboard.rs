@@ -7,10 +7,12 @@ use async_trait::async_trait;
 use super::unavailable::Unavailable;
 use crate::{
     choices::Choices,
+    partition::{Partition, Partitions},
     poll_id::PollId,
     position::Position,
     receipt::Receipt,
-    tally::{Audit, Tally},
+    share::{Tally, TallyShare},
+    tally::Audit,
     voter::VoterId,
 };
 
@@ -106,24 +108,35 @@ impl PendingMovement {
 /// [`audit`](Self::audit) (an hour) and [`moved`](Self::moved) (none). Callers add none of their own.
 #[async_trait]
 pub trait Scoreboard: Send + Sync {
-    /// The tallies of these polls, read at one moment; unknown polls are left out.
-    /// The cost grows with the options of the polls asked for, never with the ballots.
-    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable>;
+    /// What each partition has counted of these polls, of one moment for each ledger; unknown polls are left out.
+    /// The cost grows with the options of the polls asked for and the partitions, never with the ballots.
+    async fn shares(&self, polls: &[PollId]) -> Result<Vec<TallyShare>, Unavailable>;
 
-    /// The ids of the polls in the public list that are open, by id; at most 1,000.
+    /// The tallies of these polls: the sums of their shares, by id.
+    async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
+        Ok(Tally::of_shares(self.shares(polls).await?))
+    }
+
+    /// How many partitions the installation has; one before a worker wrote it.
+    async fn partitions(&self) -> Result<Partitions, Unavailable>;
+
+    /// The ids of the polls in the public list that are open, by id; at most 1,000. While partitions have different
+    /// versions of a poll there may be one that the newest version takes out.
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable>;
 
-    /// Whether the receipt's ballot is counted.
-    async fn inclusion(&self, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable>;
+    /// Whether the receipt's ballot is counted, whose voter belongs to this partition.
+    async fn inclusion(&self, partition: Partition, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable>;
 
-    /// When this position in the log of the poll's partition was counted: to the second, in milliseconds since 1970, by
-    /// the ledger's clock. `None` if it is not counted yet, or was before the ledger kept the time.
-    async fn counted_at(&self, poll: PollId, position: Position) -> Result<Option<u64>, Unavailable>;
+    /// When this position in the log of a partition was counted: to the second, in milliseconds since 1970, by the
+    /// ledger's clock. `None` if it is not counted yet, or was before the ledger kept the time.
+    async fn counted_at(&self, partition: Partition, position: Position) -> Result<Option<u64>, Unavailable>;
 
-    /// The ballots that count at present, at most `limit`, in order of voters, those after `after` only.
+    /// The ballots that count in this round ([`Tally::round`]), at most `limit`, in order of voters, only those after
+    /// `after`. None of a partition that counts another round.
     async fn ballots(
         &self,
         poll: PollId,
+        round: u32,
         after: Option<VoterId>,
         limit: u32,
     ) -> Result<Vec<CurrentBallot>, Unavailable>;

@@ -118,7 +118,7 @@ fn recorded_at(acceptor: &mut Acceptor, number: u64) -> Position {
 
 fn counted_at(acceptor: &Acceptor) -> u64 {
     acceptor.counts.flush().unwrap();
-    store::poll(&acceptor.ledger, PollId::MAIN).unwrap().unwrap().ballots
+    store::poll(&acceptor.ledger, PARTITION, PollId::MAIN).unwrap().unwrap().ballots
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn at_the_end_all_is_in_the_ledger() {
     let path = directory.path().join("ledger.db");
     assert_eq!(ring_file::read(&directory.path().join("ledger.db.waiting")).unwrap().ballots, []);
     let ledger = connection::open_for_reading(&path).unwrap();
-    assert_eq!(store::poll(&ledger, PollId::MAIN).unwrap().unwrap().ballots, 2);
+    assert_eq!(store::poll(&ledger, PARTITION, PollId::MAIN).unwrap().unwrap().ballots, 2);
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ impl LedgerThread {
     /// The number counted, on which all parts must agree.
     fn counted(&self) -> usize {
         let counted = ring_file::CAPACITY - self.pending.len();
-        assert_eq!(store::poll(&self.conn, PollId::MAIN).unwrap().unwrap().ballots, counted as u64);
+        assert_eq!(store::poll(&self.conn, PARTITION, PollId::MAIN).unwrap().unwrap().ballots, counted as u64);
         assert_eq!(self.progress.queued(), self.pending.len());
         let position = Position::new(1_700_000_000_000, counted as u64).unwrap();
         assert_eq!(self.progress.counted_through(), position);
@@ -76,7 +76,7 @@ fn ballots_beyond_a_full_batch_wait_for_more() {
     thread.since = Some(Instant::now());
     assert!(thread.take(Ok(LedgerTask::Count(rest.into_iter().take(8).collect()))));
     assert_eq!(thread.pending.len(), 7);
-    assert_eq!(store::poll(&thread.conn, PollId::MAIN).unwrap().unwrap().ballots, MAX_BATCH as u64);
+    assert_eq!(store::poll(&thread.conn, PARTITION, PollId::MAIN).unwrap().unwrap().ballots, MAX_BATCH as u64);
     assert!(thread.since.is_some() && thread.count_at.is_some(), "and is counted by itself");
     assert!(thread.take(Err(mpsc::RecvTimeoutError::Timeout)));
     assert!(thread.pending.is_empty() && thread.count_at.is_none());

@@ -18,7 +18,7 @@ pub async fn the_first_ballot_counts(subject: &Subject) {
     let applied = ledger.apply(log.all()).await.expect("a batch");
     assert_eq!(applied, ApplyOutcome { position, ballots: 1, rejected: 0 });
     let tally = subject.tally(&fruit).await;
-    assert_eq!((tally.poll, tally.position), (fruit.clone(), position));
+    assert_eq!((tally.position(), tally.poll), (position, fruit.clone()));
     assert_eq!(tally.figures, figures([0, 1, 0], 1, 1));
     let state = ledger.state().await.expect("the state");
     assert_eq!((state.position, state.ballots), (position, 1));
@@ -127,7 +127,7 @@ pub async fn batches_cut_in_any_way_equal_the_naive_count(subject: &Subject) {
     for poll in naive.polls.values() {
         let tally = subject.tally(&poll.poll).await;
         assert_eq!(tally.figures, poll.figures(), "{}", poll.poll.id());
-        assert_eq!((tally.poll, tally.position), (poll.poll.clone(), naive.position));
+        assert_eq!((tally.position(), tally.poll), (naive.position, poll.poll.clone()));
         let current: Vec<_> = all_ballots(&*subject.scoreboard, poll.poll.id(), 1_000).await;
         let expected: Vec<_> = poll.current.iter().map(|(&voter, &(at, choices))| (voter, at, choices)).collect();
         let current: Vec<_> = current.iter().map(|ballot| (ballot.voter, ballot.position, ballot.choices)).collect();
@@ -155,7 +155,7 @@ pub async fn a_reset_starts_a_new_round_and_the_old_ballots_stay(subject: &Subje
     log.vote(&fruit, voter(1), "b");
     ledger.apply(log.since(reset)).await.expect("the second round");
     assert_eq!(subject.figures(&fruit).await, figures([0, 1, 0], 1, 3));
-    let inclusion = subject.scoreboard.inclusion(fruit.id(), &receipt(voter(1), old)).await;
+    let inclusion = subject.scoreboard.inclusion(FIRST, fruit.id(), &receipt(voter(1), old)).await;
     assert_eq!(inclusion, Ok(domain::Inclusion::PastRound));
     subject.assert_audit(0).await;
 }

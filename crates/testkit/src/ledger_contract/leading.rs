@@ -105,7 +105,7 @@ pub async fn attaching_with_a_gap_notes_it_and_moves_beyond_it(subject: &Subject
 
     assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
     assert_eq!(subject.figures(&young).await, figures([0, 1, 0], 1, 1));
-    let inclusion = subject.scoreboard.inclusion(young.id(), &receipt(voter(1), lost)).await;
+    let inclusion = subject.scoreboard.inclusion(FIRST, young.id(), &receipt(voter(1), lost)).await;
     assert_eq!(inclusion, Ok(Inclusion::Missing));
     assert_eq!(subject.scoreboard.audit().await.expect("an audit").gaps, vec![gap]);
     subject.assert_audit(0).await;
@@ -174,7 +174,7 @@ pub async fn a_reset_read_after_a_gap_starts_its_round(subject: &Subject) {
 
     let tally = subject.tally(&fruit).await;
     assert_eq!((tally.poll, tally.figures), (reset, figures([0, 1, 0], 1, 2)));
-    let inclusion = subject.scoreboard.inclusion(fruit.id(), &receipt(voter(1), first_round)).await;
+    let inclusion = subject.scoreboard.inclusion(FIRST, fruit.id(), &receipt(voter(1), first_round)).await;
     assert_eq!(inclusion, Ok(Inclusion::PastRound));
     subject.assert_audit(0).await;
 }
@@ -214,10 +214,10 @@ pub async fn partitions_do_not_disturb_one_another(subject: &Subject) {
 
     let mut tallies = subject.scoreboard.tallies(&[fruit.id(), tea.id()]).await.expect("tallies");
     tallies.sort_by_key(|tally| tally.poll.id());
-    let tallies: Vec<_> = tallies.into_iter().map(|tally| (tally.position, tally.figures)).collect();
+    let tallies: Vec<_> = tallies.into_iter().map(|tally| (tally.position(), tally.figures)).collect();
     let expected = [(of_fruit.position(), figures([1, 0, 0], 1, 1)), (of_tea.position(), figures([0, 2, 0], 2, 2))];
     assert_eq!(tallies, expected);
-    let inclusion = subject.scoreboard.inclusion(fruit.id(), &receipt(voter(9), of_tea.position())).await;
+    let inclusion = subject.scoreboard.inclusion(FIRST, fruit.id(), &receipt(voter(9), of_tea.position())).await;
     assert_eq!(inclusion, Ok(Inclusion::NotCountedYet), "only the poll's own partition tells how far it is counted");
     subject.assert_audit(2).await;
 }
@@ -232,8 +232,8 @@ pub async fn a_heartbeat_is_seen_with_the_tally_and_moves_nothing(subject: &Subj
     let before = subject.tally(&fruit).await;
     ledger.heartbeat().await.expect("a heartbeat");
     let after = subject.tally(&fruit).await;
-    assert!((0..2_000).contains(&after.heartbeat.age_millis), "{after:?}");
-    assert!(after.heartbeat.at_millis >= before.heartbeat.at_millis, "{before:?} {after:?}");
-    assert_eq!((after.figures, after.position), (before.figures, before.position));
+    assert!((0..2_000).contains(&after.heartbeat().age_millis), "{after:?}");
+    assert!(after.heartbeat().at_millis >= before.heartbeat().at_millis, "{before:?} {after:?}");
+    assert_eq!((&after.figures, after.position()), (&before.figures, before.position()));
     ledger.apply(log.all()).await.expect("the writer goes on");
 }

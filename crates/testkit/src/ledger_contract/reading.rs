@@ -18,16 +18,16 @@ pub async fn a_receipt_is_not_counted_yet_then_counted_then_replaced(subject: &S
     ledger.apply(log.all()).await.expect("the poll");
     let position = log.vote(&fruit, voter(1), "a");
     let first = receipt(voter(1), position);
-    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &first).await, Ok(Inclusion::NotCountedYet));
+    assert_eq!(subject.scoreboard.inclusion(FIRST, fruit.id(), &first).await, Ok(Inclusion::NotCountedYet));
 
     ledger.apply(log.since(created)).await.expect("the ballot");
-    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &first).await, Ok(Inclusion::Counted));
+    assert_eq!(subject.scoreboard.inclusion(FIRST, fruit.id(), &first).await, Ok(Inclusion::Counted));
 
     let second = receipt(voter(1), log.vote(&fruit, voter(1), "b"));
     log.vote(&fruit, voter(2), "b");
     ledger.apply(log.since(position)).await.expect("the second ballot");
-    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &first).await, Ok(Inclusion::Replaced));
-    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &second).await, Ok(Inclusion::Counted));
+    assert_eq!(subject.scoreboard.inclusion(FIRST, fruit.id(), &first).await, Ok(Inclusion::Replaced));
+    assert_eq!(subject.scoreboard.inclusion(FIRST, fruit.id(), &second).await, Ok(Inclusion::Counted));
 }
 
 /// A lost ballot is reported as lost.
@@ -39,9 +39,9 @@ pub async fn a_receipt_that_the_ledger_passed_over_is_missing(subject: &Subject)
     log.vote(&fruit, voter(1), "a");
     ledger.apply(log.all()).await.expect("a batch");
     let lost = receipt(voter(1), nobodys);
-    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &lost).await, Ok(Inclusion::Missing));
+    assert_eq!(subject.scoreboard.inclusion(FIRST, fruit.id(), &lost).await, Ok(Inclusion::Missing));
     let later = receipt(voter(1), Position::from_i64(log.position().as_i64() + 1).expect("a position"));
-    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &later).await, Ok(Inclusion::NotCountedYet));
+    assert_eq!(subject.scoreboard.inclusion(FIRST, fruit.id(), &later).await, Ok(Inclusion::NotCountedYet));
 }
 
 /// A receipt is not confirmed by another voter's ballot or by one in another poll.
@@ -53,8 +53,8 @@ pub async fn a_receipt_belongs_to_its_poll_and_voter(subject: &Subject) {
     let position = log.vote(&fruit, voter(1), "a");
     ledger.apply(log.all()).await.expect("a batch");
     let missing = Ok(Inclusion::Missing);
-    assert_eq!(subject.scoreboard.inclusion(fruit.id(), &receipt(voter(2), position)).await, missing);
-    assert_eq!(subject.scoreboard.inclusion(tea.id(), &receipt(voter(1), position)).await, missing);
+    assert_eq!(subject.scoreboard.inclusion(FIRST, fruit.id(), &receipt(voter(2), position)).await, missing);
+    assert_eq!(subject.scoreboard.inclusion(FIRST, tea.id(), &receipt(voter(1), position)).await, missing);
 }
 
 /// Each position in the log has the second in which it was counted, even long after. It has none before.
@@ -67,24 +67,25 @@ pub async fn when_a_ballot_was_counted_is_kept_to_the_second(subject: &Subject) 
     let mut kept: Vec<(Position, u64)> = Vec::new();
     for number in 0..3 {
         let position = log.vote(&fruit, voter(number), "a");
-        assert_eq!(subject.scoreboard.counted_at(fruit.id(), position).await, Ok(None), "it waits");
+        assert_eq!(subject.scoreboard.counted_at(FIRST, position).await, Ok(None), "it waits");
         // In a later second than the earlier count.
         wait::until_true("the next second", || async { kept.last().is_none_or(|&(_, at)| now() >= at + 1_000) }).await;
         let before = now();
         ledger.apply(log.since(counted)).await.expect("a ballot");
-        let at = subject.scoreboard.counted_at(fruit.id(), position).await.expect("it answers").expect("it is counted");
+        let at = subject.scoreboard.counted_at(FIRST, position).await.expect("it answers").expect("it is counted");
         assert!((before / 1_000 * 1_000..=now()).contains(&at), "counted at {at}, after {before}");
         counted = position;
         kept.push((position, at));
         for &(position, at) in &kept {
-            assert_eq!(subject.scoreboard.counted_at(fruit.id(), position).await, Ok(Some(at)));
+            assert_eq!(subject.scoreboard.counted_at(FIRST, position).await, Ok(Some(at)));
         }
     }
     let last = log.vote(&fruit, voter(9), "b");
     ledger.apply(log.since(counted)).await.expect("another one, in the same second or the next");
-    let at = subject.scoreboard.counted_at(fruit.id(), last).await.expect("it answers").expect("it is counted");
+    let at = subject.scoreboard.counted_at(FIRST, last).await.expect("it answers").expect("it is counted");
     assert!((kept[2].1..=now()).contains(&at));
-    assert_eq!(subject.scoreboard.counted_at(id("nowhere"), last).await, Ok(None));
+    let other = domain::Partition::new(1);
+    assert_eq!(subject.scoreboard.counted_at(other, last).await, Ok(None), "nothing is counted of it");
 }
 
 fn now() -> u64 {
@@ -117,7 +118,7 @@ pub async fn ballots_come_in_pages_with_each_voter_once(subject: &Subject) {
         votes[option] += 1;
     }
     assert_eq!(subject.figures(&fruit).await.votes, votes);
-    assert_eq!(subject.scoreboard.ballots(id("nowhere"), None, 10).await, Ok(Vec::new()));
+    assert_eq!(subject.scoreboard.ballots(id("nowhere"), 1, None, 10).await, Ok(Vec::new()));
 }
 
 /// No export contains ballots that no longer count.

@@ -140,9 +140,11 @@ impl Subject {
 /// All current ballots of a poll, read in pages of `limit`.
 pub(super) async fn all_ballots(scoreboard: &dyn Scoreboard, poll: PollId, limit: u32) -> Vec<CurrentBallot> {
     let mut all: Vec<CurrentBallot> = Vec::new();
+    let tallies = scoreboard.tallies(&[poll]).await.expect("reading a tally");
+    let round = tallies.first().expect("the poll is known").round;
     loop {
         let after = all.last().map(|ballot| ballot.voter);
-        let page = scoreboard.ballots(poll, after, limit).await.expect("a page of ballots");
+        let page = scoreboard.ballots(poll, round, after, limit).await.expect("a page of ballots");
         assert!(page.len() <= limit as usize, "a page holds at most {limit}");
         assert!(
             page.iter().all(|ballot| after.is_none_or(|after| ballot.voter > after)),
