@@ -8,48 +8,46 @@ use tracing::warn;
 
 use crate::{
     asking::{StopReason, ask_log},
-    teller::Teller,
+    teller_parts::TellerParts,
 };
 
-impl Teller {
-    /// Takes over what other partitions have newer. If this log may have lost something (`must`), another partition has
-    /// to answer: each one knows all changes that were acknowledged.
-    pub(crate) async fn pull(&mut self, must: bool) -> Result<(), StopReason> {
-        if self.rules.partitions == Partitions::ONE {
-            return Ok(());
-        }
-        let own = ask_log(&self.health, self.log.copies()).await?;
-        let (mut others, mut answered, mut failed) = (Vec::new(), false, None);
-        for partition in self.rules.partitions.all().filter(|&partition| partition != self.partition) {
-            match self.copies.held_by(partition).await {
-                Ok(copies) => {
-                    answered = true;
-                    others.extend(copies);
-                }
-                Err(error) => failed = Some((partition, error)),
+/// Takes over what other partitions have newer. If this log may have lost something (`must`), another partition has to
+/// answer: each one knows all changes that were acknowledged.
+pub(crate) async fn pull(parts: &mut TellerParts, must: bool) -> Result<(), StopReason> {
+    if parts.rules.partitions == Partitions::ONE {
+        return Ok(());
+    }
+    let own = ask_log(&parts.health, parts.log.copies()).await?;
+    let (mut others, mut answered, mut failed) = (Vec::new(), false, None);
+    for partition in parts.rules.partitions.all().filter(|&partition| partition != parts.partition) {
+        match parts.copies.held_by(partition).await {
+            Ok(copies) => {
+                answered = true;
+                others.extend(copies);
             }
+            Err(error) => failed = Some((partition, error)),
         }
-        if let Some((partition, error)) = failed.filter(|_| must && !answered) {
-            let reason = format!("no other partition says what changed meanwhile; partition {partition}: {error}");
-            return Err(StopReason::Log(Unavailable::not_done("reading the polls of other partitions", reason)));
-        }
-        let newer = newer_copies(self.partition, self.rules.partitions, &own, others);
-        for copy in &newer {
-            warn!(event = "poll.pulled", partition = self.partition.number(), poll = %copy.poll.id(),
-                poll.version = copy.poll.version(), "the log had an older version of a poll than another partition");
-        }
-        ask_log(&self.health, self.log.adopt(&newer)).await
     }
+    if let Some((partition, error)) = failed.filter(|_| must && !answered) {
+        let reason = format!("no other partition says what changed meanwhile; partition {partition}: {error}");
+        return Err(StopReason::Log(Unavailable::not_done("reading the polls of other partitions", reason)));
+    }
+    let newer = newer_copies(parts.partition, parts.rules.partitions, &own, others);
+    for copy in &newer {
+        warn!(event = "poll.pulled", partition = parts.partition.number(), poll = %copy.poll.id(),
+            poll.version = copy.poll.version(), "the log had an older version of a poll than another partition");
+    }
+    ask_log(&parts.health, parts.log.adopt(&newer)).await
+}
 
-    /// All polls of this home are spread, once the log takes ballots.
-    pub(crate) async fn spread_all(&mut self) -> Result<(), StopReason> {
-        if self.rules.partitions == Partitions::ONE {
-            return Ok(());
-        }
-        let polls = ask_log(&self.health, self.log.polls()).await?;
-        self.spreader.add(polls.iter().map(domain::Poll::id));
-        Ok(())
+/// All polls of this home are spread, once the log takes ballots.
+pub(crate) async fn spread_all(parts: &mut TellerParts) -> Result<(), StopReason> {
+    if parts.rules.partitions == Partitions::ONE {
+        return Ok(());
     }
+    let polls = ask_log(&parts.health, parts.log.polls()).await?;
+    parts.spreader.add(polls.iter().map(domain::Poll::id));
+    Ok(())
 }
 
 /// What this partition must take over. `others` are the copies of the other partitions.

@@ -6,16 +6,18 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use domain::{ApplyOutcome, Entry, Ledger, Log, LogId, Page, Position};
+use domain::{ApplyOutcome, Entry, Gap, Ledger, Log, LogId, Page, Position};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
+    account::MissingBallots,
     asking::{StopReason, ask_ledger, ask_log},
     attach::CountFrom,
+    findings::Loss,
     health::TellerHealth,
-    teller::Teller,
+    teller_parts::TellerParts,
     worker_metrics::WorkerMetrics,
 };
 
@@ -28,11 +30,24 @@ const NOT_ATTACHED: &str = "this worker is not attached to the log any more";
 /// How often the log is trimmed.
 const TRIM_EVERY: Duration = Duration::from_secs(10);
 
-impl Teller {
+/// Counts one log, from where it was attached.
+pub(crate) struct Counting<'a> {
+    parts: &'a mut TellerParts,
+    ledger: &'a mut dyn Ledger,
+    /// Which log it is.
+    log_id: LogId,
+    /// Everything up to here is committed.
+    counted: Position,
+}
+
+impl<'a> Counting<'a> {
+    pub(crate) fn new(parts: &'a mut TellerParts, ledger: &'a mut dyn Ledger, from: CountFrom) -> Self {
+        Self { parts, ledger, log_id: from.log, counted: from.counted_through }
+    }
+
     /// Counts until something stops it.
-    pub(crate) async fn count(&mut self, ledger: &mut dyn Ledger, at: CountFrom) -> Result<Infallible, StopReason> {
-        let CountFrom { log: id, counted_through: mut counted } = at;
-        let shutdown = self.shutdown.clone();
+    pub(crate) async fn count(mut self) -> Result<Infallible, StopReason> {
+        let shutdown = self.parts.shutdown.clone();
         let mut batch: Vec<Entry> = Vec::new();
         // Ballots accepted when it was read.
         let mut accepted = 0;
@@ -40,96 +55,113 @@ impl Teller {
         let mut survey_at = Instant::now();
         let mut trim_at = Instant::now() + TRIM_EVERY;
         loop {
-            let after = batch.last().map_or(counted, |last| last.position);
-            let missing = self.account.will_miss(&batch, self.lag.accounted());
-            let (applied, page) = tokio::join!(
-                apply(&self.health, &self.metrics, ledger, batch),
-                read(&self.health, self.log.as_mut(), after, self.rules.batch_entries, &shutdown),
-            );
-            // Also if the batch failed.
-            if let Ok(page) = page.as_ref()
-                && page.attached
-            {
-                self.history.read(&id, page);
-            }
-            // The batch first: if it failed, the page does not follow what is counted.
-            if let Some(applied) = applied? {
-                self.ledger_works();
-                self.lag.taken(applied.ballots + applied.rejected);
-                if applied.position != after {
-                    return Err(StopReason::Moved("the ledger's position is not that of the batch"));
-                }
-                counted = after;
-                self.quiet = accepted == self.lag.accounted();
-                if let Some(missing) = missing {
-                    self.note_missing(ledger, &id, missing).await?;
-                }
-            }
-            let page = page?;
-            self.log_works();
+            let page = self.apply_and_read_on(batch, accepted).await?;
+            self.parts.outages.log_works();
             if !page.attached {
                 return Err(StopReason::Moved(NOT_ATTACHED));
             }
-            self.spreader.read(&page.entries);
+            self.parts.spreader.read(&page.entries);
             (batch, accepted) = (page.entries, page.accepted);
-            self.quiet &= batch.is_empty();
-            self.lag.accepted(accepted);
-            self.lag.waiting_since(batch.first().map(|oldest| oldest.position.millis()));
+            self.parts.view.counts_next(&batch, accepted);
 
             if Instant::now() >= survey_at {
-                let survey = self.survey(ledger, &id, counted);
-                shutdown.run_until_cancelled(survey).await.unwrap_or(Err(StopReason::Shutdown))?;
+                shutdown.run_until_cancelled(self.survey()).await.unwrap_or(Err(StopReason::Shutdown))?;
                 survey_at = Instant::now() + SURVEY_EVERY;
                 // Only after a survey: a former leader must not trim what another one counts.
                 if Instant::now() >= trim_at {
-                    self.trim(ledger, counted).await?;
+                    self.trim().await?;
                     trim_at = Instant::now() + TRIM_EVERY;
                 }
             }
         }
     }
 
+    /// Counts a batch, and reads the page after it at the same time. When the batch was read, the log had accepted
+    /// `accepted` ballots.
+    async fn apply_and_read_on(&mut self, batch: Vec<Entry>, accepted: u64) -> Result<Page, StopReason> {
+        let after = batch.last().map_or(self.counted, |last| last.position);
+        let missing = self.parts.view.will_miss(&batch);
+        let TellerParts { log, rules, health, metrics, shutdown, .. } = &mut *self.parts;
+        let (applied, page) = tokio::join!(
+            apply(health, metrics, self.ledger, batch),
+            read(health, log.as_mut(), after, rules.batch_entries, shutdown),
+        );
+        // Also if the batch failed.
+        if let Ok(page) = page.as_ref()
+            && page.attached
+        {
+            self.parts.view.read(&self.log_id, page);
+        }
+        // The batch first: if it failed, the page does not follow what is counted.
+        if let Some(applied) = applied? {
+            self.parts.outages.ledger_works();
+            self.parts.view.taken(applied.ballots + applied.rejected);
+            if applied.position != after {
+                return Err(StopReason::Moved("the ledger's position is not that of the batch"));
+            }
+            self.counted = after;
+            self.parts.view.counted(accepted);
+            if let Some(missing) = missing {
+                self.note_missing(missing).await?;
+            }
+        }
+        page
+    }
+
+    /// Notes in the ledger that the log lacks ballots which it had accepted.
+    async fn note_missing(
+        &mut self,
+        MissingBallots { after, through, ballots }: MissingBallots,
+    ) -> Result<(), StopReason> {
+        let TellerParts { partition, log, view, losses, health, .. } = &mut *self.parts;
+        let gap = Gap { partition: *partition, after, through, ballots: Some(ballots) };
+        let polls = ask_log(health, log.polls()).await?;
+        ask_ledger(health, self.ledger.attach(&self.log_id, Some(gap), &polls)).await?;
+        view.taken(ballots);
+        losses.gap(gap, Some(Loss::Entries));
+        Ok(())
+    }
+
     /// Checks that log and ledger are as expected, and measures the lag. It finds what reading and applying would not:
     /// a lost lead while no ballots arrive, a restored ledger, a log that was set back.
-    async fn survey(&mut self, ledger: &mut dyn Ledger, id: &LogId, counted: Position) -> Result<(), StopReason> {
-        self.identify(ledger).await?;
-        let state = ask_ledger(&self.health, ledger.state()).await?;
-        if state.position != counted || state.log.as_ref() != Some(id) {
+    async fn survey(&mut self) -> Result<(), StopReason> {
+        let TellerParts { identity, log, view, outages, health, metrics, .. } = &mut *self.parts;
+        identity.check(self.ledger, log.as_mut(), health).await?;
+        let state = ask_ledger(health, self.ledger.state()).await?;
+        if state.position != self.counted || state.log.as_ref() != Some(&self.log_id) {
             return Err(StopReason::Moved("the ledger is not where it was left"));
         }
-        self.ledger_works();
-        let looked = ask_log(&self.health, self.log.look(counted)).await?;
+        outages.ledger_works();
+        let looked = ask_log(health, log.look(self.counted)).await?;
         let log = looked.ok_or(StopReason::Moved(NOT_ATTACHED))?;
-        if log.id != *id {
+        if log.id != self.log_id {
             return Err(StopReason::Moved("the log is another one"));
         }
-        self.history.saw(&log);
-        if log.last.is_none_or(|last| last < counted) {
+        view.saw(&log);
+        if log.last.is_none_or(|last| last < self.counted) {
             return Err(StopReason::Moved("the log went back, or its stream is gone"));
         }
-        if log.trimmed > counted {
+        if log.trimmed > self.counted {
             return Err(StopReason::Moved("the log was trimmed beyond what is counted"));
         }
         if !log.unread && log.accepted != state.accounted() {
             return Err(StopReason::Moved("all that the log holds is counted, and it has accepted more or fewer"));
         }
-        self.attachment_lasts();
-        self.quiet = !log.unread;
-        self.account.log_says(&log);
-        self.lag.accounts_for(state.accounted());
-        self.lag.accepted(log.accepted);
-        self.show_lag();
+        outages.attachment_lasts();
+        view.surveyed(&log, state.accounted());
+        metrics.lag(view.lag(), program::now_millis());
         // Only here: the log was just read, and everything read before is committed.
-        ask_ledger(&self.health, ledger.heartbeat()).await?;
-        self.health.counted();
+        ask_ledger(health, self.ledger.heartbeat()).await?;
+        health.counted();
         Ok(())
     }
 
     /// Trims what was counted long enough ago.
-    async fn trim(&mut self, ledger: &mut dyn Ledger, counted: Position) -> Result<(), StopReason> {
-        let replicated = ask_ledger(&self.health, ledger.replicated()).await?;
-        let Some(through) = self.retention.counted(counted, replicated) else { return Ok(()) };
-        ask_log(&self.health, self.log.trim(through)).await
+    async fn trim(&mut self) -> Result<(), StopReason> {
+        let TellerParts { log, retention, health, .. } = &mut *self.parts;
+        let replicated = ask_ledger(health, self.ledger.replicated()).await?;
+        let Some(through) = retention.counted(self.counted, replicated) else { return Ok(()) };
+        ask_log(health, log.trim(through)).await
     }
 }
 

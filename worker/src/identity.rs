@@ -1,18 +1,19 @@
 //! Checks that log and ledger belong together, before anything is written to either.
 //!
-//! Both store which installation they belong to. This module has the decision as a pure function, and the teller's step
-//! that uses it when it attaches and every second after that. A log or a ledger of 0.1.0 stores nothing, and is adopted
-//! if they know each other.
+//! Both store which installation they belong to. This module has the decision as a pure function, and the check that
+//! uses it when a leader attaches and every second after that. A log or a ledger of 0.1.0 stores nothing, and is
+//! adopted if they know each other.
 
 use domain::{
-    Fingerprint, Installation, InstallationId, Ledger, LedgerIdentity, LogId, LogIdentity, Partition, Partitions,
+    Fingerprint, Installation, InstallationId, Ledger, LedgerIdentity, Log, LogId, LogIdentity, Partition, Partitions,
     PollId, Unavailable,
 };
+use metrics::{Gauge, gauge};
 use tracing::{error, info};
 
 use crate::{
     asking::{StopReason, ask_ledger, ask_log},
-    teller::Teller,
+    health::TellerHealth,
 };
 
 /// The facts for the decision.
@@ -155,13 +156,37 @@ pub(crate) fn misplaced(homes: &[(PollId, Partition)], partitions: Partitions) -
     ))
 }
 
-impl Teller {
+/// Checks one partition's log and ledger.
+pub(crate) struct IdentityCheck {
+    partition: Partition,
+    partitions: Partitions,
+    /// Why nothing is counted, if they don't belong together.
+    refused: Option<String>,
+    refused_gauge: Gauge,
+}
+
+impl IdentityCheck {
+    pub(crate) fn new(partition: Partition, partitions: Partitions) -> Self {
+        let refused_gauge = gauge!("scrutin_installation_refused", "partition" => partition.to_string());
+        Self { partition, partitions, refused: None, refused_gauge }
+    }
+
+    /// Whether the last check found that log and ledger don't belong together.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
     /// Checks that log and ledger belong together, and stores it where it is not stored yet.
-    pub(crate) async fn identify(&mut self, ledger: &mut dyn Ledger) -> Result<(), StopReason> {
-        let mut belonging = self.compare(ledger).await?;
+    pub(crate) async fn check(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        log: &mut dyn Log,
+        health: &TellerHealth,
+    ) -> Result<(), StopReason> {
+        let mut belonging = self.compare(ledger, log, health).await?;
         if let Some(identity) = belonging.to_ledger {
             // The ledger first. Another leader may have written it at the same time; the log gets what the ledger has.
-            ask_ledger(&self.health, ledger.install(&identity)).await?;
+            ask_ledger(health, ledger.install(&identity)).await?;
             info!(
                 partition = self.partition.number(),
                 installation.id = identity.installation.id.as_str(),
@@ -170,57 +195,59 @@ impl Teller {
                 event = "installation.noted",
                 "the ledger stores its installation and where its log is"
             );
-            belonging = self.compare(ledger).await?;
+            belonging = self.compare(ledger, log, health).await?;
         }
         if let Some(installation) = belonging.to_log {
-            let written = self.log.install(&installation);
-            ask_log(&self.health, written).await?;
+            ask_log(health, log.install(&installation)).await?;
         }
         if self.refused.take().is_some() {
-            self.health.refused(None);
-            self.metrics.refused.set(0);
+            health.refused(None);
+            self.refused_gauge.set(0);
             let partition = self.partition.number();
             info!(event = "installation.agrees", partition, "log and ledger belong together again");
         }
         Ok(())
     }
 
-    async fn compare(&mut self, ledger: &mut dyn Ledger) -> Result<IdentityWrites, StopReason> {
-        let identity = ask_ledger(&self.health, ledger.identity()).await?;
-        let log = ask_log(&self.health, self.log.identity()).await;
-        let log = match log {
-            Err(StopReason::Log(Unavailable::Untrusted(why))) => return Err(self.refuse(why)),
-            log => log?,
+    async fn compare(
+        &mut self,
+        ledger: &mut dyn Ledger,
+        log: &mut dyn Log,
+        health: &TellerHealth,
+    ) -> Result<IdentityWrites, StopReason> {
+        let of_ledger = ask_ledger(health, ledger.identity()).await?;
+        let of_log = match ask_log(health, log.identity()).await {
+            Err(StopReason::Log(Unavailable::Untrusted(why))) => return Err(self.refuse(why, health)),
+            of_log => of_log?,
         };
         let mut known = IdentityFacts {
-            ledger: identity,
+            ledger: of_ledger,
             counted_from: None,
-            log,
-            address: self.log.address(),
+            log: of_log,
+            address: log.address(),
             partition: self.partition,
-            partitions: self.rules.partitions,
+            partitions: self.partitions,
         };
         if known.ledger.is_none() {
-            let homes = ask_ledger(&self.health, ledger.homes()).await?;
-            if let Some(why) = misplaced(&homes, self.rules.partitions) {
-                return Err(self.refuse(why));
+            let homes = ask_ledger(health, ledger.homes()).await?;
+            if let Some(why) = misplaced(&homes, self.partitions) {
+                return Err(self.refuse(why, health));
             }
         }
         if known.ledger.is_none() || known.log.installation.is_none() {
-            let state = ledger.state();
-            known.counted_from = ask_ledger(&self.health, state).await?.log;
+            known.counted_from = ask_ledger(health, ledger.state()).await?.log;
         }
         let new_id = || InstallationId::new(program::random_text::<16>());
-        known.decide(new_id).map_err(|why| self.refuse(why))
+        known.decide(new_id).map_err(|why| self.refuse(why, health))
     }
 
     /// Logs once why nothing is done.
-    fn refuse(&mut self, why: String) -> StopReason {
+    fn refuse(&mut self, why: String, health: &TellerHealth) -> StopReason {
         if self.refused.as_ref() != Some(&why) {
             error!(event = "installation.refused", partition = self.partition.number(), "{why}");
         }
-        self.health.refused(Some(why.clone()));
-        self.metrics.refused.set(1);
+        health.refused(Some(why.clone()));
+        self.refused_gauge.set(1);
         self.refused = Some(why);
         StopReason::Refused
     }

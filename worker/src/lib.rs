@@ -36,12 +36,16 @@ mod health;
 mod history;
 mod identity;
 mod lag;
+mod log_view;
+mod loss_report;
 mod moving;
+mod outage_report;
 mod retention;
 mod rules;
 pub mod settings;
 mod spreader;
 mod teller;
+mod teller_parts;
 mod worker_metrics;
 
 use std::sync::Arc;
@@ -49,6 +53,9 @@ use std::sync::Arc;
 use domain::{Ledgers, Log, Partition, PollCopies};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use teller::Teller;
+use teller_parts::TellerParts;
 
 pub use health::Health;
 pub use moving::{MoveError, begin, rekey};
@@ -76,9 +83,8 @@ pub async fn run(
     for partition in rules.partitions.all() {
         let health = health.of(partition);
         let log = open_log(partition);
-        let servers = teller::Servers { ledgers: ledgers.clone(), log, copies: copies.clone() };
-        let teller = teller::Teller::new(partition, rules.clone(), servers, health, shutdown.clone());
-        tellers.spawn(teller.run());
+        let parts = TellerParts::new(partition, rules.clone(), log, copies.clone(), health, shutdown.clone());
+        tellers.spawn(Teller::new(ledgers.clone(), parts).run());
     }
     while let Some(ended) = tellers.join_next().await {
         if let Err(error) = ended

@@ -1,10 +1,13 @@
-//! The metrics of the worker; `program::metric_list` says what each means. Every series is labelled with its partition
-//! and is there, at zero, from the start.
+//! The metrics of leading and counting; those of losses, outages and refusals are kept where these are reported.
+//! `program::metric_list` says what each means. Every series is labelled with its partition and is there, at zero, from
+//! the start.
 
 use std::time::Duration;
 
 use domain::{ApplyOutcome, LogId, Partition};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+use crate::lag::Lag;
 
 const LEADS: &str = "scrutin_worker_leads";
 const ENTRIES: &str = "scrutin_worker_entries_total";
@@ -16,12 +19,6 @@ const LAG_BALLOTS: &str = "scrutin_worker_lag_ballots";
 const LAG_SECONDS: &str = "scrutin_worker_lag_seconds";
 const LOG_INFO: &str = "scrutin_worker_log_info";
 const LOGS_BEGUN: &str = "scrutin_worker_logs_begun_total";
-const LOGS_LOST: &str = "scrutin_worker_logs_lost_total";
-const BALLOTS_LOST: &str = "scrutin_worker_ballots_lost_total";
-const GAPS: &str = "scrutin_worker_gaps_total";
-const REFUSED: &str = "scrutin_installation_refused";
-const LEDGER_FAILURES: &str = "scrutin_worker_ledger_failures_total";
-const LOG_FAILURES: &str = "scrutin_worker_log_failures_total";
 
 /// The metrics of one partition.
 pub(crate) struct WorkerMetrics {
@@ -34,15 +31,9 @@ pub(crate) struct WorkerMetrics {
     rejected: Counter,
     batch_entries: Histogram,
     batch_seconds: Histogram,
-    pub(crate) lag_ballots: Gauge,
-    pub(crate) lag_seconds: Gauge,
+    lag_ballots: Gauge,
+    lag_seconds: Gauge,
     pub(crate) logs_begun: Counter,
-    pub(crate) logs_lost: Counter,
-    pub(crate) ballots_lost: Counter,
-    pub(crate) gaps: Counter,
-    pub(crate) refused: Gauge,
-    pub(crate) ledger_failures: Counter,
-    pub(crate) log_failures: Counter,
 }
 
 impl WorkerMetrics {
@@ -60,12 +51,6 @@ impl WorkerMetrics {
             lag_ballots: gauge!(LAG_BALLOTS, &of),
             lag_seconds: gauge!(LAG_SECONDS, &of),
             logs_begun: counter!(LOGS_BEGUN, &of),
-            logs_lost: counter!(LOGS_LOST, &of),
-            ballots_lost: counter!(BALLOTS_LOST, &of),
-            gaps: counter!(GAPS, &of),
-            refused: gauge!(REFUSED, &of),
-            ledger_failures: counter!(LEDGER_FAILURES, &of),
-            log_failures: counter!(LOG_FAILURES, &of),
         }
     }
 
@@ -90,5 +75,15 @@ impl WorkerMetrics {
         self.rejected.increment(applied.rejected);
         self.batch_entries.record(f64::from(entries));
         self.batch_seconds.record(time.as_secs_f64());
+    }
+
+    /// How far the count is behind.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge of more than 2^53 ballots or milliseconds may be off by one"
+    )]
+    pub(crate) fn lag(&self, lag: &Lag, now_millis: u64) {
+        self.lag_ballots.set(lag.ballots() as f64);
+        self.lag_seconds.set(lag.millis(now_millis) as f64 / 1_000.0);
     }
 }
