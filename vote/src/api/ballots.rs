@@ -9,11 +9,10 @@ use axum::{
 };
 use domain::{Choices, PollId, Receipt};
 use http::StatusCode;
-use web::problem::Problem;
 
 use super::{
     model::{NewBallot, RecordedBallot},
-    problems::{BodyProblems, PollProblems},
+    problems::{BallotProblems, BodyProblems, PollProblems},
 };
 use crate::{
     app::App,
@@ -37,15 +36,9 @@ use crate::{
     request_body = NewBallot,
     responses(
         (status = 201, description = "Recorded", body = RecordedBallot),
-        (status = 400, description = "Not JSON, or the cookies of two voters", body = Problem),
-        (status = 403, description = "From another site's page, or a voting code is needed", body = Problem),
+        BallotProblems,
         PollProblems,
-        (status = 409, description = "The poll is not open, was rewritten, or allows no change", body = Problem),
         BodyProblems,
-        (status = 422, description = "Choices that don't fit the poll, or a wrong voting code", body = Problem),
-        (status = 429, description = "Too many wrong voting codes; try again after `Retry-After`", body = Problem),
-        (status = 503, description = "`not-recorded` or `full`: certainly not recorded; `outcome-unknown`: not known; \
-                                      try again", body = Problem),
     )
 )]
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Result<Response, Refusal> {

@@ -8,12 +8,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
-use web::problem::Problem;
 
 use super::{
     model::{CodeBody, CodesBody},
     organiser::OrganiserProof,
-    problems::{LogProblems, PollProblems, TokenProblems},
+    problems::{CodesProblems, LogProblems, PollProblems, TokenProblems},
 };
 use crate::{
     app::App,
@@ -40,8 +39,7 @@ use crate::{
         (status = 200, description = "The codes, by number", body = CodesBody),
         TokenProblems,
         PollProblems,
-        (status = 409, description = "In this poll anyone may vote", body = Problem),
-        (status = 422, description = "Not 1 to 2,000 codes with numbers up to 65,535", body = Problem),
+        CodesProblems,
         LogProblems,
     )
 )]

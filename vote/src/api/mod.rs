@@ -46,6 +46,7 @@ mod tests {
     use axum::body::Body;
     use http::{Method, Request, StatusCode};
     use tower::ServiceExt;
+    use web::problem::PROBLEM_JSON;
 
     use super::*;
     use crate::testing::{MemoryBallotBox, Mishap, config};
@@ -92,7 +93,7 @@ mod tests {
             assert_eq!(statuses.into_iter().collect::<Vec<_>>().join(" "), expected, "{operation}");
             for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
                 assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{operation} {status}");
-                let schema = &response["content"]["application/json"]["schema"]["$ref"];
+                let schema = &response["content"][PROBLEM_JSON]["schema"]["$ref"];
                 assert_eq!(schema, "#/components/schemas/ProblemBody", "{operation} {status}");
             }
         }

@@ -9,12 +9,12 @@ use axum::{
 };
 use domain::{PollChange, PollId};
 use http::{HeaderMap, StatusCode, header};
-use web::problem::Problem;
+use web::problem::{PROBLEM_JSON, Problem};
 
 use super::{
     model::{NewPoll, PollBody, PollPatch, PollsBody},
     organiser::OrganiserProof,
-    problems::{BodyProblems, ChangeProblems, LogProblems, PollProblems, TokenProblems},
+    problems::{BodyProblems, ChangeProblems, DescribedPollProblems, LogProblems, PollProblems, TokenProblems},
 };
 use crate::{
     addresses,
@@ -79,11 +79,10 @@ pub(crate) async fn list(
     request_body = NewPoll,
     responses(
         (status = 201, description = "Created; `Location` is its address", body = PollBody),
-        (status = 400, description = "Not JSON", body = Problem),
         TokenProblems,
-        (status = 409, description = "The id is taken", body = Problem),
+        (status = 409, description = "The id is taken", body = Problem, content_type = PROBLEM_JSON),
         BodyProblems,
-        (status = 422, description = "It breaks a limit, which the detail names", body = Problem),
+        DescribedPollProblems,
         ChangeProblems,
     )
 )]
@@ -163,12 +162,11 @@ enum ChangeWord {
         (status = 200, description = "Done; the poll as it is now", body = PollBody),
         (status = 202, description = "Decided, and being carried out: a part of the log can't be reached",
             body = PollBody),
-        (status = 400, description = "Not JSON", body = Problem),
         TokenProblems,
         PollProblems,
-        (status = 409, description = "There are ballots", body = Problem),
+        (status = 409, description = "There are ballots", body = Problem, content_type = PROBLEM_JSON),
         BodyProblems,
-        (status = 422, description = "It breaks a limit, which the detail names", body = Problem),
+        DescribedPollProblems,
         ChangeProblems,
     )
 )]

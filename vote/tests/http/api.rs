@@ -128,16 +128,23 @@ async fn the_api_describes_itself_and_answers_are_as_described() {
     assert_eq!(sorted(fields(problem)), sorted(properties("ProblemBody")));
 }
 
-/// The statuses that the description has for an operation.
-fn described(document: &Value, operation: &str) -> BTreeSet<u16> {
+/// Status and content type of an answer.
+type Kind = (u16, String);
+
+/// The kinds of answers that the description has for an operation.
+fn described(document: &Value, operation: &str) -> BTreeSet<Kind> {
     let (method, path) = operation.split_once(' ').unwrap();
     let responses = document["paths"][path][method.to_lowercase()]["responses"].as_object();
-    responses.unwrap_or_else(|| panic!("{operation}")).keys().map(|status| status.parse().unwrap()).collect()
+    let kinds = responses.unwrap_or_else(|| panic!("{operation}")).iter().flat_map(|(status, response)| {
+        let types = response["content"].as_object().unwrap_or_else(|| panic!("{operation} {status}")).keys();
+        types.map(|content_type| (status.parse().unwrap(), content_type.clone()))
+    });
+    kinds.collect()
 }
 
-/// The statuses that were seen, by operation.
+/// The kinds of answers that were seen, by operation.
 #[derive(Default)]
-struct Seen(BTreeMap<&'static str, BTreeSet<u16>>);
+struct Seen(BTreeMap<&'static str, BTreeSet<Kind>>);
 
 impl Seen {
     async fn see(
@@ -150,7 +157,8 @@ impl Seen {
         let (method, path) = operation.split_once(' ').unwrap();
         let path = path.replace("{poll}", poll).replace("{change}", "open");
         let answer = answer(send(app.program().request(method, &path))).await;
-        self.0.entry(operation).or_default().insert(answer.status.as_u16());
+        let kind = (answer.status.as_u16(), answer.header("content-type").to_owned());
+        self.0.entry(operation).or_default().insert(kind);
     }
 
     /// The same with a body that ends too early.
@@ -162,7 +170,10 @@ impl Seen {
             format!("{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n{head}\r\n\r\n{{");
         let answer = app.raw_to_the_end(&request).await;
         let status = answer.split(' ').nth(1).unwrap_or_else(|| panic!("{operation}: {answer:?}"));
-        self.0.entry(operation).or_default().insert(status.parse().unwrap());
+        let head = answer.split("\r\n\r\n").next().unwrap().to_ascii_lowercase();
+        let content_type = head.lines().find_map(|line| line.strip_prefix("content-type: "));
+        let kind = (status.parse().unwrap(), content_type.unwrap_or_else(|| panic!("{answer:?}")).to_owned());
+        self.0.entry(operation).or_default().insert(kind);
     }
 }
 
@@ -176,7 +187,7 @@ const ORGANISING: [&str; 5] = [
 const CAST: &str = "POST /api/polls/{poll}/ballots";
 
 #[tokio::test]
-async fn each_status_that_an_answer_can_have_is_described_and_no_other() {
+async fn each_status_and_content_type_of_answers_is_described_and_no_other() {
     let app = spawn_app().await;
     let codes = app.poll_with_codes("tea", true, 1).await;
     let no_organiser = spawn_with(scrutin_vote::Config { organiser_token: None, ..config() }).await;
@@ -228,7 +239,7 @@ async fn each_status_that_an_answer_can_have_is_described_and_no_other() {
         seen.see(CAST, &app, poll, |request| json(request, r#"{"choices":["a"]}"#)).await;
     }
     let wrong = r#"{"choices":["a"],"code":"0000-0000-0000"}"#;
-    while !seen.0[CAST].contains(&429) {
+    while !seen.0[CAST].iter().any(|(status, _)| *status == 429) {
         seen.see(CAST, &app, "tea", |request| json(request, wrong)).await;
     }
     app.ballots.break_down(Mishap::PartlyAway);
@@ -252,7 +263,7 @@ async fn each_status_that_an_answer_can_have_is_described_and_no_other() {
     let operations: usize =
         document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum();
     assert_eq!(seen.0.len(), operations);
-    for (operation, statuses) in seen.0 {
-        assert_eq!(statuses, described(&document, operation), "{operation}");
+    for (operation, kinds) in seen.0 {
+        assert_eq!(kinds, described(&document, operation), "{operation}");
     }
 }
