@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use domain::{BallotBox, Fingerprint};
 use listener::Connections;
-use log_redis::{RedisBallotBox, RedisUrl};
+use log_redis::{RedisAddresses, RedisBallotBox};
 use program::{
     admin, demonstration, server_address,
     settings::{fail, parse, tell_of_white_space_around_key},
@@ -32,7 +32,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 /// Serves until a signal stops it.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let redis: RedisUrl = server_address::read("vote", "REDIS_URL", &settings.redis_url);
+    let redis: RedisAddresses = server_address::read("vote", "REDIS_URL", &settings.redis_url);
+    redis.suit(settings.partitions).unwrap_or_else(|error| fail("vote", &format!("REDIS_URL: {error}")));
     scrutin_vote::check_texts().unwrap_or_else(|error| fail("vote", &error.to_string()));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("vote", &error.to_string()));
     let metrics = telemetry::metrics()?;
@@ -56,7 +57,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
 
     let router = scrutin_vote::router(settings.config(), ballots);
     let (address, partitions) = (listener.local_addr()?, settings.partitions.count());
-    tracing::info!(listen.addr = %address, redis = ?redis, partitions, "vote.started");
+    tracing::info!(listen.addr = %address, redis = %redis, partitions, "vote.started");
     listener::serve(listener, router, &connections, shutdown).await?;
     tracing::info!("vote.stopped");
     telemetry::end();

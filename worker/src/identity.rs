@@ -25,6 +25,8 @@ pub(crate) struct IdentityFacts {
     pub(crate) log: LogIdentity,
     /// Where the log is.
     pub(crate) address: String,
+    /// Over how many addresses its partitions are spread.
+    pub(crate) addresses: u16,
     pub(crate) partition: Partition,
     pub(crate) partitions: Partitions,
 }
@@ -67,7 +69,7 @@ impl IdentityFacts {
     }
 
     fn agree_on_settings(&self, installation: &Installation, in_log: Option<&Installation>) -> Result<(), String> {
-        let differs = |known: &Installation| known.differs_from_settings(self.partitions);
+        let differs = |known: &Installation| known.differs_from_settings(self.partitions, self.addresses);
         if let Some(why) = differs(installation).or_else(|| in_log.and_then(differs)) {
             return Err(why);
         }
@@ -123,7 +125,7 @@ impl IdentityFacts {
         if self.log.begun.is_some() && self.log.begun != self.counted_from {
             return Err(self.stranger());
         }
-        Ok(Installation::new(new_id(), self.partitions))
+        Ok(Installation { addresses: self.addresses, ..Installation::new(new_id(), self.partitions) })
     }
 
     /// 0.1.0 spread polls over its partitions, and so a returning voter would be looked for in another one.
@@ -225,6 +227,7 @@ impl IdentityCheck {
             counted_from: None,
             log: of_log,
             address: log.address(),
+            addresses: log.addresses(),
             partition: self.partition,
             partitions: self.partitions,
         };

@@ -12,7 +12,7 @@ use anyhow::Context;
 use domain::{Fingerprint, Log, Scoreboard};
 use ledger_postgres::{DatabaseAddresses, DatabaseUrl, PostgresLedgers, PostgresScoreboard};
 use log_file::{LogWriter, import, recount};
-use log_redis::{RedisLog, RedisPollCopies, RedisUrl, ServerWatch};
+use log_redis::{RedisAddresses, RedisLog, RedisPollCopies, ServerWatch};
 use program::{
     admin, server_address,
     settings::{fail, parse},
@@ -42,7 +42,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 /// Counts until a shutdown signal.
 async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let redis: RedisUrl = server_address::read("worker", "REDIS_URL", &settings.redis_url);
+    let redis = redis_addresses(settings);
     let databases = suited_databases(settings);
     let rules: Rules = settings.rules().unwrap_or_else(|line| fail("worker", &line));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
@@ -56,7 +56,7 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let readiness = admin::readiness(move || std::future::ready(ready()));
     admin::spawn(listener, readiness, metrics, shutdown.clone());
 
-    tracing::info!(redis = ?redis, databases = ?databases, partitions = rules.partitions.count(), "worker.started");
+    tracing::info!(redis = %redis, databases = ?databases, partitions = rules.partitions.count(), "worker.started");
     let ledgers = Arc::new(PostgresLedgers::new(databases));
     let open_log = |partition| Box::new(RedisLog::new(&redis, partition)) as _;
     let copies = Arc::new(RedisPollCopies::new(&redis, rules.partitions));
@@ -131,7 +131,7 @@ async fn rekey(settings: &Settings, key: &Fingerprint, force: bool) -> anyhow::R
 }
 
 fn servers(settings: &Settings) -> (PostgresLedgers, Vec<Box<dyn Log>>) {
-    let redis: RedisUrl = server_address::read("worker", "REDIS_URL", &settings.redis_url);
+    let redis = redis_addresses(settings);
     let databases = suited_databases(settings);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let log = |partition| Box::new(RedisLog::new(&redis, partition)) as Box<dyn Log>;
@@ -158,4 +158,10 @@ fn only_database(settings: &Settings, command: &str) -> DatabaseUrl {
         fail("worker", &format!("DATABASE_URL: {command} takes one address, and there are {}", databases.count()));
     }
     databases.first().clone()
+}
+
+fn redis_addresses(settings: &Settings) -> RedisAddresses {
+    let redis: RedisAddresses = server_address::read("worker", "REDIS_URL", &settings.redis_url);
+    redis.suit(settings.partitions).unwrap_or_else(|error| fail("worker", &format!("REDIS_URL: {error}")));
+    redis
 }

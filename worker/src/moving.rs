@@ -57,7 +57,7 @@ pub async fn begin(
     for number in 0..databases {
         leaders.push(lead(ledgers, Partition::new(number)).await?);
     }
-    let address = logs[0].address();
+    let (address, addresses) = (logs[0].address(), logs[0].addresses());
     let mut found = Vec::new();
     for log in logs.iter_mut() {
         found.push(log.identity().await?);
@@ -71,7 +71,10 @@ pub async fn begin(
         }
         known = known.or(of_ledger);
     }
-    let new = || Installation::new(InstallationId::new(program::random_text::<16>()), partitions);
+    let new = || {
+        let id = InstallationId::new(program::random_text::<16>());
+        Installation { addresses, ..Installation::new(id, partitions) }
+    };
     let installation = known.or(in_log).unwrap_or_else(new);
     let older = |found: &LogIdentity| found.installation.is_none() && found.begun.is_some();
     if found.iter().any(older) && !adopt {

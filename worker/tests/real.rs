@@ -15,7 +15,7 @@ use domain::{
     PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
-use log_redis::{RedisBallotBox, RedisLog, RedisPollCopies, RedisUrl};
+use log_redis::{RedisAddresses, RedisBallotBox, RedisLog, RedisPollCopies};
 use program::first_poll::FirstPollSettings;
 use scrutin_worker::{Health, Rules};
 use testkit::{
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 /// A Redis, a database, and what `vote` and `result` have of them.
 struct Installation {
     redis: RedisServer,
-    redis_url: RedisUrl,
+    redis_url: RedisAddresses,
     database_url: String,
     partitions: Partitions,
     ballot_box: Arc<RedisBallotBox>,
@@ -53,7 +53,7 @@ impl Drop for Worker {
 impl Installation {
     async fn new(database_url: String, partitions: u16) -> Self {
         let redis = RedisServer::start().await;
-        let redis_url: RedisUrl = redis.url().parse().unwrap();
+        let redis_url: RedisAddresses = redis.url().parse().unwrap();
         let partitions = Partitions::new(partitions).unwrap();
         let ballot_box = RedisBallotBox::new(&redis_url, partitions);
         let scoreboard = PostgresScoreboard::new(database_url.parse().unwrap());

@@ -11,7 +11,7 @@ use clap::Parser;
 use domain::{Ballot, BallotBox, CastOutcome, FIRST_REVISION, Partitions, PollId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ledger_sqlite::SqliteLedger;
-use log_redis::{RedisBallotBox, RedisUrl};
+use log_redis::{RedisAddresses, RedisBallotBox};
 use program::settings::parse;
 
 #[global_allocator]
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 4_096;
 struct Settings {
     /// Address of Redis
     #[arg(long, required_unless_present = "ledger")]
-    redis_url: Option<RedisUrl>,
+    redis_url: Option<RedisAddresses>,
     /// SQLite file of an all-in-one that is not running
     #[arg(long, conflicts_with = "redis_url")]
     ledger: Option<PathBuf>,

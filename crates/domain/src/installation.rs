@@ -7,9 +7,6 @@ use crate::{
     secret::{KeyPurpose, Secret},
 };
 
-/// How many addresses of servers an installation has. More come with a later release.
-const ADDRESSES: u16 = 1;
-
 /// The random id of an installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstallationId(String);
@@ -25,7 +22,7 @@ pub struct Installation {
     pub id: InstallationId,
     /// How many partitions its log has.
     pub partitions: Partitions,
-    /// How many addresses its log has.
+    /// Over how many addresses its log is spread: partition p is at address p mod this.
     pub addresses: u16,
     /// Of its `SECRET_KEY`; `None` until a `vote` has written it.
     pub fingerprint: Option<Fingerprint>,
@@ -104,13 +101,13 @@ impl fmt::Display for Fingerprint {
 }
 
 impl Installation {
-    /// A new one, without a key yet.
+    /// A new one, without a key yet, whose log has one address.
     pub fn new(id: InstallationId, partitions: Partitions) -> Self {
-        Self { id, partitions, addresses: ADDRESSES, fingerprint: None }
+        Self { id, partitions, addresses: 1, fingerprint: None }
     }
 
-    /// Why a service with this number of partitions can't work for it.
-    pub fn differs_from_settings(&self, partitions: Partitions) -> Option<String> {
+    /// Why a service with this number of partitions, whose log has this number of addresses, can't work for it.
+    pub fn differs_from_settings(&self, partitions: Partitions, addresses: u16) -> Option<String> {
         if self.partitions != partitions {
             return Some(format!(
                 "PARTITIONS is {partitions}, and this installation ({}) has {}: voters would be looked for elsewhere. \
@@ -118,10 +115,11 @@ impl Installation {
                 self.id, self.partitions, self.partitions
             ));
         }
-        if self.addresses != ADDRESSES {
+        if self.addresses != addresses {
             return Some(format!(
-                "this installation ({}) has {} addresses of its log, and this release knows {ADDRESSES}: use the \
-                 release that wrote it",
+                "the number of addresses in REDIS_URL is {addresses}, and in this installation ({}) it is {}: logs \
+                 would be looked for elsewhere. Set as many as before, in the same order, for all services; another \
+                 number takes an export and an import into an empty ledger",
                 self.id, self.addresses
             ));
         }
@@ -161,8 +159,8 @@ mod tests {
     #[test]
     fn a_difference_names_both_values() {
         let mut known = installation();
-        assert_eq!(known.differs_from_settings(Partitions::new(4).unwrap()), None);
-        let why = known.differs_from_settings(Partitions::ONE).unwrap();
+        assert_eq!(known.differs_from_settings(Partitions::new(4).unwrap(), 1), None);
+        let why = known.differs_from_settings(Partitions::ONE, 1).unwrap();
         assert!(why.contains("PARTITIONS is 1") && why.contains("PARTITIONS=4"), "{why}");
 
         let key = |text: &str| Fingerprint::stored(text).unwrap();
@@ -172,6 +170,7 @@ mod tests {
         let why = known.differs_from_key(&key("bb")).unwrap();
         assert!(why.contains("aa") && why.contains("bb") && why.contains("worker rekey"), "{why}");
         known.addresses = 2;
-        assert!(known.differs_from_settings(Partitions::new(4).unwrap()).unwrap().contains("2 addresses"));
+        let why = known.differs_from_settings(Partitions::new(4).unwrap(), 3).unwrap();
+        assert!(why.contains("REDIS_URL is 3,") && why.contains("it is 2:"), "{why}");
     }
 }

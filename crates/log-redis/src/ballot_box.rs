@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use redis::Value;
 
 use crate::{
+    addresses::RedisAddresses,
     answers::{checked, unexpected},
     calls::run,
     cast_queue::{self, CastQueue},
@@ -24,7 +25,6 @@ use crate::{
     link::Link,
     membership::Members,
     scripts::END_SESSION,
-    url::RedisUrl,
     watch,
 };
 
@@ -42,17 +42,22 @@ pub struct RedisBallotBox {
 }
 
 impl RedisBallotBox {
-    /// A ballot box on this Redis, which need not be reachable yet: it connects when needed, and reconnects after each
-    /// loss. Must be called within a Tokio runtime.
+    /// A ballot box on these servers, which need not be reachable yet: it connects when needed, and reconnects after
+    /// each loss. Must be called within a Tokio runtime.
     ///
     /// Sends nothing to a Redis that does not meet `durability`, or whose log belongs to an installation with another
     /// number of partitions or another `key`: then every call returns [`Unavailable::Untrusted`].
-    pub fn on(url: &RedisUrl, partitions: Partitions, durability: Durability, key: Fingerprint) -> Arc<Self> {
+    pub fn on(
+        addresses: &RedisAddresses,
+        partitions: Partitions,
+        durability: Durability,
+        key: Fingerprint,
+    ) -> Arc<Self> {
         warn_if_unchecked(durability);
-        let members = Members::new(partitions, key);
+        let members = Members::new(partitions, addresses.count(), key);
         let ballot_box = Self::with_links(partitions, |partition| {
             let fitness = Arc::new(Fitness::new(partition, durability, Some(members.member(partition))));
-            [(); 2].map(|()| Link::to_fit_server(url, Arc::clone(&fitness)))
+            [(); 2].map(|()| Link::to_fit_server(addresses, Arc::clone(&fitness)))
         });
         for partition in partitions.all() {
             watch::keep_looking(&ballot_box.copies.holder(partition).link);
@@ -61,8 +66,8 @@ impl RedisBallotBox {
     }
 
     /// The same without any check of the server, for tools and tests.
-    pub fn new(url: &RedisUrl, partitions: Partitions) -> Arc<Self> {
-        Self::with_links(partitions, |_| [Link::new(url), Link::new(url)])
+    pub fn new(addresses: &RedisAddresses, partitions: Partitions) -> Arc<Self> {
+        Self::with_links(partitions, |partition| [(); 2].map(|()| Link::new(addresses, partition)))
     }
 
     /// `links` makes two for each partition: for everything except casting, and for casting. Each partition has its

@@ -9,16 +9,20 @@ use std::{
 };
 
 use domain::Unavailable;
-use redis::{
-    AsyncConnectionConfig, Pipeline, PushInfo, PushKind, RedisError, Value,
-    aio::{ConnectionLike, MultiplexedConnection},
-};
+use redis::{AsyncConnectionConfig, Pipeline, PushInfo, PushKind, Value, from_redis_value};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{answers::is_refusal, deadline::Deadline, fitness::Fitness};
+use crate::{
+    address::RedisAddress,
+    answers::is_refusal,
+    deadline::Deadline,
+    dial::{DriverConnection, NotConnected, dial},
+    fitness::Fitness,
+};
 
-/// The time limit for connecting and the handshake. Shorter than [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT),
-/// so that the first caller sees the failure and the next ones need not wait for their own.
+/// The time limit for connecting, the handshake and the first questions. Shorter than
+/// [`ANSWER_TIMEOUT`](crate::deadline::ANSWER_TIMEOUT), so that the first caller sees the failure and the next ones
+/// need not wait for their own.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many commands the driver may queue for the socket.
 const DRIVER_QUEUE: usize = 64;
@@ -37,7 +41,7 @@ pub(crate) trait Transport {
 /// One connection to one server, until it is lost.
 #[derive(Clone)]
 pub(crate) struct Connection {
-    redis: MultiplexedConnection,
+    redis: DriverConnection,
     /// Set by the driver when the socket closes, and by us when we give up the connection.
     lost: Arc<AtomicBool>,
     pub(crate) clock: RedisClock,
@@ -104,7 +108,7 @@ pub(crate) async fn exchange(
     deadline: Deadline,
     commands: &Pipeline,
 ) -> Result<Vec<Value>, Unavailable> {
-    let answer = timeout_at(deadline.at, connection.redis.req_packed_commands(commands, 0, commands.len())).await;
+    let answer = timeout_at(deadline.at, connection.redis.exchange(commands)).await;
     match answer {
         Ok(Ok(values)) => {
             if values.iter().any(leads_elsewhere) {
@@ -156,11 +160,39 @@ fn leads_elsewhere(answer: &Value) -> bool {
 }
 
 /// Connects, and checks the server.
-pub(crate) async fn connect(client: &redis::Client, fitness: Option<&Arc<Fitness>>) -> Result<Connection, RedisError> {
+pub(crate) async fn connect(
+    address: &RedisAddress,
+    fitness: Option<&Arc<Fitness>>,
+) -> Result<Connection, NotConnected> {
+    let silent = |_| NotConnected::Silent(address.node.clone());
+    timeout(CONNECT_TIMEOUT, connect_and_look(address, fitness)).await.map_err(silent)?
+}
+
+async fn connect_and_look(address: &RedisAddress, fitness: Option<&Arc<Fitness>>) -> Result<Connection, NotConnected> {
     let lost = Arc::new(AtomicBool::new(false));
-    let notice = Arc::clone(&lost);
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+    let mut redis = dial(&address.node, &address.login, driver_settings(&lost)).await?;
+    let mut asked = redis::pipe();
+    asked.cmd("TIME");
+    // Together: the check costs a new connection no extra round trip.
+    if let Some(fitness) = fitness {
+        fitness.ask(&mut asked);
+    }
+    let refused = |error| NotConnected::Refused(address.node.clone(), error);
+    let answers = redis.exchange(&asked).await.map_err(refused)?;
+    let (time, seen) = answers.split_first().expect("an answer for each question");
+    let time = time.clone().extract_error().map_err(refused)?;
+    let (seconds, micros): (u64, u64) = from_redis_value(time).map_err(|error| refused(error.into()))?;
+    if let Some(fitness) = fitness {
+        fitness.judge(seen);
+    }
+    let clock = RedisClock { millis: seconds * 1_000 + micros / 1_000, at: Instant::now() };
+    Ok(Connection { redis, lost, clock, fitness: fitness.cloned() })
+}
+
+/// `lost` is set when the socket closes.
+fn driver_settings(lost: &Arc<AtomicBool>) -> AsyncConnectionConfig {
+    let notice = Arc::clone(lost);
+    AsyncConnectionConfig::new()
         // We have a deadline for each call instead; the driver's default of 500 ms would interrupt reads.
         .set_response_timeout(None)
         .set_pipeline_buffer_size(DRIVER_QUEUE)
@@ -169,23 +201,5 @@ pub(crate) async fn connect(client: &redis::Client, fitness: Option<&Arc<Fitness
                 notice.store(true, Ordering::Relaxed);
             }
             Ok::<(), std::convert::Infallible>(())
-        });
-    let mut redis = client.get_multiplexed_async_connection_with_config(&config).await?;
-    let timed_out = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
-    let asking = redis::cmd("TIME");
-    let asked = async {
-        let mut looking = redis.clone();
-        let questions = fitness.map(|fitness| fitness.questions()).filter(|questions| !questions.is_empty());
-        // Both at once: the check costs a new connection no extra round trip.
-        tokio::try_join!(asking.query_async::<(u64, u64)>(&mut redis), async {
-            let Some(questions) = questions else { return Ok(None) };
-            looking.req_packed_commands(&questions, 0, questions.len()).await.map(Some)
         })
-    };
-    let ((seconds, micros), seen) = timeout(CONNECT_TIMEOUT, asked).await.map_err(timed_out)??;
-    if let (Some(fitness), Some(seen)) = (fitness, seen) {
-        fitness.judge(&seen);
-    }
-    let clock = RedisClock { millis: seconds * 1_000 + micros / 1_000, at: Instant::now() };
-    Ok(Connection { redis, lost, clock, fitness: fitness.cloned() })
 }

@@ -1,7 +1,7 @@
 //! Decides from a Redis server's own reports whether it keeps what it has acknowledged (`DURABILITY=disk`), and whether
 //! it has the replicas that `DURABILITY=replicas:N` needs.
 //!
-//! No I/O here: [`questions`] builds the commands, [`Witness::judge`] evaluates the replies.
+//! No I/O here: [`ask`] builds the commands, [`Witness::judge`] evaluates the replies.
 //!
 //! `INFO` shows whether the append-only file is on, whether it can be written, and what Redis evicts when memory is
 //! full. `appendfsync` is only in `CONFIG GET`. Where `CONFIG` is forbidden and `WAITAOF` exists (Redis 7.2, Valkey),
@@ -20,9 +20,8 @@ use redis::{Pipeline, Value};
 /// The number of questions.
 pub(crate) const QUESTIONS: usize = 5;
 
-/// The questions, in order.
-pub(crate) fn questions() -> Pipeline {
-    let mut asked = redis::pipe();
+/// Adds the questions, in order.
+pub(crate) fn ask(asked: &mut Pipeline) {
     asked.cmd("INFO");
     asked.cmd("INFO").arg("commandstats");
     asked.cmd("CONFIG").arg("GET").arg("*appendfsync*");
@@ -30,7 +29,6 @@ pub(crate) fn questions() -> Pipeline {
     asked.cmd("WAITAOF").arg(0).arg(0).arg(1);
     // A Sentinel that watches a server subscribes to this channel.
     asked.cmd("PUBSUB").arg("NUMSUB").arg("__sentinel__:hello");
-    asked
 }
 
 /// The result of evaluating the replies.
@@ -88,7 +86,7 @@ pub(crate) struct Notes {
 }
 
 impl Witness {
-    /// Evaluates the replies to [`questions`]. With `replicas` there must be so many, and a server may take its place.
+    /// Evaluates the replies to [`ask`]. With `replicas` there must be so many, and a server may take its place.
     pub(crate) fn judge(&mut self, replicas: Option<NonZeroU8>, answers: &[Value]) -> (Finding, Notes) {
         let report = ServerReport::read(answers);
         let connected = report.number("connected_slaves").unwrap_or(0);

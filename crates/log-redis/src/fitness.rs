@@ -71,16 +71,26 @@ impl Fitness {
         fitness
     }
 
+    /// The partition whose server it is about.
+    pub(crate) fn partition(&self) -> Partition {
+        self.partition
+    }
+
     /// The questions for the server; may be empty.
     pub(crate) fn questions(&self) -> Pipeline {
-        let mut asked = match self.durability {
-            Durability::Disk | Durability::Replicas(_) => durability::questions(),
-            Durability::Unchecked => Pipeline::new(),
-        };
-        if let Some(member) = &self.member {
-            member.ask(&mut asked);
-        }
+        let mut asked = Pipeline::new();
+        self.ask(&mut asked);
         asked
+    }
+
+    /// Adds the questions for the server.
+    pub(crate) fn ask(&self, asked: &mut Pipeline) {
+        if self.durability != Durability::Unchecked {
+            durability::ask(asked);
+        }
+        if let Some(member) = &self.member {
+            member.ask(asked);
+        }
     }
 
     /// Evaluates the replies to [`questions`](Self::questions).

@@ -34,6 +34,8 @@
 //!
 //! May import: `domain`.
 
+mod address;
+mod addresses;
 mod answers;
 mod ballot_box;
 mod beginning;
@@ -43,6 +45,7 @@ mod confirmation;
 mod connection;
 mod copies;
 mod deadline;
+mod dial;
 mod durability;
 mod fence;
 mod fitness;
@@ -57,12 +60,11 @@ mod memory;
 mod poll_copies;
 mod reader;
 mod scripts;
-mod url;
 mod watch;
 mod wire;
 
+pub use addresses::{RedisAddressError, RedisAddresses};
 pub use ballot_box::RedisBallotBox;
 pub use poll_copies::RedisPollCopies;
 pub use reader::RedisLog;
-pub use url::{RedisUrl, RedisUrlError};
 pub use watch::ServerWatch;

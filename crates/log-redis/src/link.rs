@@ -7,18 +7,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::Unavailable;
-use redis::{Pipeline, RedisError, Value};
+use domain::{Partition, Unavailable};
+use redis::{Pipeline, Value};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep_until, timeout_at},
 };
 
 use crate::{
+    address::RedisAddress,
+    addresses::RedisAddresses,
     connection::{Connection, RedisClock, Transport, connect, exchange, exchange_and_confirm},
     deadline::Deadline,
+    dial::NotConnected,
     fitness::Fitness,
-    url::RedisUrl,
 };
 
 /// The pause between two attempts to connect: first this long, doubled after each failure …
@@ -28,7 +30,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 /// A connection that reconnects; see the module. Shared by reference; calls may run in parallel.
 pub(crate) struct Link {
-    client: redis::Client,
+    address: RedisAddress,
     state: Mutex<State>,
     /// What the server must be; `None` if any server will do.
     fitness: Option<Arc<Fitness>>,
@@ -44,16 +46,17 @@ struct State {
 }
 
 impl Link {
-    /// A link to this Redis. Does not connect yet.
-    pub(crate) fn new(url: &RedisUrl) -> Self {
-        let client = redis::Client::open(url.connection_info()).expect("a RedisUrl holds a usable address");
+    /// A link to the server of this partition. Does not connect yet.
+    pub(crate) fn new(addresses: &RedisAddresses, partition: Partition) -> Self {
+        let address = addresses.of(partition).clone();
         let state = State { connection: None, retry_at: Instant::now(), pause: FIRST_PAUSE, outage: None };
-        Self { client, state: Mutex::new(state), fitness: None }
+        Self { address, state: Mutex::new(state), fitness: None }
     }
 
     /// The same, but checks each new connection first, and sends nothing to a server that is not fit.
-    pub(crate) fn to_fit_server(url: &RedisUrl, fitness: Arc<Fitness>) -> Self {
-        Self { fitness: Some(fitness), ..Self::new(url) }
+    pub(crate) fn to_fit_server(addresses: &RedisAddresses, fitness: Arc<Fitness>) -> Self {
+        let link = Self::new(addresses, fitness.partition());
+        Self { fitness: Some(fitness), ..link }
     }
 
     /// The result of checking the server, if it is checked.
@@ -164,7 +167,7 @@ impl Link {
         }
         // A connection that was made and soon lost again is not an outage yet; this wait is short.
         sleep_until(state.retry_at).await;
-        let connected = connect(&self.client, self.fitness.as_ref()).await;
+        let connected = connect(&self.address, self.fitness.as_ref()).await;
         state.retry_at = Instant::now() + state.pause;
         match connected {
             Ok(connection) => {
@@ -189,7 +192,7 @@ impl State {
         }
     }
 
-    fn failed(&mut self, error: &RedisError) {
+    fn failed(&mut self, error: &NotConnected) {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         if self.outage.is_none() {
             // Once per outage, not once per attempt.

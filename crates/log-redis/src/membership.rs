@@ -18,6 +18,8 @@ const GAUGE: &str = "scrutin_installation_refused";
 #[derive(Debug)]
 pub(crate) struct Members {
     partitions: Partitions,
+    /// How many addresses the log has.
+    addresses: u16,
     key: Fingerprint,
     /// Indexed by partition number; `None`: it did not say, or nothing that fits the settings.
     seen: Mutex<Vec<Option<Installation>>>,
@@ -50,8 +52,9 @@ pub(crate) enum Membership {
 
 impl Members {
     /// All partitions of a log, for a program with these settings.
-    pub(crate) fn new(partitions: Partitions, key: Fingerprint) -> Arc<Self> {
-        Arc::new(Self { partitions, key, seen: Mutex::new(vec![None; usize::from(partitions.count())]) })
+    pub(crate) fn new(partitions: Partitions, addresses: u16, key: Fingerprint) -> Arc<Self> {
+        let seen = Mutex::new(vec![None; usize::from(partitions.count())]);
+        Arc::new(Self { partitions, addresses, key, seen })
     }
 
     /// One of them.
@@ -111,7 +114,7 @@ impl Member {
             Err(Unavailable::Untrusted(why)) => return Err(Membership::Foreign(why)),
             Err(error) => return Err(Membership::Foreign(error.to_string())),
         };
-        let differs = installation.differs_from_settings(self.all.partitions);
+        let differs = installation.differs_from_settings(self.all.partitions, self.all.addresses);
         if let Some(why) = differs.or_else(|| installation.differs_from_key(&self.all.key)) {
             return Err(Membership::Foreign(why));
         }
@@ -183,7 +186,7 @@ mod tests {
 
     fn members(partitions: u16) -> Vec<Member> {
         let partitions = Partitions::new(partitions).unwrap();
-        let all = Members::new(partitions, Fingerprint::stored("aa").unwrap());
+        let all = Members::new(partitions, 1, Fingerprint::stored("aa").unwrap());
         partitions.all().map(|partition| all.member(partition)).collect()
     }
 

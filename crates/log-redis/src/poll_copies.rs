@@ -5,15 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{Partition, Partitions, PollCopies, PollCopy, PollId, Unavailable};
 
-use crate::{copies::Copies, deadline::Deadline, link::Link, url::RedisUrl};
+use crate::{addresses::RedisAddresses, copies::Copies, deadline::Deadline, link::Link};
 
 /// All partitions of the log on Redis, as holders of polls.
 pub struct RedisPollCopies(Copies);
 
 impl RedisPollCopies {
-    /// On this Redis, which need not be reachable yet.
-    pub fn new(url: &RedisUrl, partitions: Partitions) -> Self {
-        Self(Copies::new(partitions, partitions.all().map(|_| Arc::new(Link::new(url)))))
+    /// On these servers, which need not be reachable yet.
+    pub fn new(addresses: &RedisAddresses, partitions: Partitions) -> Self {
+        Self(Copies::new(partitions, partitions.all().map(|partition| Arc::new(Link::new(addresses, partition)))))
     }
 }
 

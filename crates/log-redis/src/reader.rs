@@ -13,6 +13,7 @@ use domain::{
 use redis::Value;
 
 use crate::{
+    addresses::RedisAddresses,
     answers::{checked, unexpected, word},
     beginning::Steps,
     calls::run,
@@ -23,7 +24,6 @@ use crate::{
     keys::{Keys, NO_OLD_BEGINNING},
     link::Link,
     scripts::{ADD_LOST, CLAIM, LOOK, OPEN, RAISE, READ_ALL, TRIM},
-    url::RedisUrl,
     wire,
 };
 
@@ -33,7 +33,9 @@ const MAX_ENTRIES_READ: usize = 512;
 
 /// One partition of the log on Redis, for the worker that leads it.
 pub struct RedisLog {
+    /// Where the logs of all partitions are: all together are the ledger's log.
     address: String,
+    addresses: u16,
     partition: Partition,
     keys: Keys,
     link: Link,
@@ -49,14 +51,15 @@ pub struct RedisLog {
 }
 
 impl RedisLog {
-    /// The partition's log on this Redis, which need not be reachable yet.
-    pub fn new(url: &RedisUrl, partition: Partition) -> Self {
+    /// The partition's log on its server, which need not be reachable yet.
+    pub fn new(addresses: &RedisAddresses, partition: Partition) -> Self {
         Self {
-            address: url.address(),
+            address: addresses.to_string(),
+            addresses: addresses.count(),
             partition,
             keys: Keys::new(partition),
-            link: Link::new(url),
-            reading: Link::new(url),
+            link: Link::new(addresses, partition),
+            reading: Link::new(addresses, partition),
             read_under_way: false,
             token: String::new(),
             ballots_per_entry: MAX_BALLOTS_SENT,
@@ -109,6 +112,10 @@ impl RedisLog {
 impl Log for RedisLog {
     fn address(&self) -> String {
         self.address.clone()
+    }
+
+    fn addresses(&self) -> u16 {
+        self.addresses
     }
 
     async fn identity(&mut self) -> Result<LogIdentity, Unavailable> {

@@ -8,9 +8,9 @@ use std::{
 use domain::{Durability, Partitions, Unavailable};
 
 use crate::{
+    addresses::RedisAddresses,
     fitness::{Fitness, warn_if_unchecked},
     link::Link,
-    url::RedisUrl,
 };
 
 /// How soon a changed setting is noticed under open connections.
@@ -23,10 +23,10 @@ pub struct ServerWatch(Arc<[Arc<Link>]>);
 
 impl ServerWatch {
     /// Starts checking. Must be called within a Tokio runtime.
-    pub fn start(url: &RedisUrl, partitions: Partitions, durability: Durability) -> Self {
+    pub fn start(addresses: &RedisAddresses, partitions: Partitions, durability: Durability) -> Self {
         warn_if_unchecked(durability);
         let watched = |partition| {
-            let link = Arc::new(Link::to_fit_server(url, Arc::new(Fitness::new(partition, durability, None))));
+            let link = Arc::new(Link::to_fit_server(addresses, Arc::new(Fitness::new(partition, durability, None))));
             keep_looking(&link);
             link
         };

@@ -27,6 +27,7 @@ fn nothing() -> IdentityFacts {
         counted_from: None,
         log: LogIdentity::default(),
         address: "here".into(),
+        addresses: 1,
         partition: Partition::new(0),
         partitions: Partitions::ONE,
     }

@@ -73,6 +73,11 @@ pub trait Log: Send {
     /// Where it is, without user and password.
     fn address(&self) -> String;
 
+    /// Over how many addresses the partitions are spread; it belongs to the installation.
+    fn addresses(&self) -> u16 {
+        1
+    }
+
     /// Which installation it belongs to. Nothing is changed by looking.
     async fn identity(&mut self) -> Result<LogIdentity, Unavailable>;
 

@@ -7,7 +7,7 @@ use domain::{Choices, FIRST_REVISION, Log, LogSeed, LogState, Partition, Poll, P
 use testkit::redis_server::RedisServer;
 
 use super::*;
-use crate::{RedisLog, RedisUrl};
+use crate::{RedisAddresses, RedisLog};
 
 struct Scene {
     _redis: RedisServer,
@@ -18,7 +18,7 @@ struct Scene {
 impl Scene {
     async fn begun() -> Self {
         let redis = RedisServer::start().await;
-        let url: RedisUrl = redis.url().parse().unwrap();
+        let url: RedisAddresses = redis.url().parse().unwrap();
         let partition = Partition::new(0);
         let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
         let polls = vec![PollSeed { poll, ballots: 0, voters: Vec::new() }];
@@ -26,7 +26,7 @@ impl Scene {
         log.claim("a leader", &LogState::default()).await.unwrap();
         log.begin(LogSeed { after: Position::ZERO, polls }).await.unwrap();
         log.open().await.unwrap();
-        let link = Arc::new(Link::new(&url));
+        let link = Arc::new(Link::new(&url, partition));
         let (casting, sending) = CastQueue::new(Arc::new(Keys::new(partition)), link.clone(), partition);
         tokio::spawn(send_as_they_come(sending));
         Self { _redis: redis, link, casting }

@@ -1,6 +1,6 @@
 //! `DURABILITY=disk` on real servers: nothing is acknowledged by one that would lose it.
 
-use domain::{Durability, PollChange};
+use domain::PollChange;
 use scrutin_log_redis::ServerWatch;
 
 use crate::*;
@@ -28,7 +28,7 @@ async fn on_disk(redis: &RedisServer) -> Arc<RedisBallotBox> {
 }
 
 /// The same by the address of somebody who may do less.
-async fn on_disk_as(url: &RedisUrl) -> Arc<RedisBallotBox> {
+async fn on_disk_as(url: &RedisAddresses) -> Arc<RedisBallotBox> {
     settled(RedisBallotBox::on(url, Partitions::ONE, Durability::Disk, key("aa"))).await
 }
 
@@ -147,7 +147,7 @@ async fn an_ordinary_rewrite_stops_nobody() {
 }
 
 /// A user of Redis who may do all that we need, and not see the settings.
-async fn without_config(redis: &RedisServer) -> RedisUrl {
+async fn without_config(redis: &RedisServer) -> RedisAddresses {
     let rules = ["ACL", "SETUSER", "scrutin", "on", ">secret", "~*", "&*", "+@all", "-config"];
     command(redis, &rules).await.unwrap();
     format!("redis://scrutin:secret@127.0.0.1:{}", redis.port()).parse().unwrap()

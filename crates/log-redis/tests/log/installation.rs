@@ -1,6 +1,6 @@
 //! Which installation a log belongs to: written once, read by everybody, and nothing is sent to another's.
 
-use domain::{Durability, LogIdentity};
+use domain::LogIdentity;
 
 use crate::*;
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of it is test code, also where clippy does not see that")]
 
+mod addresses;
 mod ballots;
 mod beginning;
 mod durability;
@@ -18,11 +19,11 @@ mod spreading;
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    Attachment, Ballot, BallotBox, CastOutcome, Choices, Entry, Event, FIRST_REVISION, Fingerprint, Installation,
-    InstallationId, Log, LogSeed, LogState, Partition, Partitions, Poll, PollId, PollSeed, PollSpec, PollState,
-    Position, Unavailable, VoterId,
+    Attachment, Ballot, BallotBox, CastOutcome, Choices, Durability, Entry, Event, FIRST_REVISION, Fingerprint,
+    Installation, InstallationId, Log, LogSeed, LogState, Partition, Partitions, Poll, PollId, PollSeed, PollSpec,
+    PollState, Position, Unavailable, VoterId,
 };
-use scrutin_log_redis::{RedisBallotBox, RedisLog, RedisUrl};
+use scrutin_log_redis::{RedisAddresses, RedisBallotBox, RedisLog};
 use testkit::{redis_server::RedisServer, wait};
 
 /// How long a test waits for what must come.
@@ -110,7 +111,7 @@ async fn attach(log: &mut RedisLog, seed: LogSeed) -> Attachment {
     try_attach(log, seed).await.unwrap()
 }
 
-fn url(redis: &RedisServer) -> RedisUrl {
+fn url(redis: &RedisServer) -> RedisAddresses {
     redis.url().parse().unwrap()
 }
 

@@ -68,7 +68,7 @@ async fn a_ballot_that_was_never_sent_is_not_recorded_for_certain() {
 
     // A server that takes connections and never answers was told nothing of a ballot either.
     let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url: RedisUrl = format!("redis://{}", silent.local_addr().unwrap()).parse().unwrap();
+    let url: RedisAddresses = format!("redis://{}", silent.local_addr().unwrap()).parse().unwrap();
     let ballots = RedisBallotBox::new(&url, Partitions::ONE);
     let refused = ballots.cast(ballot("main", 1, "a"), FIRST_REVISION).await.unwrap_err();
     assert!(refused.nothing_happened(), "{refused}");
@@ -268,7 +268,7 @@ async fn a_master_that_became_a_replica_is_left_for_the_new_one() {
 
 /// A way to Redis on which connections that were made so far can be made to lead nowhere, without being closed: as when
 /// a host vanishes, or a firewall forgets. Returns its address and the switch.
-async fn a_way_that_can_be_lost(to: u16) -> (RedisUrl, Arc<AtomicBool>) {
+async fn a_way_that_can_be_lost(to: u16) -> (RedisAddresses, Arc<AtomicBool>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap()).parse().unwrap();
     let lose = Arc::new(AtomicBool::new(false));

@@ -1,0 +1,105 @@
+//! Parses `REDIS_URL`: where the log of each partition is.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use domain::{Partition, Partitions};
+
+use crate::address::{LogAddressError, RedisAddress};
+
+/// As many as there can be partitions.
+const MOST_ADDRESSES: u16 = 1024;
+
+/// The addresses of the log, one or several, separated by spaces. Partition p is at address p mod n, where n is their
+/// number.
+#[derive(Clone)]
+pub struct RedisAddresses(Arc<[RedisAddress]>);
+
+/// Not the addresses of a log. One line, which never shows a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RedisAddressError {
+    /// There is none.
+    #[error("no address: redis://host:6379 is one")]
+    Empty,
+    /// The only one is wrong.
+    #[error("not an address of Redis: {0}")]
+    Wrong(String),
+    /// One of several is wrong.
+    #[error("address {place} of {count} is not one of Redis: {why}")]
+    OneWrong {
+        /// Its place, from 1.
+        place: usize,
+        /// How many there are.
+        count: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There would be addresses without a partition.
+    #[error(
+        "{addresses} addresses for {partitions} partitions (PARTITIONS): each address must have a partition at least"
+    )]
+    TooMany {
+        /// How many there are.
+        addresses: usize,
+        /// How many partitions the log has.
+        partitions: u16,
+    },
+}
+
+impl RedisAddresses {
+    /// How many there are, which belongs to the installation. At most 1024.
+    pub fn count(&self) -> u16 {
+        u16::try_from(self.0.len()).expect("parsing limits their number")
+    }
+
+    /// Whether each of them has a partition.
+    pub fn suit(&self, partitions: Partitions) -> Result<(), RedisAddressError> {
+        if self.count() > partitions.count() {
+            return Err(RedisAddressError::TooMany { addresses: self.0.len(), partitions: partitions.count() });
+        }
+        Ok(())
+    }
+
+    /// Where this partition is.
+    pub(crate) fn of(&self, partition: Partition) -> &RedisAddress {
+        &self.0[usize::from(partition.number()) % self.0.len()]
+    }
+}
+
+impl FromStr for RedisAddresses {
+    type Err = RedisAddressError;
+    fn from_str(text: &str) -> Result<Self, RedisAddressError> {
+        let addresses: Vec<&str> = text.split_ascii_whitespace().collect();
+        let count = addresses.len();
+        if count == 0 {
+            return Err(RedisAddressError::Empty);
+        }
+        if count > usize::from(MOST_ADDRESSES) {
+            return Err(RedisAddressError::TooMany { addresses: count, partitions: MOST_ADDRESSES });
+        }
+        let wrong = |index: usize, error: LogAddressError| match count {
+            1 => RedisAddressError::Wrong(error.to_string()),
+            _ => RedisAddressError::OneWrong { place: index + 1, count, why: error.to_string() },
+        };
+        let read = |(index, address): (usize, &str)| address.parse().map_err(|error| wrong(index, error));
+        Ok(Self(addresses.into_iter().enumerate().map(read).collect::<Result<_, _>>()?))
+    }
+}
+
+/// Where they are, without users and passwords. The ledger stores this.
+impl fmt::Display for RedisAddresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, address) in self.0.iter().enumerate() {
+            write!(f, "{}{address}", if index == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RedisAddresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisAddresses({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+use super::*;
+
+fn addresses(text: &str) -> RedisAddresses {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// The passwords of these tests.
+const PASSWORD: &str = "s3cret";
+
+fn wrong(text: &str) -> String {
+    match text.parse::<RedisAddresses>() {
+        Ok(read) => panic!("{text} is read as {read}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn an_address_is_read_and_hides_its_password() {
+    let read = addresses("redis://vote:s3cret@redis.example:6380/2");
+    assert_eq!(format!("{read:?}"), "RedisAddresses(redis.example:6380/2)");
+    let login = &read.of(Partition::new(0)).login;
+    assert_eq!((login.username(), login.password(), login.db()), (Some("vote"), Some(PASSWORD), 2));
+    for (text, shown) in [
+        ("redis://redis", "redis:6379/0"),
+        (" redis://:s3cret@[::1]:7/ ", "::1:7/0"),
+        ("redis://:p@ss%2Fword@10.0.0.1", "10.0.0.1:6379/0"),
+    ] {
+        assert_eq!(addresses(text).to_string(), shown, "{text}");
+    }
+    let login = addresses("redis://:p@ss%2Fword@10.0.0.1").of(Partition::new(0)).login.clone();
+    assert_eq!((login.username(), login.password()), (None, Some("p@ss/word")));
+}
+
+#[test]
+fn partitions_take_turns_over_the_addresses() {
+    let read = addresses("redis://a redis://b:7\n redis://c");
+    assert_eq!(read.to_string(), "a:6379/0 b:7/0 c:6379/0");
+    let of = |number| read.of(Partition::new(number)).to_string();
+    assert_eq!([0, 1, 2, 3, 7].map(of), ["a:6379/0", "b:7/0", "c:6379/0", "a:6379/0", "b:7/0"]);
+    assert_eq!(read.suit(Partitions::new(3).unwrap()), Ok(()));
+    let why = read.suit(Partitions::new(2).unwrap()).unwrap_err().to_string();
+    assert!(why.contains("3 addresses for 2 partitions"), "{why}");
+}
+
+#[test]
+fn what_is_wrong_with_an_address_is_one_line_without_its_password() {
+    for (text, named) in [
+        ("", "no address"),
+        ("  ", "no address"),
+        ("redis", "redis://host:6379"),
+        ("s3cret", "redis://host:6379"),
+        ("http://:s3cret@redis/", "`http`"),
+        ("unix:///run/redis.sock", "`unix`"),
+        ("redis://", "the host is missing"),
+        ("redis://:s3cret@", "the host is missing"),
+        ("redis://:s3cret@/0", "the host is missing"),
+        ("redis://:s3cret@redis:0x1", "`redis:0x1`"),
+        ("redis://:s3cret@redis:70000", "`redis:70000`"),
+        ("redis://:s3cret@0.0.0.0", "`0.0.0.0`"),
+        ("redis://:s3cret@a,b", "separated by spaces"),
+        ("redis://:s3cret@redis/first", "`first` is no database"),
+        ("redis://:s3cret@redis/-1", "`-1` is no database"),
+        ("redis://:s3cret%ff@redis", "percent-encoding"),
+        ("redis://:s3cret@redis?db=1", "`?`"),
+        ("redis://:s3cret@redis#insecure", "`#`"),
+        ("redis://a redis://:s3cret@b:x", "address 2 of 2"),
+    ] {
+        let why = wrong(text);
+        assert!(why.contains(named) && !why.contains(PASSWORD) && !why.contains('\n'), "{text}: {why}");
+    }
+    assert!(wrong(&"redis://a ".repeat(1_025)).contains("1025 addresses"));
+}
