@@ -28,6 +28,19 @@ def read_wrk(said):
     return answered, float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]), bad and bad[0]
 
 
+def latency_p99_of(url, connections, seconds):
+    """The p99 of ballots posted by wrk, in milliseconds."""
+    wrk = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency"]
+    command = [*wrk, "-s", ROOT / "bench/post.lua", f"{url.rstrip('/')}/"]
+    return read_p99(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def read_p99(said):
+    """The p99 that wrk printed, in milliseconds."""
+    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", said).groups()
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1_000}[unit]
+
+
 def ballots_per_second(vote, connections, seconds):
     """Posts at one of ours; what it says it accepted must be at least what it answered."""
     accepted = lambda: json.loads(get(f"{vote}/api/polls/main"))["accepted"]
@@ -78,9 +91,9 @@ def fill(voters, round_of_voting, first, **where):
     subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
 
 
-def begin_log(run, redis, database):
+def begin_log(run, redis, database, **settings):
     """A worker begins the log and attaches to it, so that it accepts ballots; nothing more is needed of it here."""
-    worker, _, _ = run.service("worker", REDIS_URL=redis, DATABASE_URL=database)
+    worker, _, _ = run.service("worker", REDIS_URL=redis, DATABASE_URL=database, **settings)
     ask = ["redis-cli", "-u", redis, "GET", "{scrutin:0}:attached"]
     attached = lambda: subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
     until("a worker to attach", lambda: attached() and not attached().startswith("-"))

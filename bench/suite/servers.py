@@ -19,7 +19,9 @@ SECRET = "a secret for measuring, of more than 32 bytes"
 TOKEN = "the organiser of measurements"
 
 # Every write on disk before its answer, as Scrutin asks for it.
-REDIS = "--appendonly yes --appendfsync always --maxmemory-policy noeviction --daemonize no --bind 127.0.0.1"
+ALWAYS_ON_DISK = (
+    "--appendonly yes --appendfsync always --maxmemory-policy noeviction --daemonize no --bind 127.0.0.1".split()
+)
 
 
 class Run:
@@ -55,7 +57,7 @@ class Run:
         """A Redis of its own, and its address."""
         host, port = free_address().split(":")
         files = pathlib.Path(tempfile.mkdtemp(dir=self.directory))
-        command = ["redis-server", "--port", port, "--dir", files, "--save", "", *REDIS.split()]
+        command = ["redis-server", "--port", port, "--dir", files, "--save", "", *ALWAYS_ON_DISK]
         server = self.program("redis", command)
         until("redis-server", lambda: socket.create_connection((host, int(port))).close() is None)
         return server, f"redis://{host}:{port}"

@@ -77,6 +77,10 @@ class Readings(unittest.TestCase):
         bad = "Non-2xx or 3xx responses: 7"
         self.assertEqual(load.read_wrk(WRK.format(bad=f"  {bad}\n")), (40961, 20480.5, bad))
 
+    def test_the_p99_is_in_milliseconds_whatever_wrk_prints(self):
+        for printed, read in (("912.00us", 0.912), ("21.40ms", 21.4), ("1.20s", 1_200)):
+            self.assertAlmostEqual(load.read_p99(f"     90%    1.00ms\n     99%   {printed}\n"), read)
+
     def test_a_metric_is_the_sum_over_its_labels_and_of_no_other(self):
         page = '# HELP a_total x\na_total{p="0"} 2\na_total{p="1"} 3\na_total_more 50\nb 7\n'
         self.assertEqual(load.sum_of_metric(page, "a_total"), 5)
@@ -154,7 +158,7 @@ class Rooms(unittest.TestCase):
 
     def test_the_command_says_which_kinds_there_are(self):
         text = (ROOT / "scripts/bench").read_text()
-        (kinds,) = re.findall(r"only the rows of one kind: (.*)", text)
+        (kinds,) = re.findall(r"only one kind: (.*)", text)
         self.assertEqual(kinds.split(", "), list(KINDS))
 
 

@@ -1,6 +1,6 @@
 """The kinds of rows, by the name that `scripts/bench --only` takes. Each takes a run and yields rows of the table."""
 
-from suite.rows import accept, all_in_one, count, edge, grown, screens
+from suite.rows import accept, all_in_one, count, edge, grown, machines, screens
 
 KINDS = {
     "accept": accept.accept,
@@ -8,6 +8,7 @@ KINDS = {
     "one": all_in_one.one,
     "screen": screens.screen,
     "viewers": screens.viewers,
+    "machines": machines.machines,
     "edge": edge.edge,
     "grown": grown.grown,
     "start": all_in_one.start,
