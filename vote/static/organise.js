@@ -54,8 +54,8 @@ function told(tally) {
 
 // Both numbers come from different hosts at slightly different times, so the difference is at least zero.
 function showLag() {
-  if (accepted === null || counted === null) return;
-  write(document.getElementById("lag"), number(Math.max(0, accepted - counted)));
+  if (counted === null) return;
+  write(document.getElementById("lag"), accepted === null ? "" : number(Math.max(0, accepted - counted)));
 }
 
 async function askAccepted() {
@@ -64,8 +64,9 @@ async function askAccepted() {
       const answer = await ask(`${base}/api/polls/${list.dataset.poll}`, { cache: "no-store" }, PATIENCE_MS);
       const poll = JSON.parse(answer.text);
       if (answer.ok) {
-        accepted = poll.accepted;
-        write(document.getElementById("accepted"), number(accepted));
+        // It is missing while a part of the log can't be asked.
+        accepted = poll.accepted === undefined ? null : poll.accepted;
+        write(document.getElementById("accepted"), accepted === null ? "" : number(accepted));
         showLag();
         const edition = `${poll.state} ${poll.results} ${poll.round}`;
         if (edition !== list.dataset.edition) document.getElementById("changed").hidden = false;

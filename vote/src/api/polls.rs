@@ -36,15 +36,16 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
     get, path = "/api/polls/{poll}", tag = "voting",
     params(("poll" = String, Path, description = "The poll's id")),
     responses(
-        (status = 200, description = "The poll, with `accepted`", body = PollBody),
+        (status = 200, description = "The poll; with `accepted`, unless a part of the log can't be asked",
+            body = PollBody),
         PollProblems,
         LogProblems,
     )
 )]
 pub(crate) async fn read(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refusal> {
     let poll = polls::recent(&app, path.id()?).await.map_err(Refusal::when_showing)?;
-    let accepted = app.ballots.accepted(poll.id()).await.map_err(not_shown(&app))?;
-    Ok(Json(PollBody::new(&poll, Some(accepted))).into_response())
+    let accepted = app.ballots.accepted(poll.id()).await.map_err(not_shown(&app)).ok();
+    Ok(Json(PollBody::new(&poll, accepted)).into_response())
 }
 
 /// List all polls

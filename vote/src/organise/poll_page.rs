@@ -44,7 +44,7 @@ pub(crate) async fn show(
     let result = app.config.result.url(&headers);
     let view = PollView {
         accepted,
-        has_ballots: accepted > 0,
+        has_ballots: accepted != Some(0),
         new_voters: app.new_voters.last_minute(poll.id(), Instant::now()).into(),
         max_codes: MAX_CODES,
         facts: PollFacts::of(&poll),
@@ -56,10 +56,10 @@ pub(crate) async fn show(
     Ok(app.page_with_result(&visitor, result.as_ref(), StatusCode::OK, "organise/poll.html", view))
 }
 
-/// The current poll, and how many ballots the log has accepted.
-async fn read(app: &App, path: &PollPath) -> Result<(Poll, u64), Refusal> {
+/// The current poll, and how many ballots the log has accepted, unless a part of the log can't be asked.
+async fn read(app: &App, path: &PollPath) -> Result<(Poll, Option<u64>), Refusal> {
     let poll = polls::current(app, path.id()?).await?;
-    let accepted = app.ballots.accepted(poll.id()).await.map_err(not_shown(app))?;
+    let accepted = app.ballots.accepted(poll.id()).await.map_err(not_shown(app)).ok();
     Ok((poll, accepted))
 }
 

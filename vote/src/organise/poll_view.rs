@@ -16,8 +16,8 @@ use crate::{addresses, app::new_voters::LastMinute, look};
 pub(super) struct PollView<'a> {
     #[serde(flatten)]
     pub(super) facts: PollFacts<'a>,
-    /// How many ballots the log has accepted.
-    pub(super) accepted: u64,
+    /// How many ballots the log has accepted; `None` while a part of it can't be asked.
+    pub(super) accepted: Option<u64>,
     pub(super) has_ballots: bool,
     #[serde(flatten)]
     pub(super) new_voters: NewVotersBody,

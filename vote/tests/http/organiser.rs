@@ -213,6 +213,18 @@ async fn without_the_log_no_change_is_reported_as_done() {
 }
 
 #[tokio::test]
+async fn a_poll_is_shown_while_not_every_partition_says_what_it_accepted() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    assert!(ada.get("/organise/main").await.text.contains("<dd id=\"accepted\">0</dd>"));
+    app.ballots.break_down(Mishap::PartlyAway);
+    let page = ada.get("/organise/main").await;
+    assert!(page.status == StatusCode::OK && page.text.contains("<dd id=\"accepted\"></dd>"), "{}", page.text);
+    let told = app.program().get("/api/polls/main").await;
+    assert_eq!((told.status, told.json().get("accepted")), (StatusCode::OK, None));
+}
+
+#[tokio::test]
 async fn a_change_that_not_every_partition_heard_is_reported_as_underway() {
     let app = spawn_app().await;
     let ada = app.organiser_browser().await;

@@ -21,7 +21,7 @@ pub(crate) enum Mishap {
     Full,
     /// It does the work, and its answer is lost.
     AnswerLost,
-    /// It decides, and can't tell all partitions.
+    /// Not all partitions can be asked or told; it decides.
     PartlyAway,
     /// It never answers.
     Hangs,
@@ -202,6 +202,9 @@ impl BallotBox for MemoryBallotBox {
     }
 
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {
+        if self.state().mishap == Some(Mishap::PartlyAway) {
+            return Err(Unavailable::NotAttached);
+        }
         self.after_mishap(|state| {
             let of_poll = state.ballots.iter().filter(|(_, ballot)| ballot.poll == id);
             u64::try_from(of_poll.count()).unwrap()
