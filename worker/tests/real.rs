@@ -83,6 +83,14 @@ impl Installation {
         until_true("ballots are taken", || async { self.ballot_box.ready().await.is_ok() }).await;
     }
 
+    /// Waits until every partition takes ballots: only then is a change done everywhere.
+    async fn open_everywhere(&self) {
+        until_true("all partitions take ballots", || async {
+            matches!(self.ballot_box.change(PollId::MAIN, PollChange::Open).await, Ok(ChangeOutcome::Done(_)))
+        })
+        .await;
+    }
+
     /// A new voter votes for the option; where the outcome is unknown, they are not among the acknowledged.
     async fn vote(&mut self, option: &str) -> Option<Position> {
         self.voters += 1;
@@ -176,13 +184,13 @@ async fn two_workers_share_the_partitions_and_one_takes_over_all_of_them() {
     let database = TestDatabase::create().await;
     let mut at = Installation::new(database.url(), 4).await;
     let (first, second) = (at.start_worker(), at.start_worker());
-    at.open().await;
+    at.open_everywhere().await;
     let polls: Vec<_> = ["lunch", "2026-budget", "a", "tea", "walk"].map(|id| PollId::parse(id).unwrap()).into();
     let homes: std::collections::BTreeSet<_> = polls.iter().map(|poll| at.partitions.home(*poll)).collect();
     assert!(homes.len() > 1, "the polls are in several partitions: {homes:?}");
     for &poll in &polls {
         let created = at.ballot_box.create(Poll::new(poll, PollSpec::simple("?", ["x", "y"])).unwrap()).await;
-        assert!(matches!(created, Ok(ChangeOutcome::Done(_))));
+        assert!(matches!(created, Ok(ChangeOutcome::Done(_))), "{created:?}");
     }
     until_true("both stand by or lead", || async { first.health.ready().is_ok() && second.health.ready().is_ok() })
         .await;
@@ -396,7 +404,7 @@ async fn a_poll_is_stale_only_by_its_own_partition() {
     let database = TestDatabase::create().await;
     let at = Installation::new(database.url(), 2).await;
     let worker = at.start_worker();
-    at.open().await;
+    at.open_everywhere().await;
     let ids = ["lunch", "a", "tea", "walk", "b", "c"].map(|id| PollId::parse(id).unwrap());
     let other = ids.into_iter().find(|id| at.partitions.home(*id) != at.partitions.home(PollId::MAIN)).unwrap();
     let poll = Poll::new(other, PollSpec::simple("?", ["x", "y"])).unwrap();
