@@ -1,39 +1,37 @@
 //! The texts of these pages: `result/texts/`, one file for each language. Templates name most of them; code names
 //! these.
 
-use std::sync::LazyLock;
-
 use rust_embed::RustEmbed;
 use web::{
     language::Language,
-    texts::{Catalogue, TextsError},
+    texts::{Catalogue, ProgramTexts, TextsError},
 };
 
 #[derive(RustEmbed)]
 #[folder = "texts"]
 struct Files;
 
-static TEXTS: LazyLock<Result<Catalogue, TextsError>> =
-    LazyLock::new(|| Catalogue::load::<Files>("result/texts", ResultText::KEYS));
+static TEXTS: ProgramTexts<ResultText> =
+    ProgramTexts::new(|| Catalogue::load::<Files>("result/texts", ResultText::KEYS));
 
 /// Checks the files of texts. Programs ask this before anything else; no page can be made of files that are wrong.
 pub fn check_texts() -> Result<(), &'static TextsError> {
-    TEXTS.as_ref().map(|_| ())
+    TEXTS.check()
 }
 
 /// All texts, for templates.
 pub(crate) fn catalogue() -> &'static Catalogue {
-    TEXTS.as_ref().unwrap_or_else(|error| panic!("programs check their texts first: {error}"))
+    TEXTS.catalogue()
 }
 
 /// A text.
 pub(crate) fn text(language: Language, key: ResultText) -> String {
-    catalogue().text(language, key.key(), &[]).expect("the keys that code names were checked")
+    TEXTS.text(language, key, &[])
 }
 
 /// The form of a text for a number, which is the value `{count}`.
 pub(crate) fn counted(language: Language, key: ResultText, count: u64) -> String {
-    catalogue().counted(language, key.key(), count, &[]).expect("the keys that code names were checked")
+    TEXTS.counted(language, key, count, &[])
 }
 
 web::text_keys! {

@@ -1,38 +1,35 @@
 //! The texts of these pages: `vote/texts/`, one file for each language. Templates name most of them; code names these.
 
-use std::sync::LazyLock;
-
 use rust_embed::RustEmbed;
 use web::{
     language::Language,
-    texts::{Catalogue, TextsError},
+    texts::{Catalogue, ProgramTexts, TextsError},
 };
 
 #[derive(RustEmbed)]
 #[folder = "texts"]
 struct Files;
 
-static TEXTS: LazyLock<Result<Catalogue, TextsError>> =
-    LazyLock::new(|| Catalogue::load::<Files>("vote/texts", VoteText::KEYS));
+static TEXTS: ProgramTexts<VoteText> = ProgramTexts::new(|| Catalogue::load::<Files>("vote/texts", VoteText::KEYS));
 
 /// Checks the files of texts. Programs ask this before anything else; no page can be made of files that are wrong.
 pub fn check_texts() -> Result<(), &'static TextsError> {
-    TEXTS.as_ref().map(|_| ())
+    TEXTS.check()
 }
 
 /// All texts, for templates.
 pub(crate) fn catalogue() -> &'static Catalogue {
-    TEXTS.as_ref().unwrap_or_else(|error| panic!("programs check their texts first: {error}"))
+    TEXTS.catalogue()
 }
 
 /// A text with its values.
 pub(crate) fn text(language: Language, key: VoteText, values: &[(&str, &str)]) -> String {
-    catalogue().text(language, key.key(), values).expect("the keys that code names were checked")
+    TEXTS.text(language, key, values)
 }
 
 /// The form of a text for a number, which is the value `{count}`.
 pub(crate) fn counted(language: Language, key: VoteText, count: u64, values: &[(&str, &str)]) -> String {
-    catalogue().counted(language, key.key(), count, values).expect("the keys that code names were checked")
+    TEXTS.counted(language, key, count, values)
 }
 
 web::text_keys! {

@@ -7,6 +7,7 @@
 
 mod file;
 mod format;
+mod program_texts;
 mod text;
 
 use std::{collections::HashMap, sync::LazyLock};
@@ -17,6 +18,7 @@ use self::{file::TextFile, format::LanguageFormat, text::PageText};
 use crate::language::Language;
 
 pub use format::CsvSeparator;
+pub use program_texts::{ProgramTexts, TextKey};
 
 crate::text_keys! {
     /// The texts that all pages share and that code names.
@@ -31,8 +33,8 @@ crate::text_keys! {
     }
 }
 
-/// Declares an enumeration of the keys that code names. Templates name others. [`Catalogue::load`] checks that each is
-/// there; a variant that is not used is a warning of the compiler.
+/// Declares an enumeration of the keys that code names, and implements [`TextKey`] for it. Templates name others.
+/// [`Catalogue::load`] checks that each is there; a variant that is not used is a warning of the compiler.
 #[macro_export]
 macro_rules! text_keys {
     ($(#[$meta:meta])* $visibility:vis enum $name:ident { $($variant:ident = $key:literal,)* }) => {
@@ -47,6 +49,12 @@ macro_rules! text_keys {
             /// The key in the files.
             $visibility const fn key(self) -> &'static str {
                 match self { $(Self::$variant => $key,)* }
+            }
+        }
+
+        impl $crate::texts::TextKey for $name {
+            fn key(self) -> &'static str {
+                self.key()
             }
         }
     };
@@ -80,7 +88,12 @@ struct SharedFiles;
 static SHARED: LazyLock<Result<Shared, TextsError>> = LazyLock::new(Shared::load);
 
 fn shared() -> &'static Shared {
-    SHARED.as_ref().unwrap_or_else(|error| panic!("programs check their texts first: {error}"))
+    checked(&SHARED)
+}
+
+/// What was read. A program checks its texts before it makes a page.
+fn checked<T>(read: &Result<T, TextsError>) -> &T {
+    read.as_ref().unwrap_or_else(|error| panic!("programs check their texts first: {error}"))
 }
 
 /// A text that all pages share, with its values.
