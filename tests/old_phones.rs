@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use testkit::{
     all_in_one::AllInOne,
     browser::{Browser, Driver, PROJECTOR, Setup},
@@ -121,6 +122,23 @@ async fn place(browser: &Browser, css: &str) -> [f64; 2] {
     serde_json::from_value(browser.run(&script).await).expect("a place on the page")
 }
 
+/// A browser, and an all-in-one for it. In the order in which they must end.
+struct ServedBrowser {
+    browser: Browser,
+    _driver: Driver,
+    server: AllInOne,
+    _data: TempDir,
+}
+
+impl ServedBrowser {
+    async fn open(setup: Setup) -> Self {
+        let data = tempfile::tempdir().expect("a directory");
+        let server = AllInOne::start(data.path()).await;
+        let driver = Driver::start().await;
+        Self { browser: driver.open(setup).await, _driver: driver, server, _data: data }
+    }
+}
+
 /// Votes as somebody new, without a word to the page's scripts, and waits until the ballot is accepted.
 async fn vote(browser: &Browser, server: &AllInOne, taps: &[[f64; 2]], ballots: &mut u64, what: &str) {
     browser.devtools("Network.clearBrowserCookies", json!({})).await;
@@ -168,12 +186,9 @@ async fn scripts_are_written_in_the_language_of_2018() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_web_lacks_of_what_a_script_names_a_vote_is_cast() {
-    let data = tempfile::tempdir().expect("a directory");
-    let server = AllInOne::start(data.path()).await;
-    let driver = Driver::start().await;
-    let browser = driver.open(Setup::default()).await;
+    let ServedBrowser { browser, server, .. } = &ServedBrowser::open(Setup::default()).await;
     browser.goto(&server.vote_url()).await;
-    let at = [place(&browser, "button[value=b]").await];
+    let at = [place(browser, "button[value=b]").await];
     let scripts = files("js")
         .into_iter()
         .filter(|(name, _)| ["vote.js", "live.js", "ask.js", "language.js"].iter().any(|used| name.ends_with(used)));
@@ -182,25 +197,22 @@ async fn whatever_the_web_lacks_of_what_a_script_names_a_vote_is_cast() {
     for known in ["FormData", "AbortController", "addEventListener", "isConnected"] {
         assert!(named.contains(known), "{known}");
     }
-    let named = of_the_web(&browser, &named).await;
+    let named = of_the_web(browser, &named).await;
     assert!(named.len() > 60, "{named:?}");
     let mut ballots = 0;
     for name in named {
-        let id = before_each_page(&browser, &without(&name)).await;
-        vote(&browser, &server, &at, &mut ballots, &name).await;
+        let id = before_each_page(browser, &without(&name)).await;
+        vote(browser, server, &at, &mut ballots, &name).await;
         browser.devtools("Page.removeScriptToEvaluateOnNewDocument", json!({"identifier": id})).await;
     }
-    all_for_the_second(&server, ballots).await;
+    all_for_the_second(server, ballots).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_of_2018_votes_and_sees_the_result_by_its_script() {
-    let data = tempfile::tempdir().expect("a directory");
-    let server = AllInOne::start(data.path()).await;
-    let driver = Driver::start().await;
-    let browser = driver.open(Setup::default()).await;
+    let ServedBrowser { browser, server, .. } = &ServedBrowser::open(Setup::default()).await;
     browser.goto(&server.vote_url()).await;
-    let at = place(&browser, "button[value=b]").await;
+    let at = place(browser, "button[value=b]").await;
     // Safari 12 has none of these. The second argument of FormData is passed over there; Chrome 67 and Firefox 60 send
     // and keep no cookies unless they are told to.
     let newer = "delete AbortSignal.timeout; delete AbortSignal.any; delete SubmitEvent.prototype.submitter; \
@@ -212,11 +224,11 @@ async fn a_phone_of_2018_votes_and_sees_the_result_by_its_script() {
         const fetched = window.fetch; \
         window.fetch = (address, options) => fetched(address, Object.assign({credentials: 'omit'}, options));";
     let language = NEWER_LANGUAGE.map(|path| format!("delete {path};")).concat();
-    before_each_page(&browser, &format!("{newer}{language}")).await;
+    before_each_page(browser, &format!("{newer}{language}")).await;
     browser.goto(&server.vote_url()).await;
     browser.run("document.documentElement.dataset.same = 'yes'").await;
     // By the mouse: what WebDriver runs in the page to click is newer than 2018.
-    tap(&browser, at).await;
+    tap(browser, at).await;
     browser.find("button[value=b].mine").await;
     assert_eq!(browser.run("return document.documentElement.dataset.same").await, "yes", "without another page");
     browser.find("section.live:not([hidden]) .share:not(:empty)").await;
@@ -228,12 +240,9 @@ async fn a_phone_of_2018_votes_and_sees_the_result_by_its_script() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_that_throws_at_its_first_line_leaves_pages_that_work() {
-    let data = tempfile::tempdir().expect("a directory");
-    let server = AllInOne::start(data.path()).await;
-    let driver = Driver::start().await;
-    let browser = driver.open(Setup::default()).await;
+    let ServedBrowser { browser, server, .. } = &ServedBrowser::open(Setup::default()).await;
     browser.goto(&server.vote_url()).await;
-    let at = [place(&browser, "button[value=b]").await];
+    let at = [place(browser, "button[value=b]").await];
     let mut ballots = 0;
     for (first_line, what) in [
         ("Document.prototype.addEventListener = () => { throw new Error('broken'); }", "its first line"),
@@ -242,11 +251,11 @@ async fn a_script_that_throws_at_its_first_line_leaves_pages_that_work() {
         ("window.FormData = function () { throw new Error('broken'); }", "a form that can be read"),
         ("DOMParser.prototype.parseFromString = () => { throw new Error('broken'); }", "a parser"),
     ] {
-        let id = before_each_page(&browser, first_line).await;
-        vote(&browser, &server, &at, &mut ballots, what).await;
+        let id = before_each_page(browser, first_line).await;
+        vote(browser, server, &at, &mut ballots, what).await;
         browser.devtools("Page.removeScriptToEvaluateOnNewDocument", json!({"identifier": id})).await;
     }
-    all_for_the_second(&server, ballots).await;
+    all_for_the_second(server, ballots).await;
 }
 
 /// Casts a ballot of somebody new, and waits until it is counted as one of so many.
@@ -262,32 +271,30 @@ async fn counted(server: &AllInOne, voters: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_screen_whose_script_breaks_keeps_its_link_to_look_again() {
-    let data = tempfile::tempdir().expect("a directory");
-    let server = AllInOne::start(data.path()).await;
-    let driver = Driver::start().await;
-    let browser = driver.open(Setup { size: PROJECTOR, ..Setup::default() }).await;
+    let setup = Setup { size: PROJECTOR, ..Setup::default() };
+    let ServedBrowser { browser, server, .. } = &ServedBrowser::open(setup).await;
     // It comes late, so that it is not seen where it goes at once.
     let link = "const it = document.querySelector('.again'); \
         return it.getClientRects().length > 0 && getComputedStyle(it).visibility === 'visible'";
-    counted(&server, 1).await;
+    counted(server, 1).await;
     for (voters, first_line) in [
         (2, "Document.prototype.getElementById = () => { throw new Error('broken'); }"),
         (3, "Intl = undefined"),
         (4, "URL = undefined; fetch = undefined;"),
     ] {
-        let id = before_each_page(&browser, first_line).await;
+        let id = before_each_page(browser, first_line).await;
         browser.goto(&server.result_url()).await;
-        counted(&server, voters).await;
+        counted(server, voters).await;
         wait::until_true("the link to look again", || async { browser.run(link).await == true }).await;
-        tap(&browser, place(&browser, ".again a").await).await;
+        tap(browser, place(browser, ".again a").await).await;
         browser.shows(&format!("{voters} voters")).await;
         browser.devtools("Page.removeScriptToEvaluateOnNewDocument", json!({"identifier": id})).await;
     }
     // Without a WebSocket it moves by asking, and then there is nothing to do by hand.
-    before_each_page(&browser, "delete window.WebSocket").await;
+    before_each_page(browser, "delete window.WebSocket").await;
     browser.goto(&server.result_url()).await;
     browser.run("document.documentElement.dataset.same = 'yes'").await;
-    counted(&server, 5).await;
+    counted(server, 5).await;
     browser.shows("5 voters").await;
     assert_eq!(browser.run("return document.documentElement.dataset.same").await, "yes", "without another page");
     assert_eq!(browser.run(link).await, false);
