@@ -117,41 +117,41 @@ function prepare() {
   clearTimeout(renewal);
   renewal = 0;
   countChosen(document.querySelector("form.ballot"));
-  const standing = document.querySelector("[data-standing]");
-  if (!standing) return;
-  const { tally: tallyAddress } = standing.dataset;
+  const shown = document.querySelector("[data-page-key]");
+  if (!shown) return;
+  const { tally: tallyAddress } = shown.dataset;
   let pause = RENEW_WITHIN_MS;
   const renewLater = () => {
     if (renewal) return;
     renewal = setTimeout(async () => {
-      await renew(standing);
-      if (!tallyAddress && standing.isConnected) renewLater();
+      await renew(shown);
+      if (!tallyAddress && shown.isConnected) renewLater();
     }, pause * (0.1 + Math.random() * 0.9));
     pause = Math.min(tallyAddress ? LONGEST_RENEW_MS : LONGEST_BLIND_MS, pause * 2);
   };
   const heard = (tally) => {
     // Without a tally only the page itself tells.
-    if (!tally || standingOf(tally) !== standing.dataset.standing) renewLater();
-    return tally !== null && showLive(standing, tally);
+    if (!tally || pageKeyOf(tally) !== shown.dataset.pageKey) renewLater();
+    return tally !== null && showLive(shown, tally);
   };
   const address = () => tallyAddress;
-  const isOver = () => !standing.isConnected;
-  const isWaiting = standing.dataset.standing.startsWith("waiting ");
+  const isOver = () => !shown.isConnected;
+  const isWaiting = shown.dataset.pageKey.startsWith("waiting ");
   if (tallyAddress) follow({ address, isOver, heard, longestMs: isWaiting ? LONGEST_WAITING_MS : undefined });
   else renewLater();
 }
 
-// What a page depends on, as the server writes it into the page.
-function standingOf({ state, round, revision, edition }) {
+// What a page depends on, as the server writes it into the page: a page with another key is out of date.
+function pageKeyOf({ state, round, revision, edition }) {
   return `${state} ${round} ${revision} ${edition}`;
 }
 
 // Writes the figures. Until the voter's own ballot is among them, the page says so and asks again soon.
-function showLive(standing, tally) {
+function showLive(shown, tally) {
   const section = document.querySelector("[data-live]");
   if (!section) return false;
   showTally(section, tally);
-  const mine = standing.dataset.position;
+  const mine = shown.dataset.position;
   if (!mine || !tally.votes || !tally.position || !isBefore(tally.position, mine)) return false;
   write(section.querySelector(".voters"), section.dataset.counting);
   return true;
@@ -164,9 +164,9 @@ function isBefore(one, other) {
 
 // Fetches the page again and shows it if what it depends on has changed. Unsent input is filled in again, or the page
 // says that it is lost.
-async function renew(standing) {
+async function renew(shown) {
   renewal = 0;
-  if (sending || !standing.isConnected) return;
+  if (sending || !shown.isConnected) return;
   let page;
   try {
     const answer = await ask(location.href, { headers: { Accept: "text/html" }, cache: "no-store" }, PATIENCE_MS);
@@ -174,8 +174,8 @@ async function renew(standing) {
   } catch (error) {
     // The next look will tell.
   }
-  const fresh = page && page.querySelector("[data-standing]");
-  if (sending || !standing.isConnected || !fresh || fresh.dataset.standing === standing.dataset.standing) return;
+  const fresh = page && page.querySelector("[data-page-key]");
+  if (sending || !shown.isConnected || !fresh || fresh.dataset.pageKey === shown.dataset.pageKey) return;
   const unsent = filledIn(document.querySelector("form.ballot"));
   show(page);
   if (unsent) fillIn(document.querySelector("form.ballot"), unsent);

@@ -63,8 +63,8 @@ struct VotePage<'a> {
     /// Whether votes are hidden.
     hidden: bool,
     result_url: Option<String>,
-    /// What the page depends on; its script compares it with that of a tally.
-    standing: String,
+    /// Names the state of the poll that the page shows.
+    page_key: String,
     position: Option<String>,
     tally_url: Option<String>,
     receipt_url: Option<String>,
@@ -140,7 +140,7 @@ impl View<'_> {
             try_again: matches!(refusal, Some(Refusal::Unavailable(_))),
             hidden: poll.is_hidden(),
             result_url: result.as_ref().map(|at| addresses::result_page(at, id)),
-            standing: self.standing(state),
+            page_key: self.page_key(state),
             position: self.position(recorded).map(|position| position.to_string()),
             tally_url: result.as_ref().map(|at| addresses::tally(at, id)),
             receipt_url: result.as_ref().and_then(|at| Some(self.receipt_url(at, self.receipt(recorded)?))),
@@ -175,8 +175,9 @@ impl View<'_> {
         texts::text(self.visitor.language, VoteText::Description, &[("options", &options.join(" · "))])
     }
 
-    /// What the page depends on. Its script compares it with that of a tally and of a newly fetched page.
-    fn standing(&self, state: PollState) -> String {
+    /// What of the poll the page depends on. The page's script compares it with that of a tally and of a newly fetched
+    /// page: a page with another key is out of date.
+    fn page_key(&self, state: PollState) -> String {
         let (poll, state) = (self.poll, state.as_str());
         format!("{state} {} {} {}", poll.round(), poll.revision(), edition(poll))
     }
