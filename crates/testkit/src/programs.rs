@@ -17,6 +17,10 @@ pub const SECRET_KEY: &str = "a secret for tests, of more than 32 bytes";
 /// An organiser's token for tests.
 pub const ORGANISER_TOKEN: &str = "organiser-token-for-tests";
 
+/// The environment variable with the number of partitions that services of tests have, unless a test sets its own:
+/// `scripts/test` runs the stories of the services with one and with three.
+const PARTITIONS: &str = "SCRUTIN_TEST_PARTITIONS";
+
 /// A program of this workspace, running. Killed when dropped.
 pub struct Program {
     name: &'static str,
@@ -213,6 +217,7 @@ fn vote_at(listen: SocketAddr, redis_url: &str, result_url: Option<&str>) -> Ser
 fn vote_with(listen: SocketAddr, redis_url: &str, result_url: Option<&str>, further: &[(&str, &str)]) -> Service {
     let admin = address::free();
     let mut environment = common(listen, admin);
+    environment.extend(partitions());
     environment.extend(further.iter().map(|&(key, value)| (key.into(), value.into())));
     environment.push(("REDIS_URL".into(), redis_url.into()));
     environment.push(("ORGANISER_TOKEN".into(), ORGANISER_TOKEN.into()));
@@ -233,6 +238,8 @@ pub fn worker_with(redis_url: &str, database_url: &str, further: &[(&str, &str)]
     let address = admin.to_string();
     let environment = [("ADMIN_ADDR", &*address), ("REDIS_URL", redis_url), ("DATABASE_URL", database_url)];
     let environment = environment.into_iter().chain(further.iter().copied());
+    let environment = environment.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let environment = partitions().into_iter().chain(environment);
     Service { program: Program::start("worker", &[], environment), listen: None, admin }
 }
 
@@ -244,6 +251,11 @@ pub fn result(database_url: &str, vote_url: Option<&str>) -> Service {
     environment.push(("ORGANISER_TOKEN".into(), ORGANISER_TOKEN.into()));
     environment.extend(vote_url.map(|url| ("VOTE_URL".into(), url.into())));
     Service { program: Program::start("result", &[], environment), listen: Some(listen), admin }
+}
+
+/// The setting `PARTITIONS` of services, where this run of the tests has one.
+fn partitions() -> Option<(String, String)> {
+    std::env::var(PARTITIONS).ok().map(|count| ("PARTITIONS".to_owned(), count))
 }
 
 fn common(listen: SocketAddr, admin: SocketAddr) -> Vec<(String, String)> {
