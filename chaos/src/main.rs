@@ -30,6 +30,9 @@ const NAME: &str = "chaos";
 struct Settings {
     #[command(flatten)]
     run: RunSettings,
+    /// Number of partitions, over which the voters are spread
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    partitions: u16,
     /// A small disk for Redis, to be filled up; without it that fault is left out
     #[arg(long, requires = "postgres_disk")]
     redis_disk: Option<PathBuf>,
@@ -46,6 +49,6 @@ async fn main() -> anyhow::Result<ExitCode> {
     if disks.is_none() {
         println!("{NAME}: no small disks are given, so no disk is filled up");
     }
-    let mut services = ServicesRun::new(Processes::start(disks).await, settings.run.clone());
+    let mut services = ServicesRun::new(Processes::start(settings.partitions, disks).await, settings.run.clone());
     run(NAME, &settings.run, seed, &mut services).await
 }

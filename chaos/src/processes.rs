@@ -21,11 +21,10 @@ use crate::{
     proxy::{Mode, Proxy},
 };
 
-/// Redis keys of the only partition: the log, the mark without which it accepts nothing, and the number of accepted
-/// ballots.
-const LOG: &str = "{scrutin:0}:log";
-const ATTACHED: &str = "{scrutin:0}:attached";
-const ACCEPTED: &str = "{scrutin:0}:accepted";
+/// Redis keys of a partition: the log, the mark without which it accepts nothing, and the number of accepted ballots.
+const LOG: &str = "log";
+const ATTACHED: &str = "attached";
+const ACCEPTED: &str = "accepted";
 /// How far the clock of Redis is behind after it was set back to older files.
 const CLOCK_BEHIND: Duration = Duration::from_secs(30);
 /// How long the log keeps counted entries: short, so that the workers trim it during the faults.
@@ -44,6 +43,8 @@ pub(crate) struct Disks {
 /// All processes of a run.
 pub(crate) struct Processes {
     pub(crate) names: Vec<String>,
+    /// How many partitions the log has.
+    pub(crate) partitions: u16,
     services: Vec<Service>,
     /// The proxies of each service.
     links: Vec<Vec<Proxy>>,
@@ -54,12 +55,13 @@ pub(crate) struct Processes {
 
 impl Processes {
     /// Starts everything, and waits until all are ready.
-    pub(crate) async fn start(disks: Option<Disks>) -> Self {
+    pub(crate) async fn start(partitions: u16, disks: Option<Disks>) -> Self {
         let parent = |disk: Option<&PathBuf>| disk.cloned().unwrap_or_else(std::env::temp_dir);
         let redis = RedisServer::start_in(&parent(disks.as_ref().map(|disks| &disks.redis))).await;
         let postgres = PostgresServer::private_in(parent(disks.as_ref().map(|disks| &disks.postgres))).await;
         let disks = disks.map(|disks| (Disk::new(disks.redis), Disk::new(disks.postgres)));
-        let mut processes = Self { names: Vec::new(), services: Vec::new(), links: Vec::new(), redis, postgres, disks };
+        let (names, services, links) = Default::default();
+        let mut processes = Self { names, partitions, services, links, redis, postgres, disks };
         for number in 1..=2 {
             processes.add(format!("worker {number}"), true, true, worker).await;
         }
@@ -86,7 +88,11 @@ impl Processes {
             database_url = format!("postgres://postgres@{}/postgres", proxy.address());
             links.push(proxy);
         }
-        self.services.push(start(&redis_url, &database_url));
+        let mut service = start(&redis_url, &database_url);
+        if log {
+            service.program.start_again_with("PARTITIONS", &self.partitions.to_string());
+        }
+        self.services.push(service);
         self.links.push(links);
         self.names.push(name);
     }
@@ -201,7 +207,8 @@ impl Processes {
     pub(crate) async fn empty_the_log(&self) {
         let mut connection = self.redis.connection().await;
         redis::cmd("FLUSHALL").exec_async(&mut connection).await.expect("FLUSHALL is done");
-        wait::until_true("a new log to be begun", || async { self.ask_redis("EXISTS", ATTACHED).await == 1 }).await;
+        let all = u64::from(self.partitions);
+        wait::until_true("a new log to be begun", || async { self.ask_redis("EXISTS", ATTACHED).await == all }).await;
     }
 
     /// The files of Redis as they are now.
@@ -230,7 +237,13 @@ impl Processes {
     /// The number of ballots that the log has accepted, read from Redis.
     async fn accepted(&self) -> Option<u64> {
         let mut connection = self.redis.connection().await;
-        redis::cmd("HGET").arg(ACCEPTED).arg("main").query_async(&mut connection).await.ok()?
+        let mut sum = 0;
+        for key in self.keys(ACCEPTED) {
+            let of_one: Option<u64> =
+                redis::cmd("HGET").arg(key).arg("main").query_async(&mut connection).await.ok()?;
+            sum += of_one.unwrap_or(0);
+        }
+        Some(sum)
     }
 
     /// The number of counted ballots, read from PostgreSQL.
@@ -242,14 +255,25 @@ impl Processes {
         u64::try_from(counted).ok()
     }
 
+    /// The key of this name in each partition.
+    fn keys(&self, name: &str) -> impl Iterator<Item = String> {
+        (0..self.partitions).map(move |partition| format!("{{scrutin:{partition}}}:{name}"))
+    }
+
     /// The number of entries in the log.
     pub(crate) async fn log_entries(&self) -> u64 {
         self.ask_redis("XLEN", LOG).await
     }
 
-    async fn ask_redis(&self, command: &str, key: &str) -> u64 {
+    /// The sum of the answers of all partitions.
+    async fn ask_redis(&self, command: &str, name: &str) -> u64 {
         let mut connection = self.redis.connection().await;
-        redis::cmd(command).arg(key).query_async(&mut connection).await.expect("Redis counts")
+        let mut sum = 0;
+        for key in self.keys(name) {
+            let of_one: u64 = redis::cmd(command).arg(key).query_async(&mut connection).await.expect("Redis counts");
+            sum += of_one;
+        }
+        sum
     }
 
     /// The output of each program so far.

@@ -182,8 +182,8 @@ pub(crate) async fn trimmed(processes: &Processes) {
     println!("  the log: all that was counted is removed");
 }
 
-/// Recounts all ballots. The ledger must have no rejected entries, and one gap for each time that Redis was set back,
-/// because the worker can't know that nothing was lost then.
+/// Recounts all ballots. The ledger must have no rejected entries, and in each partition one gap for each time that
+/// Redis was set back, because the worker can't know that nothing was lost then.
 pub(crate) async fn recount(processes: &Processes, set_back: usize) -> anyhow::Result<()> {
     let output = Command::new(programs::path("worker"))
         .arg("recount")
@@ -193,6 +193,7 @@ pub(crate) async fn recount(processes: &Processes, set_back: usize) -> anyhow::R
         .context("worker recount does not start")?;
     let said = String::from_utf8_lossy(&output.stdout);
     let gaps = said.lines().filter(|line| line.starts_with("gap:")).count();
+    let set_back = set_back * usize::from(processes.partitions);
     if !output.status.success() || gaps != set_back || !said.contains("rejected entries: 0") {
         bail!(
             "worker recount differs, or does not tell of {set_back} gaps:\n{said}{}",
