@@ -250,10 +250,8 @@ async fn a_panic_leaves_nobody_waiting_and_the_writer_goes_on() {
     assert_eq!(ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap()[0].figures.votes, [1, 0]);
 }
 
-#[tokio::test]
-async fn with_a_full_queue_callers_get_busy_at_once() {
-    let directory = tempfile::tempdir().unwrap();
-    let ledger = ledger(directory.path()).await;
+/// Keeps the acceptor busy until something is sent to what this returns.
+async fn hold(ledger: &SqliteLedger) -> mpsc::Sender<()> {
     let (begun, has_begun) = oneshot::channel();
     let (go_on, wait) = mpsc::channel::<()>();
     let hold = move |_: &CountQueue| {
@@ -262,6 +260,14 @@ async fn with_a_full_queue_callers_get_busy_at_once() {
     };
     assert!(ledger.acceptor.submit("holding", Job::Work(Box::new(hold))).is_ok());
     has_begun.await.unwrap();
+    go_on
+}
+
+#[tokio::test]
+async fn with_a_full_queue_callers_get_busy_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = ledger(directory.path()).await;
+    let go_on = hold(&ledger).await;
 
     let mut answers = Vec::new();
     for number in 0..MAX_QUEUE as u64 {
@@ -292,14 +298,7 @@ async fn with_a_full_queue_callers_get_busy_at_once() {
 async fn a_request_that_was_not_begun_in_time_is_certainly_not_done() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = ledger(directory.path()).await;
-    let (begun, has_begun) = oneshot::channel();
-    let (go_on, wait) = mpsc::channel::<()>();
-    let hold = move |_: &CountQueue| {
-        begun.send(()).unwrap();
-        wait.recv().unwrap();
-    };
-    assert!(ledger.acceptor.submit("holding", Job::Work(Box::new(hold))).is_ok());
-    has_begun.await.unwrap();
+    let go_on = hold(&ledger).await;
     let (cast, change) =
         tokio::join!(ledger.cast(ballot(1), FIRST_REVISION), ledger.change(PollId::MAIN, PollChange::Close));
     assert!(matches!(cast, Err(Unavailable::NotDone { .. })), "{cast:?}");
