@@ -5,7 +5,6 @@ mod support;
 
 use std::{
     fs,
-    net::TcpListener,
     os::unix::fs::{MetadataExt, PermissionsExt},
     process::{Child, Command, Stdio},
 };
@@ -13,7 +12,7 @@ use std::{
 use domain::{Ledgers, Scoreboard, Unavailable};
 use support::{FIRST, ballot, figures, ledgers_at, of, poll, poll_event, scoreboard_at};
 use tempfile::TempDir;
-use testkit::{postgres_server::TestDatabase, wait};
+use testkit::{address, postgres_server::TestDatabase, wait};
 
 /// A real PgBouncer before a test's database; killed on drop.
 struct Pooler {
@@ -27,7 +26,7 @@ impl Pooler {
         let directory = TempDir::new().unwrap();
         // It does not run as root, and reads its files as whom it becomes.
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let port = address::free_port();
         let url: tokio_postgres::Config = database.url().parse().unwrap();
         let name = url.get_dbname().unwrap().to_owned();
         let file = |name: &str, text: String| {

@@ -1,4 +1,4 @@
-//! Addresses for a test's servers that no other test uses.
+//! Free addresses for a test's servers.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
@@ -21,4 +21,11 @@ pub fn free() -> SocketAddr {
             return address;
         }
     }
+}
+
+/// A port of 127.0.0.1 that is free now, for servers that a test starts itself. Another test may take it before the
+/// server has it: whoever can't rule that out must try again with another port.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("a bound listener has an address").port()
 }

@@ -1,14 +1,13 @@
 //! A private Redis for one test: a separate process on a free port of 127.0.0.1, with its files in a temporary
 //! directory, and with the settings that Scrutin requires of any Redis (every write is on disk before its reply).
 //!
-//! May import: nothing.
+//! May import: `address`.
 
 mod clock_behind;
 mod files;
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -18,6 +17,8 @@ use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use tempfile::TempDir;
 
 pub use files::RedisFiles;
+
+use crate::address;
 
 /// How long a server may take to start and load its data.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -86,7 +87,7 @@ impl RedisServer {
         let directory = TempDir::with_prefix_in("scrutin-redis-", parent).expect("a temporary directory");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         for _ in 0..PORTS_TO_TRY {
-            let port = free_port();
+            let port = address::free_port();
             let mut process = spawn(program, port, &arguments, &directory, None);
             match answers(port, &mut process).await {
                 Ok(()) => return Self { port, directory, process, program, arguments, clock: None },
@@ -187,12 +188,6 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         end(&mut self.process);
     }
-}
-
-/// A port that is free now.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("a bound listener has an address").port()
 }
 
 fn spawn(
