@@ -43,6 +43,22 @@ def until(what, look, every=0.02, patience=PATIENCE):
     fail(f"waited {patience} s in vain for {what}")
 
 
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def processor_seconds(pid):
+    """The processor time that a process has taken, with that of its children, those that have ended among them."""
+    own = read_processor_seconds(pathlib.Path(f"/proc/{pid}/stat").read_text())
+    for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        own += sum(processor_seconds(child) for child in children.read_text().split())
+    return own
+
+
+def read_processor_seconds(stat):
+    """From `/proc/PID/stat`: user and system, of the process and of its children that have ended."""
+    return sum(map(int, stat.rsplit(")", 1)[1].split()[11:15])) / TICKS
+
+
 class Program:
     """A process; what it says goes to a file."""
 
@@ -67,6 +83,9 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def processor_seconds(self):
+        return processor_seconds(self.process.pid)
 
     def resident_bytes(self):
         return resident_bytes(pathlib.Path(f"/proc/{self.process.pid}/status").read_text())

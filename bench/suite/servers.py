@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from suite.programs import Program, fail, free_address, get, until
+from suite.programs import Program, fail, free_address, get, processor_seconds, until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -103,7 +103,8 @@ class Run:
             worker = self.service("worker", REDIS_URL=redis, DATABASE_URL=database, **environment)
             result = self.service("result", DATABASE_URL=database, MAX_VIEWERS=20_000)
             vote = self.service("vote", REDIS_URL=redis, **environment)
-            yield {"vote": vote, "worker": worker, "result": result, "redis": redis, "database": database}
+            places = {"redis": redis, "server": server, "database": database}
+            yield {"vote": vote, "worker": worker, "result": result, **places}
             for program, _, _ in (vote, result, worker):
                 program.stop()
             server.stop()
@@ -113,6 +114,7 @@ class Cluster:
     """The run's PostgreSQL, which writes to disk for real."""
 
     def __init__(self, directory):
+        self.directory = directory
         self.script = subprocess.Popen(
             [ROOT / "scripts/test-postgres", directory, "sh", "-c", 'echo "$SCRUTIN_TEST_PG"; exec cat >/dev/null'],
             env={**os.environ, "SCRUTIN_TEST_PG_FSYNC": "on"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -122,6 +124,9 @@ class Cluster:
             fail("PostgreSQL does not start")
         self.sql("ALTER SYSTEM SET shared_buffers = '512MB'", "ALTER SYSTEM SET max_wal_size = '4GB'")
         subprocess.run([directory / "ctl", "restart"], check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+    def processor_seconds(self):
+        return processor_seconds(int((self.directory / "data/postmaster.pid").read_text().split()[0]))
 
     def sql(self, *commands):
         arguments = [part for command in commands for part in ("-c", command)]

@@ -77,6 +77,10 @@ class Readings(unittest.TestCase):
         bad = "Non-2xx or 3xx responses: 7"
         self.assertEqual(load.read_wrk(WRK.format(bad=f"  {bad}\n")), (40961, 20480.5, bad))
 
+    def test_processor_time_has_that_of_children_that_have_ended(self):
+        stat = "1 (a (b) c) S 0 1 1 0 -1 4194560 1 2 3 4 100 20 3 7 20 0 1 0 5 6 7"
+        self.assertEqual(programs.read_processor_seconds(stat), 130 / programs.TICKS)
+
     def test_the_p99_is_in_milliseconds_whatever_wrk_prints(self):
         for printed, read in (("912.00us", 0.912), ("21.40ms", 21.4), ("1.20s", 1_200)):
             self.assertAlmostEqual(load.read_p99(f"     90%    1.00ms\n     99%   {printed}\n"), read)

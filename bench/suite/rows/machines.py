@@ -3,10 +3,11 @@ this one, so they share its processors and its disk."""
 
 import pathlib
 import socket
+import statistics
 import subprocess
 import tempfile
 
-from suite.load import ballots_per_second, begin_log, latency_p99_of, posts
+from suite.load import ballots_per_second, begin_log, latency_p99_of, metric, posts
 from suite.programs import fail, free_address, until
 from suite.rows.turns import in_turn
 from suite.servers import ALWAYS_ON_DISK, TOOLS
@@ -20,6 +21,7 @@ CONNECTIONS = 512
 def machines(run):
     yield from replicas(run)
     yield from everything_at_once(run)
+    yield from partitions(run)
 
 
 def replicas(run):
@@ -71,3 +73,32 @@ def everything_at_once(run):
     rates = [[sample[0] for sample in samples] for samples in (ours, reference)]
     yield Row(f"{work}, against a constant 200", rates[0], at_least(0.5), "/s", rates[1])
     yield Row(f"p99 of a ballot {work}", [sample[1] for sample in ours], at_most(35), " ms")
+
+
+def partitions(run):
+    """One poll on eight partitions against one: the processor time of all programs for a ballot, accepted and counted.
+    The load's own is not in it."""
+    few, many = ([], [])
+    for number in range(run.rounds):
+        run.progress(f"partitions, round {number + 1}")
+        few.append(processor_time_for_a_ballot(run, 1))
+        many.append(processor_time_for_a_ballot(run, 8))
+    for name in few[0]:
+        run.progress(f"{name}: {statistics.median(of[name] for of in few):.1f} µs for a ballot with 1 partition")
+    total = [[sum(of.values()) for of in samples] for samples in (many, few)]
+    work = "processor time for a ballot of one poll, accepted and counted, on 8 partitions, against 1"
+    yield Row(work, total[0], at_most(1.25), " µs", total[1])
+
+
+def processor_time_for_a_ballot(run, count):
+    """In microseconds, of each program."""
+    with run.services(PARTITIONS=count) as of:
+        programs = {name: of[name][0] for name in ("vote", "worker", "result")}
+        programs |= {"Redis": of["server"], "PostgreSQL": run.cluster}
+        taken = lambda: {name: program.processor_seconds() for name, program in programs.items()}
+        before = taken()
+        answered, _ = posts(f"{of['vote'][1]}/", CONNECTIONS, run.seconds)
+        counted = lambda: metric(of["worker"][2], "scrutin_worker_ballots_total") >= answered
+        until("all to be counted", counted)
+        after = taken()
+        return {name: 1e6 * (after[name] - before[name]) / answered for name in programs}
