@@ -2,7 +2,7 @@
 
 use std::{marker::PhantomData, sync::LazyLock};
 
-use super::{Catalogue, TextsError, checked};
+use super::catalogue::{Catalogue, TextsError, checked};
 use crate::language::Language;
 
 /// The keys of texts that code names; see [`text_keys!`](crate::text_keys).
