@@ -1,6 +1,7 @@
 //! A real browser against the real services: what people see and do.
 
 use testkit::{
+    all_in_one::AllInOne,
     browser::{Browser, Driver, PHONE, PROJECTOR, Setup},
     postgres_server::TestDatabase,
     programs::Services,
@@ -83,4 +84,18 @@ async fn a_screen_says_when_it_is_cut_off_and_comes_back_by_itself() {
     services.result.program.start_again();
     screen.find("[data-kind=live]").await;
     wait::until_true("the present scores", || async { bar(&screen, "a").await > 0.95 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_phones_cannot_vote_leaves_the_address_in_one_line() {
+    let data = tempfile::tempdir().expect("a directory");
+    let server = AllInOne::start(data.path()).await;
+    let driver = Driver::start().await;
+    for size in [(320, 640), PHONE, (700, 844), (1280, 844)] {
+        let browser = driver.open(Setup { size, language: "de", ..Setup::default() }).await;
+        browser.goto(&server.result_url()).await;
+        browser.find(".join .unreachable").await;
+        let lines = browser.run("return document.querySelector('.join p a').getClientRects().length").await;
+        assert_eq!(lines, 1, "in a window of {size:?}");
+    }
 }
