@@ -1,6 +1,6 @@
 //! The settings of the program `vote`: flags and environment, read once.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 use domain::{Durability, Partitions, Secret};
@@ -35,6 +35,10 @@ pub(crate) struct Settings {
     /// The log: address of Redis, `redis://[user:password@]host[:port]`
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub(crate) redis_url: Hidden,
+    /// For `rediss://`: file of the authorities (PEM) whose certificates Redis must have; without it: those that the
+    /// system trusts
+    #[arg(long, env = "REDIS_CA_FILE")]
+    pub(crate) redis_ca_file: Option<PathBuf>,
     /// Number of partitions of the log, 1 to 1024; the same for all services, and never changed
     #[arg(long, env = "PARTITIONS", default_value = "1")]
     pub(crate) partitions: Partitions,

@@ -23,6 +23,10 @@ pub struct Settings {
     /// The log: address of Redis, `redis://user:password@host:port/database`
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: Hidden,
+    /// For `rediss://`: file of the authorities (PEM) whose certificates Redis must have; without it: those that the
+    /// system trusts
+    #[arg(long, env = "REDIS_CA_FILE")]
+    pub redis_ca_file: Option<PathBuf>,
     /// The ledger: address of PostgreSQL, `postgres://user:password@host:port/database`; with TLS
     /// `postgres://host/database?sslmode=verify-full&sslrootcert=FILE`; with standbys
     /// `postgres://host1,host2/database`; or several addresses, separated by spaces: partition p is at address p mod n,

@@ -14,10 +14,11 @@ pub(crate) struct Node {
     pub(crate) port: u16,
 }
 
-/// `redis://[user:password@]host[:port][/database]`
+/// `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
 #[derive(Clone)]
 pub(crate) struct RedisAddress {
     pub(crate) node: Node,
+    pub(crate) has_tls: bool,
     /// User, password and database.
     pub(crate) login: RedisConnectionInfo,
 }
@@ -45,9 +46,11 @@ impl FromStr for RedisAddress {
     type Err = LogAddressError;
     fn from_str(text: &str) -> Result<Self, LogAddressError> {
         let parts = AddressParts::split(text)?;
-        if parts.scheme != "redis" {
-            return Err(LogAddressError::Scheme(parts.scheme.to_owned()));
-        }
+        let has_tls = match parts.scheme {
+            "redis" => false,
+            "rediss" => true,
+            other => return Err(LogAddressError::Scheme(other.to_owned())),
+        };
         if parts.hosts.contains(',') {
             return Err(LogAddressError::SeveralHosts(parts.scheme.to_owned()));
         }
@@ -55,7 +58,7 @@ impl FromStr for RedisAddress {
             return Err(LogAddressError::Further(further));
         }
         let node = node(parts.hosts)?;
-        Ok(Self { node, login: login(parts.user, database(parts.path)?)? })
+        Ok(Self { node, has_tls, login: login(parts.user, database(parts.path)?)? })
     }
 }
 

@@ -1,10 +1,13 @@
 //! Parses `REDIS_URL`: where the log of each partition is.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, path::Path, str::FromStr, sync::Arc};
 
 use domain::{Partition, Partitions};
 
-use crate::address::{LogAddressError, RedisAddress};
+use crate::{
+    address::{LogAddressError, RedisAddress},
+    tls::{AuthoritiesError, TlsClient},
+};
 
 /// As many as there can be partitions.
 const MOST_ADDRESSES: u16 = 1024;
@@ -12,7 +15,19 @@ const MOST_ADDRESSES: u16 = 1024;
 /// The addresses of the log, one or several, separated by spaces. Partition p is at address p mod n, where n is their
 /// number.
 #[derive(Clone)]
-pub struct RedisAddresses(Arc<[RedisAddress]>);
+pub struct RedisAddresses {
+    all: Arc<[RedisAddress]>,
+    /// For those with TLS.
+    tls: Option<TlsClient>,
+}
+
+/// Where a partition is, and how to get there.
+#[derive(Clone)]
+pub(crate) struct Destination {
+    pub(crate) address: RedisAddress,
+    /// Set if connections are encrypted.
+    pub(crate) tls: Option<TlsClient>,
+}
 
 /// Not the addresses of a log. One line, which never shows a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,25 +58,52 @@ pub enum RedisAddressError {
         /// How many partitions the log has.
         partitions: u16,
     },
+    /// The file of authorities can't be read.
+    #[error("{file}: {why}")]
+    Authorities {
+        /// Its path.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Somebody believes that the connections are encrypted.
+    #[error("no address in REDIS_URL has TLS: it begins with rediss:// then")]
+    UselessAuthorities,
 }
 
 impl RedisAddresses {
+    /// The same, where servers with TLS must have certificates of the authorities in this file of PEM, which is read
+    /// once. Without one: of those that the system trusts.
+    pub fn trusting(self, file: Option<&Path>) -> Result<Self, RedisAddressError> {
+        let Some(file) = file else { return Ok(self) };
+        if self.tls.is_none() {
+            return Err(RedisAddressError::UselessAuthorities);
+        }
+        let unusable = |error: AuthoritiesError| RedisAddressError::Authorities {
+            file: file.display().to_string(),
+            why: error.to_string(),
+        };
+        Ok(Self { tls: Some(TlsClient::of_file(file).map_err(unusable)?), ..self })
+    }
+
     /// How many there are, which belongs to the installation. At most 1024.
     pub fn count(&self) -> u16 {
-        u16::try_from(self.0.len()).expect("parsing limits their number")
+        u16::try_from(self.all.len()).expect("parsing limits their number")
     }
 
     /// Whether each of them has a partition.
     pub fn suit(&self, partitions: Partitions) -> Result<(), RedisAddressError> {
         if self.count() > partitions.count() {
-            return Err(RedisAddressError::TooMany { addresses: self.0.len(), partitions: partitions.count() });
+            return Err(RedisAddressError::TooMany { addresses: self.all.len(), partitions: partitions.count() });
         }
         Ok(())
     }
 
     /// Where this partition is.
-    pub(crate) fn of(&self, partition: Partition) -> &RedisAddress {
-        &self.0[usize::from(partition.number()) % self.0.len()]
+    pub(crate) fn of(&self, partition: Partition) -> Destination {
+        let address = self.all[usize::from(partition.number()) % self.all.len()].clone();
+        let tls = self.tls.clone().filter(|_| address.has_tls);
+        Destination { address, tls }
     }
 }
 
@@ -81,14 +123,16 @@ impl FromStr for RedisAddresses {
             _ => RedisAddressError::OneWrong { place: index + 1, count, why: error.to_string() },
         };
         let read = |(index, address): (usize, &str)| address.parse().map_err(|error| wrong(index, error));
-        Ok(Self(addresses.into_iter().enumerate().map(read).collect::<Result<_, _>>()?))
+        let all: Arc<[RedisAddress]> = addresses.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        let tls = all.iter().any(|address| address.has_tls).then(TlsClient::of_system);
+        Ok(Self { all, tls })
     }
 }
 
 /// Where they are, without users and passwords. The ledger stores this.
 impl fmt::Display for RedisAddresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, address) in self.0.iter().enumerate() {
+        for (index, address) in self.all.iter().enumerate() {
             write!(f, "{}{address}", if index == 0 { "" } else { " " })?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use redis::{AsyncConnectionConfig, Pipeline, PushInfo, PushKind, Value, from_red
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    address::RedisAddress,
+    addresses::Destination,
     answers::is_refusal,
     deadline::Deadline,
     dial::{DriverConnection, NotConnected, dial},
@@ -160,24 +160,21 @@ fn leads_elsewhere(answer: &Value) -> bool {
 }
 
 /// Connects, and checks the server.
-pub(crate) async fn connect(
-    address: &RedisAddress,
-    fitness: Option<&Arc<Fitness>>,
-) -> Result<Connection, NotConnected> {
-    let silent = |_| NotConnected::Silent(address.node.clone());
-    timeout(CONNECT_TIMEOUT, connect_and_look(address, fitness)).await.map_err(silent)?
+pub(crate) async fn connect(to: &Destination, fitness: Option<&Arc<Fitness>>) -> Result<Connection, NotConnected> {
+    let silent = |_| NotConnected::silent(&to.address.node, to.tls.is_some());
+    timeout(CONNECT_TIMEOUT, connect_and_look(to, fitness)).await.map_err(silent)?
 }
 
-async fn connect_and_look(address: &RedisAddress, fitness: Option<&Arc<Fitness>>) -> Result<Connection, NotConnected> {
-    let lost = Arc::new(AtomicBool::new(false));
-    let mut redis = dial(&address.node, &address.login, driver_settings(&lost)).await?;
+async fn connect_and_look(to: &Destination, fitness: Option<&Arc<Fitness>>) -> Result<Connection, NotConnected> {
+    let (node, lost) = (&to.address.node, Arc::new(AtomicBool::new(false)));
+    let mut redis = dial(node, to.tls.as_ref(), &to.address.login, driver_settings(&lost)).await?;
     let mut asked = redis::pipe();
     asked.cmd("TIME");
     // Together: the check costs a new connection no extra round trip.
     if let Some(fitness) = fitness {
         fitness.ask(&mut asked);
     }
-    let refused = |error| NotConnected::Refused(address.node.clone(), error);
+    let refused = |error| NotConnected::refused(node, to.tls.is_some(), error);
     let answers = redis.exchange(&asked).await.map_err(refused)?;
     let (time, seen) = answers.split_first().expect("an answer for each question");
     let time = time.clone().extract_error().map_err(refused)?;

@@ -1,4 +1,4 @@
-//! Opens a connection to one server: TCP, then the handshake of the driver.
+//! Opens a connection to one server: TCP, TLS if it is wanted, then the handshake of the driver.
 
 use std::{io, sync::Arc};
 
@@ -13,7 +13,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::address::Node;
+use crate::{
+    address::Node,
+    tls::{DEMANDS_OURS, TlsClient, words},
+};
 
 /// A connection of the driver. It is closed when the last clone is dropped, also while replies are missing.
 #[derive(Clone)]
@@ -34,9 +37,37 @@ pub(crate) enum NotConnected {
     /// It answers, and refuses us or is no Redis.
     #[error("{0}: {1}")]
     Refused(Node, RedisError),
+    /// No encrypted connection, or it is closed at once, for this reason.
+    #[error("{0}: {1}")]
+    HungUp(Node, String),
     /// Nothing happens.
-    #[error("{0} does not answer")]
-    Silent(Node),
+    #[error("{0} does not answer{1}")]
+    Silent(Node, &'static str),
+}
+
+impl NotConnected {
+    /// Nothing came in time.
+    pub(crate) fn silent(node: &Node, has_tls: bool) -> Self {
+        // A Redis without TLS takes a client's first bytes for a line, and waits for its end.
+        Self::Silent(
+            node.clone(),
+            if has_tls { "; if it does not speak TLS, the address begins with redis://" } else { "" },
+        )
+    }
+
+    /// What the server says, or why it hangs up.
+    pub(crate) fn refused(node: &Node, has_tls: bool, error: RedisError) -> Self {
+        if !error.is_connection_dropped() && !error.is_io_error() {
+            return Self::Refused(node.clone(), error);
+        }
+        let hint = match has_tls {
+            // TLS 1.3 tells a client only after the handshake that its certificate is missing.
+            true if error.to_string().contains("CertificateRequired") => DEMANDS_OURS,
+            true => "it hangs up",
+            false => "it hangs up; if it wants TLS, the address begins with rediss://",
+        };
+        Self::HungUp(node.clone(), format!("{hint} ({error})"))
+    }
 }
 
 impl DriverConnection {
@@ -52,14 +83,23 @@ impl Drop for DriverTask {
     }
 }
 
-/// Opens a connection. Takes as long as the server likes: callers limit it.
+/// Opens a connection, encrypted if there is `tls`. Takes as long as the server likes: callers limit it.
 pub(crate) async fn dial(
     node: &Node,
+    tls: Option<&TlsClient>,
     login: &RedisConnectionInfo,
     config: AsyncConnectionConfig,
 ) -> Result<DriverConnection, NotConnected> {
     let socket = connect(node).await.map_err(|error| NotConnected::Unreachable(node.clone(), error))?;
-    greet(socket, login, config).await.map_err(|error| NotConnected::Refused(node.clone(), error))
+    let greeted = match tls {
+        None => greet(socket, login, config).await,
+        Some(tls) => {
+            let encrypted = tls.encrypt(&node.host, socket).await;
+            let encrypted = encrypted.map_err(|error| NotConnected::HungUp(node.clone(), words(node, &error)))?;
+            greet(encrypted, login, config).await
+        }
+    };
+    greeted.map_err(|error| NotConnected::refused(node, tls.is_some(), error))
 }
 
 /// Connects to the first of the host's addresses that accepts.

@@ -60,6 +60,7 @@ mod memory;
 mod poll_copies;
 mod reader;
 mod scripts;
+mod tls;
 mod watch;
 mod wire;
 

@@ -15,8 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    address::RedisAddress,
-    addresses::RedisAddresses,
+    addresses::{Destination, RedisAddresses},
     connection::{Connection, RedisClock, Transport, connect, exchange, exchange_and_confirm},
     deadline::Deadline,
     dial::NotConnected,
@@ -30,7 +29,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 /// A connection that reconnects; see the module. Shared by reference; calls may run in parallel.
 pub(crate) struct Link {
-    address: RedisAddress,
+    to: Destination,
     state: Mutex<State>,
     /// What the server must be; `None` if any server will do.
     fitness: Option<Arc<Fitness>>,
@@ -48,9 +47,9 @@ struct State {
 impl Link {
     /// A link to the server of this partition. Does not connect yet.
     pub(crate) fn new(addresses: &RedisAddresses, partition: Partition) -> Self {
-        let address = addresses.of(partition).clone();
+        let to = addresses.of(partition);
         let state = State { connection: None, retry_at: Instant::now(), pause: FIRST_PAUSE, outage: None };
-        Self { address, state: Mutex::new(state), fitness: None }
+        Self { to, state: Mutex::new(state), fitness: None }
     }
 
     /// The same, but checks each new connection first, and sends nothing to a server that is not fit.
@@ -167,7 +166,7 @@ impl Link {
         }
         // A connection that was made and soon lost again is not an outage yet; this wait is short.
         sleep_until(state.retry_at).await;
-        let connected = connect(&self.address, self.fitness.as_ref()).await;
+        let connected = connect(&self.to, self.fitness.as_ref()).await;
         state.retry_at = Instant::now() + state.pause;
         match connected {
             Ok(connection) => {

@@ -1,10 +1,11 @@
 //! A private Redis for one test: a separate process on a free port of 127.0.0.1, with its files in a temporary
 //! directory, and with the settings that Scrutin requires of any Redis (every write is on disk before its reply).
 //!
-//! May import: `address`.
+//! May import: `address`, `certificates`.
 
 mod clock_behind;
 mod files;
+mod tls;
 
 use std::{
     fs,
@@ -17,8 +18,12 @@ use redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use tempfile::TempDir;
 
 pub use files::RedisFiles;
+use tls::TlsPort;
 
-use crate::address;
+use crate::{
+    address,
+    certificates::{CertificateAuthority, ServerCertificate},
+};
 
 /// How long a server may take to start and load its data.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -38,6 +43,8 @@ pub struct RedisServer {
     program: &'static str,
     /// Arguments besides the usual ones.
     arguments: Vec<String>,
+    /// Its files for TLS, if it has any.
+    tls: Option<TlsPort>,
     /// Its own clock, if it has one.
     clock: Option<clock_behind::ClockBehind>,
 }
@@ -83,6 +90,23 @@ impl RedisServer {
         Self::start_as("valkey-server", arguments, &std::env::temp_dir()).await
     }
 
+    /// A server that also speaks TLS, on another port, with this certificate of this authority. Its other arguments are
+    /// as in [`start_with`](Self::start_with).
+    ///
+    /// # Panics
+    /// As [`start`](Self::start), or if `redis-server` was built without TLS.
+    pub async fn start_tls(
+        certificate: &ServerCertificate,
+        authority: &CertificateAuthority,
+        arguments: &[&str],
+    ) -> Self {
+        let tls = TlsPort::new(address::free_port(), certificate, authority);
+        let of_tls: Vec<&str> = tls.arguments.iter().map(String::as_str).collect();
+        let mut server = Self::start_with(&[&of_tls, arguments].concat()).await;
+        server.tls = Some(tls);
+        server
+    }
+
     async fn start_as(program: &'static str, arguments: &[&str], parent: &Path) -> Self {
         let directory = TempDir::with_prefix_in("scrutin-redis-", parent).expect("a temporary directory");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
@@ -90,7 +114,7 @@ impl RedisServer {
             let port = address::free_port();
             let mut process = spawn(program, port, &arguments, &directory, None);
             match answers(port, &mut process).await {
-                Ok(()) => return Self { port, directory, process, program, arguments, clock: None },
+                Ok(()) => return Self { port, directory, process, program, arguments, tls: None, clock: None },
                 Err(NotStarted::Ended) => {}
                 Err(NotStarted::Silent) => {
                     end(&mut process);
@@ -109,6 +133,14 @@ impl RedisServer {
     /// The address in the form of `REDIS_URL`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The address for TLS in the form of `REDIS_URL`, by this name of the host: `127.0.0.1`, or `localhost`.
+    ///
+    /// # Panics
+    /// If it does not speak TLS.
+    pub fn tls_url(&self, host: &str) -> String {
+        format!("rediss://{host}:{}", self.tls.as_ref().expect("the server speaks TLS").port)
     }
 
     /// Kills the server at once (SIGKILL) and waits until it is gone.

@@ -18,7 +18,7 @@ fn wrong(text: &str) -> String {
 fn an_address_is_read_and_hides_its_password() {
     let read = addresses("redis://vote:s3cret@redis.example:6380/2");
     assert_eq!(format!("{read:?}"), "RedisAddresses(redis.example:6380/2)");
-    let login = &read.of(Partition::new(0)).login;
+    let login = read.of(Partition::new(0)).address.login;
     assert_eq!((login.username(), login.password(), login.db()), (Some("vote"), Some(PASSWORD), 2));
     for (text, shown) in [
         ("redis://redis", "redis:6379/0"),
@@ -27,7 +27,7 @@ fn an_address_is_read_and_hides_its_password() {
     ] {
         assert_eq!(addresses(text).to_string(), shown, "{text}");
     }
-    let login = addresses("redis://:p@ss%2Fword@10.0.0.1").of(Partition::new(0)).login.clone();
+    let login = addresses("redis://:p@ss%2Fword@10.0.0.1").of(Partition::new(0)).address.login;
     assert_eq!((login.username(), login.password()), (None, Some("p@ss/word")));
 }
 
@@ -35,7 +35,7 @@ fn an_address_is_read_and_hides_its_password() {
 fn partitions_take_turns_over_the_addresses() {
     let read = addresses("redis://a redis://b:7\n redis://c");
     assert_eq!(read.to_string(), "a:6379/0 b:7/0 c:6379/0");
-    let of = |number| read.of(Partition::new(number)).to_string();
+    let of = |number| read.of(Partition::new(number)).address.to_string();
     assert_eq!([0, 1, 2, 3, 7].map(of), ["a:6379/0", "b:7/0", "c:6379/0", "a:6379/0", "b:7/0"]);
     assert_eq!(read.suit(Partitions::new(3).unwrap()), Ok(()));
     let why = read.suit(Partitions::new(2).unwrap()).unwrap_err().to_string();
@@ -70,3 +70,27 @@ fn what_is_wrong_with_an_address_is_one_line_without_its_password() {
     }
     assert!(wrong(&"redis://a ".repeat(1_025)).contains("1025 addresses"));
 }
+
+#[test]
+fn authorities_are_for_addresses_with_tls_and_must_be_certificates() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    let with_file = |text: &str| addresses(text).trusting(Some(&file)).map(|_| ());
+    let why = with_file("redis://a redis://b").unwrap_err().to_string();
+    assert!(why.contains("rediss://"), "{why}");
+    for (content, named) in [(None, "No such file"), (Some("not PEM"), "no certificate"), (Some(BROKEN), "ca.pem")] {
+        if let Some(content) = content {
+            std::fs::write(&file, content).unwrap();
+        }
+        let why = with_file("redis://a rediss://b").unwrap_err().to_string();
+        assert!(why.contains(named) && why.contains("ca.pem") && !why.contains('\n'), "{why}");
+    }
+    testkit::certificates::CertificateAuthority::new().write(directory.path());
+    assert_eq!(with_file("redis://a rediss://b"), Ok(()));
+
+    let mixed = addresses("redis://a rediss://b");
+    assert_eq!([0, 1].map(|number| mixed.of(Partition::new(number)).tls.is_some()), [false, true]);
+}
+
+/// Says of itself that it is a certificate.
+const BROKEN: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";

@@ -15,6 +15,7 @@ mod reading;
 mod refusals;
 mod replicas;
 mod spreading;
+mod tls;
 
 use std::{sync::Arc, time::Duration};
 
