@@ -2,12 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use testkit::{
-    address,
-    all_in_one::AllInOne,
-    crowd::{self, Crowd},
-    programs, wait,
-};
+use testkit::{address, all_in_one::AllInOne, programs, steady_voters::SteadyVoters, tallies, wait};
 
 #[tokio::test]
 async fn it_starts_with_nothing_and_says_where_it_is() {
@@ -110,7 +105,7 @@ async fn a_refused_public_key_leaves_no_trace_in_a_new_directory() {
 async fn killed_again_and_again_it_loses_no_acknowledged_ballot() {
     let data = tempfile::tempdir().unwrap();
     let mut scrutin = AllInOne::start(data.path()).await;
-    let voters = Crowd::start(&[scrutin.vote_url()], "main", 24, 2);
+    let voters = SteadyVoters::start(&[scrutin.vote_url()], "main", 24, 2);
     for _ in 0..4 {
         voters.goes_on(200).await;
         scrutin.program.kill();
@@ -137,8 +132,8 @@ async fn a_poll_of_one_start_is_there_at_the_next() {
     assert!(scrutin.program.terminate().await.success(), "SIGTERM ends it well");
     scrutin.program.start_again_with("QUESTION", "Another?");
     scrutin.serves().await;
-    let tally = crowd::tally(&scrutin.result_url(), "main").await.unwrap();
-    assert_eq!(crowd::votes(&tally, 2), [0, 1]);
+    let tally = tallies::tally(&scrutin.result_url(), "main").await.unwrap();
+    assert_eq!(tallies::votes(&tally, 2), [0, 1]);
     assert_eq!(tally["question"], "Cats or Dogs?", "the first poll is made only once");
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use reqwest::Client;
 use rusqlite::{Connection, TransactionBehavior};
-use testkit::{all_in_one::AllInOne, crowd, programs, wait};
+use testkit::{all_in_one::AllInOne, programs, tallies, wait};
 
 /// So many new voters vote, and are told that it is recorded.
 async fn vote(scrutin: &AllInOne, voters: usize) {
@@ -21,7 +21,7 @@ async fn vote(scrutin: &AllInOne, voters: usize) {
 
 async fn counted(scrutin: &AllInOne, voters: u64) {
     wait::until_true("the count", || async {
-        crowd::tally(&scrutin.result_url(), "main").await.is_some_and(|tally| tally["voters"] == voters)
+        tallies::tally(&scrutin.result_url(), "main").await.is_some_and(|tally| tally["voters"] == voters)
     })
     .await;
 }

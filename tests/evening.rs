@@ -159,7 +159,7 @@ async fn an_organisers_whole_evening() {
     organiser.click("form[action$='/reset'] button").await;
     organiser.find("form[action$='/open'] button").await;
     let tally = wait::until("an empty tally", || async {
-        testkit::crowd::tally(&result, "dinner").await.filter(|tally| tally["voters"] == 0)
+        testkit::tallies::tally(&result, "dinner").await.filter(|tally| tally["voters"] == 0)
     })
     .await;
     assert_eq!(tally["counted"], 4, "three voters, one of whom changed their mind");

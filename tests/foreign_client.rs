@@ -90,7 +90,7 @@ async fn receives_scores_after_a_vote(transport: &str) {
         .expect("vote answers");
     assert_eq!(created.status(), 201);
     wait::until("the new poll to be counted", || async {
-        testkit::crowd::tally(&services.result.url(), "lunch").await
+        testkit::tallies::tally(&services.result.url(), "lunch").await
     })
     .await;
 

@@ -2,10 +2,10 @@
 //! flow of ballots, those acknowledged are counted exactly once.
 
 use testkit::{
-    crowd::Crowd,
     postgres_server::{PostgresServer, TestDatabase},
     programs::{self, Services},
     redis_server::RedisServer,
+    steady_voters::SteadyVoters,
     wait,
 };
 
@@ -14,8 +14,8 @@ const OPTIONS: usize = 2;
 /// Ballots to be acknowledged between two blows, so that each hits a flow.
 const FLOW: u64 = 150;
 
-async fn is_counted(crowd: Crowd, services: &Services) {
-    let outcome = crowd.stop(OPTIONS).await;
+async fn is_counted(voters: SteadyVoters, services: &Services) {
+    let outcome = voters.stop(OPTIONS).await;
     outcome.is_counted(&services.vote.url(), &services.result.url(), "main").await;
 }
 
@@ -23,48 +23,48 @@ async fn is_counted(crowd: Crowd, services: &Services) {
 async fn the_worker_killed_again_and_again_counts_every_ballot_once() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let mut services = Services::start(&redis.url(), &database.url()).await;
-    let crowd = Crowd::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
     for _ in 0..5 {
-        crowd.goes_on(FLOW).await;
+        voters.goes_on(FLOW).await;
         services.worker.program.kill();
-        crowd.goes_on(FLOW).await;
+        voters.goes_on(FLOW).await;
         services.worker.program.start_again();
     }
-    is_counted(crowd, &services).await;
+    is_counted(voters, &services).await;
 }
 
 #[tokio::test]
 async fn vote_killed_again_and_again_loses_no_acknowledged_ballot() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let mut services = Services::start(&redis.url(), &database.url()).await;
-    let crowd = Crowd::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
     for _ in 0..4 {
-        crowd.goes_on(FLOW).await;
+        voters.goes_on(FLOW).await;
         services.vote.program.kill();
-        crowd.is_troubled(VOTERS).await;
+        voters.is_troubled(VOTERS).await;
         services.vote.program.start_again();
     }
-    crowd.goes_on(FLOW).await;
-    is_counted(crowd, &services).await;
+    voters.goes_on(FLOW).await;
+    is_counted(voters, &services).await;
 }
 
 #[tokio::test]
 async fn redis_killed_again_and_again_loses_no_acknowledged_ballot() {
     let (mut redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let services = Services::start(&redis.url(), &database.url()).await;
-    let crowd = Crowd::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
     for _ in 0..3 {
-        crowd.goes_on(FLOW).await;
+        voters.goes_on(FLOW).await;
         redis.kill();
-        crowd.is_troubled(VOTERS).await;
+        voters.is_troubled(VOTERS).await;
         assert!(
-            testkit::crowd::tally(&services.result.url(), "main").await.is_some(),
+            testkit::tallies::tally(&services.result.url(), "main").await.is_some(),
             "results stay up while Redis is gone"
         );
         redis.restart().await;
     }
-    crowd.goes_on(FLOW).await;
-    is_counted(crowd, &services).await;
+    voters.goes_on(FLOW).await;
+    is_counted(voters, &services).await;
 }
 
 #[tokio::test]
@@ -72,15 +72,15 @@ async fn postgres_killed_again_and_again_is_caught_up_with() {
     let redis = RedisServer::start().await;
     let mut postgres = PostgresServer::private().await;
     let services = Services::start(&redis.url(), &postgres.database_url("postgres")).await;
-    let crowd = Crowd::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
     for _ in 0..3 {
-        crowd.goes_on(FLOW).await;
+        voters.goes_on(FLOW).await;
         postgres.kill().await;
         // Voting goes on without the ledger.
-        crowd.goes_on(FLOW).await;
+        voters.goes_on(FLOW).await;
         postgres.restart().await;
     }
-    is_counted(crowd, &services).await;
+    is_counted(voters, &services).await;
 }
 
 #[tokio::test]
@@ -91,9 +91,9 @@ async fn a_standby_takes_over_from_a_killed_worker_and_nothing_is_counted_twice(
     second_vote.ready().await;
     let mut standby = programs::worker(&redis.url(), &database.url());
     standby.ready().await;
-    let crowd = Crowd::start(&[services.vote.url(), second_vote.url()], "main", VOTERS, OPTIONS);
+    let voters = SteadyVoters::start(&[services.vote.url(), second_vote.url()], "main", VOTERS, OPTIONS);
     for _ in 0..2 {
-        crowd.goes_on(FLOW).await;
+        voters.goes_on(FLOW).await;
         services.worker.program.kill();
         wait::until_true("the standby to lead", || async { standby.metric("scrutin_worker_leads").await > 0.0 }).await;
         services.worker.program.start_again();
@@ -101,20 +101,20 @@ async fn a_standby_takes_over_from_a_killed_worker_and_nothing_is_counted_twice(
         assert!(services.worker.metric("scrutin_worker_leads").await < 1.0, "one leads at a time");
         std::mem::swap(&mut services.worker, &mut standby);
     }
-    is_counted(crowd, &services).await;
+    is_counted(voters, &services).await;
 }
 
 #[tokio::test]
 async fn everything_stopped_in_order_under_load_loses_nothing() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let mut services = Services::start(&redis.url(), &database.url()).await;
-    let crowd = Crowd::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
-    crowd.goes_on(FLOW).await;
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
+    voters.goes_on(FLOW).await;
     for service in [&mut services.vote, &mut services.worker, &mut services.result] {
         let status = service.program.terminate().await;
         assert!(status.success(), "a program that is asked to stop ends well: {status}");
         service.program.start_again();
     }
-    crowd.goes_on(FLOW).await;
-    is_counted(crowd, &services).await;
+    voters.goes_on(FLOW).await;
+    is_counted(voters, &services).await;
 }

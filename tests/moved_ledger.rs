@@ -2,8 +2,8 @@
 //! every check, and a flow of ballots that does not stop.
 
 use testkit::{
-    address, certificates::CertificateAuthority, crowd::Crowd, postgres_server::PostgresServer, programs::Services,
-    redis_server::RedisServer,
+    address, certificates::CertificateAuthority, postgres_server::PostgresServer, programs::Services,
+    redis_server::RedisServer, steady_voters::SteadyVoters,
 };
 
 const VOTERS: u64 = 24;
@@ -24,14 +24,14 @@ async fn a_standby_promoted_for_a_dead_primary_counts_every_ballot_once() {
     let database = format!("postgres://postgres@{},{}/postgres?{trust}", standby.address(), primary.address());
 
     let services = Services::start(&redis.url(), &database).await;
-    let crowd = Crowd::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
-    crowd.goes_on(FLOW).await;
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", VOTERS, OPTIONS);
+    voters.goes_on(FLOW).await;
     primary.kill().await;
     // Voting goes on without a ledger, and the standby is not taken for one.
-    crowd.goes_on(FLOW).await;
+    voters.goes_on(FLOW).await;
     standby.promote().await;
-    crowd.goes_on(FLOW).await;
-    let outcome = crowd.stop(OPTIONS).await;
+    voters.goes_on(FLOW).await;
+    let outcome = voters.stop(OPTIONS).await;
     outcome.is_counted(&services.vote.url(), &services.result.url(), "main").await;
 
     let encrypted = "SELECT count(*) FILTER (WHERE ssl), count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)

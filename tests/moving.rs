@@ -10,11 +10,11 @@ use reqwest::{Client, StatusCode, header};
 use serde_json::{Value, json};
 use testkit::{
     all_in_one::AllInOne,
-    crowd::{self, Crowd},
     postgres_server::TestDatabase,
     programs::{self, ORGANISER_TOKEN, SECRET_KEY, Services},
     redis_server::RedisServer,
-    wait,
+    steady_voters::SteadyVoters,
+    tallies, wait,
 };
 
 /// A voter of the API, with the cookie that the first answer set.
@@ -85,9 +85,9 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     let mut scrutin = AllInOne::start_with(&data, settings).await;
     let vote_url = scrutin.vote_url();
 
-    // A crowd that changes its mind in one poll; another that was reset between two ballots, and closed.
+    // Voters who change their minds in one poll; another that was reset between two ballots, and closed.
     organise(&vote_url, "", json!({"id": "lunch", "question": "Lunch?", "options": ["Soup", "Salad", "Both"]})).await;
-    let voters = Crowd::start(std::slice::from_ref(&vote_url), "main", 16, 2);
+    let voters = SteadyVoters::start(std::slice::from_ref(&vote_url), "main", 16, 2);
     voters.goes_on(300).await;
     let outcome = voters.stop(2).await;
     let early = cast(&vote_url, "lunch", "a", None).await;
@@ -97,12 +97,12 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     let regular = cast(&vote_url, "main", "a", None).await;
     let mut tallies = Vec::new();
     for poll in ["main", "lunch"] {
-        let accepted = crowd::accepted(&vote_url, poll).await.expect("what was accepted");
+        let accepted = tallies::accepted(&vote_url, poll).await.expect("what was accepted");
         wait::until_true("all ballots to be counted", || async {
-            crowd::tally(&scrutin.result_url(), poll).await.is_some_and(|tally| tally["counted"] == accepted)
+            tallies::tally(&scrutin.result_url(), poll).await.is_some_and(|tally| tally["counted"] == accepted)
         })
         .await;
-        tallies.push(crowd::tally(&scrutin.result_url(), poll).await.expect("a tally"));
+        tallies.push(tallies::tally(&scrutin.result_url(), poll).await.expect("a tally"));
     }
     assert!(scrutin.program.terminate().await.success());
     let written = export(&data, &file);
@@ -118,7 +118,7 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     let services = Services::start(&redis.url(), &database.url()).await;
     let (vote_url, result_url) = (services.vote.url(), services.result.url());
     for (poll, before) in ["main", "lunch"].iter().zip(&tallies) {
-        let now = crowd::tally(&result_url, poll).await.expect("a tally");
+        let now = tallies::tally(&result_url, poll).await.expect("a tally");
         for what in ["votes", "voters", "counted", "question", "open"] {
             assert_eq!(now[what], before[what], "{what} of {poll}");
         }
@@ -133,11 +133,11 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     }
     // The same browser is the same voter: its new ballot replaces the one of yesterday.
     cast(&vote_url, "main", "b", Some(&regular.cookie)).await;
-    let votes = crowd::votes(&tallies[0], 2);
+    let votes = tallies::votes(&tallies[0], 2);
     wait::until_true("the changed vote to be counted", || async {
-        let tally = crowd::tally(&result_url, "main").await;
+        let tally = tallies::tally(&result_url, "main").await;
         tally.is_some_and(|tally| {
-            crowd::votes(&tally, 2) == [votes[0] - 1, votes[1] + 1] && tally["voters"] == tallies[0]["voters"]
+            tallies::votes(&tally, 2) == [votes[0] - 1, votes[1] + 1] && tally["voters"] == tallies[0]["voters"]
         })
     })
     .await;
@@ -148,9 +148,9 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     assert!(said.contains("stop the workers first") || said.contains("a file goes into an empty one"), "{said}");
 }
 
-/// The crowd's votes, and one for the first option.
+/// Those votes, and one for the first option.
 fn outcome_and_one_more(tally: &Value, votes: &[u64]) {
-    assert_eq!(crowd::votes(tally, 2), [votes[0] + 1, votes[1]]);
+    assert_eq!(tallies::votes(tally, 2), [votes[0] + 1, votes[1]]);
 }
 
 #[tokio::test]
@@ -310,8 +310,8 @@ async fn a_file_goes_into_no_data_directory_that_holds_something_else() {
 /// A poll's tally as soon as so many ballots are counted.
 async fn counted(result_url: &str, poll: &str, ballots: u64) -> Value {
     wait::until_true("the ballots to be counted", || async {
-        crowd::tally(result_url, poll).await.is_some_and(|tally| tally["counted"] == ballots)
+        tallies::tally(result_url, poll).await.is_some_and(|tally| tally["counted"] == ballots)
     })
     .await;
-    crowd::tally(result_url, poll).await.expect("a tally")
+    tallies::tally(result_url, poll).await.expect("a tally")
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use testkit::{
     all_in_one::AllInOne,
     browser::{Browser, Driver, PROJECTOR, Setup},
-    crowd, wait,
+    tallies, wait,
 };
 
 const STATIC: [&str; 3] = ["vote/static", "result/static", "crates/web/static"];
@@ -149,17 +149,17 @@ async fn vote(browser: &Browser, server: &AllInOne, taps: &[[f64; 2]], ballots: 
     *ballots += 1;
     let expected = Some(*ballots);
     wait::until_true(&format!("a ballot by a browser without {what}"), || async {
-        crowd::accepted(&server.vote_url(), "main").await == expected
+        tallies::accepted(&server.vote_url(), "main").await == expected
     })
     .await;
 }
 
 async fn all_for_the_second(server: &AllInOne, ballots: u64) {
     let tally = wait::until("all to be counted", || async {
-        crowd::tally(&server.result_url(), "main").await.filter(|tally| tally["counted"] == ballots)
+        tallies::tally(&server.result_url(), "main").await.filter(|tally| tally["counted"] == ballots)
     })
     .await;
-    assert_eq!(crowd::votes(&tally, 2), [0, ballots], "the tapped button's value, each time: {tally}");
+    assert_eq!(tallies::votes(&tally, 2), [0, ballots], "the tapped button's value, each time: {tally}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,7 +264,7 @@ async fn counted(server: &AllInOne, voters: u64) {
     let cast = reqwest::Client::new().post(url).json(&json!({"choices": ["b"]})).send().await;
     assert_eq!(cast.expect("vote answers").status(), 201);
     wait::until("the ballot to be counted", || async {
-        crowd::tally(&server.result_url(), "main").await.filter(|tally| tally["voters"] == voters)
+        tallies::tally(&server.result_url(), "main").await.filter(|tally| tally["voters"] == voters)
     })
     .await;
 }

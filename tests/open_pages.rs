@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 use testkit::{
     all_in_one::AllInOne,
     browser::{Browser, Driver, Setup},
-    crowd,
     postgres_server::TestDatabase,
     programs::{ORGANISER_TOKEN, Services},
     redis_server::RedisServer,
-    wait,
+    tallies, wait,
 };
 
 async fn organise(vote_url: &str, method: &str, path: &str, body: Value) {
@@ -120,7 +119,7 @@ async fn a_ballot_that_is_not_counted_yet_is_said_to_be_under_way() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let services = Services::start(&redis.url(), &database.url()).await;
     let result_url = services.result.url();
-    wait::until("the poll to be in the ledger", || crowd::tally(&result_url, "main")).await;
+    wait::until("the poll to be in the ledger", || tallies::tally(&result_url, "main")).await;
     let driver = Driver::start().await;
     for (language, counting, counted) in [
         ("en", "Your vote is being counted", "One person has voted"),

@@ -18,7 +18,7 @@ async fn poll(services: &Services, id: &str, question: &str, options: usize) {
     let created = Client::new().post(url).bearer_auth(ORGANISER_TOKEN).json(&spec).send().await;
     assert_eq!(created.expect("vote answers").status(), 201, "{spec}");
     let result = services.result.url();
-    wait::until(&format!("{id} at the result host"), || testkit::crowd::tally(&result, id)).await;
+    wait::until(&format!("{id} at the result host"), || testkit::tallies::tally(&result, id)).await;
 }
 
 /// The smallest letters of question, options, shares and join link, in parts of the screen's height; and what is not
@@ -103,7 +103,7 @@ async fn poll_of(services: &Services, id: &str, question: &str, options: &[Strin
     let created = Client::new().post(url).bearer_auth(ORGANISER_TOKEN).json(&spec).send().await;
     assert_eq!(created.expect("vote answers").status(), 201, "{spec}");
     let result = services.result.url();
-    wait::until(&format!("{id} at the result host"), || testkit::crowd::tally(&result, id)).await;
+    wait::until(&format!("{id} at the result host"), || testkit::tallies::tally(&result, id)).await;
 }
 
 /// So many different texts of so many letters.

@@ -42,7 +42,7 @@ async fn each_qr_code_leads_where_its_link_does_in_light_and_dark() {
     let board = json!({"id": "board", "question": "Who?", "options": ["Ada", "Grace"], "access": "codes"});
     let created = Client::new().post(format!("{vote}/api/polls")).bearer_auth(ORGANISER_TOKEN).json(&board);
     assert_eq!(created.send().await.expect("vote answers").status(), 201);
-    wait::until("the poll at the result host", || testkit::crowd::tally(&result, "board")).await;
+    wait::until("the poll at the result host", || testkit::tallies::tally(&result, "board")).await;
     let link = BTreeSet::from([format!("{vote}/p/board")]);
 
     let driver = Driver::start().await;

@@ -4,11 +4,11 @@
 use reqwest::{Client, StatusCode};
 use serde_json::json;
 use testkit::{
-    crowd::{self, Crowd},
     postgres_server::TestDatabase,
     programs::{self, ORGANISER_TOKEN, Service, Services},
     redis_server::RedisServer,
-    wait,
+    steady_voters::SteadyVoters,
+    tallies, wait,
 };
 
 async fn cast(vote: &Service, poll: &str, choice: &str) -> StatusCode {
@@ -26,8 +26,8 @@ async fn organise(vote: &Service, path: &str, body: serde_json::Value) -> Status
 /// Waits until the tally of a poll is so.
 async fn tallied(result: &Service, poll: &str, votes: &[u64]) {
     wait::until_true(&format!("{votes:?} in {poll}"), || async {
-        let tally = crowd::tally(&result.url(), poll).await;
-        tally.is_some_and(|tally| crowd::votes(&tally, votes.len()) == votes)
+        let tally = tallies::tally(&result.url(), poll).await;
+        tally.is_some_and(|tally| tallies::votes(&tally, votes.len()) == votes)
     })
     .await;
 }
@@ -65,7 +65,7 @@ async fn an_emptied_redis_gets_its_polls_back_and_the_closed_stay_closed() {
 async fn an_older_dump_of_the_database_is_caught_up_from_the_log() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let mut services = Services::start(&redis.url(), &database.url()).await;
-    let voters = Crowd::start(&[services.vote.url()], "main", 8, 2);
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", 8, 2);
     voters.goes_on(100).await;
     let dump = tempfile::NamedTempFile::new().expect("a file for the dump");
     let dumped = std::process::Command::new("pg_dump")

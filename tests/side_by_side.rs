@@ -3,11 +3,10 @@
 use std::process::Command;
 
 use testkit::{
-    crowd,
     postgres_server::TestDatabase,
     programs::{self, Services},
     redis_server::RedisServer,
-    wait,
+    tallies, wait,
 };
 
 /// `ab -p` with `vote=a`, as example-voting-app's seed data does.
@@ -37,10 +36,10 @@ async fn plain_form_posts_are_counted_on_every_replica_as_new_voters() {
     post_with_ab(&second_vote.url(), "b", 200);
     for result in [services.result.url(), second_result.url()] {
         let tally = wait::until(&format!("all 500 votes at {result}"), || async {
-            crowd::tally(&result, "main").await.filter(|tally| tally["counted"] == 500)
+            tallies::tally(&result, "main").await.filter(|tally| tally["counted"] == 500)
         })
         .await;
-        assert_eq!(crowd::votes(&tally, 2), [300, 200]);
+        assert_eq!(tallies::votes(&tally, 2), [300, 200]);
         assert_eq!(tally["voters"], 500);
     }
 }

@@ -3,7 +3,7 @@
 use reqwest::{Client, StatusCode};
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
-use testkit::{address, all_in_one::AllInOne, crowd, programs::ORGANISER_TOKEN, wait};
+use testkit::{address, all_in_one::AllInOne, programs::ORGANISER_TOKEN, tallies, wait};
 
 async fn vote(scrutin: &AllInOne) {
     let request = Client::new().post(scrutin.vote_url()).form(&[("vote", "a")]);
@@ -53,13 +53,13 @@ async fn a_count_that_stands_still_is_told_while_voting_goes_on() {
     })
     .await;
     wait::until_true("the scores to be stale", || async {
-        crowd::tally(&scrutin.result_url(), "main").await.is_some_and(|tally| !tally["stale_since"].is_null())
+        tallies::tally(&scrutin.result_url(), "main").await.is_some_and(|tally| !tally["stale_since"].is_null())
     })
     .await;
 
     held.rollback().unwrap();
     wait::until_true("all to be counted", || async {
-        let tally = crowd::tally(&scrutin.result_url(), "main").await;
+        let tally = tallies::tally(&scrutin.result_url(), "main").await;
         tally.is_some_and(|tally| tally["voters"] == 12 && tally["stale_since"].is_null())
     })
     .await;

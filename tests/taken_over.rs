@@ -14,11 +14,10 @@ use reqwest::{Client, StatusCode, header};
 use serde_json::{Value, json};
 use testkit::{
     all_in_one::AllInOne,
-    crowd,
     postgres_server::TestDatabase,
     programs::{self, Services},
     redis_server::{RedisFiles, RedisServer},
-    wait,
+    tallies, wait,
 };
 
 fn stored(by: &str) -> PathBuf {
@@ -45,8 +44,8 @@ async fn cast(vote_url: &str, poll: &str, choice: &str, cookie: Option<&str>, co
 
 async fn tallied(result_url: &str, poll: &str, votes: &[u64], voters: u64) {
     wait::until_true(&format!("{votes:?} by {voters} in {poll}"), || async {
-        let tally = crowd::tally(result_url, poll).await;
-        tally.is_some_and(|tally| crowd::votes(&tally, votes.len()) == votes && tally["voters"] == voters)
+        let tally = tallies::tally(result_url, poll).await;
+        tally.is_some_and(|tally| tallies::votes(&tally, votes.len()) == votes && tally["voters"] == voters)
     })
     .await;
 }
@@ -65,9 +64,9 @@ async fn goes_on(vote_url: &str, result_url: &str, token: &str, voters: &Value) 
     tallied(result_url, "once", &[1, 1], 2).await;
     tallied(result_url, "reset", &[1, 1], 2).await;
     tallied(result_url, "codes", &[1, 1], 2).await;
-    let hidden = crowd::tally(result_url, "hidden").await.expect("a tally");
+    let hidden = tallies::tally(result_url, "hidden").await.expect("a tally");
     assert_eq!(hidden["voters"], 2);
-    assert!(crowd::votes(&hidden, 3).iter().all(|&votes| votes == 0), "hidden stays hidden: {hidden}");
+    assert!(tallies::votes(&hidden, 3).iter().all(|&votes| votes == 0), "hidden stays hidden: {hidden}");
 
     // Receipts: counted before and from the ring file, replaced before and by one from there, of a past round.
     for waited in voters["waiting"].as_array().unwrap() {

@@ -5,8 +5,9 @@ use std::{fs, path::PathBuf, time::Duration};
 use anyhow::{Context, bail};
 use scrutin_chaos::{FaultySystem, RunSettings, StepResult};
 use testkit::{
-    crowd::{accepted, tally, votes},
-    programs, wait,
+    programs,
+    tallies::{accepted, tally, votes},
+    wait,
 };
 use tokio::{
     process::Command,

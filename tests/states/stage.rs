@@ -224,7 +224,9 @@ impl Stage {
         self.codes = [board, statutes];
         let voters: usize = BALLOTS[1].1.iter().sum::<usize>() + 1;
         wait::until("all to be counted", || async {
-            testkit::crowd::tally(&self.services.result.url(), "talks").await.filter(|tally| tally["voters"] == voters)
+            testkit::tallies::tally(&self.services.result.url(), "talks")
+                .await
+                .filter(|tally| tally["voters"] == voters)
         })
         .await;
     }

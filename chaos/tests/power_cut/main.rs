@@ -17,9 +17,10 @@ use journal::PowerCut;
 use redis_machine::RedisMachine;
 use testkit::{
     address,
-    crowd::{Crowd, accepted},
     postgres_server::TestDatabase,
     programs::{self, Program},
+    steady_voters::SteadyVoters,
+    tallies::accepted,
     wait,
 };
 
@@ -27,7 +28,7 @@ use testkit::{
 async fn redis_that_syncs_always_loses_no_acknowledged_ballot() {
     let (mut redis, database) = (RedisMachine::start("always").await, TestDatabase::create().await);
     let services = programs::Services::start(&redis.url(), &database.url()).await;
-    let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", 24, 2);
     for _ in 0..5 {
         voters.goes_on(200).await;
         let taken = redis.power_cut();
@@ -47,7 +48,7 @@ async fn redis_without_its_own_fsync_is_seen_to_lose_acknowledged_ballots() {
     let mut services = programs::Services::start_with(&redis.url(), &database.url(), &unchecked).await;
     // What is counted is in the ledger as well, so nobody counts meanwhile.
     services.worker.program.kill();
-    let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", 24, 2);
     voters.goes_on(200).await;
     let acknowledged = voters.stop(2).await.acknowledged;
     assert!(redis.power_cut() > 0, "there was something to take");
@@ -71,7 +72,7 @@ async fn the_all_in_one_loses_no_acknowledged_ballot() {
     let mut scrutin = Program::start("scrutin", &[], environment.into_iter().chain(power.environment()));
     let (vote, result) = (format!("http://{vote}"), format!("http://{result}"));
     wait::until_true("the all-in-one to serve", || async { reqwest::get(&vote).await.is_ok() }).await;
-    let voters = Crowd::start(std::slice::from_ref(&vote), "main", 24, 2);
+    let voters = SteadyVoters::start(std::slice::from_ref(&vote), "main", 24, 2);
     for _ in 0..5 {
         voters.goes_on(200).await;
         scrutin.kill();

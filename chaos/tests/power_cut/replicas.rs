@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use testkit::{crowd::Crowd, postgres_server::TestDatabase, programs::Services, wait};
+use testkit::{postgres_server::TestDatabase, programs::Services, steady_voters::SteadyVoters, wait};
 
 use crate::redis_machine::RedisMachine;
 
@@ -53,7 +53,7 @@ async fn a_machine_that_is_lost_with_its_disk_loses_no_acknowledged_ballot() {
     let mut replica = replica_of(primary.address, &[]).await;
     let database = TestDatabase::create().await;
     let mut services = start(&primary, &database).await;
-    let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", 24, 2);
     for _ in 0..3 {
         voters.goes_on(200).await;
         // What is counted is in the ledger as well, so nobody counts what comes last.
@@ -72,7 +72,7 @@ async fn a_replica_in_its_first_rewrite_confirms_no_ballot() {
     let mut replica = replica_of(primary.address, &[]).await;
     let database = TestDatabase::create().await;
     let services = start(&primary, &database).await;
-    let voters = Crowd::start(&[services.vote.url()], "main", 24, 2);
+    let voters = SteadyVoters::start(&[services.vote.url()], "main", 24, 2);
     voters.goes_on(200).await;
     // It synchronises in full, and writes its file key by key, with a pause behind each.
     replica.kill();

@@ -1,4 +1,5 @@
-//! A small crowd that votes steadily and remembers what was acknowledged, to check the promise.
+//! Voters who vote again and again and remember what was acknowledged, for a test in which something happens to the
+//! servers meanwhile. The crate `crowd` plays a whole evening; this one is started and stopped by a test.
 
 use std::{
     sync::{
@@ -9,11 +10,13 @@ use std::{
 };
 
 use reqwest::{Client, Response, StatusCode, header};
-use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::wait;
+use crate::{
+    tallies::{accepted, tally, votes},
+    wait,
+};
 
 /// How long a voter pauses after an error. This is not a wait for a condition: it simulates a person's patience.
 const PATIENCE: Duration = Duration::from_millis(30);
@@ -21,17 +24,17 @@ const PATIENCE: Duration = Duration::from_millis(30);
 /// choice were cast during that time, the first one could arrive later.
 const ON_ITS_WAY: Duration = Duration::from_millis(2_500);
 
-/// Voters that vote repeatedly, each with its own cookie, until the crowd stops.
-pub struct Crowd {
+/// Voters that vote repeatedly, each with its own cookie, until they are stopped.
+pub struct SteadyVoters {
     voters: JoinSet<Voter>,
     stop: CancellationToken,
     acknowledged: Arc<AtomicU64>,
     unknown: Arc<AtomicU64>,
 }
 
-/// What the crowd knows at the end.
+/// What they know at the end.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct AcknowledgedVotes {
     /// Votes by option index that must be counted: each voter's last acknowledged choice.
     pub votes: Vec<u64>,
     /// How many voters there are.
@@ -52,7 +55,7 @@ struct Voter {
 
 /// The reply to a voter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+enum VoterReply {
     Recorded,
     /// An error after which the ballot will certainly not be recorded any more, or no connection.
     Error,
@@ -60,7 +63,7 @@ enum Answer {
     Lost,
 }
 
-impl Crowd {
+impl SteadyVoters {
     /// `voters` voters on poll `poll` with `options` options, spread over these addresses of `vote`.
     pub fn start(vote_urls: &[String], poll: &str, voters: u64, options: usize) -> Self {
         let stop = CancellationToken::new();
@@ -81,13 +84,13 @@ impl Crowd {
                 let mut settled = false;
                 while !settled || !stop.is_cancelled() {
                     let answer = voter.vote(&urls, options).await;
-                    settled = answer == Answer::Recorded;
+                    settled = answer == VoterReply::Recorded;
                     let counter = if settled { &acknowledged } else { &unknown };
                     counter.fetch_add(1, Ordering::Relaxed);
                     match answer {
-                        Answer::Recorded => {}
-                        Answer::Error => tokio::time::sleep(PATIENCE).await,
-                        Answer::Lost => tokio::time::sleep(ON_ITS_WAY).await,
+                        VoterReply::Recorded => {}
+                        VoterReply::Error => tokio::time::sleep(PATIENCE).await,
+                        VoterReply::Lost => tokio::time::sleep(ON_ITS_WAY).await,
                     }
                 }
                 voter
@@ -123,7 +126,7 @@ impl Crowd {
     ///
     /// # Panics
     /// If a voter panicked or was never acknowledged.
-    pub async fn stop(mut self, options: usize) -> Outcome {
+    pub async fn stop(mut self, options: usize) -> AcknowledgedVotes {
         self.stop.cancel();
         let mut votes = vec![0; options];
         let mut voters = 0;
@@ -132,7 +135,7 @@ impl Crowd {
             votes[voter.last.expect("each voter ends acknowledged")] += 1;
             voters += 1;
         }
-        Outcome {
+        AcknowledgedVotes {
             votes,
             voters,
             acknowledged: self.acknowledged.load(Ordering::Relaxed),
@@ -143,31 +146,31 @@ impl Crowd {
 
 impl Voter {
     /// Casts one ballot.
-    async fn vote(&mut self, urls: &[String], options: usize) -> Answer {
+    async fn vote(&mut self, urls: &[String], options: usize) -> VoterReply {
         self.turn += 1;
         if self.cookie.is_none() {
             // As in a browser, the page comes first and sets the cookie, so that a ballot whose reply is lost and its
             // repetition belong to the same voter.
-            let Ok(page) = self.client.get(&urls[0]).send().await else { return Answer::Error };
+            let Ok(page) = self.client.get(&urls[0]).send().await else { return VoterReply::Error };
             self.keep_cookie(&page);
         }
         let choice = usize::try_from((self.number * 7 + self.turn * 3) % options as u64).expect("few options");
         let url = &urls[usize::try_from(self.turn).expect("few turns") % urls.len()];
         let key = char::from(b'a' + u8::try_from(choice).expect("at most 26 options"));
-        let Some(cookie) = &self.cookie else { return Answer::Error };
+        let Some(cookie) = &self.cookie else { return VoterReply::Error };
         let request = self.client.post(url).form(&[("vote", key.to_string())]).header(header::COOKIE, cookie);
         let answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error) if error.is_connect() => return Answer::Error,
-            Err(_) => return Answer::Lost,
+            Err(error) if error.is_connect() => return VoterReply::Error,
+            Err(_) => return VoterReply::Lost,
         };
         self.keep_cookie(&answer);
         if answer.status() == StatusCode::SEE_OTHER {
             self.last = Some(choice);
-            return Answer::Recorded;
+            return VoterReply::Recorded;
         }
         assert!(answer.status().is_server_error(), "an honest voter got {}", answer.status());
-        Answer::Error
+        VoterReply::Error
     }
 
     fn keep_cookie(&mut self, answer: &Response) {
@@ -180,30 +183,7 @@ impl Voter {
     }
 }
 
-/// The tally of a poll from the result host; `None` while it is not available.
-pub async fn tally(result_url: &str, poll: &str) -> Option<Value> {
-    let answer = reqwest::get(format!("{result_url}/api/polls/{poll}/tally")).await.ok()?;
-    if !answer.status().is_success() {
-        return None;
-    }
-    serde_json::from_str(&answer.text().await.ok()?).ok()
-}
-
-/// The number of ballots of a poll that the log has accepted, from the vote host; `None` while it is not available.
-pub async fn accepted(vote_url: &str, poll: &str) -> Option<u64> {
-    let answer = reqwest::get(format!("{vote_url}/api/polls/{poll}")).await.ok()?;
-    let poll: Value = serde_json::from_str(&answer.text().await.ok()?).ok()?;
-    poll["accepted"].as_u64()
-}
-
-/// The votes of a tally by option index.
-pub fn votes(tally: &Value, options: usize) -> Vec<u64> {
-    (0..u8::try_from(options).expect("at most 26 options"))
-        .map(|index| tally["votes"][char::from(b'a' + index).to_string()].as_u64().unwrap_or_default())
-        .collect()
-}
-
-impl Outcome {
+impl AcknowledgedVotes {
     /// Checks the promise against the result host: waits until everything accepted is counted, and then compares the
     /// votes, option by option, with each voter's last acknowledged choice.
     ///
