@@ -22,7 +22,7 @@ pub(crate) async fn export(data_dir: &Path, file: &Path) -> Result<ExitCode> {
     let take = move |entry| taker.lock().unwrap_or_else(PoisonError::into_inner).entry(&entry);
     let audit = ledger.entries(take).await?;
     let writer = Arc::into_inner(writer).context("the ledger is still being read")?;
-    let figures = audit.polls.into_iter().map(|recount| (recount.poll, recount.recounted));
+    let figures = audit.polls().into_iter().map(|recount| (recount.poll, recount.recounted));
     let entries = writer.into_inner().unwrap_or_else(PoisonError::into_inner).end(figures)?;
     eprintln!(
         "{entries} entries written. Next: worker import or scrutin import, and the SECRET_KEY of this installation"

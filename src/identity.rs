@@ -22,7 +22,7 @@ pub(crate) async fn check(ledger: &SqliteLedger, secret: &Secret) -> Result<()> 
     }
     let new = || Installation::new(InstallationId::new(random_text::<16>()), Partitions::ONE);
     let installation = Installation { fingerprint: Some(key), ..known.unwrap_or_else(new) };
-    lead.install(&LedgerIdentity { installation, log_address: String::new() }).await?;
+    lead.install(&LedgerIdentity::new(installation, "")).await?;
     Ok(())
 }
 

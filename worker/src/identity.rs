@@ -6,7 +6,7 @@
 
 use domain::{
     Fingerprint, Installation, InstallationId, Ledger, LedgerIdentity, Log, LogId, LogIdentity, Partition, Partitions,
-    PollId, Unavailable,
+    Unavailable,
 };
 use metrics::{Gauge, gauge};
 use tracing::{error, info};
@@ -44,6 +44,9 @@ impl IdentityFacts {
         if self.partitions != Partitions::ONE && self.log.installation.is_none() && self.log.begun.is_some() {
             return Err(self.polls_were_spread());
         }
+        if let Some(why) = self.ledger.as_ref().and_then(LedgerIdentity::differs_from_release) {
+            return Err(why);
+        }
         let known = self.ledger.as_ref().map(|ledger| &ledger.installation);
         let in_log = self.log.installation.as_ref().map(|(installation, _)| installation);
         let mut installation = match (known, in_log) {
@@ -61,7 +64,9 @@ impl IdentityFacts {
             return Err(format!("ledger and log were used with two keys. Of the log: {why}"));
         }
         installation.fingerprint = installation.fingerprint.or(of_log);
-        let identity = LedgerIdentity { installation: installation.clone(), log_address: self.address.clone() };
+        let new = LedgerIdentity::new(installation.clone(), self.address.clone());
+        let layout = self.ledger.as_ref().map_or(new.layout, |known| known.layout);
+        let identity = LedgerIdentity { layout, ..new };
         Ok(IdentityWrites {
             to_ledger: (self.ledger.as_ref() != Some(&identity)).then_some(identity),
             to_log: (in_log != Some(&installation)).then_some(installation),
@@ -148,14 +153,24 @@ impl IdentityFacts {
     }
 }
 
-/// The first poll that is in another partition than with this number of partitions: the number was changed.
-pub(crate) fn misplaced(homes: &[(PollId, Partition)], partitions: Partitions) -> Option<String> {
-    let (poll, partition) = homes.iter().find(|(poll, partition)| partitions.home(*poll) != *partition)?;
-    Some(format!(
-        "PARTITIONS is {partitions}, with which the poll {poll} would stand in partition {}, and this ledger has it in \
-         partition {partition}: set the number that it was written with",
-        partitions.home(*poll)
-    ))
+/// Why a ledger without an installation can't be counted into, whose partitions `counted` were: 0.1.0 spread polls over
+/// its partitions, and only one partition is the same now.
+pub(crate) fn counted_by_poll(counted: &[Partition], partitions: Partitions) -> Option<String> {
+    if counted.iter().any(|partition| partition.number() > 0) {
+        Some(
+            "this ledger was written by 0.1.0 with several partitions, over which that spread polls; this release \
+             spreads voters, who would be counted twice: export it with the release that wrote it, and import it into \
+             an empty ledger (docs/operations.md, Moving)"
+                .to_owned(),
+        )
+    } else if !counted.is_empty() && partitions != Partitions::ONE {
+        Some(format!(
+            "PARTITIONS is {partitions}, and this ledger was written with one partition: set PARTITIONS=1; another \
+             number takes an export and an import into an empty ledger (docs/operations.md, Moving)"
+        ))
+    } else {
+        None
+    }
 }
 
 /// Checks one partition's log and ledger.
@@ -232,8 +247,8 @@ impl IdentityCheck {
             partitions: self.partitions,
         };
         if known.ledger.is_none() {
-            let homes = ask_ledger(health, ledger.homes()).await?;
-            if let Some(why) = misplaced(&homes, self.partitions) {
+            let counted = ask_ledger(health, ledger.counted_partitions()).await?;
+            if let Some(why) = counted_by_poll(&counted, self.partitions) {
                 return Err(self.refuse(why, health));
             }
         }

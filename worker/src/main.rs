@@ -87,7 +87,7 @@ async fn export(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
     let output = log_file::output(file).with_context(|| file.display().to_string())?;
     let mut writer = LogWriter::begin(output)?;
     let audit = PostgresScoreboard::new(database).entries(|entry| writer.entry(&entry)).await?;
-    let entries = writer.end(audit.polls.into_iter().map(|recount| (recount.poll, recount.recounted)))?;
+    let entries = writer.end(audit.polls().into_iter().map(|recount| (recount.poll, recount.recounted)))?;
     if !audit.gaps.is_empty() {
         eprintln!("the ledger has {} gaps, which the file does not tell: keep what `recount` says", audit.gaps.len());
     }

@@ -80,7 +80,7 @@ pub async fn begin(
     if found.iter().any(older) && !adopt {
         return Err(MoveError::OlderLog(address));
     }
-    let identity = LedgerIdentity { installation: installation.clone(), log_address: address.clone() };
+    let identity = LedgerIdentity::new(installation.clone(), address.clone());
     for ledger in &mut leaders {
         ledger.install(&identity).await?;
     }

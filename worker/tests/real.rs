@@ -11,8 +11,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, Choices, FIRST_REVISION, Inclusion, Ledgers, Partitions, Poll,
-    PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Choices, FIRST_REVISION, Inclusion, Ledgers, Partition, Partitions,
+    Poll, PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisAddresses, RedisBallotBox, RedisLog, RedisPollCopies};
@@ -149,7 +149,7 @@ impl Installation {
             .await;
         }
         let audit = self.scoreboard.audit().await.unwrap();
-        assert!(audit.polls.iter().all(domain::Recount::agrees), "{audit:?}");
+        assert!(audit.agrees(), "{audit:?}");
     }
 
     async fn redis(&self, command: &[&str]) {
@@ -400,22 +400,45 @@ async fn whatever_stops_the_count_stops_its_heartbeat_also_where_nobody_votes() 
 }
 
 #[tokio::test]
-async fn a_poll_is_stale_only_by_its_own_partition() {
+async fn each_partitions_share_of_a_poll_has_a_heartbeat_of_its_own() {
     let database = TestDatabase::create().await;
     let at = Installation::new(database.url(), 2).await;
     let worker = at.start_worker();
     at.open_everywhere().await;
-    let ids = ["lunch", "a", "tea", "walk", "b", "c"].map(|id| PollId::parse(id).unwrap());
-    let other = ids.into_iter().find(|id| at.partitions.home(*id) != at.partitions.home(PollId::MAIN)).unwrap();
-    let poll = Poll::new(other, PollSpec::simple("?", ["x", "y"])).unwrap();
-    assert!(matches!(at.ballot_box.create(poll).await, Ok(ChangeOutcome::Done(_))));
-    heartbeat(&at, other, true).await;
-    drop(worker);
-    // Somebody takes the lead of the other partition, and does not count.
-    let ledgers = PostgresLedgers::new(at.database_url.parse().unwrap());
-    let _idle =
-        until("the lead is free", || async { ledgers.lead(at.partitions.home(other)).await.ok().flatten() }).await;
-    let _worker = at.start_worker();
-    heartbeat(&at, other, false).await;
+    until_true("both partitions have the poll", || async {
+        let tallies = at.scoreboard.tallies(&[PollId::MAIN]).await.unwrap_or_default();
+        tallies.first().is_some_and(|tally| tally.is_complete)
+    })
+    .await;
     heartbeat(&at, PollId::MAIN, true).await;
+    drop(worker);
+    // Somebody takes the lead of the second partition, and does not count.
+    let ledgers = PostgresLedgers::new(at.database_url.parse().unwrap());
+    let _idle = until("the lead is free", || async { ledgers.lead(Partition::new(1)).await.ok().flatten() }).await;
+    let _worker = at.start_worker();
+    heartbeat(&at, PollId::MAIN, false).await;
+    until_true("the first partition beats, and the second does not", || async {
+        let tally = at.scoreboard.tallies(&[PollId::MAIN]).await.unwrap().remove(0);
+        let ages: Vec<i64> = tally.shares.iter().map(|share| share.heartbeat.age_millis).collect();
+        matches!(ages[..], [beats, stands] if beats < 2_000 && stands > 4_000)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_ledger_over_whose_partitions_polls_were_spread_is_left_alone() {
+    let database = TestDatabase::create().await;
+    let dump = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/polls-spread/three-partitions.sql");
+    let client = database.client().await;
+    client.batch_execute(&std::fs::read_to_string(dump).unwrap()).await.unwrap();
+    client.batch_execute("SET search_path = public").await.unwrap();
+    let at = Installation::new(database.url(), 3).await;
+    let worker = at.start_worker();
+    until_true("the worker says what to do", || async {
+        worker.health.ready().is_err_and(|why| why.contains("import it into an empty ledger"))
+    })
+    .await;
+    let rows = "SELECT max(log.position), (SELECT count(*) FROM polls) FROM log";
+    let rows = client.query_one(rows, &[]).await.unwrap();
+    assert_eq!((rows.get::<_, i64>(0), rows.get::<_, i64>(1)), (1_883_119_840_345_980_928, 5), "nothing is counted");
 }

@@ -28,6 +28,15 @@ pub struct Installation {
     pub fingerprint: Option<Fingerprint>,
 }
 
+/// What is spread over the partitions of a ledger. With one partition both are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerLayout {
+    /// Each poll is in one partition, as in earlier releases.
+    Polls,
+    /// Each voter is in one partition, and each partition has every poll.
+    Voters,
+}
+
 /// What the ledger says of its installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerIdentity {
@@ -35,6 +44,8 @@ pub struct LedgerIdentity {
     pub installation: Installation,
     /// Where the log was that it counted last, without user and password.
     pub log_address: String,
+    /// What is spread over its partitions.
+    pub layout: LedgerLayout,
 }
 
 /// What one partition of a log says of itself, before anything is done to it.
@@ -100,6 +111,49 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+impl LedgerLayout {
+    /// From the number that is stored; `None` for one of a later release.
+    pub fn stored(number: i64) -> Option<Self> {
+        [Self::Polls, Self::Voters].into_iter().find(|layout| i64::from(layout.number()) == number)
+    }
+
+    /// The number that is stored.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Polls => 1,
+            Self::Voters => 2,
+        }
+    }
+}
+
+impl LedgerIdentity {
+    /// What a ledger of this release says of its installation.
+    pub fn new(installation: Installation, log_address: impl Into<String>) -> Self {
+        Self { installation, log_address: log_address.into(), layout: LedgerLayout::Voters }
+    }
+
+    /// How many partitions share the voters of one poll.
+    pub fn partitions(&self) -> Partitions {
+        match self.layout {
+            LedgerLayout::Polls => Partitions::ONE,
+            LedgerLayout::Voters => self.installation.partitions,
+        }
+    }
+
+    /// Why this release can't work for it.
+    pub fn differs_from_release(&self) -> Option<String> {
+        let Installation { id, partitions, .. } = &self.installation;
+        let spreads_polls = self.layout == LedgerLayout::Polls && *partitions != Partitions::ONE;
+        spreads_polls.then(|| {
+            format!(
+                "the ledger of this installation ({id}) was written by an earlier release, which spread polls over \
+                 its {partitions} partitions; this one spreads voters, who would be counted twice. Export it with the \
+                 release that wrote it, and import it into an empty ledger (docs/operations.md, Moving)"
+            )
+        })
+    }
+}
+
 impl Installation {
     /// A new one, without a key yet, whose log has one address.
     pub fn new(id: InstallationId, partitions: Partitions) -> Self {
@@ -154,6 +208,25 @@ mod tests {
         assert_eq!(of("x").as_str().len(), 16);
         assert_eq!(Fingerprint::stored(of("x").as_str()), Some(of("x")));
         assert_eq!(Fingerprint::stored(""), None);
+    }
+
+    #[test]
+    fn a_ledger_over_whose_partitions_polls_are_spread_is_refused() {
+        let of = |layout, partitions| {
+            let installation = Installation::new(InstallationId::new("one"), partitions);
+            LedgerIdentity { layout, ..LedgerIdentity::new(installation, "here") }
+        };
+        let several = Partitions::new(3).unwrap();
+        let why = of(LedgerLayout::Polls, several).differs_from_release().unwrap();
+        assert!(why.contains("(one)") && why.contains("3 partitions") && why.contains("import"), "{why}");
+        assert_eq!(of(LedgerLayout::Polls, Partitions::ONE).differs_from_release(), None);
+        assert_eq!(of(LedgerLayout::Voters, several).differs_from_release(), None);
+        assert_eq!(of(LedgerLayout::Voters, several).partitions(), several);
+        assert_eq!(of(LedgerLayout::Polls, several).partitions(), Partitions::ONE);
+        for layout in [LedgerLayout::Polls, LedgerLayout::Voters] {
+            assert_eq!(LedgerLayout::stored(layout.number().into()), Some(layout));
+        }
+        assert_eq!(LedgerLayout::stored(3), None);
     }
 
     #[test]

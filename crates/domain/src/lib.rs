@@ -35,7 +35,9 @@ pub use count::{
 pub use durability::{Durability, DurabilityError};
 pub use event::{Ballot, Entry, Event, UndecodableEntry};
 pub use gap::Gap;
-pub use installation::{Fingerprint, Installation, InstallationId, LedgerIdentity, LogIdentity, RekeyOutcome};
+pub use installation::{
+    Fingerprint, Installation, InstallationId, LedgerIdentity, LedgerLayout, LogIdentity, RekeyOutcome,
+};
 pub use log_id::LogId;
 pub use partition::{Partition, Partitions, PartitionsError, fnv1a};
 pub use poll::{
@@ -55,5 +57,5 @@ pub use sealed::{decode_base64, encode_base64};
 pub use secret::{KeyPurpose, MIN_SECRET_BYTES, Secret, SecretError, Signer, are_equal};
 pub use session::SessionId;
 pub use share::{ShareProgress, Tally, TallyShare};
-pub use tally::{Audit, Heartbeat, Recount, VoteCounts};
+pub use tally::{Audit, Heartbeat, PollRecount, Recount, VoteCounts};
 pub use voter::VoterId;

@@ -1,6 +1,8 @@
 //! The figures of a poll, and their check by recount.
 
-use crate::{gap::Gap, poll_id::PollId};
+use std::collections::BTreeMap;
+
+use crate::{gap::Gap, partition::Partition, poll_id::PollId};
 
 /// The numbers of one poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,11 +27,30 @@ pub struct Heartbeat {
     pub age_millis: i64,
 }
 
-/// One poll's figures as kept and as counted again from the ballots, of the same moment.
+impl VoteCounts {
+    /// Adds the figures of other voters. Votes for options that one of both does not have are kept.
+    pub fn add(&mut self, other: &Self) {
+        self.votes.resize(self.votes.len().max(other.votes.len()), 0);
+        self.votes.iter_mut().zip(&other.votes).for_each(|(votes, more)| *votes += more);
+        self.voters += other.voters;
+        self.ballots += other.ballots;
+    }
+
+    /// What of a partition's figures adds to those of the present round: of another round only the ballots.
+    fn of_round(&self, is_present: bool) -> Self {
+        if is_present { self.clone() } else { Self { ballots: self.ballots, ..Self::default() } }
+    }
+}
+
+/// One partition's figures of a poll as kept and as counted again from the ballots, of the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recount {
     /// Which poll.
     pub poll: PollId,
+    /// Which partition.
+    pub partition: Partition,
+    /// The round whose votes and voters these are.
+    pub round: u32,
     /// The figures that were kept up with each batch; what the screens show.
     pub kept: VoteCounts,
     /// The figures counted again from all ballots.
@@ -43,11 +64,42 @@ impl Recount {
     }
 }
 
+/// All of a poll's figures: those of its partitions, and their sums.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollRecount {
+    /// Which poll.
+    pub poll: PollId,
+    /// The sum of what the partitions keep: votes and voters of the newest round, ballots of all.
+    pub kept: VoteCounts,
+    /// The same sum of what was counted again.
+    pub recounted: VoteCounts,
+    /// The partitions, in order.
+    pub partitions: Vec<Recount>,
+}
+
+impl PollRecount {
+    fn new(poll: PollId, partitions: Vec<Recount>) -> Self {
+        let newest = partitions.iter().map(|recount| recount.round).max();
+        let (mut kept, mut recounted) = (VoteCounts::default(), VoteCounts::default());
+        for recount in &partitions {
+            let is_present = Some(recount.round) == newest;
+            kept.add(&recount.kept.of_round(is_present));
+            recounted.add(&recount.recounted.of_round(is_present));
+        }
+        Self { poll, kept, recounted, partitions }
+    }
+
+    /// Whether every partition's figures are the same; that the sums are is not enough.
+    pub fn agrees(&self) -> bool {
+        self.partitions.iter().all(Recount::agrees)
+    }
+}
+
 /// The whole ledger counted again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// Every poll, by id.
-    pub polls: Vec<Recount>,
+    /// Every partition's figures of every poll, by poll and partition.
+    pub recounts: Vec<Recount>,
     /// What the ledger knows it could not count.
     pub gaps: Vec<Gap>,
     /// Entries that were set aside because they could not be counted.
@@ -55,8 +107,45 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Whether the ballots of this poll, counted again, come to these figures.
-    pub fn holds(&self, poll: PollId, figures: &VoteCounts) -> bool {
-        self.polls.iter().any(|recount| recount.poll == poll && recount.recounted == *figures)
+    /// Every poll, by id.
+    pub fn polls(&self) -> Vec<PollRecount> {
+        let mut polls = BTreeMap::<PollId, Vec<Recount>>::new();
+        for recount in &self.recounts {
+            polls.entry(recount.poll).or_default().push(recount.clone());
+        }
+        polls.into_iter().map(|(poll, partitions)| PollRecount::new(poll, partitions)).collect()
+    }
+
+    /// Whether all kept figures are those that were counted again.
+    pub fn agrees(&self) -> bool {
+        self.recounts.iter().all(Recount::agrees)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recount(partition: u16, round: u32, kept: [u64; 2], recounted: [u64; 2]) -> Recount {
+        let figures = |votes: [u64; 2]| VoteCounts { votes: votes.to_vec(), voters: votes.iter().sum(), ballots: 9 };
+        let partition = Partition::new(partition);
+        Recount { poll: PollId::MAIN, partition, round, kept: figures(kept), recounted: figures(recounted) }
+    }
+
+    #[test]
+    fn errors_that_cancel_each_other_are_found() {
+        let recounts = vec![recount(0, 1, [2, 1], [1, 1]), recount(1, 1, [1, 3], [2, 3])];
+        let audit = Audit { recounts, ..Audit::default() };
+        let [poll] = &audit.polls()[..] else { panic!("{audit:?}") };
+        assert_eq!(poll.kept, poll.recounted);
+        assert!(!poll.agrees() && !audit.agrees());
+    }
+
+    #[test]
+    fn only_the_newest_round_adds_votes_and_voters() {
+        let recounts = vec![recount(0, 1, [2, 1], [2, 1]), recount(1, 2, [1, 3], [1, 3])];
+        let polls = Audit { recounts, ..Audit::default() }.polls();
+        assert_eq!(polls[0].kept, VoteCounts { votes: vec![1, 3], voters: 4, ballots: 18 });
+        assert!(polls[0].agrees());
     }
 }

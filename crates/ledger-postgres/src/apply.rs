@@ -15,7 +15,7 @@ use crate::{
     database_error::DatabaseError,
     listen, rows,
     statements::{FIND_POLLS, WRITE_POLLS},
-    writer::{Leader, LedgerPoll, to_json},
+    writer::{Leader, LedgerPoll, to_json, version},
 };
 
 /// The most polls kept in memory; beyond it they are forgotten, and looked up again as they come.
@@ -52,7 +52,7 @@ impl Leader {
         if unknown.is_empty() {
             return Ok(());
         }
-        for row in self.client.query(FIND_POLLS, &[&unknown]).await? {
+        for row in self.client.query(FIND_POLLS, &[&self.partition, &unknown]).await? {
             let (round, since) = (rows::round(&row, "round")?, rows::position(&row, "since")?);
             let known = KnownPoll::new(&rows::poll(&row, "poll")?, round, since);
             self.polls.insert(rows::poll_id(&row, "id")?, LedgerPoll { number: row.try_get("number")?, known });
@@ -116,6 +116,7 @@ impl Leader {
         }
         let ids: Vec<PollId> = updates.iter().map(|update| update.now.id()).collect();
         let ids: Vec<&str> = ids.iter().map(PollId::as_str).collect();
+        let versions: Vec<i64> = updates.iter().map(|update| version(&update.now)).collect();
         let polls: Vec<String> = updates.iter().map(|update| to_json(&update.now)).collect();
         let states: Vec<&str> = updates.iter().map(|update| update.now.state().as_str()).collect();
         let listed: Vec<bool> = updates.iter().map(|update| update.now.listed()).collect();
@@ -124,7 +125,10 @@ impl Leader {
         let positions: Vec<i64> = updates.iter().map(|update| update.position.as_i64()).collect();
         let rows = self
             .client
-            .query(WRITE_POLLS, &[&self.partition, &ids, &polls, &states, &listed, &rounds, &since, &positions])
+            .query(
+                WRITE_POLLS,
+                &[&self.partition, &ids, &versions, &polls, &states, &listed, &rounds, &since, &positions],
+            )
             .await?;
         let mut written = HashMap::with_capacity(rows.len());
         for row in rows {

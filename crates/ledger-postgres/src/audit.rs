@@ -1,10 +1,10 @@
-//! The recount: every poll's figures once more from its ballots alone, beside those that were kept. It reads one
+//! The recount: every row's figures once more from its ballots alone, beside those that were kept. It reads one
 //! snapshot, so that a worker may go on counting meanwhile, and one pass over the ballots in the order of
 //! their key. It shares nothing with [`domain::count`] but the words.
 
 use std::{collections::HashMap, time::Duration};
 
-use domain::{Audit, Choices, Gap, Poll, Recount, Unavailable, VoteCounts};
+use domain::{Audit, Choices, Gap, Partition, Poll, Recount, Unavailable, VoteCounts};
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
@@ -21,7 +21,7 @@ pub(crate) const AUDIT_TIMEOUT: Duration = Duration::from_hours(1);
 /// All that follows on the connection reads one moment.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const KEPT: &str = "
-    SELECT polls.number, polls.poll::text AS poll,
+    SELECT polls.number, polls.partition, polls.round, polls.poll::text AS poll,
         coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
         by_option.options, by_option.votes
     FROM polls
@@ -30,7 +30,7 @@ const KEPT: &str = "
         SELECT coalesce(array_agg(tallies.option), '{}') AS options, coalesce(array_agg(tallies.votes), '{}') AS votes
         FROM tallies WHERE tallies.poll = polls.number
     ) AS by_option
-    ORDER BY polls.id";
+    ORDER BY polls.id, polls.partition";
 /// A ballot counts if it is the voter's newest and of the present round. Equal choices are added up here, so the
 /// answer has a row for each combination of options, not for each ballot.
 const RECOUNT: &str = "
@@ -62,31 +62,44 @@ pub(crate) async fn audit(database: &DatabaseUrl) -> Result<Audit, Unavailable> 
 pub(crate) async fn in_snapshot(client: &Client) -> Result<Audit, DatabaseError> {
     let kept = kept(client).await?;
     let mut recounted = recount(client, &kept).await?;
-    let polls = kept.into_iter().map(|(number, poll, kept)| {
-        let recounted = recounted.remove(&number).expect("it was counted for every poll");
-        Recount { poll: poll.id(), kept, recounted }
+    let recounts = kept.into_iter().map(|row| Recount {
+        poll: row.poll.id(),
+        partition: row.partition,
+        round: row.round,
+        kept: row.figures,
+        recounted: recounted.remove(&row.number).expect("it was counted for every row"),
     });
-    Ok(Audit { polls: polls.collect(), gaps: gaps(client).await?, rejected: rejected(client).await? })
+    Ok(Audit { recounts: recounts.collect(), gaps: gaps(client).await?, rejected: rejected(client).await? })
 }
 
-async fn kept(client: &Client) -> Result<Vec<(i32, Poll, VoteCounts)>, DatabaseError> {
+/// A partition's row of a poll.
+struct KeptRow {
+    number: i32,
+    partition: Partition,
+    round: u32,
+    poll: Poll,
+    figures: VoteCounts,
+}
+
+async fn kept(client: &Client) -> Result<Vec<KeptRow>, DatabaseError> {
     let rows = client.query(KEPT, &[]).await?;
     rows.iter()
         .map(|row| {
             let poll = rows::poll(row, "poll")?;
-            let figures = rows::figures(row, &poll)?;
-            Ok((row.try_get("number")?, poll, figures))
+            Ok(KeptRow {
+                number: row.try_get("number")?,
+                partition: rows::partition(row, "partition")?,
+                round: rows::round(row, "round")?,
+                figures: rows::figures(row, &poll)?,
+                poll,
+            })
         })
         .collect()
 }
 
-async fn recount(
-    client: &Client,
-    polls: &[(i32, Poll, VoteCounts)],
-) -> Result<HashMap<i32, VoteCounts>, DatabaseError> {
+async fn recount(client: &Client, rows: &[KeptRow]) -> Result<HashMap<i32, VoteCounts>, DatabaseError> {
     let empty = |poll: &Poll| VoteCounts { votes: vec![0; poll.options().len()], ..VoteCounts::default() };
-    let mut recounted: HashMap<i32, VoteCounts> =
-        polls.iter().map(|(number, poll, _)| (*number, empty(poll))).collect();
+    let mut recounted: HashMap<i32, VoteCounts> = rows.iter().map(|row| (row.number, empty(&row.poll))).collect();
     let no_parameters: [&str; 0] = [];
     let mut stream = std::pin::pin!(client.query_raw(RECOUNT, no_parameters).await?);
     while let Some(row) = stream.try_next().await? {

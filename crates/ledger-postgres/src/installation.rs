@@ -1,20 +1,20 @@
 //! The row that says which installation this ledger belongs to.
 
-use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, Partition, PollId, RekeyOutcome};
+use domain::{Fingerprint, Installation, InstallationId, LedgerIdentity, LedgerLayout, Partition, RekeyOutcome};
 use tokio_postgres::Client;
 
 use crate::{database_error::DatabaseError, rows};
 
 const TABLE_EXISTS: &str = "SELECT to_regclass('installation') IS NOT NULL";
-const IDENTITY: &str = "SELECT id, partitions, addresses, fingerprint, log_address FROM installation";
+const IDENTITY: &str = "SELECT id, partitions, addresses, fingerprint, log_address, layout FROM installation";
 const UPDATE: &str = "
     UPDATE installation SET fingerprint = coalesce(fingerprint, $2), log_address = $3
     WHERE id = $1 AND (log_address <> $3 OR (fingerprint IS NULL AND $2::text IS NOT NULL))";
 const INSERT: &str = "
-    INSERT INTO installation (id, partitions, addresses, fingerprint, log_address)
-    SELECT $1::text, $2::integer, $3::integer, $4::text, $5::text
+    INSERT INTO installation (id, partitions, addresses, fingerprint, log_address, layout)
+    SELECT $1::text, $2::integer, $3::integer, $4::text, $5::text, $6::integer
     WHERE NOT EXISTS (SELECT 1 FROM installation)";
-const HOMES: &str = "SELECT id, partition FROM polls ORDER BY id";
+const COUNTED: &str = "SELECT partition FROM log WHERE log_id IS NOT NULL ORDER BY partition";
 const REKEY: &str = "
     UPDATE installation SET fingerprint = $1 WHERE $2 OR NOT EXISTS (SELECT 1 FROM polls WHERE state = 'open')";
 
@@ -30,7 +30,9 @@ pub(crate) async fn identity(client: &Client) -> Result<Option<LedgerIdentity>, 
     let fingerprint = row.try_get::<_, Option<String>>("fingerprint")?.and_then(Fingerprint::stored);
     let id = InstallationId::new(row.try_get::<_, String>("id")?);
     let installation = Installation { id, partitions, addresses, fingerprint };
-    Ok(Some(LedgerIdentity { installation, log_address: row.try_get("log_address")? }))
+    let layout = LedgerLayout::stored(row.try_get::<_, i32>("layout")?.into());
+    let layout = layout.ok_or(DatabaseError::Unreadable("an installation of a later release"))?;
+    Ok(Some(LedgerIdentity { installation, log_address: row.try_get("log_address")?, layout }))
 }
 
 /// Writes it. Of leaders of several partitions that write at once, the first wins.
@@ -38,16 +40,15 @@ pub(crate) async fn install(client: &Client, identity: &LedgerIdentity) -> Resul
     let Installation { id, partitions, addresses, fingerprint } = &identity.installation;
     let fingerprint = fingerprint.as_ref().map(Fingerprint::as_str);
     let (partitions, addresses) = (i32::from(partitions.count()), i32::from(*addresses));
-    let (id, address) = (id.as_str(), &identity.log_address);
-    client.execute(INSERT, &[&id, &partitions, &addresses, &fingerprint, address]).await?;
+    let (id, address, layout) = (id.as_str(), &identity.log_address, identity.layout.number());
+    client.execute(INSERT, &[&id, &partitions, &addresses, &fingerprint, address, &layout]).await?;
     client.execute(UPDATE, &[&id, &fingerprint, address]).await?;
     Ok(())
 }
 
-/// Each poll and its partition.
-pub(crate) async fn homes(client: &Client) -> Result<Vec<(PollId, Partition)>, DatabaseError> {
-    let home = |row: &tokio_postgres::Row| Ok((rows::poll_id(row, "id")?, rows::partition(row, "partition")?));
-    client.query(HOMES, &[]).await?.iter().map(home).collect()
+/// The partitions whose logs were counted.
+pub(crate) async fn counted_partitions(client: &Client) -> Result<Vec<Partition>, DatabaseError> {
+    client.query(COUNTED, &[]).await?.iter().map(|row| rows::partition(row, "partition")).collect()
 }
 
 /// Writes another fingerprint, if all polls are closed, or by `force`.

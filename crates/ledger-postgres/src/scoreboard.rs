@@ -32,7 +32,9 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Rows of polls and their kept figures.
 const SHARES: &str = "
     SELECT polls.partition, polls.poll::text AS poll, polls.round, log.position,
-        coalesce((SELECT installation.partitions FROM installation), 1) AS partitions,
+        coalesce((
+            SELECT installation.partitions FROM installation WHERE installation.layout <> 1
+        ), 1) AS partitions,
         (extract(epoch FROM log.heartbeat) * 1000)::bigint AS heartbeat,
         (extract(epoch FROM clock_timestamp() - log.heartbeat) * 1000)::bigint AS heartbeat_age,
         coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
@@ -45,8 +47,13 @@ const SHARES: &str = "
         FROM tallies WHERE tallies.poll = polls.number
     ) AS by_option
     WHERE polls.id = ANY($1::text[])";
-const PARTITIONS: &str = "SELECT partitions FROM installation";
-const LISTED: &str = "SELECT id FROM polls WHERE listed AND state = 'open' ORDER BY id LIMIT 1000";
+const PARTITIONS: &str = "SELECT partitions FROM installation WHERE layout <> 1";
+const LISTED: &str = "
+    SELECT DISTINCT id FROM polls
+    WHERE listed AND state = 'open' AND NOT EXISTS (
+        SELECT 1 FROM polls AS newer WHERE newer.id = polls.id AND newer.version > polls.version
+    )
+    ORDER BY id LIMIT 1000";
 /// Of a poll that the partition does not know it holds no ballot.
 const INCLUSION: &str = "
     SELECT log.position AS counted, coalesce(polls.since, 0) AS since,

@@ -10,12 +10,12 @@ use tokio_postgres::{Client, Statement};
 use crate::{database_error::DatabaseError, listen};
 
 const ADD_POLL: &str = "
-    INSERT INTO polls (id, partition, poll, state, listed, round, since, position)
-    SELECT $1, $2, $3::text::json, $4, $5, $6, $7, $7
-    WHERE NOT EXISTS (SELECT 1 FROM polls WHERE id = $1)";
-/// Of whichever partition: a poll whose partition changed (another `PARTITIONS`) stays one poll.
+    INSERT INTO polls (id, partition, version, poll, state, listed, round, since, position)
+    SELECT $1, $2, $3, $4::text::json, $5, $6, $7, $8, $8
+    WHERE NOT EXISTS (SELECT 1 FROM polls WHERE id = $1 AND partition = $2)";
 pub(crate) const FIND_POLLS: &str = "
-    SELECT id, number, poll::text AS poll, round, since FROM polls WHERE id = ANY($1::text[])";
+    SELECT id, number, poll::text AS poll, round, since FROM polls
+    WHERE partition = $1::integer AND id = ANY($2::text[])";
 /// Blocks until a former leader that has not noticed losing the lock has finished.
 const LOCK_POSITION: &str = "SELECT position FROM log WHERE partition = $1::integer FOR UPDATE";
 /// One descent of the primary key for each voter; the answer is three arrays in one row, which spares the
@@ -31,16 +31,16 @@ const NEWEST_BALLOTS: &str = "
 pub(crate) const WRITE_POLLS: &str = "
     WITH given AS (
         SELECT * FROM unnest(
-            $2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[], $7::bigint[], $8::bigint[]
-        ) AS given (id, poll, state, listed, round, since, position)
+            $2::text[], $3::bigint[], $4::text[], $5::text[], $6::boolean[], $7::bigint[], $8::bigint[], $9::bigint[]
+        ) AS given (id, version, poll, state, listed, round, since, position)
     ), changed AS (
-        UPDATE polls SET partition = $1, poll = given.poll::json, state = given.state, listed = given.listed,
+        UPDATE polls SET version = given.version, poll = given.poll::json, state = given.state, listed = given.listed,
             round = given.round, since = given.since, position = given.position
-        FROM given WHERE polls.id = given.id
+        FROM given WHERE polls.id = given.id AND polls.partition = $1::integer
         RETURNING polls.id, polls.number
     ), added AS (
-        INSERT INTO polls (id, partition, poll, state, listed, round, since, position)
-        SELECT id, $1::integer, poll::json, state, listed, round, since, position FROM given
+        INSERT INTO polls (id, partition, version, poll, state, listed, round, since, position)
+        SELECT id, $1::integer, version, poll::json, state, listed, round, since, position FROM given
         WHERE NOT EXISTS (SELECT 1 FROM changed WHERE changed.id = given.id)
         RETURNING id, number
     )

@@ -98,11 +98,12 @@ impl Ledger for PostgresLedger {
         Ok(())
     }
 
-    async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable> {
+    async fn counted_partitions(&mut self) -> Result<Vec<Partition>, Unavailable> {
         let leader = self.take()?;
-        let homes = within("reading where polls stand", WRITE_TIMEOUT, installation::homes(&leader.client)).await?;
+        let asked = installation::counted_partitions(&leader.client);
+        let counted = within("reading which partitions are counted", WRITE_TIMEOUT, asked).await?;
         self.leader = Some(leader);
-        Ok(homes)
+        Ok(counted)
     }
 
     async fn state(&mut self) -> Result<LogState, Unavailable> {
@@ -315,12 +316,13 @@ impl Leader {
         Ok(())
     }
 
-    /// Writes a poll, unless the ledger has one with its id.
+    /// Writes a poll, unless the partition has one with its id.
     async fn add_poll(&self, poll: &Poll, round: u32, since: Position) -> Result<(), DatabaseError> {
         let id = poll.id();
-        let parameters: [&(dyn ToSql + Sync); 7] = [
+        let parameters: [&(dyn ToSql + Sync); 8] = [
             &id.as_str(),
             &self.partition,
+            &version(poll),
             &to_json(poll),
             &poll.state().as_str(),
             &poll.listed(),
@@ -330,6 +332,11 @@ impl Leader {
         self.client.execute(&self.statements.add_poll, &parameters).await?;
         Ok(())
     }
+}
+
+/// The poll's version as a number of the tables.
+pub(crate) fn version(poll: &Poll) -> i64 {
+    i64::try_from(poll.version()).unwrap_or(i64::MAX)
 }
 
 /// The poll as the ledger stores it.

@@ -10,7 +10,7 @@ use testkit::{address, postgres_server::TestDatabase};
 
 fn identity(id: &str) -> LedgerIdentity {
     let installation = Installation::new(InstallationId::new(id), Partitions::new(4).expect("a number of partitions"));
-    LedgerIdentity { installation, log_address: "redis:6379/0".into() }
+    LedgerIdentity::new(installation, "redis:6379/0")
 }
 
 async fn partitions(database: &TestDatabase) -> Vec<i32> {

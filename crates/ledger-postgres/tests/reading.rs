@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Entry, Ledgers, Movement, PollChange, Scoreboard, Unavailable, UndecodableEntry};
+use domain::{Entry, Movement, PollChange, Scoreboard, Unavailable, UndecodableEntry};
 use support::{DEADLINE, FIRST, at, ballot, lead, ledgers, of, poll, poll_event, scoreboard, terminate};
 use testkit::{postgres_server::TestDatabase, wait};
 use tokio::time::timeout;
@@ -107,8 +107,8 @@ async fn a_recount_finds_a_tally_that_was_tampered_with() {
         vec![poll_event(4, &again), ballot(5, &poll, 2, "b"), ballot(6, &poll, 2, "a"), ballot(7, &poll, 3, "b")];
     writer.apply(second_round).await.unwrap();
     let audit = scoreboard.audit().await.unwrap();
-    assert!(audit.polls[0].agrees());
-    assert_eq!(audit.polls[0].recounted, of([1, 1], 2, 5));
+    assert!(audit.recounts[0].agrees());
+    assert_eq!(audit.recounts[0].recounted, of([1, 1], 2, 5));
 
     for tampering in [
         "UPDATE tallies SET votes = votes + 1 WHERE option = 0",
@@ -121,9 +121,9 @@ async fn a_recount_finds_a_tally_that_was_tampered_with() {
     ] {
         client.batch_execute(&format!("BEGIN; {tampering}; COMMIT")).await.unwrap();
         let audit = scoreboard.audit().await.unwrap();
-        assert!(!audit.polls[0].agrees(), "{tampering}: {audit:?}");
+        assert!(!audit.recounts[0].agrees(), "{tampering}: {audit:?}");
         undo(&client).await;
-        assert!(scoreboard.audit().await.unwrap().polls[0].agrees(), "undone: {tampering}");
+        assert!(scoreboard.audit().await.unwrap().recounts[0].agrees(), "undone: {tampering}");
     }
 }
 
@@ -199,17 +199,73 @@ async fn each_voter_is_looked_up_by_key_however_the_table_grew() {
     assert_eq!(by_scanning, 0, "rows read without the key");
 }
 
+/// Three partitions count ballots of voters with these numbers each.
+async fn spread(database: &TestDatabase, poll: &domain::Poll, voters: u64) {
+    let ledgers = ledgers(database);
+    for partition in 0..3_u16 {
+        let mut writer = lead(&ledgers, domain::Partition::new(partition)).await;
+        let ballots =
+            (0..voters).map(|number| ballot(2 + number, poll, u128::from(number * 3) + u128::from(partition), "a"));
+        writer.apply(std::iter::once(poll_event(1, poll)).chain(ballots).collect()).await.expect("a batch");
+    }
+}
+
 #[tokio::test]
-async fn a_poll_that_comes_from_another_partition_stays_one_poll() {
+async fn a_recount_finds_a_row_that_was_tampered_with_also_where_the_sums_agree() {
     let database = TestDatabase::create().await;
-    let ledgers = ledgers(&database);
-    let poll = poll("main");
-    let mut first = lead(&ledgers, FIRST).await;
-    first.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
-    let mut other = ledgers.lead(domain::Partition::new(1)).await.unwrap().expect("it is free");
-    let closed = poll.after(&PollChange::Close, 1).unwrap();
-    let entries = vec![poll_event(5, &closed), ballot(6, &poll, 1, "b")];
-    other.apply(entries).await.unwrap();
-    let tallies = scoreboard(&database).tallies(&[poll.id()]).await.unwrap();
-    assert_eq!((tallies[0].position(), tallies[0].figures.clone()), (at(6), of([0, 1], 1, 2)));
+    let (poll, client) = (poll("main"), database.client().await);
+    spread(&database, &poll, 4).await;
+    let scoreboard = scoreboard(&database);
+    assert!(scoreboard.audit().await.unwrap().agrees());
+    for (partition, more) in [(2, "+ 1"), (1, "- 1")] {
+        let number = format!("(SELECT number FROM polls WHERE partition = {partition})");
+        let tampering = format!("UPDATE tallies SET votes = votes {more} WHERE poll = {number}");
+        client.batch_execute(&tampering).await.unwrap();
+    }
+    let audit = scoreboard.audit().await.unwrap();
+    let differing: Vec<_> = audit.recounts.iter().filter(|it| !it.agrees()).map(|it| it.partition.number()).collect();
+    assert_eq!(differing, [1, 2]);
+    let polls = audit.polls();
+    assert!(polls[0].kept == polls[0].recounted && !polls[0].agrees(), "{polls:?}");
+}
+
+/// The plan is made while the table is small, and is still in use when it is large.
+#[tokio::test]
+async fn a_page_of_ballots_costs_what_is_on_it_in_each_partition() {
+    let database = TestDatabase::create().await;
+    let (main, client) = (poll("main"), database.client().await);
+    spread(&database, &main, 500).await;
+    spread_more(&database, 3_000).await;
+    client.batch_execute("ANALYZE").await.unwrap();
+    let scoreboard = scoreboard(&database);
+    let mut after = None;
+    let mut voters = 0;
+    loop {
+        let page = scoreboard.ballots(main.id(), 1, after, 100).await.unwrap();
+        voters += page.len();
+        after = page.last().map(|ballot| ballot.voter);
+        if page.len() < 100 {
+            break;
+        }
+    }
+    assert_eq!(voters, 1_500);
+    drop(scoreboard);
+    let by_key = wait::until("statistics arrive", || async {
+        let sql = "SELECT seq_tup_read, idx_tup_read FROM pg_stat_user_tables JOIN pg_stat_user_indexes USING (relid)
+                   WHERE pg_stat_user_tables.relname = 'ballots'";
+        let row = client.query_one(sql, &[]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 0, "rows read without the key");
+        Some(row.get::<_, i64>(1)).filter(|by_key| *by_key >= 1_500)
+    })
+    .await;
+    // 16 pages, for each of which every partition has up to 100 ready, and a little more.
+    assert!(by_key < 16 * 310, "{by_key}");
+}
+
+/// As many ballots of another poll, which no page of the first may touch.
+async fn spread_more(database: &TestDatabase, voters: u64) {
+    let other = poll("other");
+    let mut writer = lead(&ledgers(database), domain::Partition::new(3)).await;
+    let ballots = (0..voters).map(|number| ballot(2 + number, &other, u128::from(number), "b"));
+    writer.apply(std::iter::once(poll_event(1, &other)).chain(ballots).collect()).await.expect("a batch");
 }

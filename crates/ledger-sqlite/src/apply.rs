@@ -173,10 +173,10 @@ pub(crate) struct PollRow {
 pub(crate) fn write_poll(conn: &Connection, poll: &Poll, row: &PollRow) -> Result<i64, StoreError> {
     let json = serde_json::to_value(poll).map_err(|error| StoreError::Data(error.to_string()))?;
     let mut upsert = conn.prepare_cached(
-        "INSERT INTO polls (id, partition, poll, state, listed, round, since, position)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id)
-         DO UPDATE SET poll = excluded.poll, state = excluded.state, listed = excluded.listed,
-             round = excluded.round, since = excluded.since, position = excluded.position
+        "INSERT INTO polls (id, partition, poll, state, listed, round, since, position, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id, partition)
+         DO UPDATE SET version = excluded.version, poll = excluded.poll, state = excluded.state,
+             listed = excluded.listed, round = excluded.round, since = excluded.since, position = excluded.position
          RETURNING number",
     )?;
     let id = poll.id();
@@ -190,6 +190,7 @@ pub(crate) fn write_poll(conn: &Connection, poll: &Poll, row: &PollRow) -> Resul
             row.round,
             row.since.as_i64(),
             row.position.as_i64(),
+            i64::try_from(poll.version()).unwrap_or(i64::MAX),
         ),
         |row| row.get(0),
     )?;

@@ -85,8 +85,9 @@ impl Ledger for Lead {
         self.write("writing the ledger's installation", install).await
     }
 
-    async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable> {
-        self.write("reading where polls stand", |tx, _| Ok((installation::homes(tx)?, Vec::new()))).await
+    async fn counted_partitions(&mut self) -> Result<Vec<Partition>, Unavailable> {
+        let read = |tx: &Transaction<'_>, _| Ok((installation::counted_partitions(tx)?, Vec::new()));
+        self.write("reading which partitions are counted", read).await
     }
 
     async fn state(&mut self) -> Result<LogState, Unavailable> {

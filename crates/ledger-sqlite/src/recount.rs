@@ -7,15 +7,22 @@ use rusqlite::{Connection, Result as SqlResult};
 
 use crate::{
     ring_file::Accepted,
-    store::{self, StoreError, StoredPoll, choices, position, unsigned, voter},
+    store::{self, PARTITION, StoreError, StoredPoll, choices, position, unsigned, voter},
 };
 
 /// Counts everything again, including the `uncounted` ballots. The caller's transaction makes it one snapshot.
 pub(crate) fn audit(conn: &Connection, uncounted: &[Accepted]) -> Result<Audit, StoreError> {
     let mut audit = Audit::default();
-    for poll in store::polls(conn, None)? {
-        let (kept, recounted) = (poll.figures(conn)?, recount(conn, &poll, uncounted)?);
-        audit.polls.push(Recount { poll: poll.poll.id(), kept, recounted });
+    for stored in store::polls(conn, None)? {
+        // What waits to be counted was cast in this process.
+        let uncounted = if stored.partition == PARTITION { uncounted } else { &[] };
+        audit.recounts.push(Recount {
+            poll: stored.poll.id(),
+            partition: stored.partition,
+            round: stored.round,
+            kept: stored.figures(conn)?,
+            recounted: recount(conn, &stored, uncounted)?,
+        });
     }
     let mut select =
         conn.prepare("SELECT partition, after, through, ballots FROM gaps ORDER BY partition, after, through")?;

@@ -175,8 +175,11 @@ fn shares(conn: &Connection, polls: &[PollId], heartbeat: Heartbeat) -> Result<V
 }
 
 fn listed(conn: &Connection) -> Result<Vec<PollId>, StoreError> {
-    let mut select =
-        conn.prepare_cached("SELECT id FROM polls WHERE listed = 1 AND state = 'open' ORDER BY id LIMIT ?1")?;
+    let mut select = conn.prepare_cached(
+        "SELECT DISTINCT id FROM polls WHERE listed = 1 AND state = 'open' AND NOT EXISTS (
+             SELECT 1 FROM polls AS newer WHERE newer.id = polls.id AND newer.version > polls.version
+         ) ORDER BY id LIMIT ?1",
+    )?;
     let mut rows = select.query([MAX_LISTED])?;
     let mut ids = Vec::new();
     while let Some(row) = rows.next()? {

@@ -78,7 +78,7 @@ impl Scene {
 
     async fn assert_audit(&self) {
         let audit = self.ledger.scoreboard().audit().await.unwrap();
-        assert!(audit.polls.iter().all(domain::Recount::agrees), "{audit:?}");
+        assert!(audit.agrees(), "{audit:?}");
         assert_eq!(audit.rejected, 0);
     }
 }

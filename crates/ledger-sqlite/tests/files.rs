@@ -195,7 +195,7 @@ async fn stops_without(names: &[&str], replaced: bool) {
 async fn counted_at_least(ledger: &Arc<SqliteLedger>, voters: u64) {
     let figures = ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures;
     assert!(figures.voters >= voters, "{figures:?}");
-    assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
+    assert!(ledger.scoreboard().audit().await.unwrap().recounts[0].agrees());
 }
 
 #[tokio::test]

@@ -184,9 +184,9 @@ async fn a_recount_shows_what_was_tampered_with() {
             cast(&ledger, voter).await;
         }
         counted(&*ledger.scoreboard(), 3).await;
-        assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
+        assert!(ledger.scoreboard().audit().await.unwrap().recounts[0].agrees());
         tamper(&path, sql);
-        let recount = &ledger.scoreboard().audit().await.unwrap().polls[0];
+        let recount = &ledger.scoreboard().audit().await.unwrap().recounts[0];
         assert!(!recount.agrees(), "{sql}: {recount:?}");
     }
 }

@@ -79,7 +79,7 @@ async fn assert_all_there(path: &Path, acknowledged: &[(u64, Position)]) {
     // What was under way when the process was killed may be there or not, but then it counts once as well.
     assert!(figures.ballots >= acknowledged.len() as u64);
     assert_eq!((figures.voters, figures.votes[0]), (figures.ballots, figures.ballots));
-    assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
+    assert!(ledger.scoreboard().audit().await.unwrap().recounts[0].agrees());
 }
 
 /// Casts ballots of ever new voters, sixteen at a time, and says each position once it is acknowledged.

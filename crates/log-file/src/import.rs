@@ -2,7 +2,10 @@
 //!
 //! The commands `worker import` and `scrutin import` call it. The ordinary count decides what each entry is worth.
 
-use std::io::{self, BufRead, Write};
+use std::{
+    collections::HashMap,
+    io::{self, BufRead, Write},
+};
 
 use domain::{
     Audit, Ballot, Entry, Event, Ledger, Ledgers, Partition, Partitions, PollId, Position, Unavailable, VoteCounts,
@@ -108,7 +111,10 @@ pub async fn import(
 pub fn report(imported: &Imported, audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
     let Imported { entries, figures } = imported;
     let agrees = recount::report(audit, out)?;
-    let missing = figures.iter().filter(|(poll, figures)| !audit.holds(*poll, figures)).map(|(poll, _)| poll.as_str());
+    let polls = audit.polls();
+    let held: HashMap<PollId, &VoteCounts> = polls.iter().map(|recount| (recount.poll, &recount.recounted)).collect();
+    let missing =
+        figures.iter().filter(|(poll, figures)| held.get(poll) != Some(&figures)).map(|(poll, _)| poll.as_str());
     let missing: Vec<_> = missing.collect();
     if missing.is_empty() {
         writeln!(out, "{entries} entries: all that the file says is counted")?;

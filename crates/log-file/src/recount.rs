@@ -2,16 +2,17 @@
 
 use std::io::{self, Write};
 
-use domain::{Audit, Recount, VoteCounts, option_key};
+use domain::{Audit, PollRecount, Recount, VoteCounts, option_key};
 
 /// Writes a table of every poll, kept figures beside recounted ones, and what could not be counted.
 /// Returns whether all figures agree.
 ///
 /// Gaps and rejected entries are told and are no difference: the ballots of the ledger are counted rightly.
 pub fn report(audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
-    let width = audit.polls.iter().map(|recount| recount.poll.as_str().len()).max().unwrap_or(0).max("poll".len());
+    let polls = audit.polls();
+    let width = polls.iter().map(|recount| recount.poll.as_str().len()).max().unwrap_or(0).max("poll".len());
     writeln!(out, "{:width$}  {:8}  {:>12}  {:>12}", "poll", "figure", "kept", "recounted")?;
-    for recount in &audit.polls {
+    for recount in &polls {
         poll(recount, width, out)?;
     }
     for gap in &audit.gaps {
@@ -22,8 +23,8 @@ pub fn report(audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
         writeln!(out, "gap: partition {}, after {} through {}, {ballots}", gap.partition, gap.after, gap.through)?;
     }
     writeln!(out, "rejected entries: {}", audit.rejected)?;
-    let differing = audit.polls.iter().filter(|recount| !recount.agrees()).count();
-    match (audit.polls.len(), differing) {
+    let differing = polls.iter().filter(|recount| !recount.agrees()).count();
+    match (polls.len(), differing) {
         (1, 0) => writeln!(out, "1 poll agrees")?,
         (polls, 0) => writeln!(out, "{polls} polls agree")?,
         (polls, differing) => writeln!(out, "{differing} of {polls} DIFFERS")?,
@@ -31,21 +32,56 @@ pub fn report(audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
     Ok(differing == 0)
 }
 
-fn poll(recount: &Recount, width: usize, out: &mut impl Write) -> io::Result<()> {
-    let Recount { poll, kept, recounted } = recount;
+/// The sums over the partitions, and each figure of a partition that differs: two errors may cancel each other.
+fn poll(recount: &PollRecount, width: usize, out: &mut impl Write) -> io::Result<()> {
+    let PollRecount { poll, kept, recounted, partitions } = recount;
     let id = poll.as_str();
-    let mut line = |figure: &str, of: &dyn Fn(&VoteCounts) -> u64| {
-        let (kept, recounted) = (of(kept), of(recounted));
-        let verdict = if kept == recounted { "" } else { "  DIFFERS" };
-        writeln!(out, "{id:width$}  {figure:8}  {kept:>12}  {recounted:>12}{verdict}")
-    };
-    for option in 0..kept.votes.len().max(recounted.votes.len()) {
-        let key = option_key(option).to_string();
-        line(&key, &|figures| figures.votes.get(option).copied().unwrap_or(0))?;
+    for figure in figures(kept, recounted) {
+        figure.line(id, width, "", out)?;
     }
-    line("voters", &|figures| figures.voters)?;
-    line("ballots", &|figures| figures.ballots)?;
+    if partitions.len() > 1 {
+        for Recount { partition, kept, recounted, .. } in partitions {
+            let of_partition = format!(" in partition {partition}");
+            for figure in figures(kept, recounted).iter().filter(|figure| !figure.agrees()) {
+                figure.line(id, width, &of_partition, out)?;
+            }
+        }
+    }
     writeln!(out, "{id:width$}  {}", if recount.agrees() { "agrees" } else { "DIFFERS" })
+}
+
+/// One figure, as kept and as counted again.
+struct Figure {
+    name: String,
+    kept: u64,
+    recounted: u64,
+}
+
+/// The votes by option, the voters and the ballots.
+fn figures(kept: &VoteCounts, recounted: &VoteCounts) -> Vec<Figure> {
+    let figure = |name: &str, of: &dyn Fn(&VoteCounts) -> u64| Figure {
+        name: name.to_owned(),
+        kept: of(kept),
+        recounted: of(recounted),
+    };
+    let options = 0..kept.votes.len().max(recounted.votes.len());
+    let votes = |option| move |figures: &VoteCounts| figures.votes.get(option).copied().unwrap_or(0);
+    let mut all: Vec<_> = options.map(|option| figure(&option_key(option).to_string(), &votes(option))).collect();
+    all.push(figure("voters", &|figures| figures.voters));
+    all.push(figure("ballots", &|figures| figures.ballots));
+    all
+}
+
+impl Figure {
+    fn agrees(&self) -> bool {
+        self.kept == self.recounted
+    }
+
+    fn line(&self, poll: &str, width: usize, whose: &str, out: &mut impl Write) -> io::Result<()> {
+        let name = format!("{}{whose}", self.name);
+        let verdict = if self.agrees() { "" } else { "  DIFFERS" };
+        writeln!(out, "{poll:width$}  {name:8}  {:>12}  {:>12}{verdict}", self.kept, self.recounted)
+    }
 }
 
 #[cfg(test)]
@@ -54,8 +90,12 @@ mod tests {
 
     use super::*;
 
-    fn figures(votes: &[u64], voters: u64, counted: u64) -> VoteCounts {
+    fn counts(votes: &[u64], voters: u64, counted: u64) -> VoteCounts {
         VoteCounts { votes: votes.to_vec(), voters, ballots: counted }
+    }
+
+    fn recount(partition: u16, kept: VoteCounts, recounted: VoteCounts) -> Recount {
+        Recount { poll: PollId::MAIN, partition: Partition::new(partition), round: 1, kept, recounted }
     }
 
     fn printed(audit: &Audit) -> (bool, String) {
@@ -66,9 +106,9 @@ mod tests {
 
     #[test]
     fn figures_that_agree_are_shown_and_so_is_what_was_never_counted() {
-        let same = figures(&[12, 3], 15, 17);
+        let same = counts(&[12, 3], 15, 17);
         let audit = Audit {
-            polls: vec![Recount { poll: PollId::MAIN, kept: same.clone(), recounted: same }],
+            recounts: vec![recount(0, same.clone(), same)],
             gaps: [None, Some(1_024)]
                 .map(|ballots| Gap {
                     partition: Partition::new(0),
@@ -99,11 +139,7 @@ mod tests {
     #[test]
     fn one_figure_that_differs_is_pointed_at_and_fails_the_recount() {
         let audit = Audit {
-            polls: vec![Recount {
-                poll: PollId::MAIN,
-                kept: figures(&[12, 4], 15, 17),
-                recounted: figures(&[12, 3], 15, 17),
-            }],
+            recounts: vec![recount(0, counts(&[12, 4], 15, 17), counts(&[12, 3], 15, 17))],
             ..Audit::default()
         };
         let (agrees, text) = printed(&audit);
@@ -111,5 +147,32 @@ mod tests {
         assert!(text.contains("main  b                    4             3  DIFFERS\n"), "{text}");
         assert!(text.contains("main  a                   12            12\n"), "{text}");
         assert!(text.ends_with("1 of 1 DIFFERS\n"), "{text}");
+    }
+
+    #[test]
+    fn a_partition_that_differs_is_named_also_where_the_sums_agree() {
+        let audit = Audit {
+            recounts: vec![
+                recount(0, counts(&[5, 1], 6, 6), counts(&[5, 1], 6, 6)),
+                recount(1, counts(&[4, 1], 5, 6), counts(&[3, 1], 5, 6)),
+                recount(2, counts(&[3, 1], 4, 5), counts(&[4, 1], 4, 5)),
+            ],
+            ..Audit::default()
+        };
+        let (agrees, text) = printed(&audit);
+        assert!(!agrees);
+        assert_eq!(
+            text,
+            "poll  figure            kept     recounted\n\
+             main  a                   12            12\n\
+             main  b                    3             3\n\
+             main  voters              15            15\n\
+             main  ballots             17            17\n\
+             main  a in partition 1             4             3  DIFFERS\n\
+             main  a in partition 2             3             4  DIFFERS\n\
+             main  DIFFERS\n\
+             rejected entries: 0\n\
+             1 of 1 DIFFERS\n"
+        );
     }
 }

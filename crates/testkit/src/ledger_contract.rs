@@ -16,12 +16,14 @@ mod installation;
 mod leading;
 mod reading;
 mod scene;
+mod spreading;
 mod subject;
 
 pub use counting::*;
 pub use installation::*;
 pub use leading::*;
 pub use reading::*;
+pub use spreading::*;
 pub use subject::Subject;
 
 /// Creates one `#[tokio::test]` for each story of the contract. Each evaluates `$setup`, which may `.await` and returns
@@ -63,6 +65,16 @@ macro_rules! ledger_contract {
             partitions_do_not_disturb_one_another,
             an_installation_is_written_once_and_learns_its_key,
             a_key_is_changed_only_while_all_polls_are_closed,
+            a_poll_in_three_partitions_is_the_sum_of_its_rows,
+            a_close_that_two_of_three_partitions_have_seen_is_not_final,
+            a_reset_that_one_partition_sees_first_begins_the_round_for_all,
+            votes_stay_hidden_while_one_partition_has_them_hidden,
+            a_rewrite_that_one_partition_sees_first_has_its_options,
+            receipts_are_looked_up_in_the_voters_partition,
+            ballots_of_all_partitions_come_in_one_order,
+            a_poll_is_listed_as_its_newest_version_says,
+            any_log_spread_over_partitions_equals_the_naive_count,
+            a_partition_is_counted_once_a_log_was_attached,
         }
     };
     (@stories $setup:expr; $($story:ident),* $(,)?) => {

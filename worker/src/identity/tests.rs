@@ -1,3 +1,5 @@
+use domain::LedgerLayout;
+
 use super::*;
 
 fn installation(id: &str) -> Installation {
@@ -9,7 +11,7 @@ fn with_key(id: &str, key: &str) -> Installation {
 }
 
 fn ledger(installation: Installation) -> LedgerIdentity {
-    LedgerIdentity { installation, log_address: "here".into() }
+    LedgerIdentity::new(installation, "here")
 }
 
 fn log(installation: Installation) -> LogIdentity {
@@ -127,9 +129,28 @@ fn another_number_of_partitions_is_refused() {
     let lost = IdentityFacts { partitions: four, log: LogIdentity::default(), ..known.clone() };
     assert!(refused(&lost).contains("PARTITIONS"));
     assert!(refused(&IdentityFacts { partition: Partition::new(1), ..known }).contains("partition 1"));
-    // Before the number was written down, the polls tell it.
-    let lunch = PollId::parse("lunch").unwrap();
-    assert_eq!(misplaced(&[(lunch, Partition::new(3))], four), None);
-    let why = misplaced(&[(lunch, Partition::new(0))], four).unwrap();
-    assert!(why.contains("lunch") && why.contains("partition 3") && why.contains("partition 0"), "{why}");
+}
+
+#[test]
+fn a_ledger_by_poll_is_refused_unless_it_has_one_partition() {
+    let three = Partitions::new(3).unwrap();
+    let by_poll = |partitions| {
+        let installation = Installation::new(InstallationId::new("one"), partitions);
+        let known = LedgerIdentity { layout: LedgerLayout::Polls, ..ledger(installation.clone()) };
+        IdentityFacts { ledger: Some(known), log: log(installation), partitions, ..counted() }
+    };
+    assert_eq!(decided(&by_poll(Partitions::ONE)), IdentityWrites::default(), "it stays as it is");
+    let why = refused(&by_poll(three));
+    assert!(why.contains("3 partitions") && why.contains("import it into an empty ledger"), "{why}");
+
+    // Before the installation was written down.
+    let counted = |numbers: &[u16]| numbers.iter().copied().map(Partition::new).collect::<Vec<_>>();
+    assert_eq!(counted_by_poll(&counted(&[]), three), None);
+    assert_eq!(counted_by_poll(&counted(&[0]), Partitions::ONE), None);
+    let why = counted_by_poll(&counted(&[0]), three).unwrap();
+    assert!(why.contains("PARTITIONS=1"), "{why}");
+    for partitions in [Partitions::ONE, three] {
+        let why = counted_by_poll(&counted(&[0, 2]), partitions).unwrap();
+        assert!(why.contains("0.1.0") && why.contains("import"), "{why}");
+    }
 }

@@ -95,7 +95,7 @@ impl Ledger for FakeLedger {
         unreachable!("it is written")
     }
 
-    async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable> {
+    async fn counted_partitions(&mut self) -> Result<Vec<Partition>, Unavailable> {
         unreachable!("its installation is known")
     }
 

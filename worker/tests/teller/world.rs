@@ -186,7 +186,7 @@ impl World {
     pub(crate) fn identity(&self) -> LedgerIdentity {
         let partitions = self.state().partitions.expect("a worker was started");
         let installation = Installation::new(InstallationId::new("one"), partitions);
-        LedgerIdentity { installation, log_address: "here".to_owned() }
+        LedgerIdentity::new(installation, "here")
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

@@ -40,8 +40,8 @@ pub trait Ledger: Send {
     /// are known stay.
     async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable>;
 
-    /// Each poll, and its partition.
-    async fn homes(&mut self) -> Result<Vec<(PollId, Partition)>, Unavailable>;
+    /// The partitions whose logs were counted into it, in order; not those of an import.
+    async fn counted_partitions(&mut self) -> Result<Vec<Partition>, Unavailable>;
 
     /// How far it is.
     async fn state(&mut self) -> Result<LogState, Unavailable>;

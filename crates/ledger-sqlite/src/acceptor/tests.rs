@@ -70,7 +70,7 @@ async fn uncounted_ballots_are_exported_and_counted_at_the_next_start() {
     let exported: Vec<_> = exported.iter().collect();
     assert_eq!(exported.len(), 5, "the poll and four ballots");
     assert!(exported.is_sorted(), "{exported:?}");
-    assert_eq!((audit.polls[0].recounted.ballots, audit.polls[0].recounted.voters), (4, 3));
+    assert_eq!((audit.recounts[0].recounted.ballots, audit.recounts[0].recounted.voters), (4, 3));
     assert_eq!(first.accepted(PollId::MAIN).await, Ok(4));
     let figures = |ledger: Arc<SqliteLedger>| async move {
         ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures
@@ -203,7 +203,7 @@ async fn ballots_are_accepted_while_counting_fails_until_the_ring_is_full() {
 
     on_the_ledger(&ledger, |conn| conn.query_row("PRAGMA max_page_count = 1000000", (), |_| Ok(())).unwrap()).await;
     counted(&ledger, recorded).await;
-    assert!(ledger.scoreboard().audit().await.unwrap().polls[0].agrees());
+    assert!(ledger.scoreboard().audit().await.unwrap().recounts[0].agrees());
     assert!(matches!(ledger.cast(ballot(recorded), FIRST_REVISION).await, Ok(CastOutcome::Recorded(_))));
 }
 

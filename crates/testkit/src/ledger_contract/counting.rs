@@ -220,7 +220,7 @@ pub async fn a_rewritten_poll_has_as_many_figures_as_options(subject: &Subject) 
 }
 
 /// Three polls that appear at some time, change and are reset; few voters, so that most vote again.
-fn random_log(random: &mut fastrand::Rng, entries: usize) -> Script {
+pub(super) fn random_log(random: &mut fastrand::Rng, entries: usize) -> Script {
     let mut polls = [
         poll("one"),
         poll_with("two", |spec| spec.max_choices = 3),

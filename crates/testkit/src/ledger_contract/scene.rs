@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{
     Ballot, Choices, CurrentBallot, Entry, Event, Ledger, Partition, Poll, PollChange, PollId, PollSpec, Position,
-    Receipt, Scoreboard, Tally, UndecodableEntry, VoteCounts, VoterId,
+    Receipt, Recount, Scoreboard, Tally, UndecodableEntry, VoteCounts, VoterId,
 };
 
 use super::subject::Subject;
@@ -129,10 +129,11 @@ impl Subject {
     /// Asserts that a recount of the ledger gives the stored figures, and this number of entries set aside.
     pub(super) async fn assert_audit(&self, rejected: u64) {
         let audit = self.scoreboard.audit().await.expect("an audit");
-        for recount in &audit.polls {
+        for recount in &audit.recounts {
             assert!(recount.agrees(), "{recount:?}");
         }
-        assert!(audit.polls.is_sorted_by(|a, b| a.poll < b.poll), "each poll once, by id");
+        let place = |recount: &Recount| (recount.poll, recount.partition);
+        assert!(audit.recounts.is_sorted_by(|a, b| place(a) < place(b)), "each row once, by poll and partition");
         assert_eq!(audit.rejected, rejected, "entries set aside");
     }
 }
