@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     client_address::PeerAddress,
-    connections::{Connections, OpenConnection, Peer, Phase},
+    connections::{ConnectionState, Connections, OpenConnection, Phase},
     guarded_stream::GuardedStream,
     handler::Handler,
     received_body,
@@ -38,7 +38,7 @@ const LAST_REQUEST: Duration = Duration::from_secs(1);
 
 /// In the extensions of a request that asks for another protocol: ends the connection that it may become.
 #[derive(Clone)]
-pub struct UpgradedConnection(Arc<Peer>);
+pub struct UpgradedConnection(Arc<ConnectionState>);
 
 impl UpgradedConnection {
     /// Ends it at once.
@@ -50,7 +50,7 @@ impl UpgradedConnection {
 /// Serves one connection until the client closes it. After `stop` the request in flight is the last one; a connection
 /// without a request has [`LAST_REQUEST`] to send one.
 pub(crate) async fn serve_connection<H: Handler>(
-    place: OpenConnection,
+    permit: OpenConnection,
     stream: TcpStream,
     peer: SocketAddr,
     handler: H,
@@ -61,14 +61,19 @@ pub(crate) async fn serve_connection<H: Handler>(
     if let Err(error) = set_options(&stream) {
         tracing::debug!(%error, "an option of a connection was refused");
     }
-    let (connections, peer) = (Arc::clone(place.connections()), Arc::clone(place.peer()));
-    let stream = GuardedStream::new(stream, place);
+    let (connections, state) = (Arc::clone(permit.connections()), Arc::clone(permit.state()));
+    let stream = GuardedStream::new(stream, permit);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(connections.limits().keep_alive).max_buf_size(MAX_HEAD_BYTES);
     // Answers are small: to copy one into a buffer costs less than to pass the system a list of its parts.
     http.writev(false);
-    let exchange =
-        Exchange { handler, connections, peer: Arc::clone(&peer), peer_address, is_stopping: Arc::clone(&stop.begun) };
+    let exchange = Exchange {
+        handler,
+        connections,
+        state: Arc::clone(&state),
+        peer_address,
+        is_stopping: Arc::clone(&stop.begun),
+    };
     let service = service_fn(move |request| exchange.clone().answer(request));
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let mut time_to_close = pin!(async {
@@ -76,7 +81,7 @@ pub(crate) async fn serve_connection<H: Handler>(
         // hyper closes a connection without a request at once, but a request may be on its way.
         tokio::time::sleep(LAST_REQUEST).await;
     });
-    let mut cut = pin!(peer.told());
+    let mut cut = pin!(state.until_cut());
     let mut wakers_are_set = false;
     let served = poll_fn(|context| {
         if let Poll::Ready(served) = connection.as_mut().poll(context) {
@@ -84,7 +89,7 @@ pub(crate) async fn serve_connection<H: Handler>(
         }
         // After one poll both futures wake this task when they are due. To poll them for each request would take their
         // locks each time.
-        if wakers_are_set && !stop.has_begun() && !peer.is_cut() {
+        if wakers_are_set && !stop.has_begun() && !state.is_cut() {
             return Poll::Pending;
         }
         wakers_are_set = true;
@@ -120,24 +125,24 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
 struct Exchange<H> {
     handler: H,
     connections: Arc<Connections>,
-    peer: Arc<Peer>,
+    state: Arc<ConnectionState>,
     peer_address: PeerAddress,
     is_stopping: Arc<AtomicBool>,
 }
 
 impl<H: Handler> Exchange<H> {
     async fn answer(self, request: Request<Incoming>) -> Result<Response<H::Body>, Infallible> {
-        let mut request = received_body::request(request, &self.connections, &self.peer);
+        let mut request = received_body::request(request, &self.connections, &self.state);
         request.extensions_mut().insert(self.peer_address);
         if request.headers().contains_key(header::UPGRADE) {
-            request.extensions_mut().insert(UpgradedConnection(Arc::clone(&self.peer)));
+            request.extensions_mut().insert(UpgradedConnection(Arc::clone(&self.state)));
         }
         let mut answer = self.handler.answer(request).await;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.peer.enter(Phase::Upgraded);
+            self.state.enter(Phase::Upgraded);
             return Ok(answer);
         }
-        self.peer.enter(Phase::Head);
+        self.state.enter(Phase::Head);
         if self.is_stopping.load(Ordering::Acquire) {
             // The client is told, and hyper closes the connection behind it.
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -40,7 +40,7 @@ pub struct Connections {
     open: Mutex<Open>,
     freed: Notify,
     /// Connections that receive a message longer than [`LARGE_BYTES`], in the order in which they started.
-    large: Mutex<BTreeMap<u64, Arc<Peer>>>,
+    large: Mutex<BTreeMap<u64, Arc<ConnectionState>>>,
 }
 
 /// The open connections, by client address.
@@ -48,11 +48,11 @@ pub struct Connections {
 struct Open {
     count: usize,
     next: u64,
-    addresses: HashMap<IpAddr, HashMap<u64, Arc<Peer>>>,
+    addresses: HashMap<IpAddr, HashMap<u64, Arc<ConnectionState>>>,
 }
 
-/// One connection, as other tasks see it.
-pub(crate) struct Peer {
+/// The state of one connection, as other tasks see it.
+pub(crate) struct ConnectionState {
     id: u64,
     address: IpAddr,
     /// A trusted proxy serves many clients, and would answer them with an error.
@@ -84,7 +84,7 @@ pub(crate) enum Phase {
 /// The permit of one connection. Dropping it makes room for another.
 pub(crate) struct OpenConnection {
     connections: Arc<Connections>,
-    peer: Arc<Peer>,
+    state: Arc<ConnectionState>,
 }
 
 impl Connections {
@@ -128,10 +128,10 @@ impl Connections {
     }
 
     /// A permit for a connection from this address, as soon as there is one.
-    pub(crate) async fn place(self: &Arc<Self>, address: IpAddr) -> OpenConnection {
+    pub(crate) async fn permit(self: &Arc<Self>, address: IpAddr) -> OpenConnection {
         loop {
-            if let Some(peer) = self.add(address) {
-                return OpenConnection { connections: Arc::clone(self), peer };
+            if let Some(state) = self.add(address) {
+                return OpenConnection { connections: Arc::clone(self), state };
             }
             self.make_room();
             tokio::time::timeout(LOOK_AGAIN, self.freed.notified()).await.ok();
@@ -139,21 +139,21 @@ impl Connections {
     }
 
     /// A permit for a connection that the system accepted before the listener was closed, even beyond the limit.
-    pub(crate) fn last_place(self: &Arc<Self>, address: IpAddr) -> OpenConnection {
-        let peer = self.insert(&mut self.open(), address);
-        OpenConnection { connections: Arc::clone(self), peer }
+    pub(crate) fn last_permit(self: &Arc<Self>, address: IpAddr) -> OpenConnection {
+        let state = self.insert(&mut self.open(), address);
+        OpenConnection { connections: Arc::clone(self), state }
     }
 
-    fn add(&self, address: IpAddr) -> Option<Arc<Peer>> {
+    fn add(&self, address: IpAddr) -> Option<Arc<ConnectionState>> {
         let mut open = self.open();
         (open.count < self.limits.connections).then(|| self.insert(&mut open, address))
     }
 
-    fn insert(&self, open: &mut Open, address: IpAddr) -> Arc<Peer> {
+    fn insert(&self, open: &mut Open, address: IpAddr) -> Arc<ConnectionState> {
         let (is_proxy, address) = (self.trusted.contains(address), limited_together(address));
         open.next += 1;
         open.count += 1;
-        let peer = Arc::new(Peer {
+        let state = Arc::new(ConnectionState {
             id: open.next,
             address,
             is_proxy,
@@ -164,17 +164,17 @@ impl Connections {
             told: Notify::new(),
             reader: Mutex::default(),
         });
-        open.addresses.entry(address).or_default().insert(peer.id, Arc::clone(&peer));
-        peer
+        open.addresses.entry(address).or_default().insert(state.id, Arc::clone(&state));
+        state
     }
 
-    fn remove(&self, peer: &Peer) {
+    fn remove(&self, state: &ConnectionState) {
         let mut open = self.open();
         open.count -= 1;
-        if let Some(of_address) = open.addresses.get_mut(&peer.address) {
-            of_address.remove(&peer.id);
+        if let Some(of_address) = open.addresses.get_mut(&state.address) {
+            of_address.remove(&state.id);
             if of_address.is_empty() {
-                open.addresses.remove(&peer.address);
+                open.addresses.remove(&state.address);
             }
         }
         drop(open);
@@ -185,25 +185,25 @@ impl Connections {
     /// longest. Several at a time, because finding them means reading all.
     fn make_room(&self) {
         let open = self.open();
-        let waiting = |of_address: &HashMap<u64, Arc<Peer>>| {
-            of_address.values().filter(|peer| peer.waits_since().is_some()).cloned().collect::<Vec<_>>()
+        let waiting = |of_address: &HashMap<u64, Arc<ConnectionState>>| {
+            of_address.values().filter(|state| state.waits_since().is_some()).cloned().collect::<Vec<_>>()
         };
         let greediest = open.addresses.values().map(waiting).max_by_key(Vec::len);
         let Some(mut idle) = greediest.filter(|idle| !idle.is_empty()) else { return };
-        idle.sort_unstable_by_key(|peer| (peer.waits_since(), peer.id));
+        idle.sort_unstable_by_key(|state| (state.waits_since(), state.id));
         let some = (self.limits.connections / 64).clamp(1, idle.len().div_ceil(2));
-        for peer in &idle[..some] {
-            peer.cut();
+        for state in &idle[..some] {
+            state.cut();
         }
         metrics::counter!("scrutin_http_connections_cut_total", "reason" => "full").increment(some as u64);
     }
 
     /// Notes that this connection receives a long message. If there are too many of those, the oldest is cut: a client
     /// that sends as fast as it can has finished long before.
-    pub(crate) fn receives_large(&self, peer: &Arc<Peer>) {
+    pub(crate) fn receives_large(&self, state: &Arc<ConnectionState>) {
         let mut large = self.large.lock();
-        peer.is_large.store(true, Ordering::Relaxed);
-        large.insert(peer.id, Arc::clone(peer));
+        state.is_large.store(true, Ordering::Relaxed);
+        large.insert(state.id, Arc::clone(state));
         if large.len() > MAX_LARGE
             && let Some((_, oldest)) = large.pop_first()
         {
@@ -213,9 +213,9 @@ impl Connections {
     }
 
     /// Notes that the long message is received, or will not come.
-    pub(crate) fn received_large(&self, peer: &Peer) {
-        if peer.is_large.swap(false, Ordering::Relaxed) {
-            self.large.lock().remove(&peer.id);
+    pub(crate) fn received_large(&self, state: &ConnectionState) {
+        if state.is_large.swap(false, Ordering::Relaxed) {
+            self.large.lock().remove(&state.id);
         }
     }
 
@@ -226,14 +226,14 @@ impl Connections {
     }
 
     /// Notes that the client has sent its request and waits for the answer: it is not idle, and sends no long message.
-    pub(crate) fn received(&self, peer: &Peer) {
-        self.received_large(peer);
-        peer.is_busy();
+    pub(crate) fn received(&self, state: &ConnectionState) {
+        self.received_large(state);
+        state.client_waits();
     }
 
     /// Notes that this connection waits for its client, from now on.
-    pub(crate) fn waits(&self, peer: &Peer) {
-        peer.waits_since.store(self.now(), Ordering::Relaxed);
+    pub(crate) fn waits_for_client(&self, state: &ConnectionState) {
+        state.waits_since.store(self.now(), Ordering::Relaxed);
     }
 
     fn now(&self) -> u64 {
@@ -252,7 +252,7 @@ fn allowed(files: u64, wanted: usize) -> usize {
     usize::try_from(files - kept_back).unwrap_or(usize::MAX).clamp(1, wanted)
 }
 
-impl Peer {
+impl ConnectionState {
     pub(crate) fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Relaxed) {
             0 => Phase::Head,
@@ -267,7 +267,7 @@ impl Peer {
     }
 
     /// The client has sent all of its request and waits for the answer.
-    pub(crate) fn is_busy(&self) {
+    pub(crate) fn client_waits(&self) {
         self.waits_since.store(0, Ordering::Relaxed);
     }
 
@@ -299,7 +299,7 @@ impl Peer {
     }
 
     /// Resolves when the connection is to end at once.
-    pub(crate) async fn told(&self) {
+    pub(crate) async fn until_cut(&self) {
         while !self.is_cut() {
             self.told.notified().await;
         }
@@ -307,8 +307,8 @@ impl Peer {
 }
 
 impl OpenConnection {
-    pub(crate) fn peer(&self) -> &Arc<Peer> {
-        &self.peer
+    pub(crate) fn state(&self) -> &Arc<ConnectionState> {
+        &self.state
     }
 
     pub(crate) fn connections(&self) -> &Arc<Connections> {
@@ -318,7 +318,7 @@ impl OpenConnection {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.connections.remove(&self.peer);
+        self.connections.remove(&self.state);
     }
 }
 
@@ -347,11 +347,12 @@ mod tests {
     async fn at_the_limit_the_largest_address_loses_its_oldest_idle_connection() {
         let all = some(4);
         let (greedy, modest) = (ip(7), ip(8));
-        let held = [all.place(modest).await, all.place(greedy).await, all.place(greedy).await, all.place(greedy).await];
-        held[1].peer().is_busy();
+        let held =
+            [all.permit(modest).await, all.permit(greedy).await, all.permit(greedy).await, all.permit(greedy).await];
+        held[1].state().client_waits();
         assert!(all.add(modest).is_none());
         all.make_room();
-        let cut: Vec<_> = held.iter().map(|one| one.peer().is_cut()).collect();
+        let cut: Vec<_> = held.iter().map(|one| one.state().is_cut()).collect();
         assert_eq!(cut, [false, false, true, false]);
         drop(held);
         let open = all.open();
@@ -361,10 +362,10 @@ mod tests {
     #[tokio::test]
     async fn trusted_proxies_and_clients_that_wait_are_never_cut() {
         let all = some(2);
-        let held = [all.place(ip(1)).await, all.place(ip(7)).await];
-        held[1].peer().is_busy();
+        let held = [all.permit(ip(1)).await, all.permit(ip(7)).await];
+        held[1].state().client_waits();
         all.make_room();
-        assert!(!held[0].peer().is_cut() && !held[1].peer().is_cut());
+        assert!(!held[0].state().is_cut() && !held[1].state().is_cut());
     }
 
     #[tokio::test]
@@ -372,13 +373,13 @@ mod tests {
         let all = some(2 * MAX_LARGE);
         let mut held = Vec::new();
         for _ in 0..=MAX_LARGE {
-            let one = all.place(ip(7)).await;
-            all.receives_large(one.peer());
+            let one = all.permit(ip(7)).await;
+            all.receives_large(one.state());
             held.push(one);
         }
-        let cut: Vec<_> = (0..held.len()).filter(|index| held[*index].peer().is_cut()).collect();
+        let cut: Vec<_> = (0..held.len()).filter(|index| held[*index].state().is_cut()).collect();
         assert_eq!(cut, [0]);
-        all.received_large(held[1].peer());
+        all.received_large(held[1].state());
         assert_eq!(all.large_messages(), MAX_LARGE - 1);
     }
 }

@@ -19,16 +19,16 @@ use tokio::{
 };
 
 use crate::{
-    connections::{Connections, LARGE_BYTES, OpenConnection, Peer, Phase},
+    connections::{ConnectionState, Connections, LARGE_BYTES, OpenConnection, Phase},
     limits::Limits,
 };
 
 pub(crate) struct GuardedStream {
     stream: TcpStream,
     connections: Arc<Connections>,
-    peer: Arc<Peer>,
+    state: Arc<ConnectionState>,
     /// It also lasts for a WebSocket, which outlives the HTTP on its connection.
-    _place: OpenConnection,
+    _permit: OpenConnection,
     limits: Limits,
     /// Bytes received since something was sent last: those of one message.
     received: usize,
@@ -37,10 +37,19 @@ pub(crate) struct GuardedStream {
 }
 
 impl GuardedStream {
-    pub(crate) fn new(stream: TcpStream, place: OpenConnection) -> Self {
-        let (connections, peer) = (Arc::clone(place.connections()), Arc::clone(place.peer()));
+    pub(crate) fn new(stream: TcpStream, permit: OpenConnection) -> Self {
+        let (connections, state) = (Arc::clone(permit.connections()), Arc::clone(permit.state()));
         let limits = connections.limits();
-        Self { stream, connections, peer, _place: place, limits, received: 0, head_is_due: None, reader_is_due: None }
+        Self {
+            stream,
+            connections,
+            state,
+            _permit: permit,
+            limits,
+            received: 0,
+            head_is_due: None,
+            reader_is_due: None,
+        }
     }
 
     /// Counts received bytes, of messages and not of WebSockets.
@@ -48,14 +57,14 @@ impl GuardedStream {
         let before = self.received;
         self.received = before.saturating_add(bytes);
         if before <= LARGE_BYTES && self.received > LARGE_BYTES {
-            self.connections.receives_large(&self.peer);
+            self.connections.receives_large(&self.state);
         }
     }
 
     /// Notes that something is sent: the message before it is complete.
     fn begin_message(&mut self) {
         if self.received > LARGE_BYTES {
-            self.connections.received_large(&self.peer);
+            self.connections.received_large(&self.state);
         }
         self.received = 0;
         self.head_is_due = None;
@@ -90,12 +99,12 @@ pub(crate) fn cut(reason: &'static str) -> io::Error {
 impl AsyncRead for GuardedStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let phase = this.peer.phase();
+        let phase = this.state.phase();
         // A part of a head is there; a whole head would be a request by now.
         if phase == Phase::Head && this.received > 0 && is_overdue(&mut this.head_is_due, this.limits.head, context) {
             return Poll::Ready(Err(cut("head")));
         }
-        if phase == Phase::Upgraded && this.peer.is_cut_or_wakes(context.waker()) {
+        if phase == Phase::Upgraded && this.state.is_cut_or_wakes(context.waker()) {
             return Poll::Ready(Err(cut("upgraded")));
         }
         let before = buffer.filled().len();
@@ -112,8 +121,8 @@ impl AsyncWrite for GuardedStream {
         let this = self.get_mut();
         this.begin_message();
         let sent = Pin::new(&mut this.stream).poll_write(context, bytes);
-        if sent.is_ready() && this.peer.phase() == Phase::Head {
-            this.connections.waits(&this.peer);
+        if sent.is_ready() && this.state.phase() == Phase::Head {
+            this.connections.waits_for_client(&this.state);
         }
         this.taken(context, sent)
     }

@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 use tower::BoxError;
 
 use crate::{
-    connections::{Connections, Peer, Phase},
+    connections::{ConnectionState, Connections, Phase},
     guarded_stream::{cut, is_overdue},
 };
 
@@ -21,16 +21,16 @@ use crate::{
 pub(crate) fn request(
     request: Request<Incoming>,
     connections: &Arc<Connections>,
-    peer: &Arc<Peer>,
+    state: &Arc<ConnectionState>,
 ) -> Request<ReceivedBody> {
-    peer.enter(Phase::Request);
+    state.enter(Phase::Request);
     if request.body().is_end_stream() {
-        connections.received(peer);
+        connections.received(state);
     } else {
-        connections.waits(peer);
+        connections.waits_for_client(state);
     }
-    let (connections, peer) = (Arc::clone(connections), Arc::clone(peer));
-    request.map(|incoming| ReceivedBody { incoming, connections, peer, is_due: None })
+    let (connections, state) = (Arc::clone(connections), Arc::clone(state));
+    request.map(|incoming| ReceivedBody { incoming, connections, state, is_due: None })
 }
 
 /// The body of a request. It ends with an error if its client sends nothing of it for [`Limits::stall`].
@@ -39,7 +39,7 @@ pub(crate) fn request(
 pub struct ReceivedBody {
     incoming: Incoming,
     connections: Arc<Connections>,
-    peer: Arc<Peer>,
+    state: Arc<ConnectionState>,
     is_due: Option<Pin<Box<Sleep>>>,
 }
 
@@ -55,9 +55,9 @@ impl Body for ReceivedBody {
         };
         this.is_due = None;
         if frame.is_none() || this.incoming.is_end_stream() {
-            this.connections.received(&this.peer);
+            this.connections.received(&this.state);
         } else {
-            this.connections.waits(&this.peer);
+            this.connections.waits_for_client(&this.state);
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }

@@ -33,13 +33,13 @@ pub async fn serve(
 ) -> io::Result<()> {
     let tasks = TaskTracker::new();
     let stop = StopSignal::default();
-    while let Some((stream, peer, place)) = next(&listener, connections, &shutdown).await {
-        tasks.spawn(serve_connection(place, stream, peer, handler.clone(), stop.clone()));
+    while let Some((stream, peer, permit)) = next(&listener, connections, &shutdown).await {
+        tasks.spawn(serve_connection(permit, stream, peer, handler.clone(), stop.clone()));
     }
     stop.begin();
     close(listener, |stream, peer| {
-        let place = connections.last_place(peer.ip());
-        tasks.spawn(serve_connection(place, stream, peer, handler.clone(), stop.clone()));
+        let permit = connections.last_permit(peer.ip());
+        tasks.spawn(serve_connection(permit, stream, peer, handler.clone(), stop.clone()));
     })
     .await?;
     tasks.close();
@@ -60,11 +60,11 @@ async fn next(
         accepted = accept(listener) => accepted,
     };
     // The connection is established, so it is served, even if the server stops before a permit is free.
-    let place = tokio::select! {
-        place = connections.place(peer.ip()) => place,
-        () = shutdown.cancelled() => connections.last_place(peer.ip()),
+    let permit = tokio::select! {
+        permit = connections.permit(peer.ip()) => permit,
+        () = shutdown.cancelled() => connections.last_permit(peer.ip()),
     };
-    Some((stream, peer, place))
+    Some((stream, peer, permit))
 }
 
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
