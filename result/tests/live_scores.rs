@@ -126,6 +126,7 @@ async fn many_votes_are_sent_together() {
     let begun = std::time::Instant::now();
     for _ in 0..500 {
         app.ledger.vote("main", 0);
+        // Not a wait for a condition: votes come one after the other.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let (before, _) = viewer.scores_until(|scores| scores["a"] == 500).await;

@@ -155,6 +155,7 @@ async fn a_head_that_comes_byte_by_byte_does_not_get_more_time() {
     let mut slow = server.connect().await;
     let drip = async {
         while slow.write_all(b"a").await.is_ok() {
+            // Not a wait for a condition: the client is that slow.
             tokio::time::sleep(SOON / 4).await;
         }
     };
@@ -209,6 +210,7 @@ async fn a_client_that_keeps_reading_is_not_cut_off() {
     slow.write_all(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut part = vec![0; 256 * 1024];
     for _ in 0..20 {
+        // Not a wait for a condition: the client is that slow.
         tokio::time::sleep(SOON / 2).await;
         slow.read_exact(&mut part).await.unwrap();
     }

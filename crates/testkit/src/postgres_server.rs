@@ -23,7 +23,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use tokio_postgres::{Client, NoTls};
@@ -120,12 +120,9 @@ impl PostgresServer {
         // The postmaster first. The other processes notice that their parent is gone, but busy ones would take too
         // long.
         signal("KILL", &processes);
-        let deadline = Instant::now() + PATIENCE;
         for process in processes {
-            while is_running(process) {
-                assert!(Instant::now() < deadline, "process {process} of PostgreSQL survives a kill");
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            wait::until_true(&format!("the end of PostgreSQL's process {process}"), async || !is_running(process))
+                .await;
         }
         self.own().remove_locks();
     }
@@ -299,14 +296,14 @@ impl Drop for TestDatabase {
 async fn drop_database(url: &str, name: &str) -> anyhow::Result<()> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
-    loop {
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+    let statement = format!("DROP DATABASE {name}");
+    wait::until_ok("the end of the database's connections", async || {
         client.execute(end, &[&name]).await?;
-        if client.batch_execute(&format!("DROP DATABASE {name}")).await.is_ok() {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        client.batch_execute(&statement).await
+    })
+    .await;
+    Ok(())
 }
 
 /// A name that no other process and no other call creates.
