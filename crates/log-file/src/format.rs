@@ -1,6 +1,6 @@
-//! A log in a file: how everything that a ledger holds is moved to another. The all-in-one writes it
-//! (`scrutin export`), the worker counts it (`worker import`) like any other log: only the ordinary count decides what
-//! is counted.
+//! A log in a file: how everything that a ledger holds is moved to another. `scrutin export` and `worker export` write
+//! it. `scrutin import` and `worker import` count it like any other log: only the ordinary count decides what is
+//! counted.
 //!
 //! JSON, one value on a line:
 //!
@@ -11,9 +11,10 @@
 //! {"end":{"entries":2,"polls":[{"poll":"main","votes":[1,0],"voters":1,"ballots":1}]}}
 //! ```
 //!
-//! Positions only grow. A log of several partitions (version 2) is merged into one: there several ballots, of different
-//! voters, may have one position. The last line says how much there was, and what its count must come to: a file that
-//! was cut off has none. Voters stand in it as pseudonyms, which are theirs only with the same `SECRET_KEY`.
+//! Each position is greater than the one before it. A log of several partitions (version 2) is merged into one: there
+//! several ballots, of different voters, may have one position. The last line says how much there was, and what its
+//! count must come to: a file that was cut off has none. Voters stand in it as pseudonyms, which are theirs only with
+//! the same `SECRET_KEY`.
 
 use std::{
     fmt::Display,
@@ -70,7 +71,7 @@ impl<W: Write> LogWriter<W> {
         Ok(writer)
     }
 
-    /// Adds an entry. Those that nobody could read when they were counted have no place in a log.
+    /// Adds an entry. One that could not be read when it was counted is left out.
     pub fn entry(&mut self, entry: &Entry) -> io::Result<()> {
         let position = entry.position;
         let line = match &entry.event {

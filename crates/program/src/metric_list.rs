@@ -12,7 +12,7 @@ pub enum MetricKind {
     Counter,
     /// It goes up and down.
     Gauge,
-    /// How often which sizes came, in buckets; adds up over instances.
+    /// How many values fell into each bucket of sizes. Buckets of several instances add up.
     Histogram,
 }
 

@@ -27,7 +27,8 @@ pub const EXIT_USAGE: i32 = 2;
 /// An empty variable counts as not set: that is what a line `KEY=` in a file of settings means, and what Compose passes
 /// for a variable that is not set. Byte order marks and line ends of files are no part of values ([`cleaned`]).
 pub fn parse<T: Parser>() -> T {
-    let command = without_traces(without_empty(T::command(), |name| env::var_os(name)), |name| env::var_os(name));
+    let command =
+        with_cleaned_values(without_empty_variables(T::command(), |name| env::var_os(name)), |name| env::var_os(name));
     match command.try_get_matches().and_then(|matches| T::from_arg_matches(&matches)) {
         Ok(settings) => settings,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),
@@ -36,7 +37,7 @@ pub fn parse<T: Parser>() -> T {
 }
 
 /// The command without the variables that are empty.
-fn without_empty(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> clap::Command {
+fn without_empty_variables(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> clap::Command {
     command.mut_args(|argument| match argument.get_env().and_then(&variable) {
         Some(value) if value.to_str().is_some_and(|value| value.trim_matches(LINE_ENDS).is_empty()) => {
             argument.env(None::<&'static str>)
@@ -53,7 +54,7 @@ const LINE_ENDS: [char; 3] = ['\r', '\n', '\u{feff}'];
 const EVERY_BYTE: &str = "SECRET_KEY";
 
 /// The command with cleaned values of variables.
-fn without_traces(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> clap::Command {
+fn with_cleaned_values(command: clap::Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> clap::Command {
     command.mut_args(|argument| {
         let value = argument.get_env().filter(|name| *name != EVERY_BYTE).and_then(&variable);
         let Some(value) = value.as_deref().and_then(OsStr::to_str) else { return argument };
@@ -244,7 +245,7 @@ mod tests {
     #[test]
     fn an_empty_variable_counts_as_not_set() {
         let asked = |value: &'static str| {
-            without_empty(Example::command(), move |name| (name == "TEST_LISTEN_ADDR").then(|| value.into()))
+            without_empty_variables(Example::command(), move |name| (name == "TEST_LISTEN_ADDR").then(|| value.into()))
         };
         let listen_addr = |command: &clap::Command| {
             command
@@ -265,7 +266,7 @@ mod tests {
     fn marks_and_line_ends_are_no_part_of_a_value() {
         let listen_addr = |value: &'static str| {
             let command =
-                without_traces(Example::command(), move |name| (name == "TEST_LISTEN_ADDR").then(|| value.into()));
+                with_cleaned_values(Example::command(), move |name| (name == "TEST_LISTEN_ADDR").then(|| value.into()));
             let read = command.try_get_matches_from(["vote", "--secret-key", &"x".repeat(32)]).unwrap();
             Example::from_arg_matches(&read).unwrap().listen_addr.to_string()
         };

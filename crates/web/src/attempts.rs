@@ -14,7 +14,7 @@ use std::{
 };
 
 use listener::client_address::limited_together;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 /// The most addresses, and the most subjects of guesses, that are stored.
 const MAX_REMEMBERED: usize = 8_192;
@@ -60,7 +60,7 @@ impl<S: Copy + Eq + Hash> Attempts<S> {
 
     /// Counts a wrong attempt; an error, without counting it, if there were too many lately.
     pub fn wrong(&self, subject: S, address: IpAddr, now: Instant) -> Result<(), TooMany> {
-        let mut debts = self.lock();
+        let mut debts = self.debts.lock();
         let key = (subject, limited_together(address));
         let own = debts.addresses.get(&key).copied().unwrap_or(now);
         let all = debts.all.get(&subject).copied().unwrap_or(now);
@@ -71,11 +71,6 @@ impl<S: Copy + Eq + Hash> Attempts<S> {
         add(&mut debts.addresses, key, self.address, now);
         add(&mut debts.all, subject, self.all, now);
         Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Debts<S>> {
-        // What a panicking thread leaves is consistent: entries are only replaced.
-        self.debts.lock()
     }
 }
 
@@ -141,7 +136,7 @@ mod tests {
         for number in 0..3 * MAX_REMEMBERED {
             let number = u32::try_from(number).unwrap();
             attempts.wrong(number, IpAddr::from(number.to_be_bytes()), now).unwrap();
-            let debts = attempts.lock();
+            let debts = attempts.debts.lock();
             assert!(debts.addresses.len() <= MAX_REMEMBERED && debts.all.len() <= MAX_REMEMBERED);
         }
     }

@@ -3,8 +3,8 @@
 
 use domain::{Poll, fnv1a};
 
-/// The fingerprint of question, options, and whether votes are shown, apart from the figures. FNV-1a rather than the
-/// standard hasher, so that replicas of two releases agree on it.
+/// The fingerprint of question, options, whether votes are hidden, and whether the poll is archived. FNV-1a rather than
+/// the standard hasher, so that instances of two releases agree on it.
 pub fn edition(poll: &Poll) -> String {
     let parts = std::iter::once(poll.question()).chain(poll.options().iter().map(String::as_str));
     // 0xff ends a part; it never occurs in UTF-8.

@@ -8,7 +8,7 @@ use http::{HeaderMap, header, request::Parts};
 use crate::cookies::{CookieName, CookieScope};
 
 /// The cookie by which a person chooses a language for themselves. It has no installation's mark: a person speaks the
-/// same language to all. Where it was set over TLS, nobody else's is looked at.
+/// same language to all. One that was set over TLS goes before any other.
 pub const LANGUAGE_COOKIE: &str = "language";
 
 /// The tags of the languages (BCP 47), in the order in which pages list them; the first is for those who ask for none.

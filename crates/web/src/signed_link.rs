@@ -45,8 +45,8 @@ pub fn until(secret: &Secret, poll: PollId, purpose: Purpose, until: u64) -> Str
     encode_base64(&[&until, &tag])
 }
 
-/// Whether the ticket is for this poll and purpose, and still works. The clocks of the services may differ by
-/// as much as one is willing to wait.
+/// Whether the ticket is for this poll and purpose, and still works. If the clocks of the two services differ, it works
+/// for longer or shorter by that.
 pub fn is_valid(ticket: &str, secret: &Secret, poll: PollId, purpose: Purpose, now_millis: u64) -> bool {
     let Some(bytes) = decode_base64::<TICKET_BYTES>(ticket) else { return false };
     let (until, tag) = bytes.split_first_chunk::<8>().expect("24 bytes");
