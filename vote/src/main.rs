@@ -33,7 +33,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 /// Serves until a signal stops it.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let redis: RedisAddresses = server_address::read("vote", "REDIS_URL", &settings.redis_url);
-    redis.suit(settings.partitions).unwrap_or_else(|error| fail("vote", &format!("REDIS_URL: {error}")));
+    let suited = redis.suit(settings.partitions, settings.durability);
+    suited.unwrap_or_else(|error| fail("vote", &format!("REDIS_URL: {error}")));
     let trusting = redis.trusting(settings.redis_ca_file.as_deref());
     let redis = trusting.unwrap_or_else(|error| fail("vote", &format!("REDIS_CA_FILE: {error}")));
     scrutin_vote::check_texts().unwrap_or_else(|error| fail("vote", &error.to_string()));

@@ -162,7 +162,8 @@ fn only_database(settings: &Settings, command: &str) -> DatabaseUrl {
 
 fn redis_addresses(settings: &Settings) -> RedisAddresses {
     let redis: RedisAddresses = server_address::read("worker", "REDIS_URL", &settings.redis_url);
-    redis.suit(settings.partitions).unwrap_or_else(|error| fail("worker", &format!("REDIS_URL: {error}")));
+    let suited = redis.suit(settings.partitions, settings.durability);
+    suited.unwrap_or_else(|error| fail("worker", &format!("REDIS_URL: {error}")));
     let trusting = redis.trusting(settings.redis_ca_file.as_deref());
     trusting.unwrap_or_else(|error| fail("worker", &format!("REDIS_CA_FILE: {error}")))
 }

@@ -2,10 +2,11 @@
 
 use std::{fmt, path::Path, str::FromStr, sync::Arc};
 
-use domain::{Partition, Partitions};
+use domain::{Durability, Partition, Partitions};
 
 use crate::{
-    address::{LogAddressError, RedisAddress},
+    address::{LogAddressError, RedisAddress, Topology},
+    slot::slot_of,
     tls::{AuthoritiesError, TlsClient},
 };
 
@@ -27,6 +28,8 @@ pub(crate) struct Destination {
     pub(crate) address: RedisAddress,
     /// Set if connections are encrypted.
     pub(crate) tls: Option<TlsClient>,
+    /// Where the partition is in a Redis Cluster.
+    pub(crate) slot: u16,
 }
 
 /// Not the addresses of a log. One line, which never shows a password.
@@ -58,6 +61,12 @@ pub enum RedisAddressError {
         /// How many partitions the log has.
         partitions: u16,
     },
+    /// Whoever is promoted may lack what was acknowledged.
+    #[error(
+        "DURABILITY=disk is for one server alone: a failover by Sentinel or in a Redis Cluster would lose what was \
+         acknowledged. Set DURABILITY=replicas:N, where each server has N replicas, or DURABILITY=unchecked"
+    )]
+    FailsOver,
     /// The file of authorities can't be read.
     #[error("{file}: {why}")]
     Authorities {
@@ -91,8 +100,12 @@ impl RedisAddresses {
         u16::try_from(self.all.len()).expect("parsing limits their number")
     }
 
-    /// Whether each of them has a partition.
-    pub fn suit(&self, partitions: Partitions) -> Result<(), RedisAddressError> {
+    /// Whether each of them has a partition, and whether they may fail over with this durability.
+    pub fn suit(&self, partitions: Partitions, durability: Durability) -> Result<(), RedisAddressError> {
+        let one_server = |address: &RedisAddress| address.topology == Topology::Server;
+        if durability == Durability::Disk && !self.all.iter().all(one_server) {
+            return Err(RedisAddressError::FailsOver);
+        }
         if self.count() > partitions.count() {
             return Err(RedisAddressError::TooMany { addresses: self.all.len(), partitions: partitions.count() });
         }
@@ -103,7 +116,7 @@ impl RedisAddresses {
     pub(crate) fn of(&self, partition: Partition) -> Destination {
         let address = self.all[usize::from(partition.number()) % self.all.len()].clone();
         let tls = self.tls.clone().filter(|_| address.has_tls);
-        Destination { address, tls }
+        Destination { address, tls, slot: slot_of(partition) }
     }
 }
 

@@ -13,11 +13,13 @@ use redis::{AsyncConnectionConfig, Pipeline, PushInfo, PushKind, Value, from_red
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
+    address::{Node, Topology},
     addresses::Destination,
     answers::is_refusal,
     deadline::Deadline,
     dial::{DriverConnection, NotConnected, dial},
     fitness::Fitness,
+    resolver::primary,
 };
 
 /// The time limit for connecting, the handshake and the first questions. Shorter than
@@ -153,37 +155,65 @@ pub(crate) async fn exchange_and_confirm(
 }
 
 /// Whether the reply shows that this server is no longer the right one, while the address may resolve to another by
-/// now: after a failover, or after a password change.
+/// now: after a failover, after a password change, or because the node of a cluster was cut off from the others.
 fn leads_elsewhere(answer: &Value) -> bool {
     let Value::ServerError(error) = answer else { return false };
-    matches!(error.code(), "READONLY" | "MASTERDOWN" | "NOAUTH" | "MOVED")
+    matches!(error.code(), "READONLY" | "MASTERDOWN" | "NOAUTH" | "MOVED" | "CLUSTERDOWN")
 }
 
-/// Connects, and checks the server.
+/// Connects to the server that takes writes, and checks it.
 pub(crate) async fn connect(to: &Destination, fitness: Option<&Arc<Fitness>>) -> Result<Connection, NotConnected> {
-    let silent = |_| NotConnected::silent(&to.address.node, to.tls.is_some());
-    timeout(CONNECT_TIMEOUT, connect_and_look(to, fitness)).await.map_err(silent)?
+    let node = primary(to).await?;
+    let silent = |_| NotConnected::silent(&node, to.tls.is_some());
+    let connected = timeout(CONNECT_TIMEOUT, connect_and_look(to, &node, fitness)).await.map_err(silent).flatten();
+    connected.map_err(|error| named_by(to, error))
 }
 
-async fn connect_and_look(to: &Destination, fitness: Option<&Arc<Fitness>>) -> Result<Connection, NotConnected> {
-    let (node, lost) = (&to.address.node, Arc::new(AtomicBool::new(false)));
+/// Says who named the server, if somebody did.
+fn named_by(to: &Destination, error: NotConnected) -> NotConnected {
+    match &to.address.topology {
+        Topology::Server => error,
+        Topology::Sentinel(master) => {
+            NotConnected::NoPrimary(format!("{error} (the Sentinels say that this is the master `{master}`)"))
+        }
+        Topology::Cluster => {
+            NotConnected::NoPrimary(format!("{error} (the Redis Cluster says that this owns slot {})", to.slot))
+        }
+    }
+}
+
+async fn connect_and_look(
+    to: &Destination,
+    node: &Node,
+    fitness: Option<&Arc<Fitness>>,
+) -> Result<Connection, NotConnected> {
+    let lost = Arc::new(AtomicBool::new(false));
     let mut redis = dial(node, to.tls.as_ref(), &to.address.login, driver_settings(&lost)).await?;
     let mut asked = redis::pipe();
-    asked.cmd("TIME");
     // Together: the check costs a new connection no extra round trip.
+    asked.cmd("TIME").cmd("ROLE");
     if let Some(fitness) = fitness {
         fitness.ask(&mut asked);
     }
     let refused = |error| NotConnected::refused(node, to.tls.is_some(), error);
     let answers = redis.exchange(&asked).await.map_err(refused)?;
-    let (time, seen) = answers.split_first().expect("an answer for each question");
+    let ([time, role], seen) = answers.split_first_chunk().expect("an answer for each question");
     let time = time.clone().extract_error().map_err(refused)?;
     let (seconds, micros): (u64, u64) = from_redis_value(time).map_err(|error| refused(error.into()))?;
+    // A server that is the only one is looked at with each call, and then says why it takes no ballots.
+    if to.address.topology != Topology::Server && is_replica(role) {
+        return Err(NotConnected::NoPrimary(format!("{node} is a replica")));
+    }
     if let Some(fitness) = fitness {
         fitness.judge(seen);
     }
     let clock = RedisClock { millis: seconds * 1_000 + micros / 1_000, at: Instant::now() };
     Ok(Connection { redis, lost, clock, fitness: fitness.cloned() })
+}
+
+/// Whether the answer to `ROLE` says so. A user may be forbidden to ask.
+fn is_replica(role: &Value) -> bool {
+    matches!(role, Value::Array(parts) if matches!(parts.first(), Some(Value::BulkString(role)) if role == b"slave"))
 }
 
 /// `lost` is set when the socket closes.

@@ -40,6 +40,9 @@ pub(crate) enum NotConnected {
     /// No encrypted connection, or it is closed at once, for this reason.
     #[error("{0}: {1}")]
     HungUp(Node, String),
+    /// Nobody knows the server that takes writes, or whoever they name does not take them.
+    #[error("{0}")]
+    NoPrimary(String),
     /// Nothing happens.
     #[error("{0} does not answer{1}")]
     Silent(Node, &'static str),

@@ -17,6 +17,8 @@ pub mod moving_address;
 pub mod naive_count;
 pub mod postgres_server;
 pub mod programs;
+pub mod redis_cluster;
+pub mod redis_sentinels;
 pub mod redis_server;
 pub mod steady_voters;
 pub mod tallies;

@@ -37,9 +37,45 @@ fn partitions_take_turns_over_the_addresses() {
     assert_eq!(read.to_string(), "a:6379/0 b:7/0 c:6379/0");
     let of = |number| read.of(Partition::new(number)).address.to_string();
     assert_eq!([0, 1, 2, 3, 7].map(of), ["a:6379/0", "b:7/0", "c:6379/0", "a:6379/0", "b:7/0"]);
-    assert_eq!(read.suit(Partitions::new(3).unwrap()), Ok(()));
-    let why = read.suit(Partitions::new(2).unwrap()).unwrap_err().to_string();
+    assert_eq!(read.suit(Partitions::new(3).unwrap(), Durability::Disk), Ok(()));
+    let why = read.suit(Partitions::new(2).unwrap(), Durability::Disk).unwrap_err().to_string();
     assert!(why.contains("3 addresses for 2 partitions"), "{why}");
+}
+
+#[test]
+fn sentinels_and_nodes_of_a_cluster_are_read() {
+    let of = |text: &str| addresses(text).of(Partition::new(0)).address;
+    for (text, shown, has_tls) in [
+        ("redis+sentinel://:s3cret@a,b:7/votes", "sentinel:a:26379,b:7/votes/0", false),
+        ("rediss+sentinel://[::1],[::2]:7/votes/3/", "sentinel:::1:26379,::2:7/votes/3", true),
+        ("redis+cluster://vote:s3cret@a,b:7", "cluster:a:6379,b:7", false),
+        ("rediss+cluster://a/", "cluster:a:6379", true),
+    ] {
+        let read = of(text);
+        assert_eq!((read.to_string().as_str(), read.has_tls), (shown, has_tls), "{text}");
+    }
+    for (query, user, password) in [
+        ("", Some("vote"), Some(PASSWORD)),
+        ("?sentinel_password=o%2Fther", None, Some("o/ther")),
+        ("?sentinel_user=asking&sentinel_password=other", Some("asking"), Some("other")),
+        ("?sentinel_password=", None, None),
+    ] {
+        let read = of(&format!("redis+sentinel://vote:s3cret@a/votes/3{query}"));
+        assert_eq!((read.login.username(), read.login.password(), read.login.db()), (Some("vote"), Some(PASSWORD), 3));
+        let login = &read.sentinel_login;
+        assert_eq!((login.username(), login.password(), login.db()), (user, password, 0), "{query}");
+    }
+}
+
+#[test]
+fn what_may_fail_over_needs_replicas_that_confirm() {
+    let replicas = Durability::Replicas(1.try_into().unwrap());
+    for text in ["redis+sentinel://a/votes", "redis+cluster://a"] {
+        let suit = |durability| addresses(text).suit(Partitions::ONE, durability);
+        assert_eq!((suit(replicas), suit(Durability::Unchecked)), (Ok(()), Ok(())));
+        let why = suit(Durability::Disk).unwrap_err().to_string();
+        assert!(why.contains("replicas:N") && why.contains("unchecked"), "{why}");
+    }
 }
 
 #[test]
@@ -64,6 +100,20 @@ fn what_is_wrong_with_an_address_is_one_line_without_its_password() {
         ("redis://:s3cret@redis?db=1", "`?`"),
         ("redis://:s3cret@redis#insecure", "`#`"),
         ("redis://a redis://:s3cret@b:x", "address 2 of 2"),
+        ("redis+://:s3cret@a", "`redis+`"),
+        ("redis+raft://:s3cret@a", "`redis+raft`"),
+        ("sentinel://:s3cret@a/name", "`sentinel`"),
+        ("redis+sentinel://:s3cret@a:26379", "name of the master is missing"),
+        ("redis+sentinel://:s3cret@a//0", "name of the master is missing"),
+        ("redis+sentinel://:s3cret@a,/name", "the host is missing"),
+        ("redis+sentinel://:s3cret@a,b:x/name", "`b:x`"),
+        ("redis+sentinel://a/name/first", "`first` is no database"),
+        ("redis+sentinel://a/name?password=s3cret", "sentinel_user and sentinel_password"),
+        ("redis+sentinel://a/name?sentinel_password=s3cret%ff", "percent-encoding"),
+        ("redis+sentinel://a/name#s3cret", "`#`"),
+        ("redis+cluster://:s3cret@a,b/0", "no databases"),
+        ("redis+cluster://:s3cret@a?db=0", "`?`"),
+        ("rediss+cluster://:s3cret@", "the host is missing"),
     ] {
         let why = wrong(text);
         assert!(why.contains(named) && !why.contains(PASSWORD) && !why.contains('\n'), "{text}: {why}");

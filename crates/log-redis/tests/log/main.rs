@@ -5,6 +5,7 @@
 mod addresses;
 mod ballots;
 mod beginning;
+mod cluster;
 mod durability;
 mod fencing;
 mod installation;
@@ -14,6 +15,7 @@ mod polls;
 mod reading;
 mod refusals;
 mod replicas;
+mod sentinel;
 mod spreading;
 mod tls;
 
@@ -191,4 +193,11 @@ fn recorded(cast: Result<CastOutcome, Unavailable>) -> Position {
 /// Tries until it succeeds.
 async fn eventually<T, E: std::fmt::Debug>(attempt: impl AsyncFnMut() -> Result<T, E>) -> T {
     wait::until_ok("a success", attempt).await
+}
+
+/// Why nothing can be read at this address.
+async fn refusal(url: &str) -> String {
+    let why = RedisLog::new(&url.parse().unwrap(), Partition::new(0)).accepted().await.unwrap_err();
+    assert!(why.nothing_happened() && !why.to_string().contains('\n'), "{why:?}");
+    why.to_string()
 }

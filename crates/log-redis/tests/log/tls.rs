@@ -29,12 +29,12 @@ impl TlsScene {
 
     /// Why nothing can be read there by somebody who trusts the right authority.
     async fn refusal(&self, url: &str) -> String {
-        refusal(&self.trusting(url, &self.authority)).await
+        refusal_of(&self.trusting(url, &self.authority)).await
     }
 }
 
 /// Why nothing can be read there.
-async fn refusal(addresses: &RedisAddresses) -> String {
+async fn refusal_of(addresses: &RedisAddresses) -> String {
     let answer = RedisLog::new(addresses, Partition::new(0)).accepted().await;
     let why = answer.unwrap_err();
     assert!(why.nothing_happened(), "{why:?}");
@@ -55,7 +55,7 @@ async fn ballots_are_cast_and_read_over_tls_with_user_and_password() {
     assert_eq!(RedisLog::new(&addresses, Partition::new(0)).accepted().await, Ok(1));
 
     let wrong = scene.trusting(&url.replace("s3cret", "hunter2"), &scene.authority);
-    let why = refusal(&wrong).await;
+    let why = refusal_of(&wrong).await;
     assert!(why.contains("WRONGPASS") && !why.contains("hunter2"), "{why}");
 }
 
@@ -63,9 +63,9 @@ async fn ballots_are_cast_and_read_over_tls_with_user_and_password() {
 async fn a_wrong_certificate_is_a_clear_word() {
     let scene = TlsScene::right().await;
     let url = scene.redis.tls_url("localhost");
-    let why = refusal(&scene.trusting(&url, &CertificateAuthority::new())).await;
+    let why = refusal_of(&scene.trusting(&url, &CertificateAuthority::new())).await;
     assert!(why.contains("nobody whom we trust (REDIS_CA_FILE"), "{why}");
-    let why = refusal(&url.parse().unwrap()).await;
+    let why = refusal(&url).await;
     assert!(why.contains("whom the system trusts"), "{why}");
     let why = scene.refusal(&scene.redis.tls_url("127.0.0.1")).await;
     assert!(why.contains("is for another host than 127.0.0.1"), "{why}");
@@ -80,7 +80,7 @@ async fn tls_where_there_is_none_and_the_other_way_round_is_a_clear_word() {
     let scene = TlsScene::new(|authority| authority.certificate(&["localhost"]), &["--tls-auth-clients", "yes"]).await;
     let why = scene.refusal(&scene.redis.tls_url("localhost")).await;
     assert!(why.contains("tls-auth-clients"), "{why}");
-    let why = refusal(&scene.redis.tls_url("localhost").replace("rediss", "redis").parse().unwrap()).await;
+    let why = refusal(&scene.redis.tls_url("localhost").replace("rediss", "redis")).await;
     assert!(why.contains("rediss://"), "{why}");
     let plain = scene.redis.url().replace("redis://127.0.0.1", "rediss://localhost");
     let why = scene.refusal(&plain).await;
