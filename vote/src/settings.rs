@@ -32,7 +32,8 @@ pub(crate) struct Settings {
     /// What the organiser must know, at least 16 characters; without it nobody can manage polls
     #[arg(long, env = "ORGANISER_TOKEN", value_parser = token, hide_env_values = true)]
     pub(crate) organiser_token: Option<Hidden>,
-    /// The log: address of Redis, `redis://[user:password@]host[:port]`
+    /// The log: address of Redis, `redis://[user:password@]host[:port]`, `redis+sentinel://host,host/master` or
+    /// `redis+cluster://host,host`; with TLS `rediss`; several, separated by spaces, share the partitions
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub(crate) redis_url: Hidden,
     /// For `rediss://`: file of the authorities (PEM) whose certificates Redis must have; without it: those that the

@@ -20,7 +20,8 @@ pub struct Settings {
     /// What to do; without a command: count
     #[command(subcommand)]
     pub command: Option<WorkerCommand>,
-    /// The log: address of Redis, `redis://user:password@host:port/database`
+    /// The log: address of Redis, `redis://[user:password@]host[:port]`, `redis+sentinel://host,host/master` or
+    /// `redis+cluster://host,host`; with TLS `rediss`; several, separated by spaces, share the partitions
     #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: Hidden,
     /// For `rediss://`: file of the authorities (PEM) whose certificates Redis must have; without it: those that the

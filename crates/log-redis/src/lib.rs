@@ -27,6 +27,10 @@
 //! position, and writes a new random id last. Before that, and after Redis has lost everything, calls return "not
 //! begun" ([`Unavailable::NotBegun`](domain::Unavailable::NotBegun)).
 //!
+//! **Where a partition is.** `addresses` says it (`REDIS_URL`): a server, a master behind Sentinels, or the owner of
+//! the partition's slot in a Redis Cluster. `resolver` finds who takes writes now, `dial` and `tls` connect, and a
+//! `link` keeps one connection for one partition, and makes it again when it is lost or leads elsewhere.
+//!
 //! **The promise.** A script that writes replies after its effects are on Redis' disk. This needs a Redis with
 //! `appendonly yes`, `appendfsync always` and `noeviction`. The settings are checked on each new connection and every
 //! second (`fitness`, `durability`), and nothing is sent to a Redis with other settings. After a timeout or an error

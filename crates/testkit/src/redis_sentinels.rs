@@ -19,6 +19,8 @@ pub const MASTER: &str = "votes";
 #[derive(Debug)]
 pub struct RedisSentinels {
     ports: Vec<u16>,
+    /// For TLS, of the only one that speaks it.
+    tls_port: Option<u16>,
     processes: Vec<Child>,
     _directory: TempDir,
 }
@@ -29,7 +31,7 @@ impl RedisSentinels {
     /// # Panics
     /// If `redis-server` is not installed, or they don't start.
     pub async fn start(primary: &RedisServer, replicas: usize) -> Self {
-        let sentinels = Self::start_some(primary, 3);
+        let sentinels = Self::start_some(primary, 3, None);
         wait::until_true("the Sentinels know each other and the replicas", async || {
             for &port in &sentinels.ports {
                 if known(port).await != Some([2, replicas]) {
@@ -47,16 +49,31 @@ impl RedisSentinels {
     /// # Panics
     /// As [`start`](Self::start).
     pub async fn start_alone(primary: &RedisServer) -> Self {
-        let sentinels = Self::start_some(primary, 1);
-        wait::until_true("the Sentinel answers", async || known(sentinels.ports[0]).await.is_some()).await;
-        sentinels
+        Self::start_some(primary, 1, None).answering().await
     }
 
-    fn start_some(primary: &RedisServer, count: usize) -> Self {
+    /// The same, with the certificate of this primary, which it knows by its port for TLS.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start), or if the primary does not speak TLS.
+    pub async fn start_alone_with_tls(primary: &RedisServer) -> Self {
+        Self::start_some(primary, 1, Some(address::free_port())).answering().await
+    }
+
+    async fn answering(self) -> Self {
+        wait::until_true("the Sentinel answers", async || known(self.ports[0]).await.is_some()).await;
+        self
+    }
+
+    fn start_some(primary: &RedisServer, count: usize, tls_port: Option<u16>) -> Self {
         let directory = TempDir::with_prefix("scrutin-sentinels-").expect("a temporary directory");
         let ports: Vec<u16> = (0..count).map(|_| address::free_port()).collect();
-        let processes = ports.iter().map(|&port| spawn(&directory, port, primary.port())).collect();
-        Self { ports, processes, _directory: directory }
+        let (watched, tls) = match tls_port {
+            None => (primary.port(), String::new()),
+            Some(port) => (primary.tls_port(), primary.tls_settings(port) + "tls-replication yes\n"),
+        };
+        let processes = ports.iter().map(|&port| spawn(&directory, port, watched, &tls)).collect();
+        Self { ports, tls_port, processes, _directory: directory }
     }
 
     /// Where they are, separated by commas.
@@ -71,6 +88,16 @@ impl RedisSentinels {
     }
 }
 
+impl RedisSentinels {
+    /// The address of the one with TLS, by this name of the host.
+    ///
+    /// # Panics
+    /// If it does not speak TLS.
+    pub fn tls_url(&self, host: &str) -> String {
+        format!("rediss+sentinel://{host}:{}/{MASTER}", self.tls_port.expect("it speaks TLS"))
+    }
+}
+
 impl Drop for RedisSentinels {
     fn drop(&mut self) {
         for process in &mut self.processes {
@@ -81,12 +108,12 @@ impl Drop for RedisSentinels {
     }
 }
 
-fn spawn(directory: &TempDir, port: u16, primary: u16) -> Child {
+fn spawn(directory: &TempDir, port: u16, primary: u16, tls: &str) -> Child {
     // They write what they learn into it.
     let settings = directory.path().join(format!("{port}.conf"));
     let text = format!(
         "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {MASTER} 127.0.0.1 {primary} 2\n\
-         sentinel down-after-milliseconds {MASTER} 500\nsentinel failover-timeout {MASTER} 5000\n",
+         sentinel down-after-milliseconds {MASTER} 500\nsentinel failover-timeout {MASTER} 5000\n{tls}",
         directory.path().display()
     );
     fs::write(&settings, text).expect("the directory takes a file");

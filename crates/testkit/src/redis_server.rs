@@ -140,7 +140,23 @@ impl RedisServer {
     /// # Panics
     /// If it does not speak TLS.
     pub fn tls_url(&self, host: &str) -> String {
-        format!("rediss://{host}:{}", self.tls.as_ref().expect("the server speaks TLS").port)
+        format!("rediss://{host}:{}", self.tls_port())
+    }
+
+    /// Port, files and settings for TLS, as lines of a file of settings, with another port.
+    ///
+    /// # Panics
+    /// If it does not speak TLS.
+    pub(crate) fn tls_settings(&self, port: u16) -> String {
+        self.tls.as_ref().expect("the server speaks TLS").settings(port)
+    }
+
+    /// The port for TLS.
+    ///
+    /// # Panics
+    /// If it does not speak TLS.
+    pub(crate) fn tls_port(&self) -> u16 {
+        self.tls.as_ref().expect("the server speaks TLS").port
     }
 
     /// Kills the server at once (SIGKILL) and waits until it is gone.

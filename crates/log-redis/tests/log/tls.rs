@@ -1,6 +1,9 @@
 //! Redis with TLS, and certificates that are right, or wrong in one way each.
 
-use testkit::certificates::{CertificateAuthority, ServerCertificate};
+use testkit::{
+    certificates::{CertificateAuthority, ServerCertificate},
+    redis_sentinels::RedisSentinels,
+};
 
 use super::*;
 
@@ -98,4 +101,18 @@ async fn a_connection_is_made_again_with_tls() {
     eventually(async || log.claim("a leader", &LogState::default()).await).await;
     log.open().await.unwrap();
     eventually(|| ballots.cast(ballot("main", 2, "a"), FIRST_REVISION)).await;
+}
+
+#[tokio::test]
+async fn sentinels_are_asked_over_tls_and_so_is_the_master_that_they_name() {
+    let right = TlsScene::new(|authority| authority.certificate(&["localhost", "127.0.0.1"]), &[]).await;
+    let sentinel = RedisSentinels::start_alone_with_tls(&right.redis).await;
+    let addresses = right.trusting(&sentinel.tls_url("localhost"), &right.authority);
+    assert_eq!(RedisLog::new(&addresses, Partition::new(0)).accepted().await, Ok(0));
+
+    // Sentinels name the master by its address.
+    let other = TlsScene::right().await;
+    let sentinel = RedisSentinels::start_alone_with_tls(&other.redis).await;
+    let why = other.refusal(&sentinel.tls_url("localhost")).await;
+    assert!(why.contains("is for another host than 127.0.0.1 (the Sentinels say"), "{why}");
 }

@@ -23,4 +23,11 @@ impl TlsPort {
         let arguments = of_server.into_iter().chain(of_clients).map(ToOwned::to_owned).collect();
         Self { port, arguments, _files: files }
     }
+
+    /// The arguments as lines of a file of settings, with another port.
+    pub(super) fn settings(&self, port: u16) -> String {
+        let pairs = self.arguments.chunks(2).skip(1);
+        let line = |pair: &[String]| format!("{} {}\n", pair[0].trim_start_matches('-'), pair[1]);
+        format!("tls-port {port}\n") + &pairs.map(line).collect::<String>()
+    }
 }
