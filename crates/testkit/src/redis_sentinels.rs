@@ -10,7 +10,11 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{address, redis_server::RedisServer, wait};
+use crate::{
+    address,
+    redis_server::{REDIS, RedisServer, usual_program},
+    wait,
+};
 
 /// The name under which they know the master.
 pub const MASTER: &str = "votes";
@@ -117,13 +121,15 @@ fn spawn(directory: &TempDir, port: u16, primary: u16, tls: &str) -> Child {
         directory.path().display()
     );
     fs::write(&settings, text).expect("the directory takes a file");
-    Command::new("redis-server")
+    // The Valkey of the tests is built without TLS.
+    let program = if tls.is_empty() { usual_program() } else { REDIS.to_owned() };
+    Command::new(&program)
         .arg(settings)
         .arg("--sentinel")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
-        .unwrap_or_else(|error| panic!("can't run redis-server ({error}): scripts/install-test-tools installs it"))
+        .unwrap_or_else(|error| panic!("can't run {program} ({error}): scripts/install-test-tools installs it"))
 }
 
 /// How many other Sentinels and how many replicas this one knows.

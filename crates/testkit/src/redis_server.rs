@@ -25,6 +25,9 @@ use crate::{
     certificates::{CertificateAuthority, ServerCertificate},
 };
 
+/// Names another program than `redis-server`, such as `valkey-server`, for all servers of which a test does not say it.
+const PROGRAM: &str = "SCRUTIN_TEST_REDIS";
+pub(crate) const REDIS: &str = "redis-server";
 /// How long a server may take to start and load its data.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How often a starting server is checked.
@@ -40,7 +43,7 @@ pub struct RedisServer {
     port: u16,
     directory: TempDir,
     process: Child,
-    program: &'static str,
+    program: String,
     /// Arguments besides the usual ones.
     arguments: Vec<String>,
     /// Its files for TLS, if it has any.
@@ -71,7 +74,7 @@ impl RedisServer {
     /// # Panics
     /// As [`start`](Self::start).
     pub async fn start_in(parent: &Path) -> Self {
-        Self::start_as("redis-server", &[], parent).await
+        Self::start_as(&usual_program(), &[], parent).await
     }
 
     /// The same with additional arguments, which override the usual ones: `["--appendonly", "no"]`.
@@ -79,7 +82,7 @@ impl RedisServer {
     /// # Panics
     /// As [`start`](Self::start).
     pub async fn start_with(arguments: &[&str]) -> Self {
-        Self::start_as("redis-server", arguments, &std::env::temp_dir()).await
+        Self::start_as(&usual_program(), arguments, &std::env::temp_dir()).await
     }
 
     /// A Valkey server instead.
@@ -102,19 +105,31 @@ impl RedisServer {
     ) -> Self {
         let tls = TlsPort::new(address::free_port(), certificate, authority);
         let of_tls: Vec<&str> = tls.arguments.iter().map(String::as_str).collect();
-        let mut server = Self::start_with(&[&of_tls, arguments].concat()).await;
+        // The Valkey of the tests is built without TLS.
+        let arguments = [&of_tls, arguments].concat();
+        let mut server = Self::start_as(REDIS, &arguments, &std::env::temp_dir()).await;
         server.tls = Some(tls);
         server
     }
 
-    async fn start_as(program: &'static str, arguments: &[&str], parent: &Path) -> Self {
+    async fn start_as(program: &str, arguments: &[&str], parent: &Path) -> Self {
         let directory = TempDir::with_prefix_in("scrutin-redis-", parent).expect("a temporary directory");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         for _ in 0..PORTS_TO_TRY {
             let port = address::free_port();
             let mut process = spawn(program, port, &arguments, &directory, None);
             match answers(port, &mut process).await {
-                Ok(()) => return Self { port, directory, process, program, arguments, tls: None, clock: None },
+                Ok(()) => {
+                    return Self {
+                        port,
+                        directory,
+                        process,
+                        program: program.to_owned(),
+                        arguments,
+                        tls: None,
+                        clock: None,
+                    };
+                }
                 Err(NotStarted::Ended) => {}
                 Err(NotStarted::Silent) => {
                     end(&mut process);
@@ -173,7 +188,7 @@ impl RedisServer {
         self.kill();
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
-            self.process = spawn(self.program, self.port, &self.arguments, &self.directory, self.clock.as_ref());
+            self.process = spawn(&self.program, self.port, &self.arguments, &self.directory, self.clock.as_ref());
             match answers(self.port, &mut self.process).await {
                 Ok(()) => return,
                 // An outgoing connection may use the port for a moment.
@@ -236,6 +251,11 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         end(&mut self.process);
     }
+}
+
+/// The program of a server, and of Sentinels.
+pub(crate) fn usual_program() -> String {
+    std::env::var(PROGRAM).unwrap_or_else(|_| REDIS.to_owned())
 }
 
 fn spawn(
