@@ -22,6 +22,8 @@ fn unavailable(error: &Unavailable) -> ResultRefusal {
 /// What a receipt tells. Times are in milliseconds since 1970.
 pub(crate) struct BallotStatus {
     pub(crate) poll: PollId,
+    /// In whose log it is.
+    pub(crate) partition: Partition,
     pub(crate) inclusion: Inclusion,
     pub(crate) cast_at: u64,
     pub(crate) counted_at: Option<u64>,
@@ -41,7 +43,7 @@ pub(crate) async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Ball
         Inclusion::NotCountedYet | Inclusion::Missing => None,
     };
     let (cast_at, counted_at) = in_order(position.millis(), counted_at, program::now_millis());
-    Ok(BallotStatus { poll, inclusion, cast_at, counted_at })
+    Ok(BallotStatus { poll, partition, inclusion, cast_at, counted_at })
 }
 
 /// Times of casting and counting that are possible: neither is in the future, and casting comes first. They come from

@@ -27,7 +27,8 @@ let connected = false;
 let everConnected = false;
 let staleSince = null;
 let fetchedAt = -Infinity;
-let position = 0;
+// How far the log is counted in the scores shown, by partition.
+let positions = {};
 let heardAt = performance.now();
 let renewedAt = -Infinity;
 let renewing = false;
@@ -62,21 +63,30 @@ function show(scores) {
     setLevel(row, votes, scores.voters);
   }
   write(document.getElementById("turnout"), counted(page.dataset.turnout, scores.voters));
-  const state = `state${scores.state[0].toUpperCase()}${scores.state.slice(1)}`;
-  write(document.getElementById("state"), page.dataset[state]);
+  // A closed poll is being counted until all ballots are in the figures.
+  const state = scores.state === "closed" && scores.final === false ? "counting" : scores.state;
+  write(document.getElementById("state"), page.dataset[`state${state[0].toUpperCase()}${state.slice(1)}`]);
   page.dataset.state = scores.state;
   showLink(false);
   showConnection();
 }
 
 // Each replica reads the ledger for itself, so after a reconnection scores may be older than those shown. Older
-// scores are shown if no newer ones come for a while (a restored ledger).
+// scores are shown if no newer ones come for a while (a restored ledger). With several partitions scores are older if
+// some partition is counted less far than in those shown, and none further.
 function isNewer(scores) {
-  const [millis, sequence] = scores.position.split("-").map(Number);
-  const scorePosition = millis + sequence / 2 ** 20;
-  const newer = scorePosition >= position || performance.now() - heardAt > SILENCE_MS / 2;
-  if (newer) position = scorePosition;
-  return newer;
+  const now = scores.positions || { 0: scores.position };
+  const orders = Object.keys(now).map((partition) => compare(now[partition], positions[partition] || "0-0"));
+  const newer = orders.some((order) => order > 0) || !orders.some((order) => order < 0);
+  const shown = newer || performance.now() - heardAt > SILENCE_MS / 2;
+  if (shown) positions = now;
+  return shown;
+}
+
+// Below 0 if the first position is before the second, above 0 if it is behind it.
+function compare(one, other) {
+  const [[millis, sequence], [otherMillis, otherSequence]] = [one, other].map((it) => it.split("-").map(Number));
+  return millis - otherMillis || sequence - otherSequence;
 }
 
 function showConnection() {

@@ -245,3 +245,18 @@ async fn without_the_script_there_is_a_link_to_reload() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screen_says_that_the_last_votes_are_counted_until_they_are() {
+    let (app, driver) = (spawn_app().await, Driver::start().await);
+    app.ledger.spread(2);
+    let browser = open(&driver, &app, "/", PROJECTOR).await;
+    browser.shows("Live").await;
+    app.ledger.change("main", &PollChange::Close);
+    browser.shows("the last votes are being counted").await;
+    app.ledger.edit_share(1, |share| (share.figures.votes[1], share.figures.voters) = (1, 1));
+    until(&browser, "the last vote", "document.querySelector('tr[data-key=b] .count').textContent === '1'").await;
+    app.ledger.change_share(1, &PollChange::Close);
+    until(&browser, "the end", "document.getElementById('state').textContent === 'Voting is closed'").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}

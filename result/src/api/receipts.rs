@@ -72,8 +72,8 @@ pub(crate) async fn receipt(
         status: status(found.inclusion),
         cast_at: time::rfc3339(found.cast_at),
         counted_at: found.counted_at.map(time::rfc3339),
-        counted_through: score.as_ref().map(|now| time::rfc3339(now.counted_through_ms())),
-        stale_since: score.and_then(|now| now.stale_since_ms()).map(time::rfc3339),
+        counted_through: score.as_ref().and_then(|now| now.counted_through_ms(found.partition)).map(time::rfc3339),
+        stale_since: score.and_then(|now| now.share_stale_since_ms(found.partition)).map(time::rfc3339),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }

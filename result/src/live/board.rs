@@ -5,7 +5,7 @@
 //! that one read. It sends nothing; `pace` does.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,13 +13,13 @@ use std::{
     time::Duration,
 };
 
-use domain::{PollId, Scoreboard, Tally, Unavailable};
+use domain::{Partition, PollId, Scoreboard, Tally, Unavailable};
 use parking_lot::{Mutex, MutexGuard};
 use program::outage::Outage;
 use tokio::{sync::Notify, time::Instant};
 use web::fresh::{Fresh, LastAnswer};
 
-use crate::live::{freshness::LastHeartbeat, scores::PollScore};
+use crate::live::{freshness::Heartbeats, scores::PollScore};
 
 /// How long a failed read stands before the ledger is asked again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -29,6 +29,9 @@ const MAX_POLLS_PER_READ: usize = 1_000;
 const MAX_IDLE_SLOTS: usize = 10_000;
 /// How long a poll that nobody watches is kept.
 const IDLE_KEPT: Duration = Duration::from_secs(30);
+
+/// How long ago the count of each partition last showed that it works, by the oldest poll that is watched.
+pub(crate) type ShareAges = BTreeMap<Partition, Duration>;
 
 /// What a read said of a poll: its score, that there is no such poll, or that the ledger did not answer and no older
 /// score is known.
@@ -76,8 +79,8 @@ pub(crate) struct Memory {
 #[derive(Clone)]
 struct LastReading {
     reading: BoardReading,
-    /// The last heartbeat of the poll's partition.
-    heartbeat: Option<LastHeartbeat>,
+    /// The last heartbeats of its partitions.
+    heartbeats: Arc<Heartbeats>,
 }
 
 /// A viewer watches a poll until this is dropped.
@@ -206,13 +209,15 @@ impl Board {
     }
 
     /// Marks watched polls to be read, unless they were read within `lately`: no notification says that nothing is
-    /// counted any more. Returns the age of the oldest last heartbeat.
-    pub(crate) fn mark_unread(&self, lately: Duration) -> Duration {
-        let mut oldest = Duration::ZERO;
+    /// counted any more. Returns the age of the oldest last heartbeat of each partition.
+    pub(crate) fn mark_unread(&self, lately: Duration) -> ShareAges {
+        let mut oldest = ShareAges::new();
         for slot in self.watched() {
             let last = slot.last.last();
-            let heartbeat = last.as_ref().and_then(|last| last.answer.heartbeat);
-            oldest = heartbeat.map_or(oldest, |heartbeat| oldest.max(heartbeat.age()));
+            for (partition, age) in last.iter().flat_map(|last| last.answer.heartbeats.ages()) {
+                let known = oldest.entry(partition).or_default();
+                *known = age.max(*known);
+            }
             if last.is_none_or(|last| last.asked_at.elapsed() >= lately) {
                 let mut memory = slot.memory();
                 memory.due = memory.due.max(Some(Due::Moved));
@@ -306,15 +311,16 @@ impl LastReading {
     /// What is known after a read that began at `asked_at`. After a failure the last known figures stay, marked as
     /// stale.
     fn after(known: Option<Self>, asked_at: Instant, read: Result<Option<Tally>, Unavailable>) -> Self {
-        let (known, heartbeat) = known.map_or((None, None), |known| (known.reading.ok().flatten(), known.heartbeat));
+        let (known, heartbeats) =
+            known.map_or_else(Default::default, |known| (known.reading.ok().flatten(), known.heartbeats));
         match read {
-            Ok(None) => Self { reading: Ok(None), heartbeat },
+            Ok(None) => Self { reading: Ok(None), heartbeats },
             Ok(Some(tally)) => {
-                let now = LastHeartbeat::after(heartbeat, tally.heartbeat(), asked_at);
-                let score = PollScore::after(known.as_deref().zip(heartbeat.as_ref()), tally, &now);
-                Self { reading: Ok(Some(Arc::new(score))), heartbeat: Some(now) }
+                let now = Heartbeats::after(Some(&heartbeats), &tally.shares, asked_at);
+                let score = PollScore::after(known.as_deref().map(|known| (known, &*heartbeats)), tally, &now);
+                Self { reading: Ok(Some(Arc::new(score))), heartbeats: Arc::new(now) }
             }
-            Err(error) => Self { reading: known.map(|known| Some(stale(known))).ok_or(error), heartbeat },
+            Err(error) => Self { reading: known.map(|known| Some(stale(known))).ok_or(error), heartbeats },
         }
     }
 }

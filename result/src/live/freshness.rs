@@ -5,11 +5,36 @@
 
 use std::time::Duration;
 
-use domain::Heartbeat;
+use domain::{Heartbeat, Partition, ShareProgress};
 use tokio::time::Instant;
 
 /// Without a heartbeat for so long, scores are stale. One comes every second or so.
 pub(crate) const STALE_AFTER: Duration = Duration::from_secs(4);
+
+/// The last heartbeat that was read of each partition of a poll, in the order of the partitions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heartbeats(Vec<(Partition, LastHeartbeat)>);
+
+impl Heartbeats {
+    /// What is known after a read that began at `asked_at` and found these, where `before` was known before.
+    pub(crate) fn after(before: Option<&Self>, shares: &[ShareProgress], asked_at: Instant) -> Self {
+        let heard = |share: &ShareProgress| {
+            let before = before.and_then(|before| before.of(share.partition));
+            (share.partition, LastHeartbeat::after(before, share.heartbeat, asked_at))
+        };
+        Self(shares.iter().map(heard).collect())
+    }
+
+    /// Of one partition.
+    pub(crate) fn of(&self, partition: Partition) -> Option<LastHeartbeat> {
+        self.0.iter().find(|(of, _)| *of == partition).map(|(_, heartbeat)| *heartbeat)
+    }
+
+    /// How long ago each partition's was.
+    pub(crate) fn ages(&self) -> impl Iterator<Item = (Partition, Duration)> {
+        self.0.iter().map(|(partition, heartbeat)| (*partition, heartbeat.age()))
+    }
+}
 
 /// The last heartbeat that was read.
 #[derive(Clone, Copy, Debug)]

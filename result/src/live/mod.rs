@@ -2,13 +2,15 @@
 //!
 //! `board` keeps what was read, so that reads don't grow with viewers. `pace` decides when to read and to send.
 //! `screens` is the Socket.IO endpoint; `admission` and `origins` say how many and who may connect, and `projector`
-//! whose screen has a place kept. `scores` and `freshness` say what is shown.
+//! whose screen has a place kept. `scores` and `freshness` say what is shown. `late_shares` tells the operator what
+//! stands still.
 //!
 //! May import: `organiser`.
 
 mod admission;
 pub(crate) mod board;
 mod freshness;
+mod late_shares;
 pub(crate) mod origins;
 pub(crate) mod pace;
 pub(crate) mod projector;

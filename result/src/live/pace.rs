@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::live::{
     board::{Board, Due, Slot},
+    late_shares::LateShares,
     scores::PollScore,
 };
 
@@ -65,6 +66,7 @@ where
     let mut look = tokio::time::interval_at(Instant::now() + timing.look, timing.look);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next: Option<Instant> = None;
+    let mut late_shares = LateShares::default();
     loop {
         tokio::select! {
             () = board.moved.notified() => {}
@@ -74,8 +76,7 @@ where
                 board.mark(None, Due::Beat);
             }
             _ = look.tick() => {
-                let age = board.mark_unread(timing.look);
-                metrics::gauge!("scrutin_result_heartbeat_age_seconds").set(age.as_secs_f64());
+                late_shares.tell(&board.mark_unread(timing.look));
             }
         }
         let due = take_due(board, timing.pace);

@@ -5,14 +5,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::{Correction, Partition, Poll, Position, ShareProgress, Tally, Visibility, VoteCounts, option_key};
+use domain::{
+    Correction, Partition, Partitions, Poll, Position, ShareProgress, Tally, Visibility, VoteCounts, option_key,
+};
 use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 use web::edition::edition;
 
 use crate::{
-    live::freshness::{LastHeartbeat, STALE_AFTER},
+    live::freshness::{Heartbeats, STALE_AFTER},
     organiser::Organiser,
 };
 
@@ -21,41 +23,70 @@ use crate::{
 pub(crate) struct PollScore {
     tally: Tally,
     read_at_ms: u64,
-    stale_since_ms: Option<u64>,
+    standstill: Standstill,
     scores: String,
 }
 
+/// Since when figures stand still, in milliseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Standstill {
+    /// All of them, because they can't be read.
+    unread_since_ms: Option<u64>,
+    /// The shares of these partitions, because nothing is counted there.
+    late: Vec<(Partition, u64)>,
+}
+
+impl Standstill {
+    /// The first of all.
+    fn since_ms(&self) -> Option<u64> {
+        self.unread_since_ms.into_iter().chain(self.late.iter().map(|(_, since)| *since)).min()
+    }
+
+    /// Of one partition's share.
+    fn of(&self, partition: Partition) -> Option<u64> {
+        let late = self.late.iter().filter(|(of, _)| *of == partition);
+        self.unread_since_ms.into_iter().chain(late.map(|(_, since)| *since)).min()
+    }
+}
+
 impl PollScore {
-    /// A tally read at `read_at_ms` (milliseconds since 1970), kept up as far as its heartbeat says.
+    /// A tally read at `read_at_ms` (milliseconds since 1970), kept up as far as its heartbeats say.
     pub(crate) fn new(tally: Tally, read_at_ms: u64) -> Self {
-        let age = LastHeartbeat::after(None, tally.heartbeat(), Instant::now()).age();
-        let stale_since_ms = (age > STALE_AFTER).then(|| since(read_at_ms, age));
-        Self::with(tally, read_at_ms, stale_since_ms)
+        let heard = Heartbeats::after(None, &tally.shares, Instant::now());
+        let late = heard.ages().filter(|(_, age)| *age > STALE_AFTER);
+        let late = late.map(|(partition, age)| (partition, since(read_at_ms, age))).collect();
+        Self::with(tally, read_at_ms, Standstill { unread_since_ms: None, late })
     }
 
     /// A tally that was just read, whose count was last heard of as `heard`; after the one that was `known`.
-    pub(crate) fn after(known: Option<(&Self, &LastHeartbeat)>, tally: Tally, heard: &LastHeartbeat) -> Self {
-        let (read_at_ms, age) = (program::now_millis(), heard.age());
-        let stale_since_ms = (age > STALE_AFTER).then(|| {
+    pub(crate) fn after(known: Option<(&Self, &Heartbeats)>, tally: Tally, heard: &Heartbeats) -> Self {
+        let read_at_ms = program::now_millis();
+        let late = heard.ages().filter(|(_, age)| *age > STALE_AFTER).map(|(partition, age)| {
             // Once said, it stays what it is, until the count works again.
-            let known = known.filter(|(_, before)| before.is_the_same_as(heard));
+            let is_same = |before: &Heartbeats| {
+                let both = before.of(partition).zip(heard.of(partition));
+                both.is_some_and(|(before, now)| before.is_the_same_as(&now))
+            };
+            let known = known.filter(|(_, before)| is_same(before));
             // Unless our own clock was set back behind it.
-            let said = known.and_then(|(known, _)| known.stale_since_ms).filter(|since| *since <= read_at_ms);
-            said.unwrap_or_else(|| since(read_at_ms, age))
+            let said = known.and_then(|(known, _)| known.standstill.of(partition));
+            (partition, said.filter(|since| *since <= read_at_ms).unwrap_or_else(|| since(read_at_ms, age)))
         });
-        Self::with(tally, read_at_ms, stale_since_ms)
+        let late = late.collect();
+        Self::with(tally, read_at_ms, Standstill { unread_since_ms: None, late })
     }
 
     /// The same figures, once they can't be read any more: they stand still since they were last read.
     pub(crate) fn stale(&self) -> Self {
-        Self::with(self.tally.clone(), self.read_at_ms, Some(self.stale_since_ms.unwrap_or(self.read_at_ms)))
+        let unread_since_ms = Some(self.stale_since_ms().unwrap_or(self.read_at_ms));
+        Self::with(self.tally.clone(), self.read_at_ms, Standstill { unread_since_ms, ..self.standstill.clone() })
     }
 
-    fn with(tally: Tally, read_at_ms: u64, stale_since_ms: Option<u64>) -> Self {
-        let fields = TallyFields::of(&tally, read_at_ms, stale_since_ms);
+    fn with(tally: Tally, read_at_ms: u64, standstill: Standstill) -> Self {
+        let fields = TallyFields::of(&tally, read_at_ms, standstill.since_ms());
         let scores = Scores { votes: shown_votes(&tally).unwrap_or_default(), fields };
         let scores = serde_json::to_string(&scores).expect("scores are plain text and numbers");
-        Self { tally, read_at_ms, stale_since_ms, scores }
+        Self { tally, read_at_ms, standstill, scores }
     }
 
     /// The poll.
@@ -73,10 +104,20 @@ impl PollScore {
         shown_votes(&self.tally).map(|votes| votes.into_values().collect())
     }
 
-    /// Since when the scores stand still, because the ledger can't be read or nothing is counted; in milliseconds
-    /// since 1970.
+    /// Whether the figures can't change any more, as long as the organiser does not open or reset the poll.
+    pub(crate) fn is_final(&self) -> bool {
+        self.tally.is_final()
+    }
+
+    /// Since when the scores stand still, or some partition's share of them, because the ledger can't be read or
+    /// nothing is counted; in milliseconds since 1970.
     pub(crate) fn stale_since_ms(&self) -> Option<u64> {
-        self.stale_since_ms
+        self.standstill.since_ms()
+    }
+
+    /// The same for the share of one partition.
+    pub(crate) fn share_stale_since_ms(&self, partition: Partition) -> Option<u64> {
+        self.standstill.of(partition)
     }
 
     /// What the event `scores` carries: JSON, as a string, with the votes by option key on its top level.
@@ -88,7 +129,7 @@ impl PollScore {
     pub(crate) fn body(&self) -> TallyBody {
         TallyBody {
             votes: shown_votes(&self.tally),
-            fields: TallyFields::of(&self.tally, self.read_at_ms, self.stale_since_ms),
+            fields: TallyFields::of(&self.tally, self.read_at_ms, self.stale_since_ms()),
         }
     }
 
@@ -102,9 +143,11 @@ impl PollScore {
         votes(&self.tally)
     }
 
-    /// How far the log is counted, in milliseconds since 1970; never later than now, whatever the log's clock said.
-    pub(crate) fn counted_through_ms(&self) -> u64 {
-        self.tally.position().millis().min(self.read_at_ms)
+    /// How far the log of a partition is counted, in milliseconds since 1970; never later than now, whatever the log's
+    /// clock said. `None` where it does not know the poll yet.
+    pub(crate) fn counted_through_ms(&self, partition: Partition) -> Option<u64> {
+        let share = self.tally.shares.iter().find(|share| share.partition == partition)?;
+        Some(share.position.millis().min(self.read_at_ms))
     }
 
     /// Whether a screen that shows `other` would show the same.
@@ -113,11 +156,27 @@ impl PollScore {
     }
 
     /// What is shown; the heartbeats are not.
-    fn shown(&self) -> (&Poll, &VoteCounts, Vec<(Partition, Position)>, Option<u64>) {
-        let Tally { poll, figures, shares, .. } = &self.tally;
+    fn shown(&self) -> ShownScore<'_> {
+        let Tally { poll, figures, is_complete, shares, .. } = &self.tally;
         let position = |share: &ShareProgress| (share.partition, share.position);
-        (poll, figures, shares.iter().map(position).collect(), self.stale_since_ms)
+        ShownScore {
+            poll,
+            figures,
+            is_complete: *is_complete,
+            positions: shares.iter().map(position).collect(),
+            stale_since_ms: self.stale_since_ms(),
+        }
     }
+}
+
+/// What of a score a screen shows.
+#[derive(PartialEq, Eq)]
+struct ShownScore<'a> {
+    poll: &'a Poll,
+    figures: &'a VoteCounts,
+    is_complete: bool,
+    positions: Vec<(Partition, Position)>,
+    stale_since_ms: Option<u64>,
 }
 
 /// The moment `age` before `now_ms`.
@@ -135,6 +194,12 @@ fn shown_votes(tally: &Tally) -> Option<Votes> {
 fn votes(tally: &Tally) -> Votes {
     let votes = |index| tally.figures.votes.get(index).copied().unwrap_or_default();
     (0..tally.poll.options().len()).map(|index| (option_key(index), votes(index))).collect()
+}
+
+/// The positions by partition, of several.
+fn positions(tally: &Tally) -> Option<BTreeMap<u16, String>> {
+    let position = |share: &ShareProgress| (share.partition.number(), share.position.to_string());
+    (tally.partitions != Partitions::ONE).then(|| tally.shares.iter().map(position).collect())
 }
 
 /// What the event `scores` carries. Option keys are one letter and the other fields longer, so they never meet.
@@ -170,6 +235,10 @@ struct TallyFields {
     state: &'static str,
     /// Whether ballots are taken.
     open: bool,
+    /// Whether the figures stand: no ballots are taken, and all that were taken are counted. Until then a closed poll's
+    /// figures may still grow.
+    #[serde(rename = "final")]
+    is_final: bool,
     /// `live`, or `hidden`: only the turnout is shown.
     #[schema(example = "live")]
     results: &'static str,
@@ -179,9 +248,13 @@ struct TallyFields {
     /// Ballots of this poll in the ledger, over all rounds and changed votes.
     #[schema(example = 17)]
     counted: u64,
-    /// How far the log is counted.
+    /// How far the log is counted: with several partitions, how far all of them are.
     #[schema(example = "1700000000000-0")]
     position: String,
+    /// How far each partition of the log is counted, by its number; absent if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!({"0": "1700000000000-0", "1": "1700000000007-2"}))]
+    positions: Option<BTreeMap<u16, String>>,
     /// That the wording was corrected while there were ballots; absent if it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     correction: Option<CorrectedWording>,
@@ -233,6 +306,7 @@ impl TallyFields {
             question: poll.question().to_owned(),
             state: poll.state().as_str(),
             open: poll.is_open(),
+            is_final: tally.is_final(),
             results: match poll.results() {
                 Visibility::Live => "live",
                 Visibility::Hidden => "hidden",
@@ -240,6 +314,7 @@ impl TallyFields {
             voters: figures.voters,
             counted: figures.ballots,
             position: tally.position().to_string(),
+            positions: positions(tally),
             correction: CorrectedWording::of(poll),
             archived: poll.archived(),
             round: poll.round(),
@@ -252,65 +327,4 @@ impl TallyFields {
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::{Heartbeat, Partitions, PollChange, PollId, PollSpec};
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn tally(votes: &[u64]) -> Tally {
-        let options = (0..votes.len()).map(|index| format!("Option {index}"));
-        let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap();
-        let figures = VoteCounts { votes: votes.to_vec(), voters: votes.iter().sum(), ballots: 40 };
-        let position = Position::new(1_700_000_000_000, 3).unwrap();
-        let share = ShareProgress { partition: Partition::new(0), position, heartbeat: Heartbeat::default() };
-        Tally { poll, round: 1, figures, shares: vec![share], partitions: Partitions::ONE, is_complete: true }
-    }
-
-    #[test]
-    fn scores_are_what_the_example_app_reads_and_more_beside() {
-        let score = PollScore::new(tally(&[12, 3]), 1_700_000_000_500);
-        let scores: Value = serde_json::from_str(score.scores()).unwrap();
-        assert_eq!(
-            scores,
-            json!({
-                "a": 12, "b": 3, "voters": 15, "counted": 40, "open": true, "state": "open", "results": "live",
-                "poll": "main", "question": "Which?", "position": "1700000000000-3", "round": 1, "revision": 1,
-                "edition": edition(score.poll()), "at": 1_700_000_000_500_u64,
-            })
-        );
-    }
-
-    #[test]
-    fn hidden_votes_are_in_nothing_that_leaves() {
-        let mut tally = tally(&[12_345, 67_890]);
-        tally.poll = tally.poll.after(&PollChange::Hide, 1).unwrap();
-        let score = PollScore::new(tally, 0);
-        assert_eq!(score.votes(), None);
-        let body = serde_json::to_string(&score.body()).unwrap();
-        for text in [score.scores(), &body] {
-            assert!(!text.contains("12345") && !text.contains("67890") && !text.contains("\"a\""), "{text}");
-            assert!(text.contains("\"voters\":80235"), "{text}");
-        }
-    }
-
-    #[test]
-    fn stale_scores_say_since_when_and_stay_at_the_first_time() {
-        let stale = PollScore::new(tally(&[1, 0]), 1_000).stale();
-        assert_eq!(stale.stale_since_ms(), Some(1_000));
-        assert_eq!(stale.stale().stale_since_ms(), Some(1_000));
-        assert!(stale.scores().contains("\"stale_since\":1000"));
-        assert!(!stale.shows_the_same_as(&PollScore::new(tally(&[1, 0]), 1_000)));
-    }
-
-    #[test]
-    fn a_tally_without_a_young_heartbeat_is_stale_since_then() {
-        let since = |age_millis| {
-            let mut tally = tally(&[1, 0]);
-            tally.shares[0].heartbeat.age_millis = age_millis;
-            PollScore::new(tally, 1_700_000_000_000).stale_since_ms()
-        };
-        assert_eq!(since(2_000), None);
-        assert!(since(60_000).is_some_and(|since| (1_699_999_939_000..=1_699_999_940_000).contains(&since)));
-    }
-}
+mod tests;

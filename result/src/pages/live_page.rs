@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use domain::{PollId, option_key};
+use domain::{PollId, PollState, option_key};
 use http::{StatusCode, Uri};
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -124,6 +124,8 @@ struct LivePage<'a> {
     question: &'a str,
     question_size: &'static str,
     state: &'static str,
+    /// What is said of it: the state, or that the last votes are being counted.
+    state_text: String,
     edition: String,
     archived: bool,
     corrected_at: Option<String>,
@@ -154,6 +156,7 @@ impl<'a> LivePage<'a> {
             question: poll.question(),
             question_size: question_size(poll.question()),
             state: poll.state().as_str(),
+            state_text: format!("state.{}", shown_state(score)),
             edition: edition(poll),
             archived: poll.archived(),
             corrected_at: poll.correction().map(|correction| time::date_and_time(language, correction.at_millis)),
@@ -166,6 +169,14 @@ impl<'a> LivePage<'a> {
             join: None,
             result_url: None,
         }
+    }
+}
+
+/// The state as screens show it: a closed poll whose figures may still grow is not simply closed.
+fn shown_state(score: &PollScore) -> &'static str {
+    match score.poll().state() {
+        PollState::Closed if !score.is_final() => "counting",
+        state => state.as_str(),
     }
 }
 

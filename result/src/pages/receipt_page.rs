@@ -14,7 +14,6 @@ use web::{language::Language, poll_address};
 
 use crate::{
     app::App,
-    live::scores::PollScore,
     receipts::{BallotStatus, look_up, score_if_known, status},
     texts::ResultText,
     time,
@@ -42,7 +41,7 @@ pub(crate) async fn receipt(
 }
 
 async fn page(app: &App, language: Language, path: &str, found: BallotStatus) -> Response {
-    let BallotStatus { poll, inclusion, cast_at, counted_at } = found;
+    let BallotStatus { poll, partition, inclusion, cast_at, counted_at } = found;
     let score = score_if_known(app, poll).await;
     let (title, text) = said_of(inclusion);
     let moment = |millis| Moment { machine: time::rfc3339(millis), text: time::date_and_time(language, millis) };
@@ -57,8 +56,8 @@ async fn page(app: &App, language: Language, path: &str, found: BallotStatus) ->
         question: score.as_ref().map(|score| score.poll().question()),
         cast_at: moment(cast_at),
         counted_at: counted_at.map(moment),
-        counted_through: waiting.map(|score| moment(score.counted_through_ms())),
-        stale_since: waiting.and_then(PollScore::stale_since_ms).map(moment),
+        counted_through: waiting.and_then(|score| score.counted_through_ms(partition)).map(moment),
+        stale_since: waiting.and_then(|score| score.share_stale_since_ms(partition)).map(moment),
         reload_seconds: (inclusion == Inclusion::NotCountedYet).then_some(RELOAD_SECONDS),
     };
     app.pages.respond(StatusCode::OK, language, "receipt.html", Serde(page).into())

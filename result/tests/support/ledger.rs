@@ -20,7 +20,10 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 const COUNTED_AT: u64 = 1_795_423_501_000;
 
 pub(crate) struct MemoryLedger {
+    /// The first partition's share of each poll.
     tallies: Mutex<BTreeMap<PollId, TallyShare>>,
+    /// The other partitions' shares of the default poll, in their order.
+    others: Mutex<Vec<TallyShare>>,
     movements: (mpsc::UnboundedSender<Movement>, AsyncMutex<mpsc::UnboundedReceiver<Movement>>),
     down: AtomicBool,
     read_millis: AtomicUsize,
@@ -43,6 +46,7 @@ impl MemoryLedger {
         let (sender, receiver) = mpsc::unbounded_channel();
         let ledger = Self {
             tallies: Mutex::default(),
+            others: Mutex::default(),
             movements: (sender, AsyncMutex::new(receiver)),
             down: AtomicBool::new(false),
             read_millis: AtomicUsize::new(0),
@@ -76,6 +80,36 @@ impl MemoryLedger {
             heartbeat: Heartbeat::default(),
         };
         self.tallies.lock().unwrap().insert(id, share);
+    }
+
+    /// From now on there are so many partitions. Each knows the default poll as it is now, and has counted no ballot.
+    pub(crate) fn spread(&self, partitions: u16) {
+        let first = self.tallies.lock().unwrap()[&PollId::MAIN].clone();
+        let empty = VoteCounts { votes: vec![0; first.poll.options().len()], ..VoteCounts::default() };
+        let other = |number| TallyShare { partition: Partition::new(number), figures: empty.clone(), ..first.clone() };
+        *self.others.lock().unwrap() = (1..partitions).map(other).collect();
+    }
+
+    /// Changes the default poll's share of a partition other than the first, and says so.
+    pub(crate) fn edit_share(&self, partition: u16, edit: impl FnOnce(&mut TallyShare)) {
+        let mut others = self.others.lock().unwrap();
+        let share = others.iter_mut().find(|share| share.partition.number() == partition).unwrap();
+        edit(share);
+        share.position = share.position.following(0);
+        drop(others);
+        self.notify(&[PollId::MAIN]);
+    }
+
+    /// A partition other than the first counts a change of the default poll.
+    pub(crate) fn change_share(&self, partition: u16, change: &PollChange) {
+        self.edit_share(partition, |share| {
+            share.poll = share.poll.after(change, 1).unwrap();
+            share.round = share.poll.round();
+        });
+    }
+
+    fn partitions_now(&self) -> Partitions {
+        Partitions::new(u16::try_from(self.others.lock().unwrap().len() + 1).unwrap()).unwrap()
     }
 
     pub(crate) fn remove(&self, poll: &str) {
@@ -210,6 +244,13 @@ impl Scoreboard for MemoryLedger {
         let read = {
             let tallies = self.tallies.lock().unwrap();
             let mut read: Vec<_> = polls.iter().filter_map(|poll| tallies.get(poll).cloned()).collect();
+            if polls.contains(&PollId::MAIN) {
+                read.extend(self.others.lock().unwrap().iter().cloned());
+            }
+            let partitions = self.partitions_now();
+            for share in &mut read {
+                share.partitions = partitions;
+            }
             for heartbeat in read.iter_mut().map(|tally| &mut tally.heartbeat).filter(|it| it.at_millis >= 0) {
                 heartbeat.at_millis = i64::try_from(reads).unwrap();
             }
@@ -231,7 +272,7 @@ impl Scoreboard for MemoryLedger {
 
     async fn partitions(&self) -> Result<Partitions, Unavailable> {
         self.check()?;
-        Ok(Partitions::ONE)
+        Ok(self.partitions_now())
     }
 
     async fn inclusion(&self, _: Partition, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {

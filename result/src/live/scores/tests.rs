@@ -1,0 +1,104 @@
+use domain::{Heartbeat, PollChange, PollId, PollSpec};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn tally(votes: &[u64]) -> Tally {
+    let options = (0..votes.len()).map(|index| format!("Option {index}"));
+    let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", options)).unwrap();
+    let figures = VoteCounts { votes: votes.to_vec(), voters: votes.iter().sum(), ballots: 40 };
+    let position = Position::new(1_700_000_000_000, 3).unwrap();
+    let share = ShareProgress { partition: Partition::new(0), position, heartbeat: Heartbeat::default() };
+    Tally { poll, round: 1, figures, shares: vec![share], partitions: Partitions::ONE, is_complete: true }
+}
+
+#[test]
+fn scores_are_what_the_example_app_reads_and_more_beside() {
+    let score = PollScore::new(tally(&[12, 3]), 1_700_000_000_500);
+    let scores: Value = serde_json::from_str(score.scores()).unwrap();
+    assert_eq!(
+        scores,
+        json!({
+            "a": 12, "b": 3, "voters": 15, "counted": 40, "open": true, "state": "open", "results": "live",
+            "final": false,
+            "poll": "main", "question": "Which?", "position": "1700000000000-3", "round": 1, "revision": 1,
+            "edition": edition(score.poll()), "at": 1_700_000_000_500_u64,
+        })
+    );
+}
+
+#[test]
+fn hidden_votes_are_in_nothing_that_leaves() {
+    let mut tally = tally(&[12_345, 67_890]);
+    tally.poll = tally.poll.after(&PollChange::Hide, 1).unwrap();
+    let score = PollScore::new(tally, 0);
+    assert_eq!(score.votes(), None);
+    let body = serde_json::to_string(&score.body()).unwrap();
+    for text in [score.scores(), &body] {
+        assert!(!text.contains("12345") && !text.contains("67890") && !text.contains("\"a\""), "{text}");
+        assert!(text.contains("\"voters\":80235"), "{text}");
+    }
+}
+
+#[test]
+fn stale_scores_say_since_when_and_stay_at_the_first_time() {
+    let stale = PollScore::new(tally(&[1, 0]), 1_000).stale();
+    assert_eq!(stale.stale_since_ms(), Some(1_000));
+    assert_eq!(stale.stale().stale_since_ms(), Some(1_000));
+    assert!(stale.scores().contains("\"stale_since\":1000"));
+    assert!(!stale.shows_the_same_as(&PollScore::new(tally(&[1, 0]), 1_000)));
+}
+
+#[test]
+fn a_tally_without_a_young_heartbeat_is_stale_since_then() {
+    let since = |age_millis| {
+        let mut tally = tally(&[1, 0]);
+        tally.shares[0].heartbeat.age_millis = age_millis;
+        PollScore::new(tally, 1_700_000_000_000).stale_since_ms()
+    };
+    assert_eq!(since(2_000), None);
+    assert!(since(60_000).is_some_and(|since| (1_699_999_939_000..=1_699_999_940_000).contains(&since)));
+}
+
+/// Partitions whose heartbeats are so old.
+fn spread(votes: &[u64], ages_millis: &[i64]) -> Tally {
+    let share = |(number, age_millis): (u16, &i64)| ShareProgress {
+        partition: Partition::new(number),
+        position: Position::new(1_700_000_000_000 + u64::from(number), 0).unwrap(),
+        heartbeat: Heartbeat { at_millis: 0, age_millis: *age_millis },
+    };
+    let shares: Vec<_> = (0..).zip(ages_millis).map(share).collect();
+    let partitions = Partitions::new(u16::try_from(shares.len()).unwrap()).unwrap();
+    Tally { shares, partitions, ..tally(votes) }
+}
+
+#[test]
+fn with_several_partitions_the_position_of_each_is_told() {
+    let scores: Value = serde_json::from_str(PollScore::new(spread(&[1, 0], &[0, 0]), 0).scores()).unwrap();
+    assert_eq!(scores["positions"], json!({"0": "1700000000000-0", "1": "1700000000001-0"}));
+    assert_eq!(scores["position"], "1700000000000-0", "all are counted so far");
+}
+
+#[test]
+fn the_oldest_share_says_since_when_scores_stand_still() {
+    let now = 1_700_000_100_000;
+    let score = PollScore::new(spread(&[1, 0], &[0, 60_000, 10_000]), now);
+    assert!(score.stale_since_ms().is_some_and(|since| since <= now - 60_000), "{score:?}");
+    assert_eq!(score.share_stale_since_ms(Partition::new(0)), None);
+    assert!(score.share_stale_since_ms(Partition::new(2)).is_some_and(|since| since > now - 60_000));
+}
+
+#[test]
+fn a_closed_poll_is_final_once_all_partitions_have_the_close() {
+    let is_final = |is_complete| {
+        let mut tally = spread(&[1, 0], &[0, 0]);
+        tally.poll = tally.poll.after(&PollChange::Close, 1).unwrap();
+        PollScore::new(Tally { is_complete, ..tally }, 0)
+    };
+    for complete in [true, false] {
+        let scores: Value = serde_json::from_str(is_final(complete).scores()).unwrap();
+        assert_eq!((&scores["state"], &scores["final"]), (&json!("closed"), &json!(complete)));
+    }
+    assert!(!is_final(true).shows_the_same_as(&is_final(false)), "screens are told");
+    assert!(!PollScore::new(spread(&[1, 0], &[0, 0]), 0).is_final(), "an open one never is");
+}
