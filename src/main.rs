@@ -19,7 +19,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use domain::{BallotBox, ChangeOutcome, Poll, Secret};
+use domain::{BallotBox, ChangeOutcome, Partitions, Poll, Secret};
 use ledger_sqlite::{SqliteLedger, SqliteScoreboard};
 use listener::Connections;
 use log_file::recount;
@@ -105,6 +105,7 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
     let vote = vote::router(
         vote::Config {
             secret: secret.clone(),
+            partitions: Partitions::ONE,
             organiser_token: Some(Hidden::from(token.clone())),
             result: beside(&settings.result_url, result_addr.port()),
             vote_url: settings.vote_url.clone(),

@@ -1,6 +1,6 @@
 //! The configuration of the service, as `main.rs` or the all-in-one gives it.
 
-use domain::Secret;
+use domain::{Partitions, Secret};
 use listener::TrustedProxies;
 use program::settings::{Hidden, PublicUrl};
 use web::{cookies::CookieScope, counterpart::Counterpart};
@@ -10,6 +10,8 @@ use web::{cookies::CookieScope, counterpart::Counterpart};
 pub struct Config {
     /// The installation's secret: pseudonyms, cookies and receipts come from it.
     pub secret: Secret,
+    /// How many partitions the log has: a page says in which one its voter's ballot is.
+    pub partitions: Partitions,
     /// The organiser's token; without it nobody can manage polls.
     pub organiser_token: Option<Hidden>,
     /// Where browsers find the results.

@@ -76,6 +76,7 @@ impl Settings {
     /// The configuration of the service itself.
     pub(crate) fn config(&self) -> scrutin_vote::Config {
         scrutin_vote::Config {
+            partitions: self.partitions,
             secret: self.secret_key.clone(),
             organiser_token: self.organiser_token.clone(),
             result: self.result_url.clone().map_or(Counterpart::Port(RESULT_PORT), Counterpart::Fixed),

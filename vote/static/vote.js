@@ -152,7 +152,9 @@ function showLive(shown, tally) {
   if (!section) return false;
   showTally(section, tally);
   const mine = shown.dataset.position;
-  if (!mine || !tally.votes || !tally.position || !isBefore(tally.position, mine)) return false;
+  // With several partitions, how far that of the voter is. One that knows no such poll has counted no ballot of it.
+  const countedThrough = tally.positions ? tally.positions[shown.dataset.partition] || "0-0" : tally.position;
+  if (!mine || !tally.votes || !countedThrough || !isBefore(countedThrough, mine)) return false;
   write(section.querySelector(".voters"), section.dataset.counting);
   return true;
 }

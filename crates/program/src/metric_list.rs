@@ -81,6 +81,8 @@ metric_list! {
     "scrutin_result_reads_total" Counter "reads" "Reads of tallies, by `outcome`"
     "scrutin_result_refused_total" Counter "connections" "Screens that were turned away, by `reason`"
     "scrutin_result_scores_sent_total" Counter "sendings" "Scores sent to all screens of a poll"
+    "scrutin_result_share_age_seconds" Gauge "seconds"
+        "How long ago the count of a `partition` last showed that it works, where there are several"
     "scrutin_result_viewers" Gauge "screens" "Screens connected over Socket.IO"
     "scrutin_worker_ballots_lost_total" Counter "ballots"
         "Ballots known to have been accepted and not yet counted when a log was lost"

@@ -1,7 +1,7 @@
 //! The voting page: the context of its template, for one poll, one browser and one outcome.
 
 use axum::response::Response;
-use domain::{Access, Choices, Poll, PollState, Position, Receipt, option_key};
+use domain::{Access, Choices, Partitions, Poll, PollState, Position, Receipt, VoterId, option_key};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use program::settings::PublicUrl;
 use serde::Serialize;
@@ -66,6 +66,8 @@ struct VotePage<'a> {
     /// Names the state of the poll that the page shows.
     page_key: String,
     position: Option<String>,
+    /// In which partition it is, where there are several.
+    partition: Option<u16>,
     tally_url: Option<String>,
     receipt_url: Option<String>,
     text_failed: String,
@@ -142,6 +144,7 @@ impl View<'_> {
             result_url: result.as_ref().map(|at| addresses::result_page(at, id)),
             page_key: self.page_key(state),
             position: self.position(recorded).map(|position| position.to_string()),
+            partition: self.receipt(recorded).and_then(|receipt| self.partition(receipt.voter)),
             tally_url: result.as_ref().map(|at| addresses::tally(at, id)),
             receipt_url: result.as_ref().and_then(|at| Some(self.receipt_url(at, self.receipt(recorded)?))),
             text_failed: text(VoteText::OutcomeUnknown),
@@ -185,6 +188,12 @@ impl View<'_> {
     /// The position of the ballot that the page is about.
     fn position(&self, recorded: Option<RememberedBallot>) -> Option<Position> {
         self.voted.map(|receipt| receipt.position).or_else(|| recorded.map(|ballot| ballot.position))
+    }
+
+    /// The partition of a voter, where there are several.
+    fn partition(&self, voter: VoterId) -> Option<u16> {
+        let partitions = self.app.config.partitions;
+        (partitions != Partitions::ONE).then(|| partitions.of_voter(voter).number())
     }
 
     fn by_code(&self) -> bool {

@@ -3,7 +3,7 @@
 use domain::{PollId, PollSpec, Position, Receipt, Visibility, VoterId};
 use http::StatusCode;
 
-use crate::support::{answer, spawn_app};
+use crate::support::{answer, config, spawn_app, spawn_with};
 
 #[tokio::test]
 async fn the_answer_to_a_recorded_ballot_is_short() {
@@ -201,6 +201,21 @@ async fn the_recorded_page_leads_to_the_receipt_and_to_the_result() {
     assert_eq!((receipt.position, receipt.voter), (app.ballots.positions()[0], app.ballots.voters()[0]));
     assert_eq!(page.link_with("/p/tea\""), "http://127.0.0.1:8081/p/tea");
     assert_eq!(ada.get("/").await.link_with(":8081"), "http://127.0.0.1:8081/");
+}
+
+#[tokio::test]
+async fn the_recorded_page_says_in_which_of_several_partitions_the_ballot_is() {
+    let partitions = domain::Partitions::new(16).unwrap();
+    let app = spawn_with(scrutin_vote::Config { partitions, ..config() }).await;
+    let ada = app.browser();
+    assert!(!ada.get("/").await.text.contains("data-partition"));
+    let recorded = ada.vote("/", "vote=a").await;
+    let said = format!("data-partition=\"{}\"", partitions.of_voter(app.ballots.voters()[0]));
+    for page in [recorded, ada.get("/").await] {
+        assert!(page.text.contains(&said), "{said}: {}", page.text);
+    }
+    let with_one = spawn_app().await.browser().vote("/", "vote=a").await.text;
+    assert!(with_one.contains("data-position=") && !with_one.contains("data-partition"), "{with_one}");
 }
 
 #[tokio::test]

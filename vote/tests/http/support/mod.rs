@@ -5,7 +5,7 @@ mod memory_ballot_box;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use domain::{Poll, PollId, PollSpec, Secret};
+use domain::{Partitions, Poll, PollId, PollSpec, Secret};
 use http::{HeaderMap, StatusCode};
 pub(crate) use memory_ballot_box::{MemoryBallotBox, Mishap};
 use reqwest::{Client, RequestBuilder, redirect};
@@ -20,6 +20,7 @@ pub(crate) const TOKEN: &str = "the-organisers-token";
 pub(crate) fn config() -> Config {
     Config {
         secret: Secret::parse("0123456789abcdef0123456789abcdef").unwrap(),
+        partitions: Partitions::ONE,
         organiser_token: Some(TOKEN.to_owned().into()),
         result: Counterpart::Port(8081),
         vote_url: None,
