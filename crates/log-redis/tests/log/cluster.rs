@@ -4,7 +4,7 @@ use testkit::redis_cluster::RedisCluster;
 
 use super::*;
 
-/// The slots of the partitions 0 and 1, which two nodes own.
+/// The slots of the partitions 0 and 1, which one node owns. The partition 2 is at the next node.
 const SLOTS: [u16; 2] = [783, 4_910];
 const THREE: u16 = 3;
 
