@@ -169,7 +169,9 @@ impl Voter {
             self.last = Some(choice);
             return VoterReply::Recorded;
         }
-        assert!(answer.status().is_server_error(), "an honest voter got {}", answer.status());
+        // 409: the poll is closed; it is certainly not recorded.
+        let is_refused = answer.status().is_server_error() || answer.status() == StatusCode::CONFLICT;
+        assert!(is_refused, "an honest voter got {}", answer.status());
         VoterReply::Error
     }
 
