@@ -2,8 +2,8 @@
 -- KEYS: attaching, attached, incarnation, log, trimmed, accepted; id and beginning of older releases
 -- ARGV: the leader, the log's id as its ledger knows it or a new one for a log that lost its id, the ledger's position,
 -- the value that keeps workers of older releases from beginning a log
--- Returns: {'replica'} | {'claimed', the token, the previous token or '', 1 if this server was a replica of the server
--- in that token, the log's id or '', its state}
+-- Returns: {'replica'} | {'claimed', the token, the previous token or '', 1 if this server was promoted since, the
+-- log's id or '', its state}
 local role, replid, replid_before = replication()
 if role ~= 'master' then
   return { 'replica' }
@@ -27,5 +27,8 @@ if id then
 end
 redis.call('DEL', KEYS[7])
 redis.call('SET', KEYS[8], ARGV[4])
-local promoted = replid_before and string.sub(before, 1, #replid_before + 1) == replid_before .. '/'
+-- A server that was promoted has a previous id. It need not be the one in the token: a primary takes another id when
+-- its first replica comes, and there may have been two promotions since.
+local is_promoted = replid_before and not string.match(replid_before, '^0+$')
+local promoted = is_promoted and before ~= '' and string.sub(before, 1, #replid + 1) ~= replid .. '/'
 return { 'claimed', token, before, promoted and 1 or 0, id or '', state_of(KEYS[4], KEYS[5], KEYS[6], ARGV[3]) }

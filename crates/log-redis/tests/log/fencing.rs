@@ -275,6 +275,23 @@ async fn a_server_that_was_a_replica_for_a_moment_is_another_within_a_second() {
 }
 
 #[tokio::test]
+async fn a_promotion_shows_although_the_id_had_changed_since_the_attachment() {
+    let mut scene = Scene::begun().await;
+    let replica = RedisServer::start().await;
+    let on_replica = async |command: &[&str]| -> redis::Value {
+        let mut connection = replica.connection().await;
+        redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await.unwrap()
+    };
+    // With its first replica a server takes a new replication id, and nobody attaches again before the promotion.
+    on_replica(&["REPLICAOF", "127.0.0.1", &scene.redis.port().to_string()]).await;
+    let attached = || on_replica(&["GET", "{scrutin:0}:attached"]);
+    eventually(async || if attached().await == redis::Value::Nil { Err("not synced") } else { Ok(()) }).await;
+    on_replica(&["REPLICAOF", "NO", "ONE"]).await;
+    assert!(log_on(&replica).claim("another", &NO_STATE).await.unwrap().promoted);
+    assert!(!scene.log.claim("a leader", &NO_STATE).await.unwrap().promoted, "the primary was not");
+}
+
+#[tokio::test]
 async fn who_claims_what_another_left_half_way_hears_of_a_promotion_too() {
     let mut scene = Scene::begun().await;
     scene.raw(&["REPLICAOF", "127.0.0.1", "1"]).await;
