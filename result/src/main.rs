@@ -9,7 +9,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use domain::{Fingerprint, Scoreboard};
-use ledger_postgres::{DatabaseAddresses, DatabaseUrl, PostgresScoreboard};
+use ledger_postgres::{DatabaseAddresses, SpreadScoreboard};
 use listener::Connections;
 use program::{
     admin, demonstration, server_address,
@@ -36,7 +36,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 /// Serves until told to stop.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let database = only_database(settings);
+    let databases: DatabaseAddresses = server_address::read("result", "DATABASE_URL", &settings.database_url);
     scrutin_result::check_texts().unwrap_or_else(|error| fail("result", &error.to_string()));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("result", &error.to_string()));
     let metrics = telemetry::metrics()?;
@@ -50,7 +50,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let admin_listener = listener::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let listener = listener::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
 
-    let scoreboard = Arc::new(PostgresScoreboard::new(database.clone()));
+    let scoreboard = Arc::new(SpreadScoreboard::new(&databases));
     let key = KeyWatch::start(Arc::clone(&scoreboard), Fingerprint::of(&settings.secret_key));
     let asked = Arc::clone(&scoreboard);
     let readiness = admin::readiness(move || {
@@ -64,20 +64,11 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
         scoreboard as Arc<dyn Scoreboard>,
         shutdown.clone(),
     );
-    tracing::info!(listen.addr = %listener.local_addr()?, database = ?database, "result.started");
+    tracing::info!(listen.addr = %listener.local_addr()?, databases = ?databases, "result.started");
     let router = running.router.clone();
     listener::serve(listener, router, &connections, shutdown).await?;
     running.closed().await;
     tracing::info!("result.stopped");
     telemetry::end();
     Ok(ExitCode::SUCCESS)
-}
-
-/// The ledger's address. Several are not read together by this release.
-fn only_database(settings: &Settings) -> DatabaseUrl {
-    let databases: DatabaseAddresses = server_address::read("result", "DATABASE_URL", &settings.database_url);
-    if databases.count() > 1 {
-        fail("result", "DATABASE_URL: several addresses, of which this release can show one alone");
-    }
-    databases.first().clone()
 }

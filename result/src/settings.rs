@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     pub(crate) organiser_token: Option<Hidden>,
     /// The ledger: address of PostgreSQL, `postgres://user:password@host:port/database`; with TLS
     /// `postgres://host/database?sslmode=verify-full&sslrootcert=FILE`; with standbys, which are never read,
-    /// `postgres://host1,host2/database`
+    /// `postgres://host1,host2/database`; or several addresses, separated by spaces, in the order of the worker's
     #[arg(
         long,
         env = "DATABASE_URL",

@@ -138,7 +138,7 @@ impl IdentityFacts {
         format!(
             "the log at {} was written by 0.1.0 with several partitions, over which that spread polls and this release \
              spreads voters: count all of it with 0.1.0, then export and import into an empty ledger \
-             (docs/operations.md, Moving)",
+             (docs/operations.md, Upgrade)",
             self.address
         )
     }
@@ -160,13 +160,13 @@ pub(crate) fn counted_by_poll(counted: &[Partition], partitions: Partitions) -> 
         Some(
             "this ledger was written by 0.1.0 with several partitions, over which that spread polls; this release \
              spreads voters, who would be counted twice: export it with the release that wrote it, and import it into \
-             an empty ledger (docs/operations.md, Moving)"
+             an empty ledger (docs/operations.md, Upgrade)"
                 .to_owned(),
         )
     } else if !counted.is_empty() && partitions != Partitions::ONE {
         Some(format!(
             "PARTITIONS is {partitions}, and this ledger was written with one partition: set PARTITIONS=1; another \
-             number takes an export and an import into an empty ledger (docs/operations.md, Moving)"
+             number takes an export and an import into an empty ledger (docs/operations.md, Upgrade)"
         ))
     } else {
         None

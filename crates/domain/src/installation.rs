@@ -148,7 +148,7 @@ impl LedgerIdentity {
             format!(
                 "the ledger of this installation ({id}) was written by an earlier release, which spread polls over \
                  its {partitions} partitions; this one spreads voters, who would be counted twice. Export it with the \
-                 release that wrote it, and import it into an empty ledger (docs/operations.md, Moving)"
+                 release that wrote it, and import it into an empty ledger (docs/operations.md, Upgrade)"
             )
         })
     }

@@ -3,7 +3,8 @@
 //! # Who does what
 //!
 //! [`PostgresLedgers`] is the worker's side: it leads a partition and writes. [`PostgresScoreboard`] is the side of
-//! `result`: it reads, and hears what moved. They meet only in the database.
+//! `result`: it reads, and hears what moved; [`SpreadScoreboard`] puts those of several addresses together. They meet
+//! only in the database.
 //!
 //! | table | holds | written |
 //! |---|---|---|
@@ -57,6 +58,8 @@ mod read_pool;
 mod rows;
 mod scoreboard;
 mod server_name;
+mod share_memory;
+mod spread_scoreboard;
 mod standbys;
 mod statements;
 mod tls;
@@ -67,3 +70,4 @@ pub use database_url::DatabaseUrl;
 pub use database_url_error::DatabaseUrlError;
 pub use ledgers::PostgresLedgers;
 pub use scoreboard::PostgresScoreboard;
+pub use spread_scoreboard::SpreadScoreboard;

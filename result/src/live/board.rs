@@ -316,7 +316,7 @@ impl LastReading {
         match read {
             Ok(None) => Self { reading: Ok(None), heartbeats },
             Ok(Some(tally)) => {
-                let now = Heartbeats::after(Some(&heartbeats), &tally.shares, asked_at);
+                let now = Heartbeats::after(Some(&heartbeats), &tally, asked_at);
                 let score = PollScore::after(known.as_deref().map(|known| (known, &*heartbeats)), tally, &now);
                 Self { reading: Ok(Some(Arc::new(score))), heartbeats: Arc::new(now) }
             }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::{Heartbeat, Partition, ShareProgress};
+use domain::{Heartbeat, Partition, Tally};
 use tokio::time::Instant;
 
 /// Without a heartbeat for so long, scores are stale. One comes every second or so.
@@ -16,13 +16,22 @@ pub(crate) const STALE_AFTER: Duration = Duration::from_secs(4);
 pub(crate) struct Heartbeats(Vec<(Partition, LastHeartbeat)>);
 
 impl Heartbeats {
-    /// What is known after a read that began at `asked_at` and found these, where `before` was known before.
-    pub(crate) fn after(before: Option<&Self>, shares: &[ShareProgress], asked_at: Instant) -> Self {
-        let heard = |share: &ShareProgress| {
-            let before = before.and_then(|before| before.of(share.partition));
-            (share.partition, LastHeartbeat::after(before, share.heartbeat, asked_at))
+    /// What is known after a read that began at `asked_at` and found this, where `before` was known before. A partition
+    /// without a share was last heard of when the share was seen last, or else when it was missed first.
+    pub(crate) fn after(before: Option<&Self>, tally: &Tally, asked_at: Instant) -> Self {
+        let heard = |partition| {
+            let before = before.and_then(|before| before.of(partition));
+            let share = tally.shares.iter().find(|share| share.partition == partition);
+            let now = match share {
+                Some(share) => LastHeartbeat::after(before, share.heartbeat, asked_at),
+                None => before.unwrap_or_else(|| LastHeartbeat::of_nothing(asked_at)),
+            };
+            (partition, now)
         };
-        Self(shares.iter().map(heard).collect())
+        // Shares of partitions beyond the installation's number may be left from another one.
+        let beyond =
+            tally.shares.iter().map(|share| share.partition).filter(|it| it.number() >= tally.partitions.count());
+        Self(tally.partitions.all().chain(beyond).map(heard).collect())
     }
 
     /// Of one partition.
@@ -66,6 +75,12 @@ impl LastHeartbeat {
         Self { heartbeat, age, read_at, asked_at }
     }
 
+    /// Of a partition of which nothing is known yet. Any heartbeat is newer.
+    fn of_nothing(asked_at: Instant) -> Self {
+        let heartbeat = Heartbeat { at_millis: i64::MIN, age_millis: 0 };
+        Self { heartbeat, age: Duration::ZERO, read_at: asked_at, asked_at }
+    }
+
     /// How long ago the ledger got it.
     pub(crate) fn age(&self) -> Duration {
         self.age.saturating_add(self.read_at.elapsed())
@@ -79,6 +94,8 @@ impl LastHeartbeat {
 
 #[cfg(test)]
 mod tests {
+    use domain::{Partitions, Poll, PollId, PollSpec, Position, ShareProgress, VoteCounts};
+
     use super::*;
 
     const DAY_MS: i64 = 86_400_000;
@@ -116,5 +133,34 @@ mod tests {
     async fn a_heartbeat_that_lies_ahead_of_the_clock_is_not_taken_for_a_young_one() {
         let last = LastHeartbeat::after(None, heartbeat(DAY_MS, -DAY_MS), Instant::now());
         assert!(last.age() > STALE_AFTER);
+    }
+
+    fn tally(shares: &[(u16, Heartbeat)]) -> Tally {
+        let poll = Poll::new(PollId::MAIN, PollSpec::simple("Which?", ["x", "y"])).unwrap();
+        let shares = shares.iter().map(|&(number, heartbeat)| ShareProgress {
+            partition: Partition::new(number),
+            position: Position::ZERO,
+            heartbeat,
+        });
+        let (partitions, figures) = (Partitions::new(2).unwrap(), VoteCounts::default());
+        Tally { poll, round: 1, figures, shares: shares.collect(), partitions, is_complete: false }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_share_that_is_missing_ages_from_when_it_was_missed_or_seen_last() {
+        let second = |heartbeats: &Heartbeats| heartbeats.of(Partition::new(1)).unwrap().age().as_millis();
+        let both = tally(&[(0, heartbeat(1_000, 0)), (1, heartbeat(1_000, 500))]);
+        let first_alone = tally(&[(0, heartbeat(2_000, 0))]);
+        for (begin, at_first) in [(&both, 500), (&first_alone, 0)] {
+            let mut heard = Heartbeats::after(None, begin, Instant::now());
+            assert_eq!(second(&heard), at_first);
+            for seconds in 1..=5 {
+                tokio::time::advance(Duration::from_secs(1)).await;
+                heard = Heartbeats::after(Some(&heard), &first_alone, Instant::now());
+                assert_eq!(second(&heard), at_first + seconds * 1_000);
+            }
+            let back = tally(&[(0, heartbeat(7_000, 0)), (1, heartbeat(7_000, 10))]);
+            assert_eq!(second(&Heartbeats::after(Some(&heard), &back, Instant::now())), 10);
+        }
     }
 }

@@ -52,7 +52,7 @@ impl Standstill {
 impl PollScore {
     /// A tally read at `read_at_ms` (milliseconds since 1970), kept up as far as its heartbeats say.
     pub(crate) fn new(tally: Tally, read_at_ms: u64) -> Self {
-        let heard = Heartbeats::after(None, &tally.shares, Instant::now());
+        let heard = Heartbeats::after(None, &tally, Instant::now());
         let late = heard.ages().filter(|(_, age)| *age > STALE_AFTER);
         let late = late.map(|(partition, age)| (partition, since(read_at_ms, age))).collect();
         Self::with(tally, read_at_ms, Standstill { unread_since_ms: None, late })
