@@ -119,7 +119,7 @@ fn a_wrong_value_is_one_clear_line_that_names_the_key() {
         ("worker", &[("DATABASE_URL", "postgres://db?sslmode=verify-full")]),
         ("worker", &[("DATABASE_URL", "postgres://a postgres://b")]),
         ("result", &[("DATABASE_URL", "postgres://db?sslmode=require&sslrootcert=/absent.pem"), secret]),
-        ("result", &[("DATABASE_URL", "postgres://a postgres://b"), secret]),
+        ("result", &[("DATABASE_URL", "postgres://a/v postgres://a/v"), secret]),
         ("worker", &[("QUESTION", " ")]),
         ("result", &[("VOTE_URL", "vote"), secret]),
         ("result", &[("ALLOWED_ORIGINS", "https://a.example,b"), secret]),

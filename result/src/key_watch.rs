@@ -64,6 +64,16 @@ fn verdict(said: &[Said], key: &Fingerprint) -> Result<(), String> {
     if let Some(why) = known.iter().find_map(differs) {
         return Err(why);
     }
+    let too_many = |identity: &&&LedgerIdentity| said.len() > usize::from(identity.installation.partitions.count());
+    if let Some(identity) = known.iter().find(too_many) {
+        return Err(format!(
+            "DATABASE_URL has {} addresses, and this installation ({}) {} partitions: set the addresses that its \
+             workers have",
+            said.len(),
+            identity.installation.id,
+            identity.installation.partitions
+        ));
+    }
     let ids: Vec<_> = known.iter().map(|identity| &identity.installation.id).collect();
     match ids.iter().find(|id| **id != ids[0]) {
         Some(other) => Err(format!(
@@ -106,6 +116,7 @@ mod tests {
             (vec![ours(), Some(Some(ledger("one", "bb")))], "SECRET_KEY"),
             (vec![ours(), Some(Some(ledger("two", "aa")))], "two installations, one and two"),
             (vec![Some(Some(other_release))], "spread polls"),
+            (vec![ours(), None, None], "3 addresses"),
         ] {
             let said = verdict(&bad, &key).unwrap_err();
             assert!(said.contains(why), "{said}");
