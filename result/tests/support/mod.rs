@@ -8,7 +8,7 @@ pub(crate) mod viewers;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use domain::Secret;
+use domain::{Scoreboard, Secret};
 use listener::{Connections, Limits, TrustedProxies};
 use scrutin_result::{Config, Timing};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -71,10 +71,17 @@ pub(crate) async fn spawn_app() -> App {
 
 pub(crate) async fn spawn_app_with(config: Config) -> App {
     let ledger = Arc::new(MemoryLedger::with_default_poll());
+    let mut app = serve(config, ledger.clone()).await;
+    app.ledger = ledger;
+    app
+}
+
+/// The service on another scoreboard; the ledger of the answer is none of its.
+pub(crate) async fn serve(config: Config, scoreboard: Arc<dyn Scoreboard>) -> App {
     let shutdown = CancellationToken::new();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let running = scrutin_result::start(config, ledger.clone(), shutdown.clone());
+    let running = scrutin_result::start(config, scoreboard, shutdown.clone());
     let stop = shutdown.clone();
     let serving = tokio::spawn(async move {
         let connections = Connections::new(Limits::default(), TrustedProxies::default());
@@ -82,6 +89,7 @@ pub(crate) async fn spawn_app_with(config: Config) -> App {
         running.closed().await;
     });
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let ledger = Arc::new(MemoryLedger::with_default_poll());
     App { addr, ledger, shutdown, http, serving }
 }
 

@@ -1,0 +1,78 @@
+//! The service on the ledgers of two addresses, on servers of their own, of which one goes away and comes back.
+
+#![allow(clippy::unwrap_used, reason = "clippy does not see that helpers beside #[test] functions are tests")]
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    Ballot, Choices, Entry, Event, Installation, InstallationId, LedgerIdentity, Ledgers, Partition, Partitions, Poll,
+    PollId, PollSpec, Position, VoterId,
+};
+use ledger_postgres::{DatabaseAddresses, PostgresLedgers, SpreadScoreboard};
+use scrutin_result::{Config, Timing};
+use support::{App, config, serve};
+use testkit::{postgres_server::PostgresServer, wait};
+
+fn entry(place: u64, event: Event) -> Entry {
+    Entry { position: Position::new(1_700_000_000_000 + place, 0).unwrap(), event: Ok(event) }
+}
+
+/// Voters with these numbers are in the partition of the number mod 2.
+fn vote(place: u64, number: u64, key: &str) -> Entry {
+    let voter = VoterId::from_bytes((u128::from(number) << 64).to_be_bytes());
+    entry(place, Event::Ballot(Ballot { poll: PollId::MAIN, voter, choices: Choices::parse([key]).unwrap() }))
+}
+
+async fn page(app: &App) -> String {
+    app.page("/").await
+}
+
+#[tokio::test]
+async fn scores_say_since_when_they_lack_a_ledger_that_is_away() {
+    let mut servers = [PostgresServer::private().await, PostgresServer::private().await];
+    let addresses: DatabaseAddresses = format!("{} {}", servers[0].url(), servers[1].url()).parse().unwrap();
+    let (ledgers, partitions) = (PostgresLedgers::new(addresses.clone()), Partitions::new(2).unwrap());
+    let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
+    let mut leaders = Vec::new();
+    for number in 0..2 {
+        let partition = Partition::new(number);
+        let mut leader = wait::until("the lead", || async { ledgers.lead(partition).await.ok().flatten() }).await;
+        let installation = Installation::new(InstallationId::new("one"), partitions);
+        leader.install(&LedgerIdentity::new(installation, "here")).await.unwrap();
+        let entries = vec![entry(1, Event::Poll(Box::new(poll.clone()))), vote(2, u64::from(number), "a")];
+        leader.apply(entries).await.unwrap();
+        leaders.push(leader);
+    }
+    let timing = Timing { look: Duration::from_millis(200), ..Timing::default() };
+    let app = serve(Config { timing, ..config() }, Arc::new(SpreadScoreboard::new(&addresses))).await;
+    let mut viewer = app.viewer().await;
+    viewer.message().await;
+    viewer.scores_until(|scores| scores["a"] == 2 && scores["stale_since"].is_null()).await;
+
+    servers[1].stop().await;
+    leaders[0].apply(vec![vote(3, 2, "a")]).await.unwrap();
+    viewer.scores_until(|scores| scores["a"] == 3).await;
+    // The first partition's leader is alive, and the second's can't be heard.
+    let (mut first, stop) = (leaders.remove(0), tokio_util::sync::CancellationToken::new());
+    let beats = stop.clone().run_until_cancelled_owned(async move {
+        loop {
+            first.heartbeat().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    });
+    let beating = tokio::spawn(beats);
+    let (_, stale) = viewer.scores_until(|scores| scores["stale_since"].is_u64()).await;
+    assert_eq!(stale["a"], 3, "what is known stays: {stale}");
+    assert!(page(&app).await.contains("Scores stand still since"));
+
+    servers[1].restart().await;
+    let second = Partition::new(1);
+    let mut leader = wait::until("the lead", || async { ledgers.lead(second).await.ok().flatten() }).await;
+    leader.apply(vec![vote(4, 3, "b")]).await.unwrap();
+    leader.heartbeat().await.unwrap();
+    viewer.scores_until(|scores| scores["b"] == 1 && scores["stale_since"].is_null()).await;
+    stop.cancel();
+    beating.await.unwrap();
+}
