@@ -44,8 +44,11 @@ fn with_other_key(name: &'static str, server: (&str, &str)) -> Service {
 async fn vote_at(vote: &Service) -> u16 {
     let client = reqwest::Client::builder().cookie_store(true).build().unwrap();
     let body = serde_json::json!({ "choices": ["a"] });
-    let sent = client.post(format!("{}/api/polls/main/ballots", vote.url())).json(&body).send().await;
-    sent.unwrap().status().as_u16()
+    // It may just be starting.
+    let sent = until("an answer of vote", || async {
+        client.post(format!("{}/api/polls/main/ballots", vote.url())).json(&body).send().await.ok()
+    });
+    sent.await.status().as_u16()
 }
 
 /// Waits until the service says in its log, and where it is asked whether it is ready, that it is refused.

@@ -24,6 +24,11 @@ async fn start(redis: &RedisServer, database: &TestDatabase) -> Services {
     Services::start_with(&redis.url(), &database.url(), &[("PARTITIONS", &partitions)]).await
 }
 
+/// How many ballots all partitions have accepted.
+async fn taken(vote_url: &str) -> u64 {
+    wait::until("all partitions to say what they accepted", || accepted(vote_url, "main")).await
+}
+
 async fn change(vote_url: &str, word: &str) -> Option<u16> {
     let client = reqwest::Client::new();
     let request = client.post(format!("{vote_url}/api/polls/main/{word}")).bearer_auth(ORGANISER_TOKEN);
@@ -89,9 +94,9 @@ async fn after_an_answered_close_no_ballot_is_taken_whoever_is_killed() {
         }
         if closing.await.unwrap() == Some(200) {
             answered += 1;
-            let taken = accepted(&vote_url, "main").await.unwrap();
+            let before = taken(&vote_url).await;
             voters.is_troubled(VOTERS).await;
-            assert_eq!(accepted(&vote_url, "main").await, Some(taken), "round {round}: taken after the close");
+            assert_eq!(taken(&vote_url).await, before, "round {round}: taken after the close");
         } else {
             cut_off += 1;
         }
@@ -130,13 +135,13 @@ async fn a_home_that_was_set_back_learns_of_the_close_before_it_takes_ballots() 
         }
         redis::cmd("DEL").arg(key("attached")).exec_async(&mut connection).await.unwrap();
     }
-    let taken = accepted(&vote_url, "main").await.unwrap();
+    let before = taken(&vote_url).await;
     services.worker.program.start_again();
     services.ready().await;
     let now = are_equal(&redis).await;
     assert_eq!(now["state"], "closed", "{now}");
     voters.is_troubled(VOTERS).await;
-    assert_eq!(accepted(&vote_url, "main").await, Some(taken));
+    assert_eq!(taken(&vote_url).await, before);
     assert_eq!(change(&vote_url, "open").await, Some(200));
     voters.stop(2).await.is_counted(&vote_url, &services.result.url(), "main").await;
 }

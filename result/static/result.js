@@ -1,8 +1,5 @@
-// Keeps the live page up to date: writes the scores from the socket into the page that the server made. Without this
-// script the page shows the figures of when it was loaded, and a link to reload. The link stays until this script has
-// shown scores.
-//
-// Only ECMAScript 2018 and the Web APIs of Safari 12, so that old tablets work (tests/old_phones.rs).
+// Writes the scores from the socket into the page. Until then it shows the figures of when it was loaded, and a link to
+// reload. Only ECMAScript 2018 and the Web APIs of Safari 12, for old tablets (tests/old_phones.rs).
 
 import { ask } from "./ask.js";
 import { counted, number, percent, time } from "./language.js";
