@@ -86,7 +86,7 @@ class Sizes(unittest.TestCase):
             self.assertGreaterEqual(size(limit), needed)
 
     def test_the_servers_have_a_session_for_every_pod_that_may_come(self):
-        readers = constant("crates/ledger-postgres/src/scoreboard.rs", r"\bPOOL_SIZE: usize = (\d+)")
+        readers = constant("crates/ledger-postgres/src/read_pool.rs", r"\bPOOL_SIZE: usize = (\d+)")
         arguments = containers(named(plain(), "StatefulSet", "postgres"))[0]["args"]
         (plainly,) = [int(text.split("=")[1]) for text in arguments if text.startswith("max_connections=")]
         reserved = 3  # for superusers, by default
