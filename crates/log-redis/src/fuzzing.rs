@@ -19,8 +19,8 @@ pub fn entry(id: &[u8], fields: &[&[u8]]) {
     for entry in entries {
         let (name, value) = match &entry.event {
             Ok(Event::Ballot(ballot)) => {
-                let mut value = wire::encode_poll_of_ballots(ballot.poll);
-                wire::encode_ballot(ballot, &mut value);
+                let mut value = wire::begin_ballots(ballot.poll);
+                wire::push_ballot(ballot, &mut value);
                 (wire::BALLOTS_FIELD, value)
             }
             Ok(Event::Poll(poll)) => (wire::POLL_FIELD, wire::encode_poll(poll).into_bytes()),
