@@ -58,6 +58,7 @@ fn share(versions: &[Poll], partitions: Partitions, counted: &Counted) -> TallyS
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn shares_add_up_as_in_the_naive_sum(
         changes in changes(), all in vec(counted(), 1..8), count in 1..5_u16,
