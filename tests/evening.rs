@@ -41,8 +41,8 @@ async fn export(organiser: &Browser, directory: &Path, file: &str) -> String {
     organiser.devtools("Browser.setDownloadBehavior", behavior).await;
     organiser.click(&format!("a[href$='/export/{file}']")).await;
     let saved = directory.join(format!("dinner-{file}"));
-    // While it is being saved it has another name.
-    wait::until(file, || async { std::fs::read_to_string(&saved).ok() }).await
+    // While it is being saved it has another name; an empty file of this name may stand there meanwhile.
+    wait::until(file, || async { std::fs::read_to_string(&saved).ok().filter(|text| !text.is_empty()) }).await
 }
 
 /// Chooses and sends.
