@@ -33,11 +33,11 @@ script! {
 }
 script! {
     /// Creates a poll, or replaces the one that was read.
-    PUT_POLL = "positions.lua", "put_poll.lua"
+    PUT_POLL = "positions.lua", "append_poll.lua", "put_poll.lua"
 }
 script! {
     /// Takes over a poll from another partition, if it is newer.
-    ADOPT = "positions.lua", "adopt.lua"
+    ADOPT = "positions.lua", "append_poll.lua", "adopt.lua"
 }
 script! {
     /// Reads one poll and its number of accepted ballots.

@@ -21,13 +21,5 @@ end
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return { 'not attached' }
 end
--- Starts with a write that needs no memory, so that closing a poll succeeds however full this Redis is.
-if forget then
-  redis.call('UNLINK', KEYS[4])
-else
-  redis.call('PERSIST', KEYS[1])
-end
-local position = redis.call('XADD', KEYS[3], '*', ARGV[6], ARGV[2])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-take_positions(KEYS[3], position, 1)
+append_poll(KEYS[1], KEYS[2], KEYS[3], KEYS[4], forget, ARGV[1], ARGV[6], ARGV[2])
 return { 'done' }

@@ -20,14 +20,5 @@ end
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return 'not attached'
 end
--- Starts with a write that needs no memory, and with one that frees memory if possible. Redis then allows all later
--- writes, however full it is. Closing, hiding or resetting a poll must always succeed.
-if ARGV[6] == '1' then
-  redis.call('UNLINK', KEYS[5])
-else
-  redis.call('PERSIST', KEYS[1])
-end
-local position = redis.call('XADD', KEYS[3], '*', ARGV[4], ARGV[3])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-take_positions(KEYS[3], position, 1)
+append_poll(KEYS[1], KEYS[2], KEYS[3], KEYS[5], ARGV[6] == '1', ARGV[1], ARGV[4], ARGV[3])
 return 'done'
