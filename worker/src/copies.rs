@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::{Partition, Partitions, PollCopy, PollId, Unavailable};
+use futures_util::future::join_all;
 use tracing::warn;
 
 use crate::{
@@ -18,9 +19,13 @@ pub(crate) async fn pull(parts: &mut TellerParts, must: bool) -> Result<(), Stop
         return Ok(());
     }
     let own = ask_log(&parts.health, parts.log.copies()).await?;
+    let (this, holders) = (parts.partition, &parts.copies);
+    // At once: servers that hang would add up.
+    let ask = |partition| async move { (partition, holders.held_by(partition).await) };
+    let asked = parts.rules.partitions.all().filter(|&partition| partition != this).map(ask);
     let (mut others, mut answered, mut failed) = (Vec::new(), false, None);
-    for partition in parts.rules.partitions.all().filter(|&partition| partition != parts.partition) {
-        match parts.copies.held_by(partition).await {
+    for (partition, answer) in join_all(asked).await {
+        match answer {
             Ok(copies) => {
                 answered = true;
                 others.extend(copies);
