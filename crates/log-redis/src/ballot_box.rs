@@ -9,7 +9,7 @@ use domain::{
     Ballot, BallotBox, CastOutcome, ChangeOutcome, Durability, Fingerprint, Partition, Partitions, Poll, PollChange,
     PollCopy, PollId, SessionId, Unavailable,
 };
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use redis::Value;
 
 use crate::{
@@ -17,11 +17,10 @@ use crate::{
     answers::{checked, unexpected},
     calls::run,
     cast_queue::{self, CastQueue},
-    copies::{Copies, PollRead, Precondition, Spread},
+    copies::{Copies, Holder, PollRead, Precondition, Spread},
     deadline::Deadline,
     fence,
     fitness::{Fitness, warn_if_unchecked},
-    keys::Keys,
     link::Link,
     membership::Members,
     scripts::END_SESSION,
@@ -31,10 +30,11 @@ use crate::{
 /// How often a change is retried because another process changed the poll between read and write.
 const CHANGE_ATTEMPTS: usize = 16;
 const REWRITING: &str = "rewriting a poll";
+const CHANGING: &str = "changing a poll";
 
 /// The log on Redis, as `vote` sees it. Any number of instances, in any number of processes, can work in parallel.
 ///
-/// Every call returns within 2 s. `Ok` means that the effect is on Redis' disk.
+/// Calls keep to the time limits of the port. `Ok` means that the effect is on the disks that `DURABILITY` asks for.
 pub struct RedisBallotBox {
     copies: Copies,
     /// Indexed by partition number.
@@ -87,12 +87,6 @@ impl RedisBallotBox {
         self.copies.partitions()
     }
 
-    /// What only one partition keeps for all.
-    fn first(&self) -> (&Link, &Keys) {
-        let first = self.copies.holder(Partition::new(0));
-        (&first.link, &first.keys)
-    }
-
     /// A partition that does not know a poll yet, which its home has, adopts it. Returns whether it has it now.
     async fn bring(&self, poll: PollId, partition: Partition) -> Result<bool, Unavailable> {
         let deadline = Deadline::usual();
@@ -128,7 +122,9 @@ impl RedisBallotBox {
             Spread::Everywhere => Some(ChangeOutcome::Done(next.poll)),
             Spread::Partly(error) => Some(underway(next.poll, &error)),
             Spread::Conflict(held) => {
-                self.copies.take_over(deadline, &held).await?;
+                // The poll's home holds the change already, even if it can't take over the other copy now.
+                let taken_over = self.copies.take_over(deadline, &held).await;
+                taken_over.map_err(|error| error.after_something(CHANGING))?;
                 None
             }
         })
@@ -156,7 +152,9 @@ impl RedisBallotBox {
             ChangeOutcome::Underway(_) => Err(Unavailable::not_done(REWRITING, "not every partition can be asked")),
             _ => self.rewrite_closed(id, change).await,
         };
-        let opened = self.change_at_home(id, &PollChange::Open, 0).await?;
+        let opened = self.change_at_home(id, &PollChange::Open, 0).await;
+        // It stays closed if it can't be opened again.
+        let opened = opened.map_err(|error| error.after_something(REWRITING))?;
         match rewritten? {
             ChangeOutcome::Done(_) => Ok(opened),
             outcome => Ok(outcome),
@@ -183,11 +181,13 @@ impl RedisBallotBox {
                 continue;
             }
             let accepted = everywhere.iter().flatten().map(|read| read.accepted).sum();
+            // With ballots it is a correction that is noted, or refused.
+            let requires = if accepted == 0 { Precondition::NoBallots } else { Precondition::SamePoll };
             let next = match found.copy.poll.after(change, accepted) {
                 Ok(next) => next,
                 Err(refused) => return Ok(ChangeOutcome::Refused(refused)),
             };
-            if let Some(outcome) = self.change_to(deadline, found, next, Precondition::NoBallots).await? {
+            if let Some(outcome) = self.change_to(deadline, found, next, requires).await? {
                 return Ok(outcome);
             }
         }
@@ -223,6 +223,21 @@ impl RedisBallotBox {
         }
         // The last attempt certainly wrote nothing either.
         Err(Unavailable::Busy)
+    }
+}
+
+impl RedisBallotBox {
+    async fn has_ended_in(&self, partition: Partition, session: SessionId) -> Result<bool, Unavailable> {
+        const WHAT: &str = "asking whether a session has ended";
+        let Holder { link, keys, .. } = self.copies.holder(partition);
+        let mut commands = redis::pipe();
+        commands.cmd("EXISTS").arg(keys.ended(session));
+        let answers = link.send(WHAT, Deadline::usual(), &commands).await?;
+        let answer = answers.into_iter().next().ok_or_else(|| unexpected(WHAT))?;
+        match checked(WHAT, answer)? {
+            Value::Int(there) => Ok(there == 1),
+            _ => Err(unexpected(WHAT)),
+        }
     }
 }
 
@@ -288,7 +303,8 @@ impl BallotBox for RedisBallotBox {
             Spread::Partly(error) => Ok(underway(copy.poll, &error)),
             // Its home had lost it.
             Spread::Conflict(held) => {
-                self.copies.take_over(deadline, &held).await?;
+                let taken_over = self.copies.take_over(deadline, &held).await;
+                taken_over.map_err(|error| error.after_something(CHANGING))?;
                 Ok(ChangeOutcome::Exists)
             }
         }
@@ -303,25 +319,25 @@ impl BallotBox for RedisBallotBox {
         }
     }
 
+    /// Every partition notes it, so that it can be asked for while any of them is away.
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable> {
         const WHAT: &str = "ending a session";
-        let (link, keys) = self.first();
         let lasting_ms = u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX).max(1);
-        let call = END_SESSION.call(&[&keys.ended(session)]).arg(lasting_ms);
-        run(link, WHAT, call).await.map(drop)
+        let note = |partition| {
+            let Holder { link, keys, .. } = self.copies.holder(partition);
+            run(link, WHAT, END_SESSION.call(&[&keys.ended(session)]).arg(lasting_ms))
+        };
+        try_join_all(self.partitions().all().map(note)).await.map(drop)
     }
 
     async fn has_ended(&self, session: SessionId) -> Result<bool, Unavailable> {
-        const WHAT: &str = "asking whether a session has ended";
-        let (link, keys) = self.first();
-        let mut commands = redis::pipe();
-        commands.cmd("EXISTS").arg(keys.ended(session));
-        let answers = link.send(WHAT, Deadline::usual(), &commands).await?;
-        let answer = answers.into_iter().next().ok_or_else(|| unexpected(WHAT))?;
-        match checked(WHAT, answer)? {
-            Value::Int(there) => Ok(there == 1),
-            _ => Err(unexpected(WHAT)),
+        let ask = |partition| self.has_ended_in(partition, session);
+        let answers = join_all(self.partitions().all().map(ask)).await;
+        if answers.contains(&Ok(true)) {
+            return Ok(true);
         }
+        // One that answers knows it: the organiser was told so only when all had noted it.
+        answers.into_iter().reduce(Result::or).expect("a log has a partition")
     }
 
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {

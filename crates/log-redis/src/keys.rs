@@ -72,8 +72,7 @@ impl Keys {
 }
 
 impl Keys {
-    /// `{scrutin:p}:ended:SESSION`, a string that expires: an organiser's session that was ended early. In the first
-    /// partition only.
+    /// `{scrutin:p}:ended:SESSION`, a string that expires: an organiser's session that was ended early.
     pub(crate) fn ended(&self, session: SessionId) -> String {
         session.iter().fold(self.ended_prefix.clone(), |key, byte| key + &format!("{byte:02x}"))
     }

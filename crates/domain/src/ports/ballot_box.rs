@@ -46,7 +46,8 @@ pub enum ChangeOutcome {
 
 /// Where `vote` puts ballots, and asks what polls there are.
 ///
-/// Each call answers within about two seconds, with [`Unavailable`] if need be.
+/// Each call answers within about two seconds, with [`Unavailable`] if need be. With several partitions a rewrite of an
+/// open poll takes up to four times as long: it is closed in all of them, rewritten, and opened again.
 #[async_trait]
 pub trait BallotBox: Send + Sync {
     /// Casts one ballot. Whether the poll is open is decided in the same atomic step that appends.

@@ -65,6 +65,12 @@ impl Unavailable {
         if self.nothing_happened() { self } else { Self::not_done("nothing was done", self) }
     }
 
+    /// The same where something was done before what failed: the outcome of the whole is unknown.
+    #[must_use]
+    pub fn after_something(self, what: &'static str) -> Self {
+        if self.nothing_happened() { Self::failed(what, self) } else { self }
+    }
+
     /// Whether it is certain that nothing was done.
     pub fn nothing_happened(&self) -> bool {
         match self {

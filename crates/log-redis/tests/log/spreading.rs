@@ -241,6 +241,23 @@ async fn polls_are_shown_while_their_home_is_away() {
     assert!(scene.logs[home("main")].polls().await.is_err());
 }
 
+#[tokio::test]
+async fn a_session_that_was_ended_is_known_while_any_partition_answers() {
+    let scene = Spread::begun_with(vec![]).await;
+    let (ended, goes_on) = ([1; 16], [2; 16]);
+    assert_eq!(scene.ballots.end_session(ended, Duration::from_hours(1)).await, Ok(()));
+    for partition in 0..PARTITIONS {
+        assert_eq!(scene.ballots.has_ended(ended).await, Ok(true), "{partition} partitions have lost it");
+        scene.raw(&["DEL", &format!("{{scrutin:{partition}}}:ended:{}", "01".repeat(16))]).await;
+    }
+    assert_eq!((scene.ballots.has_ended(ended).await, scene.ballots.has_ended(goes_on).await), (Ok(false), Ok(false)));
+}
+
+fn correct(question: &str) -> PollChange {
+    let (question, options) = (question.to_owned(), vec!["Cats".into(), "Dogs".into()]);
+    PollChange::Correct(Box::new(domain::Wording { at_millis: 1, question, options }))
+}
+
 fn rewrite(question: &str) -> PollChange {
     PollChange::Rewrite(Box::new(PollSpec::simple(question, ["Yes", "No"])))
 }
@@ -273,7 +290,24 @@ async fn a_poll_is_not_rewritten_while_a_partition_can_not_be_asked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spread_poll_is_either_voted_in_or_rewritten() {
-    let ids: Vec<String> = (0..20).map(|number| format!("p-{number}")).collect();
+    let changed = changed_while_people_vote(|| rewrite("Tea?")).await;
+    for (poll, accepted) in changed {
+        assert_eq!(poll.revision() == 1, accepted > 0, "{}: {accepted} ballots", poll.id());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spread_poll_with_ballots_is_corrected_with_a_note() {
+    let changed = changed_while_people_vote(|| correct("Cats or Dogs!")).await;
+    for (poll, accepted) in changed {
+        assert_eq!(poll.question(), "Cats or Dogs!");
+        assert_eq!(poll.correction().is_some(), accepted > 0, "{}: {accepted} ballots", poll.id());
+    }
+}
+
+/// Open polls with a change and voters in each partition at the same time; each of them then, with its ballots.
+async fn changed_while_people_vote(change: impl Fn() -> PollChange) -> Vec<(Poll, u64)> {
+    let ids: Vec<String> = (0..60).map(|number| format!("p-{number}")).collect();
     let scene = Arc::new(Spread::begun_with(ids.iter().map(|id| poll(id)).collect()).await);
     let mut both = JoinSet::new();
     for text in &ids {
@@ -290,14 +324,18 @@ async fn a_spread_poll_is_either_voted_in_or_rewritten() {
                 assert!(refused || matches!(cast, Ok(CastOutcome::Recorded(_))), "{cast:?}");
             });
         }
-        let (ballots, poll) = (Arc::clone(&scene.ballots), id(text));
-        both.spawn(async move { assert!(ballots.change(poll, rewrite("Tea?")).await.is_ok()) });
+        let (ballots, poll, change) = (Arc::clone(&scene.ballots), id(text), change());
+        both.spawn(async move {
+            let changed = ballots.change(poll, change).await;
+            assert!(changed.is_ok(), "{changed:?}");
+        });
     }
     both.join_all().await;
+    let mut changed = Vec::new();
     for text in &ids {
         let there = scene.ballots.poll(id(text)).await.unwrap().unwrap();
-        let accepted = scene.ballots.accepted(id(text)).await.unwrap();
         assert_eq!(there.state(), PollState::Open, "{text}");
-        assert_eq!(there.revision() == 1, accepted > 0, "{text}: {accepted} ballots");
+        changed.push((there, scene.ballots.accepted(id(text)).await.unwrap()));
     }
+    changed
 }
