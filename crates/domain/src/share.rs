@@ -121,11 +121,11 @@ impl ShareProgress {
 
 /// Votes and voters of this round, ballots of all.
 fn sum(shares: &[TallyShare], round: u32, options: usize) -> VoteCounts {
-    let mut sum = VoteCounts { votes: vec![0; options], ..VoteCounts::default() };
-    for TallyShare { figures, .. } in shares.iter().filter(|share| share.round == round) {
-        sum.voters += figures.voters;
-        sum.votes.iter_mut().zip(&figures.votes).for_each(|(sum, votes)| *sum += votes);
+    let mut sum = VoteCounts::default();
+    for share in shares {
+        sum.add(&share.figures.of_round(share.round == round));
     }
-    sum.ballots = shares.iter().map(|share| share.figures.ballots).sum();
+    // A share that does not know the newest version may have other options, and has no votes for them.
+    sum.votes.resize(options, 0);
     sum
 }

@@ -28,7 +28,7 @@ pub struct Heartbeat {
 }
 
 impl VoteCounts {
-    /// Adds the figures of other voters. Votes for options that one of both does not have are kept.
+    /// Adds the figures of other voters. Where one of both has more options than the other, all are kept.
     pub fn add(&mut self, other: &Self) {
         self.votes.resize(self.votes.len().max(other.votes.len()), 0);
         self.votes.iter_mut().zip(&other.votes).for_each(|(votes, more)| *votes += more);
@@ -37,7 +37,7 @@ impl VoteCounts {
     }
 
     /// What of a partition's figures adds to those of the present round: of another round only the ballots.
-    fn of_round(&self, is_present: bool) -> Self {
+    pub(crate) fn of_round(&self, is_present: bool) -> Self {
         if is_present { self.clone() } else { Self { ballots: self.ballots, ..Self::default() } }
     }
 }
