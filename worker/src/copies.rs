@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Partition, Partitions, PollCopy, PollId, Unavailable};
+use domain::{HeldPolls, Partition, Partitions, PollCopy, PollId, Unavailable};
 use futures_util::future::join_all;
 use tracing::warn;
 
@@ -12,8 +12,8 @@ use crate::{
     teller_parts::TellerParts,
 };
 
-/// Takes over what other partitions have newer. If this log may have lost something (`must`), another partition has to
-/// answer: each one knows all changes that were acknowledged.
+/// Takes over what other partitions have newer. If this log may have lost something (`must`), one to which a leader is
+/// attached has to answer: it has every change that was acknowledged. Or all of them: then nobody knows more.
 pub(crate) async fn pull(parts: &mut TellerParts, must: bool) -> Result<(), StopReason> {
     if parts.rules.partitions == Partitions::ONE {
         return Ok(());
@@ -23,18 +23,21 @@ pub(crate) async fn pull(parts: &mut TellerParts, must: bool) -> Result<(), Stop
     // At once: servers that hang would add up.
     let ask = |partition| async move { (partition, holders.held_by(partition).await) };
     let asked = parts.rules.partitions.all().filter(|&partition| partition != this).map(ask);
-    let (mut others, mut answered, mut failed) = (Vec::new(), false, None);
+    let (mut others, mut is_vouched, mut failed) = (Vec::new(), false, None);
     for (partition, answer) in join_all(asked).await {
         match answer {
-            Ok(copies) => {
-                answered = true;
+            Ok(HeldPolls { copies, is_attached }) => {
+                is_vouched |= is_attached;
                 others.extend(copies);
             }
             Err(error) => failed = Some((partition, error)),
         }
     }
-    if let Some((partition, error)) = failed.filter(|_| must && !answered) {
-        let reason = format!("no other partition says what changed meanwhile; partition {partition}: {error}");
+    if let Some((partition, error)) = failed.filter(|_| must && !is_vouched) {
+        let reason = format!(
+            "no other partition can say for certain what changed meanwhile; partition {partition} does not answer: \
+             {error}"
+        );
         return Err(StopReason::Log(Unavailable::not_done("reading the polls of other partitions", reason)));
     }
     let newer = newer_copies(parts.partition, parts.rules.partitions, &own, others);

@@ -47,9 +47,9 @@ pub use poll::{
 pub use poll_entries::poll_entries;
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
-    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CurrentBallot, Inclusion, Ledger,
-    Ledgers, Log, LogSeed, LogState, Movement, Page, PendingMovement, PollCopies, PollCopy, PollSeed, ReplicationState,
-    Scoreboard, Unavailable,
+    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CurrentBallot, HeldPolls, Inclusion,
+    Ledger, Ledgers, Log, LogSeed, LogState, Movement, Page, PendingMovement, PollCopies, PollCopy, PollSeed,
+    ReplicationState, Scoreboard, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};

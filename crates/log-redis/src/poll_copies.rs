@@ -3,9 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Partition, Partitions, PollCopies, PollCopy, PollId, Unavailable};
+use domain::{HeldPolls, Partition, Partitions, PollCopies, PollId, Unavailable};
 
-use crate::{addresses::RedisAddresses, copies::Copies, deadline::Deadline, link::Link};
+use crate::{
+    addresses::RedisAddresses,
+    copies::{Copies, Holder},
+    deadline::Deadline,
+    fence,
+    link::Link,
+};
 
 /// All partitions of the log on Redis, as holders of polls.
 pub struct RedisPollCopies(Copies);
@@ -19,8 +25,13 @@ impl RedisPollCopies {
 
 #[async_trait]
 impl PollCopies for RedisPollCopies {
-    async fn held_by(&self, partition: Partition) -> Result<Vec<PollCopy>, Unavailable> {
-        self.0.all(partition, "reading the polls", Deadline::usual()).await
+    async fn held_by(&self, partition: Partition) -> Result<HeldPolls, Unavailable> {
+        const WHAT: &str = "reading the polls";
+        let (deadline, Holder { link, keys, .. }) = (Deadline::usual(), self.0.holder(partition));
+        // Before the polls: whoever attaches in between has taken over what was newer.
+        let connection = link.connected(WHAT, deadline).await?;
+        let is_attached = fence::token(&connection, WHAT, deadline, keys).await.is_ok();
+        Ok(HeldPolls { copies: self.0.all(partition, WHAT, deadline).await?, is_attached })
     }
 
     async fn spread(&self, poll: PollId) -> Result<(), Unavailable> {

@@ -1,7 +1,7 @@
 //! The port to the copies of polls, over several worlds.
 
 use async_trait::async_trait;
-use domain::{Partition, PollCopies, PollCopy, PollId, Unavailable};
+use domain::{HeldPolls, Partition, PollCopies, PollCopy, PollId, Unavailable};
 
 use crate::world::{LogDisk, World};
 
@@ -39,8 +39,11 @@ pub(crate) fn adopt(log: &mut LogDisk, copy: &PollCopy) -> Option<PollCopy> {
 
 #[async_trait]
 impl PollCopies for FakeCopies {
-    async fn held_by(&self, partition: Partition) -> Result<Vec<PollCopy>, Unavailable> {
-        self.at(partition, |log| Ok(log.polls.iter().cloned().map(PollCopy::of).collect()))
+    async fn held_by(&self, partition: Partition) -> Result<HeldPolls, Unavailable> {
+        self.at(partition, |log| {
+            let copies = log.polls.iter().cloned().map(PollCopy::of).collect();
+            Ok(HeldPolls { copies, is_attached: log.is_attached() })
+        })
     }
 
     async fn spread(&self, poll: PollId) -> Result<(), Unavailable> {

@@ -115,6 +115,26 @@ async fn a_partition_that_came_back_waits_until_another_can_be_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_partitions_that_came_back_do_not_vouch_for_each_other() {
+    let worlds = home_first();
+    let worker = start_worker(&worlds, rules(PARTITIONS));
+    everywhere(&worlds, "the first poll", |_| true).await;
+    let (open, closed) = (held(&worlds[0]).unwrap(), changed(&worlds[0], &PollChange::Close));
+    set(&worlds[2], closed);
+    worker.stop().await;
+    for world in &worlds[..2] {
+        world.state().set_log_back(0);
+        set(world, open.clone());
+    }
+    worlds[2].state().log_away = true;
+    let _worker = start_worker(&worlds, rules(PARTITIONS));
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert!(worlds[..2].iter().all(|world| !world.state().takes_ballots()), "both may lack a close");
+    worlds[2].state().log_away = false;
+    everywhere(&worlds, "the close", |poll| poll.state() == PollState::Closed).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_that_starts_again_needs_no_other_partition() {
     let worlds = home_first();
     let worker = start_worker(&worlds, rules(PARTITIONS));

@@ -264,6 +264,11 @@ impl World {
 }
 
 impl LogDisk {
+    /// Whether a leader is attached to this very server.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.attached.as_ref().is_some_and(|token| token.server == self.server)
+    }
+
     pub(crate) fn begin(&mut self, seed: LogSeed) {
         let begun = self.begun + 1;
         *self = Self {
@@ -307,10 +312,9 @@ impl State {
         self.workers
     }
 
-    /// Whether a leader is attached to this very server.
+    /// Whether ballots are taken.
     pub(crate) fn takes_ballots(&self) -> bool {
-        let attached = self.log.attached.as_ref().is_some_and(|token| token.server == self.log.server);
-        attached && self.log.id.is_some() && !self.log.stream_lost
+        self.log.is_attached() && self.log.id.is_some() && !self.log.stream_lost
     }
 
     /// Whether that is a worker that counts.

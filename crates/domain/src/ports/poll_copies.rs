@@ -22,6 +22,16 @@ impl PollCopy {
     }
 }
 
+/// What one partition holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldPolls {
+    /// Its polls.
+    pub copies: Vec<PollCopy>,
+    /// A leader is attached to its server: it has every change that was acknowledged. Another server may have come back
+    /// with less than it had.
+    pub is_attached: bool,
+}
+
 /// The copies of polls in all partitions of a log: every partition has each poll, and the poll's home decides its
 /// changes.
 ///
@@ -30,7 +40,7 @@ impl PollCopy {
 pub trait PollCopies: Send + Sync {
     /// The polls that the log of this partition holds, also while it takes no ballots. [`Unavailable::NotBegun`] where
     /// there is no log.
-    async fn held_by(&self, partition: Partition) -> Result<Vec<PollCopy>, Unavailable>;
+    async fn held_by(&self, partition: Partition) -> Result<HeldPolls, Unavailable>;
 
     /// Makes all partitions hold this poll as its home holds it. Where another partition holds a newer one (the home
     /// has lost changes), the home takes that over first. After an error some partitions may not hold it yet; the call
