@@ -37,8 +37,9 @@ async fn a_tally_that_was_tampered_with_is_found() {
     let meddling = async {
         let client = database.client().await;
         testkit::wait::until_true("a vote to meddle with", || async {
+            // In each partition that has so many at that moment.
             client.execute("UPDATE tallies SET votes = votes + 1 WHERE option = 1 AND votes > 3", &[]).await.unwrap()
-                == 1
+                > 0
         })
         .await;
     };

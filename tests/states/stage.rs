@@ -150,12 +150,12 @@ impl Drop for Guessing {
 async fn without_organiser(redis: &RedisServer) -> (Program, String) {
     let (listen, admin) = (address::free(), address::free());
     let environment = [
-        ("LISTEN_ADDR", listen.to_string()),
-        ("ADMIN_ADDR", admin.to_string()),
-        ("SECRET_KEY", SECRET_KEY.to_owned()),
-        ("REDIS_URL", redis.url()),
+        ("LISTEN_ADDR".to_owned(), listen.to_string()),
+        ("ADMIN_ADDR".to_owned(), admin.to_string()),
+        ("SECRET_KEY".to_owned(), SECRET_KEY.to_owned()),
+        ("REDIS_URL".to_owned(), redis.url()),
     ];
-    let vote = Program::start("vote", &[], environment);
+    let vote = Program::start("vote", &[], environment.into_iter().chain(testkit::programs::partitions()));
     testkit::programs::ready(admin).await;
     (vote, format!("http://{listen}"))
 }
@@ -275,5 +275,9 @@ impl Stage {
             Outage::Result => self.services.result.program.start_again(),
         }
         self.services.ready().await;
+        // Screens say "live" until the last heartbeat of before is old. From here on there are new ones.
+        let (partitions, worker) = (f64::from(testkit::programs::partition_count()), &self.services.worker);
+        let leads = || async { worker.metric("scrutin_worker_leads").await >= partitions };
+        wait::until_true("the worker to lead again", leads).await;
     }
 }

@@ -47,6 +47,12 @@ impl Program {
         Self { name, arguments, environment, child, logs }
     }
 
+    /// The value of a variable in its environment.
+    fn setting(&self, key: &str) -> Option<&str> {
+        // The last one of a name is the one that it has.
+        self.environment.iter().rev().find(|(known, _)| known == key).map(|(_, value)| &**value)
+    }
+
     /// Its complete output so far, over all its starts: standard output and standard error.
     pub fn output(&self) -> String {
         std::fs::read_to_string(self.logs.path().join("log")).unwrap_or_default()
@@ -253,9 +259,27 @@ pub fn result(database_url: &str, vote_url: Option<&str>) -> Service {
     Service { program: Program::start("result", &[], environment), listen: Some(listen), admin }
 }
 
+/// Waits until this `vote` can cast the ballots of all partitions; it is ready with one.
+pub async fn takes_all_ballots(vote: &Service) {
+    let count = vote.program.setting("PARTITIONS").map_or(1.0, |count| count.parse().expect("a number"));
+    wait::until_true("vote to take ballots of all partitions", || async {
+        vote.ready().await;
+        vote.metric("scrutin_log_partition_ready").await >= count
+    })
+    .await;
+}
+
 /// The setting `PARTITIONS` of services, where this run of the tests has one.
-fn partitions() -> Option<(String, String)> {
+pub fn partitions() -> Option<(String, String)> {
     std::env::var(PARTITIONS).ok().map(|count| ("PARTITIONS".to_owned(), count))
+}
+
+/// How many partitions services have in this run of the tests.
+///
+/// # Panics
+/// If it was set to something else than a number.
+pub fn partition_count() -> u16 {
+    partitions().map_or(1, |(_, count)| count.parse().expect("a number of partitions"))
 }
 
 fn common(listen: SocketAddr, admin: SocketAddr) -> Vec<(String, String)> {
@@ -283,10 +307,10 @@ impl Services {
         services
     }
 
-    /// Waits until all are ready.
+    /// Waits until all are ready, for the voters of all partitions.
     pub async fn ready(&self) {
         self.worker.ready().await;
-        self.vote.ready().await;
+        takes_all_ballots(&self.vote).await;
         self.result.ready().await;
     }
 }
