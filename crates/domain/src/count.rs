@@ -47,6 +47,18 @@ enum Op {
     Reject(UndecodableEntry),
 }
 
+impl Op {
+    /// Whether both are one entry, given that they have one position.
+    fn is_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Poll { poll, .. }, Self::Poll { poll: other, .. }) => poll == other,
+            (Self::Ballot { voter, .. }, Self::Ballot { voter: other, .. }) => voter == other,
+            (Self::Reject(_), Self::Reject(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 /// What a ledger knows of a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownPoll {
@@ -151,17 +163,17 @@ impl Changes {
 }
 
 impl Batch {
-    /// Prepares the entries after `counted_through`. Those at or below it, and any that is not later than the one
-    /// before it, were counted already and are passed over.
+    /// Prepares the entries after `counted_through`. Those at or below it, those before the one that precedes them, and
+    /// what occurs twice at one position were counted already and are passed over. Different voters' ballots may have
+    /// one position: the logs of several partitions can be merged.
     pub fn new(counted_through: Position, entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut batch = Self { position: counted_through, ..Self::default() };
         let mut polls = HashMap::new();
         let mut voters = HashMap::new();
         for Entry { position, event } in entries {
-            if position <= batch.position {
+            if position <= counted_through || position < batch.position {
                 continue;
             }
-            batch.position = position;
             let op = match event {
                 Ok(Event::Poll(now)) => {
                     Op::Poll { poll: PollIndex(intern(&mut polls, &mut batch.polls, now.id())), now }
@@ -173,9 +185,18 @@ impl Batch {
                 }
                 Err(undecodable) => Op::Reject(undecodable),
             };
+            if position == batch.position && batch.has(position, &op) {
+                continue;
+            }
+            batch.position = position;
             batch.ops.push((position, op));
         }
         batch
+    }
+
+    /// Whether the entry at this last position is here already.
+    fn has(&self, position: Position, op: &Op) -> bool {
+        self.ops.iter().rev().take_while(|(at, _)| *at == position).any(|(_, known)| known.is_the_same(op))
     }
 
     /// Whether there is nothing to count.

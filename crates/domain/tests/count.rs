@@ -211,3 +211,21 @@ proptest! {
         prop_assert!(done == entries.len() || cuts.iter().all(|cut| matches!(cut.fate, Fate::Lost)));
     }
 }
+
+#[test]
+fn voters_may_share_a_position_and_what_occurs_twice_is_counted_once() {
+    let poll = Poll::new(id(0), PollSpec::simple("Which?", ["x", "y"])).unwrap();
+    let at = |position, event| Entry { position: Position::new(position, 0).unwrap(), event: Ok(event) };
+    let vote = |position, voter: u8, bits| {
+        let (voter, choices) = (VoterId::from_bytes([voter; 16]), Choices::from_bits(bits).unwrap());
+        at(position, Event::Ballot(Ballot { poll: poll.id(), voter, choices }))
+    };
+    let mut ledger = MemoryLedger::default();
+    let entries = [at(1, Event::Poll(Box::new(poll.clone()))), vote(2, 1, 1), vote(2, 2, 2), vote(2, 1, 1)];
+    ledger.write(ledger.changes(&entries));
+    assert_eq!(ledger.figures(&poll), VoteCounts { votes: vec![1, 1], voters: 2, ballots: 2 });
+
+    // What was counted through stays so, and what comes before its predecessor is none of this log.
+    ledger.write(ledger.changes(&[vote(2, 3, 1), vote(4, 3, 1), vote(3, 4, 1), vote(4, 5, 2)]));
+    assert_eq!(ledger.figures(&poll), VoteCounts { votes: vec![2, 2], voters: 4, ballots: 4 });
+}
