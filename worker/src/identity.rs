@@ -137,8 +137,8 @@ impl IdentityFacts {
     fn polls_were_spread(&self) -> String {
         format!(
             "the log at {} was written by 0.1.0 with several partitions, over which that spread polls and this release \
-             spreads voters: count all of it with 0.1.0, then export and import into an empty ledger \
-             (docs/operations.md, Upgrade)",
+             spreads voters: count all of it with 0.1.0, then use `worker export` of this release, and `worker \
+             import` into an empty ledger (docs/operations.md, Upgrade)",
             self.address
         )
     }
@@ -159,8 +159,8 @@ pub(crate) fn counted_by_poll(counted: &[Partition], partitions: Partitions) -> 
     if counted.iter().any(|partition| partition.number() > 0) {
         Some(
             "this ledger was written by 0.1.0 with several partitions, over which that spread polls; this release \
-             spreads voters, who would be counted twice: export it with the release that wrote it, and import it into \
-             an empty ledger (docs/operations.md, Upgrade)"
+             spreads voters, who would be counted twice: use `worker export` of this release, and import it into an \
+             empty ledger (docs/operations.md, Upgrade)"
                 .to_owned(),
         )
     } else if !counted.is_empty() && partitions != Partitions::ONE {

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context;
 use domain::{Fingerprint, Log, Scoreboard};
-use ledger_postgres::{DatabaseAddresses, DatabaseUrl, PostgresLedgers, PostgresScoreboard, SpreadScoreboard};
+use ledger_postgres::{DatabaseAddresses, LedgerEntries, PostgresLedgers, SpreadScoreboard};
 use log_file::{LogWriter, import, recount};
 use log_redis::{RedisAddresses, RedisLog, RedisPollCopies, ServerWatch};
 use program::{
@@ -76,28 +76,37 @@ async fn recount(settings: &Settings) -> anyhow::Result<ExitCode> {
 /// Writes the ledger to a file in the format of a log.
 #[expect(clippy::print_stderr, reason = "the command's report; standard output may be the file")]
 async fn export(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
-    let database = only_database(settings, "export");
+    let ledgers = SpreadScoreboard::new(&databases(settings));
+    let is_merged = ledgers.is_merged().await?;
     let output = log_file::output(file).with_context(|| file.display().to_string())?;
-    let mut writer = LogWriter::begin(output)?;
-    let audit = PostgresScoreboard::new(database).entries(|entry| writer.entry(&entry)).await?;
+    let mut writer = if is_merged { LogWriter::begin_merged(output)? } else { LogWriter::begin(output)? };
+    let LedgerEntries { audit, moved } = ledgers.entries(|entry| writer.entry(&entry)).await?;
     let entries = writer.end(audit.polls().into_iter().map(|recount| (recount.poll, recount.recounted)))?;
     if !audit.gaps.is_empty() {
         eprintln!("the ledger has {} gaps, which the file does not tell: keep what `recount` says", audit.gaps.len());
     }
-    eprintln!("{entries} entries written. Next: scrutin import, and scrutin with the SECRET_KEY of this installation");
+    if moved > 0 {
+        eprintln!(
+            "{moved} ballots of earlier rounds were cast while the partitions reset the poll one after the other. In \
+             the file they have other positions, and their receipts will not be found"
+        );
+    }
+    eprintln!(
+        "{entries} entries written. Next: worker import or scrutin import, with the SECRET_KEY of this installation"
+    );
     Ok(ExitCode::SUCCESS)
 }
 
 /// Counts a file into the empty ledger; success if the ledger then has the figures of the file.
 async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
-    let database = only_database(settings, "import");
+    let databases = suited_databases(settings);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let input = log_file::input(file).with_context(|| file.display().to_string())?;
-    let ledgers = PostgresLedgers::new(database.clone().into());
+    let ledgers = PostgresLedgers::new(databases.clone());
     let batch_entries = usize::from(settings.batch_entries);
     let progress = |entries| tracing::info!(entries, "reading the file");
     let imported = import::import(input, &ledgers, settings.partitions, batch_entries, progress).await?;
-    let audit = PostgresScoreboard::new(database).audit().await?;
+    let audit = SpreadScoreboard::new(&databases).audit().await?;
     let holds = import::report(&imported, &audit, &mut io::stdout().lock())?;
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -142,15 +151,6 @@ fn suited_databases(settings: &Settings) -> DatabaseAddresses {
     let suited = databases.suit(settings.partitions);
     suited.unwrap_or_else(|error| fail("worker", &format!("DATABASE_URL: {error}")));
     databases
-}
-
-/// The ledger's address, for what works on one alone.
-fn only_database(settings: &Settings, command: &str) -> DatabaseUrl {
-    let databases = databases(settings);
-    if databases.count() > 1 {
-        fail("worker", &format!("DATABASE_URL: {command} takes one address, and there are {}", databases.count()));
-    }
-    databases.first().clone()
 }
 
 fn redis_addresses(settings: &Settings) -> RedisAddresses {

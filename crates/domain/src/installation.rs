@@ -147,8 +147,8 @@ impl LedgerIdentity {
         spreads_polls.then(|| {
             format!(
                 "the ledger of this installation ({id}) was written by an earlier release, which spread polls over \
-                 its {partitions} partitions; this one spreads voters, who would be counted twice. Export it with the \
-                 release that wrote it, and import it into an empty ledger (docs/operations.md, Upgrade)"
+                 its {partitions} partitions; this one spreads voters, who would be counted twice. Use `worker \
+                 export` of this release, and import it into an empty ledger (docs/operations.md, Upgrade)"
             )
         })
     }

@@ -72,6 +72,19 @@ pub(crate) async fn in_snapshot(client: &Client) -> Result<Audit, DatabaseError>
     Ok(Audit { recounts: recounts.collect(), gaps: gaps(client).await?, rejected: rejected(client).await? })
 }
 
+/// What several ledgers say of one installation, as one audit.
+pub(crate) fn joined(audits: impl IntoIterator<Item = Audit>) -> Audit {
+    let mut whole = Audit::default();
+    for audit in audits {
+        whole.recounts.extend(audit.recounts);
+        whole.gaps.extend(audit.gaps);
+        whole.rejected += audit.rejected;
+    }
+    whole.recounts.sort_by_key(|recount| (recount.poll, recount.partition));
+    whole.gaps.sort_by_key(|gap| (gap.partition, gap.after, gap.through));
+    whole
+}
+
 /// A partition's row of a poll.
 struct KeptRow {
     number: i32,

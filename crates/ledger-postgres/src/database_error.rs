@@ -3,7 +3,7 @@
 
 use std::{error::Error, future::Future, time::Duration};
 
-use domain::Unavailable;
+use domain::{Partition, PollId, Unavailable};
 
 use crate::certificate_check;
 
@@ -51,9 +51,17 @@ pub(crate) enum DatabaseError {
     /// Where what is read goes to.
     #[error("writing what is read: {0}")]
     Output(#[from] std::io::Error),
-    /// Two partitions may have entries at the same position.
-    #[error("the ledger has several partitions, and one file has room for the log of one")]
-    SeveralPartitions,
+    /// Not every partition has counted a poll's newest version, so ballots of it may follow.
+    #[error(
+        "partition {partition} has not counted the newest change of the poll {poll} yet: stop vote, wait until the \
+         workers have counted everything, and try again"
+    )]
+    Unsettled {
+        /// The poll.
+        poll: PollId,
+        /// The partition that has an older version of it, or none.
+        partition: Partition,
+    },
     /// Text of some languages could not be stored.
     #[error("the database's encoding is {0}, not UTF8")]
     Encoding(String),

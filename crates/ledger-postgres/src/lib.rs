@@ -68,6 +68,7 @@ mod writer;
 pub use addresses::{DatabaseAddressError, DatabaseAddresses};
 pub use database_url::DatabaseUrl;
 pub use database_url_error::DatabaseUrlError;
+pub use entries::LedgerEntries;
 pub use ledgers::PostgresLedgers;
 pub use scoreboard::PostgresScoreboard;
 pub use spread_scoreboard::SpreadScoreboard;

@@ -1,13 +1,13 @@
 //! The reading side: tallies, receipts, exports, through a small pool of connections. It never writes, and
 //! before a worker has made the tables every question is answered with [`Unavailable`].
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool::managed::Object;
 use domain::{
-    Audit, CurrentBallot, Entry, Heartbeat, Inclusion, LedgerIdentity, Movement, Partition, Partitions, PollId,
-    Position, Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
+    Audit, CurrentBallot, Heartbeat, Inclusion, LedgerIdentity, Movement, Partition, Partitions, PollId, Position,
+    Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
 };
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::{
     audit,
     database_error::{DatabaseError, within},
     database_url::DatabaseUrl,
-    entries, installation,
+    installation,
     listen::Listener,
     read_pool::ReadPool,
     rows,
@@ -47,7 +47,9 @@ const SHARES: &str = "
         FROM tallies WHERE tallies.poll = polls.number
     ) AS by_option
     WHERE polls.id = ANY($1::text[])";
-const PARTITIONS: &str = "SELECT partitions FROM installation WHERE layout <> 1";
+/// Over how many partitions voters are spread.
+pub(crate) const PARTITIONS: &str = "SELECT partitions FROM installation WHERE layout <> 1";
+const COUNTED_PARTITIONS: &str = "SELECT DISTINCT partition FROM polls";
 const LISTED: &str = "
     SELECT DISTINCT id FROM polls
     WHERE listed AND state = 'open' AND NOT EXISTS (
@@ -114,11 +116,17 @@ impl PostgresScoreboard {
         .await
     }
 
-    /// Hands every entry of the log to `take`, in order: each ballot, and of a poll one or two entries, as it is now
-    /// and as it was in the round before. Returns what such a log counts to, counted again from the ballots. All of it
-    /// is of one moment. A ledger of several partitions is refused.
-    pub async fn entries(&self, take: impl FnMut(Entry) -> io::Result<()>) -> Result<Audit, Unavailable> {
-        entries::each(&self.database, take).await
+    /// Which partitions have counted a poll here.
+    pub(crate) async fn counted_partitions(&self) -> Result<Vec<Partition>, Unavailable> {
+        let what = "reading which partitions are here";
+        let rows = self.rows(what, READ_TIMEOUT, COUNTED_PARTITIONS, &[]).await?;
+        let partitions = rows.iter().map(|row| rows::partition(row, "partition"));
+        partitions.collect::<Result<_, _>>().map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    /// The database that it reads.
+    pub(crate) fn database(&self) -> &DatabaseUrl {
+        &self.database
     }
 
     /// The rows that answer one statement.

@@ -4,18 +4,24 @@
 //! A ledger that is away keeps its last shares, whose heartbeats age; the others are read as usual, and do not wait for
 //! it. What must be complete (exports, recounts) fails while one is away.
 
-use std::sync::Arc;
+use std::{collections::HashSet, io, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Inclusion, Movement, Partition, Partitions, PendingMovement, PollId, Position, Receipt,
-    Scoreboard, TallyShare, Unavailable, VoterId,
+    Audit, CurrentBallot, Entry, Inclusion, Movement, Partition, Partitions, PendingMovement, PollId, Position,
+    Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
 };
 use futures_util::future::{join_all, try_join_all};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, task::JoinSet};
 
-use crate::{addresses::DatabaseAddresses, scoreboard::PostgresScoreboard, share_memory::RememberingReader};
+use crate::{
+    addresses::DatabaseAddresses,
+    audit,
+    entries::{self, LedgerEntries},
+    scoreboard::PostgresScoreboard,
+    share_memory::RememberingReader,
+};
 
 /// The longest public list.
 const MAX_LISTED: usize = 1_000;
@@ -74,6 +80,21 @@ impl SpreadScoreboard {
     /// The ledger of each address.
     pub fn ledgers(&self) -> impl ExactSizeIterator<Item = &PostgresScoreboard> {
         self.ledgers.iter().map(|ledger| ledger.scoreboard())
+    }
+
+    /// Whether several partitions have counted anything, so that [`Self::entries`] merges their logs.
+    pub async fn is_merged(&self) -> Result<bool, Unavailable> {
+        let counted = try_join_all(self.ledgers().map(PostgresScoreboard::counted_partitions)).await?;
+        Ok(counted.into_iter().flatten().collect::<HashSet<_>>().len() > 1)
+    }
+
+    /// Hands every entry of the log to `take`, in order: each ballot, and of a poll one or two entries, as it is now
+    /// and as it was in the round before. The logs of several partitions are merged: then ballots of different voters
+    /// may have one position. What is read of each ledger is of one moment. A ledger in which not every partition has
+    /// counted the newest version of each poll is refused.
+    pub async fn entries(&self, take: impl FnMut(Entry) -> io::Result<()>) -> Result<LedgerEntries, Unavailable> {
+        let databases: Vec<_> = self.ledgers().map(PostgresScoreboard::database).collect();
+        entries::each(&databases, take).await
     }
 
     fn of(&self, partition: Partition) -> &PostgresScoreboard {
@@ -147,15 +168,7 @@ impl Scoreboard for SpreadScoreboard {
 
     /// Each ledger at a moment of its own.
     async fn audit(&self) -> Result<Audit, Unavailable> {
-        let mut whole = Audit::default();
-        for audit in try_join_all(self.ledgers().map(Scoreboard::audit)).await? {
-            whole.recounts.extend(audit.recounts);
-            whole.gaps.extend(audit.gaps);
-            whole.rejected += audit.rejected;
-        }
-        whole.recounts.sort_by_key(|recount| (recount.poll, recount.partition));
-        whole.gaps.sort_by_key(|gap| (gap.partition, gap.after, gap.through));
-        Ok(whole)
+        Ok(audit::joined(try_join_all(self.ledgers().map(Scoreboard::audit)).await?))
     }
 
     async fn moved(&self) -> Movement {

@@ -5,8 +5,9 @@ mod support;
 use domain::{
     Fingerprint, Inclusion, LedgerLayout, Partitions, PollChange, PollId, Position, Receipt, Scoreboard, Secret,
 };
+use scrutin_ledger_postgres::SpreadScoreboard;
 use support::{FIRST, lead, ledgers, of, poll_event, scoreboard};
-use testkit::{postgres_server::TestDatabase, programs::SECRET_KEY};
+use testkit::{naive_count::naive_count, postgres_server::TestDatabase, programs::SECRET_KEY};
 
 async fn restored(dump: &str) -> TestDatabase {
     let path = format!("{}/../../tests/data/polls-spread/{dump}.sql", env!("CARGO_MANIFEST_DIR"));
@@ -78,4 +79,21 @@ async fn a_ledger_of_three_partitions_by_poll_says_what_to_do() {
     let tallies = scoreboard(&database).tallies(&[id("lunch"), PollId::MAIN]).await.unwrap();
     let read: Vec<_> = tallies.iter().map(|tally| (tally.is_final(), tally.figures.clone())).collect();
     assert_eq!(read, [(true, of([2, 1], 3, 3)), (false, of([0, 2], 2, 3))]);
+    // And exported, as one log, though their tables were not brought up to date before.
+    let database = restored("three-partitions").await;
+    let scoreboard = SpreadScoreboard::new(&database.url().parse().unwrap());
+    assert_eq!(scoreboard.is_merged().await, Ok(false), "all polls of this dump were in one of the three");
+    database.client().await.batch_execute("UPDATE public.polls SET partition = 1 WHERE id = 'lunch'").await.unwrap();
+    assert_eq!(scoreboard.is_merged().await, Ok(true));
+    let mut entries = Vec::new();
+    let take = |entry| {
+        entries.push(entry);
+        Ok(())
+    };
+    let read = scoreboard.entries(take).await.unwrap();
+    let counted = naive_count(&entries);
+    for recount in read.audit.polls() {
+        assert_eq!(counted.polls[&recount.poll].figures(), recount.recounted, "{}", recount.poll);
+    }
+    assert_eq!((read.moved, counted.polls[&id("lunch")].figures()), (0, of([2, 1], 3, 3)));
 }

@@ -1,81 +1,20 @@
 //! Moving house: what the all-in-one counted is counted by the stack, and its voters stay who they are.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+mod partitions;
+mod support;
 
-use reqwest::{Client, StatusCode, header};
+use std::fs;
+
 use serde_json::{Value, json};
+use support::{cast, counted, export, export_of_services, import, import_at_home, organise, scrutin, text};
 use testkit::{
     all_in_one::AllInOne,
     postgres_server::TestDatabase,
-    programs::{self, ORGANISER_TOKEN, SECRET_KEY, Services},
+    programs::{ORGANISER_TOKEN, SECRET_KEY, Services},
     redis_server::RedisServer,
     steady_voters::SteadyVoters,
     tallies, wait,
 };
-
-/// A voter of the API, with the cookie that the first answer set.
-struct Voter {
-    cookie: String,
-    receipt: String,
-}
-
-async fn cast(vote_url: &str, poll: &str, choice: &str, cookie: Option<&str>) -> Voter {
-    let mut request = Client::new().post(format!("{vote_url}/api/polls/{poll}/ballots"));
-    if let Some(cookie) = cookie {
-        request = request.header(header::COOKIE, cookie);
-    }
-    let answer = request.json(&json!({"choices": [choice]})).send().await.expect("vote answers");
-    assert_eq!(answer.status(), StatusCode::CREATED);
-    let set = answer.headers().get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let voter = set.filter_map(|line| line.split(';').next()).find(|pair| pair.starts_with("voter-"));
-    let cookie = voter.or(cookie).expect("a new voter gets a cookie").to_owned();
-    let body: Value = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
-    Voter { cookie, receipt: body["receipt"].as_str().expect("a receipt").to_owned() }
-}
-
-async fn organise(vote_url: &str, path: &str, body: Value) {
-    let request = Client::new().post(format!("{vote_url}/api/polls{path}")).bearer_auth(ORGANISER_TOKEN);
-    let answer = request.json(&body).send().await.expect("vote answers");
-    assert!(answer.status().is_success(), "{path}: {}", answer.status());
-}
-
-fn export(data: &Path, file: &Path) -> Output {
-    let mut command = Command::new(programs::path("scrutin"));
-    command.args(["export", "--data-dir"]).arg(data).arg(file).env_clear();
-    command.output().expect("scrutin export runs")
-}
-
-fn import(database: &TestDatabase, partitions: &str, file: &Path) -> Output {
-    let mut command = Command::new(programs::path("worker"));
-    command.arg("import").arg(file).env_clear();
-    command.env("DATABASE_URL", database.url()).env("PARTITIONS", partitions).env("BATCH_ENTRIES", "100");
-    command.output().expect("worker import runs")
-}
-
-/// `scrutin import` or another command on a data directory.
-fn scrutin(data: &Path, arguments: &[&Path]) -> Output {
-    let mut command = Command::new(programs::path("scrutin"));
-    command.arg("--data-dir").arg(data).args(arguments).env_clear();
-    command.output().expect("scrutin runs")
-}
-
-fn import_at_home(data: &Path, file: &Path) -> Output {
-    scrutin(data, &["import".as_ref(), file])
-}
-
-fn export_of_services(database: &TestDatabase, file: &Path) -> Output {
-    let mut command = Command::new(programs::path("worker"));
-    command.arg("export").arg(file).env_clear().env("DATABASE_URL", database.url());
-    command.output().expect("worker export runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 #[tokio::test]
 async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
@@ -109,10 +48,10 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     assert!(written.status.success(), "{}", text(&written.stderr));
 
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
-    let imported = import(&database, "1", &file);
+    let imported = import(&database.url(), "1", &file);
     assert!(imported.status.success(), "{}{}", text(&imported.stdout), text(&imported.stderr));
     assert!(text(&imported.stdout).contains("all that the file says is counted"), "{}", text(&imported.stdout));
-    let again = import(&database, "1", &file);
+    let again = import(&database.url(), "1", &file);
     assert!(again.status.success(), "a second time changes nothing: {}", text(&again.stdout));
 
     let services = Services::start(&redis.url(), &database.url()).await;
@@ -127,9 +66,7 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     for (voter, poll, state) in
         [(&early, "lunch", "past_round"), (&late, "lunch", "counted"), (&regular, "main", "counted")]
     {
-        let url = format!("{result_url}/api/polls/{poll}/receipts/{}", voter.receipt);
-        let answer = reqwest::get(url).await.unwrap().text().await.unwrap();
-        assert!(answer.contains(&format!("\"{state}\"")), "{answer}");
+        assert_eq!(support::state(&result_url, poll, &voter.receipt).await, state);
     }
     // The same browser is the same voter: its new ballot replaces the one of yesterday.
     cast(&vote_url, "main", "b", Some(&regular.cookie)).await;
@@ -142,7 +79,7 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     })
     .await;
 
-    let late = import(&database, "1", &file);
+    let late = import(&database.url(), "1", &file);
     assert!(!late.status.success());
     let said = text(&late.stderr);
     assert!(said.contains("stop the workers first") || said.contains("a file goes into an empty one"), "{said}");
@@ -174,24 +111,26 @@ async fn a_file_goes_into_several_partitions_too_and_a_broken_one_says_where() {
     let cut_off = home.path().join("cut-off.log");
     fs::write(&cut_off, &whole[..whole.rfind("{\"end\"").unwrap()]).unwrap();
     let database = TestDatabase::create().await;
-    let refused = import(&database, "4", &cut_off);
+    let refused = import(&database.url(), "4", &cut_off);
     assert!(!refused.status.success());
     assert!(text(&refused.stderr).contains("it was cut off"), "{}", text(&refused.stderr));
 
     // What was counted of it before the end was missed stays, and the whole file goes on from there.
-    let imported = import(&database, "4", &file);
+    let imported = import(&database.url(), "4", &file);
     assert!(imported.status.success(), "{}{}", text(&imported.stdout), text(&imported.stderr));
     assert!(text(&imported.stdout).contains("7 polls agree"), "{}", text(&imported.stdout));
 
-    let back = export_of_services(&database, &home.path().join("back.log"));
-    assert!(!back.status.success());
-    assert!(text(&back.stderr).contains("several partitions"), "{}", text(&back.stderr));
+    let back = export_of_services(&database.url(), &home.path().join("back.log"));
+    assert!(back.status.success(), "{}", text(&back.stderr));
+    let elsewhere = home.path().join("elsewhere");
+    let home_again = import_at_home(&elsewhere, &home.path().join("back.log"));
+    assert!(text(&home_again.stdout).contains("7 polls agree"), "{}", text(&home_again.stdout));
 
     let forged = whole.replacen("\"votes\":[1,0]", "\"votes\":[2,0]", 1);
     assert_ne!(forged, whole);
     fs::write(&cut_off, forged).unwrap();
     let database = TestDatabase::create().await;
-    let differs = import(&database, "4", &cut_off);
+    let differs = import(&database.url(), "4", &cut_off);
     assert_eq!(differs.status.code(), Some(1));
     assert!(text(&differs.stdout).contains("does not hold what the file says of poll-0"), "{}", text(&differs.stdout));
 }
@@ -230,9 +169,7 @@ async fn what_one_all_in_one_counted_goes_on_in_another() {
         assert_eq!(after[what], before[what], "{what}");
     }
     for (voter, state) in voters.iter().map(|voter| (voter, "counted")).chain([(&past, "past_round")]) {
-        let url = format!("{result_url}/api/polls/lunch/receipts/{}", voter.receipt);
-        let answer = reqwest::get(url).await.unwrap().text().await.unwrap();
-        assert!(answer.contains(&format!("\"{state}\"")), "{answer}");
+        assert_eq!(support::state(&result_url, "lunch", &voter.receipt).await, state);
     }
     let page = reqwest::get(format!("{result_url}/p/lunch")).await.unwrap().text().await.unwrap();
     assert!(page.contains("Lunch?") && page.contains("3 voters"), "{page}");
@@ -258,9 +195,9 @@ async fn what_the_stack_counted_goes_home_into_one_data_directory() {
     organise(&vote_url, "/lunch/close", json!({})).await;
     let before = counted(&services.result.url(), "lunch", 4).await;
 
-    let written = export_of_services(&database, &file);
+    let written = export_of_services(&database.url(), &file);
     assert!(written.status.success(), "{}", text(&written.stderr));
-    assert!(!export_of_services(&database, &file).status.success(), "a file that is there is never overwritten");
+    assert!(!export_of_services(&database.url(), &file).status.success(), "a file that is there is never overwritten");
     let imported = import_at_home(&data, &file);
     assert!(imported.status.success(), "{}{}", text(&imported.stdout), text(&imported.stderr));
 
@@ -270,9 +207,7 @@ async fn what_the_stack_counted_goes_home_into_one_data_directory() {
         assert_eq!(after[what], before[what], "{what}");
     }
     for (voter, state) in [(&past, "past_round"), (&first, "replaced"), (&second, "counted")] {
-        let url = format!("{}/api/polls/lunch/receipts/{}", now.result_url(), voter.receipt);
-        let answer = reqwest::get(url).await.unwrap().text().await.unwrap();
-        assert!(answer.contains(&format!("\"{state}\"")), "{answer}");
+        assert_eq!(support::state(&now.result_url(), "lunch", &voter.receipt).await, state);
     }
 }
 
@@ -305,13 +240,4 @@ async fn a_file_goes_into_no_data_directory_that_holds_something_else() {
     assert!(!in_use.status.success());
     assert!(text(&in_use.stderr).contains("is in use by another process"), "{}", text(&in_use.stderr));
     drop(running);
-}
-
-/// A poll's tally as soon as so many ballots are counted.
-async fn counted(result_url: &str, poll: &str, ballots: u64) -> Value {
-    wait::until_true("the ballots to be counted", || async {
-        tallies::tally(result_url, poll).await.is_some_and(|tally| tally["counted"] == ballots)
-    })
-    .await;
-    tallies::tally(result_url, poll).await.expect("a tally")
 }
