@@ -1,18 +1,24 @@
 //! Reads replies of Redis, and decides from an error whether the command had any effect.
 
 use domain::Unavailable;
-use redis::Value;
+use redis::{ServerError, Value};
 
 /// Returns the reply unless it is an error.
 pub(crate) fn checked(what: &'static str, answer: Value) -> Result<Value, Unavailable> {
     match answer {
         Value::ServerError(error) => Err(match refusal(error.code(), error.details().unwrap_or_default()) {
             Some("OOM") => Unavailable::Full,
+            Some("MOVED") => Unavailable::not_done(what, elsewhere_in_cluster(&error)),
             Some(_) => Unavailable::not_done(what, error),
             None => Unavailable::failed(what, error),
         }),
         answer => Ok(answer),
     }
+}
+
+/// What a node of a cluster says of a slot that another one has. With a cluster's address that is so for a moment.
+fn elsewhere_in_cluster(error: &ServerError) -> String {
+    format!("{error} (this is a node of a Redis Cluster, which takes redis+cluster://… in REDIS_URL)")
 }
 
 /// Error codes after which certainly nothing was done: Redis refuses a command before it runs it, and a script at its

@@ -95,6 +95,7 @@ fn named(name: &str, hosts: &[&str]) -> CertificateParams {
     let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
     let mut parameters = CertificateParams::new(hosts).expect("hosts are names and addresses");
     parameters.distinguished_name.push(DnType::CommonName, name);
-    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    // Nodes of a cluster are clients of one another.
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     parameters
 }

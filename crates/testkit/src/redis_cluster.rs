@@ -1,10 +1,10 @@
 //! A Redis Cluster for a test: three primaries, each with a replica.
 //!
-//! May import: `address`, `redis_server`, `wait`.
+//! May import: `address`, `certificates`, `redis_server`, `wait`.
 
 use redis::{FromRedisValue, ToRedisArgs};
 
-use crate::{address, redis_server::RedisServer, wait};
+use crate::{address, certificates::CertificateAuthority, redis_server::RedisServer, wait};
 
 const PRIMARIES: usize = 3;
 const SLOTS: usize = 16_384;
@@ -16,6 +16,7 @@ pub struct RedisCluster {
     /// Its nodes; a test may kill and restart each.
     pub nodes: Vec<RedisServer>,
     ids: Vec<String>,
+    is_tls: bool,
 }
 
 impl RedisCluster {
@@ -24,6 +25,19 @@ impl RedisCluster {
     /// # Panics
     /// If `redis-server` is not installed or does not start.
     pub async fn start() -> Self {
+        Self::start_nodes(None).await
+    }
+
+    /// The same, whose nodes also speak TLS, among each other and with clients, with certificates of this authority for
+    /// `localhost` and 127.0.0.1.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start), or if `redis-server` was built without TLS.
+    pub async fn start_with_tls(authority: &CertificateAuthority) -> Self {
+        Self::start_nodes(Some(authority)).await
+    }
+
+    async fn start_nodes(tls: Option<&CertificateAuthority>) -> Self {
         let (mut nodes, mut bus_ports) = (Vec::new(), Vec::new());
         for _ in 0..2 * PRIMARIES {
             let bus_port = address::free_port().to_string();
@@ -31,10 +45,18 @@ impl RedisCluster {
             let at_once = ["--cluster-node-timeout", NODE_TIMEOUT_MS, "--repl-diskless-sync-delay", "0"];
             // Of the other slots, nothing happens where one has no owner.
             let further = ["--cluster-require-full-coverage", "no", "--cluster-announce-ip", "127.0.0.1"];
-            nodes.push(RedisServer::start_with(&[&of_cluster[..], &at_once, &further].concat()).await);
+            let arguments = [&of_cluster[..], &at_once, &further].concat();
+            nodes.push(match tls {
+                None => RedisServer::start_with(&arguments).await,
+                Some(authority) => {
+                    let certificate = authority.certificate(&["localhost", "127.0.0.1"]);
+                    let of_tls = ["--tls-cluster", "yes", "--tls-replication", "yes"];
+                    RedisServer::start_tls(&certificate, authority, &[&arguments[..], &of_tls].concat()).await
+                }
+            });
             bus_ports.push(bus_port);
         }
-        let mut cluster = Self { nodes, ids: Vec::new() };
+        let mut cluster = Self { nodes, ids: Vec::new(), is_tls: tls.is_some() };
         cluster.join(&bus_ports).await;
         cluster
     }
@@ -43,8 +65,9 @@ impl RedisCluster {
         for (node, bus_port) in bus_ports.iter().enumerate() {
             self.ids.push(self.ask(node, &["MYID"]).await);
             self.done(node, &["SET-CONFIG-EPOCH", &(node + 1).to_string()]).await;
-            let port = self.nodes[node].port().to_string();
-            self.done(0, &["MEET", "127.0.0.1", &port, bus_port]).await;
+            // With TLS among the nodes, they know one another by their ports for TLS.
+            let port = if self.is_tls { self.nodes[node].tls_port() } else { self.nodes[node].port() };
+            self.done(0, &["MEET", "127.0.0.1", &port.to_string(), bus_port]).await;
         }
         for node in 0..PRIMARIES {
             let [first, end] = [node, node + 1].map(|nth| nth * SLOTS / PRIMARIES);
@@ -80,6 +103,15 @@ impl RedisCluster {
     pub fn url(&self) -> String {
         let hosts: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
         format!("redis+cluster://{}", hosts.join(","))
+    }
+
+    /// The same over TLS, by this name of the host.
+    ///
+    /// # Panics
+    /// If its nodes don't speak TLS.
+    pub fn tls_url(&self, host: &str) -> String {
+        let hosts: Vec<String> = self.nodes.iter().map(|node| format!("{host}:{}", node.tls_port())).collect();
+        format!("rediss+cluster://{}", hosts.join(","))
     }
 
     /// The primary that owned this slot when the cluster started.

@@ -1,6 +1,6 @@
 //! The log on a Redis Cluster: failovers, a slot that moves, and one that nobody owns.
 
-use testkit::redis_cluster::RedisCluster;
+use testkit::{certificates::CertificateAuthority, redis_cluster::RedisCluster};
 
 use super::*;
 
@@ -117,4 +117,38 @@ async fn a_server_that_is_no_cluster_is_a_clear_word() {
     let redis = RedisServer::start().await;
     let why = refusal(&redis.url().replace("redis://", "redis+cluster://")).await;
     assert!(why.contains("cluster support disabled"), "{why}");
+}
+
+#[tokio::test]
+async fn a_node_of_a_cluster_at_the_address_of_one_server_is_a_clear_word() {
+    let cluster = RedisCluster::start().await;
+    let elsewhere = (RedisCluster::first_owner(SLOTS[0]) + 1) % 3;
+    let why = refusal(&cluster.nodes[elsewhere].url()).await;
+    assert!(why.contains("Moved") && why.contains("redis+cluster://"), "{why}");
+}
+
+#[tokio::test]
+async fn nodes_are_asked_over_tls_and_so_is_the_owner_that_they_name() {
+    let authority = CertificateAuthority::new();
+    let cluster = RedisCluster::start_with_tls(&authority).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = authority.write(directory.path());
+    let addresses: RedisAddresses = cluster.tls_url("localhost").parse().unwrap();
+    let why = RedisLog::new(&addresses, Partition::new(0)).accepted().await.unwrap_err().to_string();
+    assert!(why.contains("whom the system trusts"), "{why}");
+
+    let addresses = addresses.trusting(Some(&file)).unwrap();
+    for partition in partitions().all() {
+        let mut log = RedisLog::new(&addresses, partition);
+        log.install(&Installation::new(InstallationId::new("one"), partitions())).await.unwrap();
+        attach(&mut log, seed(Position::ZERO, vec![poll("main")])).await;
+    }
+    let durability = Durability::Replicas(1.try_into().unwrap());
+    let ballots = RedisBallotBox::on(&addresses, partitions(), durability, key("aa"));
+    let voters = (0..=u8::MAX).map(|byte| VoterId::from_bytes([byte; 16]));
+    for partition in partitions().all() {
+        let voter = voters.clone().find(|voter| partitions().of_voter(*voter) == partition).unwrap();
+        eventually(|| ballots.cast(Ballot { voter, ..ballot("main", 0, "a") }, FIRST_REVISION)).await;
+        assert_eq!(RedisLog::new(&addresses, partition).accepted().await, Ok(1));
+    }
 }
