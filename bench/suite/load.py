@@ -52,6 +52,16 @@ def ballots_per_second(vote, connections, seconds):
     return rate
 
 
+def cast_one(vote, timeout=1):
+    """Whether a new voter's ballot is taken."""
+    body, headers = b'{"choices": ["a"]}', {"Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{vote}/api/polls/main/ballots", body, headers)
+    try:
+        return urllib.request.urlopen(asked, timeout=timeout).status == 201
+    except OSError:
+        return False
+
+
 def crowd(vote, result, **settings):
     """What the crowd reports of these two addresses. It ends the benchmarks if it finds the promise broken."""
     command = crowd_command(vote, result, **settings)

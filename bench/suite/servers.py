@@ -98,16 +98,21 @@ class Run:
     @contextlib.contextmanager
     def services(self, **environment):
         """One of each service on a Redis and a database of their own."""
+        server, redis = self.redis()
+        with self.services_on(redis, **environment) as of:
+            yield {**of, "server": server}
+        server.stop()
+
+    @contextlib.contextmanager
+    def services_on(self, redis, **environment):
+        """One of each service on this log and a database of their own."""
         with self.database() as database:
-            server, redis = self.redis()
             worker = self.service("worker", REDIS_URL=redis, DATABASE_URL=database, **environment)
             result = self.service("result", DATABASE_URL=database, MAX_VIEWERS=20_000)
             vote = self.service("vote", REDIS_URL=redis, **environment)
-            places = {"redis": redis, "server": server, "database": database}
-            yield {"vote": vote, "worker": worker, "result": result, **places}
+            yield {"vote": vote, "worker": worker, "result": result, "redis": redis, "database": database}
             for program, _, _ in (vote, result, worker):
                 program.stop()
-            server.stop()
 
 
 class Cluster:

@@ -10,6 +10,7 @@ import unittest.mock
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 from suite import load, programs, table  # noqa: E402, beside the command
+from suite.cluster import owner_of, seconds_until_taken  # noqa: E402
 from suite.burdens import burden, people, requests  # noqa: E402
 from suite.rows import KINDS  # noqa: E402
 from suite.rows.turns import in_turn  # noqa: E402
@@ -21,6 +22,24 @@ WRK = """Running 2s test @ http://127.0.0.1:1/
 {bad}Requests/sec:  20480.50
 Transfer/sec:      2.56MB
 """
+
+
+NODES = """a1 127.0.0.1:1@11 master,fail - 0 0 1 disconnected 0-99
+b2 127.0.0.1:2@12 myself,master - 0 0 7 connected 0-99 200
+c3 127.0.0.1:3@13 master - 0 0 3 connected 100-199 [200->-b2]
+d4 127.0.0.1:4@14 slave c3 0 0 3 connected
+"""
+
+
+class Cluster(unittest.TestCase):
+    def test_the_owner_of_a_slot_is_a_primary_that_lives(self):
+        owners = [owner_of(slot, NODES) for slot in (0, 99, 100, 199, 200, 201)]
+        self.assertEqual(owners, ["b2", "b2", "c3", "c3", "b2", None])
+        self.assertIsNone(owner_of(5, NODES.replace("myself,master", "slave")))
+
+    def test_a_ballot_that_is_never_taken_ends_the_benchmarks(self):
+        with self.assertRaises(SystemExit):
+            seconds_until_taken(lambda: False, 0, patience=0)
 
 
 class Rows(unittest.TestCase):
@@ -152,7 +171,7 @@ class Burdens(unittest.TestCase):
 
 class Rooms(unittest.TestCase):
     def test_no_module_imports_upwards(self):
-        order = ["table", "programs", "servers", "load", "burdens", "rows"]
+        order = ["table", "programs", "servers", "cluster", "load", "burdens", "rows"]
         for file in (ROOT / "bench/suite").rglob("*.py"):
             room = file.relative_to(ROOT / "bench/suite").parts[0].removesuffix(".py")
             for name in re.findall(r"^from suite(?:\.(\w+)[\w.]*)? import (\w+)", file.read_text(), re.MULTILINE):

@@ -1,27 +1,24 @@
 """What several machines cost: replicas that confirm each ballot, and everything at once. The machines are processes of
 this one, so they share its processors and its disk."""
 
-import pathlib
-import socket
 import statistics
-import subprocess
-import tempfile
+import time
 
-from suite.load import ballots_per_second, begin_log, latency_p99_of, metric, posts
-from suite.programs import fail, free_address, until
+from suite.cluster import Node, ValkeyCluster, seconds_until_taken
+from suite.load import ballots_per_second, begin_log, cast_one, latency_p99_of, metric, posts
+from suite.programs import until
 from suite.rows.turns import in_turn
-from suite.servers import ALWAYS_ON_DISK, TOOLS
 from suite.table import Row, at_least, at_most
 
-# It has WAITAOF. `scripts/install-test-tools` installs it.
-VALKEY = TOOLS / "bin" / "valkey-server"
 CONNECTIONS = 512
+PARTITIONS = 8
 
 
 def machines(run):
     yield from replicas(run)
     yield from everything_at_once(run)
     yield from partitions(run)
+    yield from lost_machine(run)
 
 
 def replicas(run):
@@ -39,26 +36,16 @@ def replicas(run):
 
 def on_disks(run, database, count):
     """A `vote` on a server with so many replicas; its address."""
-    host, port = valkey(run)
+    server = Node(run)
     for _ in range(count):
-        valkey(run, "--replicaof", host, port)
-    said = lambda: subprocess.run(["redis-cli", "-h", host, "-p", port, "INFO", "replication"], capture_output=True)
-    until("the replicas", lambda: said().stdout.count(b"state=online") == count)
-    settings = {"REDIS_URL": f"redis://{host}:{port}", "DURABILITY": f"replicas:{count}" if count else "disk"}
+        Node(run, "--replicaof", server.host, server.port)
+    until("the replicas", lambda: server.ask("INFO", "replication").count("state=online") == count)
+    settings = {
+        "REDIS_URL": f"redis://{server.host}:{server.port}",
+        "DURABILITY": f"replicas:{count}" if count else "disk",
+    }
     begin_log(run, settings["REDIS_URL"], database, DURABILITY=settings["DURABILITY"])
     return run.service("vote", **settings)[1]
-
-
-def valkey(run, *arguments):
-    """A server of its own; its host and port."""
-    if not VALKEY.exists():
-        fail(f"{VALKEY} is missing: scripts/install-test-tools")
-    host, port = free_address().split(":")
-    files = pathlib.Path(tempfile.mkdtemp(dir=run.directory))
-    quick = ["--repl-diskless-sync-delay", "0", "--save", ""]
-    run.program("valkey", [VALKEY, "--port", port, "--dir", files, *quick, *ALWAYS_ON_DISK, *arguments])
-    until("valkey-server", lambda: socket.create_connection((host, int(port))).close() is None)
-    return host, port
 
 
 def everything_at_once(run):
@@ -76,29 +63,65 @@ def everything_at_once(run):
 
 
 def partitions(run):
-    """One poll on eight partitions against one: the processor time of all programs for a ballot, accepted and counted.
-    The load's own is not in it."""
+    """One poll on eight partitions of a cluster against one on one server: the processor time of all programs for a
+    ballot, accepted and counted. The load's own is not in it."""
     few, many = ([], [])
     for number in range(run.rounds):
         run.progress(f"partitions, round {number + 1}")
-        few.append(processor_time_for_a_ballot(run, 1))
-        many.append(processor_time_for_a_ballot(run, 8))
+        few.append(on_one_server(run))
+        many.append(on_a_cluster(run))
     for name in few[0]:
-        run.progress(f"{name}: {statistics.median(of[name] for of in few):.1f} µs for a ballot with 1 partition")
+        medians = [statistics.median(of[name] for of in samples) for samples in (few, many)]
+        run.progress("{}: {:.1f} µs for a ballot on one server, {:.1f} on a cluster".format(name, *medians))
     total = [[sum(of.values()) for of in samples] for samples in (many, few)]
-    work = "processor time for a ballot of one poll, accepted and counted, on 8 partitions, against 1"
+    on = f"on {PARTITIONS} partitions of a cluster of 3, against 1 on one server"
+    work = f"processor time for a ballot of one poll, accepted and counted, {on}"
     yield Row(work, total[0], at_most(1.25), " µs", total[1])
 
 
-def processor_time_for_a_ballot(run, count):
+def on_one_server(run):
+    server = Node(run)
+    with run.services_on(f"redis://{server.host}:{server.port}", PARTITIONS=1) as of:
+        taken = processor_time_for_a_ballot(run, of, server.program)
+    server.program.stop()
+    return taken
+
+
+def on_a_cluster(run):
+    # Each keeps what it acknowledges on its disk, as the one server does; nobody takes its place.
+    cluster = ValkeyCluster(run, replicas=0, partitions=PARTITIONS)
+    with run.services_on(cluster.url(), PARTITIONS=PARTITIONS, DURABILITY="unchecked") as of:
+        taken = processor_time_for_a_ballot(run, of, cluster)
+    cluster.stop()
+    return taken
+
+
+def processor_time_for_a_ballot(run, of, log):
     """In microseconds, of each program."""
-    with run.services(PARTITIONS=count) as of:
-        programs = {name: of[name][0] for name in ("vote", "worker", "result")}
-        programs |= {"Redis": of["server"], "PostgreSQL": run.cluster}
-        taken = lambda: {name: program.processor_seconds() for name, program in programs.items()}
-        before = taken()
-        answered, _ = posts(f"{of['vote'][1]}/", CONNECTIONS, run.seconds)
-        counted = lambda: metric(of["worker"][2], "scrutin_worker_ballots_total") >= answered
-        until("all to be counted", counted)
-        after = taken()
-        return {name: 1e6 * (after[name] - before[name]) / answered for name in programs}
+    programs = {name: of[name][0] for name in ("vote", "worker", "result")}
+    programs |= {"Valkey": log, "PostgreSQL": run.cluster}
+    taken = lambda: {name: program.processor_seconds() for name, program in programs.items()}
+    before = taken()
+    answered, _ = posts(f"{of['vote'][1]}/", CONNECTIONS, run.seconds)
+    until("all to be counted", lambda: metric(of["worker"][2], "scrutin_worker_ballots_total") >= answered)
+    after = taken()
+    return {name: 1e6 * (after[name] - before[name]) / answered for name in programs}
+
+
+def lost_machine(run):
+    """A primary's machine is lost with its disk, and an empty one follows its successor: until ballots of its partition
+    are taken again."""
+    took = []
+    for number in range(run.rounds):
+        run.progress(f"a lost machine, round {number + 1}")
+        cluster = ValkeyCluster(run, replicas=1, partitions=1)
+        (slot,) = cluster.owner
+        with run.services_on(cluster.url(), PARTITIONS=1, DURABILITY="replicas:1") as of:
+            vote = of["vote"][1]
+            until("a ballot to be taken", lambda: cast_one(vote))
+            since = time.monotonic()
+            cluster.lose(slot)
+            took.append(seconds_until_taken(lambda: cast_one(vote), since))
+        cluster.stop()
+    work = "a primary of the cluster lost with its disk, until its ballots are taken again"
+    yield Row(work, took, at_most(6), " s")
