@@ -7,22 +7,22 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    Ballot, Choices, Entry, Event, Installation, InstallationId, LedgerIdentity, Ledgers, Partition, Partitions, Poll,
-    PollId, PollSpec, Position, VoterId,
+    Ballot, Choices, Entry, Installation, InstallationId, LedgerIdentity, Ledgers, Partition, Partitions, Poll, PollId,
+    PollSpec, Position, Record, VoterId,
 };
 use ledger_postgres::{DatabaseAddresses, PostgresLedgers, SpreadScoreboard};
 use scrutin_result::{Config, Timing};
 use support::{App, config, serve};
 use testkit::{postgres_server::PostgresServer, wait};
 
-fn entry(place: u64, event: Event) -> Entry {
-    Entry { position: Position::new(1_700_000_000_000 + place, 0).unwrap(), event: Ok(event) }
+fn entry(place: u64, record: Record) -> Entry {
+    Entry { position: Position::new(1_700_000_000_000 + place, 0).unwrap(), record: Ok(record) }
 }
 
 /// Voters with these numbers are in the partition of the number mod 2.
 fn vote(place: u64, number: u64, key: &str) -> Entry {
     let voter = VoterId::from_bytes((u128::from(number) << 64).to_be_bytes());
-    entry(place, Event::Ballot(Ballot { poll: PollId::MAIN, voter, choices: Choices::parse([key]).unwrap() }))
+    entry(place, Record::Ballot(Ballot { poll: PollId::MAIN, voter, choices: Choices::parse([key]).unwrap() }))
 }
 
 async fn page(app: &App) -> String {
@@ -41,7 +41,7 @@ async fn scores_say_since_when_they_lack_a_ledger_that_is_away() {
         let mut leader = wait::until("the lead", || async { ledgers.lead(partition).await.ok().flatten() }).await;
         let installation = Installation::new(InstallationId::new("one"), partitions);
         leader.install(&LedgerIdentity::new(installation, "here")).await.unwrap();
-        let entries = vec![entry(1, Event::Poll(Box::new(poll.clone()))), vote(2, u64::from(number), "a")];
+        let entries = vec![entry(1, Record::Poll(Box::new(poll.clone()))), vote(2, u64::from(number), "a")];
         leader.apply(entries).await.unwrap();
         leaders.push(leader);
     }

@@ -4,7 +4,7 @@
 //! everything up to that position is counted, the ledger must account for the same number. If it accounts for fewer,
 //! entries were removed before they were read (`XTRIM` or `XDEL` by hand, an eviction).
 
-use domain::{Attachment, Entry, Event, Position};
+use domain::{Attachment, Entry, Position, Record};
 
 /// Compares the log's number with the ledger's. No I/O; remembers one survey.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Account {
         let last = batch.last()?.position;
         let Said { accepted, last: through } = self.said.take_if(|said| last >= said.last)?;
         let until_then = batch.iter().take_while(|entry| entry.position <= through);
-        let taken = until_then.filter(|entry| !matches!(entry.event, Ok(Event::Poll(_)))).count();
+        let taken = until_then.filter(|entry| !matches!(entry.record, Ok(Record::Poll(_)))).count();
         let ballots = accepted.saturating_sub(accounted + u64::try_from(taken).unwrap_or(u64::MAX));
         let after = std::mem::replace(&mut self.agreed, through);
         (ballots > 0).then_some(MissingBallots { after, through, ballots })
@@ -67,7 +67,7 @@ mod tests {
     fn ballots(positions: impl IntoIterator<Item = u64>) -> Vec<Entry> {
         let (voter, choices) = (VoterId::from_bytes([1; 16]), Choices::parse(["a"]).unwrap());
         let ballot = Ballot { poll: PollId::MAIN, voter, choices };
-        let entry = |sequence| Entry { position: at(sequence), event: Ok(Event::Ballot(ballot)) };
+        let entry = |sequence| Entry { position: at(sequence), record: Ok(Record::Ballot(ballot)) };
         positions.into_iter().map(entry).collect()
     }
 
@@ -95,12 +95,12 @@ mod tests {
     #[test]
     fn what_is_set_aside_is_accounted_for_and_changes_of_polls_are_no_ballots() {
         let mut entries = ballots([1, 2, 3]);
-        entries[1].event = Err(UndecodableEntry { reason: String::new(), entry: String::new() });
+        entries[1].record = Err(UndecodableEntry { reason: String::new(), entry: String::new() });
         let mut account = Account::begin(at(0));
         account.log_says(&log(3, 3));
         assert_eq!(account.will_miss(&entries, 0), None);
         let poll = domain::Poll::new(PollId::MAIN, domain::PollSpec::simple("?", ["x", "y"])).unwrap();
-        entries[1].event = Ok(Event::Poll(Box::new(poll)));
+        entries[1].record = Ok(Record::Poll(Box::new(poll)));
         account.log_says(&log(3, 3));
         assert_eq!(account.will_miss(&entries, 0).map(|missing| missing.ballots), Some(1));
     }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use domain::{Entry, Event, Partition, Partitions, PollCopies, PollId, Unavailable};
+use domain::{Entry, Partition, Partitions, PollCopies, PollId, Record, Unavailable};
 use metrics::Gauge;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -44,8 +44,8 @@ impl Spreader {
         if self.partitions == Partitions::ONE {
             return;
         }
-        self.add(entries.iter().filter_map(|entry| match &entry.event {
-            Ok(Event::Poll(poll)) => Some(poll.id()),
+        self.add(entries.iter().filter_map(|entry| match &entry.record {
+            Ok(Record::Poll(poll)) => Some(poll.id()),
             _ => None,
         }));
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, hash_map};
 
 use crate::{
     choices::{Choices, MAX_OPTIONS},
-    event::{Entry, Event, UndecodableEntry},
+    entry::{Entry, Record, UndecodableEntry},
     poll::Poll,
     poll_id::PollId,
     position::Position,
@@ -170,15 +170,15 @@ impl Batch {
         let mut batch = Self { position: counted_through, ..Self::default() };
         let mut polls = HashMap::new();
         let mut voters = HashMap::new();
-        for Entry { position, event } in entries {
+        for Entry { position, record } in entries {
             if position <= counted_through || position < batch.position {
                 continue;
             }
-            let op = match event {
-                Ok(Event::Poll(now)) => {
+            let op = match record {
+                Ok(Record::Poll(now)) => {
                     Op::Poll { poll: PollIndex(intern(&mut polls, &mut batch.polls, now.id())), now }
                 }
-                Ok(Event::Ballot(ballot)) => {
+                Ok(Record::Ballot(ballot)) => {
                     let poll = PollIndex(intern(&mut polls, &mut batch.polls, ballot.poll));
                     let voter = intern(&mut voters, &mut batch.voters, (poll, ballot.voter));
                     Op::Ballot { voter, choices: ballot.choices }

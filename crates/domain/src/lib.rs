@@ -9,7 +9,7 @@
 mod choices;
 mod count;
 mod durability;
-mod event;
+mod entry;
 mod gap;
 mod installation;
 mod log_id;
@@ -33,7 +33,7 @@ pub use count::{
     Batch, Changes, CountedBallot, KnownPoll, PollIndex, PollUpdate, Previous, RejectedEntry, TallyChange, count,
 };
 pub use durability::{Durability, DurabilityError};
-pub use event::{Ballot, Entry, Event, UndecodableEntry};
+pub use entry::{Ballot, Entry, Record, UndecodableEntry};
 pub use gap::Gap;
 pub use installation::{
     Fingerprint, Installation, InstallationId, LedgerIdentity, LedgerLayout, LogIdentity, RekeyOutcome,

@@ -1,7 +1,7 @@
 //! What a log must say of polls so that counting it comes to the same ledger again.
 
 use crate::{
-    event::{Entry, Event},
+    entry::{Entry, Record},
     poll::Poll,
     position::Position,
 };
@@ -33,5 +33,5 @@ pub fn poll_entries(polls: impl IntoIterator<Item = (Poll, Position)>) -> Option
 }
 
 fn entry(position: Position, poll: Poll) -> Entry {
-    Entry { position, event: Ok(Event::Poll(Box::new(poll))) }
+    Entry { position, record: Ok(Record::Poll(Box::new(poll))) }
 }

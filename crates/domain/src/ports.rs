@@ -11,7 +11,7 @@
 //! "Not found" is a value. An error is always [`Unavailable`]: the operation was not done, or its outcome is unknown,
 //! and the caller can only say so and try again. Errors of drivers never cross a port. Each port states its limits.
 //!
-//! May import: `choices`, `event`, `gap`, `installation`, `log_id`, `partition`, `poll`, `poll_id`, `position`,
+//! May import: `choices`, `entry`, `gap`, `installation`, `log_id`, `partition`, `poll`, `poll_id`, `position`,
 //! `receipt`, `session`, `share`, `tally`, `voter`.
 
 mod ballot_box;

@@ -1,12 +1,12 @@
-//! The count against the naive count: any events, cut into batches in any way, offered again after crashes.
+//! The count against the naive count: any records, cut into batches in any way, offered again after crashes.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 use std::collections::{BTreeMap, HashMap};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use scrutin_domain::{
-    Ballot, Batch, Changes, Choices, Entry, Event, KnownPoll, Poll, PollChange, PollId, PollIndex, PollSpec, Position,
-    Previous, UndecodableEntry, VoteCounts, VoterId, count,
+    Ballot, Batch, Changes, Choices, Entry, KnownPoll, Poll, PollChange, PollId, PollIndex, PollSpec, Position,
+    Previous, Record, UndecodableEntry, VoteCounts, VoterId, count,
 };
 use testkit::naive_count::{NaiveCount, naive_count};
 
@@ -53,12 +53,12 @@ fn log_of(happenings: Vec<(Happening, u8)>) -> Vec<Entry> {
     let mut position = Position::new(1_700_000_000_000, 0).unwrap();
     let mut entries = Vec::new();
     for (happening, millis) in happenings {
-        let event = match happening {
+        let record = match happening {
             Happening::Garbage => Err(UndecodableEntry { reason: "garbage".into(), entry: "?".into() }),
             Happening::Vote(poll, voter, bits) => {
                 ballots[poll] += u64::from(polls[poll].is_some());
                 let (voter, choices) = (VoterId::from_bytes([voter; 16]), Choices::from_bits(bits).unwrap());
-                Ok(Event::Ballot(Ballot { poll: id(poll), voter, choices }))
+                Ok(Record::Ballot(Ballot { poll: id(poll), voter, choices }))
             }
             Happening::Change(poll, change) => {
                 let next = match &polls[poll] {
@@ -69,11 +69,11 @@ fn log_of(happenings: Vec<(Happening, u8)>) -> Vec<Entry> {
                     },
                 };
                 polls[poll] = Some(next.clone());
-                Ok(Event::Poll(Box::new(next)))
+                Ok(Record::Poll(Box::new(next)))
             }
         };
         position = position.following(position.millis() + u64::from(millis));
-        entries.push(Entry { position, event });
+        entries.push(Entry { position, record });
     }
     entries
 }
@@ -183,7 +183,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_events_in_any_batches_amount_to_the_naive_count(
+    fn any_records_in_any_batches_amount_to_the_naive_count(
         happenings in vec((happening(), 0..3_u8), 0..80),
         cuts in vec(cut(), 1..20),
     ) {
@@ -215,13 +215,13 @@ proptest! {
 #[test]
 fn voters_may_share_a_position_and_what_occurs_twice_is_counted_once() {
     let poll = Poll::new(id(0), PollSpec::simple("Which?", ["x", "y"])).unwrap();
-    let at = |position, event| Entry { position: Position::new(position, 0).unwrap(), event: Ok(event) };
+    let at = |position, record| Entry { position: Position::new(position, 0).unwrap(), record: Ok(record) };
     let vote = |position, voter: u8, bits| {
         let (voter, choices) = (VoterId::from_bytes([voter; 16]), Choices::from_bits(bits).unwrap());
-        at(position, Event::Ballot(Ballot { poll: poll.id(), voter, choices }))
+        at(position, Record::Ballot(Ballot { poll: poll.id(), voter, choices }))
     };
     let mut ledger = MemoryLedger::default();
-    let entries = [at(1, Event::Poll(Box::new(poll.clone()))), vote(2, 1, 1), vote(2, 2, 2), vote(2, 1, 1)];
+    let entries = [at(1, Record::Poll(Box::new(poll.clone()))), vote(2, 1, 1), vote(2, 2, 2), vote(2, 1, 1)];
     ledger.write(ledger.changes(&entries));
     assert_eq!(ledger.figures(&poll), VoteCounts { votes: vec![1, 1], voters: 2, ballots: 2 });
 

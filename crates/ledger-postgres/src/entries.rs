@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
 };
 
-use domain::{Audit, Ballot, Entry, Event, Partition, Partitions, Poll, PollId, Position, Unavailable, VoterId};
+use domain::{Audit, Ballot, Entry, Partition, Partitions, Poll, PollId, Position, Record, Unavailable, VoterId};
 use futures_util::{Stream, TryStreamExt, future::try_join_all};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
@@ -238,6 +238,6 @@ impl PlacedBallot {
         };
         let position = rows::position(row, "position")?;
         let is_moved = position != rows::position(row, "cast_at")?;
-        Ok(Self { entry: Entry { position, event: Ok(Event::Ballot(ballot)) }, is_moved })
+        Ok(Self { entry: Entry { position, record: Ok(Record::Ballot(ballot)) }, is_moved })
     }
 }

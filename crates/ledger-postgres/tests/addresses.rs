@@ -5,7 +5,7 @@ mod support;
 use domain::{
     Fingerprint, Installation, InstallationId, LedgerIdentity, Ledgers, Partition, Partitions, RekeyOutcome, Secret,
 };
-use support::{ballot, lead, ledgers_at, poll, poll_event};
+use support::{ballot, lead, ledgers_at, poll, poll_entry};
 use testkit::{address, postgres_server::TestDatabase};
 
 fn identity(id: &str) -> LedgerIdentity {
@@ -29,7 +29,7 @@ async fn partitions_are_counted_each_at_its_address() {
     let ledgers = ledgers_at(&format!("{} {}", one.url(), two.url()));
     for (number, id) in (0..).zip(["lunch", "tea", "walk", "talk"]) {
         let (mut leader, poll) = (lead(&ledgers, Partition::new(number)).await, poll(id));
-        leader.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
+        leader.apply(vec![poll_entry(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
         assert_eq!(leader.state().await.unwrap().ballots, 1);
     }
     assert_eq!((partitions(&one).await, partitions(&two).await), (vec![0, 2], vec![1, 3]));

@@ -4,11 +4,11 @@
 mod support;
 
 use domain::{
-    Ballot, Choices, Entry, Event, Installation, InstallationId, Ledger, LedgerIdentity, Partitions, Poll, PollChange,
-    Position, VoterId,
+    Ballot, Choices, Entry, Installation, InstallationId, Ledger, LedgerIdentity, Partitions, Poll, PollChange,
+    Position, Record, VoterId,
 };
 use scrutin_ledger_postgres::{LedgerEntries, SpreadScoreboard};
-use support::{at, lead, ledgers_at, of, poll, poll_event};
+use support::{at, lead, ledgers_at, of, poll, poll_entry};
 use testkit::{naive_count::naive_count, postgres_server::TestDatabase};
 
 const COUNT: u16 = 4;
@@ -59,12 +59,12 @@ impl Spread {
 fn vote(place: u64, poll: &Poll, number: u64, key: &str) -> Entry {
     let voter = VoterId::from_bytes((u128::from(number) << 64).to_be_bytes());
     let choices = Choices::parse([key]).unwrap();
-    Entry { position: at(place), event: Ok(Event::Ballot(Ballot { poll: poll.id(), voter, choices })) }
+    Entry { position: at(place), record: Ok(Record::Ballot(Ballot { poll: poll.id(), voter, choices })) }
 }
 
 fn voters_of(entries: &[Entry], number: u64) -> Vec<Position> {
     let voter = VoterId::from_bytes((u128::from(number) << 64).to_be_bytes());
-    let is_of = |entry: &&Entry| matches!(&entry.event, Ok(Event::Ballot(ballot)) if ballot.voter == voter);
+    let is_of = |entry: &&Entry| matches!(&entry.record, Ok(Record::Ballot(ballot)) if ballot.voter == voter);
     entries.iter().filter(is_of).map(|entry| entry.position).collect()
 }
 
@@ -74,13 +74,13 @@ async fn a_reset_that_partitions_saw_one_after_the_other_divides_the_log_once() 
     let again = main.after(&PollChange::Reset, 0).unwrap();
     let mut spread = Spread::begin().await;
     // The reset is at 40 in one partition, and at 10, 45 and 60 in the others. Positions of two partitions are equal.
-    spread.apply(0, vec![poll_event(1, &main), vote(2, &main, 0, "a"), vote(39, &main, 4, "a")]).await;
-    spread.apply(0, vec![poll_event(40, &again), vote(41, &main, 4, "b")]).await;
-    spread.apply(1, vec![poll_event(2, &main), poll_event(10, &again), vote(12, &main, 1, "a")]).await;
-    spread.apply(2, vec![poll_event(2, &main), vote(9, &main, 2, "a"), vote(12, &main, 2, "b")]).await;
-    spread.apply(2, vec![vote(44, &main, 2, "a"), poll_event(45, &again)]).await;
-    spread.apply(3, vec![poll_event(3, &main), vote(10, &main, 3, "a"), vote(59, &main, 7, "a")]).await;
-    spread.apply(3, vec![poll_event(60, &again), vote(61, &main, 3, "b")]).await;
+    spread.apply(0, vec![poll_entry(1, &main), vote(2, &main, 0, "a"), vote(39, &main, 4, "a")]).await;
+    spread.apply(0, vec![poll_entry(40, &again), vote(41, &main, 4, "b")]).await;
+    spread.apply(1, vec![poll_entry(2, &main), poll_entry(10, &again), vote(12, &main, 1, "a")]).await;
+    spread.apply(2, vec![poll_entry(2, &main), vote(9, &main, 2, "a"), vote(12, &main, 2, "b")]).await;
+    spread.apply(2, vec![vote(44, &main, 2, "a"), poll_entry(45, &again)]).await;
+    spread.apply(3, vec![poll_entry(3, &main), vote(10, &main, 3, "a"), vote(59, &main, 7, "a")]).await;
+    spread.apply(3, vec![poll_entry(60, &again), vote(61, &main, 3, "b")]).await;
 
     let (entries, read) = spread.entries().await.unwrap();
     assert!(entries.is_sorted_by_key(|entry| entry.position));
@@ -101,15 +101,15 @@ async fn a_poll_that_a_partition_has_not_in_its_newest_version_is_not_exported()
     let (main, other) = (poll("main"), poll("other"));
     let mut spread = Spread::begin().await;
     for partition in 0..4 {
-        spread.apply(partition, vec![poll_event(1, &main), poll_event(2, &other)]).await;
+        spread.apply(partition, vec![poll_entry(1, &main), poll_entry(2, &other)]).await;
     }
     let closed = other.after(&PollChange::Close, 0).unwrap();
     for partition in [0, 1, 3] {
-        spread.apply(partition, vec![poll_event(3, &closed)]).await;
+        spread.apply(partition, vec![poll_entry(3, &closed)]).await;
     }
     let refused = spread.entries().await.unwrap_err();
     assert!(refused.contains("partition 2") && refused.contains("the poll other"), "{refused}");
-    spread.apply(2, vec![vote(4, &other, 2, "b"), poll_event(5, &closed)]).await;
+    spread.apply(2, vec![vote(4, &other, 2, "b"), poll_entry(5, &closed)]).await;
     let (entries, _) = spread.entries().await.unwrap();
     assert_eq!(naive_count(&entries).polls[&other.id()].figures(), of([0, 1], 1, 1));
 }

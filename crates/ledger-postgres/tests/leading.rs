@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::{Gap, Ledger, Ledgers, LogId, Partition, PollChange, Position, Scoreboard, Unavailable};
 use futures_util::future::join_all;
-use support::{DEADLINE, FIRST, at, ballot, figures, lead, ledgers, of, poll, poll_event, scoreboard, terminate};
+use support::{DEADLINE, FIRST, at, ballot, figures, lead, ledgers, of, poll, poll_entry, scoreboard, terminate};
 use testkit::{
     postgres_server::{PostgresServer, TestDatabase},
     wait,
@@ -73,7 +73,7 @@ async fn a_writer_whose_connection_was_ended_writes_nothing_more() {
     let database = TestDatabase::create().await;
     let (ledgers, poll, client) = (ledgers(&database), poll("main"), database.client().await);
     let mut writer = lead(&ledgers, FIRST).await;
-    writer.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
+    writer.apply(vec![poll_entry(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
 
     assert_eq!(terminate(&client, "scrutin-worker").await, 1);
     until_unlocked(&client).await;
@@ -95,7 +95,7 @@ async fn a_writer_that_was_overtaken_unawares_writes_nothing_more() {
     let database = TestDatabase::create().await;
     let (ledgers, poll, client) = (ledgers(&database), poll("main"), database.client().await);
     let mut writer = lead(&ledgers, FIRST).await;
-    writer.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
+    writer.apply(vec![poll_entry(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
     client.execute("UPDATE log SET position = $1", &[&at(3).as_i64()]).await.unwrap();
 
     let overtaken = writer.apply(vec![ballot(3, &poll, 2, "b")]).await.unwrap_err();
@@ -111,8 +111,8 @@ async fn two_partitions_are_led_and_counted_side_by_side() {
     let (mut one, mut two) = (lead(&ledgers, FIRST).await, lead(&ledgers, Partition::new(1)).await);
     let (main, lunch) = (poll("main"), poll("lunch"));
     let (first, second) = tokio::join!(
-        one.apply(vec![poll_event(1, &main), ballot(2, &main, 1, "a")]),
-        two.apply(vec![poll_event(7, &lunch), ballot(8, &lunch, 1, "b")]),
+        one.apply(vec![poll_entry(1, &main), ballot(2, &main, 1, "a")]),
+        two.apply(vec![poll_entry(7, &lunch), ballot(8, &lunch, 1, "b")]),
     );
     assert_eq!((first.unwrap().position, second.unwrap().position), (at(2), at(8)));
     let tallies = scoreboard(&database).tallies(&[main.id(), lunch.id()]).await.unwrap();
@@ -127,7 +127,7 @@ async fn a_batch_offered_again_after_the_server_was_killed_counts_once() {
     let database_url = server.url().to_owned();
     let ledgers = support::ledgers_at(&database_url);
     let poll = poll("main");
-    let batches: Vec<_> = std::iter::once(vec![poll_event(1, &poll)])
+    let batches: Vec<_> = std::iter::once(vec![poll_entry(1, &poll)])
         .chain((0..40_u64).map(|batch| {
             let ballots = (0..50_u64).map(|number| 2 + batch * 50 + number);
             ballots
@@ -162,7 +162,7 @@ async fn a_ledger_whose_server_is_down_comes_back_by_itself() {
     let (ledgers, scoreboard) = (support::ledgers_at(server.url()), support::scoreboard_at(server.url()));
     let mut writer = lead(&ledgers, FIRST).await;
     let poll = poll("main");
-    writer.apply(vec![poll_event(1, &poll)]).await.unwrap();
+    writer.apply(vec![poll_entry(1, &poll)]).await.unwrap();
     scoreboard.ready().await.unwrap();
 
     server.stop().await;
@@ -188,10 +188,10 @@ async fn a_poll_taken_in_behind_a_gap_keeps_its_ballots_when_it_closes() {
     let gap = Gap { partition: FIRST, after: Position::ZERO, through: at(5), ballots: None };
     writer.attach(&LogId::new("log"), Some(gap), std::slice::from_ref(&closed)).await.unwrap();
 
-    writer.apply(vec![ballot(6, &poll, 1, "a"), poll_event(7, &closed)]).await.unwrap();
+    writer.apply(vec![ballot(6, &poll, 1, "a"), poll_entry(7, &closed)]).await.unwrap();
     assert_eq!(figures(&database, &poll).await, of([1, 0], 1, 1));
     let again = poll.after(&PollChange::Reset, 1).unwrap();
-    writer.apply(vec![poll_event(8, &again), ballot(9, &poll, 2, "b")]).await.unwrap();
+    writer.apply(vec![poll_entry(8, &again), ballot(9, &poll, 2, "b")]).await.unwrap();
     assert_eq!(figures(&database, &poll).await, of([0, 1], 1, 2));
 }
 

@@ -6,7 +6,7 @@ use domain::{
     Fingerprint, Inclusion, LedgerLayout, Partitions, PollChange, PollId, Position, Receipt, Scoreboard, Secret,
 };
 use scrutin_ledger_postgres::SpreadScoreboard;
-use support::{FIRST, lead, ledgers, of, poll_event, scoreboard};
+use support::{FIRST, lead, ledgers, of, poll_entry, scoreboard};
 use testkit::{naive_count::naive_count, postgres_server::TestDatabase, programs::SECRET_KEY};
 
 async fn restored(dump: &str) -> TestDatabase {
@@ -58,7 +58,7 @@ async fn a_ledger_of_one_partition_is_taken_over_as_it_is() {
 
     // And goes on: the row is changed, and there is no second one.
     let closed = tallies[3].poll.after(&PollChange::Close, 3).unwrap();
-    let mut entry = poll_event(0, &closed);
+    let mut entry = poll_entry(0, &closed);
     entry.position = Position::new(writer.state().await.unwrap().position.millis() + 1, 0).unwrap();
     writer.apply(vec![entry]).await.unwrap();
     let main = scoreboard.tallies(&[PollId::MAIN]).await.unwrap().remove(0);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use domain::{Ledgers, Scoreboard, Unavailable};
-use support::{FIRST, ballot, figures, ledgers_at, of, poll, poll_event, scoreboard_at};
+use support::{FIRST, ballot, figures, ledgers_at, of, poll, poll_entry, scoreboard_at};
 use tempfile::TempDir;
 use testkit::{address, postgres_server::TestDatabase, wait};
 
@@ -97,7 +97,7 @@ async fn a_pooler_in_session_mode_serves_a_leader_and_its_standby() {
     let mut leader = support::lead(&leading, FIRST).await;
     assert!(standby.lead(FIRST).await.unwrap().is_none());
     let poll = poll("main");
-    leader.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
+    leader.apply(vec![poll_entry(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
     assert_eq!(figures(&database, &poll).await, of([1, 0], 1, 1));
     let scoreboard = scoreboard_at(&pooler.url);
     wait::until("the scoreboard answers", || async { scoreboard.ready().await.ok() }).await;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use domain::{Entry, Movement, PollChange, Scoreboard, Unavailable, UndecodableEntry};
-use support::{DEADLINE, FIRST, at, ballot, lead, ledgers, of, poll, poll_event, scoreboard, terminate};
+use support::{DEADLINE, FIRST, at, ballot, lead, ledgers, of, poll, poll_entry, scoreboard, terminate};
 use testkit::{postgres_server::TestDatabase, wait};
 use tokio::time::timeout;
 
@@ -24,7 +24,7 @@ async fn without_tables_the_scoreboard_is_unavailable_and_answers() {
     assert!(scoreboard.listed().await.is_err());
 
     let mut writer = lead(&ledgers(&database), FIRST).await;
-    writer.apply(vec![poll_event(1, &poll)]).await.unwrap();
+    writer.apply(vec![poll_entry(1, &poll)]).await.unwrap();
     assert_eq!(scoreboard.tallies(&[poll.id()]).await.unwrap()[0].figures, of([0, 0], 0, 0));
 }
 
@@ -33,7 +33,7 @@ async fn a_counted_batch_names_the_polls_that_moved_within_moments() {
     let database = TestDatabase::create().await;
     let (mut writer, scoreboard) = (lead(&ledgers(&database), FIRST).await, scoreboard(&database));
     let (main, lunch) = (poll("main"), poll("lunch"));
-    writer.apply(vec![poll_event(1, &main), poll_event(2, &lunch)]).await.unwrap();
+    writer.apply(vec![poll_entry(1, &main), poll_entry(2, &lunch)]).await.unwrap();
     until_listening(&scoreboard, &main, &mut writer).await;
 
     writer.apply(vec![ballot(1_000_000, &lunch, 1, "a"), ballot(1_000_001, &main, 1, "a")]).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_lost_listener_says_any_and_listens_again() {
     let database = TestDatabase::create().await;
     let (mut writer, scoreboard) = (lead(&ledgers(&database), FIRST).await, scoreboard(&database));
     let main = poll("main");
-    writer.apply(vec![poll_event(1, &main)]).await.unwrap();
+    writer.apply(vec![poll_entry(1, &main)]).await.unwrap();
     until_listening(&scoreboard, &main, &mut writer).await;
 
     assert!(terminate(&database.client().await, "scrutin-result").await >= 1);
@@ -86,7 +86,7 @@ async fn until_listening(
     let deadline = Instant::now() + DEADLINE;
     while Instant::now() < deadline {
         let place = PLACE.fetch_add(1, Ordering::Relaxed);
-        writer.apply(vec![poll_event(place, poll)]).await.expect("a batch");
+        writer.apply(vec![poll_entry(place, poll)]).await.expect("a batch");
         let moved = timeout(Duration::from_secs(1), scoreboard.moved()).await;
         if moved == Ok(Movement::Polls(vec![poll.id()])) {
             return;
@@ -100,11 +100,11 @@ async fn a_recount_finds_a_tally_that_was_tampered_with() {
     let database = TestDatabase::create().await;
     let (mut writer, scoreboard) = (lead(&ledgers(&database), FIRST).await, scoreboard(&database));
     let (poll, client) = (poll("main"), database.client().await);
-    let first_round = vec![poll_event(1, &poll), ballot(2, &poll, 1, "a"), ballot(3, &poll, 2, "a")];
+    let first_round = vec![poll_entry(1, &poll), ballot(2, &poll, 1, "a"), ballot(3, &poll, 2, "a")];
     writer.apply(first_round).await.unwrap();
     let again = poll.after(&PollChange::Reset, 1).unwrap();
     let second_round =
-        vec![poll_event(4, &again), ballot(5, &poll, 2, "b"), ballot(6, &poll, 2, "a"), ballot(7, &poll, 3, "b")];
+        vec![poll_entry(4, &again), ballot(5, &poll, 2, "b"), ballot(6, &poll, 2, "a"), ballot(7, &poll, 3, "b")];
     writer.apply(second_round).await.unwrap();
     let audit = scoreboard.audit().await.unwrap();
     assert!(audit.recounts[0].agrees());
@@ -151,7 +151,7 @@ async fn what_postgresql_can_not_store_is_set_aside_all_the_same() {
     let mut writer = lead(&ledgers(&database), FIRST).await;
     let entry = format!("nul \0 and {}", "é".repeat(100_000));
     let garbage = UndecodableEntry { reason: "a reason with \0".into(), entry };
-    writer.apply(vec![Entry { position: at(1), event: Err(garbage) }]).await.unwrap();
+    writer.apply(vec![Entry { position: at(1), record: Err(garbage) }]).await.unwrap();
     assert_eq!(writer.state().await.unwrap().position, at(1));
     let kept = "SELECT reason, length(entry) FROM rejected";
     let kept = database.client().await.query_one(kept, &[]).await.unwrap();
@@ -166,8 +166,8 @@ async fn more_polls_than_fit_in_a_notification_move_any() {
     let main = poll("main");
     until_listening(&scoreboard, &main, &mut writer).await;
     let polls: Vec<_> = (0..300).map(|number| poll(&format!("a-poll-with-a-long-name-{number}"))).collect();
-    let events = (1_000_000..).zip(&polls).map(|(place, poll)| poll_event(place, poll)).collect();
-    writer.apply(events).await.unwrap();
+    let records = (1_000_000..).zip(&polls).map(|(place, poll)| poll_entry(place, poll)).collect();
+    writer.apply(records).await.unwrap();
     assert_eq!(timeout(DEADLINE, scoreboard.moved()).await.expect("it is told"), Movement::Any);
     assert_eq!(scoreboard.tallies(&polls.iter().map(domain::Poll::id).collect::<Vec<_>>()).await.unwrap().len(), 300);
 }
@@ -179,7 +179,7 @@ async fn each_voter_is_looked_up_by_key_however_the_table_grew() {
     let database = TestDatabase::create().await;
     let mut writer = lead(&ledgers(&database), FIRST).await;
     let (poll, client) = (poll("main"), database.client().await);
-    writer.apply(vec![poll_event(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
+    writer.apply(vec![poll_entry(1, &poll), ballot(2, &poll, 1, "a")]).await.unwrap();
     client.batch_execute("ANALYZE ballots").await.unwrap();
 
     let mut looked_up = 0;
@@ -206,7 +206,7 @@ async fn spread(database: &TestDatabase, poll: &domain::Poll, voters: u64) {
         let mut writer = lead(&ledgers, domain::Partition::new(partition)).await;
         let ballots =
             (0..voters).map(|number| ballot(2 + number, poll, u128::from(number * 3) + u128::from(partition), "a"));
-        writer.apply(std::iter::once(poll_event(1, poll)).chain(ballots).collect()).await.expect("a batch");
+        writer.apply(std::iter::once(poll_entry(1, poll)).chain(ballots).collect()).await.expect("a batch");
     }
 }
 
@@ -267,5 +267,5 @@ async fn spread_more(database: &TestDatabase, voters: u64) {
     let other = poll("other");
     let mut writer = lead(&ledgers(database), domain::Partition::new(3)).await;
     let ballots = (0..voters).map(|number| ballot(2 + number, &other, u128::from(number), "b"));
-    writer.apply(std::iter::once(poll_event(1, &other)).chain(ballots).collect()).await.expect("a batch");
+    writer.apply(std::iter::once(poll_entry(1, &other)).chain(ballots).collect()).await.expect("a batch");
 }

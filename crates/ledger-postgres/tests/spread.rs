@@ -3,11 +3,11 @@
 mod support;
 
 use domain::{
-    Ballot, Choices, Entry, Event, Inclusion, Installation, InstallationId, Ledger, LedgerIdentity, Movement,
-    Partition, Partitions, Poll, PollChange, Receipt, Scoreboard, Tally, VoterId,
+    Ballot, Choices, Entry, Inclusion, Installation, InstallationId, Ledger, LedgerIdentity, Movement, Partition,
+    Partitions, Poll, PollChange, Receipt, Record, Scoreboard, Tally, VoterId,
 };
 use scrutin_ledger_postgres::{DatabaseAddresses, SpreadScoreboard};
-use support::{DEADLINE, at, lead, ledgers_at, of, poll, poll_event};
+use support::{DEADLINE, at, lead, ledgers_at, of, poll, poll_entry};
 use testkit::{postgres_server::PostgresServer, wait};
 use tokio::time::timeout;
 
@@ -26,7 +26,7 @@ fn voter(number: u64) -> VoterId {
 
 fn vote(place: u64, poll: &Poll, number: u64, key: &str) -> Entry {
     let choices = Choices::parse([key]).expect("a choice");
-    Entry { position: at(place), event: Ok(Event::Ballot(Ballot { poll: poll.id(), voter: voter(number), choices })) }
+    Entry { position: at(place), record: Ok(Record::Ballot(Ballot { poll: poll.id(), voter: voter(number), choices })) }
 }
 
 impl Spread {
@@ -40,7 +40,7 @@ impl Spread {
         for partition in partitions.all() {
             let mut leader = lead(&ledgers, partition).await;
             leader.install(&LedgerIdentity::new(installation.clone(), "redis:6379/0")).await.expect("installing");
-            leader.apply(vec![poll_event(1, poll)]).await.expect("the poll");
+            leader.apply(vec![poll_entry(1, poll)]).await.expect("the poll");
             leaders.push(leader);
         }
         let addresses: DatabaseAddresses = addresses.parse().expect("two addresses");
@@ -101,10 +101,10 @@ async fn two_ledgers_are_read_as_one() {
     assert_eq!(audit.polls()[0].recounted, of([3, 3], 6, 6));
 
     let listed = main.after(&PollChange::List(true), 1).unwrap();
-    spread.apply(3, vec![poll_event(20, &listed)]).await;
+    spread.apply(3, vec![poll_entry(20, &listed)]).await;
     assert_eq!(spread.scoreboard.listed().await.unwrap(), [main.id()]);
     for partition in [0, 1, 2] {
-        spread.apply(partition, vec![poll_event(20, &listed)]).await;
+        spread.apply(partition, vec![poll_entry(20, &listed)]).await;
     }
     assert_eq!(spread.scoreboard.listed().await.unwrap(), [main.id()], "once");
 }
@@ -114,7 +114,7 @@ async fn a_ledger_that_is_away_keeps_its_last_shares_and_comes_back() {
     let (main, other) = (poll("main"), poll("other"));
     let mut spread = Spread::begin(&main).await;
     for partition in 0..4 {
-        spread.apply(partition, vec![poll_event(2, &other)]).await;
+        spread.apply(partition, vec![poll_entry(2, &other)]).await;
     }
     spread.apply(0, vec![vote(10, &main, 0, "a")]).await;
     spread.apply(1, vec![vote(10, &main, 1, "b")]).await;

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Ballot, CastOutcome, ChangeOutcome, Entry, Event, Poll, PollChange, PollId, Position};
+use domain::{Ballot, CastOutcome, ChangeOutcome, Entry, Poll, PollChange, PollId, Position, Record};
 use rusqlite::Connection;
 
 use crate::{
@@ -253,7 +253,7 @@ impl Acceptor {
 
     /// Appends the changed poll and counts it. `None` if another program has the ledger locked.
     fn append_poll(&mut self, poll: Poll, position: Position) -> Result<Option<ChangeOutcome>, WriteFailure> {
-        let entry = Entry { position, event: Ok(Event::Poll(Box::new(poll.clone()))) };
+        let entry = Entry { position, record: Ok(Record::Poll(Box::new(poll.clone()))) };
         match self.counts.apply(vec![entry]) {
             Err(failure) if failure.is_certain() && failure.error.is_held() => return Ok(None),
             Err(failure) => {

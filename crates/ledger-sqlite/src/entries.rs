@@ -2,7 +2,7 @@
 
 use std::io;
 
-use domain::{Ballot, Entry, Event, PollId, poll_entries};
+use domain::{Ballot, Entry, PollId, Record, poll_entries};
 use rusqlite::Connection;
 
 use crate::{
@@ -31,7 +31,7 @@ pub(crate) fn each(
         while let Some(entry) = polls.next_if(|entry| entry.position < position) {
             take(entry)?;
         }
-        take(Entry { position, event: Ok(Event::Ballot(ballot)) })?;
+        take(Entry { position, record: Ok(Record::Ballot(ballot)) })?;
     }
     polls.try_for_each(&mut *take)?;
     // They come after the last change of any poll, because all ballots are counted before a poll changes.

@@ -24,7 +24,7 @@ use std::{
     path::Path,
 };
 
-use domain::{Ballot, Choices, Entry, Event, MAX_POLL_ID_BYTES, PollId, Position, VoterId};
+use domain::{Ballot, Choices, Entry, MAX_POLL_ID_BYTES, PollId, Position, Record, VoterId};
 
 use crate::store::StoreError;
 
@@ -163,7 +163,7 @@ pub(crate) fn read(ring: &Path) -> Result<RingContent, StoreError> {
 
 /// A ballot as an entry of the log.
 pub(crate) fn entry(&(position, ballot): &Accepted) -> Entry {
-    Entry { position, event: Ok(Event::Ballot(ballot)) }
+    Entry { position, record: Ok(Record::Ballot(ballot)) }
 }
 
 fn content(mut file: impl Read) -> Result<RingContent, StoreError> {

@@ -21,7 +21,7 @@ use std::{
     io::{self, BufRead, Read, Write},
 };
 
-use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, VoteCounts, VoterId};
+use domain::{Ballot, Choices, Entry, Poll, PollId, Position, Record, VoteCounts, VoterId};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format for a log of one partition.
@@ -74,9 +74,9 @@ impl<W: Write> LogWriter<W> {
     /// Adds an entry. One that could not be read when it was counted is left out.
     pub fn entry(&mut self, entry: &Entry) -> io::Result<()> {
         let position = entry.position;
-        let line = match &entry.event {
-            Ok(Event::Poll(poll)) => Line::Poll { position, poll: poll.clone() },
-            Ok(Event::Ballot(Ballot { poll, voter, choices })) => {
+        let line = match &entry.record {
+            Ok(Record::Poll(poll)) => Line::Poll { position, poll: poll.clone() },
+            Ok(Record::Ballot(Ballot { poll, voter, choices })) => {
                 Line::Ballot { position, poll: *poll, voter: hex(voter), choices: choices.bits() }
             }
             Err(_) => return Ok(()),
@@ -162,12 +162,12 @@ impl<R: BufRead> LogReader<R> {
 
     /// The next entry, or the end. After the end there is nothing to ask for.
     pub fn read(&mut self) -> Result<Next, LogFileError> {
-        let (position, event) = match self.line()? {
-            Some(Line::Poll { position, poll }) => (position, Event::Poll(poll)),
+        let (position, record) = match self.line()? {
+            Some(Line::Poll { position, poll }) => (position, Record::Poll(poll)),
             Some(Line::Ballot { position, poll, voter, choices }) => {
                 let voter = unhex(&voter).ok_or_else(|| self.wrong("voter: 32 hexadecimal digits are needed"))?;
                 let choices = Choices::from_bits(choices).map_err(|error| self.wrong(format!("choices: {error}")))?;
-                (position, Event::Ballot(Ballot { poll, voter, choices }))
+                (position, Record::Ballot(Ballot { poll, voter, choices }))
             }
             Some(Line::End { entries, polls }) if entries == self.entries => {
                 let figures =
@@ -186,7 +186,7 @@ impl<R: BufRead> LogReader<R> {
         }
         self.last = position;
         self.entries += 1;
-        Ok(Next::Entry(Entry { position, event: Ok(event) }))
+        Ok(Next::Entry(Entry { position, record: Ok(record) }))
     }
 
     fn line(&mut self) -> Result<Option<Line>, LogFileError> {
@@ -228,8 +228,8 @@ mod tests {
         let ballot = Ballot { poll: PollId::MAIN, voter, choices: Choices::from_bits(2).unwrap() };
         let at = |millis| Position::new(millis, 1).unwrap();
         vec![
-            Entry { position: at(1), event: Ok(Event::Poll(Box::new(poll))) },
-            Entry { position: at(2), event: Ok(Event::Ballot(ballot)) },
+            Entry { position: at(1), record: Ok(Record::Poll(Box::new(poll))) },
+            Entry { position: at(2), record: Ok(Record::Ballot(ballot)) },
         ]
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use domain::{
-    Audit, Ballot, Entry, Event, Ledger, Ledgers, Partition, Partitions, PollId, Position, Unavailable, VoteCounts,
+    Audit, Ballot, Entry, Ledger, Ledgers, Partition, Partitions, PollId, Position, Record, Unavailable, VoteCounts,
 };
 
 use crate::{
@@ -87,12 +87,12 @@ pub async fn import(
                 return Ok(Imported { entries, figures });
             }
         };
-        match &entry.event {
-            Ok(Event::Ballot(Ballot { voter, .. })) => {
+        match &entry.record {
+            Ok(Record::Ballot(Ballot { voter, .. })) => {
                 let partition = partitions.of_voter(*voter);
                 imports[usize::from(partition.number())].take(entry, batch_entries).await?;
             }
-            Ok(Event::Poll(_)) => {
+            Ok(Record::Poll(_)) => {
                 for import in &mut imports {
                     import.take(entry.clone(), batch_entries).await?;
                 }

@@ -1,6 +1,6 @@
 //! The internals that the fuzzer (`fuzz/`) needs; compiled only for it.
 
-use domain::Event;
+use domain::Record;
 use redis::Value;
 
 use crate::wire;
@@ -17,13 +17,13 @@ pub fn entry(id: &[u8], fields: &[&[u8]]) {
     assert!(!entries.is_empty(), "whatever has a place is counted or set aside");
     assert!(entries.is_sorted_by(|earlier, later| earlier.position < later.position), "each has a place of its own");
     for entry in entries {
-        let (name, value) = match &entry.event {
-            Ok(Event::Ballot(ballot)) => {
+        let (name, value) = match &entry.record {
+            Ok(Record::Ballot(ballot)) => {
                 let mut value = wire::begin_ballots(ballot.poll);
                 wire::push_ballot(ballot, &mut value);
                 (wire::BALLOTS_FIELD, value)
             }
-            Ok(Event::Poll(poll)) => (wire::POLL_FIELD, wire::encode_poll(poll).into_bytes()),
+            Ok(Record::Poll(poll)) => (wire::POLL_FIELD, wire::encode_poll(poll).into_bytes()),
             Err(undecodable) => {
                 assert!(undecodable.entry.chars().count() <= 501, "what is set aside is bounded");
                 continue;

@@ -16,7 +16,7 @@
 //! A change of meaning needs a new name. Fields after the first are ignored, so a later release may add some. An entry
 //! that cannot be decoded becomes an [`UndecodableEntry`], never an error or a panic.
 
-use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, UndecodableEntry, VoterId};
+use domain::{Ballot, Choices, Entry, Poll, PollId, Position, Record, UndecodableEntry, VoterId};
 use redis::Value;
 
 /// The field for ballots that were cast together.
@@ -90,14 +90,14 @@ pub(crate) fn decode_entry(entry: Value, entries: &mut Vec<Entry>) -> Result<(),
             for (ballot, further) in ballots.iter().zip(0..) {
                 let position = position.checked_add(further).ok_or_else(no_position)?;
                 let shown = || format!("{BALLOTS_FIELD} {poll} {}", ballot.escape_ascii());
-                let event = decode_ballot(poll, ballot).map(Event::Ballot);
-                let event = event.map_err(|reason| UndecodableEntry { reason, entry: shown() });
-                entries.push(Entry { position, event });
+                let record = decode_ballot(poll, ballot).map(Record::Ballot);
+                let record = record.map_err(|reason| UndecodableEntry { reason, entry: shown() });
+                entries.push(Entry { position, record });
             }
         }
-        Ok(Fields::Event(event)) => entries.push(Entry { position, event: Ok(event) }),
+        Ok(Fields::Record(record)) => entries.push(Entry { position, record: Ok(record) }),
         Err(reason) => {
-            entries.push(Entry { position, event: Err(UndecodableEntry { reason, entry: shown(&fields) }) });
+            entries.push(Entry { position, record: Err(UndecodableEntry { reason, entry: shown(&fields) }) });
         }
     }
     Ok(())
@@ -106,7 +106,7 @@ pub(crate) fn decode_entry(entry: Value, entries: &mut Vec<Entry>) -> Result<(),
 enum Fields<'a> {
     /// Ballots for a poll, at least one.
     Ballots(PollId, &'a [[u8; BALLOT_BYTES]]),
-    Event(Event),
+    Record(Record),
 }
 
 fn decode_fields(fields: &Value) -> Result<Fields<'_>, String> {
@@ -118,9 +118,9 @@ fn decode_fields(fields: &Value) -> Result<Fields<'_>, String> {
         decode_ballots(value)
     } else if name == BALLOT_FIELD.as_bytes() {
         let (ballot, poll) = value.split_first_chunk().ok_or("a ballot cut short")?;
-        decode_ballot(decode_poll_id(poll)?, ballot).map(|ballot| Fields::Event(Event::Ballot(ballot)))
+        decode_ballot(decode_poll_id(poll)?, ballot).map(|ballot| Fields::Record(Record::Ballot(ballot)))
     } else if name == POLL_FIELD.as_bytes() {
-        decode_poll(value).map(|poll| Fields::Event(Event::Poll(Box::new(poll))))
+        decode_poll(value).map(|poll| Fields::Record(Record::Poll(Box::new(poll))))
     } else {
         Err("unknown kind of entry".to_owned())
     }
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(encoded(&[ballot(), other]), golden);
         let at = |sequence, ballot| Entry {
             position: Position::new(1_700_000_000_000, sequence).unwrap(),
-            event: Ok(Event::Ballot(ballot)),
+            record: Ok(Record::Ballot(ballot)),
         };
         assert_eq!(decoded("1700000000000-3", &[b"b2", golden]), [at(3, ballot()), at(4, other)]);
     }
@@ -221,7 +221,7 @@ mod tests {
     fn a_ballot_of_the_first_releases_is_read() {
         let read = decoded("1700000000000-3", &[b"b1", b"0123456789abcdef\0\0\0\x05main"]);
         let position = Position::new(1_700_000_000_000, 3).unwrap();
-        assert_eq!(read, [Entry { position, event: Ok(Event::Ballot(ballot())) }]);
+        assert_eq!(read, [Entry { position, record: Ok(Record::Ballot(ballot())) }]);
     }
 
     #[test]
@@ -233,13 +233,13 @@ mod tests {
         );
         assert_eq!(encode_poll(&poll), golden);
         let read = decoded("5-0", &[b"p1", golden.as_bytes()]);
-        assert_eq!(read, [Entry { position: Position::new(5, 0).unwrap(), event: Ok(Event::Poll(Box::new(poll))) }]);
+        assert_eq!(read, [Entry { position: Position::new(5, 0).unwrap(), record: Ok(Record::Poll(Box::new(poll))) }]);
     }
 
     #[test]
     fn fields_that_a_later_release_adds_are_passed_over() {
         let read = decoded("5-0", &[b"b2", &encoded(&[ballot()]), b"via", b"sms"]);
-        assert_eq!(read, [Entry { position: Position::new(5, 0).unwrap(), event: Ok(Event::Ballot(ballot())) }]);
+        assert_eq!(read, [Entry { position: Position::new(5, 0).unwrap(), record: Ok(Record::Ballot(ballot())) }]);
     }
 
     #[test]
@@ -247,7 +247,7 @@ mod tests {
         let unreadable = |fields: &[&[u8]]| {
             let mut read = decoded("5-0", fields);
             assert_eq!(read.len(), 1, "{read:?}");
-            read.remove(0).event.unwrap_err()
+            read.remove(0).record.unwrap_err()
         };
         assert_eq!(unreadable(&[]).reason, "no fields");
         assert_eq!(unreadable(&[b"b9", b"x"]).reason, "unknown kind of entry");
@@ -271,8 +271,8 @@ mod tests {
         value[second..second + BALLOT_BYTES].copy_from_slice(b"0123456789abcdef\0\0\0\0");
         let read = decoded("5-7", &[b"b2", &value]);
         assert_eq!(read.iter().map(|entry| entry.position.to_string()).collect::<Vec<_>>(), ["5-7", "5-8", "5-9"]);
-        assert_eq!((&read[0].event, &read[2].event), (&Ok(Event::Ballot(ballot())), &Ok(Event::Ballot(ballot()))));
-        let Err(undecodable) = &read[1].event else { panic!("{read:?}") };
+        assert_eq!((&read[0].record, &read[2].record), (&Ok(Record::Ballot(ballot())), &Ok(Record::Ballot(ballot()))));
+        let Err(undecodable) = &read[1].record else { panic!("{read:?}") };
         assert_eq!(undecodable.entry, r"b2 main 0123456789abcdef\x00\x00\x00\x00");
         assert!(undecodable.reason.contains("no option"), "{}", undecodable.reason);
     }
@@ -317,7 +317,7 @@ mod tests {
                 .zip(sequence..)
                 .map(|(ballot, sequence)| Entry {
                     position: Position::new(millis, sequence).unwrap(),
-                    event: Ok(Event::Ballot(ballot)),
+                    record: Ok(Record::Ballot(ballot)),
                 })
                 .collect();
             prop_assert_eq!(read, written);

@@ -1,13 +1,13 @@
 //! The naive count: the result that every ledger must have, written so simply that it is obviously right.
 //!
-//! It takes all events in order, keeps each voter's last ballot since the last reset, and adds them up. It must share
+//! It takes all records in order, keeps each voter's last ballot since the last reset, and adds them up. It must share
 //! no code with `domain::count`, and must never be optimised.
 
 use std::collections::BTreeMap;
 
-use domain::{Choices, Entry, Event, Poll, PollId, Position, VoteCounts, VoterId};
+use domain::{Choices, Entry, Poll, PollId, Position, Record, VoteCounts, VoterId};
 
-/// The result of a sequence of events.
+/// The result of a sequence of records.
 #[derive(Clone, Debug, Default)]
 pub struct NaiveCount {
     /// The polls that were created.
@@ -18,7 +18,7 @@ pub struct NaiveCount {
     pub position: Position,
 }
 
-/// The result of a sequence of events for one poll.
+/// The result of a sequence of records for one poll.
 #[derive(Clone, Debug)]
 pub struct NaivePoll {
     /// The last state of the poll.
@@ -47,9 +47,9 @@ pub fn naive_count(entries: &[Entry]) -> NaiveCount {
     let mut count = NaiveCount::default();
     for entry in entries {
         count.position = entry.position;
-        match &entry.event {
-            Ok(Event::Poll(now)) => change_poll(&mut count, now),
-            Ok(Event::Ballot(ballot)) => match count.polls.get_mut(&ballot.poll) {
+        match &entry.record {
+            Ok(Record::Poll(now)) => change_poll(&mut count, now),
+            Ok(Record::Ballot(ballot)) => match count.polls.get_mut(&ballot.poll) {
                 Some(poll) if poll.poll.check(ballot.choices).is_ok() => {
                     poll.ballots.push((ballot.voter, entry.position, ballot.choices));
                     poll.current.insert(ballot.voter, (entry.position, ballot.choices));

@@ -10,8 +10,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, Choices, Entry, Event, Gap, Installation, InstallationId, LedgerIdentity, Log, LogId, LogSeed, Partition,
-    Partitions, PartitionsError, Poll, PollId, PollSeed, PollSpec, Position, Unavailable, VoterId,
+    Ballot, Choices, Entry, Gap, Installation, InstallationId, LedgerIdentity, Log, LogId, LogSeed, Partition,
+    Partitions, PartitionsError, Poll, PollId, PollSeed, PollSpec, Position, Record, Unavailable, VoterId,
 };
 use scrutin_worker::{Health, Rules};
 use tokio::{sync::Notify, time::Instant};
@@ -341,7 +341,7 @@ impl State {
         let position = self.log.last.following(self.now_millis());
         self.log.last = position;
         self.log.accepted += 1;
-        self.log.entries.push(Entry { position, event: Ok(Event::Ballot(ballot)) });
+        self.log.entries.push(Entry { position, record: Ok(Record::Ballot(ballot)) });
         let (shown_to, lost) = (BTreeSet::new(), Loss::None);
         self.acknowledged.push(Acknowledged { serial, log, position, shown_to, lost });
         Some(position)
@@ -487,7 +487,7 @@ impl State {
 
 /// Which ballot an entry is.
 pub(crate) fn serial_of(entry: &Entry) -> u128 {
-    let Ok(Event::Ballot(ballot)) = &entry.event else { panic!("only ballots are cast here") };
+    let Ok(Record::Ballot(ballot)) = &entry.record else { panic!("only ballots are cast here") };
     u128::from_be_bytes(*ballot.voter.as_bytes())
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::unavailable::Unavailable;
 use crate::{
-    event::Ballot,
+    entry::Ballot,
     poll::{ChangeRefused, Poll, PollChange, PollState},
     poll_id::PollId,
     position::Position,

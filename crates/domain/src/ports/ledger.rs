@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{log_seed::LogSeed, log_state::LogState, unavailable::Unavailable};
 
 use crate::{
-    event::Entry,
+    entry::Entry,
     gap::Gap,
     installation::{Fingerprint, LedgerIdentity, RekeyOutcome},
     log_id::LogId,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{log_seed::LogSeed, log_state::LogState, poll_copies::PollCopy, unavailable::Unavailable};
 use crate::{
-    event::Entry,
+    entry::Entry,
     installation::{Fingerprint, Installation, LogIdentity},
     log_id::LogId,
     poll::Poll,

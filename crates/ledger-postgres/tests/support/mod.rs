@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use domain::{Ballot, Choices, Entry, Event, Ledger, Ledgers, Partition, Poll, PollId, PollSpec, Position, VoteCounts};
+use domain::{
+    Ballot, Choices, Entry, Ledger, Ledgers, Partition, Poll, PollId, PollSpec, Position, Record, VoteCounts,
+};
 use domain::{Scoreboard, VoterId};
 use scrutin_ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
 use testkit::{postgres_server::TestDatabase, wait};
@@ -42,15 +44,15 @@ pub fn voter(number: u128) -> VoterId {
     VoterId::from_bytes(number.to_be_bytes())
 }
 
-pub fn poll_event(position: u64, poll: &Poll) -> Entry {
-    Entry { position: at(position), event: Ok(Event::Poll(Box::new(poll.clone()))) }
+pub fn poll_entry(position: u64, poll: &Poll) -> Entry {
+    Entry { position: at(position), record: Ok(Record::Poll(Box::new(poll.clone()))) }
 }
 
 pub fn ballot(position: u64, poll: &Poll, number: u128, key: &str) -> Entry {
     let choices = Choices::parse([key]).unwrap();
     Entry {
         position: at(position),
-        event: Ok(Event::Ballot(Ballot { poll: poll.id(), voter: voter(number), choices })),
+        record: Ok(Record::Ballot(Ballot { poll: poll.id(), voter: voter(number), choices })),
     }
 }
 

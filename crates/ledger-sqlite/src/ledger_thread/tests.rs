@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use domain::{Ballot, Choices, Event, Poll, PollId, PollSpec, VoterId};
+use domain::{Ballot, Choices, Poll, PollId, PollSpec, Record, VoterId};
 
 use super::*;
 use crate::{
@@ -21,7 +21,7 @@ fn full_thread(directory: &Path) -> LedgerThread {
     let OpenLedger { ledger: mut conn, files, .. } = opening::open_for_writing(&directory.join("ledger.db")).unwrap();
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
     let position = Position::new(1_700_000_000_000, 0).unwrap();
-    apply::apply_and_commit(&mut conn, vec![Entry { position, event: Ok(Event::Poll(Box::new(poll))) }]).unwrap();
+    apply::apply_and_commit(&mut conn, vec![Entry { position, record: Ok(Record::Poll(Box::new(poll))) }]).unwrap();
     LedgerThread {
         conn,
         files,

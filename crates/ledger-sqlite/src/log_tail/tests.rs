@@ -1,6 +1,6 @@
 //! The outcome of ballots before and after they are counted.
 
-use domain::{Choices, Entry, Event, FIRST_REVISION, PollSpec};
+use domain::{Choices, Entry, FIRST_REVISION, PollSpec, Record};
 
 use super::*;
 use crate::{apply::apply, migrations::migrate, ring_file, store::PARTITION};
@@ -12,7 +12,7 @@ fn ledger(edit: impl FnOnce(&mut PollSpec)) -> Connection {
     let mut spec = PollSpec::simple("Which?", ["x", "y", "z"]);
     edit(&mut spec);
     let poll = Poll::new(PollId::MAIN, spec).unwrap();
-    let created = Entry { position: Position::new(1, 0).unwrap(), event: Ok(Event::Poll(Box::new(poll))) };
+    let created = Entry { position: Position::new(1, 0).unwrap(), record: Ok(Record::Poll(Box::new(poll))) };
     apply(&conn, PARTITION, vec![created]).unwrap();
     conn
 }

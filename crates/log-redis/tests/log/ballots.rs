@@ -36,7 +36,7 @@ async fn an_acknowledged_ballot_is_there_after_kill_9() {
     scene.attach_again().await;
 
     let expected = [(first, ballot("main", 1, "a")), (second, ballot("main", 2, "b"))];
-    let expected = expected.map(|(position, ballot)| Entry { position, event: Ok(Event::Ballot(ballot)) });
+    let expected = expected.map(|(position, ballot)| Entry { position, record: Ok(Record::Ballot(ballot)) });
     assert_eq!(scene.entries().await, expected);
     assert_eq!(eventually(|| scene.ballots.accepted(id("main"))).await, 2);
 }

@@ -22,9 +22,9 @@ mod tls;
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    Attachment, Ballot, BallotBox, CastOutcome, Choices, Durability, Entry, Event, FIRST_REVISION, Fingerprint,
-    Installation, InstallationId, Log, LogSeed, LogState, Partition, Partitions, Poll, PollId, PollSeed, PollSpec,
-    PollState, Position, Unavailable, VoterId,
+    Attachment, Ballot, BallotBox, CastOutcome, Choices, Durability, Entry, FIRST_REVISION, Fingerprint, Installation,
+    InstallationId, Log, LogSeed, LogState, Partition, Partitions, Poll, PollId, PollSeed, PollSpec, PollState,
+    Position, Record, Unavailable, VoterId,
 };
 use scrutin_log_redis::{RedisAddresses, RedisBallotBox, RedisLog};
 use testkit::{redis_server::RedisServer, wait};
@@ -82,9 +82,9 @@ impl Scene {
 
     /// All ballots of the log so far, with their positions.
     async fn ballots_in_log(&mut self) -> Vec<(Position, Ballot)> {
-        let ballot = |entry: Entry| match entry.event.unwrap() {
-            Event::Ballot(ballot) => Some((entry.position, ballot)),
-            Event::Poll(_) => None,
+        let ballot = |entry: Entry| match entry.record.unwrap() {
+            Record::Ballot(ballot) => Some((entry.position, ballot)),
+            Record::Poll(_) => None,
         };
         self.entries().await.into_iter().filter_map(ballot).collect()
     }

@@ -15,8 +15,8 @@ fn done(change: Result<ChangeOutcome, Unavailable>) -> Poll {
 }
 
 fn poll_of(entry: &Entry) -> &Poll {
-    match &entry.event {
-        Ok(Event::Poll(poll)) => poll,
+    match &entry.record {
+        Ok(Record::Poll(poll)) => poll,
         other => panic!("no poll: {other:?}"),
     }
 }
@@ -120,9 +120,9 @@ async fn a_poll_is_either_voted_in_or_rewritten() {
     both.join_all().await;
     let (mut voted, mut rewritten) = (HashSet::new(), HashSet::new());
     for entry in scene.entries().await {
-        match entry.event.unwrap() {
-            Event::Ballot(ballot) => voted.insert(ballot.poll),
-            Event::Poll(poll) => rewritten.insert(poll.id()),
+        match entry.record.unwrap() {
+            Record::Ballot(ballot) => voted.insert(ballot.poll),
+            Record::Poll(poll) => rewritten.insert(poll.id()),
         };
     }
     assert_eq!(voted.intersection(&rewritten).next(), None);

@@ -31,7 +31,7 @@ async fn a_read_waits_for_the_next_entry() {
     let read = scene.log.read(Position::ZERO, 10, Duration::from_mins(10));
     let (page, place) =
         tokio::join!(read, async { recorded(ballots.cast(ballot("main", 1, "b"), FIRST_REVISION).await) });
-    assert_eq!(page.unwrap().entries, [Entry { position: place, event: Ok(Event::Ballot(ballot("main", 1, "b"))) }]);
+    assert_eq!(page.unwrap().entries, [Entry { position: place, record: Ok(Record::Ballot(ballot("main", 1, "b"))) }]);
 }
 
 #[tokio::test]
@@ -132,10 +132,10 @@ async fn what_cannot_be_decoded_comes_with_its_place_and_the_rest_goes_on() {
     let entries = scene.entries().await;
     assert!(entries.is_sorted_by(|earlier, later| earlier.position < later.position));
     let [
-        Entry { event: Ok(_), .. },
-        Entry { event: Err(first), .. },
-        Entry { event: Err(second), .. },
-        Entry { event: Ok(_), .. },
+        Entry { record: Ok(_), .. },
+        Entry { record: Err(first), .. },
+        Entry { record: Err(second), .. },
+        Entry { record: Ok(_), .. },
     ] = entries.as_slice()
     else {
         panic!("{entries:?}")

@@ -1,6 +1,6 @@
 //! Stories about counting: how batches of entries change the figures.
 
-use domain::{ApplyOutcome, Ballot, Choices, Event, PollChange, PollSpec, PollState};
+use domain::{ApplyOutcome, Ballot, Choices, PollChange, PollSpec, PollState, Record};
 
 use super::{
     scene::{FIRST, Script, after, all_ballots, figures, poll, poll_with, receipt, voter},
@@ -104,7 +104,7 @@ pub async fn an_overlapping_batch_counts_only_what_is_new(subject: &Subject) {
     subject.assert_audit(0).await;
 }
 
-/// Several thousand events of every kind, cut into batches at random, some repeated or overlapping.
+/// Several thousand records of every kind, cut into batches at random, some repeated or overlapping.
 pub async fn batches_cut_in_any_way_equal_the_naive_count(subject: &Subject) {
     // Every run and every ledger reads the same log.
     let mut random = fastrand::Rng::with_seed(0x5c2a_7111);
@@ -242,7 +242,7 @@ pub(super) fn random_log(random: &mut fastrand::Rng, entries: usize) -> Script {
                 let bits = 1 << random.usize(..3) | u32::from(random.usize(..8) == 0) << random.usize(..4);
                 let choices = Choices::from_bits(bits).expect("never empty");
                 let voter = voter(random.usize(..60) as u64);
-                log.write(Ok(Event::Ballot(Ballot { poll, voter, choices })));
+                log.write(Ok(Record::Ballot(Ballot { poll, voter, choices })));
             }
         }
     }

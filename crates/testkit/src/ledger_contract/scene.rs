@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::{
-    Ballot, Choices, CurrentBallot, Entry, Event, Ledger, Partition, Poll, PollChange, PollId, PollSpec, Position,
-    Receipt, Recount, Scoreboard, Tally, UndecodableEntry, VoteCounts, VoterId,
+    Ballot, Choices, CurrentBallot, Entry, Ledger, Partition, Poll, PollChange, PollId, PollSpec, Position, Receipt,
+    Record, Recount, Scoreboard, Tally, UndecodableEntry, VoteCounts, VoterId,
 };
 
 use super::subject::Subject;
@@ -66,12 +66,12 @@ pub(super) struct Script {
 impl Script {
     /// Writes that a poll was created or changed.
     pub(super) fn poll(&mut self, poll: &Poll) -> Position {
-        self.write(Ok(Event::Poll(Box::new(poll.clone()))))
+        self.write(Ok(Record::Poll(Box::new(poll.clone()))))
     }
 
     /// Writes a ballot.
     pub(super) fn vote(&mut self, poll: &Poll, voter: VoterId, keys: &str) -> Position {
-        self.write(Ok(Event::Ballot(Ballot { poll: poll.id(), voter, choices: choices(keys) })))
+        self.write(Ok(Record::Ballot(Ballot { poll: poll.id(), voter, choices: choices(keys) })))
     }
 
     /// Writes something that cannot be decoded.
@@ -79,8 +79,8 @@ impl Script {
         self.write(Err(UndecodableEntry { reason: "no such version".into(), entry: "v=99 é 'quoted'".into() }))
     }
 
-    /// Writes an event, at a position a little after the last one.
-    pub(super) fn write(&mut self, event: Result<Event, UndecodableEntry>) -> Position {
+    /// Writes a record, at a position a little after the last one.
+    pub(super) fn write(&mut self, record: Result<Record, UndecodableEntry>) -> Position {
         let last = self.position();
         let sequence = last.sequence() + 1;
         let next = if sequence.is_multiple_of(3) {
@@ -88,7 +88,7 @@ impl Script {
         } else {
             last.following(1_700_000_000_000)
         };
-        self.entries.push(Entry { position: next, event });
+        self.entries.push(Entry { position: next, record });
         next
     }
 

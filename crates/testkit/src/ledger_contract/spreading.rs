@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Entry, Event, Inclusion, Installation, InstallationId, Ledger, LedgerIdentity, LogId, Partition, Partitions, Poll,
-    PollChange, PollSpec, Position, Tally, VoteCounts, VoterId,
+    Entry, Inclusion, Installation, InstallationId, Ledger, LedgerIdentity, LogId, Partition, Partitions, Poll,
+    PollChange, PollSpec, Position, Record, Tally, VoteCounts, VoterId,
 };
 
 use super::{
@@ -235,14 +235,14 @@ pub async fn any_log_spread_over_partitions_equals_the_naive_count(subject: &Sub
     let mut spread = Spread::begin(subject).await;
     let mut random = fastrand::Rng::with_seed(0x0be1_1e5a);
     let log: Vec<Entry> = random_log(&mut random, 2_000).all().into_iter().map(with_spread_voter).collect();
-    for Entry { event, .. } in &log {
-        match event {
-            Ok(Event::Ballot(ballot)) => {
+    for Entry { record, .. } in &log {
+        match record {
+            Ok(Record::Ballot(ballot)) => {
                 let partition = spread.partitions.of_voter(ballot.voter);
-                spread.logs[usize::from(partition.number())].write(event.clone());
+                spread.logs[usize::from(partition.number())].write(record.clone());
             }
-            Ok(Event::Poll(_)) => spread.logs.iter_mut().for_each(|log| _ = log.write(event.clone())),
-            Err(_) => _ = spread.logs[0].write(event.clone()),
+            Ok(Record::Poll(_)) => spread.logs.iter_mut().for_each(|log| _ = log.write(record.clone())),
+            Err(_) => _ = spread.logs[0].write(record.clone()),
         }
     }
     for partition in ALL {
@@ -270,15 +270,15 @@ pub async fn any_log_spread_over_partitions_equals_the_naive_count(subject: &Sub
 
 /// The stories of one partition number their voters in the last bytes, which decide no partition.
 fn with_spread_voter(entry: Entry) -> Entry {
-    let Entry { position, event } = entry;
-    let event = event.map(|event| match event {
-        Event::Ballot(mut ballot) => {
+    let Entry { position, record } = entry;
+    let record = record.map(|record| match record {
+        Record::Ballot(mut ballot) => {
             ballot.voter = VoterId::from_bytes((u128::from_be_bytes(*ballot.voter.as_bytes()) << 64).to_be_bytes());
-            Event::Ballot(ballot)
+            Record::Ballot(ballot)
         }
-        other @ Event::Poll(_) => other,
+        other @ Record::Poll(_) => other,
     });
-    Entry { position, event }
+    Entry { position, record }
 }
 
 /// By it a ledger without an installation is known to be one of 0.1.0. An import leaves none.

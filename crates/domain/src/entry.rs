@@ -15,7 +15,7 @@ pub struct Ballot {
 
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum Record {
     /// A poll was created or changed: the whole poll as it is from here on.
     Poll(Box<Poll>),
     /// A ballot was accepted.
@@ -37,5 +37,5 @@ pub struct Entry {
     /// Its position.
     pub position: Position,
     /// What it says, or why it can't be read.
-    pub event: Result<Event, UndecodableEntry>,
+    pub record: Result<Record, UndecodableEntry>,
 }
