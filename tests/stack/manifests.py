@@ -5,7 +5,9 @@ import functools
 import json
 import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 
 import yaml
 
@@ -44,6 +46,30 @@ def overlay(name):
     return built(K8S / "overlays" / name)
 
 
+def managed():
+    """`overlays/production` where both servers are managed elsewhere, as its comment says how."""
+    return _read(_managed())
+
+
+@functools.cache
+def _managed():
+    with tempfile.TemporaryDirectory() as directory:
+        copy_of_all = pathlib.Path(directory, "k8s")
+        shutil.copytree(K8S, copy_of_all, symlinks=True)
+        chosen = copy_of_all / "overlays" / "production" / "kustomization.yaml"
+        text = chosen.read_text()
+        for ours, theirs in [("redis-cluster", "managed-redis"), ("postgres-ha", "managed-postgres")]:
+            assert f"components/{ours}\n" in text
+            text = text.replace(f"components/{ours}\n", f"components/{theirs}\n")
+        chosen.write_text(text)
+        return _kustomize(chosen.parent)
+
+
+def installations():
+    """What can be installed, by name."""
+    return {"k8s/": plain(), "production": overlay("production"), "managed": managed()}
+
+
 def of_kind(documents, *kinds):
     return [document for document in documents if document["kind"] in kinds]
 
@@ -57,6 +83,11 @@ def named(documents, kind, name):
 
 def workloads(documents):
     return of_kind(documents, "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
+
+
+def services(documents):
+    """Workloads that run for ever."""
+    return [workload for workload in workloads(documents) if workload["kind"] != "Job"]
 
 
 def labels(workload):
@@ -93,6 +124,8 @@ def environment(container, documents):
 
 def _value_from(source, documents):
     ((field, reference),) = source.items()
+    if field == "fieldRef":
+        return f"<{reference['fieldPath']}>"
     kind, data = {"secretKeyRef": ("Secret", "stringData"), "configMapKeyRef": ("ConfigMap", "data")}[field]
     found = named(documents, kind, reference["name"])
     assert found and reference["key"] in found[data], f"there is no {reference}"

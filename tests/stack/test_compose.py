@@ -90,7 +90,14 @@ class Sizes(unittest.TestCase):
         arguments = containers(named(plain(), "StatefulSet", "postgres"))[0]["args"]
         (plainly,) = [int(text.split("=")[1]) for text in arguments if text.startswith("max_connections=")]
         reserved = 3  # for superusers, by default
-        for documents, allowed in [(plain(), plainly), (overlay("production"), 400)]:
+        ledger = named(overlay("production"), "Cluster", "postgres")["spec"]["postgresql"]["parameters"]
+        operators = 20  # standbys that follow or are made, the operator's own looks
+        highly_available = int(ledger["max_connections"]) - operators
+        for documents, allowed in [
+            (plain(), plainly),
+            (overlay("production"), highly_available),
+            (manifests.managed(), 400),
+        ]:
             (most,) = [scaler["spec"]["maxReplicas"] for scaler in of_kind(documents, "HorizontalPodAutoscaler")
                        if scaler["metadata"]["name"] == "result"]
             partitions = int(named(documents, "ConfigMap", "scrutin")["data"]["PARTITIONS"])

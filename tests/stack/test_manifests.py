@@ -1,6 +1,5 @@
 """The manifests are valid for the API, hold what the brief names, and refer to one another rightly."""
 
-import ipaddress
 import unittest
 
 import kubernetes_validate
@@ -10,18 +9,19 @@ from manifests import OURS, containers, labels, named, of_kind, overlay, plain, 
 
 # The oldest release that has all we use (`preStop.sleep`), and two that are supported today.
 RELEASES = ["1.30", "1.35", "1.37"]
-# Kinds of the Prometheus Operator, for which there is no schema here; used in the overlay for it and nowhere else.
-CUSTOM = {"ServiceMonitor", "PrometheusRule"}
+# Kinds of operators, for which there is no schema here (a server that has them knows better),
+# and the only overlay that has them.
+CUSTOM = {"ServiceMonitor": "observability", "PrometheusRule": "observability", "Cluster": "production"}
 
 
 class Validity(unittest.TestCase):
     def test_every_object_is_valid_in_three_releases_of_the_api(self):
-        sets = {"k8s/": plain(), **{name: overlay(name) for name in manifests.OVERLAYS}}
+        sets = {**manifests.installations(), "observability": overlay("observability")}
         for where, documents in sets.items():
             for document in documents:
                 for release in RELEASES:
                     if document["kind"] in CUSTOM:
-                        self.assertEqual(where, "observability", f"{title(document)} is a custom resource")
+                        self.assertEqual(where, CUSTOM[document["kind"]], f"{title(document)} is a custom resource")
                         continue
                     with self.subTest(where=where, object=title(document), release=release):
                         kubernetes_validate.validate(document, release, strict=True)
@@ -62,7 +62,7 @@ class Validity(unittest.TestCase):
         self.assertEqual([port["port"] for port in named(documents, "Service", "worker")["spec"]["ports"]], [9090])
 
     def test_no_service_of_vote_or_result_offers_the_admin_port(self):
-        for documents in [plain(), overlay("production")]:
+        for documents in manifests.installations().values():
             for name in ["vote", "result"]:
                 service = named(documents, "Service", name)
                 self.assertEqual([port["targetPort"] for port in service["spec"]["ports"]], ["http"])
@@ -72,12 +72,11 @@ class Validity(unittest.TestCase):
 class References(unittest.TestCase):
     """Everything that names something names what is there."""
 
-    def both(self):
-        yield "k8s/", plain()
-        yield "production", overlay("production")
+    def all(self):
+        yield from manifests.installations().items()
 
     def test_a_service_selects_the_pods_of_one_workload_at_a_port_they_have(self):
-        for _, documents in self.both():
+        for _, documents in self.all():
             for service in of_kind(documents, "Service"):
                 chosen = [
                     w
@@ -85,13 +84,13 @@ class References(unittest.TestCase):
                     if manifests.selects({"matchLabels": service["spec"]["selector"]}, labels(w))
                 ]
                 self.assertEqual([w["metadata"]["name"] for w in chosen], [service["metadata"]["name"]])
-                offered = {port["name"] for container in containers(chosen[0]) for port in container["ports"]}
+                offered = {port["name"] for container in containers(chosen[0]) for port in container.get("ports", [])}
                 for port in service["spec"]["ports"]:
                     self.assertIn(port["targetPort"], offered, title(service))
 
     def test_a_workload_selects_its_own_pods_only(self):
-        for _, documents in self.both():
-            for workload in workloads(documents):
+        for _, documents in self.all():
+            for workload in manifests.services(documents):
                 chosen = [w for w in workloads(documents) if manifests.selects(workload["spec"]["selector"], labels(w))]
                 self.assertEqual(chosen, [workload])
                 if workload["kind"] == "StatefulSet":
@@ -111,12 +110,12 @@ class References(unittest.TestCase):
         return found
 
     def test_every_setting_that_a_pod_takes_is_there_and_every_one_is_taken(self):
-        for where, documents in self.both():
+        for where, documents in self.all():
             there = {("scrutin", key) for key in named(documents, "ConfigMap", "scrutin")["data"]}
             self.assertEqual(self.settings(documents), there, where)
 
     def test_a_volume_takes_a_config_map_that_is_there_and_every_mount_a_volume(self):
-        for _, documents in self.both():
+        for _, documents in self.all():
             for workload in workloads(documents):
                 volumes = {volume["name"] for volume in pod(workload).get("volumes", [])}
                 volumes |= {claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates", [])}
@@ -128,14 +127,22 @@ class References(unittest.TestCase):
                     if "configMap" in volume:
                         self.assertIsNotNone(named(documents, "ConfigMap", volume["configMap"]["name"]))
 
-    def test_production_brings_no_secret_and_no_server_of_its_own(self):
-        documents = overlay("production")
-        self.assertFalse(of_kind(documents, "Secret", "StatefulSet", "PersistentVolumeClaim"))
-        self.assertNotIn("replace-me", str(documents))
+    def test_production_brings_no_secret_and_nothing_of_the_demonstrations_servers(self):
+        for documents in [overlay("production"), manifests.managed()]:
+            self.assertFalse(of_kind(documents, "Secret", "PersistentVolumeClaim"))
+            self.assertNotIn("replace-me", str(documents))
+            names = {document["metadata"]["name"] for document in documents if document["kind"] != "Cluster"}
+            self.assertFalse(names & {"redis", "postgres"})
+
+    def test_where_servers_are_managed_elsewhere_there_is_none_of_ours(self):
+        documents = manifests.managed()
+        self.assertEqual({w["metadata"]["name"] for w in workloads(documents)}, set(OURS))
+        self.assertFalse(of_kind(documents, "Cluster"))
+        self.assertFalse([d for d in documents if "redis-cluster" in str(d) or "postgres-ha" in str(d)])
 
     def test_browsers_are_sent_to_the_hosts_that_the_ingress_serves(self):
         hosts = {"k8s/": {"vote": "vote.localhost", "result": "result.localhost"}}
-        for where, documents in self.both():
+        for where, documents in self.all():
             ingress, settings = of_kind(documents, "Ingress")[0], named(documents, "ConfigMap", "scrutin")["data"]
             served = {
                 rule["http"]["paths"][0]["backend"]["service"]["name"]: rule["host"]
@@ -145,7 +152,7 @@ class References(unittest.TestCase):
             self.assertEqual(settings["VOTE_URL"], f"{scheme}://{served['vote']}")
             self.assertEqual(settings["RESULT_URL"], f"{scheme}://{served['result']}")
             self.assertEqual(served, hosts.get(where, served))
-            if where == "production":
+            if where != "k8s/":
                 self.assertEqual(
                     {host for tls in ingress["spec"]["tls"] for host in tls["hosts"]}, set(served.values())
                 )
@@ -156,13 +163,13 @@ class References(unittest.TestCase):
                     self.assertIn(backend["port"]["name"], {port["name"] for port in ports})
 
     def test_the_ingress_asks_no_particular_controller(self):
-        for _, documents in self.both():
+        for _, documents in self.all():
             for ingress in of_kind(documents, "Ingress"):
                 self.assertFalse(ingress["metadata"].get("annotations"))
                 self.assertNotIn("ingressClassName", ingress["spec"])
 
     def test_vote_and_result_are_scaled_and_nobody_else_sets_their_replicas(self):
-        for where, documents in self.both():
+        for where, documents in self.all():
             scaled = {}
             for scaler in of_kind(documents, "HorizontalPodAutoscaler"):
                 target = scaler["spec"]["scaleTargetRef"]
@@ -176,7 +183,7 @@ class References(unittest.TestCase):
             self.assertGreaterEqual(named(documents, "Deployment", "worker")["spec"]["replicas"], 2)
 
     def test_a_disruption_budget_stands_before_each_workload_and_never_blocks_a_drain(self):
-        for _, documents in self.both():
+        for _, documents in self.all():
             covered = []
             for budget in of_kind(documents, "PodDisruptionBudget"):
                 self.assertNotIn("minAvailable", budget["spec"])
@@ -184,13 +191,13 @@ class References(unittest.TestCase):
                 self.assertEqual(budget["spec"]["unhealthyPodEvictionPolicy"], "AlwaysAllow")
                 covered += [
                     w["metadata"]["name"]
-                    for w in workloads(documents)
+                    for w in manifests.services(documents)
                     if manifests.selects(budget["spec"]["selector"], labels(w))
                 ]
-            self.assertEqual(sorted(covered), sorted(w["metadata"]["name"] for w in workloads(documents)))
+            self.assertEqual(sorted(covered), sorted(w["metadata"]["name"] for w in manifests.services(documents)))
 
     def test_vote_and_result_believe_nobody_about_who_asked_until_they_are_told_whom(self):
-        for where, documents in self.both():
+        for where, documents in self.all():
             settings = named(documents, "ConfigMap", "scrutin")["data"]
             self.assertEqual((settings["TRUSTED_PROXIES"], settings["TRUSTED_HOPS"]), ("", "1"), where)
             for name in ["vote", "result"]:
@@ -199,7 +206,7 @@ class References(unittest.TestCase):
 
     def test_pods_are_given_settings_that_the_programs_have(self):
         code = rust_sources()
-        for where, documents in self.both():
+        for where, documents in self.all():
             for name in OURS:
                 for variable in containers(named(documents, "Deployment", name))[0]["env"]:
                     self.assertRegex(code, rf'env = "{variable["name"]}"', f"{where}: {name}")

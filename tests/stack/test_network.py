@@ -2,12 +2,13 @@
 
 import unittest
 
+import manifests
 import network
 from manifests import OURS, containers, named, of_kind, overlay, plain
 
 
 class Network(unittest.TestCase):
-    PORTS = {80, 443, 53, 5432, 6379, 8080, 9090}
+    PORTS = {80, 443, 53, 5432, 6379, 6443, 8000, 8080, 9090, 16379}
     SERVERS = {"redis": network.outside("192.0.2.10"), "postgres": network.outside("198.51.100.10")}
 
     def arrows(self, policies, peers):
@@ -55,8 +56,29 @@ class Network(unittest.TestCase):
                  ("worker", "managed postgres", 5432), ("result", "managed postgres", 5432)}
         public = self.PUBLIC | {(who, to, 8080) for who in managed for to in ["vote", "result"]}
         self.assertEqual(
-            self.arrows(of_kind(overlay("production"), "NetworkPolicy"), peers), inner | public | self.NAMES
+            self.arrows(of_kind(manifests.managed(), "NetworkPolicy"), peers), inner | public | self.NAMES
         )
+
+    def test_in_production_nodes_speak_to_nodes_and_the_operator_to_its_own(self):
+        nodes = {"node": network.peer("redis-cluster"), "other node": network.peer("redis-cluster")}
+        databases = {name: {"namespace": network.NAMESPACE, "labels": {"cnpg.io/cluster": "postgres"}}
+                     for name in ["primary", "standby"]}
+        job, operator = network.peer("redis-cluster-create"), network.foreign("cnpg-system")
+        ours = {name: peer for name, peer in self.peers().items() if name not in ["redis", "postgres"]}
+        peers = {**ours, **nodes, **databases, "job": job, "operator": operator}
+        outside = [*self.EVERYBODY, "operator"]
+        between = [("node", "other node"), ("other node", "node")]
+        standing_by = [("primary", "standby"), ("standby", "primary")]
+        wanted = {(who, to, 6379) for who in ["vote", "worker", "job"] for to in nodes}
+        wanted |= {(who, to, port) for who, to in between for port in [6379, 16379]}
+        wanted |= {(who, to, 5432) for who in ["worker", "result"] for to in databases}
+        wanted |= {(who, to, port) for who, to in standing_by for port in [5432, 8000]}
+        wanted |= {("operator", to, port) for to in databases for port in [5432, 8000]}
+        # Where the cluster's API is, nobody here knows.
+        wanted |= {(who, to, port) for who in databases for to in outside for port in [443, 6443]}
+        wanted |= {(who, to, 8080) for who in outside for to in ["vote", "result"]}
+        wanted |= {(who, "dns", 53) for who in [*OURS, *nodes, *databases, "job"]}
+        self.assertEqual(self.arrows(of_kind(overlay("production"), "NetworkPolicy"), peers), wanted)
 
     def test_observability_lets_prometheus_and_nobody_else_read_metrics(self):
         before = of_kind(plain(), "NetworkPolicy")

@@ -9,11 +9,11 @@ from manifests import OURS, containers, labels, named, of_kind, overlay, plain, 
 
 
 def for_each_container(check):
-    """Runs a test on every container of what is applied plainly and of what is applied in production."""
+    """Runs a test on every container of everything that can be installed."""
 
     @functools.wraps(check)
     def test(self):
-        for where, documents in [("k8s/", plain()), ("production", overlay("production"))]:
+        for where, documents in manifests.installations().items():
             self.assertGreaterEqual(len(workloads(documents)), 3)
             for workload in workloads(documents):
                 for container in containers(workload):
@@ -25,7 +25,7 @@ def for_each_container(check):
 
 class Pods(unittest.TestCase):
     def test_the_namespace_enforces_the_restricted_standard(self):
-        for documents in [plain(), overlay("production")]:
+        for documents in manifests.installations().values():
             namespace = named(documents, "Namespace", "scrutin")
             self.assertEqual(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted")
 
@@ -62,7 +62,7 @@ class Pods(unittest.TestCase):
         self.assertFalse({"hostNetwork", "hostPID", "hostIPC"} & spec.keys())
         kinds = {kind for volume in spec.get("volumes", []) for kind in volume if kind != "name"}
         self.assertLessEqual(kinds, {"configMap", "emptyDir"})
-        self.assertFalse([port for port in container["ports"] if "hostPort" in port])
+        self.assertFalse([port for port in container.get("ports", []) if "hostPort" in port])
 
     @for_each_container
     def test_a_pod_has_a_service_account_of_its_own_and_no_token(self, workload, container):
@@ -70,7 +70,7 @@ class Pods(unittest.TestCase):
         self.assertIs(pod(workload)["automountServiceAccountToken"], False)
 
     def test_there_is_a_service_account_for_each_workload_and_none_may_do_anything(self):
-        for documents in [plain(), overlay("production")]:
+        for documents in manifests.installations().values():
             accounts = of_kind(documents, "ServiceAccount")
             self.assertEqual({account["metadata"]["name"] for account in accounts},
                              {workload["metadata"]["name"] for workload in workloads(documents)})
@@ -89,7 +89,9 @@ class Pods(unittest.TestCase):
             self.assertEqual(container["resources"][kind].keys(), {"cpu", "memory"})
 
     @for_each_container
-    def test_every_container_is_watched_by_three_probes(self, workload, container):
+    def test_every_container_that_runs_for_ever_is_watched_by_three_probes(self, workload, container):
+        if workload["kind"] == "Job":
+            return
         for probe in ["startupProbe", "readinessProbe", "livenessProbe"]:
             self.assertIn(probe, container)
 
@@ -140,9 +142,10 @@ class Pods(unittest.TestCase):
         self.assertRegex(container["image"], r"(:[0-9][\w.-]+|@sha256:[0-9a-f]{64})$")
 
     def test_in_production_images_are_named_by_digest(self):
-        for workload in workloads(overlay("production")):
-            for container in containers(workload):
-                self.assertRegex(container["image"], r"@sha256:[0-9a-f]{64}$")
+        for documents in [overlay("production"), manifests.managed()]:
+            for workload in workloads(documents):
+                for container in containers(workload):
+                    self.assertRegex(container["image"], r"@sha256:[0-9a-f]{64}$")
 
     def test_redis_writes_before_it_answers_and_drops_nothing(self):
         config = named(plain(), "ConfigMap", "redis")["data"]["redis.conf"]

@@ -28,14 +28,18 @@ TAKEN = {
     "result": {"scrutin", "postgres"},
     "redis": {"redis"},
     "postgres": {"postgres"},
+    "redis-cluster": {"redis"},
+    "redis-cluster-create": {"redis"},
 }
-# Where Redis and PostgreSQL are managed elsewhere (overlays/production/kustomization.yaml lists them).
-OWN_IN_PRODUCTION = {
+# Those of overlays/production that pods take (its kustomization.yaml lists them); CloudNativePG takes the rest.
+OWN_WHERE_MANAGED = {
     ("scrutin", "SECRET_KEY"),
     ("scrutin", "ORGANISER_TOKEN"),
     ("redis", "REDIS_URL"),
     ("postgres", "DATABASE_URL"),
 }
+OWN_IN_PRODUCTION = OWN_WHERE_MANAGED | {("redis", "REDIS_PASSWORD")}
+NODES = [f"redis-cluster-{number}.redis-cluster" for number in range(6)]
 
 
 def made(secrets):
@@ -50,7 +54,7 @@ def environments(documents):
 class Secrets(unittest.TestCase):
     def test_no_manifest_holds_a_secret_that_an_operator_makes(self):
         # Or the next `kubectl apply` would bring the public values back.
-        for where, documents in [("k8s/", plain()), *((name, overlay(name)) for name in manifests.OVERLAYS)]:
+        for where, documents in {**manifests.installations(), "observability": overlay("observability")}.items():
             names = {secret["metadata"]["name"] for secret in of_kind(documents, "Secret")}
             self.assertEqual(names, {name + DEMONSTRATION for name in OWN} if where == "k8s/" else set(), where)
 
@@ -70,11 +74,11 @@ class Secrets(unittest.TestCase):
 
     def test_an_operators_own_values_are_those_that_count(self):
         before, after = environments(plain()), environments(plain() + made(OWN))
-        for name, wanted in TAKEN.items():
+        for name in before:
             self.assertIn("replace-me", str(before[name]), name)
             self.assertNotIn("replace-me", str(after[name]), name)
             self.assertEqual(after[name].keys(), before[name].keys())
-            for secret in wanted:
+            for secret in TAKEN[name]:
                 self.assertLessEqual(OWN[secret].items(), after[name].items(), name)
 
     def test_servers_and_services_have_the_same_passwords(self):
@@ -112,7 +116,7 @@ class Secrets(unittest.TestCase):
 
     def test_no_secret_stands_in_the_arguments_of_a_program(self):
         secret = re.compile(r"\$\(\w*(PASSWORD|SECRET|TOKEN|URL)\w*\)")
-        for documents in [plain(), overlay("production")]:
+        for documents in manifests.installations().values():
             for workload in workloads(documents):
                 for container in containers(workload):
                     for part in [*container.get("command", []), *container.get("args", [])]:
@@ -130,24 +134,32 @@ class Secrets(unittest.TestCase):
         self.assertGreaterEqual(len(scrutin["ORGANISER_TOKEN"]), 16)
 
     def test_in_production_no_pod_starts_without_every_secret_of_the_operators(self):
-        taken = set()
-        for workload in workloads(overlay("production")):
-            container = containers(workload)[0]
-            self.assertNotIn("envFrom", container, "a key that is missing would be passed over")
-            found = [
-                v["valueFrom"]["secretKeyRef"] for v in container["env"] if "secretKeyRef" in v.get("valueFrom", {})
-            ]
-            self.assertFalse([reference for reference in found if reference.get("optional")])
-            self.assertEqual({reference["name"] for reference in found}, TAKEN[workload["metadata"]["name"]])
-            taken |= {(reference["name"], reference["key"]) for reference in found}
-        self.assertEqual(taken, OWN_IN_PRODUCTION)
+        for documents, wanted in [
+            (overlay("production"), OWN_IN_PRODUCTION),
+            (manifests.managed(), OWN_WHERE_MANAGED),
+        ]:
+            taken = set()
+            for workload in workloads(documents):
+                for container in containers(workload):
+                    found = self.references(container)
+                    self.assertEqual({reference["name"] for reference in found}, TAKEN[workload["metadata"]["name"]])
+                    taken |= {(reference["name"], reference["key"]) for reference in found}
+            self.assertEqual(taken, wanted)
+
+    def references(self, container):
+        """The keys of Secrets that it takes, none of them left out if it is missing."""
+        self.assertNotIn("envFrom", container, "a key that is missing would be passed over")
+        found = [v["valueFrom"]["secretKeyRef"] for v in container["env"] if "secretKeyRef" in v.get("valueFrom", {})]
+        self.assertFalse([reference for reference in found if reference.get("optional")])
+        return found
 
     def test_in_production_our_programs_get_what_they_get_plainly(self):
         # But for the password of the server, which stands in the URL.
-        plainly, production = environments(plain()), environments(overlay("production") + made(OWN))
-        servers = {"REDIS_PASSWORD", "POSTGRES_USER", "POSTGRES_PASSWORD"}
-        for name in OURS:
-            self.assertEqual(production[name].keys(), plainly[name].keys() - servers)
+        plainly, servers = environments(plain()), {"REDIS_PASSWORD", "POSTGRES_USER", "POSTGRES_PASSWORD"}
+        for documents in [overlay("production"), manifests.managed()]:
+            given = environments(documents + made(OWN))
+            for name in OURS:
+                self.assertEqual(given[name].keys(), plainly[name].keys() - servers)
 
     def test_the_page_on_operations_makes_every_secret_whole(self):
         page = manifests.source("docs/operations.md")
@@ -156,6 +168,19 @@ class Secrets(unittest.TestCase):
             command = command[:command.index("kubectl apply -f -")]
             for key in data:
                 self.assertIn(f"--from-literal={key}=", command, name)
+
+    def test_the_page_on_operations_makes_every_secret_of_production_whole(self):
+        page = manifests.source("docs/operations.md")
+        page = page[page.index("## Secrets of production"):]
+        page = page[:page.index("\n## ", 1)]
+        for name, key in OWN_IN_PRODUCTION | {("postgres", "username"), ("postgres", "password")}:
+            command = page[page.index(f"create secret generic {name} "):]
+            self.assertIn(f"--from-literal={key}=", command[:command.index("kubectl apply -f -")], name)
+        self.assertIn("@postgres-rw:5432/scrutin?sslmode=require", page)
+        nodes = "$(seq -s, -f 'redis-cluster-%g.redis-cluster' 0 5)"
+        self.assertIn(f'REDIS_URL="redis+cluster://:$redis@{nodes}"', page)
+        made = subprocess.run(["sh", "-c", f"echo {nodes}"], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(made.strip().split(","), NODES)
 
 
 if __name__ == "__main__":
