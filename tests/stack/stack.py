@@ -35,8 +35,9 @@ ENVIRONMENT = {
 
 
 class Stack:
-    def __init__(self, *files):
+    def __init__(self, *files, settings=()):
         self.files = [part for file in files for part in ("--file", file)]
+        self.files += [part for file in settings for part in ("--env-file", file)]
 
     def compose(self, *arguments, timeout=3600, **options):
         return run("docker", "compose", *self.files, *arguments, cwd=CLONE, env=ENVIRONMENT, timeout=timeout, **options)
@@ -70,6 +71,7 @@ class Stack:
 
 DEVELOPMENT = Stack("compose.yaml")
 RELEASE = Stack("compose.yaml", "compose.prod.yaml")
+CLUSTER = Stack("compose.yaml", "compose.prod.yaml", settings=["cluster.env"])
 
 
 def refuse_to_disturb():
@@ -83,8 +85,8 @@ def refuse_to_disturb():
 
 
 def remove():
-    """Both stacks with their volumes, of which each names some that the other does not."""
-    for either in [RELEASE, DEVELOPMENT]:
+    """All stacks with their volumes, of which each names some that the others do not."""
+    for either in [CLUSTER, RELEASE, DEVELOPMENT]:
         either.compose("down", "--volumes", "--remove-orphans", "--timeout", "30", check=False)
 
 

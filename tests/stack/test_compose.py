@@ -38,6 +38,7 @@ class Release(unittest.TestCase):
     """What a platform engineer looks for in compose.prod.yaml."""
 
     release = services("compose.prod.yaml")
+    NODES = [f"redis-cluster-{number}" for number in range(6)]
 
     def test_no_password_has_a_default(self):
         text = source("compose.prod.yaml")
@@ -56,13 +57,45 @@ class Release(unittest.TestCase):
 
     def test_a_server_is_in_a_network_with_those_alone_who_use_it(self):
         networks = {name: set(service["networks"]) for name, service in self.release.items() if "networks" in service}
-        self.assertEqual({name for name, of in networks.items() if "log" in of}, {"redis", "vote", "worker"})
-        self.assertEqual({name for name, of in networks.items() if "ledger" in of}, {"db", "result", "worker"})
+        self.assertEqual({name for name, of in networks.items() if "log" in of},
+                         {"redis", "vote", "worker", "redis-cluster-create", *self.NODES})
+        self.assertEqual({name for name, of in networks.items() if "ledger" in of},
+                         {"db", "result", "worker", "db-primary", "db-standby"})
         self.assertEqual({name for name, of in networks.items() if "frontend" in of}, {"vote", "result"})
 
     def test_the_database_has_a_release_that_still_gets_fixes(self):
         found = re.search(r"postgres:\$\{POSTGRES_VERSION:-(\d+)\}", self.release["db"]["image"])
         self.assertGreaterEqual(int(found.group(1)), 17)
+
+
+class Cluster(unittest.TestCase):
+    """The profile `cluster`."""
+
+    def test_it_is_started_only_when_it_is_asked_for(self):
+        for name, service in services("compose.yaml").items():
+            of_the_cluster = name in Release.NODES or name in ["redis-cluster-create", "db-primary", "db-standby"]
+            wanted = ["cluster"] if of_the_cluster else ["crowd"] if name == "crowd" else None
+            self.assertEqual(service.get("profiles"), wanted, name)
+
+    def test_its_nodes_run_what_those_of_kubernetes_run(self):
+        nodes = named(overlay("production"), "StatefulSet", "redis-cluster")
+        (image,) = set(re.findall(r"image: (\S+)", source("k8s/components/redis-cluster/nodes.yaml")))
+        composed = services("compose.yaml")
+        for name in Release.NODES:
+            self.assertEqual(composed[name]["image"], image)
+            self.assertEqual(composed[name]["hostname"], name)
+            self.assertIn(f"{name}:/data", composed[name]["volumes"])
+        self.assertEqual(len(Release.NODES), nodes["spec"]["replicas"])
+        self.assertEqual(composed["redis-cluster-create"]["environment"]["NODES"].split(), Release.NODES)
+
+    def test_the_settings_lead_to_its_servers(self):
+        lines = [line for line in source("cluster.env").splitlines() if line and not line.startswith("#")]
+        settings = dict(line.split("=", 1) for line in lines)
+        self.assertEqual(settings["COMPOSE_PROFILES"], "cluster")
+        self.assertTrue(settings["REDIS_URL"].endswith("}$HOSTS"))
+        self.assertEqual(settings["HOSTS"].split(","), Release.NODES)
+        self.assertTrue(settings["DATABASE_URL"].endswith("@db-primary,db-standby/postgres"))
+        self.assertEqual((settings["DURABILITY"], int(settings["PARTITIONS"]) % 3), ("replicas:1", 0))
 
 
 class Database(unittest.TestCase):
