@@ -4,7 +4,7 @@
 //! dump, it compares the same two things: what the ledger holds, and what the log reports. The log accepts no ballots
 //! during the comparison. If a step fails, the log stays closed, and the next attempt begins again.
 
-use domain::{Gap, Ledger, LogId, LogState, Position};
+use domain::{Durability, Gap, Ledger, LogId, LogState, Position};
 use program::first_poll;
 use tracing::{debug, info};
 
@@ -53,7 +53,8 @@ impl<'a> Attaching<'a> {
             self.parts.retention.restart();
         }
         let counted_log = state.log.clone().or_else(|| claimed.log.as_ref().map(|log| log.id.clone()));
-        let prior = PriorView { promoted: claimed.promoted, ..self.parts.view.prior(counted_log.as_ref()) };
+        let prior = self.parts.view.prior(counted_log.as_ref());
+        let prior = PriorView { may_lack: claimed.promoted && self.promoted_may_lack(), ..prior };
         let (id, findings) = match claimed.log {
             Some(log) => {
                 // Before the next steps: one may fail, and the log may report less at the next attempt.
@@ -75,6 +76,12 @@ impl<'a> Attaching<'a> {
         let partition = self.parts.partition.number();
         debug!(event = "log.attached", partition, log.id = id.as_str(), %counted, "attached");
         Ok(CountFrom { log: id, counted_through: counted })
+    }
+
+    /// Whether a replica that was promoted may lack what was acknowledged. Where each acknowledgement waits for all
+    /// replicas, it has all of that; what else it lacks can be seen, or was never acknowledged.
+    fn promoted_may_lack(&self) -> bool {
+        !matches!(self.parts.rules.durability, Durability::Replicas(_))
     }
 
     /// On the very first start the ledger gets the first poll, if this is its partition. The log gets it later.

@@ -49,8 +49,8 @@ pub(crate) struct PriorView {
     pub(crate) accepted: Option<u64>,
     /// All of it was counted at the last look, and nothing was read since.
     pub(crate) quiet: bool,
-    /// The log's server was a replica, and may lack the last entries.
-    pub(crate) promoted: bool,
+    /// The log's server was a replica, and may lack the last that was acknowledged.
+    pub(crate) may_lack: bool,
 }
 
 /// See the module.
@@ -136,7 +136,7 @@ fn loss(state: &LogState, log: &Attachment, prior: PriorView) -> Option<Loss> {
     // If everything that it reported is counted, only its numbers are gone.
     let said_more = prior.lost(state) > 0 && prior.accepted.is_some_and(|accepted| accepted > log.accepted);
     let remembers_more = same && (last < prior.last || said_more);
-    if last < state.position || remembers_more || same && prior.promoted && !prior.quiet {
+    if last < state.position || remembers_more || same && prior.may_lack && !prior.quiet {
         return Some(Loss::ItsEnd);
     }
     if !same {

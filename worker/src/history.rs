@@ -64,7 +64,7 @@ impl LogHistory {
             given_out: self.given_out_by_now(),
             accepted: same.then_some(self.accepted),
             quiet: false,
-            promoted: false,
+            may_lack: false,
         }
     }
 

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use domain::{Partitions, Poll};
+use domain::{Durability, Partitions, Poll};
 
 /// The rules that all tellers of a worker share.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// How many partitions the log has; one teller is started for each.
     pub partitions: Partitions,
+    /// What an acknowledgement rests on.
+    pub durability: Durability,
     /// The poll that is created on the very first start, in the partition to which it belongs.
     pub first_poll: Poll,
     /// How long the log keeps entries after they are counted.

@@ -113,6 +113,7 @@ impl Settings {
     pub fn rules(&self) -> Result<Rules, String> {
         Ok(Rules {
             partitions: self.partitions,
+            durability: self.durability,
             first_poll: self.first_poll.poll()?,
             log_retention: self.log_retention,
             batch_entries: usize::from(self.batch_entries),

@@ -11,8 +11,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, Choices, FIRST_REVISION, Inclusion, Ledgers, Partition, Partitions,
-    Poll, PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Choices, Durability, FIRST_REVISION, Inclusion, Ledgers, Partition,
+    Partitions, Poll, PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisAddresses, RedisBallotBox, RedisLog, RedisPollCopies};
@@ -65,6 +65,7 @@ impl Installation {
         let [question, option_a, option_b] = ["Cats or Dogs?", "Cats", "Dogs"].map(str::to_owned);
         let rules = Rules {
             partitions: self.partitions,
+            durability: Durability::Disk,
             first_poll: FirstPollSettings { question, option_a, option_b }.poll().unwrap(),
             log_retention: Duration::from_hours(1),
             batch_entries: 100,

@@ -115,7 +115,8 @@ impl Log for FakeLog {
                 log.attaching = Some(token.clone());
                 let log_found = attachment(log, state.position);
                 let now_millis = log.clock;
-                Ok((token, ClaimOutcome { log: log_found, now_millis, uninterrupted, same_server, promoted: false }))
+                let promoted = log.promoted && !same_server;
+                Ok((token, ClaimOutcome { log: log_found, now_millis, uninterrupted, same_server, promoted }))
             })
             .await?;
         self.token = token;

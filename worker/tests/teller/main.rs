@@ -8,6 +8,7 @@ mod fake_copies;
 mod fake_ledger;
 mod fake_log;
 mod faults;
+mod promotions;
 mod set_backs;
 mod spreading;
 mod stories;

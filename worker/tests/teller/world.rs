@@ -10,8 +10,8 @@ use std::{
 };
 
 use domain::{
-    Ballot, Choices, Entry, Gap, Installation, InstallationId, LedgerIdentity, Log, LogId, LogSeed, Partition,
-    Partitions, PartitionsError, Poll, PollId, PollSeed, PollSpec, Position, Record, Unavailable, VoterId,
+    Ballot, Choices, Durability, Entry, Gap, Installation, InstallationId, LedgerIdentity, Log, LogId, LogSeed,
+    Partition, Partitions, PartitionsError, Poll, PollId, PollSeed, PollSpec, Position, Record, Unavailable, VoterId,
 };
 use scrutin_worker::{Health, Rules};
 use tokio::{sync::Notify, time::Instant};
@@ -70,6 +70,8 @@ pub(crate) struct Token {
 pub(crate) struct LogDisk {
     /// Which start of the server this is.
     pub(crate) server: u32,
+    /// That server was a replica of the one before.
+    pub(crate) promoted: bool,
     pub(crate) attaching: Option<Token>,
     pub(crate) attached: Option<Token>,
     pub(crate) stream_lost: bool,
@@ -164,6 +166,7 @@ pub(crate) fn rules(partitions: u16) -> Rules {
     let partitions: Result<_, PartitionsError> = Partitions::new(partitions);
     Rules {
         partitions: partitions.unwrap(),
+        durability: Durability::Disk,
         first_poll: main_poll(),
         log_retention: Duration::from_hours(1),
         batch_entries: 5,
@@ -273,6 +276,7 @@ impl LogDisk {
         let begun = self.begun + 1;
         *self = Self {
             server: self.server,
+            promoted: self.promoted,
             attaching: self.attaching.take(),
             attached: self.attached.take(),
             stream_lost: false,

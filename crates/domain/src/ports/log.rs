@@ -44,7 +44,7 @@ pub struct ClaimOutcome {
     /// A leader was attached to this very server before, and it did not start again since.
     pub same_server: bool,
     /// Its server was a replica of the one that a leader was attached to, and was promoted since: it may lack the last
-    /// that was acknowledged there.
+    /// that was acknowledged there, unless each acknowledgement waited for its replicas.
     pub promoted: bool,
 }
 
