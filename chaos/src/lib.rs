@@ -1,20 +1,25 @@
-//! What both programs of this crate share: steps of a crowd's voting during faults, by a seed, until the time is over.
+//! What the programs of this crate share: steps of a crowd's voting during faults, by a seed, until the time is over.
 //!
-//! May import: `crowd`.
+//! May import: `crowd`, `testkit`.
 
 #![expect(clippy::print_stdout, reason = "a report to the operator")]
 
 pub mod disk;
 
 use std::{
+    fs,
     future::Future,
+    ops::Range,
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
+use anyhow::{Context, bail};
 use clap::{Args, Parser};
 use crowd::Report;
+use testkit::programs;
+use tokio::{process::Command, time::sleep};
 
 /// How a run votes, and for how long.
 #[derive(Clone, Debug, Args)]
@@ -125,4 +130,69 @@ pub fn seed(name: &str, settings: &RunSettings) -> u64 {
     let seed = settings.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("{name}: seed {seed}");
     seed
+}
+
+/// When faults are injected in a step.
+pub struct Pace {
+    /// No fault begins after this time.
+    pub length: Duration,
+    /// How long there is none at the beginning, and how much longer the crowd votes at the end.
+    pub calm: Duration,
+    /// The shortest and the longest time between two faults, in milliseconds.
+    pub between_faults_ms: Range<u64>,
+}
+
+/// Injects faults one after the other for one step; returns their number. `inject` gets the time since the step began
+/// and a generator of its own, so that the outcome of one fault does not change the following ones, and says whether it
+/// did something.
+///
+/// # Errors
+/// Those of `inject`.
+pub async fn in_turn(
+    pace: &Pace,
+    random: &mut fastrand::Rng,
+    mut inject: impl AsyncFnMut(Duration, fastrand::Rng) -> anyhow::Result<bool>,
+) -> anyhow::Result<u32> {
+    let begun = Instant::now();
+    sleep(pace.calm).await;
+    let mut faults = 0;
+    while begun.elapsed() < pace.length {
+        sleep(Duration::from_millis(random.u64(pace.between_faults_ms.clone()))).await;
+        let random = random.fork();
+        faults += u32::from(inject(begun.elapsed(), random).await?);
+    }
+    Ok(faults)
+}
+
+/// Recounts all ballots of the ledger. It must have no rejected entries, and exactly so many gaps.
+///
+/// # Errors
+/// If the recount differs, and then with what it says.
+pub async fn recount(database_url: &str, gaps: usize) -> anyhow::Result<()> {
+    let mut command = Command::new(programs::path("worker"));
+    let output = command.arg("recount").env("DATABASE_URL", database_url).output().await;
+    let output = output.context("worker recount does not start")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let told = said.lines().filter(|line| line.starts_with("gap:")).count();
+    if !output.status.success() || told != gaps || !said.contains("rejected entries: 0") {
+        bail!(
+            "worker recount differs, or does not tell of {gaps} gaps:\n{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    println!("  recount: {}", said.lines().last().unwrap_or_default());
+    Ok(())
+}
+
+/// Keeps the outputs of programs, each with its name; returns the directory.
+///
+/// # Errors
+/// If the files can't be written.
+pub fn keep<'a>(seed: u64, outputs: impl Iterator<Item = (&'a str, String)>) -> anyhow::Result<PathBuf> {
+    let directory = std::env::temp_dir().join(format!("scrutin-chaos-{seed}"));
+    fs::create_dir_all(&directory)?;
+    for (name, output) in outputs {
+        fs::write(directory.join(format!("{}.log", name.replace(' ', "-"))), output)?;
+    }
+    Ok(directory)
 }

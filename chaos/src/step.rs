@@ -1,18 +1,14 @@
 //! One step: a crowd votes, faults are injected and repaired, and the promise is checked.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
-use scrutin_chaos::{FaultySystem, RunSettings, StepResult};
+use scrutin_chaos::{FaultySystem, RunSettings, StepResult, keep, recount};
 use testkit::{
-    programs,
     tallies::{accepted, tally, votes},
     wait,
 };
-use tokio::{
-    process::Command,
-    time::{Instant, sleep, sleep_until},
-};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -79,18 +75,15 @@ impl FaultySystem for ServicesRun {
         let result = self.vote(setting_back, &mut random).await?;
         self.set_back += usize::from(setting_back);
         println!("{}", result.report);
-        recount(&self.processes, self.set_back).await?;
+        // One in each partition for each time, because the worker can't know that nothing was lost then.
+        let gaps = self.set_back * usize::from(self.processes.partitions);
+        recount(self.processes.database_url(), gaps).await?;
         trimmed(&self.processes).await;
         Ok(result)
     }
 
     fn keep_outputs(&self, seed: u64) -> anyhow::Result<PathBuf> {
-        let directory = std::env::temp_dir().join(format!("scrutin-chaos-{seed}"));
-        fs::create_dir_all(&directory)?;
-        for (name, output) in self.processes.outputs() {
-            fs::write(directory.join(format!("{}.log", name.replace(' ', "-"))), output)?;
-        }
-        Ok(directory)
+        keep(seed, self.processes.outputs())
     }
 }
 
@@ -181,27 +174,4 @@ impl HostFigures {
 pub(crate) async fn trimmed(processes: &Processes) {
     wait::until_true("the log to be trimmed", || async { processes.log_entries().await == 0 }).await;
     println!("  the log: all that was counted is removed");
-}
-
-/// Recounts all ballots. The ledger must have no rejected entries, and in each partition one gap for each time that
-/// Redis was set back, because the worker can't know that nothing was lost then.
-pub(crate) async fn recount(processes: &Processes, set_back: usize) -> anyhow::Result<()> {
-    let output = Command::new(programs::path("worker"))
-        .arg("recount")
-        .env("DATABASE_URL", processes.database_url())
-        .output()
-        .await
-        .context("worker recount does not start")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let gaps = said.lines().filter(|line| line.starts_with("gap:")).count();
-    let set_back = set_back * usize::from(processes.partitions);
-    if !output.status.success() || gaps != set_back || !said.contains("rejected entries: 0") {
-        bail!(
-            "worker recount differs, or does not tell of {set_back} gaps:\n{said}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    let verdict = said.lines().last().unwrap_or_default();
-    println!("  recount: {verdict}");
-    Ok(())
 }

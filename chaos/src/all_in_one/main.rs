@@ -7,31 +7,23 @@
 mod fault;
 mod instance;
 
-use std::{
-    path::PathBuf,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Parser;
 use instance::AllInOneInstance;
 use program::settings::parse;
-use scrutin_chaos::{FaultySystem, RunSettings, StepResult, run, seed};
-use tokio::time::sleep;
+use scrutin_chaos::{FaultySystem, Pace, RunSettings, StepResult, in_turn, run, seed};
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::AllInOneFault;
 
 const NAME: &str = "chaos-all-in-one";
-/// How long a step lasts; the promise is checked after each.
-const STEP: Duration = Duration::from_secs(25);
 /// Time limit for counting all ballots.
 const SETTLE: Duration = Duration::from_mins(1);
-/// How long no fault is injected at the beginning and at the end of a step.
-const CALM: Duration = Duration::from_secs(2);
-/// The shortest and the longest time between two faults, in milliseconds.
-const BETWEEN_FAULTS_MS: std::ops::Range<u64> = 200..2_500;
+/// When faults are injected in a step; the promise is checked after each.
+const PACE: Pace =
+    Pace { length: Duration::from_secs(25), calm: Duration::from_secs(2), between_faults_ms: 200..2_500 };
 
 /// Injects faults while a crowd votes, and checks that every acknowledged ballot is counted exactly once.
 /// Exit code 0: the promise was kept, 1: it was not.
@@ -65,7 +57,7 @@ struct AllInOneRun {
 impl FaultySystem for AllInOneRun {
     async fn step(&mut self, _: u32, mut random: fastrand::Rng) -> anyhow::Result<StepResult> {
         let (vote, result) = (self.instance.vote_url(), self.instance.result_url());
-        let crowd = self.settings.crowd(&vote, &result, STEP + 2 * CALM, SETTLE, random.u64(..));
+        let crowd = self.settings.crowd(&vote, &result, PACE.length + 2 * PACE.calm, SETTLE, random.u64(..));
         let voting = async { crowd::run(&crowd, CancellationToken::new()).await.context("the crowd could not vote") };
         let (report, faults) = tokio::try_join!(voting, inject(&mut self.instance, &mut random))?;
         println!("{report}");
@@ -90,17 +82,11 @@ impl FaultySystem for AllInOneRun {
 
 /// Injects faults one after the other. Before the next one the all-in-one is ready again. Returns their number.
 async fn inject(instance: &mut AllInOneInstance, random: &mut fastrand::Rng) -> anyhow::Result<u32> {
-    let begun = Instant::now();
-    sleep(CALM).await;
-    let mut faults = 0;
-    while begun.elapsed() < STEP {
-        sleep(Duration::from_millis(random.u64(BETWEEN_FAULTS_MS))).await;
-        // Each fault has its own generator, so that the outcome of one does not change the following ones.
-        let mut random = random.fork();
-        let Some(fault) = AllInOneFault::draw(&mut random, instance.has_disk()) else { continue };
-        println!("  {:5.1} s  {fault:?}", begun.elapsed().as_secs_f64());
+    in_turn(&PACE, random, async |since, mut random| {
+        let Some(fault) = AllInOneFault::draw(&mut random, instance.has_disk()) else { return Ok(false) };
+        println!("  {:5.1} s  {fault:?}", since.as_secs_f64());
         instance.inject(fault).await.with_context(|| format!("{fault:?}"))?;
-        faults += 1;
-    }
-    Ok(faults)
+        Ok(true)
+    })
+    .await
 }
