@@ -10,6 +10,8 @@ mod choices;
 mod count;
 mod durability;
 mod entry;
+mod event;
+mod event_id;
 mod gap;
 mod installation;
 mod log_id;
@@ -19,6 +21,7 @@ mod poll_entries;
 mod poll_id;
 mod ports;
 mod position;
+mod question_text;
 mod receipt;
 mod sealed;
 mod secret;
@@ -34,6 +37,11 @@ pub use count::{
 };
 pub use durability::{Durability, DurabilityError};
 pub use entry::{Ballot, Entry, Record, UndecodableEntry};
+pub use event::{
+    Event, EventChange, EventError, EventProgress, EventRefused, EventSpec, EventStage, EventStep, MAX_EVENT_POLLS,
+    PollAction, PollGlance, PollStates, Press, StepChange, StepName, Way,
+};
+pub use event_id::{EventId, EventIdError};
 pub use gap::Gap;
 pub use installation::{
     Fingerprint, Installation, InstallationId, LedgerIdentity, LedgerLayout, LogIdentity, RekeyOutcome,

@@ -3,11 +3,12 @@
 use super::spec::PollSpec;
 use crate::{
     choices::{MAX_OPTIONS, option_key},
+    question_text::{self, MAX_CHARS, TextFault},
     text::{self, Shape},
 };
 
 /// The longest question, in characters.
-pub const MAX_QUESTION_CHARS: usize = 500;
+pub const MAX_QUESTION_CHARS: usize = MAX_CHARS;
 /// The longest text of an option, in characters.
 pub const MAX_OPTION_CHARS: usize = 200;
 
@@ -111,8 +112,17 @@ fn keyed(options: &mut [String]) -> impl Iterator<Item = (char, &mut String)> {
 }
 
 fn tidied_text(typed: &str, shape: Shape, field: Field) -> Result<String, PollError> {
-    let kept = text::tidied(typed, shape).map_err(|c| PollError::Unshowable(field, c))?;
-    if kept.is_empty() && !typed.trim().is_empty() { Err(PollError::Unseen(field)) } else { Ok(kept) }
+    question_text::tidied(typed, shape).map_err(|fault| at(field, fault))
+}
+
+/// The error for a text of this field.
+fn at(field: Field, fault: TextFault) -> PollError {
+    match fault {
+        TextFault::Empty => PollError::NoQuestion,
+        TextFault::TooLong(chars) => PollError::QuestionTooLong(chars),
+        TextFault::Unshowable(c) => PollError::Unshowable(field, c),
+        TextFault::Unseen => PollError::Unseen(field),
+    }
 }
 
 /// The limits that also hold for what is stored. An earlier release stored texts that are not [`tidied`]: they are read
@@ -121,15 +131,7 @@ pub(super) fn checked(mut spec: PollSpec) -> Result<PollSpec, PollError> {
     trim(&mut spec.question);
     spec.options.iter_mut().for_each(trim);
 
-    let chars = spec.question.chars().count();
-    match chars {
-        0 => return Err(PollError::NoQuestion),
-        1..=MAX_QUESTION_CHARS => {}
-        _ => return Err(PollError::QuestionTooLong(chars)),
-    }
-    if let Some(c) = spec.question.chars().find(|c| c.is_control() && *c != '\n') {
-        return Err(PollError::Unshowable(Field::Question, c));
-    }
+    question_text::check(&spec.question).map_err(|fault| at(Field::Question, fault))?;
     let count = spec.options.len();
     if !(2..=MAX_OPTIONS).contains(&count) {
         return Err(PollError::OptionCount(count));
