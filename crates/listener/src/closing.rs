@@ -14,6 +14,20 @@
 //!
 //! Without the filter connections arrive until [`ARRIVALS_AT_MOST`]. One can still arrive between the last accept and
 //! the close, and is cut. A proxy such as nginx sends its request to another instance.
+//!
+//! In Kubernetes it wins nothing that was seen. Rollouts of `vote` (1.34, two replicas), with a ballot posted on each
+//! connection, 100 to 300 a second; failed are those refused, cut, or answered with 5xx:
+//!
+//! | | stops | requests | failed |
+//! |---|---|---|---|
+//! | a Service, with the filter | 28 | 21,689 | 0 |
+//! | a Service, without it | 48 | 58,760 | 0 |
+//! | Traefik as Ingress, with it | 16 | 15,083 | 0 |
+//! | Traefik as Ingress, without it | 16 | 16,005 | 0 |
+//! | a Service, no `preStop`, with it | 48 | 32,935 | 0 |
+//! | a Service, no `preStop`, without it | 48 | 32,909 | 0 |
+//! | Traefik, no `preStop`, with it | 16 | 9,597 | 402 |
+//! | Traefik, no `preStop`, without it | 16 | 9,549 | 446 |
 
 use std::{
     io,
