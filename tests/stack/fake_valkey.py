@@ -30,15 +30,16 @@ class Cluster:
 
     def add(self, name, place="/", slots="", keys=0):
         node = {"id": f"id-of-{name}", "place": place, "slots": slots, "keys": keys, "follows": "", "knows": [name]}
-        self.nodes[name] = {**node, "changes": []}
+        self.nodes[name] = {**node, "name": name, "failed": False, "changes": []}
 
     def read(self):
         with open(self.file) as file:
             self.nodes = json.load(file)
 
     def write(self):
-        with open(self.file, "w") as file:
+        with open(f"{self.file}.new", "w") as file:
             json.dump(self.nodes, file)
+        os.replace(f"{self.file}.new", self.file)
 
     def ask(self, name, *words):
         node, word = self.nodes[name], " ".join(words[:2]).lower()
@@ -67,8 +68,9 @@ class Cluster:
     @staticmethod
     def line(node, name, myself):
         flags = ("myself," if myself else "") + ("slave" if node["follows"] else "master")
+        flags, link = (flags + ",fail", "disconnected") if node["failed"] else (flags, "connected")
         follows = node["follows"] or "-"
-        return f"{node['id']} {name}:6379@16379,{name} {flags} {follows} 0 0 0 connected " + node["slots"]
+        return f"{node['id']} {name}:6379@16379,{node['name']} {flags} {follows} 0 0 0 {link} " + node["slots"]
 
     def change(self, node, name, word, words):
         node["changes"].append(" ".join(words))
@@ -82,6 +84,8 @@ class Cluster:
             if node["slots"] or node["keys"]:
                 return "ERR To set a master the node must be empty and without assigned slots."
             node["follows"] = words[2]
+        elif word == "cluster forget":
+            node["knows"] = [other for other in node["knows"] if self.nodes[other]["id"] != words[2]]
         elif word != "cluster set-config-epoch":
             raise SystemExit(f"what is {words}?")
         return "OK"
@@ -93,7 +97,8 @@ def main():
         print(words[1], words[1])
         return
     cluster = Cluster(os.environ["FAKE_CLUSTER"])
-    print(cluster.ask(words[1], *words[2:]))
+    name = os.environ["NAME"] if words[1] == "127.0.0.1" else words[1]
+    print(cluster.ask(name, *words[2:]))
     cluster.write()
 
 

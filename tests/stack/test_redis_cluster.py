@@ -10,6 +10,7 @@ import unittest
 
 import fake_valkey
 import manifests
+from engine import wait
 from manifests import containers, named, overlay, pod
 
 COMPONENT = manifests.K8S / "components" / "redis-cluster"
@@ -17,8 +18,8 @@ NODES = [f"node-{number}" for number in range(6)]
 
 
 @contextlib.contextmanager
-def running(script, cluster_of, **environment):
-    """A function that runs the script, on the nodes that `cluster_of` adds."""
+def prepared(cluster_of, **environment):
+    """The nodes that `cluster_of` adds, and the environment in which a script finds them."""
     with tempfile.TemporaryDirectory() as directory:
         cluster = fake_valkey.Cluster(f"{directory}/cluster.json")
         cluster_of(cluster)
@@ -27,9 +28,14 @@ def running(script, cluster_of, **environment):
             stub = pathlib.Path(directory, name)
             stub.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{fake_valkey.__file__}" {name} "$@"\n')
             stub.chmod(0o755)
-        given = {"PATH": f"{directory}:{os.environ['PATH']}", "FAKE_CLUSTER": cluster.file, "LIMIT_SECONDS": "2",
-                 "NODES": " ".join(cluster.nodes), **environment}
+        yield cluster, {"PATH": f"{directory}:{os.environ['PATH']}", "FAKE_CLUSTER": cluster.file,
+                        "LIMIT_SECONDS": "2", "NODES": " ".join(NODES), **environment}
 
+
+@contextlib.contextmanager
+def running(script, cluster_of, **environment):
+    """A function that runs the script on these nodes, to its end."""
+    with prepared(cluster_of, **environment) as (cluster, given):
         def run():
             done = subprocess.run(["sh", str(script)], env=given, capture_output=True, text=True, timeout=120)
             cluster.read()
@@ -196,6 +202,84 @@ class Creation(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("waited 2 s for all nodes to answer", done.stderr)
             self.assertEqual([node["changes"] for node in cluster.nodes.values()], [[]] * 5)
+
+
+class Membership(unittest.TestCase):
+    """What member.sh does beside each node."""
+
+    def lost(self, cluster):
+        """node-0 lost its volume; node-3 was promoted for it, and the others know what node-0 was before."""
+        fresh(cluster)
+        nodes = cluster.nodes
+        for name, slots in [("node-3", "0-4909"), ("node-1", "4910-9036"), ("node-2", "9037-16383")]:
+            nodes[name]["slots"] = slots
+        nodes["node-4"]["follows"], nodes["node-5"]["follows"] = "id-of-node-1", "id-of-node-2"
+        cluster.add("before")
+        nodes["before"] |= {"name": "node-0", "failed": True}
+        for name in ["before", *NODES[1:]]:
+            nodes[name]["knows"] = ["before", *NODES[1:]]
+
+    @contextlib.contextmanager
+    def member(self, name, cluster_of):
+        """Runs beside the node, until the test has seen what it waits for."""
+        with prepared(cluster_of, NAME=name, PAUSE_SECONDS="0.1") as (cluster, given):
+            given["TURN"] = f"{cluster.file}.turn"
+            command = ["sh", str(COMPONENT / "member.sh")]
+            with subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL) as process:
+                try:
+                    yield cluster
+                finally:
+                    process.kill()
+
+    def wait_for(self, cluster, condition):
+        def holds():
+            cluster.read()
+            return condition(cluster.nodes)
+
+        wait("the node to do so", holds, 60)
+
+    def turns(self, cluster, count):
+        """Until it went round so often more."""
+        turn = pathlib.Path(f"{cluster.file}.turn")
+        for _ in range(count):
+            before = turn.stat().st_mtime_ns if turn.exists() else 0
+            wait("another turn", lambda: turn.exists() and turn.stat().st_mtime_ns > before, 60)
+        cluster.read()
+
+    def test_a_node_without_its_volume_follows_the_primary_that_has_no_replica(self):
+        with self.member("node-0", self.lost) as cluster:
+            self.wait_for(cluster, lambda nodes: nodes["node-0"]["follows"] == "id-of-node-3")
+
+    def test_what_a_node_was_before_it_lost_its_volume_is_forgotten(self):
+        def replaced(cluster):
+            self.lost(cluster)
+            cluster.nodes["node-0"]["follows"] = "id-of-node-3"
+            for name in NODES:
+                cluster.nodes[name]["knows"] = ["before", *NODES]
+
+        with self.member("node-2", replaced) as cluster:
+            self.wait_for(cluster, lambda nodes: nodes["node-2"]["knows"] == NODES)
+            self.assertIn("cluster forget id-of-before", cluster.nodes["node-2"]["changes"])
+
+    def test_a_node_that_failed_is_kept_while_it_has_slots_or_no_successor(self):
+        for change in [{"slots": "0-4909"}, {"name": "of-no-other"}]:
+            def failed(cluster):
+                self.lost(cluster)
+                cluster.nodes["before"] |= change
+                cluster.nodes["node-2"]["knows"] = ["before", *NODES]
+
+            with self.member("node-2", failed) as cluster:
+                self.turns(cluster, 3)
+                self.assertNotIn("cluster forget id-of-before", cluster.nodes["node-2"]["changes"])
+
+    def test_a_node_with_keys_follows_nobody(self):
+        def full(cluster):
+            self.lost(cluster)
+            cluster.nodes["node-0"] |= {"keys": 3, "knows": ["before", *NODES]}
+
+        with self.member("node-0", full) as cluster:
+            self.turns(cluster, 4)
+            self.assertFalse([change for change in cluster.nodes["node-0"]["changes"] if "replicate" in change])
 
 
 class Ledger(unittest.TestCase):

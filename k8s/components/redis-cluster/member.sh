@@ -3,8 +3,8 @@
 #
 # - Nodes know one another by addresses, and a pod that is started again has another one. The others learn it from the
 #   node itself; but where all were started again at once, nobody knows an address any more. Names still lead there.
-# - A node that lost its volume is a new and empty one. It becomes the replica of a primary that has none, and has the
-#   node forgotten that it was.
+# - A node that lost its volume is a new and empty one. It becomes the replica of a primary that has none, and what it
+#   was before is forgotten.
 #
 # It never gives or takes a slot, never promotes, and never empties a node; making the cluster is create.sh.
 set -u
@@ -76,13 +76,14 @@ join_cluster() {
     orphan_before=$orphan
 }
 
-# The node that this one was before it lost its volume. One that still owns slots is left to a person.
-forget_lost_self() {
+# Of two nodes with one name, the one that failed is what the other was before it lost its volume. Each node forgets it
+# for itself, all within a minute, as Valkey wants it. One that still owns slots is left to a person.
+forget_lost_nodes() {
     echo "$known" | while read -r id _ name flags _ _ slots; do
-        case "$flags" in *myself* | *"fail?"*) continue ;; *fail*) ;; *) continue ;; esac
-        [ "$name" = "$NAME" ] && [ "$slots" = - ] || continue
-        echo "redis-cluster: has everybody forget $id, which $NAME was before it lost its volume"
-        for peer in $NODES; do at "$peer" cluster forget "$id" >/dev/null; done
+        case "$name $flags $slots" in "- "* | *myself* | *"fail?"*) continue ;; *fail*" -") ;; *) continue ;; esac
+        echo "$known" | grep -Eq "^[^ ]+ [^ ]+ $name (myself,)?(master|slave) [^ ]+ connected " || continue
+        echo "redis-cluster: forgets $id, which $name was before it lost its volume"
+        own cluster forget "$id" >/dev/null
     done
 }
 
@@ -97,8 +98,8 @@ while :; do
             sleep "$PAUSE_SECONDS"
             continue ;;
         *" myself,master "*" -") [ "$(own dbsize)" = 0 ] && join_cluster ;;
-        *) forget_lost_self ;;
     esac
+    forget_lost_nodes
     mend_addresses
     sleep "$PAUSE_SECONDS"
 done
