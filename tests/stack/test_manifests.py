@@ -9,7 +9,7 @@ from manifests import OURS, containers, labels, named, of_kind, overlay, plain, 
 
 # The oldest release that has all we use (`preStop.sleep`), and two that are supported today.
 RELEASES = ["1.30", "1.35", "1.37"]
-# Kinds of operators, for which there is no schema here (a server that has them knows better),
+# Kinds of operators, for which there is no schema here (scripts/test-cluster asks a server that has CloudNativePG's),
 # and the only overlay that has them.
 CUSTOM = {"ServiceMonitor": "observability", "PrometheusRule": "observability", "Cluster": "production"}
 
