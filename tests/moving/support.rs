@@ -13,12 +13,12 @@ use testkit::{
 };
 
 /// A voter of the API, with the cookie that the first answer set.
-pub struct Voter {
-    pub cookie: String,
-    pub receipt: String,
+pub(crate) struct Voter {
+    pub(crate) cookie: String,
+    pub(crate) receipt: String,
 }
 
-pub async fn cast(vote_url: &str, poll: &str, choice: &str, cookie: Option<&str>) -> Voter {
+pub(crate) async fn cast(vote_url: &str, poll: &str, choice: &str, cookie: Option<&str>) -> Voter {
     let mut request = Client::new().post(format!("{vote_url}/api/polls/{poll}/ballots"));
     if let Some(cookie) = cookie {
         request = request.header(header::COOKIE, cookie);
@@ -32,19 +32,19 @@ pub async fn cast(vote_url: &str, poll: &str, choice: &str, cookie: Option<&str>
     Voter { cookie, receipt: body["receipt"].as_str().expect("a receipt").to_owned() }
 }
 
-pub async fn organise(vote_url: &str, path: &str, body: Value) {
+pub(crate) async fn organise(vote_url: &str, path: &str, body: Value) {
     let request = Client::new().post(format!("{vote_url}/api/polls{path}")).bearer_auth(ORGANISER_TOKEN);
     let answer = request.json(&body).send().await.expect("vote answers");
     assert!(answer.status().is_success(), "{path}: {}", answer.status());
 }
 
-pub fn export(data: &Path, file: &Path) -> Output {
+pub(crate) fn export(data: &Path, file: &Path) -> Output {
     let mut command = Command::new(programs::path("scrutin"));
     command.args(["export", "--data-dir"]).arg(data).arg(file).env_clear();
     command.output().expect("scrutin export runs")
 }
 
-pub fn import(database_url: &str, partitions: &str, file: &Path) -> Output {
+pub(crate) fn import(database_url: &str, partitions: &str, file: &Path) -> Output {
     let mut command = Command::new(programs::path("worker"));
     command.arg("import").arg(file).env_clear();
     command.env("DATABASE_URL", database_url).env("PARTITIONS", partitions).env("BATCH_ENTRIES", "100");
@@ -52,33 +52,33 @@ pub fn import(database_url: &str, partitions: &str, file: &Path) -> Output {
 }
 
 /// `scrutin import` or another command on a data directory.
-pub fn scrutin(data: &Path, arguments: &[&Path]) -> Output {
+pub(crate) fn scrutin(data: &Path, arguments: &[&Path]) -> Output {
     let mut command = Command::new(programs::path("scrutin"));
     command.arg("--data-dir").arg(data).args(arguments).env_clear();
     command.output().expect("scrutin runs")
 }
 
-pub fn import_at_home(data: &Path, file: &Path) -> Output {
+pub(crate) fn import_at_home(data: &Path, file: &Path) -> Output {
     scrutin(data, &["import".as_ref(), file])
 }
 
-pub fn export_of_services(database_url: &str, file: &Path) -> Output {
+pub(crate) fn export_of_services(database_url: &str, file: &Path) -> Output {
     let mut command = Command::new(programs::path("worker"));
     command.arg("export").arg(file).env_clear().env("DATABASE_URL", database_url);
     command.output().expect("worker export runs")
 }
 
-pub fn recount_of_services(database_url: &str) -> Output {
+pub(crate) fn recount_of_services(database_url: &str) -> Output {
     let mut command = Command::new(programs::path("worker"));
     command.arg("recount").env_clear().env("DATABASE_URL", database_url).output().expect("worker recount runs")
 }
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A poll's tally as soon as so many ballots are counted.
-pub async fn counted(result_url: &str, poll: &str, ballots: u64) -> Value {
+pub(crate) async fn counted(result_url: &str, poll: &str, ballots: u64) -> Value {
     wait::until_true("the ballots to be counted", || async {
         tallies::tally(result_url, poll).await.is_some_and(|tally| tally["counted"] == ballots)
     })
@@ -87,7 +87,7 @@ pub async fn counted(result_url: &str, poll: &str, ballots: u64) -> Value {
 }
 
 /// What the receipt's page says of it over the API.
-pub async fn state(result_url: &str, poll: &str, receipt: &str) -> String {
+pub(crate) async fn state(result_url: &str, poll: &str, receipt: &str) -> String {
     let url = format!("{result_url}/api/polls/{poll}/receipts/{receipt}");
     let answer = reqwest::get(url).await.expect("result answers").text().await.expect("text");
     let body: Value = serde_json::from_str(&answer).expect("JSON");
