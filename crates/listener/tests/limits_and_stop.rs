@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -88,19 +88,15 @@ impl Server {
         TcpStream::connect(self.addr).await.unwrap()
     }
 
-    /// Waits until new connections are refused or not answered.
+    /// Waits until nobody listens there. It does not connect: the server stops when no more connections arrive.
     async fn accepts_no_more(&self) {
-        wait::until_true("new connections to be refused", || async { try_connect(self.addr).await.is_none() }).await;
+        let is_free = async || std::net::TcpListener::bind(self.addr).is_ok();
+        wait::until_true("new connections to be refused", is_free).await;
     }
 
     async fn get(&self, path: &str) -> reqwest::Result<String> {
         reqwest::get(format!("http://{}{path}", self.addr)).await?.text().await
     }
-}
-
-/// A connection, unless it is refused or not answered.
-async fn try_connect(addr: SocketAddr) -> Option<TcpStream> {
-    tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(addr)).await.ok()?.ok()
 }
 
 fn limits() -> Limits {
@@ -349,10 +345,14 @@ async fn a_kept_connection_gets_one_more_answer_that_says_close() {
     server.served.await.unwrap();
 }
 
-/// Asks on one new connection after the other until they are refused. An error if one was cut.
-async fn come_and_go(addr: SocketAddr, answered: Arc<AtomicUsize>) -> Result<(), String> {
-    loop {
-        let Some(mut stream) = try_connect(addr).await else { return Ok(()) };
+/// Asks on one new connection after the other, until the server is about to stop. An error if one was cut.
+async fn come_and_go(
+    addr: SocketAddr,
+    answered: Arc<AtomicUsize>,
+    about_to_stop: Arc<AtomicBool>,
+) -> Result<(), String> {
+    while !about_to_stop.load(Ordering::SeqCst) {
+        let mut stream = TcpStream::connect(addr).await.map_err(|error| error.to_string())?;
         let mut said = String::new();
         let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
         let read = stream.read_to_string(&mut said).await;
@@ -361,6 +361,7 @@ async fn come_and_go(addr: SocketAddr, answered: Arc<AtomicUsize>) -> Result<(),
         }
         answered.fetch_add(1, Ordering::Relaxed);
     }
+    Ok(())
 }
 
 /// Sends requests on one connection until the server announces that it closes it. An error if it closes unannounced.
@@ -401,13 +402,14 @@ async fn a_stop_under_load_cuts_no_kept_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_under_load_cuts_no_new_connection() {
+async fn a_stop_under_load_cuts_no_connection_that_was_there_before_it() {
     for _ in 0..ROUNDS {
         let server = start(limits()).await;
-        let answered = Arc::new(AtomicUsize::new(0));
-        let come_and_go = || tokio::spawn(come_and_go(server.addr, Arc::clone(&answered)));
+        let (answered, about_to_stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let come_and_go = || tokio::spawn(come_and_go(server.addr, Arc::clone(&answered), Arc::clone(&about_to_stop)));
         let clients: Vec<_> = (0..32).map(|_| come_and_go()).collect();
         wait::until_true("a crowd to be served", || async { answered.load(Ordering::Relaxed) >= 100 }).await;
+        about_to_stop.store(true, Ordering::SeqCst);
         server.shutdown.cancel();
         for client in clients {
             client.await.unwrap().unwrap();

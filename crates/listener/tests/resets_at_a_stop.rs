@@ -2,7 +2,7 @@
 //!
 //! 32 clients open a connection for each request, and post, since a proxy must not send a post twice. Each test takes
 //! about ten minutes: `cargo test -p scrutin-listener --test resets_at_a_stop -- --ignored --nocapture`. The second
-//! needs nginx. For the figures without the filter, remove `attach_filter` from `closing.rs`.
+//! needs nginx.
 
 #![expect(clippy::unwrap_used, reason = "all of it is test code, also where clippy does not see that")]
 #![expect(clippy::print_stdout, reason = "prints figures")]
