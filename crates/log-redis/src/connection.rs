@@ -200,8 +200,7 @@ async fn connect_and_look(
     let ([time, role], seen) = answers.split_first_chunk().expect("an answer for each question");
     let time = time.clone().extract_error().map_err(refused)?;
     let (seconds, micros): (u64, u64) = from_redis_value(time).map_err(|error| refused(error.into()))?;
-    // A server that is the only one is looked at with each call, and then says why it takes no ballots.
-    if to.address.topology != Topology::Server && is_replica(role) {
+    if to.is_demoted(role) {
         return Err(NotConnected::NoPrimary(format!("{node} is a replica")));
     }
     if let Some(fitness) = fitness {
@@ -211,9 +210,15 @@ async fn connect_and_look(
     Ok(Connection { redis, lost, clock, fitness: fitness.cloned() })
 }
 
-/// Whether the answer to `ROLE` says so. A user may be forbidden to ask.
-fn is_replica(role: &Value) -> bool {
-    matches!(role, Value::Array(parts) if matches!(parts.first(), Some(Value::BulkString(role)) if role == b"slave"))
+impl Destination {
+    /// Whether the answer to `ROLE` says that the server is a replica, and another one can be found in its place. A
+    /// server that is the only one is looked at with each call, and then says why it takes no ballots. A user may be
+    /// forbidden to ask.
+    pub(crate) fn is_demoted(&self, role: &Value) -> bool {
+        let is_replica = matches!(role, Value::Array(parts)
+            if matches!(parts.first(), Some(Value::BulkString(role)) if role == b"slave"));
+        self.address.topology != Topology::Server && is_replica
+    }
 }
 
 /// `lost` is set when the socket closes.

@@ -71,12 +71,32 @@ impl Link {
         if questions.is_empty() {
             return Ok(());
         }
-        fitness.judge(&exchange(connection.clone(), what, deadline, &questions).await?);
+        fitness.judge(&self.ask(&connection, what, deadline, &questions).await?);
         if let Some(claims) = fitness.claims() {
             exchange(connection.clone(), what, deadline, &claims).await?;
-            fitness.judge(&exchange(connection, what, deadline, &questions).await?);
+            fitness.judge(&self.ask(&connection, what, deadline, &questions).await?);
         }
         Ok(())
+    }
+
+    /// Asks, and whether the server is still the primary. One that was demoted lets its connections be. Whoever only
+    /// looks at it, or sends nothing because it has no replicas, is never told `READONLY`, and would stay with it.
+    async fn ask(
+        &self,
+        connection: &Connection,
+        what: &'static str,
+        deadline: Deadline,
+        questions: &Pipeline,
+    ) -> Result<Vec<Value>, Unavailable> {
+        let mut asked = questions.clone();
+        asked.cmd("ROLE");
+        let mut answers = exchange(connection.clone(), what, deadline, &asked).await?;
+        let role = answers.pop().unwrap_or(Value::Nil);
+        if self.to.is_demoted(&role) {
+            connection.give_up();
+            return Err(Unavailable::not_done(what, "READONLY: the server is a replica"));
+        }
+        Ok(answers)
     }
 
     /// If in doubt whether Redis gets its writes onto the disk, tests it with a write. Takes a while if Redis does not.

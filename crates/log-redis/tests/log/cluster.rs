@@ -1,5 +1,6 @@
 //! The log on a Redis Cluster: failovers, a slot that moves, and one that nobody owns.
 
+use scrutin_log_redis::ServerWatch;
 use testkit::{certificates::CertificateAuthority, redis_cluster::RedisCluster};
 
 use super::*;
@@ -76,6 +77,26 @@ async fn each_partition_of_a_cluster_goes_on_after_a_failover() {
     scene.cluster.nodes[owner].restart().await;
     scene.attach_again(0).await;
     eventually(|| scene.cast(0)).await;
+}
+
+#[tokio::test]
+async fn who_only_looks_at_a_primary_leaves_it_when_it_is_demoted() {
+    let (cluster, one) = (RedisCluster::start().await, 1.try_into().unwrap());
+    let addresses: RedisAddresses = cluster.url().parse().unwrap();
+    let watch = ServerWatch::start(&addresses, partitions(), Durability::Replicas(one));
+    let owner = RedisCluster::first_owner(SLOTS[0]);
+    let connected = async || {
+        let clients = redis::cmd("CLIENT").arg("LIST").arg("TYPE").arg("normal").to_owned();
+        let clients: String = clients.query_async(&mut cluster.nodes[owner].connection().await).await.unwrap();
+        // Who asks is one of them.
+        clients.lines().count() - 1
+    };
+    wait::until_true("the primary is looked at", async || connected().await > 0).await;
+    // It is demoted, and nobody is disconnected.
+    let mut replica = cluster.nodes[RedisCluster::first_replica(owner)].connection().await;
+    redis::cmd("CLUSTER").arg("FAILOVER").exec_async(&mut replica).await.unwrap();
+    wait::until_true("nobody looks at it any more", async || connected().await == 0).await;
+    wait::until_ok("the promoted one has its replica", async || watch.ready()).await;
 }
 
 #[tokio::test]
