@@ -47,7 +47,7 @@ impl Account {
         let last = batch.last()?.position;
         let Said { accepted, last: through } = self.said.take_if(|said| last >= said.last)?;
         let until_then = batch.iter().take_while(|entry| entry.position <= through);
-        let taken = until_then.filter(|entry| !matches!(entry.record, Ok(Record::Poll(_)))).count();
+        let taken = until_then.filter(|entry| !matches!(entry.record, Ok(Record::Poll(_) | Record::Event(_)))).count();
         let ballots = accepted.saturating_sub(accounted + u64::try_from(taken).unwrap_or(u64::MAX));
         let after = std::mem::replace(&mut self.agreed, through);
         (ballots > 0).then_some(MissingBallots { after, through, ballots })

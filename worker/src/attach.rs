@@ -165,11 +165,12 @@ impl<'a> Attaching<'a> {
         if gap.is_none() && state.log.as_ref() == Some(id) {
             return Ok(());
         }
-        // Changes of polls within the gap are lost too, but the log has the polls as they are now.
-        let polls = match gap {
-            Some(_) => ask_log(&self.parts.health, self.parts.log.polls()).await?,
-            None => Vec::new(),
-        };
-        ask_ledger(&self.parts.health, self.ledger.attach(id, gap, &polls)).await
+        let (mut polls, mut events) = (Vec::new(), Vec::new());
+        if gap.is_some() {
+            // Changes within the gap are lost too, but the log has polls and events as they are now.
+            polls = ask_log(&self.parts.health, self.parts.log.polls()).await?;
+            events = ask_log(&self.parts.health, self.parts.log.events()).await?;
+        }
+        ask_ledger(&self.parts.health, self.ledger.attach(id, gap, &polls, &events)).await
     }
 }

@@ -116,7 +116,8 @@ impl<'a> Counting<'a> {
         let TellerParts { partition, log, view, losses, health, .. } = &mut *self.parts;
         let gap = Gap { partition: *partition, after, through, ballots: Some(ballots) };
         let polls = ask_log(health, log.polls()).await?;
-        ask_ledger(health, self.ledger.attach(&self.log_id, Some(gap), &polls)).await?;
+        let events = ask_log(health, log.events()).await?;
+        ask_ledger(health, self.ledger.attach(&self.log_id, Some(gap), &polls, &events)).await?;
         view.taken(ballots);
         losses.gap(gap, Some(Loss::Entries));
         Ok(())

@@ -10,6 +10,8 @@ use std::collections::{BTreeSet, HashMap, hash_map};
 use crate::{
     choices::{Choices, MAX_OPTIONS},
     entry::{Entry, Record, UndecodableEntry},
+    event::Event,
+    event_id::EventId,
     poll::Poll,
     poll_id::PollId,
     position::Position,
@@ -43,6 +45,7 @@ impl PollIndex {
 #[derive(Clone, Debug)]
 enum Op {
     Poll { poll: PollIndex, now: Box<Poll> },
+    Event(Box<Event>),
     Ballot { voter: usize, choices: Choices },
     Reject(UndecodableEntry),
 }
@@ -53,6 +56,7 @@ impl Op {
         match (self, other) {
             (Self::Poll { poll, .. }, Self::Poll { poll: other, .. }) => poll == other,
             (Self::Ballot { voter, .. }, Self::Ballot { voter: other, .. }) => voter == other,
+            (Self::Event(event), Self::Event(other)) => event.id() == other.id(),
             (Self::Reject(_), Self::Reject(_)) => true,
             _ => false,
         }
@@ -114,6 +118,15 @@ pub struct PollUpdate {
     pub position: Position,
 }
 
+/// An event that is new or different after the batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventUpdate {
+    /// The event as it is now, if the ledger does not hold a newer version.
+    pub now: Box<Event>,
+    /// Where it last changed.
+    pub position: Position,
+}
+
 /// How the figures of one poll move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TallyChange {
@@ -143,6 +156,8 @@ pub struct RejectedEntry {
 pub struct Changes {
     /// New or changed polls.
     pub polls: Vec<PollUpdate>,
+    /// New or changed events, each once.
+    pub events: Vec<EventUpdate>,
     /// Ballots to add.
     pub ballots: Vec<CountedBallot>,
     /// Figures to move; only polls with ballots or a new round are here.
@@ -159,6 +174,11 @@ impl Changes {
         let tallies = self.tallies.iter().map(|tally| tally.poll);
         let moved: BTreeSet<PollIndex> = self.polls.iter().map(|update| update.poll).chain(tallies).collect();
         moved.into_iter().map(|poll| batch.poll(poll)).collect()
+    }
+
+    /// The events of the batch.
+    pub fn moved_events(&self) -> Vec<EventId> {
+        self.events.iter().map(|update| update.now.id()).collect()
     }
 }
 
@@ -178,6 +198,7 @@ impl Batch {
                 Ok(Record::Poll(now)) => {
                     Op::Poll { poll: PollIndex(intern(&mut polls, &mut batch.polls, now.id())), now }
                 }
+                Ok(Record::Event(now)) => Op::Event(now),
                 Ok(Record::Ballot(ballot)) => {
                     let poll = PollIndex(intern(&mut polls, &mut batch.polls, ballot.poll));
                     let voter = intern(&mut voters, &mut batch.voters, (poll, ballot.voter));
@@ -255,6 +276,7 @@ pub fn count(known: &[Option<KnownPoll>], previous: &[Option<Previous>], batch: 
         match *op {
             Op::Reject(ref entry) => changes.rejected.push(RejectedEntry { position, entry: entry.clone() }),
             Op::Poll { poll, ref now } => change_poll(&mut work[poll.get()], poll, now.clone(), position),
+            Op::Event(ref now) => change_event(&mut changes.events, now.clone(), position),
             Op::Ballot { voter: index, choices } => {
                 let (poll, voter) = batch.voters[index];
                 match add_ballot(&mut work[poll.get()], poll, newest[index], choices) {
@@ -289,6 +311,15 @@ fn change_poll(work: &mut PollWork, poll: PollIndex, now: Box<Poll>, position: P
     }
     work.known = Some(KnownPoll::new(&now, now.round(), since));
     work.update = Some(PollUpdate { poll, now, since, position });
+}
+
+/// Of an event the newest version counts; of one version the last.
+fn change_event(updates: &mut Vec<EventUpdate>, now: Box<Event>, position: Position) {
+    match updates.iter_mut().find(|update| update.now.id() == now.id()) {
+        Some(known) if known.now.version() > now.version() => {}
+        Some(known) => *known = EventUpdate { now, position },
+        None => updates.push(EventUpdate { now, position }),
+    }
 }
 
 fn add_ballot(

@@ -1,6 +1,6 @@
-//! What the log holds: ballots and polls, each at its position.
+//! What the log holds: ballots, polls and events, each at its position.
 
-use crate::{choices::Choices, poll::Poll, poll_id::PollId, position::Position, voter::VoterId};
+use crate::{choices::Choices, event::Event, poll::Poll, poll_id::PollId, position::Position, voter::VoterId};
 
 /// One voter's choice in one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Ballot {
 pub enum Record {
     /// A poll was created or changed: the whole poll as it is from here on.
     Poll(Box<Poll>),
+    /// An event was created or changed: the whole event as it is from here on.
+    Event(Box<Event>),
     /// A ballot was accepted.
     Ballot(Ballot),
 }

@@ -14,10 +14,10 @@ mod event;
 mod event_id;
 mod gap;
 mod installation;
+mod log_entries;
 mod log_id;
 mod partition;
 mod poll;
-mod poll_entries;
 mod poll_id;
 mod ports;
 mod position;
@@ -33,7 +33,8 @@ mod voter;
 
 pub use choices::{Choices, ChoicesError, MAX_OPTIONS, option_key};
 pub use count::{
-    Batch, Changes, CountedBallot, KnownPoll, PollIndex, PollUpdate, Previous, RejectedEntry, TallyChange, count,
+    Batch, Changes, CountedBallot, EventUpdate, KnownPoll, PollIndex, PollUpdate, Previous, RejectedEntry, TallyChange,
+    count,
 };
 pub use durability::{Durability, DurabilityError};
 pub use entry::{Ballot, Entry, Record, UndecodableEntry};
@@ -46,18 +47,18 @@ pub use gap::Gap;
 pub use installation::{
     Fingerprint, Installation, InstallationId, LedgerIdentity, LedgerLayout, LogIdentity, RekeyOutcome,
 };
+pub use log_entries::log_entries;
 pub use log_id::LogId;
 pub use partition::{Partition, Partitions, PartitionsError, fnv1a};
 pub use poll::{
     Access, ChangeRefused, Correction, FIRST_REVISION, Field, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,
     PollError, PollSpec, PollState, Visibility, Wording,
 };
-pub use poll_entries::poll_entries;
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
-    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CurrentBallot, HeldPolls, Inclusion,
-    Ledger, Ledgers, Log, LogSeed, LogState, Movement, Page, PendingMovement, PollCopies, PollCopy, PollSeed,
-    ReplicationState, Scoreboard, Unavailable,
+    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CurrentBallot, EventBox,
+    EventOutcome, HeldPolls, Inclusion, Ledger, Ledgers, Log, LogSeed, LogState, Movement, Page, PendingMovement,
+    PollCopies, PollCopy, PollSeed, ReplicationState, Scoreboard, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};

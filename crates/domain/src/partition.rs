@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{poll_id::PollId, voter::VoterId};
+use crate::{event_id::EventId, poll_id::PollId, voter::VoterId};
 
 /// One partition, from 0: a share of the voters, with a log and a ledger of its own. Each has every poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +69,13 @@ impl Partitions {
     /// It must never change: a poll's changes would be decided in two places.
     pub fn home(self, poll: PollId) -> Partition {
         self.remainder(fnv1a(poll.as_str().bytes()))
+    }
+
+    /// The home of an event, the only partition that has it: as for a poll with its id.
+    ///
+    /// It must never change: an event would no more be found.
+    pub fn event_home(self, event: EventId) -> Partition {
+        self.remainder(fnv1a(event.as_str().bytes()))
     }
 
     fn remainder(self, number: u64) -> Partition {

@@ -2,7 +2,7 @@
 //!
 //! | port | used by | implemented by |
 //! |---|---|---|
-//! | [`BallotBox`] | `vote` | the Redis log; the SQLite ledger |
+//! | [`BallotBox`], [`EventBox`] | `vote` | the Redis log; the SQLite ledger |
 //! | [`Log`] | `worker` | the Redis log |
 //! | [`PollCopies`] | `worker` | the Redis log |
 //! | [`Ledger`], [`Ledgers`] | `worker` | the PostgreSQL ledger; the SQLite ledger |
@@ -11,10 +11,11 @@
 //! "Not found" is a value. An error is always [`Unavailable`]: the operation was not done, or its outcome is unknown,
 //! and the caller can only say so and try again. Errors of drivers never cross a port. Each port states its limits.
 //!
-//! May import: `choices`, `entry`, `gap`, `installation`, `log_id`, `partition`, `poll`, `poll_id`, `position`,
-//! `receipt`, `session`, `share`, `tally`, `voter`.
+//! May import: `choices`, `entry`, `event`, `event_id`, `gap`, `installation`, `log_id`, `partition`, `poll`,
+//! `poll_id`, `position`, `receipt`, `session`, `share`, `tally`, `voter`.
 
 mod ballot_box;
+mod event_box;
 mod ledger;
 mod log;
 mod log_seed;
@@ -24,6 +25,7 @@ mod scoreboard;
 mod unavailable;
 
 pub use ballot_box::{BallotBox, CastOutcome, ChangeOutcome};
+pub use event_box::{EventBox, EventOutcome};
 pub use ledger::{ApplyOutcome, Ledger, Ledgers, ReplicationState};
 pub use log::{Attachment, ClaimOutcome, Log, Page};
 pub use log_seed::{LogSeed, PollSeed};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use scrutin_domain::{
-    Ballot, Batch, Changes, Choices, Entry, KnownPoll, Poll, PollChange, PollId, PollIndex, PollSpec, Position,
-    Previous, Record, UndecodableEntry, VoteCounts, VoterId, count,
+    Ballot, Batch, Changes, Choices, Entry, Event, EventChange, EventId, EventSpec, KnownPoll, Poll, PollChange,
+    PollId, PollIndex, PollSpec, Position, Previous, Record, UndecodableEntry, VoteCounts, VoterId, count,
 };
 use testkit::naive_count::{NaiveCount, naive_count};
 
@@ -17,6 +17,8 @@ enum Happening {
     Change(usize, PollChange),
     /// A ballot with these bits; often a bad one.
     Vote(usize, u8, u32),
+    /// An event is created, or its title changes; or what was read of it before is appended once more.
+    Name(usize, u8, bool),
     Garbage,
 }
 
@@ -34,6 +36,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => (0..POLLS, change).prop_map(|(poll, change)| Happening::Change(poll, change)),
         10 => (0..POLLS, 0..4_u8, 1..32_u32).prop_map(|(poll, voter, bits)| Happening::Vote(poll, voter, bits)),
         10 => (0..POLLS, 0..4_u8, 0..3_u32).prop_map(|(poll, voter, bit)| Happening::Vote(poll, voter, 1 << bit)),
+        2 => (0..POLLS, 0..4_u8, any::<bool>()).prop_map(|(event, title, old)| Happening::Name(event, title, old)),
         1 => Just(Happening::Garbage),
     ]
 }
@@ -50,6 +53,7 @@ fn rewrite() -> impl Strategy<Value = PollChange> {
 fn log_of(happenings: Vec<(Happening, u8)>) -> Vec<Entry> {
     let mut polls: [Option<Poll>; POLLS] = [None, None, None];
     let mut ballots = [0; POLLS];
+    let mut events: [Option<Event>; POLLS] = [None, None, None];
     let mut position = Position::new(1_700_000_000_000, 0).unwrap();
     let mut entries = Vec::new();
     for (happening, millis) in happenings {
@@ -59,6 +63,15 @@ fn log_of(happenings: Vec<(Happening, u8)>) -> Vec<Entry> {
                 ballots[poll] += u64::from(polls[poll].is_some());
                 let (voter, choices) = (VoterId::from_bytes([voter; 16]), Choices::from_bits(bits).unwrap());
                 Ok(Record::Ballot(Ballot { poll: id(poll), voter, choices }))
+            }
+            Happening::Name(event, title, old) => {
+                let spec = EventSpec { title: format!("title {title}"), polls: Vec::new() };
+                let next = match &events[event] {
+                    None => Event::new(EventId::parse(id(event).as_str()).unwrap(), spec).unwrap(),
+                    Some(now) => now.after(&EventChange::Edit(spec)).unwrap(),
+                };
+                let before = events[event].replace(next.clone());
+                Ok(Record::Event(Box::new(before.filter(|_| old).unwrap_or(next))))
             }
             Happening::Change(poll, change) => {
                 let next = match &polls[poll] {
@@ -87,6 +100,7 @@ fn id(poll: usize) -> PollId {
 struct MemoryLedger {
     position: Position,
     polls: HashMap<PollId, (Poll, Position)>,
+    events: BTreeMap<EventId, Event>,
     ballots: BTreeMap<(PollId, VoterId, Position), Choices>,
     figures: HashMap<PollId, ([i64; 26], i64, u64)>,
     rejected: Vec<Position>,
@@ -117,6 +131,12 @@ impl MemoryLedger {
         for update in changes.polls {
             self.polls.insert(batch.poll(update.poll), (*update.now, update.since));
         }
+        for update in changes.events {
+            let known = self.events.entry(update.now.id()).or_insert_with(|| (*update.now).clone());
+            if known.version() <= update.now.version() {
+                *known = *update.now;
+            }
+        }
         for ballot in changes.ballots {
             let row = (batch.poll(ballot.poll), ballot.voter, ballot.position);
             assert_eq!(self.ballots.insert(row, ballot.choices), None, "a row is added once");
@@ -146,6 +166,7 @@ impl MemoryLedger {
         assert_eq!(self.position, naive.position);
         assert_eq!(self.rejected.len() as u64, naive.rejected);
         assert!(self.rejected.is_sorted_by(|a, b| a < b), "each entry is set aside once");
+        assert_eq!(self.events, naive.events);
         assert_eq!(self.polls.len(), naive.polls.len());
         let mut ballots = BTreeMap::new();
         for (id, naive) in &naive.polls {

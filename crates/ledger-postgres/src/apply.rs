@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use domain::{
-    ApplyOutcome, Batch, Changes, CountedBallot, Entry, KnownPoll, PollId, PollIndex, PollUpdate, Position, Previous,
-    RejectedEntry, TallyChange, VoterId, count,
+    ApplyOutcome, Batch, Changes, CountedBallot, Entry, EventId, EventUpdate, KnownPoll, PollId, PollIndex, PollUpdate,
+    Position, Previous, RejectedEntry, TallyChange, VoterId, count,
 };
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -39,7 +39,8 @@ impl Leader {
         let changes = count(&known_to_count, &previous, &batch);
 
         let numbers = self.write_polls(&changes.polls, &known).await?;
-        self.write_rest(&changes, &changes.moved(&batch), &numbers).await?;
+        let moved = (changes.moved(&batch), changes.moved_events());
+        self.write_rest(&changes, &moved, &numbers).await?;
         Ok(self.remember(&changes, &numbers))
     }
 
@@ -144,11 +145,12 @@ impl Leader {
     async fn write_rest(
         &self,
         changes: &Changes,
-        moved: &[PollId],
+        (polls, events): &(Vec<PollId>, Vec<EventId>),
         numbers: &[Option<i32>],
     ) -> Result<(), DatabaseError> {
         // Were one of the statements to fail, the server would take COMMIT for ROLLBACK, and its error is returned.
         tokio::try_join!(biased;
+            self.write_events(&changes.events),
             self.add_ballots(&changes.ballots, numbers),
             self.clear_tallies(&changes.tallies, numbers),
             self.add_votes(&changes.tallies, numbers),
@@ -156,9 +158,26 @@ impl Leader {
             self.add_rejected(&changes.rejected),
             self.note_time(),
             self.move_position(changes.position),
-            self.notify(moved),
+            self.notify(polls, events),
             async { Ok(self.client.batch_execute("COMMIT").await?) },
         )?;
+        Ok(())
+    }
+
+    /// Writes new and changed events, where the ledger has no newer version.
+    pub(crate) async fn write_events(&self, updates: &[EventUpdate]) -> Result<(), DatabaseError> {
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<EventId> = updates.iter().map(|update| update.now.id()).collect();
+        let ids: Vec<&str> = ids.iter().map(EventId::as_str).collect();
+        let versions: Vec<i64> =
+            updates.iter().map(|update| i64::try_from(update.now.version()).unwrap_or(i64::MAX)).collect();
+        let to_json = |update: &EventUpdate| serde_json::to_string(&update.now).expect("an event is plain text");
+        let events: Vec<String> = updates.iter().map(to_json).collect();
+        let positions: Vec<i64> = updates.iter().map(|update| update.position.as_i64()).collect();
+        let parameters: [&(dyn ToSql + Sync); 5] = [&self.partition, &ids, &versions, &events, &positions];
+        self.client.execute(&self.statements.write_events, &parameters).await?;
         Ok(())
     }
 
@@ -239,8 +258,8 @@ impl Leader {
         Ok(())
     }
 
-    async fn notify(&self, polls: &[PollId]) -> Result<(), DatabaseError> {
-        self.client.execute(&self.statements.notify, &[&listen::CHANNEL, &listen::payload(polls)]).await?;
+    async fn notify(&self, polls: &[PollId], events: &[EventId]) -> Result<(), DatabaseError> {
+        self.client.execute(&self.statements.notify, &[&listen::CHANNEL, &listen::payload(polls, events)]).await?;
         Ok(())
     }
 

@@ -10,7 +10,9 @@ use std::{
     pin::Pin,
 };
 
-use domain::{Audit, Ballot, Entry, Partition, Partitions, Poll, PollId, Position, Record, Unavailable, VoterId};
+use domain::{
+    Audit, Ballot, Entry, Event, EventId, Partition, Partitions, Poll, PollId, Position, Record, Unavailable, VoterId,
+};
 use futures_util::{Stream, TryStreamExt, future::try_join_all};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
@@ -26,6 +28,7 @@ use crate::{
 
 const POLLS: &str = "
     SELECT number, partition, round, poll::text AS poll, since FROM polls ORDER BY id, partition";
+const EVENTS: &str = "SELECT event::text AS event FROM events";
 /// The server sorts in files where ballots are many. `$1` are the rows of polls whose earlier rounds must end at `$3`;
 /// they ended at `$2` in that partition. Positions stay in the order in which each voter cast the ballots.
 const BALLOTS: &str = "
@@ -95,7 +98,7 @@ pub(crate) async fn each(
     within("reading everything", AUDIT_TIMEOUT, async {
         let clients = try_join_all(databases.iter().map(|database| snapshot(database))).await?;
         let polls = merged(&clients).await?;
-        let moved = take_all(&clients, &polls, take).await?;
+        let moved = take_all(&clients, &polls, events(&clients).await?, take).await?;
         let mut audits = Vec::new();
         for client in &clients {
             audits.push(audit::in_snapshot(client).await?);
@@ -130,12 +133,35 @@ async fn merged(clients: &[Client]) -> Result<Vec<MergedPoll>, DatabaseError> {
     by_id.into_values().map(|rows| MergedPoll::of(rows, partitions)).collect()
 }
 
+/// The events of these ledgers.
+async fn events(clients: &[Client]) -> Result<Vec<Event>, DatabaseError> {
+    let mut events = Vec::new();
+    for client in clients {
+        for row in client.query(EVENTS, &[]).await? {
+            events.push(rows::event(&row, "event")?);
+        }
+    }
+    Ok(newest_events(events))
+}
+
+/// The newest version of each event, by id.
+pub(crate) fn newest_events(events: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    let mut newest = BTreeMap::<EventId, Event>::new();
+    for event in events {
+        if newest.get(&event.id()).is_none_or(|known| known.version() < event.version()) {
+            newest.insert(event.id(), event);
+        }
+    }
+    newest.into_values().collect()
+}
+
 async fn take_all(
     clients: &[Client],
     polls: &[MergedPoll],
+    events: Vec<Event>,
     mut take: impl FnMut(Entry) -> io::Result<()>,
 ) -> Result<u64, DatabaseError> {
-    let entries = domain::poll_entries(polls.iter().map(|merged| (merged.poll.clone(), merged.since)));
+    let entries = domain::log_entries(polls.iter().map(|merged| (merged.poll.clone(), merged.since)), events);
     let mut entries = entries.ok_or(DatabaseError::Unreadable("too many polls"))?.into_iter().peekable();
     let mut ballots = Vec::new();
     for (place, client) in clients.iter().enumerate() {

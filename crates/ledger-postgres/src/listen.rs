@@ -1,5 +1,5 @@
-//! How `result` learns what moved: each transaction that changes figures sends one `NOTIFY` with the ids of the polls,
-//! and a connection of its own listens. A notification says only that there is something to read.
+//! How `result` learns what moved: each transaction that changes figures or events sends one `NOTIFY` with the ids of
+//! the polls and events, and a connection of its own listens. A notification says only that there is something to read.
 
 use std::{
     sync::{
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Movement, PendingMovement, PollId};
+use domain::{EventId, Movement, PendingMovement, PollId};
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, task::JoinHandle, time};
@@ -30,6 +30,8 @@ pub(crate) const CHANNEL: &str = "scrutin_moved";
 pub(crate) const NOTIFY: &str = "SELECT pg_notify($1::text, $2::text)";
 const LISTEN: &str = "LISTEN scrutin_moved";
 
+/// Stands before the id of an event.
+const EVENT_SIGN: char = '@';
 /// PostgreSQL takes payloads below 8,000 bytes.
 const MAX_PAYLOAD_BYTES: usize = 7_999;
 /// How long until a lost connection is tried again; and how often it may be any poll until then.
@@ -39,21 +41,32 @@ const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends a notification with the rest of the transaction; no polls means any.
 pub(crate) async fn notify(client: &Client, polls: &[PollId]) -> Result<(), DatabaseError> {
-    client.execute(NOTIFY, &[&CHANNEL, &payload(polls)]).await?;
+    client.execute(NOTIFY, &[&CHANNEL, &payload(polls, &[])]).await?;
     Ok(())
 }
 
-/// The polls' ids between blanks; empty, which means any, where they do not fit.
-pub(crate) fn payload(polls: &[PollId]) -> String {
-    let ids: Vec<&str> = polls.iter().map(PollId::as_str).collect();
+/// The ids between blanks, those of events behind a sign, by which earlier releases take them for any; empty, which
+/// means any, where they do not fit.
+pub(crate) fn payload(polls: &[PollId], events: &[EventId]) -> String {
+    let events = events.iter().map(|event| format!("{EVENT_SIGN}{event}"));
+    let ids: Vec<String> = polls.iter().map(PollId::to_string).chain(events).collect();
     let payload = ids.join(" ");
     if payload.len() <= MAX_PAYLOAD_BYTES { payload } else { String::new() }
 }
 
 /// What a payload says. One that this release does not understand means any.
 fn movement(payload: &str) -> Movement {
-    let polls: Result<Vec<PollId>, _> = payload.split(' ').map(PollId::parse).collect();
-    polls.map_or(Movement::Any, Movement::Polls)
+    let (mut polls, mut events) = (Vec::new(), Vec::new());
+    for word in payload.split(' ') {
+        let is_known = match word.strip_prefix(EVENT_SIGN) {
+            Some(id) => EventId::parse(id).map(|event| events.push(event)).is_ok(),
+            None => PollId::parse(word).map(|poll| polls.push(poll)).is_ok(),
+        };
+        if !is_known {
+            return Movement::Any;
+        }
+    }
+    Movement::These { polls, events }
 }
 
 /// Listens in the background, as long as the value lives.
@@ -184,6 +197,16 @@ async fn listen(database: &DatabaseUrl, notifications: &Notifications) -> String
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_payload_says_which_events() {
+        let [one, other] = ["evening", "morning"].map(|id| EventId::parse(id).unwrap());
+        assert_eq!(payload(&[PollId::MAIN], &[one]), "main @evening");
+        let both = Movement::These { polls: vec![PollId::MAIN], events: vec![one, other] };
+        assert_eq!(movement(&payload(&[PollId::MAIN], &[one, other])), both);
+        let none = Movement::These { polls: Vec::new(), events: vec![one] };
+        assert_eq!(movement(&payload(&[], &[one])), none);
+    }
+
     fn polls(count: usize) -> Vec<PollId> {
         (0..count).map(|number| PollId::parse(&format!("poll-{number:027}")).unwrap()).collect()
     }
@@ -191,12 +214,12 @@ mod tests {
     #[test]
     fn a_payload_says_which_polls_and_too_many_are_any() {
         for count in [1, 2, 242] {
-            let payload = payload(&polls(count));
+            let payload = payload(&polls(count), &[]);
             assert!(payload.len() < 8_000, "{} bytes", payload.len());
-            assert_eq!(movement(&payload), Movement::Polls(polls(count)));
+            assert_eq!(movement(&payload), Movement::These { polls: polls(count), events: Vec::new() });
         }
-        assert_eq!(payload(&polls(243)), "");
-        for any in ["", "main v2=x", "Main"] {
+        assert_eq!(payload(&polls(243), &[]), "");
+        for any in ["", "main v2=x", "Main", "@", "main @Evening"] {
             assert_eq!(movement(any), Movement::Any, "{any:?}");
         }
     }

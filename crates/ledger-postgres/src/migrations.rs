@@ -9,13 +9,14 @@ use tracing::info;
 
 use crate::{database_error::DatabaseError, locks};
 
-const MIGRATIONS: [(i32, &str); 6] = [
+const MIGRATIONS: [(i32, &str); 7] = [
     (1, include_str!("../migrations/0001_ledger.sql")),
     (2, include_str!("../migrations/0002_count_times.sql")),
     (3, include_str!("../migrations/0003_heartbeat.sql")),
     (4, include_str!("../migrations/0004_installation.sql")),
     (5, include_str!("../migrations/0005_missing.sql")),
     (6, include_str!("../migrations/0006_spread_voters.sql")),
+    (7, include_str!("../migrations/0007_events.sql")),
 ];
 
 const TABLE_EXISTS: &str = "SELECT to_regclass('migrations') IS NOT NULL";

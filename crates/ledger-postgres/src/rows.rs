@@ -1,6 +1,6 @@
 //! The domain's types in columns.
 
-use domain::{Choices, Partition, Partitions, Poll, PollId, Position, VoteCounts, VoterId};
+use domain::{Choices, Event, Partition, Partitions, Poll, PollId, Position, VoteCounts, VoterId};
 use tokio_postgres::{Row, row::RowIndex};
 use uuid::Uuid;
 
@@ -37,6 +37,11 @@ pub(crate) fn round(row: &Row, column: &str) -> Result<u32, DatabaseError> {
 /// A poll from its JSON.
 pub(crate) fn poll(row: &Row, column: &str) -> Result<Poll, DatabaseError> {
     serde_json::from_str(row.try_get(column)?).map_err(|_| DatabaseError::Unreadable("a poll"))
+}
+
+/// An event from its JSON.
+pub(crate) fn event(row: &Row, column: &str) -> Result<Event, DatabaseError> {
+    serde_json::from_str(row.try_get(column)?).map_err(|_| DatabaseError::Unreadable("an event"))
 }
 
 /// A poll's id.

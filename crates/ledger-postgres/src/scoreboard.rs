@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool::managed::Object;
 use domain::{
-    Audit, CurrentBallot, Heartbeat, Inclusion, LedgerIdentity, Movement, Partition, Partitions, PollId, Position,
-    Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
+    Audit, CurrentBallot, Event, EventId, Heartbeat, Inclusion, LedgerIdentity, Movement, Partition, Partitions,
+    PollId, Position, Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
 };
 use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
@@ -56,6 +56,8 @@ const LISTED: &str = "
         SELECT 1 FROM polls AS newer WHERE newer.id = polls.id AND newer.version > polls.version
     )
     ORDER BY id LIMIT 1000";
+const EVENT: &str = "SELECT event::text AS event FROM events WHERE id = $1";
+const EVENTS: &str = "SELECT event::text AS event FROM events ORDER BY id LIMIT 1000";
 /// Of a poll that the partition does not know it holds no ballot.
 const INCLUSION: &str = "
     SELECT log.position AS counted, coalesce(polls.since, 0) AS since,
@@ -170,6 +172,20 @@ impl Scoreboard for PostgresScoreboard {
         let rows = self.rows(what, READ_TIMEOUT, LISTED, &[]).await?;
         let ids: Result<_, DatabaseError> = rows.iter().map(|row| rows::poll_id(row, "id")).collect();
         ids.map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<Event>, Unavailable> {
+        let what = "reading an event";
+        let rows = self.rows(what, READ_TIMEOUT, EVENT, &[&id.as_str()]).await?;
+        let event = rows.first().map(|row| rows::event(row, "event")).transpose();
+        event.map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    async fn events(&self) -> Result<Vec<Event>, Unavailable> {
+        let what = "reading the events";
+        let rows = self.rows(what, READ_TIMEOUT, EVENTS, &[]).await?;
+        let events: Result<_, DatabaseError> = rows.iter().map(|row| rows::event(row, "event")).collect();
+        events.map_err(|failure| Unavailable::failed(what, failure))
     }
 
     async fn inclusion(&self, partition: Partition, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {

@@ -8,8 +8,8 @@ use std::{collections::HashSet, io, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Entry, Inclusion, Movement, Partition, Partitions, PendingMovement, PollId, Position,
-    Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
+    Audit, CurrentBallot, Entry, Event, EventId, Inclusion, Movement, Partition, Partitions, PendingMovement, PollId,
+    Position, Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
 };
 use futures_util::future::{join_all, try_join_all};
 use parking_lot::Mutex;
@@ -18,13 +18,15 @@ use tokio::{sync::Notify, task::JoinSet};
 use crate::{
     addresses::DatabaseAddresses,
     audit,
-    entries::{self, LedgerEntries},
+    entries::{self, LedgerEntries, newest_events},
     scoreboard::PostgresScoreboard,
     share_memory::RememberingReader,
 };
 
 /// The longest public list.
 const MAX_LISTED: usize = 1_000;
+/// The longest list of events.
+const MAX_EVENTS: usize = 1_000;
 
 /// Where `result` reads: the ledgers of an installation, in the order of their addresses.
 #[derive(Debug)]
@@ -114,6 +116,11 @@ fn any<T>(answers: Vec<Result<T, Unavailable>>) -> Result<Vec<T>, Unavailable> {
     failed.filter(|_| good.is_empty()).map_or(Ok(good), Err)
 }
 
+/// The newer version of an event; after a move to other partitions two ledgers may have one.
+fn newer(one: Option<Event>, other: Option<Event>) -> Option<Event> {
+    one.into_iter().chain(other).max_by_key(Event::version)
+}
+
 #[async_trait]
 impl Scoreboard for SpreadScoreboard {
     /// If any ledger answers. Of one that is away and was not read before, the shares are left out.
@@ -142,6 +149,28 @@ impl Scoreboard for SpreadScoreboard {
         polls.dedup();
         polls.truncate(MAX_LISTED);
         Ok(polls)
+    }
+
+    /// The newest version that any ledger has. Only the event's home counts it, so while a ledger is away an event that
+    /// no other has may be there.
+    async fn event(&self, id: EventId) -> Result<Option<Event>, Unavailable> {
+        let answers = join_all(self.ledgers().map(|ledger| ledger.event(id))).await;
+        let (mut newest, mut failed): (Option<Event>, _) = (None, None);
+        for answer in answers {
+            match answer {
+                Ok(found) => newest = newer(newest, found),
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.filter(|_| newest.is_none()).map_or(Ok(newest), Err)
+    }
+
+    /// Of the ledgers that answer.
+    async fn events(&self) -> Result<Vec<Event>, Unavailable> {
+        let answers = join_all(self.ledgers().map(Scoreboard::events)).await;
+        let mut events = newest_events(any(answers)?.into_iter().flatten());
+        events.truncate(MAX_EVENTS);
+        Ok(events)
     }
 
     async fn inclusion(&self, partition: Partition, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {

@@ -45,6 +45,18 @@ pub(crate) const WRITE_POLLS: &str = "
         RETURNING id, number
     )
     SELECT id, number FROM changed UNION ALL SELECT id, number FROM added";
+/// Not over a newer version.
+const WRITE_EVENTS: &str = "
+    WITH given AS (
+        SELECT * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS given (id, version, event, position)
+    ), changed AS (
+        UPDATE events SET partition = $1::integer, version = given.version, event = given.event::json,
+            position = given.position
+        FROM given WHERE events.id = given.id AND events.version <= given.version
+    )
+    INSERT INTO events (id, partition, version, event, position)
+    SELECT id, $1::integer, version, event::json, position FROM given
+    WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.id = given.id)";
 const ADD_BALLOTS: &str = "
     INSERT INTO ballots (poll, voter, position, choices)
     SELECT * FROM unnest($1::integer[], $2::uuid[], $3::bigint[], $4::integer[])";
@@ -95,6 +107,7 @@ pub(crate) struct Statements {
     pub(crate) add_poll: Statement,
     pub(crate) lock_position: Statement,
     pub(crate) newest_ballots: Statement,
+    pub(crate) write_events: Statement,
     pub(crate) add_ballots: Statement,
     pub(crate) add_votes: Statement,
     pub(crate) add_turnout: Statement,
@@ -112,6 +125,7 @@ impl Statements {
             add_poll: client.prepare(ADD_POLL).await?,
             lock_position: client.prepare(LOCK_POSITION).await?,
             newest_ballots: client.prepare(NEWEST_BALLOTS).await?,
+            write_events: client.prepare(WRITE_EVENTS).await?,
             add_ballots: client.prepare(ADD_BALLOTS).await?,
             add_votes: client.prepare(ADD_VOTES).await?,
             add_turnout: client.prepare(ADD_TURNOUT).await?,

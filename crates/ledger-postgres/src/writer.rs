@@ -4,8 +4,8 @@ use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    ApplyOutcome, Entry, Gap, KnownPoll, Ledger, LedgerIdentity, LogId, LogSeed, LogState, Partition, Poll, PollId,
-    PollSeed, Position, ReplicationState, Unavailable, VoterId,
+    ApplyOutcome, Entry, Event, EventUpdate, Gap, KnownPoll, Ledger, LedgerIdentity, LogId, LogSeed, LogState,
+    Partition, Poll, PollId, PollSeed, Position, ReplicationState, Unavailable, VoterId,
 };
 use futures_util::TryStreamExt;
 use tokio_postgres::{Client, types::ToSql};
@@ -46,6 +46,7 @@ const SEED: &str = "
     SELECT polls.number, polls.poll::text AS poll, polls.since, coalesce(turnout.counted, 0) AS counted
     FROM polls LEFT JOIN turnout ON turnout.poll = polls.number
     WHERE polls.partition = $1 ORDER BY polls.id";
+const SEED_EVENTS: &str = "SELECT event::text AS event FROM events WHERE partition = $1 ORDER BY id";
 const VOTERS: &str = "
     SELECT voter, max(position) FROM ballots
     WHERE poll = $1::integer AND position > $2::bigint
@@ -142,9 +143,15 @@ impl Ledger for PostgresLedger {
         Ok(replicated)
     }
 
-    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable> {
+    async fn attach(
+        &mut self,
+        log: &LogId,
+        gap: Option<Gap>,
+        polls: &[Poll],
+        events: &[Event],
+    ) -> Result<(), Unavailable> {
         let mut leader = self.take()?;
-        within("noting which log is read", WRITE_TIMEOUT, leader.attach(log, gap, polls)).await?;
+        within("noting which log is read", WRITE_TIMEOUT, leader.attach(log, gap, polls, events)).await?;
         self.leader = Some(leader);
         Ok(())
     }
@@ -253,8 +260,10 @@ impl Leader {
             };
             polls.push(PollSeed { poll, ballots: rows::amount(row.try_get("counted")?)?, voters });
         }
+        let rows = self.client.query(SEED_EVENTS, &[&self.partition]).await?;
+        let events = rows.iter().map(|row| rows::event(row, "event")).collect::<Result<_, _>>()?;
         self.client.batch_execute("COMMIT").await?;
-        Ok(LogSeed { after: self.position, polls })
+        Ok(LogSeed { after: self.position, polls, events })
     }
 
     /// Who has a ballot after `since`, and where. Row by row: there can be millions.
@@ -269,7 +278,13 @@ impl Leader {
         Ok(voters)
     }
 
-    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), DatabaseError> {
+    async fn attach(
+        &mut self,
+        log: &LogId,
+        gap: Option<Gap>,
+        polls: &[Poll],
+        events: &[Event],
+    ) -> Result<(), DatabaseError> {
         self.begin_transaction().await?;
         let reached = gap.filter(|gap| gap.after <= self.position);
         let position = reached.map_or(self.position, |gap| gap.through.max(self.position));
@@ -278,6 +293,8 @@ impl Leader {
             for poll in polls {
                 self.add_poll(poll, poll.first_round_after_gap(), position).await?;
             }
+            let update = |event: &Event| EventUpdate { now: Box::new(event.clone()), position };
+            self.write_events(&events.iter().map(update).collect::<Vec<_>>()).await?;
             listen::notify(&self.client, &[]).await?;
         }
         self.client.execute(NOTE_LOG, &[&self.partition, &log.as_str(), &position.as_i64()]).await?;

@@ -88,7 +88,7 @@ async fn worker_and_result_follow_a_promoted_standby_and_leave_the_demoted() {
     let address = url(&[first.address(), &second.address().to_string()]);
     let (ledgers, scoreboard, main) = (ledgers_at(&address), scoreboard_at(&address), poll("main"));
     let mut leader = lead(&ledgers, FIRST).await;
-    leader.attach(&LogId::new("log"), None, &[]).await.unwrap();
+    leader.attach(&LogId::new("log"), None, &[], &[]).await.unwrap();
     leader.apply(vec![poll_entry(1, &main), ballot(2, &main, 1, "a")]).await.unwrap();
     assert_eq!(scoreboard.tallies(&[main.id()]).await.unwrap()[0].figures, of([1, 0], 1, 1));
     replayed(&first, &second).await;

@@ -25,7 +25,7 @@ async fn until_unlocked(client: &Client) {
 }
 
 /// How many migrations this release has: its files.
-const MIGRATIONS: usize = 6;
+const MIGRATIONS: usize = 7;
 
 #[tokio::test]
 async fn four_leaders_at_once_migrate_once_and_one_leads() {
@@ -186,7 +186,7 @@ async fn a_poll_taken_in_behind_a_gap_keeps_its_ballots_when_it_closes() {
     let (mut writer, poll) = (lead(&ledgers(&database), FIRST).await, poll("main"));
     let closed = poll.after(&PollChange::Close, 1).unwrap();
     let gap = Gap { partition: FIRST, after: Position::ZERO, through: at(5), ballots: None };
-    writer.attach(&LogId::new("log"), Some(gap), std::slice::from_ref(&closed)).await.unwrap();
+    writer.attach(&LogId::new("log"), Some(gap), std::slice::from_ref(&closed), &[]).await.unwrap();
 
     writer.apply(vec![ballot(6, &poll, 1, "a"), poll_entry(7, &closed)]).await.unwrap();
     assert_eq!(figures(&database, &poll).await, of([1, 0], 1, 1));
@@ -212,7 +212,7 @@ async fn how_far_a_real_standby_is_shows_also_while_its_replay_is_paused() {
 
     let standby = server.start_standby().await;
     let lunch = poll("lunch");
-    leader.attach(&LogId::new("log"), None, std::slice::from_ref(&lunch)).await.unwrap();
+    leader.attach(&LogId::new("log"), None, std::slice::from_ref(&lunch), &[]).await.unwrap();
     let caught_up = async |leader: &mut dyn Ledger| {
         let written = leader.replicated().await.unwrap().written;
         let has_all = async || leader.replicated().await.unwrap().standbys.is_some_and(|standbys| standbys >= written);

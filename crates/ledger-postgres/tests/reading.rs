@@ -12,6 +12,10 @@ use support::{DEADLINE, FIRST, at, ballot, lead, ledgers, of, poll, poll_entry, 
 use testkit::{postgres_server::TestDatabase, wait};
 use tokio::time::timeout;
 
+fn of_polls(polls: &[&domain::Poll]) -> Movement {
+    Movement::These { polls: polls.iter().map(|poll| poll.id()).collect(), events: Vec::new() }
+}
+
 #[tokio::test]
 async fn without_tables_the_scoreboard_is_unavailable_and_answers() {
     let database = TestDatabase::create().await;
@@ -38,11 +42,11 @@ async fn a_counted_batch_names_the_polls_that_moved_within_moments() {
 
     writer.apply(vec![ballot(1_000_000, &lunch, 1, "a"), ballot(1_000_001, &main, 1, "a")]).await.unwrap();
     // Notifications of the batches before may still be on their way; they name main alone.
-    let mut moved = Movement::Polls(vec![main.id()]);
-    while moved == Movement::Polls(vec![main.id()]) {
+    let mut moved = of_polls(&[&main]);
+    while moved == of_polls(&[&main]) {
         moved = timeout(DEADLINE, scoreboard.moved()).await.expect("a notification arrives");
     }
-    assert_eq!(moved, Movement::Polls(vec![lunch.id(), main.id()]));
+    assert_eq!(moved, of_polls(&[&lunch, &main]));
 }
 
 #[tokio::test]
@@ -55,8 +59,8 @@ async fn a_lost_listener_says_any_and_listens_again() {
 
     assert!(terminate(&database.client().await, "scrutin-result").await >= 1);
     // Notifications of the batches before may still be on their way.
-    let mut moved = Movement::Polls(vec![main.id()]);
-    while moved == Movement::Polls(vec![main.id()]) {
+    let mut moved = of_polls(&[&main]);
+    while moved == of_polls(&[&main]) {
         moved = timeout(DEADLINE, scoreboard.moved()).await.expect("the loss is told");
     }
     assert_eq!(moved, Movement::Any);
@@ -88,7 +92,7 @@ async fn until_listening(
         let place = PLACE.fetch_add(1, Ordering::Relaxed);
         writer.apply(vec![poll_entry(place, poll)]).await.expect("a batch");
         let moved = timeout(Duration::from_secs(1), scoreboard.moved()).await;
-        if moved == Ok(Movement::Polls(vec![poll.id()])) {
+        if moved == Ok(of_polls(&[poll])) {
             return;
         }
     }

@@ -165,7 +165,7 @@ async fn what_moves_in_either_ledger_is_heard() {
             let changed = vec![vote(place, &main, u64::try_from(partition).unwrap(), "a")];
             spread.leaders[partition].apply(changed).await.expect("a batch");
             let moved = timeout(std::time::Duration::from_secs(1), spread.scoreboard.moved()).await;
-            moved == Ok(Movement::Polls(vec![main.id()]))
+            moved == Ok(Movement::These { polls: vec![main.id()], events: Vec::new() })
         })
         .await;
     }

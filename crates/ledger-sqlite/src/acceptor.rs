@@ -5,9 +5,9 @@
 //! time, and with *unknown* if the write failed or took too long. The thread survives any failure, including a panic.
 //!
 //! Ballots are appended to the ring file (`ring_file`); another thread counts them (`ledger_thread`). A change of a
-//! poll is written to the ledger after all ballots before it are counted. A change arrives here only when no other
-//! program has the ledger locked (`turn`), and is not done if that has changed since. So ballots never wait for another
-//! program.
+//! poll or an event is written to the ledger after all ballots before it are counted. A change arrives here only when
+//! no other program has the ledger locked (`turn`), and is not done if that has changed since. So ballots never wait
+//! for another program.
 
 use std::{
     mem,
@@ -16,12 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{Ballot, CastOutcome, ChangeOutcome, Entry, Poll, PollChange, PollId, Position, Record};
+use domain::{Ballot, CastOutcome, Entry, Position, Record};
 use rusqlite::Connection;
 
 use crate::{
     accepted::AcceptedCounts,
     count_queue::CountQueue,
+    decisions::{Deciding, Decision},
     files::LedgerFiles,
     log_tail::LogTail,
     open_mark,
@@ -38,14 +39,6 @@ const CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// A clock: milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
-
-/// The decision about a change of a poll.
-enum Decision {
-    /// Append nothing; this is the answer.
-    Answer(ChangeOutcome),
-    /// Append the changed poll at this position.
-    Append(Poll, Position),
-}
 
 /// The state that the thread owns.
 pub(crate) struct Acceptor {
@@ -110,11 +103,23 @@ impl Acceptor {
                 Job::Request(Request::Cast(ballot)) => ballots.push(ballot),
                 Job::Request(Request::Create(poll, to)) => {
                     self.accept(mem::take(&mut ballots));
-                    self.change("creating a poll", to, |acceptor, tail| acceptor.create(tail, *poll));
+                    self.change("creating a poll", to, |deciding| deciding.create(*poll));
                 }
                 Job::Request(Request::Change(id, change, to)) => {
                     self.accept(mem::take(&mut ballots));
-                    self.change("changing a poll", to, |acceptor, tail| acceptor.change_poll(tail, id, &change));
+                    self.change("changing a poll", to, |deciding| deciding.change(id, &change));
+                }
+                Job::Request(Request::ChangeSeen(id, version, change, to)) => {
+                    self.accept(mem::take(&mut ballots));
+                    self.change("changing a poll", to, |deciding| deciding.change_seen(id, version, &change));
+                }
+                Job::Request(Request::CreateEvent(event, to)) => {
+                    self.accept(mem::take(&mut ballots));
+                    self.change("creating an event", to, |deciding| deciding.create_event(*event));
+                }
+                Job::Request(Request::ChangeEvent(id, seen, change, to)) => {
+                    self.accept(mem::take(&mut ballots));
+                    self.change("changing an event", to, |deciding| deciding.change_event(id, seen, &change));
                 }
                 Job::Work(work) => {
                     self.accept(mem::take(&mut ballots));
@@ -203,11 +208,12 @@ impl Acceptor {
         Ok(LogTail::new(store::counted_through(&self.ledger, PARTITION)?))
     }
 
-    fn change(
+    /// Decides about a change, appends it, and answers.
+    fn change<T>(
         &mut self,
         what: &'static str,
-        reply: Reply<Option<ChangeOutcome>>,
-        change: impl FnOnce(&Self, &mut LogTail) -> Result<Decision, StoreError>,
+        reply: Reply<Option<T>>,
+        decide: impl FnOnce(&mut Deciding<'_>) -> Result<Decision<T>, StoreError>,
     ) {
         let tail = self.files.check().and_then(|()| self.take_tail());
         // Only now, as in `accept`.
@@ -216,13 +222,16 @@ impl Acceptor {
             return;
         }
         let decision = tail.and_then(|mut tail| {
-            let decision = change(self, &mut tail);
+            let now = (self.clock)();
+            let decision = decide(&mut Deciding { ledger: &self.ledger, tail: &mut tail, now });
             self.tail = Some(tail);
             decision
         });
         let changed = match decision {
             Ok(Decision::Answer(outcome)) => Ok(Some(outcome)),
-            Ok(Decision::Append(poll, position)) => self.append_poll(poll, position),
+            Ok(Decision::Append(record, position, outcome)) => {
+                self.append_change(record, position).map(|done| done.then_some(outcome))
+            }
             Err(error) => Err(WriteFailure::nothing_written(error)),
         };
         reply.send(changed.map_err(|failure| {
@@ -231,31 +240,14 @@ impl Acceptor {
         }));
     }
 
-    /// Creates a poll if its id is free.
-    fn create(&self, tail: &mut LogTail, poll: Poll) -> Result<Decision, StoreError> {
-        if tail.poll(&self.ledger, poll.id())?.is_some() {
-            return Ok(Decision::Answer(ChangeOutcome::Exists));
-        }
-        Ok(Decision::Append(poll, tail.next_position((self.clock)())?))
-    }
-
-    /// Changes a poll. A change that changes nothing appends nothing.
-    fn change_poll(&self, tail: &mut LogTail, id: PollId, change: &PollChange) -> Result<Decision, StoreError> {
-        let Some(known) = tail.poll(&self.ledger, id)? else {
-            return Ok(Decision::Answer(ChangeOutcome::UnknownPoll));
+    /// Appends a changed poll or event and counts it. False if another program has the ledger locked.
+    fn append_change(&mut self, record: Record, position: Position) -> Result<bool, WriteFailure> {
+        let poll = match &record {
+            Record::Poll(poll) => Some(poll.id()),
+            Record::Event(_) | Record::Ballot(_) => None,
         };
-        Ok(match known.poll.after(change, known.accepted) {
-            Ok(next) if next == known.poll => Decision::Answer(ChangeOutcome::Done(next)),
-            Ok(next) => Decision::Append(next, tail.next_position((self.clock)())?),
-            Err(refused) => Decision::Answer(ChangeOutcome::Refused(refused)),
-        })
-    }
-
-    /// Appends the changed poll and counts it. `None` if another program has the ledger locked.
-    fn append_poll(&mut self, poll: Poll, position: Position) -> Result<Option<ChangeOutcome>, WriteFailure> {
-        let entry = Entry { position, record: Ok(Record::Poll(Box::new(poll.clone()))) };
-        match self.counts.apply(vec![entry]) {
-            Err(failure) if failure.is_certain() && failure.error.is_held() => return Ok(None),
+        match self.counts.apply(vec![Entry { position, record: Ok(record) }]) {
+            Err(failure) if failure.is_certain() && failure.error.is_held() => return Ok(false),
             Err(failure) => {
                 if !failure.is_certain() {
                     self.tail = None;
@@ -264,11 +256,13 @@ impl Acceptor {
             }
             Ok(()) => {}
         }
-        if let Some(tail) = &mut self.tail {
-            tail.forget_poll(poll.id());
+        if let Some(poll) = poll {
+            if let Some(tail) = &mut self.tail {
+                tail.forget_poll(poll);
+            }
+            self.accepted.forget(poll);
         }
-        self.accepted.forget(poll.id());
-        Ok(Some(ChangeOutcome::Done(poll)))
+        Ok(true)
     }
 
     /// Counts all ballots and empties the ring file. If that fails, the next start counts them.

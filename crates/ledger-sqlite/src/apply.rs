@@ -4,19 +4,22 @@
 //! log. It runs inside its caller's transaction, and neither begins nor commits one.
 
 use domain::{
-    ApplyOutcome, Batch, Changes, CountedBallot, Entry, Partition, Poll, PollId, PollIndex, Position, Previous,
+    ApplyOutcome, Batch, Changes, CountedBallot, Entry, EventUpdate, Partition, Poll, PollIndex, Position, Previous,
     TallyChange, VoterId, count,
 };
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::store::{self, Newest, PARTITION, StoreError, StoredPoll, signed};
+use crate::{
+    movements::Moved,
+    store::{self, Newest, PARTITION, StoreError, StoredPoll, signed},
+};
 
-/// The outcome of a batch, and which polls it touched.
+/// The outcome of a batch, and what it touched.
 #[derive(Debug, Default)]
 pub(crate) struct BatchOutcome {
     pub(crate) applied: ApplyOutcome,
-    /// Polls whose tallies moved.
-    pub(crate) moved: Vec<PollId>,
+    /// Polls whose tallies moved, and events that changed.
+    pub(crate) moved: Moved,
 }
 
 /// Counts the entries that are after the partition's position, and moves the position.
@@ -39,7 +42,8 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
 
     let (ballots, rejected) = (changes.ballots.len() as u64, changes.rejected.len() as u64);
     let applied = ApplyOutcome { position: changes.position, ballots, rejected };
-    Ok(BatchOutcome { applied, moved: changes.moved(&batch) })
+    let moved = Moved { polls: changes.moved(&batch), events: changes.moved_events() };
+    Ok(BatchOutcome { applied, moved })
 }
 
 /// The same in its own transaction, for ballots of this process. The result is on disk when this returns.
@@ -95,6 +99,7 @@ fn write(
         let row = PollRow { partition, round: update.now.round(), since: update.since, position: update.position };
         numbers[update.poll.get()] = Some(write_poll(conn, &update.now, &row)?);
     }
+    changes.events.iter().try_for_each(|update| write_event(conn, partition, update))?;
     let number =
         |poll: PollIndex| numbers[poll.get()].expect("every poll with ballots was found or written by this batch");
     add_ballots(conn, &changes.ballots, number)?;
@@ -155,6 +160,21 @@ fn move_figures(conn: &Connection, poll: i64, tally: &TallyChange) -> Result<(),
     let mut add =
         conn.prepare_cached("UPDATE turnout SET voters = voters + ?2, counted = counted + ?3 WHERE poll = ?1")?;
     add.execute((poll, tally.voters, signed(tally.ballots)))?;
+    Ok(())
+}
+
+/// Writes a new or changed event, unless a newer version is there.
+pub(crate) fn write_event(conn: &Connection, partition: Partition, update: &EventUpdate) -> Result<(), StoreError> {
+    let EventUpdate { now, position } = update;
+    let json = serde_json::to_string(now).map_err(|error| StoreError::Data(error.to_string()))?;
+    let mut upsert = conn.prepare_cached(
+        "INSERT INTO events (id, partition, version, event, position) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id)
+         DO UPDATE SET partition = excluded.partition, version = excluded.version, event = excluded.event,
+             position = excluded.position
+         WHERE events.version <= excluded.version",
+    )?;
+    let version = i64::try_from(now.version()).unwrap_or(i64::MAX);
+    upsert.execute((now.id().as_str(), partition.number(), version, json, position.as_i64()))?;
     Ok(())
 }
 

@@ -15,15 +15,16 @@ use crate::{
 };
 
 /// The time limit of each call.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 impl SqliteLedger {
-    /// Sends a change of a poll to the acceptor, once the ledger can be written: ballots do not wait for it.
-    async fn change_poll(
+    /// Sends a change of a poll or an event to the acceptor, once the ledger can be written: ballots do not wait for
+    /// it.
+    pub(crate) async fn change_log<T>(
         &self,
         what: &'static str,
-        request: impl Fn(Reply<Option<ChangeOutcome>>) -> Request,
-    ) -> Result<ChangeOutcome, Unavailable> {
+        request: impl Fn(Reply<Option<T>>) -> Request,
+    ) -> Result<T, Unavailable> {
         let deadline = Instant::now() + ANSWER_WITHIN;
         loop {
             self.turn.wait(what, deadline).await?;
@@ -57,11 +58,21 @@ impl BallotBox for SqliteLedger {
     }
 
     async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {
-        self.change_poll("creating a poll", |to| Request::Create(Box::new(poll.clone()), to)).await
+        self.change_log("creating a poll", |to| Request::Create(Box::new(poll.clone()), to)).await
     }
 
     async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable> {
-        self.change_poll("changing a poll", |to| Request::Change(id, change.clone(), to)).await
+        self.change_log("changing a poll", |to| Request::Change(id, change.clone(), to)).await
+    }
+
+    async fn change_seen(
+        &self,
+        id: PollId,
+        version: u64,
+        change: PollChange,
+    ) -> Result<Option<ChangeOutcome>, Unavailable> {
+        let request = |to| Request::ChangeSeen(id, version, change.clone(), to);
+        Ok(self.change_log("changing a poll", request).await?.ok())
     }
 
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable> {

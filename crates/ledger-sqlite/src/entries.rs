@@ -1,8 +1,8 @@
-//! The ledger as a log: its polls and every ballot, counted or not, in the order of their positions.
+//! The ledger as a log: its polls, its events and every ballot, counted or not, in the order of their positions.
 
 use std::io;
 
-use domain::{Ballot, Entry, PollId, Record, poll_entries};
+use domain::{Ballot, Entry, PollId, Record, log_entries};
 use rusqlite::Connection;
 
 use crate::{
@@ -16,7 +16,7 @@ pub(crate) fn each(
     uncounted: &[Accepted],
     take: &mut dyn FnMut(Entry) -> io::Result<()>,
 ) -> Result<(), StoreError> {
-    let mut polls = entries_of_polls(conn)?.into_iter().peekable();
+    let mut others = entries_without_ballots(conn)?.into_iter().peekable();
     // SQLite sorts many rows in a temporary file.
     let mut select = conn.prepare(
         "SELECT p.id, b.voter, b.position, b.choices FROM ballots b JOIN polls p ON p.number = b.poll
@@ -28,17 +28,18 @@ pub(crate) fn each(
         let poll = PollId::parse(&id).map_err(|error| StoreError::Data(format!("a poll {id:?}: {error}")))?;
         let ballot = Ballot { poll, voter: voter(row, 1)?, choices: choices(row, 3)? };
         let position = position(row, 2)?;
-        while let Some(entry) = polls.next_if(|entry| entry.position < position) {
+        while let Some(entry) = others.next_if(|entry| entry.position < position) {
             take(entry)?;
         }
         take(Entry { position, record: Ok(Record::Ballot(ballot)) })?;
     }
-    polls.try_for_each(&mut *take)?;
+    others.try_for_each(&mut *take)?;
     // They come after the last change of any poll, because all ballots are counted before a poll changes.
     uncounted.iter().try_for_each(|ballot| Ok(take(ring_file::entry(ballot))?))
 }
 
-fn entries_of_polls(conn: &Connection) -> Result<Vec<Entry>, StoreError> {
+fn entries_without_ballots(conn: &Connection) -> Result<Vec<Entry>, StoreError> {
     let polls = store::polls(conn, None)?.into_iter().map(|stored| (stored.poll, stored.since));
-    poll_entries(polls).ok_or_else(|| StoreError::Data("too many polls".to_owned()))
+    let events = store::events(conn, None, u32::MAX)?;
+    log_entries(polls, events).ok_or_else(|| StoreError::Data("too many polls".to_owned()))
 }

@@ -7,18 +7,18 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    ApplyOutcome, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
-    PollId, PollSeed, Position, RekeyOutcome, ReplicationState, Unavailable,
+    ApplyOutcome, Entry, Event, EventUpdate, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed,
+    LogState, Partition, Poll, PollId, PollSeed, Position, RekeyOutcome, ReplicationState, Unavailable,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, Transaction, TransactionBehavior};
 
 use crate::{
     acceptor_handle::AcceptorHandle,
-    apply::{self, PollRow, write_poll},
+    apply::{self, PollRow, write_event, write_poll},
     installation,
     lead_registry::Leads,
     ledger::SqliteLedger,
-    movements::Movements,
+    movements::{Moved, Movements},
     store::{self, StoreError, position, unsigned, voter},
 };
 
@@ -55,11 +55,11 @@ impl Ledgers for SqliteLedger {
 }
 
 impl Lead {
-    /// Runs `work` in one transaction; the polls that it returns have moved.
+    /// Runs `work` in one transaction; what it returns has moved.
     async fn write<T: Send + 'static>(
         &self,
         what: &'static str,
-        write: impl FnOnce(&Transaction<'_>, Partition) -> Result<(T, Vec<PollId>), StoreError> + Send + 'static,
+        write: impl FnOnce(&Transaction<'_>, Partition) -> Result<(T, Moved), StoreError> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let partition = self.partition;
         let work = move |conn: &mut Connection, movements: &Movements| {
@@ -76,22 +76,23 @@ impl Lead {
 #[async_trait]
 impl Ledger for Lead {
     async fn identity(&mut self) -> Result<Option<LedgerIdentity>, Unavailable> {
-        self.write("reading the ledger's installation", |tx, _| Ok((installation::identity(tx)?, Vec::new()))).await
+        self.write("reading the ledger's installation", |tx, _| Ok((installation::identity(tx)?, Moved::default())))
+            .await
     }
 
     async fn install(&mut self, identity: &LedgerIdentity) -> Result<(), Unavailable> {
         let identity = identity.clone();
-        let install = move |tx: &Transaction<'_>, _| Ok((installation::install(tx, &identity)?, Vec::new()));
+        let install = move |tx: &Transaction<'_>, _| Ok((installation::install(tx, &identity)?, Moved::default()));
         self.write("writing the ledger's installation", install).await
     }
 
     async fn counted_partitions(&mut self) -> Result<Vec<Partition>, Unavailable> {
-        let read = |tx: &Transaction<'_>, _| Ok((installation::counted_partitions(tx)?, Vec::new()));
+        let read = |tx: &Transaction<'_>, _| Ok((installation::counted_partitions(tx)?, Moved::default()));
         self.write("reading which partitions are counted", read).await
     }
 
     async fn state(&mut self) -> Result<LogState, Unavailable> {
-        self.write("reading the ledger's state", |tx, partition| Ok((state(tx, partition)?, Vec::new()))).await
+        self.write("reading the ledger's state", |tx, partition| Ok((state(tx, partition)?, Moved::default()))).await
     }
 
     async fn ensure_first_poll(&mut self, poll: &Poll) -> Result<(), Unavailable> {
@@ -102,19 +103,20 @@ impl Ledger for Lead {
             if new {
                 write_poll(tx, &poll, &PollRow { partition, round: poll.round(), since, position: since })?;
             }
-            Ok(((), if new { vec![poll.id()] } else { Vec::new() }))
+            Ok(((), if new { vec![poll.id()] } else { Vec::new() }.into()))
         })
         .await
     }
 
     async fn seed(&mut self) -> Result<LogSeed, Unavailable> {
-        self.write("reading what a new log must know", |tx, partition| Ok((seed(tx, partition)?, Vec::new()))).await
+        self.write("reading what a new log must know", |tx, partition| Ok((seed(tx, partition)?, Moved::default())))
+            .await
     }
 
     async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable> {
         self.write("reading how much of each poll is counted", |tx, partition| {
             let polls = store::polls(tx, Some(partition))?;
-            Ok((polls.iter().map(|stored| (stored.poll.id(), stored.ballots)).collect(), Vec::new()))
+            Ok((polls.iter().map(|stored| (stored.poll.id(), stored.ballots)).collect(), Moved::default()))
         })
         .await
     }
@@ -124,11 +126,18 @@ impl Ledger for Lead {
         Ok(ReplicationState::default())
     }
 
-    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable> {
-        let (log, polls) = (log.clone(), polls.to_vec());
+    async fn attach(
+        &mut self,
+        log: &LogId,
+        gap: Option<Gap>,
+        polls: &[Poll],
+        events: &[Event],
+    ) -> Result<(), Unavailable> {
+        let (log, polls, events) = (log.clone(), polls.to_vec(), events.to_vec());
         self.write("attaching to a log", move |tx, partition| {
-            attach(tx, partition, &log, gap, &polls)?;
-            Ok(((), polls.iter().map(Poll::id).collect()))
+            attach(tx, partition, &log, gap, &polls, &events)?;
+            let (polls, events) = (polls.iter().map(Poll::id), events.iter().map(Event::id));
+            Ok(((), Moved { polls: polls.collect(), events: events.collect() }))
         })
         .await
     }
@@ -143,7 +152,7 @@ impl Ledger for Lead {
 
     /// Nothing is stored: there is one process, and it counts by itself (see `progress`).
     async fn heartbeat(&mut self) -> Result<(), Unavailable> {
-        self.write("noting that the count works", |_, _| Ok(((), Vec::new()))).await
+        self.write("noting that the count works", |_, _| Ok(((), Moved::default()))).await
     }
 }
 
@@ -180,7 +189,8 @@ fn seed(tx: &Transaction<'_>, partition: Partition) -> Result<LogSeed, StoreErro
         }
         polls.push(PollSeed { poll: stored.poll, ballots: stored.ballots, voters });
     }
-    Ok(LogSeed { after: store::counted_through(tx, partition)?, polls })
+    let events = store::events(tx, Some(partition), u32::MAX)?;
+    Ok(LogSeed { after: store::counted_through(tx, partition)?, polls, events })
 }
 
 fn attach(
@@ -189,6 +199,7 @@ fn attach(
     log: &LogId,
     gap: Option<Gap>,
     polls: &[Poll],
+    events: &[Event],
 ) -> Result<(), StoreError> {
     let counted = store::counted_through(tx, partition)?;
     let through = gap.filter(|gap| gap.after <= counted).map_or(counted, |gap| gap.through);
@@ -204,6 +215,9 @@ fn attach(
             let round = poll.first_round_after_gap();
             write_poll(tx, poll, &PollRow { partition, round, since: through, position: through })?;
         }
+    }
+    for event in events {
+        write_event(tx, partition, &EventUpdate { now: Box::new(event.clone()), position: through })?;
     }
     Ok(())
 }

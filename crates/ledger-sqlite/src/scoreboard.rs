@@ -4,8 +4,8 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Entry, Heartbeat, Inclusion, Movement, Partition, Partitions, PollId, Position, Receipt,
-    Scoreboard, TallyShare, Unavailable, VoterId,
+    Audit, CurrentBallot, Entry, Event, EventId, Heartbeat, Inclusion, Movement, Partition, Partitions, PollId,
+    Position, Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 use tokio::{sync::Semaphore, time::sleep};
@@ -33,6 +33,8 @@ pub(crate) const AUDIT_WITHIN: Duration = Duration::from_mins(30);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest public list.
 const MAX_LISTED: u32 = 1_000;
+/// The longest list of events.
+const MAX_EVENTS: u32 = 1_000;
 
 /// A ledger's file, for reading only.
 pub struct SqliteScoreboard {
@@ -112,6 +114,14 @@ impl Scoreboard for SqliteScoreboard {
 
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
         self.readers.read("reading the public list", READ_WITHIN, listed).await
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<Event>, Unavailable> {
+        self.readers.read("reading an event", READ_WITHIN, move |conn| store::event(conn, id)).await
+    }
+
+    async fn events(&self) -> Result<Vec<Event>, Unavailable> {
+        self.readers.read("reading the events", READ_WITHIN, |conn| store::events(conn, None, MAX_EVENTS)).await
     }
 
     async fn inclusion(&self, partition: Partition, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable> {

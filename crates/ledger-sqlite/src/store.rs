@@ -2,7 +2,7 @@
 //!
 //! Everything here runs inside a transaction of its caller.
 
-use domain::{Choices, KnownPoll, Partition, Poll, PollId, Position, Previous, VoteCounts, VoterId};
+use domain::{Choices, Event, EventId, KnownPoll, Partition, Poll, PollId, Position, Previous, VoteCounts, VoterId};
 use rusqlite::{
     CachedStatement, Connection, Error as SqlError, ErrorCode, OptionalExtension, Result as SqlResult, Row, types::Type,
 };
@@ -115,6 +115,25 @@ pub(crate) fn polls(conn: &Connection, partition: Option<Partition>) -> Result<V
     let mut select = conn.prepare_cached(&sql)?;
     let polls = select.query_map([partition.map(Partition::number)], stored_poll)?;
     Ok(polls.collect::<SqlResult<_>>()?)
+}
+
+/// The event with this id.
+pub(crate) fn event(conn: &Connection, id: EventId) -> Result<Option<Event>, StoreError> {
+    let mut select = conn.prepare_cached("SELECT event FROM events WHERE id = ?1")?;
+    Ok(select.query_row([id.as_str()], stored_event).optional()?)
+}
+
+/// The first events, or those of one partition, ordered by id.
+pub(crate) fn events(conn: &Connection, partition: Option<Partition>, limit: u32) -> Result<Vec<Event>, StoreError> {
+    let mut select =
+        conn.prepare_cached("SELECT event FROM events WHERE partition = coalesce(?1, partition) ORDER BY id LIMIT ?2")?;
+    let events = select.query_map((partition.map(Partition::number), limit), stored_event)?;
+    Ok(events.collect::<SqlResult<_>>()?)
+}
+
+fn stored_event(row: &Row<'_>) -> SqlResult<Event> {
+    let json: String = row.get(0)?;
+    serde_json::from_str(&json).map_err(|error| unreadable(0, Type::Text, error))
 }
 
 fn stored_poll(row: &Row<'_>) -> SqlResult<StoredPoll> {

@@ -7,6 +7,7 @@
 //! ```text
 //! {"log":{"version":1}}
 //! {"poll":{"position":1848762368000000000,"poll":{"id":"main",…}}}
+//! {"event":{"position":1848762368000000000,"event":{"id":"evening",…}}}
 //! {"ballot":{"position":1848762368000000001,"poll":"main","voter":"4f…(32 digits)","choices":1}}
 //! {"end":{"entries":2,"polls":[{"poll":"main","votes":[1,0],"voters":1,"ballots":1}]}}
 //! ```
@@ -21,7 +22,7 @@ use std::{
     io::{self, BufRead, Read, Write},
 };
 
-use domain::{Ballot, Choices, Entry, Poll, PollId, Position, Record, VoteCounts, VoterId};
+use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, Record, VoteCounts, VoterId};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format for a log of one partition.
@@ -36,6 +37,7 @@ const MAX_LINE_BYTES: u64 = 256 * 1024;
 enum Line {
     Log { version: u32 },
     Poll { position: Position, poll: Box<Poll> },
+    Event { position: Position, event: Box<Event> },
     Ballot { position: Position, poll: PollId, voter: String, choices: u32 },
     End { entries: u64, polls: Vec<PollFigures> },
 }
@@ -76,6 +78,7 @@ impl<W: Write> LogWriter<W> {
         let position = entry.position;
         let line = match &entry.record {
             Ok(Record::Poll(poll)) => Line::Poll { position, poll: poll.clone() },
+            Ok(Record::Event(event)) => Line::Event { position, event: event.clone() },
             Ok(Record::Ballot(Ballot { poll, voter, choices })) => {
                 Line::Ballot { position, poll: *poll, voter: hex(voter), choices: choices.bits() }
             }
@@ -164,6 +167,7 @@ impl<R: BufRead> LogReader<R> {
     pub fn read(&mut self) -> Result<Next, LogFileError> {
         let (position, record) = match self.line()? {
             Some(Line::Poll { position, poll }) => (position, Record::Poll(poll)),
+            Some(Line::Event { position, event }) => (position, Record::Event(event)),
             Some(Line::Ballot { position, poll, voter, choices }) => {
                 let voter = unhex(&voter).ok_or_else(|| self.wrong("voter: 32 hexadecimal digits are needed"))?;
                 let choices = Choices::from_bits(choices).map_err(|error| self.wrong(format!("choices: {error}")))?;
@@ -218,7 +222,7 @@ fn unhex(digits: &str) -> Option<VoterId> {
 
 #[cfg(test)]
 mod tests {
-    use domain::PollSpec;
+    use domain::{EventId, EventSpec, PollSpec};
 
     use super::*;
 
@@ -288,6 +292,23 @@ mod tests {
         let golden =
             r#"{"ballot":{"position":2097153,"poll":"main","voter":"000102030405060708090a0b0c0d0eff","choices":2}}"#;
         assert_eq!(line, golden);
+    }
+
+    #[test]
+    fn an_event_is_written_as_it_always_was_and_read_again() {
+        let spec = EventSpec { title: "An evening".into(), polls: vec![PollId::MAIN] };
+        let event = Event::new(EventId::parse("evening").unwrap(), spec).unwrap();
+        let entry = Entry { position: Position::new(0, 1).unwrap(), record: Ok(Record::Event(Box::new(event))) };
+        let mut file = Vec::new();
+        let mut writer = LogWriter::begin(&mut file).unwrap();
+        writer.entry(&entry).unwrap();
+        writer.end(Vec::new()).unwrap();
+        let golden = concat!(
+            r#"{"event":{"position":1,"event":{"id":"evening","version":1,"title":"An evening","#,
+            r#""polls":["main"],"progress":"before"}}}"#
+        );
+        assert_eq!(str::from_utf8(&file).unwrap().lines().nth(1), Some(golden));
+        assert_eq!(read(&file).unwrap().0, [entry]);
     }
 
     #[test]

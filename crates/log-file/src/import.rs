@@ -61,9 +61,8 @@ struct PartitionImport {
     last: Position,
 }
 
-/// Counts the log in `file`, about `batch_entries` at a time: each poll in every partition, and each ballot in that of
-/// its voter. Tells `progress` now and then how many entries were
-/// read.
+/// Counts the log in `file`, about `batch_entries` at a time: each poll in every partition, each event in its home, and
+/// each ballot in the partition of its voter. Tells `progress` now and then how many entries were read.
 pub async fn import(
     file: impl BufRead,
     ledgers: &dyn Ledgers,
@@ -91,6 +90,10 @@ pub async fn import(
             Ok(Record::Ballot(Ballot { voter, .. })) => {
                 let partition = partitions.of_voter(*voter);
                 imports[usize::from(partition.number())].take(entry, batch_entries).await?;
+            }
+            Ok(Record::Event(event)) => {
+                let home = partitions.event_home(event.id());
+                imports[usize::from(home.number())].take(entry, batch_entries).await?;
             }
             Ok(Record::Poll(_)) => {
                 for import in &mut imports {

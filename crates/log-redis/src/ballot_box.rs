@@ -83,6 +83,10 @@ impl RedisBallotBox {
         Arc::new(Self { copies, casting: queues })
     }
 
+    pub(crate) fn copies(&self) -> &Copies {
+        &self.copies
+    }
+
     fn partitions(&self) -> Partitions {
         self.copies.partitions()
     }
@@ -316,6 +320,24 @@ impl BallotBox for RedisBallotBox {
                 self.rewrite(id, &change).await
             }
             change => self.change_at_home(id, &change, 0).await,
+        }
+    }
+
+    async fn change_seen(
+        &self,
+        id: PollId,
+        version: u64,
+        change: PollChange,
+    ) -> Result<Option<ChangeOutcome>, Unavailable> {
+        let deadline = Deadline::usual();
+        let found = self.copies.at_home("reading a poll", deadline, id).await.map_err(Unavailable::before_anything)?;
+        let Some(found) = found else { return Ok(Some(ChangeOutcome::UnknownPoll)) };
+        if found.copy.poll.version() != version {
+            return Ok(None);
+        }
+        match found.copy.poll.after(&change, found.accepted) {
+            Ok(next) => self.change_to(deadline, &found, next, Precondition::SamePoll).await,
+            Err(refused) => Ok(Some(ChangeOutcome::Refused(refused))),
         }
     }
 

@@ -4,19 +4,21 @@
 //! The leader has already claimed the log, so nobody else writes. Each step fails if another leader has claimed the log
 //! since. A new log's id is written last, so an interrupted run has no effect or is repeated.
 
-use domain::{LogSeed, PollId, PollSeed, Position, Unavailable, VoterId};
+use domain::{Event, LogSeed, PollId, PollSeed, Position, Unavailable, VoterId};
 
 use crate::{
     answers::{unexpected, word},
     calls::run,
     keys::Keys,
     link::Link,
-    scripts::{BEGIN_FIRST, BEGIN_LAST, Call, LuaScript, SETTLE, WRITE_POLLS, WRITE_VOTERS},
+    scripts::{BEGIN_FIRST, BEGIN_LAST, Call, LuaScript, SETTLE, WRITE_EVENTS, WRITE_POLLS, WRITE_VOTERS},
     wire,
 };
 
 /// Polls per step. A poll has at most about 25 KB.
 const POLLS_A_STEP: usize = 100;
+/// Events per step. An event has at most about 6 KB.
+const EVENTS_A_STEP: usize = 100;
 /// Counts per step.
 const COUNTS_A_STEP: usize = 1_000;
 /// Voters per step.
@@ -34,18 +36,21 @@ impl Steps<'_> {
     /// Creates a log with this id.
     pub(crate) async fn begin(&self, id: &str, seed: &LogSeed) -> Result<(), Unavailable> {
         const WHAT: &str = "beginning the log";
-        let Keys { log, polls, accepted, trimmed, incarnation, .. } = self.keys;
-        self.run(WHAT, self.step(&BEGIN_FIRST, &[log, polls, accepted, trimmed])).await?;
+        let Keys { log, polls, events, accepted, trimmed, incarnation, .. } = self.keys;
+        self.run(WHAT, self.step(&BEGIN_FIRST, &[log, polls, accepted, trimmed, events])).await?;
         self.write(WHAT, seed).await?;
         let last = self.step(&BEGIN_LAST, &[log, trimmed, incarnation]);
         let last = last.arg(id).arg(wire::last_id_above(seed.after)).arg(seed.after.to_string());
         self.run(WHAT, last).await
     }
 
-    /// Writes the ledger's polls, counts and voters, and overwrites those in the log.
+    /// Writes the ledger's polls, counts and voters, and overwrites those in the log; and its events.
     pub(crate) async fn write(&self, what: &'static str, seed: &LogSeed) -> Result<(), Unavailable> {
         for some in seed.polls.chunks(POLLS_A_STEP) {
             self.run(what, self.polls(some)).await?;
+        }
+        for some in seed.events.chunks(EVENTS_A_STEP) {
+            self.run(what, self.events(some)).await?;
         }
         for poll in &seed.polls {
             for some in poll.voters.chunks(VOTERS_A_STEP) {
@@ -61,6 +66,12 @@ impl Steps<'_> {
         keys.extend(voters.iter().map(String::as_str));
         some.iter().fold(self.step(&WRITE_POLLS, &keys), |call, seed| {
             call.arg(seed.poll.id().as_str()).arg(wire::encode_poll(&seed.poll)).arg(seed.ballots)
+        })
+    }
+
+    fn events(&self, some: &[Event]) -> Call {
+        some.iter().fold(self.step(&WRITE_EVENTS, &[&self.keys.events]), |call, event| {
+            call.arg(event.id().as_str()).arg(event.version()).arg(wire::encode_event(event))
         })
     }
 

@@ -246,7 +246,7 @@ impl Copies {
 
 impl Holder {
     /// Runs a script that compares `attached`, and waits a moment for a leader that is attaching.
-    async fn write<T>(
+    pub(crate) async fn write<T>(
         &self,
         what: &'static str,
         deadline: Deadline,

@@ -24,6 +24,7 @@ pub fn entry(id: &[u8], fields: &[&[u8]]) {
                 (wire::BALLOTS_FIELD, value)
             }
             Ok(Record::Poll(poll)) => (wire::POLL_FIELD, wire::encode_poll(poll).into_bytes()),
+            Ok(Record::Event(event)) => (wire::EVENT_FIELD, wire::encode_event(event).into_bytes()),
             Err(undecodable) => {
                 assert!(undecodable.entry.chars().count() <= 501, "what is set aside is bounded");
                 continue;

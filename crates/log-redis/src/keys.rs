@@ -24,6 +24,8 @@ pub(crate) struct Keys {
     pub(crate) log: String,
     /// `{scrutin:p}:polls`, a hash: poll id → the current poll, as JSON.
     pub(crate) polls: String,
+    /// `{scrutin:p}:events`, a hash: event id → the current event, as JSON. Only of events whose home this is.
+    pub(crate) events: String,
     /// `{scrutin:p}:accepted`, a hash: poll id → ballots accepted, over all rounds and all incarnations. The field with
     /// the empty name holds accepted ballots that will never be counted: set aside, or recorded as missing.
     pub(crate) accepted: String,
@@ -53,6 +55,7 @@ impl Keys {
             attaching: key("attaching"),
             log: key("log"),
             polls: key("polls"),
+            events: key("events"),
             accepted: key("accepted"),
             trimmed: key("trimmed"),
             installation: key("installation"),
@@ -109,6 +112,7 @@ mod tests {
                 "{scrutin:7}:beginning"
             ]
         );
+        assert_eq!(keys.events, "{scrutin:7}:events");
         assert_eq!(keys.installation, "{scrutin:7}:installation");
         assert_eq!(keys.mark, "{scrutin:7}:mark");
         assert_eq!(keys.voters(PollId::MAIN), "{scrutin:7}:voters:main");

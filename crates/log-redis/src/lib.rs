@@ -51,6 +51,7 @@ mod copies;
 mod deadline;
 mod dial;
 mod durability;
+mod event_box;
 mod fence;
 mod fitness;
 #[cfg(fuzzing)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::{
-    Attachment, ClaimOutcome, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Partition,
-    Poll, PollCopy, PollId, Position, Unavailable,
+    Attachment, ClaimOutcome, Event, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page,
+    Partition, Poll, PollCopy, PollId, Position, Unavailable,
 };
 use redis::Value;
 
@@ -20,6 +20,7 @@ use crate::{
     cast_queue::MAX_BALLOTS_SENT,
     copies::{adoption, begun, number, read_adoption, read_copies},
     deadline::{ANSWER_TIMEOUT, Deadline},
+    event_box::read_events,
     installation,
     keys::{Keys, NO_OLD_BEGINNING},
     link::Link,
@@ -218,6 +219,12 @@ impl Log for RedisLog {
 
     async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable> {
         Ok(self.copies().await?.into_iter().map(|copy| copy.poll).collect())
+    }
+
+    async fn events(&mut self) -> Result<Vec<Event>, Unavailable> {
+        const WHAT: &str = "reading the events";
+        let call = READ_ALL.call(&[&self.keys.incarnation, &self.keys.events]);
+        read_events(WHAT, run(&self.link, WHAT, call).await?)
     }
 
     async fn copies(&mut self) -> Result<Vec<PollCopy>, Unavailable> {

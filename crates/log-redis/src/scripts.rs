@@ -33,11 +33,19 @@ script! {
 }
 script! {
     /// Creates a poll, or replaces the one that was read.
-    PUT_POLL = "positions.lua", "append_poll.lua", "put_poll.lua"
+    PUT_POLL = "positions.lua", "append_record.lua", "put_poll.lua"
 }
 script! {
     /// Takes over a poll from another partition, if it is newer.
-    ADOPT = "positions.lua", "append_poll.lua", "adopt.lua"
+    ADOPT = "positions.lua", "append_record.lua", "adopt.lua"
+}
+script! {
+    /// Creates an event, or replaces the one that was read.
+    PUT_EVENT = "positions.lua", "append_record.lua", "put_event.lua"
+}
+script! {
+    /// Reads one event.
+    READ_EVENT = "read_event.lua"
 }
 script! {
     /// Reads one poll and its number of accepted ballots.
@@ -66,6 +74,10 @@ script! {
 script! {
     /// Writes some polls as the ledger has them; their voters follow.
     WRITE_POLLS = "leader.lua", "write_polls.lua"
+}
+script! {
+    /// Writes some events as the ledger has them, where the log has no newer version.
+    WRITE_EVENTS = "leader.lua", "write_events.lua"
 }
 script! {
     /// Writes some voters of one poll.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `b2` | ballots for one poll: length of its id (1 byte), id; for each ballot the voter (16), the choices (4) |
 //! | `p1` | a poll as it is from here on, as JSON |
+//! | `e1` | an event as it is from here on, as JSON |
 //! | `b1` | a ballot as the first releases wrote it: the voter's 16 bytes, the choices as 4 bytes, the poll's id |
 //!
 //! Choices are a big-endian bit set. Ballots that were cast together are one entry, which saves Redis nearly all work
@@ -16,7 +17,7 @@
 //! A change of meaning needs a new name. Fields after the first are ignored, so a later release may add some. An entry
 //! that cannot be decoded becomes an [`UndecodableEntry`], never an error or a panic.
 
-use domain::{Ballot, Choices, Entry, Poll, PollId, Position, Record, UndecodableEntry, VoterId};
+use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, Record, UndecodableEntry, VoterId};
 use redis::Value;
 
 /// The field for ballots that were cast together.
@@ -25,6 +26,8 @@ pub(crate) const BALLOTS_FIELD: &str = "b2";
 const BALLOT_FIELD: &str = "b1";
 /// The field for a poll, version 1.
 pub(crate) const POLL_FIELD: &str = "p1";
+/// The field for an event, version 1.
+pub(crate) const EVENT_FIELD: &str = "e1";
 /// The bytes of the voter's pseudonym, with which a ballot begins.
 pub(crate) const VOTER_BYTES: usize = 16;
 const CHOICES_BYTES: usize = 4;
@@ -56,6 +59,16 @@ pub(crate) fn encode_poll(poll: &Poll) -> String {
 /// Reads a poll, from the stream or from the hash.
 pub(crate) fn decode_poll(json: &[u8]) -> Result<Poll, String> {
     serde_json::from_slice(json).map_err(|error| format!("not a poll: {error}"))
+}
+
+/// The value of an event's field in the stream, and of the event in the hash of events.
+pub(crate) fn encode_event(event: &Event) -> String {
+    serde_json::to_string(event).expect("an event is plain data with text keys")
+}
+
+/// Reads an event, from the stream or from the hash.
+pub(crate) fn decode_event(json: &[u8]) -> Result<Event, String> {
+    serde_json::from_slice(json).map_err(|error| format!("not an event: {error}"))
 }
 
 /// Parses a stream id, `milliseconds-sequence`. `None` if it is invalid or does not fit into a position.
@@ -121,6 +134,8 @@ fn decode_fields(fields: &Value) -> Result<Fields<'_>, String> {
         decode_ballot(decode_poll_id(poll)?, ballot).map(|ballot| Fields::Record(Record::Ballot(ballot)))
     } else if name == POLL_FIELD.as_bytes() {
         decode_poll(value).map(|poll| Fields::Record(Record::Poll(Box::new(poll))))
+    } else if name == EVENT_FIELD.as_bytes() {
+        decode_event(value).map(|event| Fields::Record(Record::Event(Box::new(event))))
     } else {
         Err("unknown kind of entry".to_owned())
     }
@@ -171,7 +186,7 @@ fn shown(fields: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use domain::PollSpec;
+    use domain::{EventId, EventSpec, PollSpec};
     use proptest::prelude::*;
 
     use super::*;
@@ -201,6 +216,20 @@ mod tests {
     }
 
     // Golden: entries written by one release must be read by every later one.
+    // Golden: what one release wrote must be read by every later one.
+    #[test]
+    fn an_event_is_written_as_it_always_was() {
+        let spec = EventSpec { title: "An evening".into(), polls: vec![PollId::MAIN] };
+        let event = Event::new(EventId::parse("evening").unwrap(), spec).unwrap();
+        let golden = r#"{"id":"evening","version":1,"title":"An evening","polls":["main"],"progress":"before"}"#;
+        assert_eq!((EVENT_FIELD, encode_event(&event).as_str()), ("e1", golden));
+        let read = decoded("5-0", &[b"e1", golden.as_bytes(), b"later", b"x"]);
+        let position = Position::new(5, 0).unwrap();
+        assert_eq!(read, [Entry { position, record: Ok(Record::Event(Box::new(event))) }]);
+        let broken = decoded("5-0", &[b"e1", b"{}"]).remove(0).record.unwrap_err();
+        assert!(broken.reason.starts_with("not an event"), "{broken:?}");
+    }
+
     #[test]
     fn ballots_are_written_as_they_always_were() {
         let other = Ballot {

@@ -12,6 +12,7 @@
 //! May import: `naive_count`, `wait`.
 
 mod counting;
+mod events;
 mod installation;
 mod leading;
 mod reading;
@@ -20,6 +21,7 @@ mod spreading;
 mod subject;
 
 pub use counting::*;
+pub use events::*;
 pub use installation::*;
 pub use leading::*;
 pub use reading::*;
@@ -75,6 +77,10 @@ macro_rules! ledger_contract {
             a_poll_is_listed_as_its_newest_version_says,
             any_log_spread_over_partitions_equals_the_naive_count,
             a_partition_is_counted_once_a_log_was_attached,
+            the_newest_version_of_an_event_counts,
+            watchers_wake_when_an_event_changes,
+            a_gap_brings_the_events_of_the_log,
+            an_event_belongs_to_the_partition_that_counted_it,
         }
     };
     (@stories $setup:expr; $($story:ident),* $(,)?) => {

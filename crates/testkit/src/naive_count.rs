@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Choices, Entry, Poll, PollId, Position, Record, VoteCounts, VoterId};
+use domain::{Choices, Entry, Event, EventId, Poll, PollId, Position, Record, VoteCounts, VoterId};
 
 /// The result of a sequence of records.
 #[derive(Clone, Debug, Default)]
 pub struct NaiveCount {
     /// The polls that were created.
     pub polls: BTreeMap<PollId, NaivePoll>,
+    /// The newest version of each event.
+    pub events: BTreeMap<EventId, Event>,
     /// How many entries could not be counted.
     pub rejected: u64,
     /// The position of the last entry.
@@ -49,6 +51,11 @@ pub fn naive_count(entries: &[Entry]) -> NaiveCount {
         count.position = entry.position;
         match &entry.record {
             Ok(Record::Poll(now)) => change_poll(&mut count, now),
+            Ok(Record::Event(now)) => {
+                if count.events.get(&now.id()).is_none_or(|known| known.version() <= now.version()) {
+                    count.events.insert(now.id(), (**now).clone());
+                }
+            }
             Ok(Record::Ballot(ballot)) => match count.polls.get_mut(&ballot.poll) {
                 Some(poll) if poll.poll.check(ballot.choices).is_ok() => {
                     poll.ballots.push((ballot.voter, entry.position, ballot.choices));

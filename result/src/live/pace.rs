@@ -50,7 +50,7 @@ where
 async fn listen(board: &Board) {
     loop {
         match board.scoreboard().moved().await {
-            Movement::Polls(polls) => board.mark(Some(&polls), Due::Moved),
+            Movement::These { polls, events: _ } => board.mark(Some(&polls), Due::Moved),
             Movement::Any => board.mark(None, Due::Moved),
         }
     }

@@ -11,8 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Audit, Choices, CurrentBallot, Heartbeat, Inclusion, Movement, Partition, Partitions, Poll, PollChange, PollId,
-    PollSpec, Position, Receipt, Scoreboard, TallyShare, Unavailable, VoteCounts, VoterId,
+    Audit, Choices, CurrentBallot, Event, EventId, Heartbeat, Inclusion, Movement, Partition, Partitions, Poll,
+    PollChange, PollId, PollSpec, Position, Receipt, Scoreboard, TallyShare, Unavailable, VoteCounts, VoterId,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
@@ -187,7 +187,7 @@ impl MemoryLedger {
     }
 
     pub(crate) fn notify(&self, polls: &[PollId]) {
-        self.movements.0.send(Movement::Polls(polls.to_vec())).unwrap();
+        self.movements.0.send(Movement::These { polls: polls.to_vec(), events: Vec::new() }).unwrap();
     }
 
     pub(crate) fn notify_any(&self) {
@@ -268,6 +268,14 @@ impl Scoreboard for MemoryLedger {
         let tallies = self.tallies.lock().unwrap();
         let public = tallies.values().filter(|tally| tally.poll.listed() && tally.poll.is_open());
         Ok(public.map(|tally| tally.poll.id()).collect())
+    }
+
+    async fn event(&self, _: EventId) -> Result<Option<Event>, Unavailable> {
+        self.check().map(|()| None)
+    }
+
+    async fn events(&self) -> Result<Vec<Event>, Unavailable> {
+        self.check().map(|()| Vec::new())
     }
 
     async fn partitions(&self) -> Result<Partitions, Unavailable> {

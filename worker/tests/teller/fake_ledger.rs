@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    ApplyOutcome, Entry, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition, Poll,
-    PollId, RekeyOutcome, ReplicationState, Unavailable,
+    ApplyOutcome, Entry, Event, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition,
+    Poll, PollId, RekeyOutcome, ReplicationState, Unavailable,
 };
 
 use crate::world::{LedgerDisk, World};
@@ -118,10 +118,17 @@ impl Ledger for FakeLedger {
         self.ask("seed", |ledger| ledger.seed()).await
     }
 
-    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable> {
+    async fn attach(
+        &mut self,
+        log: &LogId,
+        gap: Option<Gap>,
+        polls: &[Poll],
+        events: &[Event],
+    ) -> Result<(), Unavailable> {
         self.ask("attach", |ledger| {
             ledger.log = Some(log.clone());
             learn(ledger, polls);
+            ledger.events.extend_from_slice(events);
             if let Some(gap) = gap {
                 let open = ledger.gaps.iter_mut().rev().find(|noted| noted.ballots.is_none());
                 match open.filter(|_| gap.ballots.is_some_and(|ballots| ballots > 0)) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Attachment, ClaimOutcome, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Poll,
+    Attachment, ClaimOutcome, Event, Fingerprint, Installation, Log, LogId, LogIdentity, LogSeed, LogState, Page, Poll,
     PollCopy, PollId, Position, Unavailable,
 };
 
@@ -137,6 +137,7 @@ impl Log for FakeLog {
                 log.polls.retain(|known| known.id() != poll.id());
                 log.polls.push(poll);
             }
+            log.events = seed.events;
         })
         .await
     }
@@ -211,6 +212,10 @@ impl Log for FakeLog {
 
     async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable> {
         self.ask("polls", |log| begun(log).map(|()| log.polls.clone())).await
+    }
+
+    async fn events(&mut self) -> Result<Vec<Event>, Unavailable> {
+        self.ask("events", |log| begun(log).map(|()| log.events.clone())).await
     }
 
     async fn copies(&mut self) -> Result<Vec<PollCopy>, Unavailable> {

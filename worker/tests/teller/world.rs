@@ -10,7 +10,7 @@ use std::{
 };
 
 use domain::{
-    Ballot, Choices, Durability, Entry, Gap, Installation, InstallationId, LedgerIdentity, Log, LogId, LogSeed,
+    Ballot, Choices, Durability, Entry, Event, Gap, Installation, InstallationId, LedgerIdentity, Log, LogId, LogSeed,
     Partition, Partitions, PartitionsError, Poll, PollId, PollSeed, PollSpec, Position, Record, Unavailable, VoterId,
 };
 use scrutin_worker::{Health, Rules};
@@ -82,6 +82,7 @@ pub(crate) struct LogDisk {
     pub(crate) last: Position,
     pub(crate) accepted: u64,
     pub(crate) polls: Vec<Poll>,
+    pub(crate) events: Vec<Event>,
     pub(crate) begun: u32,
     pub(crate) raised: u32,
 }
@@ -95,6 +96,7 @@ pub(crate) struct LedgerDisk {
     pub(crate) entries: Vec<(Entry, Option<LogId>)>,
     pub(crate) gaps: Vec<Gap>,
     pub(crate) polls: Vec<Poll>,
+    pub(crate) events: Vec<Event>,
     pub(crate) heartbeats: u32,
 }
 
@@ -286,6 +288,7 @@ impl LogDisk {
             last: seed.after,
             accepted: seed.polls.iter().map(|poll| poll.ballots).sum(),
             polls: seed.polls.into_iter().map(|seed| seed.poll).collect(),
+            events: seed.events,
             begun,
             raised: self.raised,
             entries: Vec::new(),
@@ -306,7 +309,7 @@ impl LedgerDisk {
         let counts = std::iter::once(counted).chain(std::iter::repeat(0));
         let polls = self.polls.iter().zip(counts);
         let polls = polls.map(|(poll, ballots)| PollSeed { poll: poll.clone(), ballots, voters: Vec::new() });
-        LogSeed { after: self.position, polls: polls.collect() }
+        LogSeed { after: self.position, polls: polls.collect(), events: self.events.clone() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     limits::{EventError, EventSpec, tidied},
+    progress::PollAction,
     record::Event,
     steps::EventStep,
 };
@@ -37,13 +38,22 @@ impl Event {
         let mut next = self.clone();
         match change {
             EventChange::Edit(spec) => next.spec = self.edited(spec)?,
-            EventChange::Step(step) => (next.progress, next.step, next.archived) = (step.progress, step.change, false),
+            EventChange::Step(step) => next.take(step),
             EventChange::Archive => next.archived = true,
             EventChange::Restore => next.archived = false,
         }
         let is_another = next != *self || matches!(change, EventChange::Step(_));
         next.version = self.version.saturating_add(u64::from(is_another));
         Ok(next)
+    }
+
+    fn take(&mut self, step: &EventStep) {
+        (self.progress, self.step, self.archived) = (step.progress, step.change, false);
+        match step.change.map(|change| (change.does, change.poll)) {
+            Some((PollAction::Reveal, poll)) => _ = self.revealed.insert(poll),
+            Some((PollAction::Hide, poll)) => _ = self.revealed.remove(&poll),
+            _ => {}
+        }
     }
 
     fn edited(&self, spec: &EventSpec) -> Result<EventSpec, EventRefused> {

@@ -1,5 +1,7 @@
 //! An event, and the form of it that log and ledger store.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -22,14 +24,15 @@ pub struct Event {
     pub(super) archived: bool,
     pub(super) progress: EventProgress,
     pub(super) step: Option<StepChange>,
+    pub(super) revealed: BTreeSet<PollId>,
     pub(super) spec: EventSpec,
 }
 
 impl Event {
     /// An event before its first question, if `spec` keeps to the limits. Its title is tidied.
     pub fn new(id: EventId, spec: EventSpec) -> Result<Self, EventError> {
-        let (version, progress) = (FIRST_VERSION, EventProgress::Before);
-        Ok(Self { id, version, archived: false, progress, step: None, spec: tidied(spec)? })
+        let (version, progress, revealed) = (FIRST_VERSION, EventProgress::Before, BTreeSet::new());
+        Ok(Self { id, version, archived: false, progress, step: None, revealed, spec: tidied(spec)? })
     }
 
     /// Its id.
@@ -52,6 +55,10 @@ impl Event {
     pub fn step(&self) -> Option<StepChange> {
         self.step
     }
+    /// Whether a step showed the votes of this poll, which were hidden until then.
+    pub fn has_revealed(&self, poll: PollId) -> bool {
+        self.revealed.contains(&poll)
+    }
     /// Whether it was put away from the lists.
     pub fn archived(&self) -> bool {
         self.archived
@@ -73,20 +80,22 @@ struct StoredEvent {
     progress: EventProgress,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     step: Option<StepChange>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    revealed: BTreeSet<PollId>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     archived: bool,
 }
 
 impl From<Event> for StoredEvent {
-    fn from(Event { id, version, archived, progress, step, spec }: Event) -> Self {
-        Self { id, version, title: spec.title, polls: spec.polls, progress, step, archived }
+    fn from(Event { id, version, archived, progress, step, revealed, spec }: Event) -> Self {
+        Self { id, version, title: spec.title, polls: spec.polls, progress, step, revealed, archived }
     }
 }
 
 impl TryFrom<StoredEvent> for Event {
     type Error = EventError;
     fn try_from(stored: StoredEvent) -> Result<Self, EventError> {
-        let StoredEvent { id, version, title, polls, progress, step, archived } = stored;
-        Ok(Self { id, version, archived, progress, step, spec: checked(EventSpec { title, polls })? })
+        let StoredEvent { id, version, title, polls, progress, step, revealed, archived } = stored;
+        Ok(Self { id, version, archived, progress, step, revealed, spec: checked(EventSpec { title, polls })? })
     }
 }

@@ -144,8 +144,13 @@ fn an_evening_goes_through_its_questions_and_back() {
     assert_eq!([stage.state_of("a"), stage.state_of("b")], [PollState::Closed; 2]);
 
     let mut stage = Stage::of(&[("a", HIDDEN)]);
-    let names: Vec<_> = [Way::Next, Way::Next, Way::Next, Way::Back, Way::Back].map(|way| stage.press(way)).into();
-    assert_eq!(names, [Open, Close, Reveal, Hide, Open].map(Some));
+    assert_eq!([Way::Next; 3].map(|way| stage.press(way)), [Open, Close, Reveal].map(Some));
+    assert!(stage.event.has_revealed(id("a")));
+    let stored = serde_json::to_string(&stage.event).unwrap();
+    assert!(stored.ends_with(r#","revealed":["a"]}"#), "{stored}");
+    assert_eq!(serde_json::from_str::<Event>(&stored).unwrap(), stage.event);
+    assert_eq!([Way::Back; 2].map(|way| stage.press(way)), [Hide, Open].map(Some));
+    assert!(!stage.event.has_revealed(id("a")));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::unavailable::Unavailable;
+use super::{event_box::EventBox, unavailable::Unavailable};
 use crate::{
     entry::Ballot,
     poll::{ChangeRefused, Poll, PollChange, PollState},
@@ -49,7 +49,7 @@ pub enum ChangeOutcome {
 /// Each call answers within about two seconds, with [`Unavailable`] if need be. With several partitions a rewrite of an
 /// open poll takes up to four times as long: it is closed in all of them, rewritten, and opened again.
 #[async_trait]
-pub trait BallotBox: Send + Sync {
+pub trait BallotBox: EventBox {
     /// Casts one ballot. Whether the poll is open is decided in the same atomic step that appends.
     ///
     /// So is whether the poll is still of this `revision`: the one that its voter was shown, by whose rules the caller
@@ -67,6 +67,15 @@ pub trait BallotBox: Send + Sync {
 
     /// Changes a poll.
     async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable>;
+
+    /// Changes a poll if its home has it in this version; else `None`, and nothing was done. Not for
+    /// [`PollChange::Rewrite`] and [`PollChange::Correct`], which take several steps.
+    async fn change_seen(
+        &self,
+        id: PollId,
+        version: u64,
+        change: PollChange,
+    ) -> Result<Option<ChangeOutcome>, Unavailable>;
 
     /// Notes, for every instance, that a session of the organiser was ended that would have lasted so long.
     async fn end_session(&self, session: SessionId, lasting: Duration) -> Result<(), Unavailable>;

@@ -6,6 +6,7 @@ use super::{log_seed::LogSeed, log_state::LogState, unavailable::Unavailable};
 
 use crate::{
     entry::Entry,
+    event::Event,
     gap::Gap,
     installation::{Fingerprint, LedgerIdentity, RekeyOutcome},
     log_id::LogId,
@@ -56,9 +57,16 @@ pub trait Ledger: Send {
     async fn counts(&mut self) -> Result<Vec<(PollId, u64)>, Unavailable>;
 
     /// Notes which log is read from now on. With a gap: notes the gap, moves the position to its end if it begins at
-    /// the position, and adds those of `polls` (as the log has them) that the ledger does not know. A gap with a number
-    /// of ballots fills in the number of the newest gap without one.
-    async fn attach(&mut self, log: &LogId, gap: Option<Gap>, polls: &[Poll]) -> Result<(), Unavailable>;
+    /// the position, adds those of `polls` (as the log has them) that the ledger does not know, and takes over those of
+    /// `events` of which it has no newer version. A gap with a number of ballots fills in the number of the newest gap
+    /// without one.
+    async fn attach(
+        &mut self,
+        log: &LogId,
+        gap: Option<Gap>,
+        polls: &[Poll],
+        events: &[Event],
+    ) -> Result<(), Unavailable>;
 
     /// Counts a batch and moves the position, in one transaction. Entries up to the ledger's position are skipped, so
     /// the same batch may be applied again after an error.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{log_seed::LogSeed, log_state::LogState, poll_copies::PollCopy, unavailable::Unavailable};
 use crate::{
     entry::Entry,
+    event::Event,
     installation::{Fingerprint, Installation, LogIdentity},
     log_id::LogId,
     poll::Poll,
@@ -94,7 +95,8 @@ pub trait Log: Send {
     async fn begin(&mut self, seed: LogSeed) -> Result<LogId, Unavailable>;
 
     /// Writes the ledger's polls, how many ballots it holds of each, and their voters, over what the log has of these
-    /// polls: it has lost entries that the ledger has counted.
+    /// polls: it has lost entries that the ledger has counted. So it does with the ledger's events, where the log has
+    /// no newer version.
     async fn renew(&mut self, seed: LogSeed) -> Result<(), Unavailable>;
 
     /// Takes over polls from other partitions, in place of older versions or of none. Only before
@@ -129,7 +131,10 @@ pub trait Log: Send {
     /// All polls that the log knows, as they are now.
     async fn polls(&mut self) -> Result<Vec<Poll>, Unavailable>;
 
-    /// The same with the stored bytes.
+    /// All events that the log knows, as they are now.
+    async fn events(&mut self) -> Result<Vec<Event>, Unavailable>;
+
+    /// All polls with the stored bytes.
     async fn copies(&mut self) -> Result<Vec<PollCopy>, Unavailable>;
 
     /// How many ballots this partition's log has accepted, over all polls.

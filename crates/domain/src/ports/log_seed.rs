@@ -1,6 +1,6 @@
 //! What a new log must know of its ledger.
 
-use crate::{poll::Poll, position::Position, voter::VoterId};
+use crate::{event::Event, poll::Poll, position::Position, voter::VoterId};
 
 /// What a ledger knows of a poll, and a new log must know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,4 +20,6 @@ pub struct LogSeed {
     pub after: Position,
     /// All polls of the partition.
     pub polls: Vec<PollSeed>,
+    /// All events of the partition.
+    pub events: Vec<Event>,
 }

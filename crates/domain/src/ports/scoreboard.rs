@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use super::unavailable::Unavailable;
 use crate::{
     choices::Choices,
+    event::Event,
+    event_id::EventId,
     partition::{Partition, Partitions},
     poll_id::PollId,
     position::Position,
@@ -60,11 +62,16 @@ pub struct CurrentBallot {
     pub choices: Choices,
 }
 
-/// Which tallies may have moved.
+/// What a reader may have to read again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Movement {
     /// These.
-    Polls(Vec<PollId>),
+    These {
+        /// Polls whose tallies moved, by id.
+        polls: Vec<PollId>,
+        /// Events that changed, by id.
+        events: Vec<EventId>,
+    },
     /// Any of them: notifications were missed, or can't be had at present.
     Any,
 }
@@ -73,31 +80,35 @@ pub enum Movement {
 #[derive(Debug, Default)]
 pub struct PendingMovement {
     polls: BTreeSet<PollId>,
+    events: BTreeSet<EventId>,
     is_any: bool,
 }
 
 impl PendingMovement {
-    /// The most polls that are kept; with more, any may have moved.
-    pub const MAX_POLLS: usize = 1_000;
+    /// The most polls and events that are kept; with more, any may have moved.
+    pub const MAX_KEPT: usize = 1_000;
 
     /// Adds a movement.
     pub fn add(&mut self, movement: Movement) {
         match movement {
-            Movement::Polls(polls) => self.polls.extend(polls),
+            Movement::These { polls, events } => {
+                self.polls.extend(polls);
+                self.events.extend(events);
+            }
             Movement::Any => self.is_any = true,
         }
-        if self.is_any || self.polls.len() > Self::MAX_POLLS {
-            (self.polls, self.is_any) = (BTreeSet::new(), true);
+        if self.is_any || self.polls.len() + self.events.len() > Self::MAX_KEPT {
+            *self = Self { is_any: true, ..Self::default() };
         }
     }
 
     /// All that was added since the last call; `None` if that is nothing.
     pub fn take(&mut self) -> Option<Movement> {
-        let Self { polls, is_any } = std::mem::take(self);
-        match polls.is_empty() {
+        let Self { polls, events, is_any } = std::mem::take(self);
+        match polls.is_empty() && events.is_empty() {
             _ if is_any => Some(Movement::Any),
             true => None,
-            false => Some(Movement::Polls(polls.into_iter().collect())),
+            false => Some(Movement::These { polls: polls.into_iter().collect(), events: events.into_iter().collect() }),
         }
     }
 }
@@ -124,6 +135,12 @@ pub trait Scoreboard: Send + Sync {
     /// versions of a poll there may be one that the newest version takes out.
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable>;
 
+    /// The event as it is now.
+    async fn event(&self, id: EventId) -> Result<Option<Event>, Unavailable>;
+
+    /// All events, by id; at most 1,000.
+    async fn events(&self) -> Result<Vec<Event>, Unavailable>;
+
     /// Whether the receipt's ballot is counted, whose voter belongs to this partition.
     async fn inclusion(&self, partition: Partition, poll: PollId, receipt: &Receipt) -> Result<Inclusion, Unavailable>;
 
@@ -144,7 +161,7 @@ pub trait Scoreboard: Send + Sync {
     /// Counts every poll again from its ballots, at one moment.
     async fn audit(&self) -> Result<Audit, Unavailable>;
 
-    /// Waits until tallies may have moved since the last call. One caller at a time.
+    /// Waits until tallies or events may have moved since the last call. One caller at a time.
     ///
     /// While notifications can't be had it returns [`Movement::Any`] every second, so it never fails.
     async fn moved(&self) -> Movement;
@@ -161,16 +178,24 @@ mod tests {
         (0..count).map(|number| PollId::parse(&format!("poll-{number:04}")).unwrap()).collect()
     }
 
+    fn these(polls: Vec<PollId>, events: Vec<EventId>) -> Movement {
+        Movement::These { polls, events }
+    }
+
     #[test]
     fn movements_are_joined_until_they_are_taken() {
         let mut pending = PendingMovement::default();
         let [one, two]: [PollId; 2] = polls(2).try_into().unwrap();
-        pending.add(Movement::Polls(vec![two, one]));
-        pending.add(Movement::Polls(vec![two]));
-        assert_eq!(pending.take(), Some(Movement::Polls(vec![one, two])));
+        let event = EventId::parse("evening").unwrap();
+        pending.add(these(vec![two, one], vec![]));
+        pending.add(these(vec![two], vec![event]));
+        assert_eq!(pending.take(), Some(these(vec![one, two], vec![event])));
+        assert_eq!(pending.take(), None);
+        pending.add(these(vec![], vec![event]));
+        assert_eq!(pending.take(), Some(these(vec![], vec![event])));
         assert_eq!(pending.take(), None);
         pending.add(Movement::Any);
-        pending.add(Movement::Polls(vec![one]));
+        pending.add(these(vec![one], vec![]));
         assert_eq!(pending.take(), Some(Movement::Any));
         assert_eq!(pending.take(), None);
     }
@@ -178,9 +203,9 @@ mod tests {
     #[test]
     fn with_too_many_polls_any_may_have_moved() {
         let mut pending = PendingMovement::default();
-        pending.add(Movement::Polls(polls(PendingMovement::MAX_POLLS)));
-        assert_eq!(pending.take(), Some(Movement::Polls(polls(PendingMovement::MAX_POLLS))));
-        pending.add(Movement::Polls(polls(PendingMovement::MAX_POLLS + 1)));
+        pending.add(these(polls(PendingMovement::MAX_KEPT), vec![]));
+        assert_eq!(pending.take(), Some(these(polls(PendingMovement::MAX_KEPT), vec![])));
+        pending.add(these(polls(PendingMovement::MAX_KEPT), vec![EventId::parse("evening").unwrap()]));
         assert_eq!(pending.take(), Some(Movement::Any));
     }
 

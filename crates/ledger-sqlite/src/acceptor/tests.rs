@@ -2,7 +2,10 @@
 
 use std::{fs::File, io, path::Path};
 
-use domain::{BallotBox, Choices, FIRST_REVISION, PollSpec, Scoreboard, Unavailable, VoterId};
+use domain::{
+    BallotBox, ChangeOutcome, Choices, FIRST_REVISION, Poll, PollChange, PollId, PollSpec, Scoreboard, Unavailable,
+    VoterId,
+};
 use tokio::{sync::oneshot, task::JoinSet};
 
 use super::*;

@@ -24,7 +24,7 @@ impl Scene {
         let polls = vec![PollSeed { poll, ballots: 0, voters: Vec::new() }];
         let mut log = RedisLog::new(&url, partition);
         log.claim("a leader", &LogState::default()).await.unwrap();
-        log.begin(LogSeed { after: Position::ZERO, polls }).await.unwrap();
+        log.begin(LogSeed { after: Position::ZERO, polls, events: Vec::new() }).await.unwrap();
         log.open().await.unwrap();
         let link = Arc::new(Link::new(&url, partition));
         let (casting, sending) = CastQueue::new(Arc::new(Keys::new(partition)), link.clone(), partition);

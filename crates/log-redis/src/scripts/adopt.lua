@@ -21,5 +21,5 @@ end
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return { 'not attached' }
 end
-append_poll(KEYS[1], KEYS[2], KEYS[3], KEYS[4], forget, ARGV[1], ARGV[6], ARGV[2])
+append_record(KEYS[1], KEYS[2], KEYS[3], KEYS[4], forget, ARGV[1], ARGV[6], ARGV[2])
 return { 'done' }

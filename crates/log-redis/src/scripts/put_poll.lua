@@ -20,5 +20,5 @@ end
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return 'not attached'
 end
-append_poll(KEYS[1], KEYS[2], KEYS[3], KEYS[5], ARGV[6] == '1', ARGV[1], ARGV[4], ARGV[3])
+append_record(KEYS[1], KEYS[2], KEYS[3], KEYS[5], ARGV[6] == '1', ARGV[1], ARGV[4], ARGV[3])
 return 'done'

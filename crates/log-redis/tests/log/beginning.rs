@@ -55,7 +55,7 @@ async fn a_lost_log_begins_again_with_what_the_ledger_holds() {
     let voters = vec![(voter(1), first)];
     let main = PollSeed { poll: once_only("main"), ballots: 41, voters };
     let old = PollSeed { poll: in_state("old", PollState::Closed), ballots: 7, voters: Vec::new() };
-    let begun = attach(&mut scene.log, LogSeed { after: first, polls: vec![main, old] }).await;
+    let begun = attach(&mut scene.log, LogSeed { after: first, polls: vec![main, old], events: Vec::new() }).await;
     assert_ne!(begun.id, before.id);
     assert_eq!(begun.trimmed, first);
 
@@ -123,7 +123,7 @@ async fn many_voters_come_back_in_several_steps() {
     let mut scene = Scene::new().await;
     let voters: Vec<_> = (0..12_001).map(|number| (voter(number), position(1, u64::from(number)))).collect();
     let main = PollSeed { poll: once_only("main"), ballots: 12_001, voters };
-    attach(&mut scene.log, LogSeed { after: position(2, 0), polls: vec![main] }).await;
+    attach(&mut scene.log, LogSeed { after: position(2, 0), polls: vec![main], events: Vec::new() }).await;
     for number in [0, 4_999, 5_000, 12_000] {
         let cast = scene.ballots.cast(ballot("main", number, "a"), FIRST_REVISION).await;
         assert_eq!(cast, Ok(CastOutcome::AlreadyCast(position(1, u64::from(number)))));

@@ -205,7 +205,7 @@ async fn polls_and_voters_of_a_log_that_went_back_are_the_ledgers_again() {
     let seed = |poll, voters| PollSeed { poll, ballots: 9, voters };
     let polls = vec![seed(reset.clone(), vec![(voter(2), at)]), seed(closed.clone(), vec![])];
     scene.log.claim("a leader", &NO_STATE).await.unwrap();
-    scene.log.renew(LogSeed { after: at, polls }).await.unwrap();
+    scene.log.renew(LogSeed { after: at, polls, events: Vec::new() }).await.unwrap();
     scene.log.raise(at).await.unwrap();
     scene.log.open().await.unwrap();
 

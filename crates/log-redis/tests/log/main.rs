@@ -7,6 +7,7 @@ mod ballots;
 mod beginning;
 mod cluster;
 mod durability;
+mod events;
 mod fencing;
 mod installation;
 mod memory;
@@ -84,7 +85,7 @@ impl Scene {
     async fn ballots_in_log(&mut self) -> Vec<(Position, Ballot)> {
         let ballot = |entry: Entry| match entry.record.unwrap() {
             Record::Ballot(ballot) => Some((entry.position, ballot)),
-            Record::Poll(_) => None,
+            Record::Poll(_) | Record::Event(_) => None,
         };
         self.entries().await.into_iter().filter_map(ballot).collect()
     }
@@ -167,7 +168,7 @@ fn in_state(text: &str, state: PollState) -> Poll {
 
 fn seed(after: Position, polls: Vec<Poll>) -> LogSeed {
     let seed = |poll| PollSeed { poll, ballots: 0, voters: Vec::new() };
-    LogSeed { after, polls: polls.into_iter().map(seed).collect() }
+    LogSeed { after, polls: polls.into_iter().map(seed).collect(), events: Vec::new() }
 }
 
 fn voter(number: u32) -> VoterId {

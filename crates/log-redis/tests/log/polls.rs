@@ -123,6 +123,7 @@ async fn a_poll_is_either_voted_in_or_rewritten() {
         match entry.record.unwrap() {
             Record::Ballot(ballot) => voted.insert(ballot.poll),
             Record::Poll(poll) => rewritten.insert(poll.id()),
+            Record::Event(_) => unreachable!("no event was made"),
         };
     }
     assert_eq!(voted.intersection(&rewritten).next(), None);

@@ -13,7 +13,7 @@ pub async fn a_fresh_ledger_has_read_nothing(subject: &Subject) {
     let state = ledger.state().await.expect("the state");
     assert_eq!(state, LogState::default());
     let seed = ledger.seed().await.expect("a seed");
-    assert_eq!((seed.after, seed.polls), (Position::ZERO, Vec::new()));
+    assert_eq!((seed.after, seed.polls, seed.events), (Position::ZERO, Vec::new(), Vec::new()));
     assert_eq!(subject.scoreboard.audit().await, Ok(domain::Audit::default()));
 }
 
@@ -65,7 +65,7 @@ pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
     let mut ledger = subject.lead(FIRST).await;
     let (mut log, fruit) = (Script::default(), poll("fruit"));
     let first = LogId::new("first");
-    ledger.attach(&first, None, &[]).await.expect("attaching");
+    ledger.attach(&first, None, &[], &[]).await.expect("attaching");
     let state = ledger.state().await.expect("the state");
     assert_eq!(state, LogState { log: Some(first), position: Position::ZERO, ballots: 0, ..LogState::default() });
 
@@ -75,7 +75,7 @@ pub async fn attaching_notes_which_log_is_read(subject: &Subject) {
     drop(ledger);
     let mut successor = subject.lead(FIRST).await;
     let second = LogId::new("second");
-    successor.attach(&second, None, std::slice::from_ref(&fruit)).await.expect("attaching to another log");
+    successor.attach(&second, None, std::slice::from_ref(&fruit), &[]).await.expect("attaching to another log");
     let state = successor.state().await.expect("the state");
     assert_eq!(state, LogState { log: Some(second), position: log.position(), ballots: 1, ..LogState::default() });
     assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
@@ -97,7 +97,7 @@ pub async fn attaching_with_a_gap_notes_it_and_moves_beyond_it(subject: &Subject
     log.vote(&young, voter(2), "b");
 
     let id = LogId::new("restored");
-    ledger.attach(&id, Some(gap), &[closed, young.clone()]).await.expect("attaching");
+    ledger.attach(&id, Some(gap), &[closed, young.clone()], &[]).await.expect("attaching");
     let state = ledger.state().await.expect("the state");
     assert_eq!(state, LogState { log: Some(id), position: lost, ballots: 1, ..LogState::default() });
     assert_eq!(subject.figures(&young).await, figures([0, 0, 0], 0, 0));
@@ -126,26 +126,26 @@ pub async fn a_gap_says_how_many_ballots_are_missing_once_that_is_known(subject:
         Gap { partition: FIRST, after, through, ballots }
     };
     let trimmed = gap(after, 1, None);
-    ledger.attach(&id, Some(trimmed), &[]).await.expect("attaching");
+    ledger.attach(&id, Some(trimmed), &[], &[]).await.expect("attaching");
     let state = ledger.state().await.expect("the state");
     assert_eq!((state.position, state.accounted(), state.uncounted()), (trimmed.through, 2, 1));
 
     // It is known now, and no second gap is recorded for the same ballots.
-    ledger.attach(&id, Some(gap(counted, 0, Some(7))), &[]).await.expect("noting how many");
+    ledger.attach(&id, Some(gap(counted, 0, Some(7))), &[], &[]).await.expect("noting how many");
     let behind = gap(trimmed.through, 5, Some(3));
     let ahead = Gap { after: behind.through, through: gap(behind.through, 9, None).through, ..behind };
-    ledger.attach(&id, Some(ahead), &[]).await.expect("noting what is lost behind what is left");
+    ledger.attach(&id, Some(ahead), &[], &[]).await.expect("noting what is lost behind what is left");
     let state = ledger.state().await.expect("the state");
     assert_eq!((state.position, state.missing), (trimmed.through, 10), "what comes before it is still to be counted");
-    ledger.attach(&id, Some(ahead), &[]).await.expect("noting it again");
+    ledger.attach(&id, Some(ahead), &[], &[]).await.expect("noting it again");
     let gaps = subject.scoreboard.audit().await.expect("an audit").gaps;
     assert_eq!(gaps, [Gap { ballots: Some(7), ..trimmed }, Gap { ballots: Some(6), ..ahead }]);
 
     // If it becomes known together with a later loss, the newly skipped part is recorded too.
     let without_number = gap(trimmed.through, 2, None);
-    ledger.attach(&id, Some(without_number), &[]).await.expect("noting a gap without a number");
+    ledger.attach(&id, Some(without_number), &[], &[]).await.expect("noting a gap without a number");
     let further = gap(without_number.through, 3, Some(2));
-    ledger.attach(&id, Some(further), &[]).await.expect("noting its number and a gap behind it");
+    ledger.attach(&id, Some(further), &[], &[]).await.expect("noting its number and a gap behind it");
     assert_eq!(ledger.state().await.expect("the state").position, further.through);
     let gaps = subject.scoreboard.audit().await.expect("an audit").gaps;
     for noted in [Gap { ballots: Some(2), ..without_number }, Gap { ballots: Some(0), ..further }] {
@@ -167,7 +167,7 @@ pub async fn a_reset_read_after_a_gap_starts_its_round(subject: &Subject) {
 
     let mut ledger = subject.lead(FIRST).await;
     let gap = Gap { partition: FIRST, after: Position::ZERO, through: lost, ballots: None };
-    ledger.attach(&LogId::new("restored"), Some(gap), std::slice::from_ref(&reset)).await.expect("attaching");
+    ledger.attach(&LogId::new("restored"), Some(gap), std::slice::from_ref(&reset), &[]).await.expect("attaching");
     ledger.apply(entries).await.expect("a ballot of the first round");
     assert_eq!(subject.figures(&fruit).await, figures([1, 0, 0], 1, 1));
     ledger.apply(log.since(first_round)).await.expect("the reset");

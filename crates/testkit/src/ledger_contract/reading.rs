@@ -208,7 +208,7 @@ async fn hears_of(subject: &Subject, polls: &[domain::PollId]) {
         while !awaited.is_empty() {
             match subject.scoreboard.moved().await {
                 Movement::Any => awaited.clear(),
-                Movement::Polls(moved) => awaited.retain(|poll| !moved.contains(poll)),
+                Movement::These { polls: moved, .. } => awaited.retain(|poll| !moved.contains(poll)),
             }
         }
     };

@@ -241,6 +241,10 @@ pub async fn any_log_spread_over_partitions_equals_the_naive_count(subject: &Sub
                 let partition = spread.partitions.of_voter(ballot.voter);
                 spread.logs[usize::from(partition.number())].write(record.clone());
             }
+            Ok(Record::Event(event)) => {
+                let home = spread.partitions.event_home(event.id());
+                spread.logs[usize::from(home.number())].write(record.clone());
+            }
             Ok(Record::Poll(_)) => spread.logs.iter_mut().for_each(|log| _ = log.write(record.clone())),
             Err(_) => _ = spread.logs[0].write(record.clone()),
         }
@@ -276,7 +280,7 @@ fn with_spread_voter(entry: Entry) -> Entry {
             ballot.voter = VoterId::from_bytes((u128::from_be_bytes(*ballot.voter.as_bytes()) << 64).to_be_bytes());
             Record::Ballot(ballot)
         }
-        other @ Record::Poll(_) => other,
+        other @ (Record::Poll(_) | Record::Event(_)) => other,
     });
     Entry { position, record }
 }
@@ -287,7 +291,7 @@ pub async fn a_partition_is_counted_once_a_log_was_attached(subject: &Subject) {
     spread.poll(&poll("fruit"), &ALL).await;
     assert_eq!(spread.leaders[0].counted_partitions().await, Ok(Vec::new()));
     for partition in [2, 0] {
-        spread.leaders[partition].attach(&LogId::new("log"), None, &[]).await.expect("attaching");
+        spread.leaders[partition].attach(&LogId::new("log"), None, &[], &[]).await.expect("attaching");
     }
     assert_eq!(spread.leaders[1].counted_partitions().await, Ok([0, 2].map(Partition::new).to_vec()));
 }

@@ -2,13 +2,14 @@
 //! (`src/testing.rs`) use this file, too.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Position, SessionId, Unavailable, VoterId,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Event, EventBox, EventChange, EventId, EventOutcome, Poll,
+    PollChange, PollId, Position, SessionId, Unavailable, VoterId,
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -23,6 +24,8 @@ pub(crate) enum Mishap {
     AnswerLost,
     /// Not all partitions can be asked or told; it decides.
     PartlyAway,
+    /// The home of each poll is away when an event's step is to change it.
+    StepBroken,
     /// It never answers.
     Hangs,
     /// It panics.
@@ -37,6 +40,7 @@ pub(crate) struct MemoryBallotBox {
 #[derive(Default)]
 struct State {
     polls: HashMap<PollId, Poll>,
+    events: BTreeMap<EventId, Event>,
     ballots: Vec<(Position, Ballot)>,
     mishap: Option<Mishap>,
     ended: HashSet<SessionId>,
@@ -104,7 +108,7 @@ impl MemoryBallotBox {
     fn answer<T>(&self, act: impl FnOnce(&mut State) -> T) -> Option<Result<T, Unavailable>> {
         let mut state = self.state();
         Some(match state.mishap {
-            None | Some(Mishap::PartlyAway) => Ok(act(&mut state)),
+            None | Some(Mishap::PartlyAway | Mishap::StepBroken) => Ok(act(&mut state)),
             Some(Mishap::NotBegun) => Err(Unavailable::NotBegun),
             Some(Mishap::Full) => Err(Unavailable::Full),
             Some(Mishap::AnswerLost) => {
@@ -156,6 +160,50 @@ impl State {
 }
 
 #[async_trait]
+impl EventBox for MemoryBallotBox {
+    async fn event(&self, id: EventId) -> Result<Option<Event>, Unavailable> {
+        self.after_mishap(|state| state.events.get(&id).cloned()).await
+    }
+
+    async fn events(&self) -> Result<Vec<Event>, Unavailable> {
+        self.after_mishap(|state| state.events.values().cloned().collect()).await
+    }
+
+    async fn create_event(&self, event: Event) -> Result<EventOutcome, Unavailable> {
+        self.after_mishap(|state| {
+            if state.events.contains_key(&event.id()) {
+                return EventOutcome::Exists;
+            }
+            state.events.insert(event.id(), event.clone());
+            EventOutcome::Done(event)
+        })
+        .await
+    }
+
+    async fn change_event(
+        &self,
+        id: EventId,
+        seen: Option<u64>,
+        change: EventChange,
+    ) -> Result<EventOutcome, Unavailable> {
+        self.after_mishap(|state| {
+            let Some(event) = state.events.get(&id) else { return EventOutcome::UnknownEvent };
+            if seen.is_some_and(|seen| seen != event.version()) {
+                return EventOutcome::OtherVersion(event.clone());
+            }
+            match event.after(&change) {
+                Ok(next) => {
+                    state.events.insert(id, next.clone());
+                    EventOutcome::Done(next)
+                }
+                Err(refused) => EventOutcome::Refused(refused),
+            }
+        })
+        .await
+    }
+}
+
+#[async_trait]
 impl BallotBox for MemoryBallotBox {
     async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable> {
         self.after_mishap(|state| state.cast(ballot, revision)).await
@@ -188,6 +236,22 @@ impl BallotBox for MemoryBallotBox {
 
     async fn change(&self, id: PollId, change: PollChange) -> Result<ChangeOutcome, Unavailable> {
         self.after_mishap(|state| state.change(id, &change)).await
+    }
+
+    async fn change_seen(
+        &self,
+        id: PollId,
+        version: u64,
+        change: PollChange,
+    ) -> Result<Option<ChangeOutcome>, Unavailable> {
+        if self.state().mishap == Some(Mishap::StepBroken) {
+            return Err(Unavailable::NotAttached);
+        }
+        self.after_mishap(|state| match state.polls.get(&id) {
+            Some(poll) if poll.version() != version => None,
+            _ => Some(state.change(id, &change)),
+        })
+        .await
     }
 
     async fn end_session(&self, session: SessionId, _: Duration) -> Result<(), Unavailable> {
