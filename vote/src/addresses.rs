@@ -1,6 +1,6 @@
 //! Every address that this service writes: of its own pages, and of those on the result host.
 
-use domain::PollId;
+use domain::{EventId, PollId};
 use program::settings::PublicUrl;
 use web::poll_address;
 
@@ -22,6 +22,11 @@ pub(crate) fn organiser_page(poll: PollId) -> String {
 /// A poll in the API.
 pub(crate) fn api_poll(poll: PollId) -> String {
     format!("/api/polls/{poll}")
+}
+
+/// An event in the API.
+pub(crate) fn api_event(event: EventId) -> String {
+    format!("/api/events/{event}")
 }
 
 /// The live result.

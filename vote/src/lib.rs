@@ -16,6 +16,7 @@ mod addresses;
 mod api;
 mod app;
 mod config;
+mod events;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod look;

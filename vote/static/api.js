@@ -27,7 +27,8 @@ async function begin() {
 function operation(path, method, { summary, description: text, parameters = [], requestBody, security }) {
   const details = make("details", { className: "operation" });
   const title = make("summary", {}, make("code", {}, `${method.toUpperCase()} ${path}`), " ", described(summary));
-  if (security) title.append(make("span", { className: "quiet small" }, ` · ${needsToken}`));
+  const needed = security && security.every((one) => Object.keys(one).length > 0);
+  if (needed) title.append(make("span", { className: "quiet small" }, ` · ${needsToken}`));
   const form = make("form", { className: "stack" });
   details.append(title, form);
   if (text) form.append(make("p", { className: "quiet small" }, described(text)));
@@ -95,7 +96,9 @@ function pretty(text) {
 
 // A body to begin with: what is required, with the examples of the description.
 function example(schema) {
-  const { $ref } = schema;
+  const { $ref, oneOf } = schema;
+  // What may be left out is nothing or this.
+  if (oneOf) return example(oneOf.find((one) => one.$ref) || oneOf[0]);
   if ($ref) return example(schemas[$ref.split("/").pop()]);
   if (schema.example !== undefined) return schema.example;
   if (schema.properties) {

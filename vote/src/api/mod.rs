@@ -1,9 +1,11 @@
 //! The API: `/api/…`, JSON in and out, errors as problem details (RFC 9457).
 //!
-//! May import: addresses, app, polls, refusal, request, voter, voting.
+//! May import: addresses, app, events, polls, refusal, request, voter, voting.
 
 mod ballots;
 mod codes;
+mod event_model;
+mod events;
 pub(crate) mod model;
 mod openapi;
 mod organiser;
@@ -23,13 +25,20 @@ pub(crate) use page::page;
 use crate::app::App;
 
 /// Every route of the API, with its path as in the OpenAPI document.
-fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 6] {
+fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 13] {
     [
         ("/api/polls", get(polls::list).post(polls::create)),
         ("/api/polls/{poll}", get(polls::read).patch(polls::rewrite)),
         ("/api/polls/{poll}/ballots", post(ballots::cast)),
         ("/api/polls/{poll}/codes", get(codes::list)),
         ("/api/polls/{poll}/{change}", post(polls::change)),
+        ("/api/events", get(events::list).post(events::create)),
+        ("/api/events/{event}", get(events::read).put(events::edit)),
+        ("/api/events/{event}/next", post(events::next)),
+        ("/api/events/{event}/back", post(events::back)),
+        ("/api/events/{event}/archive", post(events::archive)),
+        ("/api/events/{event}/restore", post(events::restore)),
+        ("/api/events/{event}/duplicate", post(events::duplicate)),
         ("/api/openapi.json", get(openapi::document)),
     ]
 }
@@ -64,7 +73,7 @@ mod tests {
             let app = Arc::new(App::new(config(), Arc::new(ballots)));
             let router = Router::new().route(path, methods).with_state(app);
             for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-                let address = path.replace("{poll}", "main").replace("{change}", "open");
+                let address = path.replace("{poll}", "main").replace("{change}", "open").replace("{event}", "evening");
                 let request = Request::builder().method(method.clone()).uri(address).body(Body::empty()).unwrap();
                 let answer = router.clone().oneshot(request).await.unwrap().status();
                 let word = method.as_str().to_lowercase();
@@ -85,6 +94,15 @@ mod tests {
             ("patch /api/polls/{poll}", "200 202 400 401 403 404 408 409 413 415 422 429 503"),
             ("post /api/polls/{poll}/{change}", "200 202 401 403 404 429 503"),
             ("post /api/polls/{poll}/ballots", "201 400 403 404 408 409 413 415 422 429 503"),
+            ("get /api/events", "200 401 403 429 503"),
+            ("post /api/events", "201 400 401 403 408 409 413 415 422 429 503"),
+            ("get /api/events/{event}", "200 401 403 404 429 503"),
+            ("put /api/events/{event}", "200 400 401 403 404 408 409 413 415 422 429 503"),
+            ("post /api/events/{event}/next", "200 202 400 401 403 404 408 413 415 422 429 503"),
+            ("post /api/events/{event}/back", "200 202 400 401 403 404 408 413 415 422 429 503"),
+            ("post /api/events/{event}/archive", "200 401 403 404 429 503"),
+            ("post /api/events/{event}/restore", "200 401 403 404 429 503"),
+            ("post /api/events/{event}/duplicate", "201 400 401 403 404 408 409 413 415 422 429 503"),
             ("get /api/polls/{poll}/codes", "200 401 403 404 409 422 429 503"),
         ] {
             let (method, path) = operation.split_once(' ').unwrap();

@@ -314,10 +314,10 @@ pub(crate) struct CodesBody {
 fn words(words: &[&'static str]) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.iter().copied())).build()
 }
-fn state_schema() -> Object {
+pub(super) fn state_schema() -> Object {
     words(&[PollState::Waiting, PollState::Open, PollState::Closed].map(PollState::as_str))
 }
-fn results_schema() -> Object {
+pub(super) fn results_schema() -> Object {
     words(&["live", "hidden"])
 }
 fn access_schema() -> Object {

@@ -16,14 +16,18 @@ use utoipa::{
     },
 };
 
-use super::{ballots, codes, polls};
+use super::{ballots, codes, events, polls};
 use crate::app::App;
 
 /// The whole document.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Scrutin: voting", description = "Polls and ballots. Results are another service's."),
-    paths(ballots::cast, polls::read, polls::list, polls::create, polls::change, polls::rewrite, codes::list, document),
+    paths(
+        ballots::cast, polls::read, polls::list, polls::create, polls::change, polls::rewrite, codes::list,
+        events::read, events::list, events::create, events::edit, events::next, events::back, events::archive,
+        events::restore, events::duplicate, document
+    ),
     modifiers(&OrganiserToken),
     tags(
         (name = "voting", description = "For everybody"),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::{extract::FromRequestParts, response::Response};
+use axum::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::Response,
+};
 use http::request::Parts;
 use web::{
     language::Language,
@@ -18,6 +21,17 @@ impl FromRequestParts<Arc<App>> for OrganiserProof {
     type Rejection = Response;
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         check(parts, app).map_err(|refused| refused.answer(Language::of(&parts.headers)))
+    }
+}
+
+/// Where everybody may ask: the proof, if there is a token; a wrong one is refused.
+impl OptionalFromRequestParts<Arc<App>> for OrganiserProof {
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Option<Self>, Response> {
+        match check(parts, app) {
+            Err(_) if bearer_token(&parts.headers).is_none() => Ok(None),
+            checked => checked.map(Some).map_err(|refused| refused.answer(Language::of(&parts.headers))),
+        }
     }
 }
 

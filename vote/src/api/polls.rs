@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The header that a program repeats when it tries again.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Read a poll
 #[utoipa::path(

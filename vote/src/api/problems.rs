@@ -44,6 +44,27 @@ pub(crate) enum DescribedPollProblems {
     OverLimit(Problem),
 }
 
+/// Those of every operation whose body describes an event or a version of it.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only the description uses them")]
+pub(crate) enum DescribedEventProblems {
+    /// Not JSON
+    #[response(status = 400, content_type = PROBLEM_JSON)]
+    NotJson(Problem),
+    /// It breaks a limit or names a poll that there is not; the detail says which
+    #[response(status = 422, content_type = PROBLEM_JSON)]
+    OverLimit(Problem),
+}
+
+/// Those of every operation on one event.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only the description uses them")]
+pub(crate) enum EventProblems {
+    /// Unknown event
+    #[response(status = 404, content_type = PROBLEM_JSON)]
+    UnknownEvent(Problem),
+}
+
 /// Those of every operation on one poll.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "only the description uses them")]

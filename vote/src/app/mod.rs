@@ -26,7 +26,10 @@ use web::{
     visitor::Visitor,
 };
 
-use self::{new_voters::NewVoters, poll_cache::PollCache};
+use self::{
+    new_voters::NewVoters,
+    poll_cache::{EventCache, PollCache},
+};
 use crate::{config::Config, texts, voter::cookies::CookieKeys};
 
 /// The limit on wrong voting codes for one poll from one address; beyond it a wrong code must wait, and right ones pass
@@ -57,6 +60,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) ballots: Arc<dyn BallotBox>,
     pub(crate) polls: PollCache,
+    pub(crate) events: EventCache,
     /// Limits the lines of the log about requests that the log of ballots did not answer.
     unanswered: LogThrottle,
     /// Names and keys of the voters' cookies.
@@ -78,6 +82,7 @@ impl App {
     pub(crate) fn new(config: Config, ballots: Arc<dyn BallotBox>) -> Self {
         Self {
             polls: PollCache::new(ballots.clone()),
+            events: EventCache::new(ballots.clone()),
             pages: Pages::new::<Templates, StaticFiles>(texts::catalogue(), &BasePath::of(config.vote_url.as_ref())),
             headers: SecurityHeaders::new(None),
             unanswered: LogThrottle::new(BETWEEN_LINES),

@@ -1,12 +1,13 @@
-//! Polls as the log had them a moment ago.
+//! Polls and events as the log had them a moment ago.
 //!
 //! Under load the log is asked once a second for each poll, however many ballots arrive, and a caller that can be
 //! answered with a recent poll does not wait. While the log is down the last answer stays, so that pages can be shown.
 //! Nothing is decided by it: a cast asks the log itself.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
-use domain::{BallotBox, Poll, PollId, Unavailable};
+use domain::{BallotBox, Event, EventId, Poll, PollId, Unavailable};
+use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 use tokio::time::{Instant, timeout};
 use web::fresh::{Fresh, LastAnswer};
@@ -18,38 +19,79 @@ const YOUNG_FOR: Duration = Duration::from_secs(1);
 /// How long a caller waits for the log before it gets an older answer, too: most of the two seconds that the log has
 /// for an answer are for the ballot.
 const WAIT_WITH_AN_ANSWER: Duration = Duration::from_millis(300);
-/// How many polls are kept. Beyond it the oldest answers are removed first.
+/// How many polls are kept, and how many events. Beyond it the oldest answers are removed first.
 const MAX_POLLS: usize = 1_024;
 
-/// What the log said last: a poll, that there is none, or why it did not answer.
-type PollReading = Result<Option<Arc<Poll>>, Unavailable>;
+/// What is read from the log and kept for a moment.
+pub(crate) trait FromLog: Send + Sync + Sized + 'static {
+    /// Its id.
+    type Id: Copy + Eq + Hash + Send + Sync + 'static;
 
-/// The last answers of the log. It is asked through the port when one is too old.
-pub(crate) struct PollCache {
-    ballots: Arc<dyn BallotBox>,
-    polls: RwLock<HashMap<PollId, Arc<Fresh<PollReading>>>>,
+    fn id(&self) -> Self::Id;
+
+    fn read(ballots: Arc<dyn BallotBox>, id: Self::Id) -> BoxFuture<'static, Result<Option<Self>, Unavailable>>;
 }
 
-impl PollCache {
-    /// An empty cache before `ballots`.
-    pub(crate) fn new(ballots: Arc<dyn BallotBox>) -> Self {
-        Self { ballots, polls: RwLock::default() }
+impl FromLog for Poll {
+    type Id = PollId;
+
+    fn id(&self) -> PollId {
+        Self::id(self)
     }
 
-    /// The poll as it was at most two seconds ago; older only while the log does not answer.
-    pub(crate) async fn get(&self, id: PollId) -> PollReading {
+    fn read(ballots: Arc<dyn BallotBox>, id: PollId) -> BoxFuture<'static, Result<Option<Self>, Unavailable>> {
+        Box::pin(async move { ballots.poll(id).await })
+    }
+}
+
+impl FromLog for Event {
+    type Id = EventId;
+
+    fn id(&self) -> EventId {
+        Self::id(self)
+    }
+
+    fn read(ballots: Arc<dyn BallotBox>, id: EventId) -> BoxFuture<'static, Result<Option<Self>, Unavailable>> {
+        Box::pin(async move { ballots.event(id).await })
+    }
+}
+
+/// What the log said last: a poll or an event, that there is none, or why it did not answer.
+type Reading<T> = Result<Option<Arc<T>>, Unavailable>;
+/// An answer for each id.
+type Slots<T> = HashMap<<T as FromLog>::Id, Arc<Fresh<Reading<T>>>>;
+
+/// The last answers of the log. It is asked through the port when one is too old.
+pub(crate) struct LogCache<T: FromLog> {
+    ballots: Arc<dyn BallotBox>,
+    slots: RwLock<Slots<T>>,
+}
+
+/// Polls of the log.
+pub(crate) type PollCache = LogCache<Poll>;
+/// Events of the log.
+pub(crate) type EventCache = LogCache<Event>;
+
+impl<T: FromLog> LogCache<T> {
+    /// An empty cache before `ballots`.
+    pub(crate) fn new(ballots: Arc<dyn BallotBox>) -> Self {
+        Self { ballots, slots: RwLock::default() }
+    }
+
+    /// The poll or event as it was at most two seconds ago; older only while the log does not answer.
+    pub(crate) async fn get(&self, id: T::Id) -> Reading<T> {
         let arrived = Instant::now();
         let slot = self.slot(id);
         let Some(LastAnswer { answer: Ok(poll), at, .. }) = slot.last() else {
             // A failure is for those who waited for it.
-            let is_fresh = |last: &LastAnswer<PollReading>| last.answer.is_ok() || last.at >= arrived;
-            return slot.get(is_fresh, || read(Arc::clone(&self.ballots), id)).await.unwrap_or_else(no_answer);
+            let is_fresh = |last: &LastAnswer<Reading<T>>| last.answer.is_ok() || last.at >= arrived;
+            return slot.get(is_fresh, || read::<T>(Arc::clone(&self.ballots), id)).await.unwrap_or_else(no_answer);
         };
         let age = arrived.saturating_duration_since(at);
         if age < FRESH_FOR {
             return Ok(poll);
         }
-        let reading = slot.ask(|| read(Arc::clone(&self.ballots), id));
+        let reading = slot.ask(|| read::<T>(Arc::clone(&self.ballots), id));
         if age < FRESH_FOR + YOUNG_FOR {
             return Ok(poll);
         }
@@ -59,31 +101,31 @@ impl PollCache {
         }
     }
 
-    /// Keeps what the log has just said of a poll, so that this instance shows it at once.
-    pub(crate) fn put(&self, poll: Poll) {
+    /// Keeps what the log has just said, so that this instance shows it at once.
+    pub(crate) fn put(&self, poll: T) {
         self.slot(poll.id()).put(Ok(Some(Arc::new(poll))));
     }
 
     /// Forgets a poll that has turned out to be too old. The log is asked at the next occasion.
-    pub(crate) fn forget(&self, id: PollId) {
+    pub(crate) fn forget(&self, id: T::Id) {
         self.slot(id).forget();
     }
 
-    fn slot(&self, id: PollId) -> Arc<Fresh<PollReading>> {
-        if let Some(slot) = self.polls.read().get(&id) {
+    fn slot(&self, id: T::Id) -> Arc<Fresh<Reading<T>>> {
+        if let Some(slot) = self.slots.read().get(&id) {
             return slot.clone();
         }
-        let mut polls = self.polls.write();
-        if polls.len() >= MAX_POLLS && !polls.contains_key(&id) {
-            make_room(&mut polls);
+        let mut slots = self.slots.write();
+        if slots.len() >= MAX_POLLS && !slots.contains_key(&id) {
+            make_room::<T>(&mut slots);
         }
-        polls.entry(id).or_default().clone()
+        slots.entry(id).or_default().clone()
     }
 }
 
 /// Asks the log. A poll that is known stays while it does not answer; that there is none is not worth repeating.
-async fn read(ballots: Arc<dyn BallotBox>, id: PollId) -> impl FnOnce(Option<PollReading>) -> PollReading {
-    let answer = ballots.poll(id).await;
+async fn read<T: FromLog>(ballots: Arc<dyn BallotBox>, id: T::Id) -> impl FnOnce(Option<Reading<T>>) -> Reading<T> {
+    let answer = T::read(ballots, id).await;
     move |known| match (answer, known) {
         (Ok(poll), _) => Ok(poll.map(Arc::new)),
         (Err(_), Some(Ok(Some(poll)))) => Ok(Some(poll)),
@@ -92,18 +134,18 @@ async fn read(ballots: Arc<dyn BallotBox>, id: PollId) -> impl FnOnce(Option<Pol
 }
 
 /// The read panicked, or the poll was forgotten again and again.
-fn no_answer() -> PollReading {
-    Err(Unavailable::failed("reading a poll", "no answer"))
+fn no_answer<T>() -> Reading<T> {
+    Err(Unavailable::failed("reading a poll or an event", "no answer"))
 }
 
 /// Removes one poll: an unknown one if there is one (a guessed address), else the oldest answer.
-fn make_room(polls: &mut HashMap<PollId, Arc<Fresh<PollReading>>>) {
-    let worth = |slot: &Fresh<PollReading>| {
+fn make_room<T: FromLog>(slots: &mut Slots<T>) {
+    let worth = |slot: &Fresh<Reading<T>>| {
         let last = slot.last().filter(|last| last.answer.is_ok());
         (last.as_ref().is_some_and(|last| matches!(last.answer, Ok(Some(_)))), last.map(|last| last.at))
     };
-    if let Some(id) = polls.iter().min_by_key(|(_, slot)| worth(slot)).map(|(id, _)| *id) {
-        polls.remove(&id);
+    if let Some(id) = slots.iter().min_by_key(|(_, slot)| worth(slot)).map(|(id, _)| *id) {
+        slots.remove(&id);
     }
 }
 
@@ -185,7 +227,7 @@ mod tests {
     async fn a_read_that_began_before_a_change_does_not_replace_it() {
         let (_, cache) = cache();
         let slot = cache.slot(PollId::MAIN);
-        let asked = slot.ask(|| read(Arc::clone(&cache.ballots), PollId::MAIN));
+        let asked = slot.ask(|| read::<Poll>(Arc::clone(&cache.ballots), PollId::MAIN));
         cache.put(poll(PollId::MAIN, "Coffee?"));
         asked.await;
         assert_eq!(cache.get(PollId::MAIN).await.unwrap().unwrap().question(), "Coffee?");
@@ -215,7 +257,7 @@ mod tests {
         for guess in 0..2 * MAX_POLLS {
             cache.get(PollId::parse(&format!("no-{guess}")).unwrap()).await.unwrap();
         }
-        assert_eq!(cache.polls.read().len(), MAX_POLLS);
+        assert_eq!(cache.slots.read().len(), MAX_POLLS);
         let before = asked.poll_reads();
         cache.get(PollId::MAIN).await.unwrap().unwrap();
         assert_eq!(asked.poll_reads(), before);

@@ -4,7 +4,7 @@
 
 pub(crate) mod code_range;
 pub(crate) mod create;
-mod made_up_id;
+pub(crate) mod made_up_id;
 
 use std::sync::Arc;
 

@@ -2,11 +2,11 @@
 //! people as a page in their language, for programs as problem details.
 
 use axum::response::{IntoResponse, Response};
-use domain::{ChoicesError, Poll, PollError, PollState, Unavailable};
+use domain::{ChoicesError, EventError, Poll, PollError, PollId, PollState, Unavailable};
 use http::StatusCode;
 use web::{language::Language, organiser::NotOrganiser};
 
-use super::poll_faults;
+use super::{event_faults, poll_faults};
 use crate::{
     texts::{self, VoteText},
     voter::cookies::TwoVoters,
@@ -68,6 +68,18 @@ pub(crate) enum Refusal {
     EmptyPatch,
     /// There is no such poll.
     UnknownPoll,
+    /// There is no such event.
+    UnknownEvent,
+    /// The described event breaks a limit.
+    InvalidEvent(EventError),
+    /// There is an event with this id.
+    EventExists,
+    /// The event is not of the version that was to be changed.
+    EventChanged,
+    /// The poll that is on would be taken out of its event.
+    PollIsOn(PollId),
+    /// There is no such poll, which an event names.
+    NoSuchPollInEvent(PollId),
     /// There is no such page.
     NoSuchPage,
     /// The page is there and does not do this.
@@ -109,16 +121,23 @@ impl Refusal {
             | Self::JsonShape(_)
             | Self::InvalidPoll(_)
             | Self::InvalidId
+            | Self::InvalidEvent(_)
+            | Self::NoSuchPollInEvent(_)
             | Self::EmptyPatch
             | Self::NotACorrection
             | Self::NewVotersLimit => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::PollExists | Self::HasBallots | Self::AnotherTurn => StatusCode::CONFLICT,
+            Self::PollExists
+            | Self::HasBallots
+            | Self::AnotherTurn
+            | Self::EventExists
+            | Self::EventChanged
+            | Self::PollIsOn(_) => StatusCode::CONFLICT,
             Self::TooManyTries(_) | Self::TooManyNewVoters(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotOpen(_) | Self::AlreadyCast | Self::CodeUsed | Self::PollRewritten | Self::OpenToAnyone => {
                 StatusCode::CONFLICT
             }
             Self::CodeNeeded | Self::SignInNeeded | Self::CrossSite | Self::NoKiosk => StatusCode::FORBIDDEN,
-            Self::UnknownPoll | Self::NoOrganiser | Self::NoSuchPage => StatusCode::NOT_FOUND,
+            Self::UnknownPoll | Self::UnknownEvent | Self::NoOrganiser | Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotUtf8 | Self::PercentEncoding | Self::Json(_) | Self::TwoVoters => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -164,6 +183,12 @@ impl Refusal {
             Self::OpenToAnyone => "open-to-anyone",
             Self::CodeRange => "code-range",
             Self::UnknownPoll => "unknown-poll",
+            Self::UnknownEvent => "unknown-event",
+            Self::InvalidEvent(_) => "invalid-event",
+            Self::EventExists => "event-exists",
+            Self::EventChanged => "event-changed",
+            Self::PollIsOn(_) => "poll-is-on",
+            Self::NoSuchPollInEvent(_) => "no-such-poll-in-event",
             Self::NoSuchPage => "no-such-page",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::NotUtf8 => "not-utf8",
@@ -218,6 +243,12 @@ impl Refusal {
             Self::NewVotersLimit => VoteText::NewVotersLimit,
             Self::EmptyPatch => VoteText::EmptyPatch,
             Self::UnknownPoll => VoteText::UnknownPoll,
+            Self::UnknownEvent => VoteText::UnknownEvent,
+            Self::InvalidEvent(error) => return event_faults::text(language, error),
+            Self::EventExists => VoteText::EventExists,
+            Self::EventChanged => VoteText::EventChanged,
+            Self::PollIsOn(poll) => return say(VoteText::EventPollIsOn, &[("poll", poll.as_str())]),
+            Self::NoSuchPollInEvent(poll) => return say(VoteText::EventNoSuchPoll, &[("poll", poll.as_str())]),
             Self::NoSuchPage => VoteText::NoSuchPage,
             Self::MethodNotAllowed => VoteText::MethodNotAllowed,
             Self::NotUtf8 => VoteText::NotUtf8,
@@ -243,6 +274,7 @@ impl Refusal {
         match self {
             Self::Unavailable(_) | Self::CannotShow(_) | Self::CannotTell(_) => VoteText::TitleUnavailable,
             Self::UnknownPoll => VoteText::TitleUnknownPoll,
+            Self::UnknownEvent => VoteText::TitleUnknownEvent,
             Self::NoSuchPage => VoteText::TitleNoSuchPage,
             Self::NoOrganiser => VoteText::TitleNoOrganiser,
             Self::SignInNeeded => VoteText::TitleSignIn,

@@ -2,6 +2,7 @@
 //!
 //! May import: app, texts, voter.
 
+mod event_faults;
 mod explain;
 mod kinds;
 mod log_failure;

@@ -45,7 +45,7 @@ pub(crate) fn text(language: Language, error: &PollError) -> String {
 }
 
 /// As Unicode writes it.
-fn code_point(character: char) -> String {
+pub(super) fn code_point(character: char) -> String {
     format!("U+{:04X}", u32::from(character))
 }
 

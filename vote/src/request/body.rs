@@ -31,6 +31,24 @@ pub(crate) struct PostedForm<const LIMIT_BYTES: usize = MAX_BALLOT_BYTES>(pub(cr
 /// A posted JSON value.
 pub(crate) struct PostedJson<T, const LIMIT_BYTES: usize>(pub(crate) T);
 
+/// A posted JSON value that may be left out: then the body is empty.
+pub(crate) struct OptionalJson<T, const LIMIT_BYTES: usize>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned + Default, const LIMIT_BYTES: usize> FromRequest<S> for OptionalJson<T, LIMIT_BYTES> {
+    type Rejection = Refusal;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let bytes = collect(&parts.headers, body, LIMIT_BYTES).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        if !is_type(&parts.headers, JSON) {
+            return Err(Refusal::ContentType(JSON));
+        }
+        parsed(&bytes).map(Self)
+    }
+}
+
 impl<const LIMIT_BYTES: usize> PostedForm<LIMIT_BYTES> {
     /// Its fields.
     pub(crate) fn fields(&self) -> Result<Fields<'_>, Refusal> {
@@ -69,8 +87,11 @@ pub(crate) async fn json<T: DeserializeOwned>(
     body: Body,
     limit_bytes: usize,
 ) -> Result<T, Refusal> {
-    let bytes = read(headers, body, JSON, limit_bytes).await?;
-    serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+    parsed(&read(headers, body, JSON, limit_bytes).await?)
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         Category::Data => Refusal::JsonShape(error.to_string()),
         Category::Syntax | Category::Eof | Category::Io => Refusal::Json(error.to_string()),
     })

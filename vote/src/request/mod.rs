@@ -9,7 +9,7 @@ mod multipart;
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use domain::PollId;
+use domain::{EventId, PollId};
 use http::request::Parts;
 
 use crate::{app::App, refusal::Refusal};
@@ -30,6 +30,25 @@ impl<S: Send + Sync> FromRequestParts<S> for PollPath {
         let Ok(parameters) = RawPathParams::from_request_parts(parts, state).await else { return Ok(Self(None)) };
         let named = parameters.iter().find(|(name, _)| *name == "poll");
         Ok(Self(named.map_or(Some(PollId::MAIN), |(_, id)| PollId::parse(id).ok())))
+    }
+}
+
+/// Which event an address names: `{event}` in the path.
+pub(crate) struct EventPath(Option<EventId>);
+
+impl EventPath {
+    /// Its id. A text that is no id names no event.
+    pub(crate) fn id(&self) -> Result<EventId, Refusal> {
+        self.0.ok_or(Refusal::UnknownEvent)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for EventPath {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let Ok(parameters) = RawPathParams::from_request_parts(parts, state).await else { return Ok(Self(None)) };
+        let named = parameters.iter().find(|(name, _)| *name == "event");
+        Ok(Self(named.and_then(|(_, id)| EventId::parse(id).ok())))
     }
 }
 

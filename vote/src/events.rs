@@ -1,0 +1,9 @@
+//! Reads, creates and changes events, and takes their steps; for pages and API.
+//!
+//! May import: app, polls, refusal.
+
+pub(crate) mod create;
+mod existing;
+pub(crate) mod press;
+
+pub(crate) use existing::{change, current, polls_of, recent};
