@@ -15,6 +15,7 @@ use crate::{
     account::MissingBallots,
     asking::{StopReason, ask_ledger, ask_log},
     attach::CountFrom,
+    batch_pace::BatchPace,
     findings::Loss,
     health::TellerHealth,
     teller_parts::TellerParts,
@@ -38,11 +39,13 @@ pub(crate) struct Counting<'a> {
     log_id: LogId,
     /// Everything up to here is committed.
     counted: Position,
+    pace: BatchPace,
 }
 
 impl<'a> Counting<'a> {
     pub(crate) fn new(parts: &'a mut TellerParts, ledger: &'a mut dyn Ledger, from: CountFrom) -> Self {
-        Self { parts, ledger, log_id: from.log, counted: from.counted_through }
+        let pace = BatchPace::of_one_of(parts.rules.partitions);
+        Self { parts, ledger, log_id: from.log, counted: from.counted_through, pace }
     }
 
     /// Counts until something stops it.
@@ -63,6 +66,8 @@ impl<'a> Counting<'a> {
             self.parts.spreader.read(&page.entries);
             (batch, accepted) = (page.entries, page.accepted);
             self.parts.view.counts_next(&batch, accepted);
+            let ballots = batch.len() as u64;
+            self.pace.read(ballots, self.parts.view.lag().ballots().saturating_sub(ballots));
 
             if Instant::now() >= survey_at {
                 shutdown.run_until_cancelled(self.survey()).await.unwrap_or(Err(StopReason::Shutdown))?;
@@ -84,7 +89,7 @@ impl<'a> Counting<'a> {
         let TellerParts { log, rules, health, metrics, shutdown, .. } = &mut *self.parts;
         let (applied, page) = tokio::join!(
             apply(health, metrics, self.ledger, batch),
-            read(health, log.as_mut(), after, rules.batch_entries, shutdown),
+            read(health, log.as_mut(), after, rules.batch_entries, &self.pace, shutdown),
         );
         // Also if the batch failed.
         if let Ok(page) = page.as_ref()
@@ -183,14 +188,18 @@ async fn apply(
     Ok(Some(applied))
 }
 
-/// Reads the page after `after`. A shutdown ends the wait; entries stay in the log.
+/// Reads the page after `after`, once the pace allows it. A shutdown ends the wait; entries stay in the log.
 async fn read(
     health: &TellerHealth,
     log: &mut dyn Log,
     after: Position,
     limit: usize,
+    pace: &BatchPace,
     shutdown: &CancellationToken,
 ) -> Result<Page, StopReason> {
-    let page = ask_log(health, log.read(after, limit, READ_WAIT));
+    let page = async {
+        pace.pause().await;
+        ask_log(health, log.read(after, limit, READ_WAIT)).await
+    };
     shutdown.run_until_cancelled(page).await.unwrap_or(Err(StopReason::Shutdown))
 }

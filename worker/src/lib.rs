@@ -29,6 +29,7 @@
 mod account;
 mod asking;
 mod attach;
+mod batch_pace;
 mod copies;
 mod counting;
 mod findings;
@@ -40,6 +41,7 @@ mod log_view;
 mod loss_report;
 mod moving;
 mod outage_report;
+
 mod retention;
 mod rules;
 pub mod settings;

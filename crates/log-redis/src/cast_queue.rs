@@ -1,10 +1,13 @@
 //! The queue of ballots for one partition: one script call sends the ballots of many requests to Redis.
 //!
-//! After each reply, the next call takes all ballots in the queue. So no ballot waits for others: a single ballot is
-//! sent at once; under load, hundreds share one round trip and one fsync of Redis. Ballots of one poll share a script
-//! call and an entry of the log. The calls for several polls are sent together.
+//! After each reply, the next call takes all ballots in the queue. So a single ballot is sent at once; under load,
+//! hundreds share one round trip and one fsync of Redis. With several partitions, a call waits some milliseconds after
+//! the last one, so that it has about as many (`spacing`). Ballots of one poll share a script call and an entry of the
+//! log. The calls for several polls are sent together.
 
-use std::{collections::HashMap, io, mem, sync::Arc, thread, time::Duration};
+mod spacing;
+
+use std::{collections::HashMap, io, sync::Arc, thread, time::Duration};
 
 use domain::{Ballot, CastOutcome, Partition, PollId, PollState, Position, Unavailable};
 use redis::Value;
@@ -26,6 +29,7 @@ use crate::{
     scripts::{CAST, Call},
     wire,
 };
+use spacing::Spacing;
 
 /// The capacity of a partition's queue; further ballots fail with [`Unavailable::Busy`].
 pub(crate) const QUEUE_BALLOTS: usize = 16_384;
@@ -92,12 +96,12 @@ pub(crate) fn send_all(senders: Vec<CastSender>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new().name("log-casting".into()).spawn(move || {
         runtime.block_on(async move {
-            let mut all = JoinSet::new();
+            let (mut all, partitions) = (JoinSet::new(), senders.len());
             for sender in senders {
                 let (memory, link) = (Arc::clone(&sender.path.memory), Arc::clone(&sender.path.link));
                 // Ends with the runtime.
                 tokio::spawn(async move { memory.watch(&link).await });
-                all.spawn(send_as_they_come(sender));
+                all.spawn(send_as_they_come(sender, Spacing::of_one_of(partitions)));
             }
             // A panic was reported when it happened, and its callers got an error.
             while all.join_next().await.is_some() {}
@@ -106,14 +110,16 @@ pub(crate) fn send_all(senders: Vec<CastSender>) -> io::Result<()> {
     Ok(())
 }
 
-async fn send_as_they_come(CastSender { mut queue, path }: CastSender) {
+async fn send_as_they_come(CastSender { mut queue, path }: CastSender, mut spacing: Spacing) {
     let path = Arc::new(path);
-    let mut taken = Vec::new();
-    while queue.recv_many(&mut taken, MAX_BALLOTS_SENT).await > 0 {
+    loop {
+        let taken = spacing.take(&mut queue, MAX_BALLOTS_SENT).await;
+        if taken.is_empty() {
+            return;
+        }
         // For traces (`program::traces`); otherwise it is not recorded.
         let span = tracing::trace_span!(target: "scrutin::trace", "log.cast", ballots = taken.len());
         let path = Arc::clone(&path);
-        let taken = mem::replace(&mut taken, Vec::with_capacity(MAX_BALLOTS_SENT));
         // A separate task, so that a panic ends one call and not all later ones.
         let sent = tokio::spawn(async move { send(&path, still_in_time(taken)).await }.instrument(span));
         if sent.await.is_err() {

@@ -28,7 +28,7 @@ impl Scene {
         log.open().await.unwrap();
         let link = Arc::new(Link::new(&url, partition));
         let (casting, sending) = CastQueue::new(Arc::new(Keys::new(partition)), link.clone(), partition);
-        tokio::spawn(send_as_they_come(sending));
+        tokio::spawn(send_as_they_come(sending, Spacing::of_one_of(1)));
         Self { _redis: redis, link, casting }
     }
 
