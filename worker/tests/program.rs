@@ -211,8 +211,8 @@ fn a_wrong_setting_is_one_line_that_names_it_and_exit_code_2() {
         assert!(stderr.starts_with(&format!("worker: {key}: ")) && stderr.lines().count() == 1, "{stderr}");
         assert!(!stderr.contains("hunter2"), "{stderr}");
     }
-    let export = run(&["export", "-"], &[("DATABASE_URL", "postgres://a postgres://b")]);
-    assert_eq!(export.status.code(), Some(2), "{export:?}");
-    assert!(text(&export.stderr).starts_with("worker: DATABASE_URL: export takes one address"), "{export:?}");
+    let import = run(&["import", "-"], &[("DATABASE_URL", "postgres://a postgres://b")]);
+    assert_eq!(import.status.code(), Some(2), "{import:?}");
+    assert!(text(&import.stderr).starts_with("worker: DATABASE_URL: 2 addresses for 1 partitions"), "{import:?}");
     assert_eq!(run(&["count"], &[]).status.code(), Some(2), "an unknown command");
 }

@@ -18,7 +18,7 @@ pub(crate) fn checked(what: &'static str, answer: Value) -> Result<Value, Unavai
 
 /// What a node of a cluster says of a slot that another one has. With a cluster's address that is so for a moment.
 fn elsewhere_in_cluster(error: &ServerError) -> String {
-    format!("{error} (this is a node of a Redis Cluster, which takes redis+cluster://… in REDIS_URL)")
+    format!("{error} (another node of the Redis Cluster has it; REDIS_URL of a cluster begins with redis+cluster://)")
 }
 
 /// Error codes after which certainly nothing was done: Redis refuses a command before it runs it, and a script at its

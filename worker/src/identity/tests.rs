@@ -78,7 +78,7 @@ fn what_an_older_release_stored_is_adopted_where_both_know_one_another() {
 fn a_log_over_whose_partitions_polls_were_spread_is_refused() {
     let partitions = Partitions::new(4).unwrap();
     let why = refused(&IdentityFacts { log: older_log(), partitions, ..counted() });
-    assert!(why.contains("export and import"), "{why}");
+    assert!(why.contains("`worker export` of this release"), "{why}");
 }
 
 #[test]
