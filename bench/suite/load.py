@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.request
 
-from suite.programs import fail, free_address, get, until
+from suite.programs import fail, free_address, get, sum_of_metric, until
 from suite.servers import RELEASE, ROOT, TOKEN
 
 
@@ -126,11 +126,6 @@ def counting(run, redis, database, ballots):
 
 def metric(admin, name):
     return sum_of_metric(get(f"{admin}/metrics").decode(), name)
-
-
-def sum_of_metric(page, name):
-    """The sum over all labels of a metric, as Prometheus reads it."""
-    return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if re.match(rf"{name}[ {{]", line))
 
 
 def tally_microseconds(run, result):

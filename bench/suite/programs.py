@@ -43,6 +43,11 @@ def until(what, look, every=0.02, patience=PATIENCE):
     fail(f"waited {patience} s in vain for {what}")
 
 
+def sum_of_metric(page, name):
+    """The sum over all labels of a metric, as Prometheus reads it."""
+    return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if re.match(rf"{name}[ {{]", line))
+
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from suite.programs import Program, fail, free_address, get, processor_seconds, until
+from suite.programs import Program, fail, free_address, get, processor_seconds, sum_of_metric, until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -110,6 +110,9 @@ class Run:
             worker = self.service("worker", REDIS_URL=redis, DATABASE_URL=database, **environment)
             result = self.service("result", DATABASE_URL=database, MAX_VIEWERS=20_000)
             vote = self.service("vote", REDIS_URL=redis, **environment)
+            # It is ready as soon as it can cast the ballots of one partition.
+            ready = lambda: sum_of_metric(get(f"{vote[2]}/metrics").decode(), "scrutin_log_partition_ready")
+            until("all partitions to be ready", lambda: ready() >= environment.get("PARTITIONS", 1))
             yield {"vote": vote, "worker": worker, "result": result, "redis": redis, "database": database}
             for program, _, _ in (vote, result, worker):
                 program.stop()

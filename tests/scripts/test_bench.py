@@ -106,9 +106,9 @@ class Readings(unittest.TestCase):
 
     def test_a_metric_is_the_sum_over_its_labels_and_of_no_other(self):
         page = '# HELP a_total x\na_total{p="0"} 2\na_total{p="1"} 3\na_total_more 50\nb 7\n'
-        self.assertEqual(load.sum_of_metric(page, "a_total"), 5)
-        self.assertEqual(load.sum_of_metric(page, "b"), 7)
-        self.assertEqual(load.sum_of_metric(page, "c"), 0)
+        self.assertEqual(programs.sum_of_metric(page, "a_total"), 5)
+        self.assertEqual(programs.sum_of_metric(page, "b"), 7)
+        self.assertEqual(programs.sum_of_metric(page, "c"), 0)
 
     def test_fewer_accepted_than_acknowledged_ends_the_benchmarks(self):
         pages = iter([b'{"accepted": 10}', b'{"accepted": 19}'])
