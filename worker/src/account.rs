@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_aside_is_accounted_for_and_changes_of_polls_are_no_ballots() {
+    fn what_is_set_aside_is_accounted_for_and_polls_and_events_are_no_ballots() {
         let mut entries = ballots([1, 2, 3]);
         entries[1].record = Err(UndecodableEntry { reason: String::new(), entry: String::new() });
         let mut account = Account::begin(at(0));
@@ -101,6 +101,11 @@ mod tests {
         assert_eq!(account.will_miss(&entries, 0), None);
         let poll = domain::Poll::new(PollId::MAIN, domain::PollSpec::simple("?", ["x", "y"])).unwrap();
         entries[1].record = Ok(Record::Poll(Box::new(poll)));
+        account.log_says(&log(3, 3));
+        assert_eq!(account.will_miss(&entries, 0).map(|missing| missing.ballots), Some(1));
+        let spec = domain::EventSpec { title: "T".into(), polls: Vec::new() };
+        let event = domain::Event::new(domain::EventId::parse("evening").unwrap(), spec).unwrap();
+        entries[1].record = Ok(Record::Event(Box::new(event)));
         account.log_says(&log(3, 3));
         assert_eq!(account.will_miss(&entries, 0).map(|missing| missing.ballots), Some(1));
     }

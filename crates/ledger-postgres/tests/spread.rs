@@ -3,8 +3,8 @@
 mod support;
 
 use domain::{
-    Ballot, Choices, Entry, Inclusion, Installation, InstallationId, Ledger, LedgerIdentity, Movement, Partition,
-    Partitions, Poll, PollChange, Receipt, Record, Scoreboard, Tally, VoterId,
+    Ballot, Choices, Entry, Event, EventId, EventSpec, Inclusion, Installation, InstallationId, Ledger, LedgerIdentity,
+    Movement, Partition, Partitions, Poll, PollChange, Receipt, Record, Scoreboard, Tally, VoterId,
 };
 use scrutin_ledger_postgres::{DatabaseAddresses, SpreadScoreboard};
 use support::{DEADLINE, at, lead, ledgers_at, of, poll, poll_entry};
@@ -169,4 +169,33 @@ async fn what_moves_in_either_ledger_is_heard() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn events_of_all_ledgers_are_found_and_one_that_may_be_away_is_not_denied() {
+    let main = poll("main");
+    let mut spread = Spread::begin(&main).await;
+    let event = |name: &str| {
+        let spec = EventSpec { title: name.into(), polls: vec![main.id()] };
+        Event::new(EventId::parse(name).unwrap(), spec).unwrap()
+    };
+    let write = |event: &Event| Entry { position: at(10), record: Ok(Record::Event(Box::new(event.clone()))) };
+    let (evening, morning) = (event("evening"), event("morning"));
+    spread.apply(2, vec![write(&evening)]).await;
+    spread.apply(3, vec![write(&morning)]).await;
+    assert_eq!(spread.scoreboard.events().await, Ok(vec![evening.clone(), morning.clone()]));
+    assert_eq!(spread.scoreboard.event(morning.id()).await, Ok(Some(morning.clone())));
+    assert_eq!(spread.scoreboard.event(event("night").id()).await, Ok(None));
+    let mut exported = Vec::new();
+    let take = |entry: Entry| {
+        exported.extend(entry.record.ok().filter(|record| matches!(record, Record::Event(_))));
+        Ok(())
+    };
+    spread.scoreboard.entries(take).await.unwrap();
+    assert_eq!(exported, [&evening, &morning].map(|event| Record::Event(Box::new(event.clone()))));
+
+    spread.servers[1].stop().await;
+    assert_eq!(spread.scoreboard.event(evening.id()).await, Ok(Some(evening.clone())));
+    assert!(spread.scoreboard.event(morning.id()).await.is_err(), "it may be in the one that is away");
+    assert_eq!(spread.scoreboard.events().await, Ok(vec![evening]));
 }

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use domain::{LogId, Partition, PollId, PollState, Position};
+use domain::{Event, EventId, EventSpec, LogId, Partition, PollId, PollState, Position};
 use tokio::time::{Instant, sleep};
 
 use crate::world::{Fault, State, World, main_poll, rules, start_worker};
+
+fn an_event() -> Event {
+    let spec = EventSpec { title: "An evening".into(), polls: vec![PollId::MAIN] };
+    Event::new(EventId::parse("evening").unwrap(), spec).unwrap()
+}
 
 #[tokio::test(start_paused = true)]
 async fn the_very_first_start_makes_the_poll_and_begins_the_log() {
@@ -132,6 +137,7 @@ async fn a_ledger_from_before_the_retention_notes_the_gap_and_goes_on() {
         let mut state = world.state();
         state.restore_ledger(4);
         state.ledger.polls.clear();
+        state.log.events = vec![an_event()];
     }
     world.until("the gap is noted", |state| !state.ledger.gaps.is_empty()).await;
     world.cast().unwrap();
@@ -140,6 +146,7 @@ async fn a_ledger_from_before_the_retention_notes_the_gap_and_goes_on() {
     let gap = state.ledger.gaps[0];
     assert_eq!((state.ledger.gaps.len(), gap.after, gap.through), (1, positions[1], positions[5]));
     assert_eq!(state.ledger.polls, [main_poll()], "what happened to polls in the gap is taken from the log");
+    assert_eq!(state.ledger.events, [an_event()], "and to events");
     assert_eq!(state.ledger.entries.len(), 3);
 }
 
