@@ -166,7 +166,8 @@ async fn the_presser_is_killed(partitions: u16) {
         let wanted = if is_open { "closed" } else { "open" };
         assert_eq!(now["on"], json!({"poll": "q1", "state": wanted, "results": "live"}), "round {round}");
         assert_eq!(poll_version(&redis, partitions, "q1").await, polls_version + 1, "round {round}: changed once");
-        assert_eq!(version(&now), seen + 1 + u64::from(is_between), "round {round}");
+        // A write that the killed one had sent may have come after it was looked for.
+        assert!([seen + 1, seen + 2].contains(&version(&now)), "round {round}: {now} after {seen}");
         if hits == HITS {
             break;
         }
