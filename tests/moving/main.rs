@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use serde_json::{Value, json};
-use support::{cast, counted, export, export_of_services, import, import_at_home, organise, scrutin, text};
+use support::{cast, counted, export, export_of_services, finished, import, import_at_home, organise, scrutin, text};
 use testkit::{
     all_in_one::AllInOne,
     postgres_server::TestDatabase,
@@ -38,7 +38,9 @@ async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
     for poll in ["main", "lunch"] {
         let accepted = tallies::accepted(&vote_url, poll).await.expect("what was accepted");
         wait::until_true("all ballots to be counted", || async {
-            tallies::tally(&scrutin.result_url(), poll).await.is_some_and(|tally| tally["counted"] == accepted)
+            let tally = tallies::tally(&scrutin.result_url(), poll).await;
+            // Its close is counted too.
+            tally.is_some_and(|tally| tally["counted"] == accepted && tally["open"] == (poll == "main"))
         })
         .await;
         tallies.push(tallies::tally(&scrutin.result_url(), poll).await.expect("a tally"));
@@ -150,7 +152,7 @@ async fn what_one_all_in_one_counted_goes_on_in_another() {
         voters.push(cast(&vote_url, "lunch", choice, None).await);
     }
     organise(&vote_url, "/lunch/close", json!({})).await;
-    let before = counted(&scrutin_before.result_url(), "lunch", 4).await;
+    let before = finished(&scrutin_before.result_url(), "lunch", 4).await;
     assert!(scrutin_before.program.terminate().await.success());
     assert!(export(&data, &file).status.success());
 
@@ -193,7 +195,7 @@ async fn what_the_stack_counted_goes_home_into_one_data_directory() {
     cast(&vote_url, "lunch", "b", Some(&first.cookie)).await;
     let second = cast(&vote_url, "lunch", "b", None).await;
     organise(&vote_url, "/lunch/close", json!({})).await;
-    let before = counted(&services.result.url(), "lunch", 4).await;
+    let before = finished(&services.result.url(), "lunch", 4).await;
 
     let written = export_of_services(&database.url(), &file);
     assert!(written.status.success(), "{}", text(&written.stderr));

@@ -7,11 +7,12 @@ use testkit::{
     programs::{ORGANISER_TOKEN, SECRET_KEY, Services},
     redis_server::RedisServer,
     steady_voters::SteadyVoters,
-    tallies, wait,
+    tallies,
 };
 
 use crate::support::{
-    Voter, cast, counted, export_of_services, import, import_at_home, organise, recount_of_services, state, text,
+    Voter, cast, counted, export_of_services, finished, import, import_at_home, organise, recount_of_services, state,
+    text,
 };
 
 /// A voter with one ballot in each of two rounds, and another whose second ballot replaced the first.
@@ -42,11 +43,7 @@ async fn evening(services: &Services) -> (Known, Vec<Value>) {
     let mut tallies = Vec::new();
     for poll in ["main", "lunch"] {
         let accepted = tallies::accepted(&vote_url, poll).await.expect("what was accepted");
-        tallies.push(counted(&services.result.url(), poll, accepted).await);
-        wait::until_true("the result to be final", || async {
-            tallies::tally(&services.result.url(), poll).await.is_some_and(|tally| tally["final"] == true)
-        })
-        .await;
+        tallies.push(finished(&services.result.url(), poll, accepted).await);
     }
     (Known { early, changed: [first, second] }, tallies)
 }

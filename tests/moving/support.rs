@@ -86,6 +86,15 @@ pub(crate) async fn counted(result_url: &str, poll: &str, ballots: u64) -> Value
     tallies::tally(result_url, poll).await.expect("a tally")
 }
 
+/// A poll's tally as soon as its close is counted too.
+pub(crate) async fn finished(result_url: &str, poll: &str, ballots: u64) -> Value {
+    wait::until_true("the close to be counted", || async {
+        tallies::tally(result_url, poll).await.is_some_and(|tally| tally["final"] == true)
+    })
+    .await;
+    counted(result_url, poll, ballots).await
+}
+
 /// What the receipt's page says of it over the API.
 pub(crate) async fn state(result_url: &str, poll: &str, receipt: &str) -> String {
     let url = format!("{result_url}/api/polls/{poll}/receipts/{receipt}");
