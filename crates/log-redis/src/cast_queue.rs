@@ -4,6 +4,8 @@
 //! hundreds share one round trip and one fsync of Redis. With several partitions, a call waits some milliseconds after
 //! the last one, so that it has about as many (`spacing`). Ballots of one poll share a script call and an entry of the
 //! log. The calls for several polls are sent together.
+//!
+//! May import: `answers`, `calls`, `deadline`, `fence`, `keys`, `link`, `memory`, `scripts`, `wire`.
 
 mod spacing;
 
