@@ -12,8 +12,8 @@ use axum::{
     http::{Request, StatusCode},
 };
 use domain::{
-    Audit, CurrentBallot, Heartbeat, Inclusion, Movement, Partition, Partitions, Poll, PollId, PollSpec, Position,
-    Receipt, VoteCounts,
+    Audit, CurrentBallot, Event, EventId, Heartbeat, Inclusion, Movement, Partition, Partitions, Poll, PollId, PollSpec,
+    Position, Receipt, VoteCounts,
 };
 use domain::{Scoreboard, Secret, TallyShare, Unavailable, VoterId};
 use hyper::server::conn::http1::Builder;
@@ -57,10 +57,15 @@ impl Scoreboard for OnePoll {
     async fn listed(&self) -> Result<Vec<PollId>, Unavailable> {
         Ok(Vec::new())
     }
+    async fn event(&self, _: EventId) -> Result<Option<Event>, Unavailable> {
+        Ok(None)
+    }
+    async fn events(&self) -> Result<Vec<Event>, Unavailable> {
+        Ok(Vec::new())
+    }
     async fn inclusion(&self, _: Partition, _: PollId, _: &Receipt) -> Result<Inclusion, Unavailable> {
         Ok(Inclusion::Missing)
     }
-
     async fn counted_at(&self, _: Partition, _: Position) -> Result<Option<u64>, Unavailable> {
         Ok(None)
     }
