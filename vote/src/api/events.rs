@@ -15,7 +15,6 @@ use web::problem::{PROBLEM_JSON, Problem};
 use super::{
     event_model::{EventBody, EventContent, EventCopy, EventsBody, NewEvent, SeenVersion},
     organiser::OrganiserProof,
-    polls::IDEMPOTENCY_KEY,
     problems::{BodyProblems, ChangeProblems, DescribedEventProblems, EventProblems, LogProblems, TokenProblems},
 };
 use crate::{
@@ -31,6 +30,7 @@ use crate::{
         EventPath,
         body::{MAX_BALLOT_BYTES, MAX_POLL_BYTES, OptionalJson, PostedJson},
         form::Fields,
+        idempotency_key,
     },
 };
 
@@ -118,9 +118,8 @@ pub(crate) async fn create(
     PostedJson(mut new): PostedJson<NewEvent, MAX_POLL_BYTES>,
 ) -> Result<Response, Refusal> {
     let wanted = new.id.take();
-    let once = headers.get(IDEMPOTENCY_KEY).map(|key| String::from_utf8_lossy(key.as_bytes()));
-    let once = once.as_deref().filter(|once| !once.is_empty());
-    Ok(created(&create_event(&app, wanted.as_deref(), once, new.spec()?).await?))
+    let once = idempotency_key(&headers);
+    Ok(created(&create_event(&app, wanted.as_deref(), once.as_deref(), new.spec()?).await?))
 }
 
 /// Give an event another title, other polls or another order

@@ -25,11 +25,9 @@ use crate::{
         LastWord, PollPath,
         body::{MAX_POLL_BYTES, PostedJson},
         form::Fields,
+        idempotency_key,
     },
 };
-
-/// The header that a program repeats when it tries again.
-pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Read a poll
 #[utoipa::path(
@@ -94,9 +92,7 @@ pub(crate) async fn create(
     PostedJson(mut new): PostedJson<NewPoll, MAX_POLL_BYTES>,
 ) -> Result<Response, Refusal> {
     let wanted = new.id.take();
-    let once = headers.get(IDEMPOTENCY_KEY).map(|key| String::from_utf8_lossy(key.as_bytes()));
-    let once = once.as_deref().filter(|once| !once.is_empty());
-    let poll = create_poll(&app, wanted.as_deref(), once, new.into()).await?;
+    let poll = create_poll(&app, wanted.as_deref(), idempotency_key(&headers).as_deref(), new.into()).await?;
     let location = [(header::LOCATION, addresses::api_poll(poll.id()))];
     Ok((StatusCode::CREATED, location, Json(PollBody::new(&poll, None))).into_response())
 }

@@ -8,16 +8,10 @@ use crate::{
     app::App,
     polls::{
         create::create as create_poll,
-        made_up_id::{id_of, made_up_id},
+        made_up_id::{ID_ATTEMPTS, chosen_id, id_of, made_up_id},
     },
     refusal::{Refusal, not_told},
 };
-
-/// Ids that no event can have, for addresses that may come.
-const RESERVED_IDS: [&str; 2] = ["sign-in", "sign-out"];
-
-/// How many made-up ids are tried; one in 2^40 is taken.
-const ID_ATTEMPTS: u8 = 3;
 
 /// Creates an event, with this id or a made-up one. All its polls must be there.
 ///
@@ -112,10 +106,9 @@ async fn known(app: &App, polls: &[PollId]) -> Result<(), Refusal> {
     try_join_all(asked).await.map(drop)
 }
 
-/// The id, unless it is reserved.
+/// The id that was chosen.
 fn own_id(text: &str) -> Result<EventId, Refusal> {
-    let id = EventId::parse(text).ok().filter(|id| !RESERVED_IDS.contains(&id.as_str()));
-    id.ok_or(Refusal::InvalidId)
+    chosen_id(text).map(spelled)
 }
 
 fn spelled(id: PollId) -> EventId {

@@ -1,18 +1,12 @@
 //! Creating a poll, for the organiser's form and for the API alike.
 
-use domain::{ChangeOutcome, FIRST_REVISION, Poll, PollId, PollSpec};
+use domain::{ChangeOutcome, FIRST_REVISION, Poll, PollSpec};
 
-use super::made_up_id::{id_of, made_up_id};
+use super::made_up_id::{ID_ATTEMPTS, chosen_id, id_of, made_up_id};
 use crate::{
     app::App,
     refusal::{Refusal, not_told},
 };
-
-/// Ids that no poll can have, since addresses such as `/organise/sign-in` mean something else.
-const RESERVED_IDS: [&str; 2] = ["sign-in", "sign-out"];
-
-/// How many made-up ids are tried; one in 2^40 is taken.
-const ID_ATTEMPTS: u8 = 3;
 
 /// Creates a poll, with this id or a made-up one. This instance shows it at once.
 ///
@@ -24,7 +18,7 @@ pub(crate) async fn create(
     once: Option<&str>,
     spec: PollSpec,
 ) -> Result<Poll, Refusal> {
-    let wanted = wanted.map(own_id).transpose()?;
+    let wanted = wanted.map(chosen_id).transpose()?;
     let content = serde_json::to_vec(&spec).expect("a poll is plain text and numbers");
     for attempt in 0..ID_ATTEMPTS {
         let from_once = || once.map(|once| id_of(&app.config.secret, once, &content, attempt));
@@ -56,10 +50,4 @@ async fn made_before(app: &App, poll: &Poll, is_chosen: bool) -> Result<Option<P
     let is_new = !there.archived() && there.round() == 1 && there.revision() == FIRST_REVISION;
     let untouched = !is_chosen || is_new && app.ballots.accepted(poll.id()).await.map_err(not_told(app))? == 0;
     Ok(untouched.then_some(there))
-}
-
-/// The id, unless it is reserved.
-fn own_id(text: &str) -> Result<PollId, Refusal> {
-    let id = PollId::parse(text).ok().filter(|id| !RESERVED_IDS.contains(&id.as_str()));
-    id.ok_or(Refusal::InvalidId)
 }

@@ -1,10 +1,23 @@
-//! Made-up ids, for polls without a chosen one.
+//! The ids of new polls and events: chosen ones, and made-up ones where none was chosen. Both follow the same rules.
 
 use domain::{KeyPurpose, PollId, Secret};
+
+use crate::refusal::Refusal;
+
+/// Ids that none can have, since addresses such as `/organise/sign-in` mean something else.
+const RESERVED_IDS: [&str; 2] = ["sign-in", "sign-out"];
+/// How many made-up ids are tried; one in 2^40 is taken.
+pub(crate) const ID_ATTEMPTS: u8 = 3;
 
 /// The letters of made-up ids: none that is mistaken for another when read aloud or copied.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const LENGTH: usize = 8;
+
+/// The id that an organiser chose, unless it is reserved.
+pub(crate) fn chosen_id(text: &str) -> Result<PollId, Refusal> {
+    let id = PollId::parse(text).ok().filter(|id| !RESERVED_IDS.contains(&id.as_str()));
+    id.ok_or(Refusal::InvalidId)
+}
 
 /// A random id: one of 2^40.
 pub(crate) fn made_up_id() -> PollId {

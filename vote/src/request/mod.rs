@@ -1,4 +1,4 @@
-//! What requests hold: the poll in an address, a posted form or JSON, the client's address.
+//! What requests hold: the poll or event in an address, a posted form or JSON, the client's address.
 //!
 //! May import: app, refusal.
 
@@ -6,11 +6,11 @@ pub(crate) mod body;
 pub(crate) mod form;
 mod multipart;
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, convert::Infallible, net::IpAddr, sync::Arc};
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use domain::{EventId, PollId};
-use http::request::Parts;
+use http::{HeaderMap, request::Parts};
 
 use crate::{app::App, refusal::Refusal};
 
@@ -31,6 +31,13 @@ impl<S: Send + Sync> FromRequestParts<S> for PollPath {
         let named = parameters.iter().find(|(name, _)| *name == "poll");
         Ok(Self(named.map_or(Some(PollId::MAIN), |(_, id)| PollId::parse(id).ok())))
     }
+}
+
+/// The text that a program makes up, and sends again when it tries again: the header `Idempotency-Key`, unless it is
+/// empty.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let key = headers.get("idempotency-key").map(|key| String::from_utf8_lossy(key.as_bytes()));
+    key.filter(|key| !key.is_empty())
 }
 
 /// Which event an address names: `{event}` in the path.
