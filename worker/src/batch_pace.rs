@@ -1,5 +1,5 @@
-//! How soon a partition's next batch may follow. A batch costs the ledger about as much as a hundred ballots, and with
-//! many partitions each of them has few ballots at a time.
+//! How soon a partition's next batch may follow: with many partitions each of them has few ballots at a time, and the
+//! transaction of a batch costs the ledger as much for few ballots as for many.
 //!
 //! No I/O.
 

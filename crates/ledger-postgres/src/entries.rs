@@ -74,7 +74,9 @@ struct PollRow {
 /// A poll of all partitions, and its rows.
 struct MergedPoll {
     poll: Poll,
-    /// Where its present round begins in the merged log.
+    /// The present round.
+    round: u32,
+    /// Where it begins in the merged log.
     since: Position,
     rows: Vec<PollRow>,
 }
@@ -217,16 +219,15 @@ impl MergedPoll {
         }
         let round = rows.iter().map(|row| row.round).max().unwrap_or_default();
         let since = rows.iter().filter(|row| row.round == round).map(|row| row.since).min().unwrap_or_default();
-        Ok(Self { poll: newest, since, rows })
+        Ok(Self { poll: newest, round, since, rows })
     }
 
     /// The rows of a ledger that began the present round later, or not yet: the row, where their earlier rounds ended,
     /// and where they must end.
     fn earlier(&self, place: usize) -> impl Iterator<Item = (i32, i64, i64)> {
-        let round = self.rows.iter().map(|row| row.round).max().unwrap_or_default();
         let of_place = self.rows.iter().filter(move |row| row.place == place);
         of_place.filter_map(move |row| {
-            let ended = if row.round < round { i64::MAX } else { row.since.as_i64() };
+            let ended = if row.round < self.round { i64::MAX } else { row.since.as_i64() };
             (ended > self.since.as_i64()).then(|| (row.number, ended, self.since.as_i64()))
         })
     }

@@ -1,5 +1,5 @@
 //! How soon a partition's next call may follow: with many partitions each of them has few ballots at a time, and a call
-//! costs Redis and this process about as much as thirty ballots.
+//! costs as much for few ballots as for many.
 //!
 //! May import: nothing of this crate.
 
@@ -33,18 +33,17 @@ impl Spacing {
     pub(super) async fn take<T>(&mut self, queue: &mut mpsc::Receiver<T>, most: usize) -> Vec<T> {
         let mut taken = Vec::with_capacity(most);
         if queue.recv_many(&mut taken, most).await > 0 && !self.between.is_zero() {
-            let gathering = async { while taken.len() < most && self.gather(queue, &mut taken, most).await {} };
+            let gathering = async {
+                while let room @ 1.. = most - taken.len()
+                    // None where the queue is closed.
+                    && queue.recv_many(&mut taken, room).await > 0
+                {}
+            };
             // What it has taken stays.
             let _ = tokio::time::timeout_at(self.next, gathering).await;
             self.next = Instant::now() + self.between;
         }
         taken
-    }
-
-    /// Adds what comes next. Returns whether anything more can come.
-    async fn gather<T>(&self, queue: &mut mpsc::Receiver<T>, taken: &mut Vec<T>, most: usize) -> bool {
-        let room = most - taken.len();
-        queue.recv_many(taken, room).await > 0
     }
 }
 
