@@ -11,7 +11,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::lean::lean;
 
-/// The files that all services share: the base styles and the icon.
+/// The files that all services share: the base styles, the icon, and scripts.
 #[derive(RustEmbed)]
 #[folder = "static"]
 struct SharedFiles;

@@ -1,10 +1,13 @@
 // A small Socket.IO client: the WebSocket subset of Engine.IO 4 and Socket.IO 5, in the default namespace,
-// for events from the server with one argument. It reconnects for ever, with growing and random delays.
+// for events with one argument. It reconnects for ever, with growing and random delays. Only ECMAScript 2018 and the
+// Web APIs of Safari 12, for old phones (tests/old_phones.rs).
 //
-//   const socket = openSocket("/socket.io/", { poll: "main" }, {
+//   const query = { poll: "main" };   // read at each connection, so it may be changed
+//   const socket = openSocket("/socket.io/", query, {
 //     event: (name, argument) => …,   // an event arrived
 //     state: (connected) => …,        // the connection was made or lost
 //   });
+//   socket.emit("subscribe", { channel: "lunch" });   // false, and nothing is sent, while there is no connection
 //   socket.restart();                 // drops a connection that is silent
 //
 // Engine.IO packets: 0 open, 1 close, 2 ping, 3 pong, 4 message; Socket.IO packets inside a message:
@@ -16,10 +19,7 @@ const LONGEST_DELAY_MS = 10000;
 const HANDSHAKE_TIMEOUT_MS = 10000;
 
 export function openSocket(path, query, handlers) {
-  if (typeof WebSocket !== "function") return { restart: () => {} };
-  const url = new URL(path, location.href);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = String(new URLSearchParams(Object.assign({ EIO: "4", transport: "websocket" }, query)));
+  if (typeof WebSocket !== "function") return { emit: () => false, restart: () => {} };
   let socket = null;
   let connected = false;
   let failures = 0;
@@ -27,11 +27,18 @@ export function openSocket(path, query, handlers) {
   let silence = 0;
   let retry = 0;
 
+  function address() {
+    const url = new URL(path, location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    url.search = String(new URLSearchParams(Object.assign({ EIO: "4", transport: "websocket" }, query)));
+    return String(url);
+  }
+
   function open() {
     clearTimeout(retry);
     retry = 0;
     silenceMs = HANDSHAKE_TIMEOUT_MS;
-    const mine = new WebSocket(String(url));
+    const mine = new WebSocket(address());
     socket = mine;
     mine.onmessage = ({ data }) => mine === socket && receive(mine, String(data));
     mine.onclose = () => lose(mine);
@@ -100,6 +107,11 @@ export function openSocket(path, query, handlers) {
     if (retry) open();
   }
 
+  function emit(name, argument) {
+    if (connected) socket.send("42" + JSON.stringify([name, argument]));
+    return connected;
+  }
+
   function tell(now) {
     if (now === connected) return;
     connected = now;
@@ -110,5 +122,5 @@ export function openSocket(path, query, handlers) {
   addEventListener("online", hurry);
   document.addEventListener("visibilitychange", () => document.hidden || hurry());
   open();
-  return { restart: () => lose(socket) };
+  return { emit, restart: () => lose(socket) };
 }
