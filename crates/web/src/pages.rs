@@ -8,7 +8,7 @@ use minijinja::{
     Environment, Error, ErrorKind, State, TemplateSource,
     value::{Kwargs, Value},
 };
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::{
     assets::{self, SharedTemplates},
@@ -38,19 +38,23 @@ pub struct Pages {
 
 impl Pages {
     /// Pages from the templates of `T` (and the shared ones), with static files of `S`, of a service below this path.
-    pub fn new<T: RustEmbed, S: RustEmbed + 'static>(texts: &'static Catalogue, base: &BasePath) -> Self {
+    pub fn new<T: RustEmbed + 'static, S: RustEmbed + 'static>(texts: &'static Catalogue, base: &BasePath) -> Self {
         let mut environment = Environment::new();
         environment.set_auto_reload(cfg!(debug_assertions));
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         environment.set_loader(|name| {
-            let file = T::get(name).or_else(|| SharedTemplates::get(name));
-            // In debug builds no template is ever up to date, so an edit is seen at the next request.
-            file.map(|file| {
-                let source = TemplateSource::new(String::from_utf8(file.data.into_owned())?);
-                Ok(source.with_uptodate_check(|| !cfg!(debug_assertions)))
-            })
-            .transpose()
-            .map_err(|error: FromUtf8Error| Error::new(ErrorKind::SyntaxError, error.to_string()))
+            let name = name.to_owned();
+            file::<T>(&name)
+                .map(|read| {
+                    let hash = read.metadata.sha256_hash();
+                    let source = TemplateSource::new(String::from_utf8(read.data.into_owned())?);
+                    // Asked in debug builds only, where an edit is seen at the next request.
+                    Ok(source.with_uptodate_check(move || {
+                        file::<T>(&name).is_some_and(|now| now.metadata.sha256_hash() == hash)
+                    }))
+                })
+                .transpose()
+                .map_err(|error: FromUtf8Error| Error::new(ErrorKind::SyntaxError, error.to_string()))
         });
         add_texts(&mut environment, texts);
         // Needs no escaping: letters, digits, and a few signs.
@@ -92,6 +96,11 @@ impl Pages {
             }
         }
     }
+}
+
+/// A template, of this program or of both.
+fn file<T: RustEmbed>(name: &str) -> Option<EmbeddedFile> {
+    T::get(name).or_else(|| SharedTemplates::get(name))
 }
 
 fn language(state: &State) -> Language {
