@@ -11,6 +11,7 @@ pub mod cookies;
 pub mod counterpart;
 pub mod direction;
 pub mod edition;
+pub mod event_address;
 pub mod fresh;
 pub mod headers;
 pub mod http_metrics;
