@@ -2,11 +2,12 @@
 
 use domain::{EventId, PollId};
 use program::settings::PublicUrl;
-use web::poll_address;
+use web::{event_address, poll_address};
 
-/// Where the button "next voter" is posted to.
-pub(crate) fn next_voter(poll: PollId) -> String {
-    format!("/p/{poll}/next-voter")
+/// Where the button "next voter" is posted to, on the page of the poll or of an event.
+pub(crate) fn next_voter(poll: PollId, event: Option<EventId>) -> String {
+    let event = event.map(|event| format!("?event={event}")).unwrap_or_default();
+    format!("/p/{poll}/next-voter{event}")
 }
 
 /// The voting page with a code filled in.
@@ -42,6 +43,21 @@ pub(crate) fn projector(at: &PublicUrl, poll: PollId, ticket: &str) -> String {
 /// The live result for a frame in another page.
 pub(crate) fn embedded_result(at: &PublicUrl, poll: PollId) -> String {
     format!("{at}/p/{poll}/embed")
+}
+
+/// The projector's page of an event.
+pub(crate) fn result_event(at: &PublicUrl, event: EventId) -> String {
+    event_address::url(at, event)
+}
+
+/// Where an event is, in the result host's API.
+pub(crate) fn event_now(at: &PublicUrl, event: EventId) -> String {
+    format!("{at}/api/events/{event}/now")
+}
+
+/// The socket of the result host.
+pub(crate) fn socket(at: &PublicUrl) -> String {
+    format!("{at}/socket.io/")
 }
 
 /// The tally in the result host's API.

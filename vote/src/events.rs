@@ -6,4 +6,4 @@ pub(crate) mod create;
 mod existing;
 pub(crate) mod press;
 
-pub(crate) use existing::{change, current, polls_of, recent};
+pub(crate) use existing::{change, current, polls_of, recent, since, with_poll};

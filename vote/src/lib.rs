@@ -5,6 +5,7 @@
 //! | path | |
 //! |---|---|
 //! | `/`, `/p/{poll}` | the voting page and its form |
+//! | `/e/{event}` | the page of an event, with the form of the poll that is on |
 //! | `/p/{poll}/next-voter` | the next one at a shared device |
 //! | `/organise…` | the organiser's pages |
 //! | `/api/…` | the same for programs, and the organiser's requests; `/api` a page to try it |
@@ -46,7 +47,7 @@ pub use config::Config;
 use crate::{
     app::{App, StaticFiles},
     refusal::Refusal,
-    voting::page,
+    voting::{event_page, page},
 };
 
 pub use crate::texts::check_texts;
@@ -62,6 +63,7 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
     let router = Router::new()
         .route("/", voting())
         .route("/p/{poll}", voting())
+        .route("/e/{event}", get(event_page::show).layer(CompressionLayer::new()).merge(post(event_page::cast)))
         .route("/p/{poll}/next-voter", post(page::next_voter).get(page::back_to_poll))
         .merge(api::router())
         .route("/api", get(api::page))

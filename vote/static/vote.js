@@ -4,11 +4,14 @@
 // ECMAScript 2018 and the Web APIs of Safari 12, no more: phones of 2018 vote (tests/old_phones.rs).
 
 import { ask } from "./ask.js";
+import { followEvent } from "./event.js";
 import { counted } from "./language.js";
 import { follow, show as showTally } from "./live.js";
 import { write } from "./write.js";
 
 const PATIENCE_MS = 8000;
+// When the page of an event is fetched again after it turned out to be old.
+const SOON_MS = 300;
 // The longest time from when a page learns that it is out of date until it is fetched again. A full room learns it
 // within the same two seconds, and must not ask in the same moment.
 const RENEW_WITHIN_MS = 3000;
@@ -21,6 +24,9 @@ const LONGEST_WAITING_MS = 4000;
 let tapped = null;
 let sending = false;
 let renewal = 0;
+// What was heard last of the event that the page is about.
+let news = null;
+let isFollowing = false;
 
 document.addEventListener("click", (event) => {
   tapped = buttonAround(event.target);
@@ -84,8 +90,8 @@ async function finish(form, answering, texts) {
   if (line && line.textContent === texts.slow) write(line, "");
   try {
     show(page);
-    const news = document.getElementById("news");
-    if (news) news.focus({ preventScroll: true });
+    const note = document.getElementById("news");
+    if (note) note.focus({ preventScroll: true });
     scrollTo(0, 0);
   } catch (error) {
     // A recorded vote has a page of its own.
@@ -119,7 +125,16 @@ function prepare() {
   countChosen(document.querySelector("form.ballot"));
   const shown = document.querySelector("[data-page-key]");
   if (!shown) return;
-  const { tally: tallyAddress } = shown.dataset;
+  const { event, now: nowUrl, socket: socketUrl, tally: tallyAddress } = shown.dataset;
+  if (event && nowUrl) {
+    // The page follows by itself.
+    const again = document.getElementById("again");
+    if (again) again.hidden = true;
+    if (isFollowing) renewForEvent(SOON_MS);
+    else followEvent({ id: event, nowUrl, socketUrl }, heardOfEvent);
+    isFollowing = true;
+    if (!tallyAddress) return;
+  }
   let pause = RENEW_WITHIN_MS;
   const renewLater = () => {
     if (renewal) return;
@@ -139,6 +154,41 @@ function prepare() {
   const isWaiting = shown.dataset.pageKey.startsWith("waiting ");
   if (tallyAddress) follow({ address, isOver, heard, longestMs: isWaiting ? LONGEST_WAITING_MS : undefined });
   else renewLater();
+}
+
+function heardOfEvent(said) {
+  if (!said) {
+    // Without the result host only the page itself tells.
+    if (!renewal) renewal = setTimeout(() => renew(document.querySelector("[data-page-key]")), RENEW_WITHIN_MS);
+    return;
+  }
+  news = said;
+  renewForEvent(said.spread_ms || 0);
+}
+
+// Fetches the page again if it does not show what is on. A full room hears of it in the same moment, so it takes up to
+// `withinMs`; again and again, less and less often, until it does.
+function renewForEvent(withinMs) {
+  const shown = document.querySelector("[data-page-key]");
+  if (!news || !shown || showsWhatIsOn(shown.dataset)) return;
+  clearTimeout(renewal);
+  renewal = setTimeout(async () => {
+    await renew(shown);
+    if (shown.isConnected) renewForEvent(Math.min(LONGEST_BLIND_MS, Math.max(SOON_MS, withinMs * 2)));
+  }, withinMs * Math.random());
+}
+
+function showsWhatIsOn({ poll, pageKey }) {
+  const on = news.archived ? null : news.on;
+  return on ? poll === on && pageKey === news.page_key : pageKey === `event ${news.version}`;
+}
+
+// The address of this page, for an answer that is not older than what was heard.
+function freshAddress() {
+  if (!news) return location.href;
+  const address = new URL(location.href);
+  address.searchParams.set("at", `${news.version}.${news.poll_version || 0}`);
+  return String(address);
 }
 
 // What a page depends on, as the server writes it into the page: a page with another key is out of date.
@@ -171,17 +221,29 @@ async function renew(shown) {
   if (sending || !shown.isConnected) return;
   let page;
   try {
-    const answer = await ask(location.href, { headers: { Accept: "text/html" }, cache: "no-store" }, PATIENCE_MS);
+    const answer = await ask(freshAddress(), { headers: { Accept: "text/html" }, cache: "no-store" }, PATIENCE_MS);
     page = answer.ok ? pageIn(answer.text) : null;
   } catch (error) {
     // The next look will tell.
   }
   const fresh = page && page.querySelector("[data-page-key]");
-  if (sending || !shown.isConnected || !fresh || fresh.dataset.pageKey === shown.dataset.pageKey) return;
+  if (sending || !shown.isConnected || !fresh || isTheSame(fresh.dataset, shown.dataset)) return;
   const unsent = filledIn(document.querySelector("form.ballot"));
+  const hadFocus = document.querySelector("main").contains(document.activeElement);
   show(page);
   if (unsent) fillIn(document.querySelector("form.ballot"), unsent);
+  if (hadFocus && document.activeElement === document.body) focusOn(document.querySelector("main h1"));
   announce();
+}
+
+function isTheSame(one, other) {
+  return one.pageKey === other.pageKey && one.poll === other.poll;
+}
+
+// Whoever uses the keyboard goes on from the question, not from the top of the page.
+function focusOn(heading) {
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
 }
 
 // The unsent input; `null` if there is none.
@@ -194,7 +256,13 @@ function filledIn(form) {
   const failed = form.querySelector(".failed").textContent;
   if (!touched && !failed) return null;
   const focused = document.activeElement;
-  return { touched, inputs, failed, revision: form.elements.revision.value, focused: focused && idOf(focused) };
+  return { touched, inputs, failed, wording: wordingOf(form), focused: focused && idOf(focused) };
+}
+
+// What its fields stand for: in another revision, or in another poll of an event, they mean something else.
+function wordingOf(form) {
+  const { poll, revision } = form.elements;
+  return `${poll ? poll.value : ""} ${revision.value}`;
 }
 
 function isText(input) {
@@ -205,8 +273,8 @@ function idOf(input) {
   return isText(input) ? input.name : `${input.name} ${input.value}`;
 }
 
-function fillIn(form, { touched, inputs, failed, revision, focused }) {
-  if (form && form.elements.revision.value === revision) {
+function fillIn(form, { touched, inputs, failed, wording, focused }) {
+  if (form && wordingOf(form) === wording) {
     for (const input of form.querySelectorAll("input:not([type=hidden])")) {
       const before = inputs.find((it) => idOf(it) === idOf(input));
       if (!before) continue;
@@ -231,8 +299,8 @@ function announce() {
     said.className = "visually-hidden";
     said.setAttribute("role", "status");
   }
-  const news = document.querySelector("#unsent:not([hidden]), main .note, main h1");
-  setTimeout(() => write(said, news.textContent), 100);
+  const spoken = document.querySelector("#unsent:not([hidden]), main .note, main h1");
+  setTimeout(() => write(said, spoken.textContent), 100);
 }
 
 // "2 of 3 chosen"

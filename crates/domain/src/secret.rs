@@ -56,8 +56,10 @@ pub enum KeyPurpose {
     OrganiserCookie,
     /// Comparing the organiser's token with what was sent.
     OrganiserToken,
-    /// Voting codes.
+    /// Voting codes of a poll.
     VotingCodes,
+    /// Voting codes of an event.
+    EventVotingCodes,
     /// Poll ids that are derived from a request.
     PollIds,
     /// Links to exports.
@@ -96,6 +98,7 @@ impl KeyPurpose {
             Self::OrganiserCookie => "cookie.organiser",
             Self::OrganiserToken => "organiser.token",
             Self::VotingCodes => "code",
+            Self::EventVotingCodes => "code.event",
             Self::PollIds => "poll.once",
             Self::ExportLinks => "link.export",
             Self::FiguresLinks => "link.figures",
@@ -244,6 +247,7 @@ mod tests {
             KeyPurpose::OrganiserCookie,
             KeyPurpose::OrganiserToken,
             KeyPurpose::VotingCodes,
+            KeyPurpose::EventVotingCodes,
             KeyPurpose::PollIds,
             KeyPurpose::ExportLinks,
             KeyPurpose::FiguresLinks,

@@ -13,7 +13,8 @@ pub struct SecurityHeaders {
 }
 
 impl SecurityHeaders {
-    /// For pages that connect to their own host and perhaps to one other, and that no page may frame.
+    /// For pages that connect to their own host and perhaps to one other, there also by WebSocket, and that no page may
+    /// frame.
     ///
     /// # Panics
     /// If an origin is no header text; every origin is.
@@ -34,7 +35,8 @@ impl SecurityHeaders {
     }
 
     fn with(connect: Option<&Origin>, ancestors: &str, embeddable: bool) -> Self {
-        let connect = connect.map(|origin| format!(" {}", source(origin))).unwrap_or_default();
+        let connect =
+            connect.map(|origin| format!(" {} {}", source(origin), socket_source(origin))).unwrap_or_default();
         let policy = format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
              connect-src 'self'{connect}; manifest-src 'self'; form-action 'self'; base-uri 'none'{ancestors}"
@@ -62,6 +64,11 @@ impl SecurityHeaders {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
     }
+}
+
+/// The WebSockets of an origin as a source in a policy. Browsers differ in whether `http:` stands for them too.
+fn socket_source(origin: &Origin) -> String {
+    source(origin).replacen("http", "ws", 1)
 }
 
 /// An origin as a source in a policy. The grammar has no IPv6 addresses (CSP 3, section 2.3.1): for one, any host over

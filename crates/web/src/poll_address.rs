@@ -10,8 +10,8 @@ use program::settings::PublicUrl;
 
 /// The longest address that is corrected, in bytes.
 const MAX_MEANT_BYTES: usize = 500;
-/// The placeholder of a poll's id in the paths of pages.
-const ANY_POLL: &str = "{poll}";
+/// The placeholders of ids in the paths of pages; both kinds of ids follow the same rules.
+const ANY_ID: [&str; 2] = ["{poll}", "{event}"];
 
 /// The path of a poll's page: `/`, or `/p/lunch`.
 pub fn path(poll: PollId) -> String {
@@ -67,7 +67,7 @@ fn meant(path: &str, pages: &[&str]) -> Option<String> {
     let is_meant = |page: &&&str| {
         let mut expected = page.split('/').skip(1);
         let fits = parts.iter().all(|part| match expected.next() {
-            Some(ANY_POLL) => PollId::parse(part).is_ok(),
+            Some(word) if ANY_ID.contains(&word) => PollId::parse(part).is_ok(),
             word => word == Some(part),
         });
         fits && expected.next().is_none()

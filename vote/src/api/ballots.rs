@@ -26,7 +26,8 @@ use crate::{
 /// Cast a ballot
 ///
 /// The voter is whoever the cookie `voter-…` names; without a valid one it is a new voter, and the answer sets the
-/// cookie. In polls with voting codes the voter is whoever holds the code.
+/// cookie. In polls with voting codes the voter is whoever holds the code: one of the poll, or one of an event that the
+/// poll belongs to.
 /// After 503 with the code `not-recorded` or `full` (there is no memory for more votes) the ballot is certainly not
 /// recorded. After 503 with the code `outcome-unknown` the ballot may be recorded or not: casting it again **with the
 /// cookie that the answer set** is harmless.
@@ -51,7 +52,8 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     };
     let (poll, choices, mut browser, NewBallot { revision, code, .. }) = read.await.map_err(counted)?;
     let code = code.as_deref().filter(|code| !code.trim().is_empty());
-    let attempt = Attempt { choices: Ok(choices), revision, code, turn: None, from: client_of(&app, &parts) };
+    let attempt =
+        Attempt { choices: Ok(choices), revision, code, event: None, turn: None, from: client_of(&app, &parts) };
     let mut response = match cast::cast(&app, &poll, &mut browser, attempt).await {
         Ok(recorded) => (StatusCode::CREATED, Json(body_of(&app, poll.id(), &recorded))).into_response(),
         Err(refusal) => refusal.into_response(),

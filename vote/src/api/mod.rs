@@ -25,7 +25,7 @@ pub(crate) use page::page;
 use crate::app::App;
 
 /// Every route of the API, with its path as in the OpenAPI document.
-fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 13] {
+fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 14] {
     [
         ("/api/polls", get(polls::list).post(polls::create)),
         ("/api/polls/{poll}", get(polls::read).patch(polls::rewrite)),
@@ -34,6 +34,7 @@ fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 13] {
         ("/api/polls/{poll}/{change}", post(polls::change)),
         ("/api/events", get(events::list).post(events::create)),
         ("/api/events/{event}", get(events::read).put(events::edit)),
+        ("/api/events/{event}/codes", get(codes::of_event)),
         ("/api/events/{event}/next", post(events::next)),
         ("/api/events/{event}/back", post(events::back)),
         ("/api/events/{event}/archive", post(events::archive)),

@@ -25,8 +25,8 @@ use crate::app::App;
     info(title = "Scrutin: voting", description = "Polls and ballots. Results are another service's."),
     paths(
         ballots::cast, polls::read, polls::list, polls::create, polls::change, polls::rewrite, codes::list,
-        events::read, events::list, events::create, events::edit, events::next, events::back, events::archive,
-        events::restore, events::duplicate, document
+        codes::of_event, events::read, events::list, events::create, events::edit, events::next, events::back,
+        events::archive, events::restore, events::duplicate, document
     ),
     modifiers(&OrganiserToken),
     tags(

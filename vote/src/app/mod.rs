@@ -2,6 +2,7 @@
 //!
 //! May import: config, texts, voter.
 
+pub(crate) mod event_list;
 pub(crate) mod new_voters;
 pub(crate) mod poll_cache;
 
@@ -27,6 +28,7 @@ use web::{
 };
 
 use self::{
+    event_list::EventList,
     new_voters::NewVoters,
     poll_cache::{EventCache, PollCache},
 };
@@ -61,6 +63,7 @@ pub(crate) struct App {
     pub(crate) ballots: Arc<dyn BallotBox>,
     pub(crate) polls: PollCache,
     pub(crate) events: EventCache,
+    pub(crate) all_events: EventList,
     /// Limits the lines of the log about requests that the log of ballots did not answer.
     unanswered: LogThrottle,
     /// Names and keys of the voters' cookies.
@@ -83,6 +86,7 @@ impl App {
         Self {
             polls: PollCache::new(ballots.clone()),
             events: EventCache::new(ballots.clone()),
+            all_events: EventList::new(ballots.clone()),
             pages: Pages::new::<Templates, StaticFiles>(texts::catalogue(), &BasePath::of(config.vote_url.as_ref())),
             headers: SecurityHeaders::new(None),
             unanswered: LogThrottle::new(BETWEEN_LINES),

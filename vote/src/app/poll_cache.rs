@@ -29,6 +29,9 @@ pub(crate) trait FromLog: Send + Sync + Sized + 'static {
 
     fn id(&self) -> Self::Id;
 
+    /// Which version this is.
+    fn version(&self) -> u64;
+
     fn read(ballots: Arc<dyn BallotBox>, id: Self::Id) -> BoxFuture<'static, Result<Option<Self>, Unavailable>>;
 }
 
@@ -37,6 +40,10 @@ impl FromLog for Poll {
 
     fn id(&self) -> PollId {
         Self::id(self)
+    }
+
+    fn version(&self) -> u64 {
+        Self::version(self)
     }
 
     fn read(ballots: Arc<dyn BallotBox>, id: PollId) -> BoxFuture<'static, Result<Option<Self>, Unavailable>> {
@@ -49,6 +56,10 @@ impl FromLog for Event {
 
     fn id(&self) -> EventId {
         Self::id(self)
+    }
+
+    fn version(&self) -> u64 {
+        Self::version(self)
     }
 
     fn read(ballots: Arc<dyn BallotBox>, id: EventId) -> BoxFuture<'static, Result<Option<Self>, Unavailable>> {
@@ -99,6 +110,20 @@ impl<T: FromLog> LogCache<T> {
             Ok(()) => slot.last().map_or_else(no_answer, |last| last.answer),
             Err(_) => Ok(poll),
         }
+    }
+
+    /// The same in this version or a later one, for a browser that heard of a change before this instance did. If the
+    /// log has none either, what it has now.
+    pub(crate) async fn get_since(&self, id: T::Id, version: u64) -> Reading<T> {
+        let is_enough = |reading: &Reading<T>| matches!(reading, Ok(Some(known)) if known.version() >= version);
+        let known = self.get(id).await;
+        if version == 0 || known.is_err() || is_enough(&known) {
+            return known;
+        }
+        let arrived = Instant::now();
+        let is_fresh = |last: &LastAnswer<Reading<T>>| is_enough(&last.answer) || last.asked_at >= arrived;
+        let read = || read::<T>(Arc::clone(&self.ballots), id);
+        self.slot(id).get(is_fresh, read).await.unwrap_or_else(no_answer)
     }
 
     /// Keeps what the log has just said, so that this instance shows it at once.

@@ -34,6 +34,7 @@ pub(crate) async fn create(
         let event = Event::new(id, spec.clone()).map_err(Refusal::InvalidEvent)?;
         if let EventOutcome::Done(event) = app.ballots.create_event(event.clone()).await.map_err(not_told(app))? {
             app.events.put(event.clone());
+            app.all_events.forget();
             return Ok(event);
         }
         if once.is_some() && app.ballots.event(id).await.map_err(not_told(app))?.as_ref() == Some(&event) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Event, EventChange, EventId, EventOutcome, EventRefused, Poll};
+use domain::{Event, EventChange, EventId, EventOutcome, EventRefused, Poll, PollId};
 use futures_util::future::try_join_all;
 
 use crate::{
@@ -14,6 +14,18 @@ use crate::{
 pub(crate) async fn recent(app: &App, id: EventId) -> Result<Arc<Event>, Refusal> {
     let event = app.events.get(id).await.map_err(not_shown(app))?;
     event.ok_or(Refusal::UnknownEvent)
+}
+
+/// The same, in this version or a later one if the log has it.
+pub(crate) async fn since(app: &App, id: EventId, version: u64) -> Result<Arc<Event>, Refusal> {
+    let event = app.events.get_since(id, version).await.map_err(not_shown(app))?;
+    event.ok_or(Refusal::UnknownEvent)
+}
+
+/// The events that this poll belongs to, as they were a moment ago; none while the log does not say.
+pub(crate) async fn with_poll(app: &App, poll: PollId) -> Vec<EventId> {
+    let events = app.all_events.get().await.unwrap_or_default();
+    events.iter().filter(|event| event.polls().contains(&poll)).map(Event::id).collect()
 }
 
 /// The event as the log has it at this moment.
@@ -36,6 +48,7 @@ pub(crate) async fn change(app: &App, id: EventId, seen: Option<u64>, change: Ev
     match app.ballots.change_event(id, seen, change).await.map_err(not_told(app))? {
         EventOutcome::Done(event) => {
             app.events.put(event.clone());
+            app.all_events.forget();
             Ok(event)
         }
         EventOutcome::OtherVersion(event) => {

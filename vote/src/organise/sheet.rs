@@ -78,7 +78,7 @@ fn sheet<'a>(app: &App, poll: &'a Poll, range: CodeRange, came_by: &CameBy) -> S
     SheetView {
         id: poll.id(),
         question: poll.question(),
-        cards: range.codes(app, poll).map(card).collect(),
+        cards: range.codes(app, poll.id()).map(card).collect(),
         from: range.first(),
         count: range.count(),
         unreachable: own.as_ref().and_then(share::why_unreachable),
@@ -99,7 +99,7 @@ pub(crate) async fn csv(
     let own = share::own_address(&app, &came_by);
     let separator = visitor.language.csv_separator().as_str();
     let mut csv = ["number", "code", "link"].join(separator) + "\r\n";
-    for code in range.codes(&app, &poll) {
+    for code in range.codes(&app, poll.id()) {
         let link = own
             .as_ref()
             .map(|own| addresses::voting_page_with_code(&own.url, poll.id(), code.as_str()))

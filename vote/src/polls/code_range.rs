@@ -1,4 +1,4 @@
-//! Which voting codes of a poll are handed out at once.
+//! Which voting codes of a poll or an event are handed out at once.
 
 use std::num::NonZeroU16;
 
@@ -8,7 +8,7 @@ use crate::{
     app::App,
     refusal::Refusal,
     request::form::Fields,
-    voter::codes::{Code, MAX_NUMBER},
+    voter::codes::{Code, CodeScope, MAX_NUMBER},
 };
 
 /// How many codes can be had at once.
@@ -50,11 +50,11 @@ impl CodeRange {
         self.count
     }
 
-    /// The codes of a poll.
-    pub(crate) fn codes(self, app: &App, poll: &Poll) -> impl Iterator<Item = Code> {
-        let (secret, id) = (&app.config.secret, poll.id());
+    /// The codes of a poll or an event.
+    pub(crate) fn codes(self, app: &App, scope: impl Into<CodeScope>) -> impl Iterator<Item = Code> {
+        let (secret, scope) = (&app.config.secret, scope.into());
         let numbers = (0..self.count).filter_map(move |index| self.first.checked_add(index));
-        numbers.map(move |number| Code::issue(secret, id, number))
+        numbers.map(move |number| Code::issue(secret, scope, number))
     }
 }
 

@@ -28,6 +28,16 @@ pub(crate) async fn recent(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> 
     }
 }
 
+/// The same, in this version or a later one if the log has it.
+pub(crate) async fn since(app: &App, id: PollId, version: u64) -> Result<Arc<Poll>, Refusal> {
+    let known = recent(app, id).await?;
+    if known.version() >= version {
+        return Ok(known);
+    }
+    let poll = app.polls.get_since(id, version).await.map_err(not_shown(app))?;
+    poll.ok_or(Refusal::UnknownPoll)
+}
+
 /// The poll as the log has it at this moment.
 pub(crate) async fn current(app: &App, id: PollId) -> Result<Poll, Refusal> {
     let poll = app.ballots.poll(id).await.map_err(not_shown(app))?;

@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// The pages to which a mistyped address is redirected.
-const PAGES: [&str; 6] =
-    ["/p/{poll}", "/organise", "/organise/sign-in", "/organise/{poll}", "/organise/{poll}/edit", "/api"];
+const PAGES: [&str; 7] =
+    ["/p/{poll}", "/e/{event}", "/organise", "/organise/sign-in", "/organise/{poll}", "/organise/{poll}/edit", "/api"];
 /// The addresses below `/organise` that a script asks.
 const FOR_SCRIPTS: [&str; 2] = ["/tickets", "/new-voters"];
 
@@ -105,7 +105,7 @@ fn way_back<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, VoteText) {
     let is_organisers = path.starts_with("/organise/");
     match refusal {
         Refusal::SignInNeeded => ("/organise/sign-in", VoteText::SignIn),
-        Refusal::UnknownPoll | Refusal::NoSuchPage | Refusal::NoOrganiser => {
+        Refusal::UnknownPoll | Refusal::UnknownEvent | Refusal::NoSuchPage | Refusal::NoOrganiser => {
             if is_organisers {
                 ("/organise", VoteText::Polls)
             } else {

@@ -1,12 +1,14 @@
 //! Voting codes: derived from the installation's secret, so nothing is stored until one is used.
 //!
-//! A code is 60 bits: a MAC of 44 bits over the poll and the code's number, and the number (16 bits). It is written
-//! in Crockford's base32, which has no letters that are mistaken for digits: `K7QM-2XPD-9W1B`. Of 2^44 made-up codes
-//! one is right, and wrong ones are limited (see `attempts`).
+//! A code is valid for one poll, or for an event: then it gives one ballot in each of its polls.
+//!
+//! A code is 60 bits: a MAC of 44 bits over the poll or event and the code's number, and the number (16 bits). It is
+//! written in Crockford's base32, which has no letters that are mistaken for digits: `K7QM-2XPD-9W1B`. Of 2^44 made-up
+//! codes one is right, and wrong ones are limited (see `attempts`).
 
 use std::{fmt, num::NonZeroU16};
 
-use domain::{KeyPurpose, PollId, Secret, VoterId, are_equal};
+use domain::{EventId, KeyPurpose, PollId, Secret, VoterId, are_equal};
 
 /// The highest number of a code; the first is 1.
 pub(crate) const MAX_NUMBER: NonZeroU16 = NonZeroU16::MAX;
@@ -22,27 +24,64 @@ const MAX_TYPED_CHARS: usize = 1_000;
 /// The field of a link that holds the code.
 const LINK_FIELD: &str = "code=";
 
-/// A voting code of one poll.
+/// What a voting code is valid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CodeScope {
+    /// One poll.
+    Poll(PollId),
+    /// Each poll of an event.
+    Event(EventId),
+}
+
+impl From<PollId> for CodeScope {
+    fn from(poll: PollId) -> Self {
+        Self::Poll(poll)
+    }
+}
+
+impl From<EventId> for CodeScope {
+    fn from(event: EventId) -> Self {
+        Self::Event(event)
+    }
+}
+
+/// A voting code.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Code {
     number: NonZeroU16,
     letters: [u8; LENGTH],
 }
 
-/// The text is not a code of this poll.
+/// Which code a voter in a poll holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeldCode {
+    /// Its number.
+    pub(crate) number: NonZeroU16,
+    /// Whose code it is, if it is not the poll's own.
+    pub(crate) event: Option<EventId>,
+}
+
+impl HeldCode {
+    /// The code of a voter in this poll.
+    pub(crate) fn in_poll(self, secret: &Secret, poll: PollId) -> Code {
+        Code::issue(secret, self.event.map_or(CodeScope::Poll(poll), CodeScope::Event), self.number)
+    }
+}
+
+/// The text is not a code of this poll or event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WrongCode;
 
 impl Code {
     /// The code with this number.
-    pub(crate) fn issue(secret: &Secret, poll: PollId, number: NonZeroU16) -> Self {
-        let bits = mac(secret, poll, number) << NUMBER_BITS | u64::from(number.get());
+    pub(crate) fn issue(secret: &Secret, scope: impl Into<CodeScope>, number: NonZeroU16) -> Self {
+        let bits = mac(secret, scope.into(), number) << NUMBER_BITS | u64::from(number.get());
         Self { number, letters: spelled(bits) }
     }
 
     /// Reads a typed or pasted code: upper or lower case, full-width letters, with or without dashes and spaces, O for
     /// 0, I or L for 1; also in its link, or after a word and a colon.
-    pub(crate) fn read(typed: &str, secret: &Secret, poll: PollId) -> Result<Self, WrongCode> {
+    pub(crate) fn read(typed: &str, secret: &Secret, scope: impl Into<CodeScope>) -> Result<Self, WrongCode> {
         let bits = letters(typed).into_iter().try_fold((0_u64, 0_usize), |(bits, length), letter| {
             let five = value(letter?)?;
             (length < LENGTH).then_some((bits << BITS_PER_LETTER | five, length + 1))
@@ -50,7 +89,7 @@ impl Code {
         let Some((bits, LENGTH)) = bits else { return Err(WrongCode) };
         let number = u16::try_from(bits & u64::from(u16::MAX)).expect("16 bits");
         let number = NonZeroU16::new(number).ok_or(WrongCode)?;
-        let right = Self::issue(secret, poll, number);
+        let right = Self::issue(secret, scope, number);
         if are_equal(&right.letters, &spelled(bits)) { Ok(right) } else { Err(WrongCode) }
     }
 
@@ -64,7 +103,7 @@ impl Code {
         str::from_utf8(&self.letters).expect("letters and digits")
     }
 
-    /// The voter who holds this code.
+    /// The voter who holds this code, in a poll. In each poll of an event it is another pseudonym.
     pub(crate) fn voter(&self, secret: &Secret, poll: PollId) -> VoterId {
         VoterId::of_code(secret, poll, &self.letters)
     }
@@ -142,9 +181,13 @@ fn spelled(bits: u64) -> [u8; LENGTH] {
     })
 }
 
-fn mac(secret: &Secret, poll: PollId, number: NonZeroU16) -> u64 {
-    let parts = [poll.as_str().as_bytes(), &number.get().to_be_bytes()];
-    u64::from_be_bytes(secret.signer(KeyPurpose::VotingCodes).tag(&parts)) >> (u64::BITS - MAC_BITS)
+fn mac(secret: &Secret, scope: CodeScope, number: NonZeroU16) -> u64 {
+    let (purpose, id) = match &scope {
+        CodeScope::Poll(poll) => (KeyPurpose::VotingCodes, poll.as_str()),
+        CodeScope::Event(event) => (KeyPurpose::EventVotingCodes, event.as_str()),
+    };
+    let parts = [id.as_bytes(), &number.get().to_be_bytes()];
+    u64::from_be_bytes(secret.signer(purpose).tag(&parts)) >> (u64::BITS - MAC_BITS)
 }
 
 #[cfg(test)]
@@ -233,8 +276,22 @@ mod tests {
     }
 
     #[test]
+    fn a_code_of_an_event_is_no_code_of_a_poll_and_another_voter_in_each() {
+        let (event, one) = (EventId::parse("main").unwrap(), NonZeroU16::MIN);
+        let code = Code::issue(&secret(), event, one);
+        assert_eq!(Code::read(&code.to_string(), &secret(), event), Ok(code));
+        assert_eq!(Code::read(&code.to_string(), &secret(), PollId::MAIN), Err(WrongCode));
+        assert_eq!(Code::read(&issue(1).to_string(), &secret(), event), Err(WrongCode));
+        assert_eq!(HeldCode { number: one, event: Some(event) }.in_poll(&secret(), PollId::MAIN), code);
+        assert_eq!(HeldCode { number: one, event: None }.in_poll(&secret(), PollId::MAIN), issue(1));
+        assert_ne!(code.voter(&secret(), PollId::MAIN), code.voter(&secret(), PollId::parse("other").unwrap()));
+    }
+
+    #[test]
     fn printed_codes_stay_right_in_later_releases() {
         assert_eq!(issue(1).to_string(), "7DAT-TKNC-G001");
+        let of_event = Code::issue(&secret(), EventId::parse("evening").unwrap(), NonZeroU16::MIN);
+        assert_eq!(of_event.to_string(), "MS4V-RXPA-4001");
         assert_eq!(format!("{:?}", issue(1)), "Code(1)");
     }
 }

@@ -17,16 +17,19 @@
 //! | `ballots` | MAC (16) ‖ for each of the last 30 polls, the newest first: the entry below |
 //!
 //! An entry is the length of the poll's id (1) ‖ id ‖ round (4) ‖ choices (4; 0: not known) ‖ position (8) ‖ number of
-//! the voting code (2; 0: none).
+//! the voting code (2; 0: none). With a code of an event the highest bit of the first byte is set, and the entry ends
+//! with the length of the event's id (1) ‖ id.
 
 use std::num::NonZeroU16;
 
-use domain::{Choices, KeyPurpose, Poll, PollId, Position, Secret, Signer, VoterId, decode_base64, encode_base64};
+use domain::{
+    Choices, EventId, KeyPurpose, Poll, PollId, Position, Secret, Signer, VoterId, decode_base64, encode_base64,
+};
 use http::HeaderMap;
 use web::cookies::{CookieName, CookieNames, CookieScope};
 
 use super::{
-    codes::Code,
+    codes::HeldCode,
     turns::{TurnKeys, Turns},
 };
 
@@ -40,8 +43,10 @@ const TAG_BYTES: usize = 16;
 const MAX_REMEMBERED: usize = 30;
 /// Bytes of one remembered ballot beside the poll's id and its length.
 const FIXED_BYTES: usize = 4 + 4 + 8 + 2;
+/// The bit of an entry's first byte that says that an event's id is at its end.
+const WITH_EVENT: u8 = 0x80;
 /// The longest content of a `ballots` cookie, in bytes.
-const MAX_BALLOTS_BYTES: usize = MAX_REMEMBERED * (1 + domain::MAX_POLL_ID_BYTES + FIXED_BYTES);
+const MAX_BALLOTS_BYTES: usize = MAX_REMEMBERED * (2 * (1 + domain::MAX_POLL_ID_BYTES) + FIXED_BYTES);
 /// One year.
 const MAX_AGE_SECONDS: u64 = 31_536_000;
 
@@ -109,8 +114,8 @@ pub(crate) struct RememberedBallot {
     pub(crate) choices: Option<Choices>,
     /// The position of the ballot in the log.
     pub(crate) position: Position,
-    /// The number of the voting code that it was cast with, if it was.
-    pub(crate) code: Option<NonZeroU16>,
+    /// The voting code that it was cast with, if it was.
+    pub(crate) code: Option<HeldCode>,
 }
 
 /// A browser, as far as its cookies tell.
@@ -137,11 +142,10 @@ impl VotingBrowser {
         Ok(Self { token, known: known.is_some(), ballots: ballots.unwrap_or_default(), turns })
     }
 
-    /// The voter's pseudonym in a poll: that of the voting code with this number, else that of the browser and its
-    /// turn.
-    pub(crate) fn voter(&self, secret: &Secret, poll: PollId, code: Option<NonZeroU16>) -> VoterId {
+    /// The voter's pseudonym in a poll: that of this voting code, else that of the browser and its turn.
+    pub(crate) fn voter(&self, secret: &Secret, poll: PollId, code: Option<HeldCode>) -> VoterId {
         match (code, self.turns.in_poll(poll)) {
-            (Some(number), _) => Code::issue(secret, poll, number).voter(secret, poll),
+            (Some(code), _) => code.in_poll(secret, poll).voter(secret, poll),
             (None, None) => VoterId::of_cookie(secret, poll, &self.token),
             (None, Some(turn)) => VoterId::of_cookie(secret, poll, &[&self.token[..], turn].concat()),
         }
@@ -170,9 +174,13 @@ impl VotingBrowser {
         self.ballots.iter().find(|ballot| ballot.poll == poll.id() && ballot.round == poll.round()).copied()
     }
 
-    /// The number of the voting code used here last in `poll`, in any round.
-    pub(crate) fn code_number(&self, poll: PollId) -> Option<NonZeroU16> {
-        self.ballots.iter().find(|ballot| ballot.poll == poll).and_then(|ballot| ballot.code)
+    /// The voting code used here last in `poll`, in any round; else, on the page of an event, in another of its polls.
+    pub(crate) fn held_code(&self, poll: PollId, event: Option<EventId>) -> Option<HeldCode> {
+        if let Some(ballot) = self.ballots.iter().find(|ballot| ballot.poll == poll) {
+            return ballot.code;
+        }
+        let codes = self.ballots.iter().filter_map(|ballot| ballot.code);
+        event.and_then(|event| codes.into_iter().find(|code| code.event == Some(event)))
     }
 
     /// Whether it voted in an earlier round of `poll` and not in the present one.
@@ -207,13 +215,7 @@ impl VotingBrowser {
     pub(crate) fn set_ballots_cookie(&self, headers: &mut HeaderMap, keys: &CookieKeys) {
         let mut bytes = Vec::with_capacity(self.ballots.len() * (8 + FIXED_BYTES));
         for ballot in &self.ballots {
-            let id = ballot.poll.as_str().as_bytes();
-            bytes.push(u8::try_from(id.len()).expect("an id has at most 32 bytes"));
-            bytes.extend_from_slice(id);
-            bytes.extend_from_slice(&ballot.round.to_be_bytes());
-            bytes.extend_from_slice(&ballot.choices.map_or(0, Choices::bits).to_be_bytes());
-            bytes.extend_from_slice(&ballot.position.as_i64().to_be_bytes());
-            bytes.extend_from_slice(&ballot.code.map_or(0, NonZeroU16::get).to_be_bytes());
+            write_ballot(&mut bytes, ballot);
         }
         // Sealed for this voter: one voter's `ballots` is worth nothing beside another's `voter`.
         let (name, signer) = &keys.now.ballots;
@@ -243,19 +245,47 @@ fn remembered(value: &str, token: &[u8], keys: &KeyPair) -> Option<Vec<Remembere
     Some(ballots)
 }
 
+fn write_ballot(bytes: &mut Vec<u8>, ballot: &RememberedBallot) {
+    let event = ballot.code.and_then(|code| code.event);
+    write_id(bytes, ballot.poll.as_str(), if event.is_some() { WITH_EVENT } else { 0 });
+    bytes.extend_from_slice(&ballot.round.to_be_bytes());
+    bytes.extend_from_slice(&ballot.choices.map_or(0, Choices::bits).to_be_bytes());
+    bytes.extend_from_slice(&ballot.position.as_i64().to_be_bytes());
+    bytes.extend_from_slice(&ballot.code.map_or(0, |code| code.number.get()).to_be_bytes());
+    if let Some(event) = event {
+        write_id(bytes, event.as_str(), 0);
+    }
+}
+
+fn write_id(bytes: &mut Vec<u8>, id: &str, mark: u8) {
+    bytes.push(u8::try_from(id.len()).expect("an id has at most 32 bytes") | mark);
+    bytes.extend_from_slice(id.as_bytes());
+}
+
+fn read_id(bytes: &[u8]) -> Option<(&str, bool, &[u8])> {
+    let (&first, rest) = bytes.split_first()?;
+    let (id, rest) = rest.split_at_checked(usize::from(first & !WITH_EVENT))?;
+    Some((str::from_utf8(id).ok()?, first & WITH_EVENT != 0, rest))
+}
+
 fn read_ballot(bytes: &[u8]) -> Option<(RememberedBallot, &[u8])> {
-    let (&length, rest) = bytes.split_first()?;
-    let (id, rest) = rest.split_at_checked(usize::from(length))?;
+    let (poll, with_event, rest) = read_id(bytes)?;
     let (round, rest) = rest.split_first_chunk::<4>()?;
     let (choices, rest) = rest.split_first_chunk::<4>()?;
     let (position, rest) = rest.split_first_chunk::<8>()?;
-    let (code, rest) = rest.split_first_chunk::<2>()?;
+    let (number, rest) = rest.split_first_chunk::<2>()?;
+    let (event, rest) = if with_event {
+        let (event, _, rest) = read_id(rest)?;
+        (Some(EventId::parse(event).ok()?), rest)
+    } else {
+        (None, rest)
+    };
     let ballot = RememberedBallot {
-        poll: PollId::parse(str::from_utf8(id).ok()?).ok()?,
+        poll: PollId::parse(poll).ok()?,
         round: u32::from_be_bytes(*round),
         choices: Choices::from_bits(u32::from_be_bytes(*choices)).ok(),
         position: Position::from_i64(i64::from_be_bytes(*position))?,
-        code: NonZeroU16::new(u16::from_be_bytes(*code)),
+        code: NonZeroU16::new(u16::from_be_bytes(*number)).map(|number| HeldCode { number, event }),
     };
     Some((ballot, rest))
 }
@@ -277,7 +307,8 @@ mod tests {
 
     fn ballot(poll: &str, choices: u32) -> RememberedBallot {
         let position = Position::new(1_700_000_000_000, 7).unwrap();
-        let (poll, code) = (PollId::parse(poll).unwrap(), NonZeroU16::new(u16::try_from(choices / 2).unwrap()));
+        let number = NonZeroU16::new(u16::try_from(choices / 2).unwrap());
+        let (poll, code) = (PollId::parse(poll).unwrap(), number.map(|number| HeldCode { number, event: None }));
         RememberedBallot { poll, round: 1, choices: Choices::from_bits(choices).ok(), position, code }
     }
 
@@ -301,6 +332,25 @@ mod tests {
         assert!(back.known && !browser.known);
         assert_eq!(back.voter(&secret(), PollId::MAIN, None), browser.voter(&secret(), PollId::MAIN, None));
         assert_eq!(back.ballots, [ballot("budget", 0), ballot("lunch", 0b101)]);
+    }
+
+    #[test]
+    fn a_code_of_an_event_is_remembered_for_its_other_polls() {
+        let event = EventId::parse("an-event-with-a-name-of-32-signs").unwrap();
+        let code = Some(HeldCode { number: NonZeroU16::MIN, event: Some(event) });
+        let mut browser = VotingBrowser::of(&HeaderMap::new(), &keys()).unwrap();
+        for poll in 0..MAX_REMEMBERED {
+            let poll = format!("a-poll-with-a-long-name-of-32-{poll:02}");
+            browser.remember(RememberedBallot { code, ..ballot(&poll, 1) });
+        }
+        let headers = returning(&browser);
+        assert!(headers[header::COOKIE].len() < 3_800, "browsers hold 4,096 bytes a cookie");
+        let back = VotingBrowser::of(&headers, &keys()).unwrap();
+        assert_eq!(back.ballots, browser.ballots);
+        assert_eq!(back.held_code(PollId::MAIN, Some(event)), code);
+        assert_eq!(back.held_code(back.ballots[3].poll, None), code);
+        let other = EventId::parse("other").unwrap();
+        assert_eq!([None, Some(other)].map(|event| back.held_code(PollId::MAIN, event)), [None, None]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The form of the voting page: `vote=a`, with `vote` repeated for several choices, perhaps `code=…`, `revision=…` and
-//! `turn=…`. Other fields are passed over.
+//! The form of the voting page: `vote=a`, with `vote` repeated for several choices, perhaps `code=…`, `revision=…`,
+//! `turn=…` and, on the page of an event, `poll=…`. Other fields are passed over.
 
 use std::borrow::Cow;
 
@@ -17,24 +17,27 @@ pub(crate) struct BallotForm<'a> {
     pub(crate) revision: Option<u32>,
     /// Its first `turn` field: whose turn it was at a shared device when the page was rendered.
     pub(crate) turn: Option<Cow<'a, str>>,
+    /// Its first `poll` field: which poll of an event the page showed.
+    pub(crate) poll: Option<Cow<'a, str>>,
 }
 
 impl<'a> BallotForm<'a> {
     /// Reads a ballot; it fails only on input that can't be decoded.
     pub(crate) fn read(form: &'a [u8]) -> Result<Self, FormError> {
         let mut keys = Vec::with_capacity(1);
-        let (mut code, mut revision, mut turn) = (None, None, None);
+        let (mut code, mut revision, mut turn, mut poll) = (None, None, None, None);
         for pair in pairs(form)? {
             let (name, value) = pair?;
             match name.as_ref() {
                 "vote" => keys.push(value),
                 "code" if code.is_none() && !value.trim().is_empty() => code = Some(value),
                 "turn" if turn.is_none() => turn = Some(value),
+                "poll" if poll.is_none() => poll = Some(value),
                 "revision" if revision.is_none() => revision = Some(value.parse().unwrap_or(0)),
                 _ => {}
             }
         }
-        Ok(Self { choices: Choices::parse(keys.iter().map(AsRef::as_ref)), code, revision, turn })
+        Ok(Self { choices: Choices::parse(keys.iter().map(AsRef::as_ref)), code, revision, turn, poll })
     }
 }
 

@@ -1,16 +1,17 @@
 //! Casts one ballot, from page or API: checks it against the poll, appends it to the log, remembers it.
 
-use std::{net::IpAddr, num::NonZeroU16, sync::LazyLock, time::Instant};
+use std::{net::IpAddr, sync::LazyLock, time::Instant};
 
-use domain::{Access, Ballot, CastOutcome, Choices, ChoicesError, Poll, Position, VoterId};
+use domain::{Access, Ballot, CastOutcome, Choices, ChoicesError, EventId, Poll, Position, VoterId};
 use http::HeaderMap;
 use metrics::Counter;
 
 use crate::{
     app::App,
+    events,
     refusal::Refusal,
     voter::{
-        codes::Code,
+        codes::{Code, HeldCode},
         cookies::{RememberedBallot, VotingBrowser},
     },
 };
@@ -37,6 +38,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) revision: Option<u32>,
     /// The voting code as it was typed, if any.
     pub(crate) code: Option<&'a str>,
+    /// The event on whose page it was cast, if it was: a code of it that was used before need not be typed again.
+    pub(crate) event: Option<EventId>,
     /// Whose turn it was when the page was rendered, if the form has it; at a shared device another turn may have
     /// begun.
     pub(crate) turn: Option<&'a str>,
@@ -72,7 +75,7 @@ async fn try_cast(
     browser: &mut VotingBrowser,
     attempt: Attempt<'_>,
 ) -> Result<StoredBallot, Refusal> {
-    let ballot = checked(app, poll, browser, attempt)?;
+    let ballot = checked(app, poll, browser, attempt).await?;
     let outcome = append(app, &ballot, attempt.from).await?;
     conclude(app, browser, &ballot, outcome)
 }
@@ -82,8 +85,8 @@ struct CheckedBallot<'a> {
     poll: &'a Poll,
     choices: Choices,
     voter: VoterId,
-    /// The number of the voting code that it is cast with, if it is.
-    code: Option<NonZeroU16>,
+    /// The voting code that it is cast with, if it is.
+    code: Option<HeldCode>,
     /// The same voter's recorded ballot of this round, as far as the browser remembers.
     earlier: Option<RememberedBallot>,
     /// Whether the limit on new voters applies.
@@ -97,8 +100,8 @@ impl CheckedBallot<'_> {
     }
 }
 
-/// Checks all that can be known before the log is asked.
-fn checked<'a>(
+/// Checks all that can be known before the log is asked to take the ballot.
+async fn checked<'a>(
     app: &App,
     poll: &'a Poll,
     browser: &VotingBrowser,
@@ -114,7 +117,7 @@ fn checked<'a>(
     }
     let code = match poll.access() {
         Access::Anyone => None,
-        Access::Codes => Some(code(app, poll, browser, attempt)?),
+        Access::Codes => Some(code(app, poll, browser, attempt).await?),
     };
     poll.check(choices).map_err(Refusal::Choices)?;
     let voter = browser.voter(&app.config.secret, poll.id(), code);
@@ -123,16 +126,30 @@ fn checked<'a>(
     Ok(CheckedBallot { poll, choices, voter, code, earlier, is_new_voter })
 }
 
-/// The number of the code for this ballot: of the typed one, else of the one used here last, unless the poll is a
-/// kiosk.
-fn code(app: &App, poll: &Poll, browser: &VotingBrowser, attempt: Attempt<'_>) -> Result<NonZeroU16, Refusal> {
-    let (known, poll) = (browser.code_number(poll.id()).filter(|_| !poll.kiosk()), poll.id());
-    let Some(typed) = attempt.code else { return known.ok_or(Refusal::CodeNeeded) };
+/// The code for this ballot: the typed one, else the one used here last, unless the poll is a kiosk.
+async fn code(app: &App, poll: &Poll, browser: &VotingBrowser, attempt: Attempt<'_>) -> Result<HeldCode, Refusal> {
+    let id = poll.id();
+    let Some(typed) = attempt.code else {
+        let known = browser.held_code(id, attempt.event).filter(|_| !poll.kiosk());
+        return known.ok_or(Refusal::CodeNeeded);
+    };
     // A right code passes at any time, however many wrong ones come.
-    Code::read(typed, &app.config.secret, poll).map(Code::number).map_err(|_| {
-        let noted = app.code_attempts.wrong(poll, attempt.from, Instant::now());
-        noted.map_or_else(|wait| Refusal::TooManyTries(wait.seconds()), |()| Refusal::WrongCode)
-    })
+    if let Some(held) = held_code(app, poll, typed).await {
+        return Ok(held);
+    }
+    let noted = app.code_attempts.wrong(id, attempt.from, Instant::now());
+    Err(noted.map_or_else(|wait| Refusal::TooManyTries(wait.seconds()), |()| Refusal::WrongCode))
+}
+
+/// The code that was typed, if it is one of the poll or of an event that the poll belongs to.
+pub(super) async fn held_code(app: &App, poll: &Poll, typed: &str) -> Option<HeldCode> {
+    let secret = &app.config.secret;
+    if let Ok(code) = Code::read(typed, secret, poll.id()) {
+        return Some(HeldCode { number: code.number(), event: None });
+    }
+    let of_event =
+        |event| Some(HeldCode { number: Code::read(typed, secret, event).ok()?.number(), event: Some(event) });
+    events::with_poll(app, poll.id()).await.into_iter().find_map(of_event)
 }
 
 /// Appends the ballot to the log, if the voter's network may bring this voter.

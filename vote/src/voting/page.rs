@@ -10,9 +10,9 @@ use axum::{
     extract::{RawQuery, Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{Choices, ChoicesError, Poll, PollId, Receipt};
+use domain::{Access, Choices, ChoicesError, EventId, Poll, PollId, Receipt};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
-use web::{poll_address, visitor::Visitor};
+use web::{event_address, poll_address, visitor::Visitor};
 
 use super::{
     ballot_form::BallotForm,
@@ -24,7 +24,10 @@ use crate::{
     polls,
     refusal::Refusal,
     request::{PollPath, body, client_of, form::Fields},
-    voter::{codes, cookies::VotingBrowser},
+    voter::{
+        codes::{self, HeldCode},
+        cookies::VotingBrowser,
+    },
 };
 
 /// The field of the page's address that holds the receipt, after a ballot from a browser that sent no cookie. If the
@@ -43,10 +46,10 @@ pub(crate) async fn show(
     let browser = VotingBrowser::of(&headers, &app.cookies)?;
     let voted = query.as_deref().filter(|_| !headers.contains_key(header::COOKIE));
     let voted = voted.and_then(|query| receipt_in(query, &app, poll.id()));
-    let typed = query.as_deref().and_then(typed_code);
-    // On a device that several people share a code is typed each time: this address may be the last voter's.
-    let code = typed.as_deref().filter(|_| !poll.kiosk());
-    let view = View { app: &app, visitor: &visitor, poll: &poll, browser: &browser, headers: &headers, code, voted };
+    let typed = TypedCode::in_address(query.as_deref(), &app, &poll).await;
+    let (code, event) = (typed.as_ref(), None);
+    let view =
+        View { app: &app, visitor: &visitor, poll: &poll, browser: &browser, headers: &headers, code, voted, event };
     let mut response = view.page(None, None);
     // With its cookie set before it votes, a browser can post twice (a lost answer, two taps) and is one voter.
     browser.set_voter_cookie(response.headers_mut(), &app.cookies);
@@ -56,18 +59,23 @@ pub(crate) async fn show(
 /// Takes a ballot. This path must be cheap: nothing is rendered when all is well.
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let BallotPost { choices, code, revision, turn, poll, mut browser } =
-        read(&app, &path, &parts.headers, body).await.map_err(counted)?;
+    let read = async {
+        let post = BallotPost::read(&app, &parts.headers, body).await?;
+        Ok((post, find(&app, &path).await?))
+    };
+    let (BallotPost { choices, code, revision, turn, mut browser, .. }, poll) = read.await.map_err(counted)?;
     let (code, turn, from) = (code.as_deref(), turn.as_deref(), client_of(&app, &parts));
-    let attempt = Attempt { choices: choices.as_ref().copied(), revision, code, turn, from };
+    let attempt = Attempt { choices: choices.as_ref().copied(), revision, code, event: None, turn, from };
     let mut response = match cast::cast(&app, &poll, &mut browser, attempt).await {
-        Ok(recorded) => back_to(&app, &parts, poll.id(), &recorded),
+        Ok(recorded) => see_recorded(&parts, &receipt_query(&app, &parts.headers, poll.id(), &recorded)),
         Err(Refusal::UnknownPoll) => return Err(Refusal::UnknownPoll),
         Err(refusal) => {
             let now = poll_to_show(&app, &poll, &refusal).await;
+            let code = TypedCode::of(code, &app, &now).await;
             let visitor = Visitor::of(&parts.uri, &parts.headers);
-            let (app, headers) = (&app, &parts.headers);
-            let view = View { app, visitor: &visitor, poll: &now, browser: &browser, headers, code, voted: None };
+            let (app, headers, code) = (&app, &parts.headers, code.as_ref());
+            let (voted, event) = (None, None);
+            let view = View { app, visitor: &visitor, poll: &now, browser: &browser, headers, code, voted, event };
             view.page(Some(&refusal), choices.ok())
         }
     };
@@ -76,38 +84,64 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
 }
 
 /// The poll for the page of a refused ballot: a rewritten one is read again, if the log answers.
-async fn poll_to_show(app: &App, poll: &Arc<Poll>, refusal: &Refusal) -> Arc<Poll> {
+pub(super) async fn poll_to_show(app: &App, poll: &Arc<Poll>, refusal: &Refusal) -> Arc<Poll> {
     match refusal {
         Refusal::PollRewritten => polls::recent(app, poll.id()).await.unwrap_or_else(|_| poll.clone()),
         _ => poll.clone(),
     }
 }
 
-/// The posted form, the browser, and the poll.
-struct BallotPost {
-    choices: Result<Choices, ChoicesError>,
-    code: Option<String>,
-    revision: Option<u32>,
-    turn: Option<String>,
-    poll: Arc<Poll>,
-    browser: VotingBrowser,
+/// A posted ballot, and the browser that posted it.
+pub(super) struct BallotPost {
+    pub(super) choices: Result<Choices, ChoicesError>,
+    pub(super) code: Option<String>,
+    pub(super) revision: Option<u32>,
+    pub(super) turn: Option<String>,
+    /// Which poll of an event.
+    pub(super) poll: Option<String>,
+    pub(super) browser: VotingBrowser,
 }
 
-/// The form's fields, and the poll they are for. Choices that can't be a ballot are refused on the poll's own page; a
-/// form that can't be read is refused before the poll is looked for.
-async fn read(app: &App, path: &PollPath, headers: &HeaderMap, body: Body) -> Result<BallotPost, Refusal> {
-    let form = body::form(headers, body, body::MAX_BALLOT_BYTES).await?;
-    let ballot = BallotForm::read(&form)?;
-    let (choices, code) = (ballot.choices, ballot.code.map(Cow::into_owned));
-    let (revision, turn) = (ballot.revision, ballot.turn.map(Cow::into_owned));
-    let browser = VotingBrowser::of(headers, &app.cookies)?;
-    Ok(BallotPost { choices, code, revision, turn, poll: find(app, path).await?, browser })
+impl BallotPost {
+    /// Reads the form's fields. Choices that can't be a ballot are refused on the poll's own page; a form that can't be
+    /// read is refused before the poll is looked for.
+    pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Self, Refusal> {
+        let form = body::form(headers, body, body::MAX_BALLOT_BYTES).await?;
+        let BallotForm { choices, code, revision, turn, poll } = BallotForm::read(&form)?;
+        let [code, turn, poll] = [code, turn, poll].map(|text| text.map(Cow::into_owned));
+        Ok(Self { choices, code, revision, turn, poll, browser: VotingBrowser::of(headers, &app.cookies)? })
+    }
+}
+
+/// A voting code in the address or in the form.
+pub(super) struct TypedCode {
+    /// As it was typed, tidied.
+    pub(super) text: String,
+    /// Which code it is; `None` if it is none of the poll.
+    pub(super) held: Option<HeldCode>,
+}
+
+impl TypedCode {
+    /// A code that was typed for this poll, which it may not need.
+    pub(super) async fn of(text: Option<&str>, app: &App, poll: &Poll) -> Option<Self> {
+        let text = codes::tidied(text.filter(|_| poll.access() == Access::Codes)?);
+        let held = cast::held_code(app, poll, &text).await;
+        Some(Self { text, held })
+    }
+
+    /// The code in an address, if there is one. On a device that several people share a code is typed each time: the
+    /// address may be the last voter's.
+    pub(super) async fn in_address(query: Option<&str>, app: &App, poll: &Poll) -> Option<Self> {
+        let fields = Fields::read(query.filter(|_| !poll.kiosk())?.as_bytes()).ok()?;
+        Self::of(Some(fields.get("code")).filter(|_| fields.has("code")), app, poll).await
+    }
 }
 
 /// Makes the next person at this device another voter, in this poll and if it allows that.
 pub(crate) async fn next_voter(
     State(app): State<Arc<App>>,
     path: PollPath,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let poll = find(&app, &path).await.map_err(Refusal::when_showing)?;
@@ -116,24 +150,21 @@ pub(crate) async fn next_voter(
         return Err(Refusal::NoKiosk);
     }
     browser.begin_next_turn(poll.id());
-    let mut response = see_other(poll.id());
+    let mut response = see_other(poll.id(), query.as_deref());
     browser.set_cookies_of_turn(response.headers_mut(), &app.cookies);
     Ok(response)
 }
 
 /// Answers a `GET` at the address of the button "next voter".
-pub(crate) async fn back_to_poll(path: PollPath) -> Result<Response, Refusal> {
-    path.id().map(see_other)
+pub(crate) async fn back_to_poll(path: PollPath, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
+    path.id().map(|poll| see_other(poll, query.as_deref()))
 }
 
-fn see_other(poll: PollId) -> Response {
-    Redirect::to(&poll_address::path(poll)).into_response()
-}
-
-/// The code in an address, if there is one; perhaps empty.
-fn typed_code(query: &str) -> Option<String> {
-    let fields = Fields::read(query.as_bytes()).ok()?;
-    fields.has("code").then(|| codes::tidied(fields.get("code")))
+/// Back to the page of the poll, or of the event that the query names.
+fn see_other(poll: PollId, query: Option<&str>) -> Response {
+    let named = query.and_then(|query| Fields::read(query.as_bytes()).ok());
+    let event = named.and_then(|fields| EventId::parse(fields.get("event")).ok());
+    Redirect::to(&event.map_or_else(|| poll_address::path(poll), event_address::path)).into_response()
 }
 
 async fn find(app: &App, path: &PollPath) -> Result<Arc<Poll>, Refusal> {
@@ -141,23 +172,28 @@ async fn find(app: &App, path: &PollPath) -> Result<Arc<Poll>, Refusal> {
 }
 
 /// The receipt in the page's address, if it is of this poll; a link to another poll must not say "you have voted".
-fn receipt_in(query: &str, app: &App, poll: PollId) -> Option<Receipt> {
+pub(super) fn receipt_in(query: &str, app: &App, poll: PollId) -> Option<Receipt> {
     let fields = Fields::read(query.as_bytes()).ok()?;
     Receipt::decode(fields.get(VOTED), &app.config.secret, poll).ok()
 }
 
-fn back_to(app: &App, parts: &Parts, poll: PollId, recorded: &StoredBallot) -> Response {
-    let (path, headers) = (parts.uri.path(), &parts.headers);
+/// The query of the page's address after a recorded ballot; empty for a browser with cookies. A program (`ab`, a
+/// script) looks at no page, and gets no receipt.
+pub(super) fn receipt_query(app: &App, headers: &HeaderMap, poll: PollId, recorded: &StoredBallot) -> String {
+    if headers.contains_key(header::COOKIE) || !wants_a_page(headers) {
+        return String::new();
+    }
+    let receipt = Receipt { position: recorded.position, voter: recorded.voter };
+    format!("{VOTED}={}", receipt.encode(&app.config.secret, poll))
+}
+
+/// Back to the page that the form was on, with this query.
+pub(super) fn see_recorded(parts: &Parts, query: &str) -> Response {
+    let path = parts.uri.path();
     let mut response = StatusCode::SEE_OTHER.into_response();
-    // A program (`ab`, a script) looks at no page, and gets no receipt.
-    let location = if headers.contains_key(header::COOKIE) || !wants_a_page(headers) {
-        HeaderValue::from_str(path)
-    } else {
-        let receipt = Receipt { position: recorded.position, voter: recorded.voter };
-        HeaderValue::try_from(format!("{path}?{VOTED}={}", receipt.encode(&app.config.secret, poll)))
-    };
-    let location = location.unwrap_or(HeaderValue::from_static("/"));
-    response.headers_mut().insert(header::LOCATION, location);
+    let location =
+        if query.is_empty() { HeaderValue::from_str(path) } else { HeaderValue::try_from(format!("{path}?{query}")) };
+    response.headers_mut().insert(header::LOCATION, location.unwrap_or(HeaderValue::from_static("/")));
     response
 }
 

@@ -1,22 +1,23 @@
 //! The voting page: the context of its template, for one poll, one browser and one outcome.
 
 use axum::response::Response;
-use domain::{Access, Choices, Partitions, Poll, PollState, Position, Receipt, VoterId, option_key};
+use domain::{Access, Choices, Partitions, Poll, PollId, PollState, Position, Receipt, VoterId, option_key};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use program::settings::PublicUrl;
 use serde::Serialize;
 use web::{direction::isolated, edition::edition, visitor::Visitor};
 
+use super::{
+    event_view::{EventFacts, OnEvent},
+    page::TypedCode,
+};
 use crate::{
     addresses,
     app::App,
     look,
     refusal::Refusal,
     texts::{self, VoteText},
-    voter::{
-        codes::{self, Code},
-        cookies::{RememberedBallot, VotingBrowser},
-    },
+    voter::cookies::{RememberedBallot, VotingBrowser},
 };
 
 /// The context of the template `vote.html`.
@@ -34,6 +35,10 @@ struct VotePage<'a> {
     buttons: bool,
     /// Where the form is posted to.
     action: &'a str,
+    /// Which poll it is.
+    id: PollId,
+    /// The event on whose page it is.
+    event: Option<EventFacts<'a>>,
     revision: u32,
     state: &'static str,
     archived: bool,
@@ -93,18 +98,22 @@ pub(super) struct View<'a> {
     pub(super) poll: &'a Poll,
     pub(super) browser: &'a VotingBrowser,
     pub(super) headers: &'a HeaderMap,
-    /// The voting code in the address or in the form.
-    pub(super) code: Option<&'a str>,
+    /// The voting code in the address or in the form; none if the poll needs none.
+    pub(super) code: Option<&'a TypedCode>,
     /// The receipt, if this is the answer to a ballot from a browser that keeps no cookies.
     pub(super) voted: Option<Receipt>,
+    /// The event on whose page it is.
+    pub(super) event: Option<OnEvent<'a>>,
 }
 
 impl View<'_> {
     /// The page; after a refused ballot with the reason and the same choices.
     pub(super) fn page(&self, refusal: Option<&Refusal>, attempted: Option<Choices>) -> Response {
         let recorded = self.recorded();
+        // What was refused may have been for the event's question before.
+        let about = refusal.filter(|_| self.event.is_none_or(|at| at.earlier.is_none()));
         // A refusal of the log is newer than the cached poll.
-        let state = match refusal {
+        let state = match about {
             Some(Refusal::NotOpen(state)) => *state,
             _ => self.poll.state(),
         };
@@ -121,27 +130,32 @@ impl View<'_> {
             // Where a code is typed, Enter must not vote for the first option.
             buttons: poll.options().len() == 2 && poll.max_choices() == 1 && !self.by_code(),
             action: &self.visitor.path,
+            id,
+            event: self.event.map(|at| at.facts(result.as_ref())),
             revision: poll.revision(),
             state: state.as_str(),
             archived: poll.archived(),
             corrected: poll.correction().is_some(),
             by_code: self.by_code(),
             code: self.code_to_show(),
-            code_at_fault: refusal.is_some_and(is_about_code),
+            code_at_fault: about.is_some_and(is_about_code),
             can_vote: state == PollState::Open && !settled,
             changes: poll.votes_can_change(),
             kiosk: poll.kiosk(),
             turn: self.browser.turn(id),
-            next_voter: addresses::next_voter(id),
+            next_voter: addresses::next_voter(id, self.event.map(|at| at.event.id())),
             recorded: recorded.is_some(),
             voted: self.voted.is_some(),
             recorded_known: recorded.is_some_and(|ballot| ballot.choices.is_some()),
             reset: recorded.is_none() && self.browser.voted_before_reset(poll),
             refused: refusal.map(|refusal| refusal.text(self.visitor.language)),
             refused_code: refusal.map(Refusal::code),
-            try_again: matches!(refusal, Some(Refusal::Unavailable(_))),
+            try_again: matches!(about, Some(Refusal::Unavailable(_))),
             hidden: poll.is_hidden(),
-            result_url: result.as_ref().map(|at| addresses::result_page(at, id)),
+            result_url: result.as_ref().map(|at| match self.event {
+                Some(on) => addresses::result_event(at, on.event.id()),
+                None => addresses::result_page(at, id),
+            }),
             page_key: self.page_key(state),
             position: self.position(recorded).map(|position| position.to_string()),
             partition: self.receipt(recorded).and_then(|receipt| self.partition(receipt.voter)),
@@ -202,24 +216,21 @@ impl View<'_> {
 
     /// The recorded ballot of this browser, unless the page is about another voting code.
     fn recorded(&self) -> Option<RememberedBallot> {
-        let typed = self.code.filter(|_| self.by_code()).map(|typed| {
-            let code = Code::read(typed, &self.app.config.secret, self.poll.id());
-            code.ok().map(Code::number)
-        });
-        self.browser.recorded(self.poll).filter(|ballot| typed.is_none_or(|number| number == ballot.code))
+        self.browser.recorded(self.poll).filter(|ballot| self.code.is_none_or(|typed| typed.held == ballot.code))
     }
 
     /// The content of the field for the voting code: what was typed, else the code used here last.
     fn code_to_show(&self) -> Option<String> {
         let (secret, id) = (&self.app.config.secret, self.poll.id());
-        let known = self.browser.code_number(id).filter(|_| !self.poll.kiosk());
-        let used = || known.map(|number| Code::issue(secret, id, number).to_string());
-        self.code.map(codes::tidied).or_else(used).filter(|code| self.by_code() && !code.is_empty())
+        let event = self.event.map(|at| at.event.id());
+        let known = self.browser.held_code(id, event).filter(|_| self.by_code() && !self.poll.kiosk());
+        let used = || known.map(|code| code.in_poll(secret, id).to_string());
+        self.code.map(|typed| typed.text.clone()).or_else(used).filter(|code| !code.is_empty())
     }
 
     /// The visitor, with the path that the language switch goes back to: the voting code of the address is in it.
     fn asked_again(&self) -> Visitor {
-        let code = self.code.map(codes::tidied).filter(|code| self.by_code() && !code.is_empty());
+        let code = self.code.map(|typed| &typed.text).filter(|code| !code.is_empty());
         let path = code.map_or_else(|| self.visitor.path.clone(), |code| format!("{}?code={code}", self.visitor.path));
         Visitor { language: self.visitor.language, path }
     }

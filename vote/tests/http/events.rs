@@ -262,7 +262,12 @@ const WITH_BODY: [&str; 5] = [
     "POST /api/events/{event}/back",
     "POST /api/events/{event}/duplicate",
 ];
-const WITHOUT: [&str; 3] = ["GET /api/events", "POST /api/events/{event}/archive", "POST /api/events/{event}/restore"];
+const WITHOUT: [&str; 4] = [
+    "GET /api/events",
+    "GET /api/events/{event}/codes",
+    "POST /api/events/{event}/archive",
+    "POST /api/events/{event}/restore",
+];
 
 #[tokio::test]
 async fn each_status_and_content_type_of_answers_about_events_is_described() {
@@ -308,6 +313,8 @@ async fn each_status_and_content_type_of_answers_about_events_is_described() {
     for operation in WITHOUT {
         seen.see(operation, &app, "evening", organise).await;
     }
+    let none = |request| organise(request).query(&[("count", "0")]);
+    seen.see("GET /api/events/{event}/codes", &app, "evening", none).await;
     for way in ["POST /api/events/{event}/next", "POST /api/events/{event}/back"] {
         seen.see(way, &app, "evening", organise).await;
     }

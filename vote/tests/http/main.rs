@@ -6,6 +6,7 @@ mod api;
 mod arbitrary;
 mod codes;
 mod cookies;
+mod event_page;
 mod events;
 mod kiosk;
 mod managing;

@@ -190,7 +190,7 @@ async fn the_page_of_a_poll_has_link_qr_code_and_embed_code() {
     assert!(plain.contains("id=\"accepted\">1<"), "{plain}");
     assert!(plain.contains("data-live=\"http://127.0.0.1:8081/api/polls/tea/tally\""), "{plain}");
     let policy = page.header("content-security-policy");
-    assert!(policy.contains("connect-src 'self' http://127.0.0.1:8081;"), "{policy}");
+    assert!(policy.contains("connect-src 'self' http://127.0.0.1:8081 ws://127.0.0.1:8081;"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     app.browser_in("fr").get("/organise/tea").await;
 }
@@ -321,7 +321,11 @@ async fn after_voting_the_live_result_is_below_unless_it_is_hidden() {
     let ada = app.browser();
     let before = ada.get("/").await;
     assert!(!before.text.contains("data-live"), "not before: {}", before.text);
-    assert!(before.header("content-security-policy").contains("connect-src 'self' http://127.0.0.1:8081;"));
+    assert!(
+        before
+            .header("content-security-policy")
+            .contains("connect-src 'self' http://127.0.0.1:8081 ws://127.0.0.1:8081;")
+    );
     let after = ada.vote("/", "vote=a").await.text.replace("&#x2f;", "/");
     assert!(
         after.contains("data-live") && after.contains("data-tally=\"http://127.0.0.1:8081/api/polls/main/tally\""),

@@ -42,16 +42,20 @@ pub(crate) async fn spawn_app() -> TestApp {
 
 /// Serves the default poll "Cats or Dogs?".
 pub(crate) async fn spawn_with(config: Config) -> TestApp {
-    let ballots = Arc::new(MemoryBallotBox::default());
+    let app = spawn_before(Arc::default(), config).await;
+    app.poll("main", PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]));
+    app
+}
+
+/// Serves what is in this ballot box; several services may.
+pub(crate) async fn spawn_before(ballots: Arc<MemoryBallotBox>, config: Config) -> TestApp {
     let listener = listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let router = scrutin_vote::router(config.clone(), ballots.clone());
     let connections = listener::Connections::new(listener::Limits::default(), config.trusted_proxies.clone());
     let never = CancellationToken::new();
     tokio::spawn(async move { listener::serve(listener, router, &connections, never).await.unwrap() });
-    let app = TestApp { addr, ballots, config };
-    app.poll("main", PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"]));
-    app
+    TestApp { addr, ballots, config }
 }
 
 impl TestApp {
