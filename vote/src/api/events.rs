@@ -268,7 +268,7 @@ pub(crate) async fn duplicate(
     path: EventPath,
     OptionalJson(EventCopy { id, title }): OptionalJson<EventCopy, MAX_POLL_BYTES>,
 ) -> Result<Response, Refusal> {
-    Ok(created(&duplicate_event(&app, path.id()?, id.as_deref(), title).await?))
+    Ok(created(&duplicate_event(&app, path.id()?, id.as_deref(), None, title).await?))
 }
 
 fn created(event: &Event) -> Response {

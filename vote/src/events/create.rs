@@ -58,29 +58,37 @@ pub(crate) async fn edit(app: &App, id: EventId, seen: Option<u64>, spec: EventS
 }
 
 /// A new event that asks the same in new polls, which wait to be opened. Votes that were shown by a step are hidden
-/// again.
+/// again. With `once`, as for [`create`], one event with one set of polls is made.
 pub(crate) async fn duplicate(
     app: &App,
     id: EventId,
     wanted: Option<&str>,
+    once: Option<&str>,
     title: Option<String>,
 ) -> Result<Event, Refusal> {
     let event = current(app, id).await?;
     let title = title.unwrap_or_else(|| event.title().to_owned());
+    let asks = EventSpec { title: title.clone(), polls: event.polls().to_vec() };
+    let copy = Event::new(id, asks).map_err(Refusal::InvalidEvent)?;
     if let Some(wanted) = wanted {
-        // Before any poll is made.
-        let wanted = own_id(wanted)?;
-        if app.ballots.event(wanted).await.map_err(not_told(app))?.is_some() {
+        // Before any poll is made. With `once` it may be the very event that is wanted.
+        let there = app.ballots.event(own_id(wanted)?).await.map_err(not_told(app))?;
+        if there.is_some_and(|there| once.is_none() || !looks_like(&there, &copy)) {
             return Err(Refusal::EventExists);
         }
     }
-    Event::new(id, EventSpec { title: title.clone(), polls: Vec::new() }).map_err(Refusal::InvalidEvent)?;
     let mut polls = Vec::new();
     for poll in polls_of(app, &event).await?.iter().filter(|poll| event.polls().contains(&poll.id())) {
         let spec = asked_again(poll, event.has_revealed(poll.id()));
-        polls.push(create_poll(app, None, None, spec).await?.id());
+        let once = once.map(|once| format!("{once} {}", poll.id()));
+        polls.push(create_poll(app, None, once.as_deref(), spec).await?.id());
     }
-    create(app, wanted, None, EventSpec { title, polls }).await
+    create(app, wanted, once, EventSpec { title, polls }).await
+}
+
+/// Whether an event was perhaps made as this copy.
+fn looks_like(event: &Event, copy: &Event) -> bool {
+    (event.title(), event.polls().len(), event.version()) == (copy.title(), copy.polls().len(), copy.version())
 }
 
 fn asked_again(poll: &Poll, was_revealed: bool) -> PollSpec {
