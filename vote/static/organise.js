@@ -1,62 +1,25 @@
-// Updates the numbers on the organiser's page: accepted ballots from this host, counted ones from the result host, with
-// a ticket that also shows hidden votes. The page works without it.
+// Updates the numbers on the organiser's page: accepted ballots and new voters from this host, counted ballots from the
+// result host. The page works without it.
 
 import { ask } from "./ask.js";
-import { counted as wording, number } from "./language.js";
-import { watch } from "./live.js";
+import { follow } from "./figures.js";
+import { number } from "./language.js";
 import { write } from "./write.js";
 
 const ACCEPTED_MS = 2000;
-const SAY_EVERY_MS = 20000;
-const RETRY_MS = 15000;
 const PATIENCE_MS = 5000;
 
 const base = document.documentElement.dataset.base || "";
 const list = document.querySelector("dl.numbers");
-const table = document.querySelector("table[data-live]");
-const said = document.getElementById("said");
-const away = document.getElementById("away");
+const figures = follow(document);
 
 // Opens the projector's page with a ticket, which keeps a place for it.
 const projector = document.querySelector("a[data-kept]");
 if (projector) projector.href = projector.dataset.kept;
 
-let ticket = table ? table.dataset.ticket : "";
-let accepted = null;
-let counted = null;
-let saidAt = -Infinity;
-let refresh = 0;
-let refreshedAt = performance.now();
-
-if (table) watch(table, { address: () => `${table.dataset.live}?ticket=${encodeURIComponent(ticket)}`, told });
 askAccepted();
 askNewVoters();
-if (table) refreshLater(60000);
 document.getElementById("no-script").hidden = true;
-
-function told(tally) {
-  if (tally === null) {
-    write(away, away.dataset.text);
-    // After a sleep of the computer the ticket may be too old.
-    if (performance.now() - refreshedAt > RETRY_MS) refreshTicket();
-    return;
-  }
-  write(away, "");
-  counted = tally.counted;
-  write(document.getElementById("voters"), number(tally.voters));
-  write(document.getElementById("counted"), number(counted));
-  showLag();
-  // Screen readers read it now and then, not at every vote.
-  if (performance.now() - saidAt < SAY_EVERY_MS) return;
-  saidAt = performance.now();
-  write(said, wording(said.dataset.voters, tally.voters));
-}
-
-// Both numbers come from different hosts at slightly different times, so the difference is at least zero.
-function showLag() {
-  if (counted === null) return;
-  write(document.getElementById("lag"), accepted === null ? "" : number(Math.max(0, accepted - counted)));
-}
 
 async function askAccepted() {
   if (!document.hidden) {
@@ -65,9 +28,7 @@ async function askAccepted() {
       const poll = JSON.parse(answer.text);
       if (answer.ok) {
         // It is missing while a part of the log can't be asked.
-        accepted = poll.accepted === undefined ? null : poll.accepted;
-        write(document.getElementById("accepted"), accepted === null ? "" : number(accepted));
-        showLag();
+        figures.accepted(poll.accepted === undefined ? null : poll.accepted);
         const edition = `${poll.state} ${poll.results} ${poll.round}`;
         if (edition !== list.dataset.edition) document.getElementById("changed").hidden = false;
       }
@@ -95,25 +56,6 @@ async function askNewVoters() {
     }
   }
   setTimeout(askNewVoters, ACCEPTED_MS * (0.85 + Math.random() * 0.3));
-}
-
-function refreshLater(afterMs) {
-  clearTimeout(refresh);
-  refresh = setTimeout(refreshTicket, afterMs);
-}
-
-// Well before the ticket expires; sooner after a failure.
-async function refreshTicket() {
-  refreshedAt = performance.now();
-  try {
-    const answer = await ask(table.dataset.tickets, { cache: "no-store" }, PATIENCE_MS);
-    if (!answer.ok) throw new Error(String(answer.status));
-    const { figures, valid_ms } = JSON.parse(answer.text);
-    ticket = figures;
-    refreshLater(valid_ms / 2);
-  } catch (error) {
-    refreshLater(RETRY_MS);
-  }
 }
 
 // A click into the code to embed selects all of it.
