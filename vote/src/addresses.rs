@@ -20,6 +20,16 @@ pub(crate) fn organiser_page(poll: PollId) -> String {
     format!("/organise/{poll}")
 }
 
+/// The organiser's page of an event.
+pub(crate) fn event_page(event: EventId) -> String {
+    format!("/events/{event}")
+}
+
+/// The page from which an event is run.
+pub(crate) fn run_page(event: EventId) -> String {
+    format!("/events/{event}/run")
+}
+
 /// A poll in the API.
 pub(crate) fn api_poll(poll: PollId) -> String {
     format!("/api/polls/{poll}")

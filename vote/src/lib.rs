@@ -7,7 +7,7 @@
 //! | `/`, `/p/{poll}` | the voting page and its form |
 //! | `/e/{event}` | the page of an event, with the form of the poll that is on |
 //! | `/p/{poll}/next-voter` | the next one at a shared device |
-//! | `/organise…` | the organiser's pages |
+//! | `/organise…`, `/events…` | the organiser's pages |
 //! | `/api/…` | the same for programs, and the organiser's requests; `/api` a page to try it |
 //! | `/static/…`, `/language/{tag}` | files; the switch in the footer |
 //!

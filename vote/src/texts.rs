@@ -45,6 +45,8 @@ web::text_keys! {
         SignIn = "sign-in",
         Polls = "polls",
         PollBack = "poll.back",
+        Events = "events",
+        EventBack = "event.back",
         // What such a page is about.
         TitleUnavailable = "title.unavailable",
         TitleUnknownPoll = "title.unknown-poll",

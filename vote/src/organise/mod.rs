@@ -1,16 +1,19 @@
-//! The organiser's pages: `/organise`. Everything on them works without JavaScript; scripts only add liveness.
+//! The organiser's pages: `/organise` and `/events`. Everything on them works without JavaScript; scripts only add
+//! liveness.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `session`, `sign_in` | who is let in, and for how long |
 //! | `polls_page`, `poll_form` | the list of polls, creating one, rewriting one |
 //! | `poll_page`, `poll_view`, `changes` | running one poll |
+//! | `event_pages` | events: making, preparing and running them |
 //! | `sheet`, `share` | voting codes to print; addresses to hand out |
 //! | `texts` | all words |
 //!
-//! May import: addresses, app, look, polls, refusal, request, texts, voter.
+//! May import: addresses, app, events, look, polls, refusal, request, texts, voter.
 
 mod changes;
+mod event_pages;
 mod poll_form;
 mod poll_page;
 mod poll_view;
@@ -47,6 +50,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/organise/{poll}/codes.csv", get(sheet::csv))
         .route("/organise/{poll}/reset", get(changes::ask_before_reset).post(changes::reset))
         .route("/organise/{poll}/{change}", get(changes::back).post(changes::change))
+        .merge(event_pages::router())
         .route_layer(middleware::from_fn_with_state(app.clone(), session::signed_in_only));
     Router::new()
         .route("/organise/sign-in", get(sign_in::show).post(sign_in::sign_in))

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use web::{
     counterpart::CameBy,
+    poll_address,
     signed_link::{self, Purpose},
     texts::CsvSeparator,
     visitor::Visitor,
@@ -41,14 +42,14 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let (poll, accepted) = read(&app, &path).await?;
-    let result = app.config.result.url(&headers);
+    let (own, result) = (share::own_address(&app, &came_by), app.config.result.url(&headers));
     let view = PollView {
         accepted,
         has_ballots: accepted != Some(0),
         new_voters: app.new_voters.last_minute(poll.id(), Instant::now()).into(),
         max_codes: MAX_CODES,
         facts: PollFacts::of(&poll),
-        handed_out: HandedOut::of(share::own_address(&app, &came_by).as_ref(), poll.id()),
+        handed_out: HandedOut::of(own.as_ref(), |at| poll_address::url(at, poll.id())),
         result: result.as_ref().map(|at| ResultAddresses::of(at, &poll)).unwrap_or_default(),
         ticket: ticket(&app, poll.id(), Purpose::Figures),
         exports: EXPORTS,

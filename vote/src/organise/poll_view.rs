@@ -127,9 +127,9 @@ impl From<LastMinute> for NewVotersBody {
 }
 
 impl HandedOut {
-    /// For a poll at this service's own address, if that is known.
-    pub(super) fn of(own: Option<&Invitation>, poll: PollId) -> Self {
-        let vote_url = own.map(|own| poll_address::url(&own.url, poll));
+    /// For the page that `url` gives at this service's own address, if that is known.
+    pub(super) fn of(own: Option<&Invitation>, url: impl FnOnce(&PublicUrl) -> String) -> Self {
+        let vote_url = own.map(|own| url(&own.url));
         let with_code = own.is_some_and(|own| own.unreachable.is_none());
         Self {
             unreachable: own.and_then(share::why_unreachable),

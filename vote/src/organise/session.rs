@@ -114,8 +114,9 @@ fn sign_in_address(uri: &Uri) -> String {
 /// The path, perhaps with a query, if it is one of the organiser's pages; else the first of them.
 pub(crate) fn local(path: &str) -> &str {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-.?=&".contains(&byte);
-    let ours = path.strip_prefix("/organise/").is_some_and(|rest| rest.bytes().all(plain) && !rest.contains(".."));
-    if ours { path } else { "/organise" }
+    let below = ["/organise/", "/events/"].iter().find_map(|area| path.strip_prefix(area));
+    let ours = below.is_some_and(|rest| rest.bytes().all(plain) && !rest.contains(".."));
+    if ours || path == "/events" { path } else { "/organise" }
 }
 
 fn issue(secret: &Secret, token: &str, id: SessionId, now_millis: u64) -> String {
@@ -176,12 +177,22 @@ mod tests {
 
     #[test]
     fn signing_in_leads_nowhere_else() {
-        for own in ["/organise/lunch/codes", "/organise/lunch/codes?from=101&count=300"] {
+        for own in
+            ["/organise/lunch/codes", "/organise/lunch/codes?from=101&count=300", "/events", "/events/evening/run"]
+        {
             assert_eq!(local(own), own);
         }
-        for bad in
-            ["", "/", "//evil.example", "/organise/../x", "/organise//\\evil", "/organisex", "https://evil.example"]
-        {
+        for bad in [
+            "",
+            "/",
+            "//evil.example",
+            "/organise/../x",
+            "/events/../x",
+            "/organise//\\evil",
+            "/organisex",
+            "/eventsx",
+            "https://evil.example",
+        ] {
             assert_eq!(local(bad), "/organise", "{bad:?}");
         }
     }

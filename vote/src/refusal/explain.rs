@@ -16,15 +16,27 @@ use crate::{
 };
 
 /// The pages to which a mistyped address is redirected.
-const PAGES: [&str; 7] =
-    ["/p/{poll}", "/e/{event}", "/organise", "/organise/sign-in", "/organise/{poll}", "/organise/{poll}/edit", "/api"];
-/// The addresses below `/organise` that a script asks.
-const FOR_SCRIPTS: [&str; 2] = ["/tickets", "/new-voters"];
+const PAGES: [&str; 10] = [
+    "/p/{poll}",
+    "/e/{event}",
+    "/organise",
+    "/organise/sign-in",
+    "/organise/{poll}",
+    "/organise/{poll}/edit",
+    "/events",
+    "/events/{event}",
+    "/events/{event}/run",
+    "/api",
+];
+/// The addresses of the organiser's pages that a script asks: where they are, and how they end.
+const FOR_SCRIPTS: [(&str, &str); 3] =
+    [("/organise/", "/tickets"), ("/organise/", "/new-voters"), ("/events/", "/now")];
 
 impl Website for App {
     fn security_headers(&self, visitor: &Visitor, response: &Response) -> Option<&SecurityHeaders> {
         // The answer to a recorded ballot has no content to protect, and is kept short: there are many of them.
-        let is_back_to_poll = response.status() == StatusCode::SEE_OTHER && !visitor.path.starts_with("/organise");
+        let is_organisers = ["/organise", "/events"].iter().any(|area| visitor.path.starts_with(area));
+        let is_back_to_poll = response.status() == StatusCode::SEE_OTHER && !is_organisers;
         (!is_back_to_poll).then_some(&self.headers)
     }
 
@@ -61,8 +73,8 @@ impl Website for App {
 
 /// Whether the answer is for a program: below `/api/`, and where the organiser's page asks by script.
 pub(crate) fn is_for_program(path: &str) -> bool {
-    let is_organisers_script = || path.starts_with("/organise/") && FOR_SCRIPTS.iter().any(|end| path.ends_with(end));
-    path.starts_with("/api/") || is_organisers_script()
+    let is_script = |(area, end): &(&str, &str)| path.starts_with(area) && path.ends_with(end);
+    path.starts_with("/api/") || FOR_SCRIPTS.iter().any(is_script)
 }
 
 fn problem(visitor: &Visitor, refusal: &Refusal) -> Response {
@@ -103,6 +115,9 @@ fn page(app: &App, visitor: &Visitor, refusal: &Refusal) -> Response {
 fn way_back<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, VoteText) {
     let path = local_path(path);
     let is_organisers = path.starts_with("/organise/");
+    if path == "/events" || path.starts_with("/events/") {
+        return way_back_to_event(path, refusal);
+    }
     match refusal {
         Refusal::SignInNeeded => ("/organise/sign-in", VoteText::SignIn),
         Refusal::UnknownPoll | Refusal::UnknownEvent | Refusal::NoSuchPage | Refusal::NoOrganiser => {
@@ -120,5 +135,19 @@ fn way_back<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, VoteText) {
             (path.match_indices('/').nth(2).map_or(path, |(end, _)| &path[..end]), VoteText::PollBack)
         }
         _ => (path, VoteText::Back),
+    }
+}
+
+/// The same on the pages of events.
+fn way_back_to_event<'a>(path: &'a str, refusal: &Refusal) -> (&'a str, VoteText) {
+    let page = path.match_indices('/').nth(2).map_or(path, |(end, _)| &path[..end]);
+    match refusal {
+        Refusal::SignInNeeded => ("/organise/sign-in", VoteText::SignIn),
+        Refusal::UnknownEvent | Refusal::NoSuchPage | Refusal::NoOrganiser => ("/events", VoteText::Events),
+        Refusal::Unavailable(_) | Refusal::CannotShow(_) | Refusal::CannotTell(_) | Refusal::Panicked => {
+            (path, VoteText::Retry)
+        }
+        _ if path == "/events" => (path, VoteText::Events),
+        _ => (page, VoteText::EventBack),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn pairs(form: &[u8]) -> Result<impl Iterator<Item = Result<Pair<'_>,
     }))
 }
 
-/// A form in which each field has one value; of several the first counts.
+/// A form in which most fields have one value; of several the first counts.
 pub(crate) struct Fields<'a>(Vec<Pair<'a>>);
 
 impl<'a> Fields<'a> {
@@ -48,6 +48,11 @@ impl<'a> Fields<'a> {
     /// The field's value, empty if it is not there.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_ref())
+    }
+
+    /// All values of the field, in order.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_ref())
     }
 
     /// Whether the field is there, as it is for a ticked box.
@@ -119,6 +124,7 @@ mod tests {
         let fields = Fields::read(b"question=Tea%3F%0D%0AMilk%3F&changes=on&question=x").unwrap();
         assert_eq!(fields.get("question"), "Tea?\r\nMilk?");
         assert_eq!(fields.get("options"), "");
+        assert_eq!(fields.all("question").collect::<Vec<_>>(), ["Tea?\r\nMilk?", "x"]);
         assert!(fields.has("changes") && !fields.has("listed"));
     }
 }

@@ -11,6 +11,7 @@ mod events;
 mod kiosk;
 mod managing;
 mod organise;
+mod organise_events;
 mod organiser;
 mod outages;
 mod pages;

@@ -1,0 +1,183 @@
+// Runs an event: takes its steps by the buttons and by keys, and keeps the page in step with other run pages. The
+// server makes every state of the page; this replaces what is in #run by that of a newer page. The page works without
+// it.
+
+import { ask } from "./ask.js";
+import { follow } from "./figures.js";
+import { wayOf } from "./run-keys.js";
+import { write } from "./write.js";
+
+const LOOK_MS = 1000;
+// A look that takes longer is given up, so that one that was cut off by a sleep does not hold up the next.
+const LOOK_PATIENCE_MS = 3000;
+const PRESS_PATIENCE_MS = 6000;
+// A press this soon after another is its double: of a mouse, a clicker or a bouncing key.
+const DOUBLE_MS = 400;
+
+const trouble = document.getElementById("trouble");
+let figures = null;
+let figuresOf = null;
+let busy = false;
+let pressedAt = -Infinity;
+let looks = 0;
+let lookedAt = -Infinity;
+let looking = false;
+let failures = 0;
+let byPointer = false;
+
+const run = () => document.getElementById("run");
+const go = () => document.getElementById("go");
+
+prepare();
+document.getElementById("keys").hidden = false;
+if (go() && document.activeElement === document.body) go().focus({ preventScroll: true });
+document.addEventListener("submit", (event) => {
+  if (!run().contains(event.target)) return;
+  event.preventDefault();
+  press(event.target);
+});
+document.addEventListener("click", (event) => {
+  byPointer = event.detail > 0;
+});
+document.addEventListener("keydown", keyed);
+for (const name of ["pageshow", "online", "focus"]) addEventListener(name, wake);
+document.addEventListener("visibilitychange", wake);
+setInterval(look, LOOK_MS);
+look();
+
+function keyed(event) {
+  const way = wayOf(event);
+  if (!way) return;
+  event.preventDefault();
+  // Of a key that is held down only the first press counts.
+  if (event.repeat || way === "none") return;
+  byPointer = true;
+  if (way === "projector") {
+    const link = document.getElementById("projector");
+    return link && link.click();
+  }
+  const form = run().querySelector(`form[data-way=${way}]`);
+  if (form) press(form);
+}
+
+// Takes a step. It names the version that the page shows, so whatever happens it is taken once.
+async function press(form) {
+  if (busy || performance.now() - pressedAt < DOUBLE_MS) return;
+  pressedAt = performance.now();
+  setBusy(true);
+  const body = String(new URLSearchParams(new FormData(form)));
+  const headers = { Accept: "text/html", "Content-Type": "application/x-www-form-urlencoded" };
+  let text = null;
+  try {
+    const answer = await ask(form.action, { method: "POST", body, headers }, PRESS_PATIENCE_MS);
+    text = taken(pageIn(answer.text));
+  } catch (error) {
+    text = trouble.dataset.unknown;
+  }
+  setBusy(false);
+  tell(text);
+  if (text) wake();
+}
+
+// Shows the page that answers a press; returns what to tell if it is another one.
+function taken(page) {
+  if (page.getElementById("run")) {
+    show(page);
+    return null;
+  }
+  const refused = page.querySelector("[data-refused]");
+  if (!refused) return trouble.dataset.ended;
+  const { refused: code } = refused.dataset;
+  if (code === "sign-in-needed") return trouble.dataset.ended;
+  return code === "outcome-unknown" ? trouble.dataset.unknown : refused.textContent;
+}
+
+function pageIn(html) {
+  return new DOMParser().parseFromString(html, "text/html");
+}
+
+// While a press runs nothing can be pressed. Focus stays where it is, as it would not on a disabled button.
+function setBusy(on) {
+  busy = on;
+  run().setAttribute("aria-busy", String(on));
+  for (const button of run().querySelectorAll("button")) button.setAttribute("aria-disabled", String(on));
+}
+
+function tell(text) {
+  trouble.hidden = !text;
+  write(trouble.querySelector("p"), text || "");
+}
+
+// At once, whatever is under way: after a sleep it may never end.
+function wake() {
+  if (document.hidden) return;
+  looking = false;
+  look();
+}
+
+// Asks whether the page is still as the event is.
+async function look() {
+  if (document.hidden || busy) return;
+  if (looking && performance.now() - lookedAt < LOOK_PATIENCE_MS) return;
+  [looking, lookedAt] = [true, performance.now()];
+  looks += 1;
+  const mine = looks;
+  const isOld = () => mine !== looks || busy;
+  try {
+    const answer = await ask(run().dataset.now, { cache: "no-store" }, LOOK_PATIENCE_MS);
+    if (isOld()) return;
+    if (answer.status === 403) return tell(trouble.dataset.ended);
+    if (!answer.ok) throw new Error(String(answer.status));
+    const { key, accepted } = JSON.parse(answer.text);
+    if (key !== run().dataset.key) await renew(isOld);
+    if (figures && !isOld()) figures.accepted(accepted === undefined ? null : accepted);
+    if (failures > 0 && !isOld()) tell(null);
+    failures = 0;
+  } catch (error) {
+    if (isOld()) return;
+    failures += 1;
+    // One alone may be an instance that is replaced.
+    if (failures === 2) tell(trouble.dataset.away);
+  } finally {
+    if (mine === looks) looking = false;
+  }
+}
+
+// Fetches the page again and shows it.
+async function renew(isOld) {
+  const answer = await ask(location.href, { headers: { Accept: "text/html" }, cache: "no-store" }, LOOK_PATIENCE_MS);
+  if (isOld()) return;
+  const page = pageIn(answer.text);
+  if (!answer.ok || !page.getElementById("run")) throw new Error(String(answer.status));
+  show(page);
+  tell(null);
+}
+
+// Replaces what is shown. The figures of a poll that goes on stay, and so does the focus; after a press with a pointer
+// or a key it goes to the large button.
+function show(page) {
+  const focused = document.activeElement && document.activeElement.closest("form[data-way]");
+  const way = byPointer || !focused ? "next" : focused.dataset.way;
+  const had = run().contains(document.activeElement) || document.activeElement === document.body;
+  const fresh = document.importNode(page.getElementById("run"), true);
+  const [old, next] = [run().querySelector("#figures"), fresh.querySelector("#figures")];
+  if (old && next && old.dataset.of === next.dataset.of) next.replaceWith(old);
+  run().replaceWith(fresh);
+  document.title = page.title;
+  prepare();
+  const button = fresh.querySelector(`form[data-way=${way}] button`) || go();
+  if (had && button) button.focus({ preventScroll: true });
+  write(document.getElementById("step-said"), said(fresh));
+}
+
+function said(fresh) {
+  return `${fresh.querySelector(".where").textContent}. ${fresh.querySelector("h1").textContent}`;
+}
+
+function prepare() {
+  for (const element of document.querySelectorAll(".no-script")) element.hidden = true;
+  const section = run().querySelector("#figures");
+  if (section === figuresOf) return;
+  figuresOf = section;
+  figures = section && follow(section);
+}
