@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use web::{counterpart::Counterpart, headers::SecurityHeaders, pages::Pages};
 
 use crate::{
-    live::{board::Board, scores::PollScore},
+    live::{board::Board, event_board::EventBoard, scores::PollScore},
     open_polls::OpenPolls,
     organiser::{Credentials, OrganiserAccess},
     refusal::ResultRefusal,
@@ -19,6 +19,7 @@ use crate::{
 /// The state that handlers share.
 pub(crate) struct App {
     pub(crate) board: Arc<Board>,
+    pub(crate) events: Arc<EventBoard>,
     pub(crate) scoreboard: Arc<dyn Scoreboard>,
     pub(crate) open_polls: OpenPolls,
     /// A permit for each export of ballots that may run at once.

@@ -34,3 +34,15 @@ pub(crate) enum ReceiptProblems {
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),
 }
+
+/// The problems of events, for the API's description.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+pub(crate) enum EventNowProblems {
+    /// `unknown-event`: there is no such event
+    #[response(status = 404, content_type = "application/problem+json")]
+    UnknownEvent(Problem),
+    /// `unavailable`: the ledger does not answer
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}

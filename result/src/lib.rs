@@ -35,6 +35,7 @@ mod api;
 mod app;
 mod archive;
 mod described_problems;
+mod event_parameter;
 mod exports;
 mod live;
 mod open_polls;
@@ -57,8 +58,11 @@ use crate::{
     live::{
         ViewerLimit,
         board::Board,
+        event_board::EventBoard,
+        event_pace,
         origins::{self, Origins},
         pace, screens,
+        watching::Boards,
     },
     open_polls::OpenPolls,
     organiser::OrganiserAccess,
@@ -141,16 +145,19 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
     }
     let timing = config.timing;
     let board = Arc::new(Board::new(Arc::clone(&scoreboard), timing.pace));
+    let events = Arc::new(EventBoard::new(Arc::clone(&board), timing.pace));
+    let boards = Boards { polls: Arc::clone(&board), events: Arc::clone(&events) };
     let origins = Arc::new(Origins::new(config.result_url.as_ref(), config.vote.clone(), config.allowed_origins));
     let base = BasePath::of(config.result_url.as_ref());
     let organiser = OrganiserToken::new(config.organiser_token, &config.secret);
     let (trusted, links) = (config.trusted_proxies.clone(), organiser.links().clone());
     let limit = ViewerLimit::new(config.max_viewers, trusted, links, shutdown.clone());
-    let (socket_io, io) = screens::endpoint(&board, Arc::clone(&origins), limit);
-    let screens = tokio::spawn(keep_screens(Arc::clone(&board), io, timing, shutdown));
+    let (socket_io, io) = screens::endpoint(&boards, Arc::clone(&origins), limit);
+    let screens = tokio::spawn(keep_screens(boards, io, timing, shutdown));
 
     let app = Arc::new(App {
         board,
+        events,
         scoreboard,
         open_polls: OpenPolls::default(),
         exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
@@ -166,12 +173,14 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
     Running { router: below(&base, http(app, origins).merge(socket_io)), screens }
 }
 
-async fn keep_screens(board: Arc<Board>, io: SocketIo, timing: Timing, shutdown: CancellationToken) {
+async fn keep_screens(Boards { polls, events }: Boards, io: SocketIo, timing: Timing, shutdown: CancellationToken) {
     // If this task ends, the service stops, even after a panic.
     let _ends_with_this = shutdown.clone().drop_guard();
-    let keeping = pace::keep(board, timing, |poll, score| screens::send(&io, poll, score));
+    let keeping_polls = pace::keep(&polls, &events, timing, |poll, score| screens::send(&io, poll, score));
+    let keeping_events = event_pace::keep(&events, timing, |slot, now| screens::send_event(&io, slot, now));
     tokio::select! {
-        () = keeping => {}
+        () = keeping_polls => {}
+        () = keeping_events => {}
         () = shutdown.cancelled() => {}
     }
     screens::close(&io).await;
@@ -186,6 +195,7 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/api/polls/{poll}/ballots.csv", get(exports::ballots::ballots_csv))
         .route("/api/polls/{poll}/ballots.json", get(exports::ballots::ballots_json))
         .route("/api/polls/{poll}/receipts/{receipt}", get(api::receipts::receipt))
+        .route("/api/events/{event}/now", get(api::events::now))
         .route("/api/openapi.json", get(api::openapi::description))
         .layer(middleware::from_fn_with_state(origins, origins::allow_origin));
     let cookie_scope = CookieScope::of(app.result_url.as_ref());

@@ -21,6 +21,8 @@ const BUSY_SECONDS: u32 = 10;
 pub(crate) enum ResultRefusal {
     /// There is no such poll.
     UnknownPoll,
+    /// There is no such event.
+    UnknownEvent,
     /// The text is no receipt of this poll.
     UnknownReceipt,
     /// There is no such page.
@@ -49,7 +51,7 @@ impl ResultRefusal {
     /// The status of the answer.
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::UnknownPoll | Self::UnknownReceipt | Self::NoSuchPage => StatusCode::NOT_FOUND,
+            Self::UnknownPoll | Self::UnknownEvent | Self::UnknownReceipt | Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::Unavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotOrganiser(_) => StatusCode::UNAUTHORIZED,
             Self::WrongTicket => StatusCode::FORBIDDEN,
@@ -62,6 +64,7 @@ impl ResultRefusal {
     fn code(self) -> &'static str {
         match self {
             Self::UnknownPoll => "unknown-poll",
+            Self::UnknownEvent => "unknown-event",
             Self::UnknownReceipt => "receipt-unknown",
             Self::NoSuchPage => "not-found",
             Self::Unavailable => "unavailable",
@@ -77,6 +80,7 @@ impl ResultRefusal {
     pub(crate) fn texts(self) -> (ResultText, ResultText) {
         match self {
             Self::UnknownPoll => (ResultText::UnknownTitle, ResultText::UnknownText),
+            Self::UnknownEvent => (ResultText::UnknownEventTitle, ResultText::UnknownText),
             Self::UnknownReceipt => (ResultText::ReceiptUnknown, ResultText::ReceiptUnknownText),
             Self::NoSuchPage => (ResultText::PageTitle, ResultText::UnknownText),
             Self::Unavailable => (ResultText::UnavailableTitle, ResultText::UnavailableText),

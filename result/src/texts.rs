@@ -40,6 +40,7 @@ web::text_keys! {
         Turnout = "turnout",
         UnknownTitle = "unknown.title",
         UnknownText = "unknown.text",
+        UnknownEventTitle = "unknown.event.title",
         PageTitle = "page.title",
         UnavailableTitle = "unavailable.title",
         UnavailableText = "unavailable.text",

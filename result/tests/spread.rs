@@ -6,7 +6,7 @@ mod support;
 
 use domain::{Heartbeat, Inclusion, Partition, Partitions, PollChange, PollId, Position, Receipt, VoterId};
 use serde_json::json;
-use support::{App, secret, spawn_app};
+use support::{App, secret, spawn_app, viewers::Viewer};
 
 /// A vote for the option at `option` in the default poll, in a partition other than the first.
 fn vote(app: &App, partition: u16, option: usize) {
@@ -72,6 +72,27 @@ async fn votes_are_held_back_until_every_partition_shows_them() {
     assert_eq!((&tally["votes"]["a"], &tally["results"]), (&json!(77), &json!("live")));
     assert_ne!(&tally["edition"], hidden, "pages are made anew");
     assert!(app.page("/").await.contains("data-key"));
+}
+
+#[tokio::test]
+async fn an_event_tells_that_votes_are_shown_once_every_partition_shows_them() {
+    let app = spawn_app().await;
+    app.ledger.change("main", &PollChange::Hide);
+    app.ledger.spread(2);
+    app.ledger.create_event("evening", "The evening", &["main"]);
+    // Closes the poll, which is open, and shows the votes.
+    app.ledger.press_next("evening");
+    app.ledger.press_next("evening");
+    let mut viewer = Viewer::connect(app.addr, "&event=evening", &[]).await.unwrap();
+    let closed = viewer.now_until(|now| now["stage"] == "closed").await;
+    let hidden = app.json("/api/polls/main/tally").await["edition"].clone();
+    app.ledger.press_next("evening");
+    let half = viewer.now_until(|now| now["stage"] == "revealed").await;
+    assert!(closed["poll_version"].as_u64() < half["poll_version"].as_u64(), "{half}");
+    assert!(half["page_key"].as_str().unwrap().ends_with(hidden.as_str().unwrap()), "still hidden: {half}");
+    app.ledger.change_share(1, &PollChange::Reveal);
+    let shown = viewer.now_until(|now| now["page_key"] != half["page_key"]).await;
+    assert_eq!(shown["poll_version"], half["poll_version"]);
 }
 
 #[tokio::test]

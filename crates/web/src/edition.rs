@@ -1,7 +1,7 @@
 //! A fingerprint of the texts on a poll's pages. Both hosts compute it, so that an open page of either sees in a tally
 //! that it is out of date.
 
-use domain::{Poll, fnv1a};
+use domain::{Poll, PollState, fnv1a};
 
 /// The fingerprint of question, options, whether votes are hidden, and whether the poll is archived. FNV-1a rather than
 /// the standard hasher, so that instances of two releases agree on it.
@@ -11,6 +11,12 @@ pub fn edition(poll: &Poll) -> String {
     let bytes = parts.flat_map(|part| part.bytes().chain([0xff])).chain([u8::from(poll.is_hidden())]);
     let bytes = bytes.chain(poll.archived().then_some(2));
     format!("{:016x}", fnv1a(bytes))
+}
+
+/// What a page of a poll in this state depends on: a page with another key is out of date. Scripts of pages write the
+/// same from a tally.
+pub fn page_key(poll: &Poll, state: PollState) -> String {
+    format!("{} {} {} {}", state.as_str(), poll.round(), poll.revision(), edition(poll))
 }
 
 #[cfg(test)]

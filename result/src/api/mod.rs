@@ -1,8 +1,10 @@
-//! The API of the result host, for programs: tallies, receipts, and the description of both and of the exports.
+//! The API of the result host, for programs: tallies, receipts, events, and the description of these and of the
+//! exports.
 //!
-//! May import: `app`, `described_problems`, `exports`, `live`, `organiser`, `poll_parameter`,
+//! May import: `app`, `described_problems`, `event_parameter`, `exports`, `live`, `organiser`, `poll_parameter`,
 //! `receipts`, `refusal`, `time`.
 
+pub(crate) mod events;
 pub(crate) mod openapi;
 pub(crate) mod receipts;
 pub(crate) mod tally;

@@ -14,10 +14,10 @@ use utoipa::{
 use web::problem::Problem;
 
 use crate::{
-    api::{receipts, tally},
+    api::{events, receipts, tally},
     app::App,
     exports::{ballots, tally as tally_export},
-    live::scores::TallyBody,
+    live::{event_now::EventNow, scores::TallyBody},
 };
 
 #[derive(OpenApi)]
@@ -26,11 +26,15 @@ use crate::{
         title = "Scrutin: results",
         description = "Tallies and receipts. Live scores come over Socket.IO at `/socket.io/`: the event `scores` \
                        carries the tally as a JSON string, with the votes by option key on its top level; \
-                       `subscribe` `{\"channel\": POLL}` moves to another poll."
+                       `subscribe` `{\"channel\": POLL}` moves to another poll. The event `event` carries where an \
+                       event is, as `/api/events/{event}/now` does and with `spread_ms`: over how many milliseconds \
+                       viewers are asked to spread what they fetch because of it. It comes after `?event=EVENT` in the \
+                       handshake's query, or `subscribe` `{\"event\": EVENT}`, and whenever it changes."
     ),
     paths(
         tally::tally,
         receipts::receipt,
+        events::now,
         tally_export::tally_csv,
         tally_export::tally_json,
         ballots::ballots_csv,
@@ -39,6 +43,7 @@ use crate::{
     components(schemas(
         TallyBody,
         receipts::ReceiptBody,
+        EventNow,
         tally_export::ExportedTally,
         ballots::ExportedBallots,
         Problem,

@@ -15,11 +15,10 @@ use std::{
 
 use domain::{Partition, PollId, Scoreboard, Tally, Unavailable};
 use parking_lot::{Mutex, MutexGuard};
-use program::outage::Outage;
 use tokio::{sync::Notify, time::Instant};
 use web::fresh::{Fresh, LastAnswer};
 
-use crate::live::{freshness::Heartbeats, scores::PollScore};
+use crate::live::{freshness::Heartbeats, ledger_reads::LedgerReads, scores::PollScore};
 
 /// How long a failed read stands before the ledger is asked again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -39,11 +38,10 @@ pub(crate) type BoardReading = Result<Option<Arc<PollScore>>, Unavailable>;
 
 /// See the head of this file.
 pub(crate) struct Board {
-    scoreboard: Arc<dyn Scoreboard>,
+    reads: LedgerReads,
     /// For how long an answer is as good as a new one.
     fresh_for: Duration,
     slots: Mutex<HashMap<PollId, Arc<Slot>>>,
-    outage: Mutex<Outage>,
     /// Notified when a watched poll may have changed.
     pub(crate) moved: Notify,
 }
@@ -103,12 +101,12 @@ impl Drop for Subscription {
 impl Board {
     /// A board on `scoreboard`, whose answers are good for `fresh_for`.
     pub(crate) fn new(scoreboard: Arc<dyn Scoreboard>, fresh_for: Duration) -> Self {
-        Self { scoreboard, fresh_for, slots: Mutex::default(), outage: Mutex::default(), moved: Notify::new() }
+        Self { reads: LedgerReads::new(scoreboard), fresh_for, slots: Mutex::default(), moved: Notify::new() }
     }
 
-    /// Where the board reads.
-    pub(crate) fn scoreboard(&self) -> &dyn Scoreboard {
-        &*self.scoreboard
+    /// How the board reads.
+    pub(crate) fn reads(&self) -> &LedgerReads {
+        &self.reads
     }
 
     /// Watches a poll, whether or not the ledger knows it (yet).
@@ -139,7 +137,7 @@ impl Board {
             slot.memory().due = None;
         }
         let asked_at = Instant::now();
-        let read = self.read(&[slot.poll]).await.map(|mut tallies| tallies.pop());
+        let read = self.reads.tallies(&[slot.poll]).await.map(|mut tallies| tallies.pop());
         self.update(slot, asked_at, read)
     }
 
@@ -174,7 +172,7 @@ impl Board {
         for slots in slots.chunks(MAX_POLLS_PER_READ) {
             let starts: Vec<_> = slots.iter().map(|slot| (slot, slot.last.begin())).collect();
             let polls: Vec<PollId> = slots.iter().map(|slot| slot.poll).collect();
-            let read = self.read(&polls).await;
+            let read = self.reads.tallies(&polls).await;
             let mut tallies = read.map(|tallies| {
                 tallies.into_iter().map(|tally| (tally.poll.id(), tally)).collect::<HashMap<PollId, Tally>>()
             });
@@ -242,33 +240,6 @@ impl Board {
             slots.insert(poll, Arc::clone(&slot));
         }
         slot
-    }
-
-    async fn read(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
-        let begun = Instant::now();
-        let read = self.scoreboard.tallies(polls).await;
-        let outcome = if read.is_ok() { "ok" } else { "failed" };
-        metrics::counter!("scrutin_result_reads_total", "outcome" => outcome).increment(1);
-        metrics::histogram!("scrutin_result_read_seconds").record(begun.elapsed().as_secs_f64());
-        self.log_outage(&read);
-        read
-    }
-
-    /// Logs when the ledger begins to fail and when it is back, not each failure.
-    fn log_outage(&self, read: &Result<Vec<Tally>, Unavailable>) {
-        let mut outage = self.outage.lock();
-        match read {
-            Ok(_) => {
-                if let Some(length) = outage.over() {
-                    tracing::info!(event = "scores.back", after.s = length.as_secs(), "the ledger answers again");
-                }
-            }
-            Err(error) => {
-                if outage.failed() {
-                    tracing::warn!(event = "scores.away", %error, "the ledger can't be read; screens show old scores");
-                }
-            }
-        }
     }
 }
 

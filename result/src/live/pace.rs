@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::live::{
     board::{Board, Due, Slot},
+    event_board::EventBoard,
     late_shares::LateShares,
     scores::PollScore,
 };
@@ -34,29 +35,34 @@ impl Default for Timing {
     }
 }
 
-/// Keeps all screens up to date through `send`, for ever.
-pub(crate) async fn keep<F, Fut>(board: Arc<Board>, timing: Timing, send: F)
+/// Keeps all screens up to date through `send`, for ever. Marks `events` that may have changed, too.
+pub(crate) async fn keep<F, Fut>(board: &Arc<Board>, events: &EventBoard, timing: Timing, send: F)
 where
     F: Fn(PollId, Arc<PollScore>) -> Fut,
     Fut: Future<Output = ()>,
 {
     // Two loops, so that a slow read never delays the notifications. Neither ends.
     tokio::select! {
-        () = listen(&board) => {}
-        () = send_what_is_due(&board, timing, send) => {}
+        () = listen(board, events) => {}
+        () = send_what_is_due(board, events, timing, send) => {}
     }
 }
 
-async fn listen(board: &Board) {
+async fn listen(board: &Board, events: &EventBoard) {
     loop {
-        match board.scoreboard().moved().await {
-            Movement::These { polls, events: _ } => board.mark(Some(&polls), Due::Moved),
-            Movement::Any => board.mark(None, Due::Moved),
+        let moved = board.reads().scoreboard().moved().await;
+        let (polls, of_events) = match &moved {
+            Movement::These { polls, events } => (Some(&**polls), Some(&**events)),
+            Movement::Any => (None, None),
+        };
+        board.mark(polls, Due::Moved);
+        if of_events.is_none_or(|events| !events.is_empty()) {
+            events.mark(of_events);
         }
     }
 }
 
-async fn send_what_is_due<F, Fut>(board: &Arc<Board>, timing: Timing, send: F)
+async fn send_what_is_due<F, Fut>(board: &Arc<Board>, events: &EventBoard, timing: Timing, send: F)
 where
     F: Fn(PollId, Arc<PollScore>) -> Fut,
     Fut: Future<Output = ()>,
@@ -82,6 +88,10 @@ where
         let due = take_due(board, timing.pace);
         let slots: Vec<_> = due.iter().map(|(slot, _)| Arc::clone(slot)).collect();
         board.refresh(&slots).await;
+        if !slots.is_empty() {
+            // One of them may be on.
+            events.moved.notify_one();
+        }
         for (slot, why) in due {
             if let Some(score) = to_send(&slot, why) {
                 send(slot.poll, score).await;
@@ -91,7 +101,8 @@ where
     }
 }
 
-async fn until(time: Option<Instant>) {
+/// Waits until `time`; without one for ever.
+pub(crate) async fn until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,

@@ -11,8 +11,9 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Audit, Choices, CurrentBallot, Event, EventId, Heartbeat, Inclusion, Movement, Partition, Partitions, Poll,
-    PollChange, PollId, PollSpec, Position, Receipt, Scoreboard, TallyShare, Unavailable, VoteCounts, VoterId,
+    Audit, Choices, CurrentBallot, Event, EventChange, EventId, EventSpec, EventStep, Heartbeat, Inclusion, Movement,
+    Partition, Partitions, Poll, PollChange, PollId, PollSpec, PollStates, Position, Receipt, Scoreboard, TallyShare,
+    Unavailable, VoteCounts, VoterId,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
@@ -24,6 +25,8 @@ pub(crate) struct MemoryLedger {
     tallies: Mutex<BTreeMap<PollId, TallyShare>>,
     /// The other partitions' shares of the default poll, in their order.
     others: Mutex<Vec<TallyShare>>,
+    events: Mutex<BTreeMap<EventId, Event>>,
+    pub(crate) event_reads: AtomicUsize,
     movements: (mpsc::UnboundedSender<Movement>, AsyncMutex<mpsc::UnboundedReceiver<Movement>>),
     down: AtomicBool,
     read_millis: AtomicUsize,
@@ -47,6 +50,8 @@ impl MemoryLedger {
         let ledger = Self {
             tallies: Mutex::default(),
             others: Mutex::default(),
+            events: Mutex::default(),
+            event_reads: AtomicUsize::new(0),
             movements: (sender, AsyncMutex::new(receiver)),
             down: AtomicBool::new(false),
             read_millis: AtomicUsize::new(0),
@@ -106,6 +111,49 @@ impl MemoryLedger {
             share.poll = share.poll.after(change, 1).unwrap();
             share.round = share.poll.round();
         });
+    }
+
+    /// Makes an event before its first question, and says so. Its polls need not be there.
+    pub(crate) fn create_event(&self, id: &str, title: &str, polls: &[&str]) {
+        let polls = polls.iter().map(|poll| PollId::parse(poll).unwrap()).collect();
+        let spec = EventSpec { title: title.to_owned(), polls };
+        let event = Event::new(EventId::parse(id).unwrap(), spec).unwrap();
+        self.events.lock().unwrap().insert(event.id(), event);
+        self.notify_event(id);
+    }
+
+    /// Changes an event without saying so.
+    pub(crate) fn change_event_silently(&self, id: &str, change: &EventChange) {
+        let mut events = self.events.lock().unwrap();
+        let event = events.get_mut(&EventId::parse(id).unwrap()).unwrap();
+        *event = event.after(change).unwrap();
+    }
+
+    /// Changes an event, and says so.
+    pub(crate) fn change_event(&self, id: &str, change: &EventChange) {
+        self.change_event_silently(id, change);
+        self.notify_event(id);
+    }
+
+    /// What the large button of an event would do now.
+    pub(crate) fn next_step(&self, id: &str) -> EventStep {
+        let tallies = self.tallies.lock().unwrap();
+        let polls = PollStates::of(tallies.values().map(|share| &share.poll));
+        self.events.lock().unwrap()[&EventId::parse(id).unwrap()].next_step(&polls).unwrap()
+    }
+
+    /// Presses the large button of an event: writes the event, then the change of a poll, and says so of each.
+    pub(crate) fn press_next(&self, id: &str) {
+        let step = self.next_step(id);
+        self.change_event(id, &EventChange::Step(step));
+        if let Some(change) = step.change {
+            self.change(change.poll.as_str(), &change.does.change());
+        }
+    }
+
+    pub(crate) fn notify_event(&self, event: &str) {
+        let events = vec![EventId::parse(event).unwrap()];
+        self.movements.0.send(Movement::These { polls: Vec::new(), events }).unwrap();
     }
 
     fn partitions_now(&self) -> Partitions {
@@ -270,12 +318,14 @@ impl Scoreboard for MemoryLedger {
         Ok(public.map(|tally| tally.poll.id()).collect())
     }
 
-    async fn event(&self, _: EventId) -> Result<Option<Event>, Unavailable> {
-        self.check().map(|()| None)
+    async fn event(&self, id: EventId) -> Result<Option<Event>, Unavailable> {
+        self.event_reads.fetch_add(1, Ordering::SeqCst);
+        self.check().map(|()| self.events.lock().unwrap().get(&id).cloned())
     }
 
     async fn events(&self) -> Result<Vec<Event>, Unavailable> {
-        self.check().map(|()| Vec::new())
+        self.event_reads.fetch_add(1, Ordering::SeqCst);
+        self.check().map(|()| self.events.lock().unwrap().values().cloned().collect())
     }
 
     async fn partitions(&self) -> Result<Partitions, Unavailable> {

@@ -101,6 +101,28 @@ impl Viewer {
         unreachable!("a test does not count so far")
     }
 
+    /// Asks to watch an event.
+    pub(crate) async fn subscribe_to_event(&mut self, event: &str) {
+        self.send(&format!("42{}", json!(["subscribe", {"event": event}]))).await;
+    }
+
+    /// The next event, which must be `event`: what its JSON string says.
+    pub(crate) async fn now(&mut self) -> Value {
+        let (name, argument) = self.event().await;
+        assert_eq!(name, "event", "{argument}");
+        scores(&argument)
+    }
+
+    /// Reads what comes, whatever else it is, until an `event` satisfies `wanted`.
+    pub(crate) async fn now_until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let (name, argument) = self.event().await;
+            if name == "event" && wanted(&scores(&argument)) {
+                return scores(&argument);
+            }
+        }
+    }
+
     /// Whether the server has closed the connection, after whatever it still sent.
     pub(crate) async fn is_closed(&mut self) -> bool {
         loop {
@@ -180,5 +202,5 @@ fn event(packet: &str) -> (String, Value) {
 
 /// The example app does `JSON.parse(json)`: the argument must be a string.
 fn scores(argument: &Value) -> Value {
-    serde_json::from_str(argument.as_str().expect("scores are a string")).unwrap()
+    serde_json::from_str(argument.as_str().expect("it is a string")).unwrap()
 }
