@@ -1,6 +1,6 @@
 //! Every address that this service writes: of its own pages, and of those on the result host.
 
-use domain::{EventId, PollId};
+use domain::{EventId, Poll, PollId};
 use program::settings::PublicUrl;
 use web::{event_address, poll_address};
 
@@ -41,12 +41,12 @@ pub(crate) fn api_event(event: EventId) -> String {
 }
 
 /// The live result.
-pub(crate) fn result_page(at: &PublicUrl, poll: PollId) -> String {
-    format!("{at}{}", poll_address::path(poll))
+pub(crate) fn result_page(at: &PublicUrl, poll: &Poll) -> String {
+    format!("{at}{}", poll_address::path_of(poll))
 }
 
 /// The live result on a screen that has a place kept for it.
-pub(crate) fn projector(at: &PublicUrl, poll: PollId, ticket: &str) -> String {
+pub(crate) fn projector(at: &PublicUrl, poll: &Poll, ticket: &str) -> String {
     format!("{}?ticket={ticket}", result_page(at, poll))
 }
 

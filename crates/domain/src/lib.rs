@@ -12,6 +12,7 @@ mod durability;
 mod entry;
 mod event;
 mod event_id;
+mod front_page;
 mod gap;
 mod installation;
 mod log_entries;
@@ -43,6 +44,7 @@ pub use event::{
     PollAction, PollGlance, PollStates, Press, StepChange, StepName, Way,
 };
 pub use event_id::{EventId, EventIdError};
+pub use front_page::FrontPage;
 pub use gap::Gap;
 pub use installation::{
     Fingerprint, Installation, InstallationId, LedgerIdentity, LedgerLayout, LogIdentity, RekeyOutcome,

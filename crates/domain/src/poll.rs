@@ -1,6 +1,6 @@
 //! A poll: its question, its options, its rules and its state; the limits that it keeps, and how it changes.
 //!
-//! May import: `choices`, `poll_id`, `question_text`, `text`.
+//! May import: `choices`, `front_page`, `poll_id`, `question_text`, `text`.
 
 mod change;
 mod correction;

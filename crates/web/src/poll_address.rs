@@ -2,7 +2,7 @@
 //! corrects addresses that were typed or pasted with small mistakes.
 
 use axum::response::{IntoResponse, Response};
-use domain::PollId;
+use domain::{Poll, PollId};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 
@@ -16,6 +16,16 @@ const ANY_ID: [&str; 2] = ["{poll}", "{event}"];
 /// The path of a poll's page: `/`, or `/p/lunch`.
 pub fn path(poll: PollId) -> String {
     if poll == PollId::MAIN { "/".to_owned() } else { format!("/p/{poll}") }
+}
+
+/// The path of a poll's page. While something else is in front, the default poll is below `/p` too.
+pub fn path_of(poll: &Poll) -> String {
+    if poll.front_page().is_some() { format!("/p/{}", poll.id()) } else { path(poll.id()) }
+}
+
+/// The same at a public address.
+pub fn url_of(at: &PublicUrl, poll: &Poll) -> String {
+    if poll.front_page().is_some() { format!("{at}{}", path_of(poll)) } else { url(at, poll.id()) }
 }
 
 /// The address of a poll's page at a public address, as short as people would type it: `https://vote.example.org`, or
@@ -92,6 +102,8 @@ pub fn plain(part: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use domain::{FrontPage, PollChange, PollSpec};
+
     use super::*;
 
     const PAGES: [&str; 4] = ["/p/{poll}", "/p/{poll}/embed", "/polls", "/organise/{poll}"];
@@ -163,6 +175,12 @@ mod tests {
         assert_eq!(at("https://vote.example.org", lunch), "https://vote.example.org/p/lunch");
         assert_eq!(at("https://example.org/vote", PollId::MAIN), "https://example.org/vote/");
         assert_eq!(at("https://example.org/vote/", lunch), "https://example.org/vote/p/lunch");
+        let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"])).unwrap();
+        let aside = poll.after(&PollChange::PutInFront(Some(FrontPage::Poll(lunch))), 0).unwrap();
+        let public: PublicUrl = "https://vote.example.org".parse().unwrap();
+        assert_eq!((path_of(&poll).as_str(), path_of(&aside).as_str()), ("/", "/p/main"));
+        assert_eq!(url_of(&public, &poll), "https://vote.example.org");
+        assert_eq!(url_of(&public, &aside), "https://vote.example.org/p/main");
         assert_eq!(without_scheme("https://vote.example.org/p/lunch"), "vote.example.org/p/lunch");
     }
 }

@@ -6,6 +6,7 @@ mod ballots;
 mod codes;
 mod event_model;
 mod events;
+mod front_page;
 pub(crate) mod model;
 mod openapi;
 mod organiser;
@@ -25,7 +26,7 @@ pub(crate) use page::page;
 use crate::app::App;
 
 /// Every route of the API, with its path as in the OpenAPI document.
-fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 14] {
+fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 15] {
     [
         ("/api/polls", get(polls::list).post(polls::create)),
         ("/api/polls/{poll}", get(polls::read).patch(polls::rewrite)),
@@ -40,6 +41,7 @@ fn routes() -> [(&'static str, MethodRouter<Arc<App>>); 14] {
         ("/api/events/{event}/archive", post(events::archive)),
         ("/api/events/{event}/restore", post(events::restore)),
         ("/api/events/{event}/duplicate", post(events::duplicate)),
+        ("/api/front-page", get(front_page::read).put(front_page::put)),
         ("/api/openapi.json", get(openapi::document)),
     ]
 }

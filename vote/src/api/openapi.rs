@@ -16,7 +16,7 @@ use utoipa::{
     },
 };
 
-use super::{ballots, codes, events, polls};
+use super::{ballots, codes, events, front_page, polls};
 use crate::app::App;
 
 /// The whole document.
@@ -26,7 +26,7 @@ use crate::app::App;
     paths(
         ballots::cast, polls::read, polls::list, polls::create, polls::change, polls::rewrite, codes::list,
         codes::of_event, events::read, events::list, events::create, events::edit, events::next, events::back,
-        events::archive, events::restore, events::duplicate, document
+        events::archive, events::restore, events::duplicate, front_page::read, front_page::put, document
     ),
     modifiers(&OrganiserToken),
     tags(

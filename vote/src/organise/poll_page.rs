@@ -49,7 +49,7 @@ pub(crate) async fn show(
         new_voters: app.new_voters.last_minute(poll.id(), Instant::now()).into(),
         max_codes: MAX_CODES,
         facts: PollFacts::of(&poll),
-        handed_out: HandedOut::of(own.as_ref(), |at| poll_address::url(at, poll.id())),
+        handed_out: HandedOut::of(own.as_ref(), |at| poll_address::url_of(at, &poll)),
         result: result.as_ref().map(|at| ResultAddresses::of(at, &poll)).unwrap_or_default(),
         ticket: ticket(&app, poll.id(), Purpose::Figures),
         exports: EXPORTS,
@@ -98,7 +98,8 @@ pub(crate) async fn projector(
     headers: HeaderMap,
 ) -> Result<Redirect, Refusal> {
     let (Ok(id), Some(result)) = (path.id(), app.config.result.url(&headers)) else { return Err(Refusal::NoSuchPage) };
-    Ok(Redirect::to(&addresses::projector(&result, id, &ticket(&app, id, Purpose::Projector))))
+    let poll = polls::recent(&app, id).await.map_err(Refusal::when_showing)?;
+    Ok(Redirect::to(&addresses::projector(&result, &poll, &ticket(&app, id, Purpose::Projector))))
 }
 
 /// `GET /organise/{poll}/export/{file}`: redirects to the file at the result host, with a ticket that is good for five

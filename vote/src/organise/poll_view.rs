@@ -144,7 +144,7 @@ impl ResultAddresses {
     pub(super) fn of(at: &PublicUrl, poll: &Poll) -> Self {
         let id = poll.id();
         Self {
-            projector_url: Some(addresses::result_page(at, id)),
+            projector_url: Some(addresses::result_page(at, poll)),
             embed_code: Some(embed_code(&addresses::embedded_result(at, id), poll.question())),
             tally_url: Some(addresses::tally(at, id)),
         }

@@ -74,7 +74,7 @@ fn sheet<'a>(app: &App, poll: &'a Poll, range: CodeRange, came_by: &CameBy) -> S
         let url = with_code.map(|own| addresses::voting_page_with_code(&own.url, poll.id(), code.as_str()));
         CardView { number: code.number().get(), code: code.to_string(), qr: url.as_deref().and_then(Qr::new) }
     };
-    let url = own.as_ref().map(|own| poll_address::url(&own.url, poll.id()));
+    let url = own.as_ref().map(|own| poll_address::url_of(&own.url, poll));
     SheetView {
         id: poll.id(),
         question: poll.question(),

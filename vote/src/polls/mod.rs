@@ -4,6 +4,7 @@
 
 pub(crate) mod code_range;
 pub(crate) mod create;
+pub(crate) mod front_page;
 pub(crate) mod made_up_id;
 
 use std::sync::Arc;

@@ -15,21 +15,28 @@ use http::{HeaderMap, request::Parts};
 use crate::{app::App, refusal::Refusal};
 
 /// Which poll an address names: `{poll}` in the path, or the default poll where the path has none.
-pub(crate) struct PollPath(Option<PollId>);
+pub(crate) struct PollPath {
+    id: Option<PollId>,
+    /// Whether the path names none.
+    pub(crate) is_root: bool,
+}
 
 impl PollPath {
     /// Its id. A text that is no id names no poll.
     pub(crate) fn id(&self) -> Result<PollId, Refusal> {
-        self.0.ok_or(Refusal::UnknownPoll)
+        self.id.ok_or(Refusal::UnknownPoll)
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PollPath {
     type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let Ok(parameters) = RawPathParams::from_request_parts(parts, state).await else { return Ok(Self(None)) };
+        let Ok(parameters) = RawPathParams::from_request_parts(parts, state).await else {
+            return Ok(Self { id: None, is_root: false });
+        };
         let named = parameters.iter().find(|(name, _)| *name == "poll");
-        Ok(Self(named.map_or(Some(PollId::MAIN), |(_, id)| PollId::parse(id).ok())))
+        let id = named.map_or(Some(PollId::MAIN), |(_, id)| PollId::parse(id).ok());
+        Ok(Self { id, is_root: named.is_none() })
     }
 }
 

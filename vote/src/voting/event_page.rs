@@ -7,7 +7,7 @@ use axum::{
     extract::{RawQuery, Request, State},
     response::Response,
 };
-use domain::{Event, Poll, PollId, PollState};
+use domain::{Event, EventId, Poll, PollId, PollState};
 use http::{HeaderMap, request::Parts};
 use web::visitor::Visitor;
 
@@ -38,25 +38,35 @@ pub(crate) async fn show(
     visitor: Visitor,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    show_event(&app, path.id()?, query, &visitor, &headers).await
+}
+
+/// The same at another address.
+pub(super) async fn show_event(
+    app: &App,
+    id: EventId,
+    query: Option<String>,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+) -> Result<Response, Refusal> {
     let query = query.unwrap_or_default();
     let (version, poll_version) = heard_of(&query);
-    let event = events::since(&app, path.id()?, version).await.map_err(Refusal::when_showing)?;
+    let event = events::since(app, id, version).await.map_err(Refusal::when_showing)?;
     let poll = match event.progress().poll() {
-        Some(poll) if !event.archived() => Some(polls::since(&app, poll, poll_version).await),
+        Some(poll) if !event.archived() => Some(polls::since(app, poll, poll_version).await),
         _ => None,
     };
     let poll = poll.transpose().or_else(nothing_is_on).map_err(Refusal::when_showing)?;
-    let browser = VotingBrowser::of(&headers, &app.cookies)?;
-    let earlier = earlier_ballot(&app, &query, &headers, &browser, poll.as_ref().map(|poll| poll.id())).await;
+    let browser = VotingBrowser::of(headers, &app.cookies)?;
+    let earlier = earlier_ballot(app, &query, headers, &browser, poll.as_ref().map(|poll| poll.id())).await;
     let on = OnEvent { event: &event, earlier: earlier.as_deref(), is_recorded: true };
     let mut response = match &poll {
-        None => event_view::between(&app, &visitor, &headers, on, None),
+        None => event_view::between(app, visitor, headers, on, None),
         Some(poll) => {
             let voted = Some(query.as_str()).filter(|_| !headers.contains_key(http::header::COOKIE));
-            let voted = voted.and_then(|query| receipt_in(query, &app, poll.id()));
-            let typed = TypedCode::in_address(Some(&query), &app, poll).await;
-            let (code, event) = (typed.as_ref(), Some(on));
-            let (app, visitor, browser, headers) = (&app, &visitor, &browser, &headers);
+            let voted = voted.and_then(|query| receipt_in(query, app, poll.id()));
+            let typed = TypedCode::in_address(Some(&query), app, poll).await;
+            let (code, event, browser) = (typed.as_ref(), Some(on), &browser);
             View { app, visitor, poll, browser, headers, code, voted, event }.page(None, None)
         }
     };
@@ -68,26 +78,31 @@ pub(crate) async fn show(
 /// Takes a ballot for the poll that the form names; without one, for the poll that is on.
 pub(crate) async fn cast(State(app): State<Arc<App>>, path: EventPath, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
+    let post = BallotPost::read(&app, &parts.headers, body).await.map_err(counted)?;
+    cast_at(&app, path.id().map_err(counted)?, &parts, post).await
+}
+
+/// The same at another address.
+pub(super) async fn cast_at(app: &App, id: EventId, parts: &Parts, mut post: BallotPost) -> Result<Response, Refusal> {
     let read = async {
-        let post = BallotPost::read(&app, &parts.headers, body).await?;
-        let event = events::recent(&app, path.id()?).await?;
+        let event = events::recent(app, id).await?;
         let poll = meant(&event, post.poll.as_deref())?;
-        Ok((post, polls::recent(&app, poll).await?, event))
+        Ok((polls::recent(app, poll).await?, event))
     };
-    let (mut post, poll, event) = read.await.map_err(counted)?;
-    let (code, turn, from) = (post.code.as_deref(), post.turn.as_deref(), client_of(&app, &parts));
+    let (poll, event) = read.await.map_err(counted)?;
+    let (code, turn, from) = (post.code.as_deref(), post.turn.as_deref(), client_of(app, parts));
     let (choices, revision, event_id) = (post.choices.as_ref().copied(), post.revision, Some(event.id()));
     let attempt = Attempt { choices, revision, code, event: event_id, turn, from };
-    let mut response = match cast::cast(&app, &poll, &mut post.browser, attempt).await {
+    let mut response = match cast::cast(app, &poll, &mut post.browser, attempt).await {
         Ok(recorded) => {
-            let receipt = receipt_query(&app, &parts.headers, poll.id(), &recorded);
+            let receipt = receipt_query(app, &parts.headers, poll.id(), &recorded);
             let and = if receipt.is_empty() { "" } else { "&" };
-            see_recorded(&parts, &format!("{RECORDED}={}{and}{receipt}", poll.id()))
+            see_recorded(parts, &format!("{RECORDED}={}{and}{receipt}", poll.id()))
         }
         Err(Refusal::UnknownPoll) => return Err(Refusal::UnknownPoll),
-        Err(refusal) => refused(&app, &parts, &post, &poll, &event, &refusal).await,
+        Err(refusal) => refused(app, parts, &post, &poll, &event, &refusal).await,
     };
-    cast::set_cookies(&app, &post.browser, &poll, response.headers_mut());
+    cast::set_cookies(app, &post.browser, &poll, response.headers_mut());
     Ok(response)
 }
 

@@ -10,13 +10,14 @@ use axum::{
     extract::{RawQuery, Request, State},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{Access, Choices, ChoicesError, EventId, Poll, PollId, Receipt};
+use domain::{Access, Choices, ChoicesError, EventId, FrontPage, Poll, PollId, Receipt};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use web::{event_address, poll_address, visitor::Visitor};
 
 use super::{
     ballot_form::BallotForm,
     cast::{self, Attempt, StoredBallot, counted},
+    event_page,
     vote_page::View,
 };
 use crate::{
@@ -42,7 +43,10 @@ pub(crate) async fn show(
     visitor: Visitor,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let poll = find(&app, &path).await.map_err(Refusal::when_showing)?;
+    let poll = match at(&app, &path).await.map_err(Refusal::when_showing)? {
+        AtAddress::Poll(poll) => poll,
+        AtAddress::Event(event) => return event_page::show_event(&app, event, query, &visitor, &headers).await,
+    };
     let browser = VotingBrowser::of(&headers, &app.cookies)?;
     let voted = query.as_deref().filter(|_| !headers.contains_key(header::COOKIE));
     let voted = voted.and_then(|query| receipt_in(query, &app, poll.id()));
@@ -61,9 +65,13 @@ pub(crate) async fn cast(State(app): State<Arc<App>>, path: PollPath, request: R
     let (parts, body) = request.into_parts();
     let read = async {
         let post = BallotPost::read(&app, &parts.headers, body).await?;
-        Ok((post, find(&app, &path).await?))
+        Ok((post, at(&app, &path).await?))
     };
-    let (BallotPost { choices, code, revision, turn, mut browser, .. }, poll) = read.await.map_err(counted)?;
+    let (post, poll) = match read.await.map_err(counted)? {
+        (post, AtAddress::Poll(poll)) => (post, poll),
+        (post, AtAddress::Event(event)) => return event_page::cast_at(&app, event, &parts, post).await,
+    };
+    let BallotPost { choices, code, revision, turn, mut browser, .. } = post;
     let (code, turn, from) = (code.as_deref(), turn.as_deref(), client_of(&app, &parts));
     let attempt = Attempt { choices: choices.as_ref().copied(), revision, code, event: None, turn, from };
     let mut response = match cast::cast(&app, &poll, &mut browser, attempt).await {
@@ -150,21 +158,43 @@ pub(crate) async fn next_voter(
         return Err(Refusal::NoKiosk);
     }
     browser.begin_next_turn(poll.id());
-    let mut response = see_other(poll.id(), query.as_deref());
+    let mut response = see_other(&poll, query.as_deref());
     browser.set_cookies_of_turn(response.headers_mut(), &app.cookies);
     Ok(response)
 }
 
 /// Answers a `GET` at the address of the button "next voter".
-pub(crate) async fn back_to_poll(path: PollPath, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    path.id().map(|poll| see_other(poll, query.as_deref()))
+pub(crate) async fn back_to_poll(
+    State(app): State<Arc<App>>,
+    path: PollPath,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let poll = find(&app, &path).await.map_err(Refusal::when_showing)?;
+    Ok(see_other(&poll, query.as_deref()))
 }
 
 /// Back to the page of the poll, or of the event that the query names.
-fn see_other(poll: PollId, query: Option<&str>) -> Response {
+fn see_other(poll: &Poll, query: Option<&str>) -> Response {
     let named = query.and_then(|query| Fields::read(query.as_bytes()).ok());
     let event = named.and_then(|fields| EventId::parse(fields.get("event")).ok());
-    Redirect::to(&event.map_or_else(|| poll_address::path(poll), event_address::path)).into_response()
+    Redirect::to(&event.map_or_else(|| poll_address::path_of(poll), event_address::path)).into_response()
+}
+
+/// What a voting page's address stands for.
+enum AtAddress {
+    Poll(Arc<Poll>),
+    /// Only the root address.
+    Event(EventId),
+}
+
+/// What the organiser put in front is at the root address; the default poll is still below `/p`.
+async fn at(app: &App, path: &PollPath) -> Result<AtAddress, Refusal> {
+    let poll = find(app, path).await?;
+    Ok(match poll.front_page().filter(|_| path.is_root) {
+        None => AtAddress::Poll(poll),
+        Some(FrontPage::Poll(other)) => AtAddress::Poll(polls::recent(app, other).await?),
+        Some(FrontPage::Event(event)) => AtAddress::Event(event),
+    })
 }
 
 async fn find(app: &App, path: &PollPath) -> Result<Arc<Poll>, Refusal> {

@@ -154,7 +154,7 @@ impl View<'_> {
             hidden: poll.is_hidden(),
             result_url: result.as_ref().map(|at| match self.event {
                 Some(on) => addresses::result_event(at, on.event.id()),
-                None => addresses::result_page(at, id),
+                None => addresses::result_page(at, poll),
             }),
             page_key: self.page_key(state),
             position: self.position(recorded).map(|position| position.to_string()),

@@ -8,6 +8,7 @@ mod codes;
 mod cookies;
 mod event_page;
 mod events;
+mod front_page;
 mod kiosk;
 mod managing;
 mod organise;

@@ -8,7 +8,7 @@ use super::{
     record::Poll,
     spec::{PollSpec, PollState, Visibility},
 };
-use crate::text::look;
+use crate::{front_page::FrontPage, poll_id::PollId, text::look};
 
 /// What an organiser can do to a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub enum PollChange {
     Archive,
     /// Bring it back, in the state in which it was put away.
     Restore,
+    /// Let the root address show something else in place of this poll, or this poll again. It changes the default poll
+    /// only.
+    PutInFront(Option<FrontPage>),
     /// Another question, other options or rules; state, visibility, listing, limits and kiosk stay. Refused once there
     /// are ballots.
     Rewrite(Box<PollSpec>),
@@ -83,6 +86,10 @@ impl Poll {
                 }
             }
             PollChange::Restore => next.archived = false,
+            PollChange::PutInFront(page) if self.id == PollId::MAIN => {
+                next.front_page = page.filter(|page| *page != FrontPage::Poll(self.id));
+            }
+            PollChange::PutInFront(_) => {}
             PollChange::Rewrite(_) if accepted > 0 => return Err(ChangeRefused::HasBallots),
             PollChange::Rewrite(spec) => return self.rewritten(spec),
             PollChange::Correct(wording) if accepted > 0 => return self.corrected(wording),

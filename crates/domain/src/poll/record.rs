@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     choices::{Choices, ChoicesError, option_key},
+    front_page::FrontPage,
     poll_id::PollId,
 };
 
@@ -30,6 +31,8 @@ pub struct Poll {
     pub(super) revision: u32,
     pub(super) version: u64,
     pub(super) archived: bool,
+    /// Only in the default poll.
+    pub(super) front_page: Option<FrontPage>,
     pub(super) correction: Option<Box<Correction>>,
     pub(super) spec: PollSpec,
 }
@@ -44,6 +47,7 @@ impl Poll {
             revision: FIRST_REVISION,
             version: FIRST_VERSION,
             archived: false,
+            front_page: None,
             correction: None,
             spec,
         })
@@ -104,6 +108,10 @@ impl Poll {
     /// Whether it was put away from the lists. It is not open then.
     pub fn archived(&self) -> bool {
         self.archived
+    }
+    /// What the root address shows in place of this poll, which is the default poll then; `None` for this poll itself.
+    pub fn front_page(&self) -> Option<FrontPage> {
+        self.front_page
     }
     /// Whether the wording was corrected while there were ballots, when, and what it was before.
     pub fn correction(&self) -> Option<&Correction> {
@@ -204,6 +212,8 @@ struct Record {
     #[serde(default, skip_serializing_if = "is_false")]
     archived: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    front_page: Option<FrontPage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     correction: Option<Box<Correction>>,
 }
 
@@ -226,7 +236,7 @@ fn is_false(flag: &bool) -> bool {
     !*flag
 }
 impl From<Poll> for Record {
-    fn from(Poll { id, round, revision, version, archived, correction, spec }: Poll) -> Self {
+    fn from(Poll { id, round, revision, version, archived, front_page, correction, spec }: Poll) -> Self {
         Self {
             id,
             state: spec.state,
@@ -243,6 +253,7 @@ impl From<Poll> for Record {
             new_voters_per_minute: spec.new_voters_per_minute,
             kiosk: spec.kiosk,
             archived,
+            front_page,
             correction,
         }
     }
@@ -251,7 +262,7 @@ impl From<Poll> for Record {
 impl TryFrom<Record> for Poll {
     type Error = PollError;
     fn try_from(record: Record) -> Result<Self, PollError> {
-        let Record { id, round, revision, version, archived, correction, .. } = record;
+        let Record { id, round, revision, version, archived, front_page, correction, .. } = record;
         let spec = PollSpec {
             question: record.question,
             options: record.options,
@@ -264,6 +275,6 @@ impl TryFrom<Record> for Poll {
             new_voters_per_minute: record.new_voters_per_minute,
             kiosk: record.kiosk,
         };
-        Ok(Self { id, round, revision, version, archived, correction, spec: checked(spec)? })
+        Ok(Self { id, round, revision, version, archived, front_page, correction, spec: checked(spec)? })
     }
 }

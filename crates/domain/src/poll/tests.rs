@@ -1,7 +1,7 @@
 //! What a poll may be, and what can be done to it.
 
 use super::*;
-use crate::{Choices, ChoicesError, PollId};
+use crate::{Choices, ChoicesError, EventId, FrontPage, PollId};
 
 fn cats_or_dogs() -> Poll {
     Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap()
@@ -183,4 +183,23 @@ fn each_change_makes_the_next_version_and_what_changes_nothing_does_not() {
     assert_eq!(closed.after(&PollChange::Correct(Box::new(words)), 0).unwrap().version(), 3);
     assert_eq!(closed.after(&PollChange::Reset, 1).unwrap().version(), 3);
     assert_eq!(closed.after_versions(2, 7).version(), 8);
+}
+
+#[test]
+fn the_default_poll_says_what_the_root_address_shows() {
+    let (poll, event) = (cats_or_dogs(), FrontPage::Event(EventId::parse("evening").unwrap()));
+    let put = |poll: &Poll, page| poll.after(&PollChange::PutInFront(page), 1).unwrap();
+    let aside = put(&poll, Some(event));
+    assert_eq!((aside.front_page(), aside.version(), aside.revision()), (Some(event), 2, 1));
+    let stored = serde_json::to_string(&aside).unwrap();
+    assert!(stored.contains(r#""front_page":{"event":"evening"}"#), "{stored}");
+    assert_eq!(serde_json::from_str::<Poll>(&stored).unwrap(), aside);
+    let other = FrontPage::Poll(PollId::parse("other").unwrap());
+    assert_eq!(put(&aside, Some(other)).front_page(), Some(other));
+    assert_eq!(aside.after(&PollChange::Reset, 1).unwrap().front_page(), Some(event), "it stays over a reset");
+    for back in [None, Some(FrontPage::Poll(PollId::MAIN))] {
+        assert_eq!(put(&aside, back).front_page(), None);
+    }
+    let elsewhere = Poll::new(PollId::parse("other").unwrap(), poll.spec.clone()).unwrap();
+    assert_eq!(put(&elsewhere, Some(event)), elsewhere, "only the default poll");
 }
