@@ -4,13 +4,12 @@
 use std::net::IpAddr;
 
 use axum::extract::Query;
-use domain::PollId;
 use http::request::Parts;
 use listener::TrustedProxies;
 use serde::Deserialize;
 use web::{
     organiser::{NotOrganiser, OrganiserToken, bearer_token},
-    signed_link::{self, Purpose},
+    signed_link::{self, LinkSubject, Purpose},
 };
 
 use crate::refusal::ResultRefusal;
@@ -68,10 +67,10 @@ impl Credentials {
     pub(crate) fn require(
         &self,
         access: &OrganiserAccess,
-        poll: PollId,
+        subject: impl Into<LinkSubject>,
         purposes: &[Purpose],
     ) -> Result<Organiser, ResultRefusal> {
-        self.check(access, poll, purposes)?.ok_or(ResultRefusal::NotOrganiser(NotOrganiser::NoToken))
+        self.check(access, subject, purposes)?.ok_or(ResultRefusal::NotOrganiser(NotOrganiser::NoToken))
     }
 
     /// The organiser, or `None` if nothing was sent. A wrong token or ticket is refused rather than ignored, so that
@@ -79,7 +78,7 @@ impl Credentials {
     pub(crate) fn check(
         &self,
         access: &OrganiserAccess,
-        poll: PollId,
+        subject: impl Into<LinkSubject>,
         purposes: &[Purpose],
     ) -> Result<Option<Organiser>, ResultRefusal> {
         if let Some(sent) = &self.token {
@@ -89,9 +88,9 @@ impl Credentials {
             };
         }
         let Some(ticket) = &self.ticket else { return Ok(None) };
-        let now = program::now_millis();
-        let valid =
-            purposes.iter().any(|&purpose| signed_link::is_valid(ticket, access.token.links(), poll, purpose, now));
+        let (subject, now) = (subject.into(), program::now_millis());
+        let is_for = |purpose| signed_link::is_valid(ticket, access.token.links(), subject.clone(), purpose, now);
+        let valid = purposes.iter().any(|&purpose| is_for(purpose));
         if valid { Ok(Some(Organiser(()))) } else { Err(ResultRefusal::WrongTicket) }
     }
 }

@@ -6,8 +6,7 @@ use domain::{PollId, Secret};
 use http::{HeaderMap, HeaderValue, header};
 use web::{
     cookies::CookieScope,
-    poll_address,
-    signed_link::{self, Purpose},
+    signed_link::{self, LinkSubject, Purpose},
 };
 
 const COOKIE: &str = "projector";
@@ -23,19 +22,25 @@ pub(crate) fn is_projector(headers: &HeaderMap, secret: &Secret, now_millis: u64
     })
 }
 
-/// The answer to a request for the live page with a valid ticket: sets the cookie and redirects to the page without
-/// the ticket.
-pub(crate) fn exchange_ticket(query: &str, secret: &Secret, poll: PollId, scope: CookieScope) -> Option<Response> {
+/// The answer to a request for the live page of a poll or an event with a valid ticket: sets the cookie and redirects
+/// to `path`, the page without the ticket.
+pub(crate) fn exchange_ticket(
+    query: &str,
+    secret: &Secret,
+    subject: impl Into<LinkSubject>,
+    path: &str,
+    scope: CookieScope,
+) -> Option<Response> {
     let now = program::now_millis();
     let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket="))?;
-    if !signed_link::is_valid(ticket, secret, poll, Purpose::Projector, now) {
+    if !signed_link::is_valid(ticket, secret, subject, Purpose::Projector, now) {
         return None;
     }
     let until = now.saturating_add(VALID_SECONDS * 1_000);
     let value = signed_link::until(secret, PollId::MAIN, Purpose::Projector, until);
     let secure = scope.attribute();
     let cookie = format!("{COOKIE}={value}; Path=/socket.io/; Max-Age={VALID_SECONDS}; HttpOnly; SameSite=Lax{secure}");
-    let mut response = Redirect::to(&poll_address::path(poll)).into_response();
+    let mut response = Redirect::to(path).into_response();
     let cookie = HeaderValue::try_from(cookie).expect("base64 and attributes are header text");
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

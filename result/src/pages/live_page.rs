@@ -95,11 +95,11 @@ async fn whole(
 ) -> Result<Response, ResultRefusal> {
     let scope = CookieScope::of(app.result_url.as_ref());
     let (query, links) = (uri.query().unwrap_or_default(), app.organiser.token().links());
-    if let Some(redirect) = projector::exchange_ticket(query, links, poll, scope) {
+    let path = poll_address::path(poll);
+    if let Some(redirect) = projector::exchange_ticket(query, links, poll, &path, scope) {
         return Ok(redirect);
     }
     let score = app.score(poll).await?;
-    let path = poll_address::path(poll);
     let page = LivePage {
         join: Join::new(&app.vote, came_by, poll),
         result_url: app.result_url.as_ref().map(|at| poll_address::url(at, poll)),
