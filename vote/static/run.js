@@ -11,14 +11,13 @@ const LOOK_MS = 1000;
 // A look that takes longer is given up, so that one that was cut off by a sleep does not hold up the next.
 const LOOK_PATIENCE_MS = 3000;
 const PRESS_PATIENCE_MS = 6000;
-// A press this soon after another is its double: of a mouse, a clicker or a bouncing key.
+// What is pressed this soon after a press is its double: of a mouse, a clicker or a bouncing key.
 const DOUBLE_MS = 400;
 
 const trouble = document.getElementById("trouble");
 let figures = null;
 let figuresOf = null;
 let busy = false;
-let pressedAt = -Infinity;
 let looks = 0;
 let lookedAt = -Infinity;
 let looking = false;
@@ -62,9 +61,9 @@ function keyed(event) {
 
 // Takes a step. It names the version that the page shows, so whatever happens it is taken once.
 async function press(form) {
-  if (busy || performance.now() - pressedAt < DOUBLE_MS) return;
-  pressedAt = performance.now();
+  if (busy) return;
   setBusy(true);
+  const doubled = new Promise((resolve) => setTimeout(resolve, DOUBLE_MS));
   const body = String(new URLSearchParams(new FormData(form)));
   const headers = { Accept: "text/html", "Content-Type": "application/x-www-form-urlencoded" };
   let text = null;
@@ -74,8 +73,9 @@ async function press(form) {
   } catch (error) {
     text = trouble.dataset.unknown;
   }
-  setBusy(false);
   tell(text);
+  await doubled;
+  setBusy(false);
   if (text) wake();
 }
 
@@ -96,7 +96,7 @@ function pageIn(html) {
   return new DOMParser().parseFromString(html, "text/html");
 }
 
-// While a press runs nothing can be pressed. Focus stays where it is, as it would not on a disabled button.
+// While a press runs, and as long as its double may come, nothing can be pressed. Focus stays where it is, as it would not on a disabled button.
 function setBusy(on) {
   busy = on;
   run().setAttribute("aria-busy", String(on));
@@ -163,6 +163,7 @@ function show(page) {
   const [old, next] = [run().querySelector("#figures"), fresh.querySelector("#figures")];
   if (old && next && old.dataset.of === next.dataset.of) next.replaceWith(old);
   run().replaceWith(fresh);
+  if (busy) setBusy(true);
   document.title = page.title;
   prepare();
   const button = fresh.querySelector(`form[data-way=${way}] button`) || go();
