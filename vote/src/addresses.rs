@@ -50,6 +50,11 @@ pub(crate) fn projector(at: &PublicUrl, poll: &Poll, ticket: &str) -> String {
     format!("{}?ticket={ticket}", result_page(at, poll))
 }
 
+/// An event on a screen that has a place kept for it.
+pub(crate) fn event_projector(at: &PublicUrl, event: EventId, ticket: &str) -> String {
+    format!("{}?ticket={ticket}", event_address::url(at, event))
+}
+
 /// The live result for a frame in another page.
 pub(crate) fn embedded_result(at: &PublicUrl, poll: PollId) -> String {
     format!("{at}/p/{poll}/embed")

@@ -1,10 +1,11 @@
 //! The organiser's pages of events: making, preparing and running one, all of it with forms.
 
-use domain::{PollId, PollSpec, PollState, Visibility};
+use domain::{EventId, PollId, PollSpec, PollState, Visibility};
 use http::StatusCode;
 use serde_json::{Value, json};
+use web::signed_link::{self, Purpose};
 
-use crate::support::{Answer, Browser, Mishap, TestApp, answer, spawn_app};
+use crate::support::{Answer, Browser, Mishap, TOKEN, TestApp, answer, spawn_app};
 
 /// A service with the polls `one`, and `two` with hidden votes, which wait, and an organiser's browser.
 async fn evening() -> (TestApp, Browser) {
@@ -239,9 +240,9 @@ async fn the_votes_of_the_poll_that_is_on_are_shown_and_hidden() {
         press(&ada, "/events/evening/next", &format!("version={version}")).await;
     }
     let page = ada.get("/events/evening/run").await;
-    assert!(page.text.contains("/events/evening/next\" data-way=\"votes\""), "{}", page.text);
+    assert!(page.text.contains("data-way=\"next\" data-votes>"), "{}", page.text);
     let page = press(&ada, "/events/evening/next", "version=5").await;
-    assert!(page.text.contains("/events/evening/back\" data-way=\"votes\""), "{}", page.text);
+    assert!(page.text.contains("data-way=\"back\" data-votes>"), "{}", page.text);
 }
 
 #[tokio::test]
@@ -304,6 +305,17 @@ async fn only_the_organiser_sees_and_changes_events_from_this_site_alone() {
 }
 
 #[tokio::test]
+async fn an_event_is_put_on_the_first_page_and_taken_off_again() {
+    let (app, ada) = with_event().await;
+    let front = async || app.program().get("/api/front-page").await.json();
+    press(&ada, "/events/evening/front", "").await.says("2 questions · not begun · on the first page");
+    assert_eq!(front().await, json!({"event": "evening"}));
+    app.browser().get("/").await.says("An evening");
+    press(&ada, "/events/evening/no-front", "").await.does_not_say("· on the first page");
+    assert_eq!(front().await, json!({"poll": "main"}));
+}
+
+#[tokio::test]
 async fn a_poll_that_is_gone_is_named_and_passed_over() {
     let (app, ada) = with_event().await;
     app.ballots.remove(PollId::parse("one").unwrap());
@@ -318,6 +330,10 @@ async fn links_to_hand_out_lead_to_the_event_on_both_hosts() {
     let host = format!("http://{}", app.addr);
     assert_eq!(page.link_with("/e/evening"), format!("{host}/e/evening"));
     let projector = ada.get("/events/evening/projector").await;
-    assert!(projector.header("location").ends_with(":8081/e/evening"), "{:?}", projector.headers);
+    let (address, ticket) = projector.header("location").split_once("?ticket=").unwrap();
+    assert!(address.ends_with(":8081/e/evening"), "{address}");
+    let secret = &app.config.secret.bound_to(TOKEN);
+    let evening = EventId::parse("evening").unwrap();
+    assert!(signed_link::is_valid(ticket, secret, evening, Purpose::Projector, program::now_millis()));
     leads_to(&ada.get("/events/evening/run").await, "/events/evening/projector");
 }

@@ -6,12 +6,13 @@ use axum::{
     extract::State,
     response::{Redirect, Response},
 };
-use domain::{Event, EventId};
+use domain::{Event, EventId, FrontPage, Poll, PollId};
 use http::{HeaderMap, StatusCode};
 use program::settings::PublicUrl;
 use web::{
     counterpart::{CameBy, Invitation},
     event_address,
+    signed_link::{self, Purpose},
     visitor::Visitor,
 };
 
@@ -20,9 +21,11 @@ use super::{
     event_view::{EventForms, EventPageView, EventSummary},
 };
 use crate::{
+    addresses,
     app::App,
     events,
     organise::{poll_view::HandedOut, share},
+    polls,
     refusal::{Refusal, not_shown},
     request::EventPath,
 };
@@ -57,21 +60,29 @@ pub(super) async fn page(app: &App, asked: &Asked, event: &Event, forms: EventFo
         choices: PollChoice::all(&all, event.polls(), &[]),
         forms,
         handed_out: handed_out(own.as_ref(), event.id()),
+        in_front: polls::recent(app, PollId::MAIN).await.is_ok_and(|main| in_front(&main, event.id())),
         projector_url: app.config.result.url(&asked.headers).map(|at| event_address::url(&at, event.id())),
     };
     Ok(app.page(&asked.visitor, status, "organise/event.html", view))
+}
+
+/// Whether the root address shows this event.
+fn in_front(main: &Poll, event: EventId) -> bool {
+    main.front_page() == Some(FrontPage::Event(event))
 }
 
 fn handed_out(own: Option<&Invitation>, event: EventId) -> HandedOut {
     HandedOut::of(own, |at: &PublicUrl| event_address::url(at, event))
 }
 
-/// `GET /events/{event}/projector`: redirects to the event's page on the result host.
+/// `GET /events/{event}/projector`: redirects to the event's page on the result host, with a ticket that keeps a place
+/// for this screen.
 pub(super) async fn projector(
     State(app): State<Arc<App>>,
     path: EventPath,
     headers: HeaderMap,
 ) -> Result<Redirect, Refusal> {
     let (Ok(id), Some(result)) = (path.id(), app.config.result.url(&headers)) else { return Err(Refusal::NoSuchPage) };
-    Ok(Redirect::to(&event_address::url(&result, id)))
+    let ticket = signed_link::ticket(app.organiser.links(), id, Purpose::Projector, program::now_millis());
+    Ok(Redirect::to(&addresses::event_projector(&result, id, &ticket)))
 }

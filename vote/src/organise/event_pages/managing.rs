@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{EventChange, EventId, PollId, PollSpec, PollState};
+use domain::{EventChange, EventId, FrontPage, PollId, PollSpec, PollState};
 use http::HeaderMap;
 use web::{counterpart::CameBy, language::Language, visitor::Visitor};
 
@@ -22,7 +22,7 @@ use crate::{
     app::App,
     events::{self, create::duplicate},
     organise::poll_form::{Fault, PollForm},
-    polls::create::create as create_poll,
+    polls::{self, create::create as create_poll},
     refusal::Refusal,
     request::{
         EventPath, LastWord,
@@ -52,6 +52,8 @@ pub(super) async fn change(
     match word.as_str() {
         "archive" => drop(events::change(&app, id, None, EventChange::Archive).await?),
         "restore" => drop(events::change(&app, id, None, EventChange::Restore).await?),
+        "front" => put_in_front(&app, FrontPage::Event(id)).await?,
+        "no-front" => put_in_front(&app, FrontPage::Poll(PollId::MAIN)).await?,
         "up" | "down" => {
             let (poll, seen) = named(&fields)?;
             edited(&app, id, |spec| shift(spec, poll, seen, word == "up")).await?;
@@ -63,6 +65,14 @@ pub(super) async fn change(
         _ => return Err(Refusal::NoSuchPage),
     }
     Ok(to_event(id))
+}
+
+async fn put_in_front(app: &App, page: FrontPage) -> Result<(), Refusal> {
+    match polls::front_page::put(app, page).await {
+        // Until all partitions know it, some answers show what was there before.
+        Ok(_) | Err(Refusal::Underway(_)) => Ok(()),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// The poll that a button of the list belongs to, and its place there, from 0. A number that can't be read is none
