@@ -170,6 +170,12 @@ async fn each_key_of_a_clicker_takes_one_step_and_keeps_the_focus() {
         assert_eq!((evening.version().await, then), (version, then));
         assert!(ada.has_focus_on_the_button().await, "{then}");
     }
+    // Space on another button presses that one, which keeps the focus.
+    ada.0.run("document.querySelector('form[data-way=back] button').focus()").await;
+    ada.key(SPACE).await;
+    ada.sees("Next: open question 2").await;
+    assert_eq!(evening.version().await, version + 1);
+    assert_eq!(ada.0.run("return document.activeElement.closest('form').dataset.way").await, "back");
     assert_eq!(ada.0.complaints().await, [""; 0]);
 }
 
@@ -204,7 +210,16 @@ async fn a_double_click_is_one_step_and_r_shows_and_hides_votes() {
     let evening = evening().await;
     let ada = evening.organiser(Setup { size: PHONE, ..Setup::default() }).await;
     ada.sees("Open question 1").await;
+    // However late its second half comes within the time of a double: here that time goes on until it is over.
+    let slow = "const {setTimeout} = window; const waiting = []; \
+        window.setTimeout = (then, ms, ...rest) => ms === 400 ? waiting.push(then) : setTimeout(then, ms, ...rest); \
+        window.over = () => { window.setTimeout = setTimeout; waiting.forEach(then => then()); };";
+    ada.0.run(slow).await;
+    ada.click("#go", 1).await;
+    wait::until_true("the step", || async { ada.button().await == json!(["Close question 1", "true"]) }).await;
     ada.click("#go", 2).await;
+    ada.key(RIGHT).await;
+    ada.0.run("over()").await;
     ada.sees("Close question 1").await;
     assert_eq!(evening.version().await, 2);
     ada.key(RIGHT).await;
@@ -282,11 +297,15 @@ async fn a_press_during_which_vote_is_killed_is_told_and_can_be_pressed_again() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_slept_is_right_once_it_wakes_and_says_when_its_session_ended() {
+async fn a_page_that_slept_is_right_once_it_wakes_and_tells_of_a_session_s_end() {
     let evening = evening().await;
     let ada = evening.organiser(Setup { size: PHONE, ..Setup::default() }).await;
     ada.sees("Open question 1").await;
-    // A look that was under way when the machine fell asleep never ends.
+    // Waking alone makes it look; and a look that was under way when the machine fell asleep never ends.
+    let no_timer = json!({"source": "window.setInterval = () => 0;"});
+    ada.0.devtools("Page.addScriptToEvaluateOnNewDocument", no_timer).await;
+    ada.0.goto(&format!("{}/events/evening/run", evening.services.vote.url())).await;
+    ada.sees("Open question 1").await;
     let asleep = "const {fetch} = window; window.awake = () => { window.fetch = fetch; }; \
         window.fetch = () => new Promise(() => {});";
     ada.0.run(asleep).await;
@@ -295,6 +314,7 @@ async fn a_page_that_slept_is_right_once_it_wakes_and_says_when_its_session_ende
     ada.sees("Close question 1").await;
 
     ada.0.client().delete_all_cookies().await.expect("cookies can be deleted");
+    ada.0.run("window.dispatchEvent(new Event('online'))").await;
     ada.0.shows("Your session has ended.").await;
     ada.key(SPACE).await;
     ada.sees("Close question 1").await;

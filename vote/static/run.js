@@ -55,7 +55,8 @@ function keyed(event) {
     const link = document.getElementById("projector");
     return link && link.click();
   }
-  const form = run().querySelector(`form[data-way=${way}]`);
+  // Where showing or hiding the votes is a step of the event, its button does it.
+  const form = run().querySelector(way === "votes" ? "form[data-votes]" : `form[data-way=${way}]`);
   if (form) press(form);
 }
 
@@ -96,7 +97,8 @@ function pageIn(html) {
   return new DOMParser().parseFromString(html, "text/html");
 }
 
-// While a press runs, and as long as its double may come, nothing can be pressed. Focus stays where it is, as it would not on a disabled button.
+// While a press runs, and as long as its double may come, nothing can be pressed. Focus stays where it is, as it would
+// not on a disabled button.
 function setBusy(on) {
   busy = on;
   run().setAttribute("aria-busy", String(on));
