@@ -5,6 +5,7 @@ use testkit::programs::ORGANISER_TOKEN;
 use super::{
     State, Step,
     Step::{Click, Find, Goto, Guess, Organise, Submit, Type},
+    events,
     stage::Stage,
 };
 
@@ -15,6 +16,7 @@ pub(super) fn states(stage: &Stage) -> Vec<State> {
     let mut states = voting(stage);
     states.extend(watching(stage));
     states.extend(organising(stage));
+    states.extend(events::organising(stage));
     states
 }
 

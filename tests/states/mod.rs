@@ -1,6 +1,7 @@
-//! Every page in every state, brought about on the real services and looked at in a real browser. One list, in `list`
-//! and `outages`, serves the accessibility tests and the pictures of `scripts/screenshots`.
+//! Every page in every state, brought about on the real services and looked at in a real browser. One list, in `list`,
+//! `events` and `outages`, serves the accessibility tests and the pictures of `scripts/screenshots`.
 
+mod events;
 mod list;
 mod outages;
 mod stage;

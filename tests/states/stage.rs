@@ -12,7 +12,7 @@ use testkit::{
 };
 use tokio::task::JoinHandle;
 
-use super::outages::Outage;
+use super::{events, outages::Outage};
 
 /// Everything that runs behind the pages.
 pub(super) struct Stage {
@@ -61,7 +61,7 @@ const BOOKS: [&str; 26] = [
 ];
 
 /// A question of exactly 500 characters.
-fn long_question() -> String {
+pub(super) fn long_question() -> String {
     let text = "The hall is ours from noon until ten at night, the caterer wants to know by Friday, and last year a \
                 third of the guests stood in the rain because nobody had asked: taking into account the weather, the \
                 neighbours, the price of the tent and the two speakers who can only come in the afternoon, and \
@@ -222,6 +222,7 @@ impl Stage {
         let missing = never_cast(&cast);
         self.receipts = [cast, replaced, past, missing];
         self.codes = [board, statutes];
+        events::fill(self).await;
         let voters: usize = BALLOTS[1].1.iter().sum::<usize>() + 1;
         wait::until("all to be counted", || async {
             testkit::tallies::tally(&self.services.result.url(), "talks")
@@ -235,7 +236,7 @@ impl Stage {
         organise(&self.vote(&format!("/api/polls{path}")), body).await;
     }
 
-    async fn cast(&self, poll: &str, option: usize, code: Option<&str>) -> String {
+    pub(super) async fn cast(&self, poll: &str, option: usize, code: Option<&str>) -> String {
         let key = char::from(b'a' + u8::try_from(option).expect("at most 26 options"));
         let mut ballot = json!({"choices": [key]});
         if let Some(code) = code {

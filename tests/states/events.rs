@@ -1,0 +1,98 @@
+//! Events like those that people run, each at another point, and the states of their pages.
+
+use serde_json::{Value, json};
+
+use super::{
+    State,
+    Step::{Click, Find, Goto, Submit, Type},
+    stage::{Stage, long_question, organise},
+};
+
+/// The polls of events, which are opened and closed with them.
+fn polls() -> Vec<Value> {
+    let two = ["Yes", "No"];
+    vec![
+        json!({"id": "motion", "question": "Do you accept the budget as the board has presented it?", "options": two}),
+        json!({"id": "chair", "question": "Who is to take the chair?", "options": ["Ada", "Grace", "Mary"],
+            "results": "hidden"}),
+        json!({"id": "colour", "question": "ما هو لونك المفضل؟", "options": ["أحمر", "أزرق", "أخضر"]}),
+        json!({"id": "farewell", "question": "Shall we meet again next year?", "options": two}),
+    ]
+}
+
+/// Their ids, titles, polls, and how many steps have been taken.
+fn events() -> Vec<(&'static str, String, Vec<&'static str>, usize)> {
+    vec![
+        ("evening", "The members’ evening".into(), vec!["later", "colour", "lunch", "board"], 0),
+        ("meeting", "The yearly meeting in the great hall".into(), vec!["motion", "colour", "later"], 1),
+        ("session", long_question(), vec!["chair", "long", "largest"], 2),
+        ("party", "The summer party".into(), vec!["farewell"], 3),
+        ("empty", "Nothing to ask".into(), vec![], 0),
+        ("past", "Last year’s evening".into(), vec![], 0),
+    ]
+}
+
+/// Makes them, with some ballots in what is open.
+pub(super) async fn fill(stage: &Stage) {
+    for mut poll in polls() {
+        poll["state"] = "waiting".into();
+        organise(&stage.vote("/api/polls"), &poll).await;
+    }
+    for (id, title, polls, steps) in events() {
+        organise(&stage.vote("/api/events"), &json!({"id": id, "title": title, "polls": polls})).await;
+        for _ in 0..steps {
+            organise(&stage.vote(&format!("/api/events/{id}/next")), &json!({})).await;
+        }
+    }
+    organise(&stage.vote("/api/events/past/archive"), &json!({})).await;
+    for option in [0, 0, 1, 0, 1] {
+        stage.cast("motion", option, None).await;
+    }
+}
+
+/// The organiser's pages; the browser has signed in.
+pub(super) fn organising(stage: &Stage) -> Vec<State> {
+    let vote = |path: &str| Goto(stage.vote(path));
+    let run = |event: &str| vec![vote(&format!("/events/{event}/run")), Find("#keys:not([hidden])")];
+    let figures = |event: &str| {
+        let mut steps = run(event);
+        steps.extend([Find("#voters:not(:empty)"), Find("td.share:not(:empty)")]);
+        steps
+    };
+    let state = |name, steps| State { name, steps };
+    vec![
+        state("organise-events", vec![vote("/events"), Click("details summary"), Find("details[open]")]),
+        state(
+            "organise-events-fault",
+            vec![
+                vote("/events"),
+                Type("#title", "Another evening".into()),
+                Type("#id", "evening".into()),
+                Submit("form[action='/events'] button"),
+                Find("#fault"),
+            ],
+        ),
+        state("organise-event", vec![vote("/events/evening")]),
+        state("organise-event-longest", vec![vote("/events/session")]),
+        state("organise-event-empty", vec![vote("/events/empty")]),
+        state("organise-event-archived", vec![vote("/events/past"), Find("main .note")]),
+        state(
+            "organise-event-fault",
+            vec![
+                vote("/events/evening"),
+                Click("details:has(#question) summary"),
+                Type("#question", "Shall we?".into()),
+                Type("#options", "Yes".into()),
+                Submit("form[action$='/new-poll'] button"),
+                Find("#fault"),
+            ],
+        ),
+        state("organise-unknown-event", vec![vote("/events/nowhere")]),
+        state("run-before", run("evening")),
+        state("run-open", figures("meeting")),
+        state("run-keys", vec![Click("#keys summary"), Find("#keys[open]")]),
+        state("run-hidden", figures("session")),
+        state("run-over", run("party")),
+        state("run-empty", run("empty")),
+    ]
+}
