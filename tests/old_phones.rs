@@ -189,9 +189,10 @@ async fn whatever_the_web_lacks_of_what_a_script_names_a_vote_is_cast() {
     let ServedBrowser { browser, server, .. } = &ServedBrowser::open(Setup::default()).await;
     browser.goto(&server.vote_url()).await;
     let at = [place(browser, "button[value=b]").await];
-    let scripts = files("js")
-        .into_iter()
-        .filter(|(name, _)| ["vote.js", "live.js", "ask.js", "language.js"].iter().any(|used| name.ends_with(used)));
+    let scripts = files("js").into_iter().filter(|(name, _)| {
+        let used = ["vote.js", "event.js", "live.js", "ask.js", "write.js", "language.js"];
+        used.iter().any(|used| name.ends_with(used))
+    });
     let named: BTreeSet<String> = scripts.flat_map(|(_, text)| words(&text)).collect();
     // What every phone has, and the newest: that both are found shows that names are.
     for known in ["FormData", "AbortController", "addEventListener", "isConnected"] {

@@ -186,9 +186,9 @@ function showsWhatIsOn({ poll, pageKey }) {
 // The address of this page, for an answer that is not older than what was heard.
 function freshAddress() {
   if (!news) return location.href;
-  const address = new URL(location.href);
-  address.searchParams.set("at", `${news.version}.${news.poll_version || 0}`);
-  return String(address);
+  const fields = new URLSearchParams(location.search);
+  fields.set("at", `${news.version}.${news.poll_version || 0}`);
+  return `${location.pathname}?${fields}`;
 }
 
 // What a page depends on, as the server writes it into the page: a page with another key is out of date.
@@ -256,13 +256,18 @@ function filledIn(form) {
   const failed = form.querySelector(".failed").textContent;
   if (!touched && !failed) return null;
   const focused = document.activeElement;
-  return { touched, inputs, failed, wording: wordingOf(form), focused: focused && idOf(focused) };
+  const poll = pollOf(form);
+  return { touched, inputs, failed, poll, wording: wordingOf(form), focused: focused && idOf(focused) };
+}
+
+// The poll of an event, where the form names it.
+function pollOf(form) {
+  return form.elements.poll ? form.elements.poll.value : "";
 }
 
 // What its fields stand for: in another revision, or in another poll of an event, they mean something else.
 function wordingOf(form) {
-  const { poll, revision } = form.elements;
-  return `${poll ? poll.value : ""} ${revision.value}`;
+  return `${pollOf(form)} ${form.elements.revision.value}`;
 }
 
 function isText(input) {
@@ -273,7 +278,7 @@ function idOf(input) {
   return isText(input) ? input.name : `${input.name} ${input.value}`;
 }
 
-function fillIn(form, { touched, inputs, failed, wording, focused }) {
+function fillIn(form, { touched, inputs, failed, poll, wording, focused }) {
   if (form && wordingOf(form) === wording) {
     for (const input of form.querySelectorAll("input:not([type=hidden])")) {
       const before = inputs.find((it) => idOf(it) === idOf(input));
@@ -286,6 +291,7 @@ function fillIn(form, { touched, inputs, failed, wording, focused }) {
     return countChosen(form);
   }
   const lost = document.getElementById("unsent");
+  if (poll && poll !== lost.dataset.poll) write(lost.querySelector("p"), lost.dataset.other);
   if (failed) write(lost.querySelector("p"), failed);
   lost.hidden = !touched && !failed;
 }
@@ -299,8 +305,11 @@ function announce() {
     said.className = "visually-hidden";
     said.setAttribute("role", "status");
   }
-  const spoken = document.querySelector("#unsent:not([hidden]), main .note, main h1");
-  setTimeout(() => write(said, spoken.textContent), 100);
+  const spoken = ["h1", "#unsent:not([hidden])", ".note:not(#unsent)"].map((part) => {
+    const element = document.querySelector(`main ${part}`);
+    return element ? element.textContent.trim().replace(/\s+/g, " ") : "";
+  });
+  setTimeout(() => write(said, spoken.filter((part) => part).join(" ")), 100);
 }
 
 // "2 of 3 chosen"
