@@ -87,6 +87,7 @@ pub(super) fn organising(stage: &Stage) -> Vec<State> {
                 Find("#fault"),
             ],
         ),
+        state("organise-event-codes", vec![vote("/events/evening/codes?from=1&count=24")]),
         state("organise-unknown-event", vec![vote("/events/nowhere")]),
         state("run-before", run("evening")),
         state("run-open", figures("meeting")),

@@ -15,6 +15,11 @@ pub(crate) fn voting_page_with_code(at: &PublicUrl, poll: PollId, code: &str) ->
     format!("{at}/p/{poll}?code={code}")
 }
 
+/// The voting page of an event with a code filled in.
+pub(crate) fn event_with_code(at: &PublicUrl, event: EventId, code: &str) -> String {
+    format!("{}?code={code}", event_address::url(at, event))
+}
+
 /// The organiser's page of a poll.
 pub(crate) fn organiser_page(poll: PollId) -> String {
     format!("/organise/{poll}")

@@ -44,6 +44,33 @@ async fn a_sheet_of_300_has_300_codes_that_are_right_each_with_its_qr_code() {
 }
 
 #[tokio::test]
+async fn codes_of_an_event_are_printed_once_for_all_its_questions() {
+    let app = spawn_app().await;
+    for id in ["tea", "coffee"] {
+        app.poll_with_codes(id, true, 1).await;
+    }
+    let ada = app.organiser_browser().await;
+    ada.post_form("/events", "title=The+evening&id=evening&poll=tea&poll=coffee").await;
+    ada.get("/events/evening").await.says("One code casts one ballot in each question").says("Sheet to print");
+    let asked = ada.request("GET", "/events/evening/codes?from=11&count=30").header("host", "laptop.local:8080");
+    let sheet = answer(asked).await;
+    sheet.says("Voting codes 11 to 40").says("No. 40 · The evening").says("laptop.local:8080/e/evening");
+    assert!(sheet.text.contains("href=\"/events/evening\">Back to the event"), "{}", sheet.text);
+    let codes = codes_in(&sheet.text);
+    assert_eq!((codes.len(), sheet.text.matches("<svg class=\"qr\"").count()), (30, 30));
+    are_all_valid(&app, "tea", &codes).await;
+    let csv = ada.get("/events/evening/codes.csv?from=11&count=30").await;
+    assert_eq!(csv.header("content-disposition"), "attachment; filename=\"codes-evening.csv\"");
+    assert_eq!(codes_in(&csv.text), codes);
+    let link = format!("http://{}/e/evening?code={}", app.addr, codes[0].replace('-', ""));
+    assert!(csv.text.lines().nth(1).unwrap().ends_with(&link), "{}", csv.text);
+    let coffee = json!({"choices": ["a"], "code": codes[0]}).to_string();
+    let cast = app.program().post_json("/api/polls/coffee/ballots", &coffee).await;
+    assert_eq!(cast.status, StatusCode::CREATED, "the same code in another question: {}", cast.text);
+    assert_eq!(ada.get("/events/evening/codes?count=0").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
 async fn csv_files_fit_the_spreadsheets_of_the_language() {
     let app = spawn_app().await;
     app.poll_with_codes("tea", true, 1).await;

@@ -25,7 +25,7 @@ use crate::{
     app::App,
     events,
     organise::{poll_view::HandedOut, share},
-    polls,
+    polls::{self, code_range::MAX_CODES},
     refusal::{Refusal, not_shown},
     request::EventPath,
 };
@@ -60,6 +60,7 @@ pub(super) async fn page(app: &App, asked: &Asked, event: &Event, forms: EventFo
         choices: PollChoice::all(&all, event.polls(), &[]),
         forms,
         handed_out: handed_out(own.as_ref(), event.id()),
+        max_codes: MAX_CODES,
         in_front: polls::recent(app, PollId::MAIN).await.is_ok_and(|main| in_front(&main, event.id())),
         projector_url: app.config.result.url(&asked.headers).map(|at| event_address::url(&at, event.id())),
     };

@@ -23,6 +23,8 @@ pub(super) struct EventPageView<'a> {
     pub(super) forms: EventForms,
     #[serde(flatten)]
     pub(super) handed_out: HandedOut,
+    /// How many voting codes can be had at once.
+    pub(super) max_codes: u16,
     /// Whether the root address shows it.
     pub(super) in_front: bool,
     pub(super) projector_url: Option<String>,

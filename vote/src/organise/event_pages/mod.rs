@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `list_page`, `event_form` | the list of events, and the form for a new one |
 //! | `event_page`, `event_view` | one event: its title, its polls, what to hand out |
+//! | `codes` | voting codes of an event |
 //! | `managing`, `editing` | changes of an event by a button or a form |
 //! | `run_page`, `run_view`, `pressing` | the page from which an event is run, and its buttons |
 //!
-//! May import: addresses, app, events, poll_form, poll_view, polls, refusal, request, share.
+//! May import: addresses, app, events, poll_form, poll_view, polls, refusal, request, share, sheet.
 
+mod codes;
 mod editing;
 mod event_form;
 mod event_page;
@@ -34,6 +36,8 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/events", get(list_page::show).post(list_page::create))
         .route("/events/{event}", get(event_page::show))
         .route("/events/{event}/projector", get(event_page::projector))
+        .route("/events/{event}/codes", get(codes::show))
+        .route("/events/{event}/codes.csv", get(codes::csv))
         .route("/events/{event}/title", post(managing::title).get(managing::back))
         .route("/events/{event}/polls", post(managing::add).get(managing::back))
         .route("/events/{event}/new-poll", post(managing::new_poll).get(managing::back))
