@@ -139,9 +139,14 @@ async fn serve(data: DataDir, settings: Serving, first_poll: Poll) -> Result<()>
         WayIn::Place(token_place.text())
     };
     std::io::stdout().write_all(greeting(&places, &way_in).as_bytes())?;
+    let shutdown_of_closing = shutdown.clone();
     let voting = listener::serve(vote_listener, vote, &connections, shutdown.clone());
     let showing = listener::serve(result_listener, result.router.clone(), &connections, shutdown);
-    tokio::try_join!(voting, showing)?;
+    let closing = async {
+        shutdown_of_closing.run_until_cancelled(ledger.close_polls_in_time()).await;
+        Ok(())
+    };
+    tokio::try_join!(voting, showing, closing)?;
     result.closed().await;
     Ok(())
 }

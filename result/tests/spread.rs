@@ -99,7 +99,8 @@ async fn an_event_tells_that_votes_are_shown_once_every_partition_shows_them() {
 async fn a_partition_that_stands_still_is_told_and_holds_no_other_up() {
     let app = spawn_app().await;
     app.ledger.spread(2);
-    app.ledger.edit_share(1, |share| share.heartbeat = Heartbeat { at_millis: -1, age_millis: 60_000 });
+    app.ledger
+        .edit_share(1, |share| share.heartbeat = Heartbeat { at_millis: -1, age_millis: 60_000, log_millis: None });
     app.ledger.vote("main", 0);
     let tally = app.json("/api/polls/main/tally").await;
     assert!(tally["stale_since"].is_u64() && tally["votes"]["a"] == 1, "{tally}");

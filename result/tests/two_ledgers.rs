@@ -58,7 +58,7 @@ async fn scores_say_since_when_they_lack_a_ledger_that_is_away() {
     let (mut first, stop) = (leaders.remove(0), tokio_util::sync::CancellationToken::new());
     let beats = stop.clone().run_until_cancelled_owned(async move {
         loop {
-            first.heartbeat().await.unwrap();
+            first.heartbeat(0).await.unwrap();
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     });
@@ -71,7 +71,7 @@ async fn scores_say_since_when_they_lack_a_ledger_that_is_away() {
     let second = Partition::new(1);
     let mut leader = wait::until("the lead", || async { ledgers.lead(second).await.ok().flatten() }).await;
     leader.apply(vec![vote(4, 3, "b")]).await.unwrap();
-    leader.heartbeat().await.unwrap();
+    leader.heartbeat(0).await.unwrap();
     viewer.scores_until(|scores| scores["b"] == 1 && scores["stale_since"].is_null()).await;
     stop.cancel();
     beating.await.unwrap();

@@ -121,6 +121,9 @@ web::text_keys! {
         EventPollIsOn = "event.poll-is-on",
         EventExists = "event-exists",
         EventChanged = "event-changed",
+        // What is wrong with a countdown.
+        CountdownLength = "countdown.length",
+        CountdownPast = "countdown.past",
         InvalidId = "invalid-id",
         PollExists = "poll-exists",
         NewVotersLimit = "new-voters-limit",

@@ -11,6 +11,7 @@ use tracing::{debug, info};
 use crate::{
     account::MissingBallots,
     asking::{StopReason, ask_ledger, ask_log},
+    clocks::{ClockOffset, tell_skew},
     copies,
     findings::{Findings, PriorView},
     teller_parts::TellerParts,
@@ -49,6 +50,8 @@ impl<'a> Attaching<'a> {
         }
         let claim = self.parts.log.claim(self.leader, &state);
         let claimed = ask_log(&self.parts.health, claim).await?;
+        let clock = ClockOffset::of_answer(claimed.now_millis);
+        self.parts.metrics.log_clock(Some(clock));
         if !claimed.uninterrupted {
             self.parts.retention.restart();
         }
@@ -67,7 +70,8 @@ impl<'a> Attaching<'a> {
         };
         let counted = self.repair(&id, &state, &findings).await?;
         let may_lack_changes = !claimed.same_server || findings.loss.is_some();
-        copies::pull(self.parts, state.log.is_some() && may_lack_changes).await?;
+        let clocks = copies::pull(self.parts, state.log.is_some() && may_lack_changes).await?;
+        tell_skew(self.parts.partition, clock, &clocks);
         ask_log(&self.parts.health, self.parts.log.open()).await?;
         copies::spread_all(self.parts).await?;
         self.parts.view.attached_at(counted);

@@ -9,24 +9,32 @@ use tracing::warn;
 
 use crate::{
     asking::{StopReason, ask_log},
+    clocks::ClockOffset,
     teller_parts::TellerParts,
 };
 
 /// Takes over what other partitions have newer. If this log may have lost something (`must`), one to which a leader is
 /// attached has to answer: it has every change that was acknowledged. Or all of them: then nobody knows more.
-pub(crate) async fn pull(parts: &mut TellerParts, must: bool) -> Result<(), StopReason> {
+///
+/// Returns what the clocks of the other partitions' servers show.
+pub(crate) async fn pull(parts: &mut TellerParts, must: bool) -> Result<Vec<(Partition, ClockOffset)>, StopReason> {
     if parts.rules.partitions == Partitions::ONE {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let own = ask_log(&parts.health, parts.log.copies()).await?;
     let (this, holders) = (parts.partition, &parts.copies);
     // At once: servers that hang would add up.
-    let ask = |partition| async move { (partition, holders.held_by(partition).await) };
+    let ask = |partition| async move {
+        let held = holders.held_by(partition).await;
+        (partition, held.map(|held| (ClockOffset::of_answer(held.now_millis), held)))
+    };
     let asked = parts.rules.partitions.all().filter(|&partition| partition != this).map(ask);
     let (mut others, mut is_vouched, mut failed) = (Vec::new(), false, None);
+    let mut clocks = Vec::new();
     for (partition, answer) in join_all(asked).await {
         match answer {
-            Ok(HeldPolls { copies, is_attached }) => {
+            Ok((clock, HeldPolls { copies, is_attached, .. })) => {
+                clocks.push((partition, clock));
                 is_vouched |= is_attached;
                 others.extend(copies);
             }
@@ -45,15 +53,17 @@ pub(crate) async fn pull(parts: &mut TellerParts, must: bool) -> Result<(), Stop
         warn!(event = "poll.pulled", partition = parts.partition.number(), poll = %copy.poll.id(),
             poll.version = copy.poll.version(), "the log had an older version of a poll than another partition");
     }
-    ask_log(&parts.health, parts.log.adopt(&newer)).await
+    ask_log(&parts.health, parts.log.adopt(&newer)).await?;
+    Ok(clocks)
 }
 
-/// All polls of this home are spread, once the log takes ballots.
+/// All polls of this home are spread, once the log takes ballots, and closed in time.
 pub(crate) async fn spread_all(parts: &mut TellerParts) -> Result<(), StopReason> {
+    let polls = ask_log(&parts.health, parts.log.polls()).await?;
+    parts.closer.add(&polls);
     if parts.rules.partitions == Partitions::ONE {
         return Ok(());
     }
-    let polls = ask_log(&parts.health, parts.log.polls()).await?;
     parts.spreader.add(polls.iter().map(domain::Poll::id));
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::{
     asking::{StopReason, ask_ledger, ask_log},
     attach::CountFrom,
     batch_pace::BatchPace,
+    clocks::ClockOffset,
     findings::Loss,
     health::TellerHealth,
     teller_parts::TellerParts,
@@ -64,6 +65,7 @@ impl<'a> Counting<'a> {
                 return Err(StopReason::Moved(NOT_ATTACHED));
             }
             self.parts.spreader.read(&page.entries);
+            self.parts.closer.read(&page.entries);
             (batch, accepted) = (page.entries, page.accepted);
             self.parts.view.counts_next(&batch, accepted);
             let ballots = batch.len() as u64;
@@ -139,6 +141,7 @@ impl<'a> Counting<'a> {
         }
         outages.ledger_works();
         let looked = ask_log(health, log.look(self.counted)).await?;
+        let clock = looked.as_ref().map(|log| ClockOffset::of_answer(log.now_millis));
         let log = looked.ok_or(StopReason::Moved(NOT_ATTACHED))?;
         if log.id != self.log_id {
             return Err(StopReason::Moved("the log is another one"));
@@ -156,8 +159,9 @@ impl<'a> Counting<'a> {
         outages.attachment_lasts();
         view.surveyed(&log, state.accounted());
         metrics.lag(view.lag(), program::now_millis());
+        metrics.log_clock(clock);
         // Only here: the log was just read, and everything read before is committed.
-        ask_ledger(health, self.ledger.heartbeat()).await?;
+        ask_ledger(health, self.ledger.heartbeat(log.now_millis)).await?;
         health.counted();
         Ok(())
     }

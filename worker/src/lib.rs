@@ -30,6 +30,8 @@ mod account;
 mod asking;
 mod attach;
 mod batch_pace;
+mod clocks;
+mod closer;
 mod copies;
 mod counting;
 mod findings;

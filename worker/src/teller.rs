@@ -31,10 +31,11 @@ impl Teller {
 
     /// Counts until shutdown.
     pub(crate) async fn run(self) {
-        let spreader = self.parts.spreader.clone();
+        let (spreader, closer) = (self.parts.spreader.clone(), self.parts.closer.clone());
         tokio::select! {
             () = self.count_as_leader() => {}
             () = spreader.run() => {}
+            () = closer.run() => {}
         }
     }
 
@@ -49,6 +50,7 @@ impl Teller {
             drop(ledger);
             self.parts.view.lead_ended();
             self.parts.spreader.forget();
+            self.parts.closer.forget();
             self.parts.health.leads(false);
             self.parts.metrics.leads.set(0);
             self.parts.metrics.counts(None);

@@ -6,7 +6,7 @@ use domain::{Log, Partition, PollCopies};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    health::TellerHealth, identity::IdentityCheck, log_view::LogView, loss_report::LossReport,
+    closer::Closer, health::TellerHealth, identity::IdentityCheck, log_view::LogView, loss_report::LossReport,
     outage_report::OutageReport, retention::Retention, rules::Rules, spreader::Spreader, worker_metrics::WorkerMetrics,
 };
 
@@ -24,6 +24,7 @@ pub(crate) struct TellerParts {
     /// Whether the settings of the first poll were compared with the log.
     pub(crate) first_poll_told: bool,
     pub(crate) spreader: Spreader,
+    pub(crate) closer: Closer,
     pub(crate) losses: LossReport,
     pub(crate) outages: OutageReport,
     pub(crate) health: TellerHealth,
@@ -40,13 +41,15 @@ impl TellerParts {
         health: TellerHealth,
         shutdown: CancellationToken,
     ) -> Self {
+        let spreader = Spreader::new(partition, rules.partitions, Arc::clone(&copies));
         Self {
             partition,
             identity: IdentityCheck::new(partition, rules.partitions),
             view: LogView::default(),
             retention: Retention::new(rules.log_retention),
             first_poll_told: false,
-            spreader: Spreader::new(partition, rules.partitions, Arc::clone(&copies)),
+            closer: Closer::new(partition, rules.partitions, Arc::clone(&copies), spreader.clone()),
+            spreader,
             losses: LossReport::new(partition),
             outages: OutageReport::new(partition),
             metrics: WorkerMetrics::new(partition),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{ApplyOutcome, LogId, Partition};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use crate::lag::Lag;
+use crate::{clocks::ClockOffset, lag::Lag};
 
 const LEADS: &str = "scrutin_worker_leads";
 const ENTRIES: &str = "scrutin_worker_entries_total";
@@ -17,6 +17,7 @@ const BATCH_ENTRIES: &str = "scrutin_worker_batch_entries";
 const BATCH_SECONDS: &str = "scrutin_worker_batch_seconds";
 const LAG_BALLOTS: &str = "scrutin_worker_lag_ballots";
 const LAG_SECONDS: &str = "scrutin_worker_lag_seconds";
+const LOG_CLOCK: &str = "scrutin_worker_log_clock_ahead_seconds";
 const LOG_INFO: &str = "scrutin_worker_log_info";
 const LOGS_BEGUN: &str = "scrutin_worker_logs_begun_total";
 
@@ -33,6 +34,7 @@ pub(crate) struct WorkerMetrics {
     batch_seconds: Histogram,
     lag_ballots: Gauge,
     lag_seconds: Gauge,
+    log_clock: Gauge,
     pub(crate) logs_begun: Counter,
 }
 
@@ -50,6 +52,7 @@ impl WorkerMetrics {
             batch_seconds: histogram!(BATCH_SECONDS, &of),
             lag_ballots: gauge!(LAG_BALLOTS, &of),
             lag_seconds: gauge!(LAG_SECONDS, &of),
+            log_clock: gauge!(LOG_CLOCK, &of),
             logs_begun: counter!(LOGS_BEGUN, &of),
         }
     }
@@ -75,6 +78,13 @@ impl WorkerMetrics {
         self.rejected.increment(applied.rejected);
         self.batch_entries.record(f64::from(entries));
         self.batch_seconds.record(time.as_secs_f64());
+    }
+
+    /// How far the clock of the log's server is ahead of this machine's, if it has just been read.
+    pub(crate) fn log_clock(&self, ahead: Option<ClockOffset>) {
+        if let Some(ahead) = ahead {
+            self.log_clock.set(ahead.seconds());
+        }
     }
 
     /// How far the count is behind.

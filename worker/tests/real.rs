@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test can't have makes it fail, helpers included")]
 
+#[path = "real/countdown.rs"]
+mod countdown;
 #[path = "real/losses.rs"]
 mod losses;
 

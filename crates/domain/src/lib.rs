@@ -53,14 +53,15 @@ pub use log_entries::log_entries;
 pub use log_id::LogId;
 pub use partition::{Partition, Partitions, PartitionsError, fnv1a};
 pub use poll::{
-    Access, ChangeRefused, Correction, FIRST_REVISION, Field, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange,
-    PollError, PollSpec, PollState, Visibility, Wording,
+    Access, ChangeRefused, Correction, Countdown, CountdownError, CountdownSeconds, FIRST_REVISION, Field,
+    MAX_COUNTDOWN_SECONDS, MAX_OPTION_CHARS, MAX_QUESTION_CHARS, Poll, PollChange, PollError, PollSpec, PollState,
+    Visibility, Wording,
 };
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
-    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CurrentBallot, EventBox,
-    EventOutcome, HeldPolls, Inclusion, Ledger, Ledgers, Log, LogSeed, LogState, Movement, Page, PendingMovement,
-    PollCopies, PollCopy, PollSeed, ReplicationState, Scoreboard, Unavailable,
+    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CountdownEnd, CurrentBallot,
+    EventBox, EventOutcome, HeldPolls, Inclusion, Ledger, Ledgers, Log, LogSeed, LogState, Movement, Page,
+    PendingMovement, PollCopies, PollCopy, PollSeed, ReplicationState, Scoreboard, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};

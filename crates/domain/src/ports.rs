@@ -30,6 +30,6 @@ pub use ledger::{ApplyOutcome, Ledger, Ledgers, ReplicationState};
 pub use log::{Attachment, ClaimOutcome, Log, Page};
 pub use log_seed::{LogSeed, PollSeed};
 pub use log_state::LogState;
-pub use poll_copies::{HeldPolls, PollCopies, PollCopy};
+pub use poll_copies::{CountdownEnd, HeldPolls, PollCopies, PollCopy};
 pub use scoreboard::{CurrentBallot, Inclusion, Movement, PendingMovement, Scoreboard};
 pub use unavailable::Unavailable;

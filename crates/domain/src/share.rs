@@ -106,6 +106,13 @@ impl Tally {
         self.shares.iter().map(|share| share.position).min().unwrap_or_default()
     }
 
+    /// What the clock showed that decides when a countdown of this poll ends, when its shares were read: that of its
+    /// home; `None` if its count has not noted it.
+    pub fn log_millis_when_read(&self) -> Option<u64> {
+        let home = self.partitions.home(self.poll.id());
+        self.shares.iter().find(|share| share.partition == home)?.heartbeat.log_millis_when_read()
+    }
+
     /// The oldest of the partitions' last signs of life.
     pub fn heartbeat(&self) -> Heartbeat {
         let heartbeats = self.shares.iter().map(|share| share.heartbeat);

@@ -25,6 +25,15 @@ pub struct Heartbeat {
     pub at_millis: i64,
     /// How long ago that was when it was read, by the same clock. Negative if the clock was set back since.
     pub age_millis: i64,
+    /// What the log's clock showed at that moment, in milliseconds since 1970; `None` if it was not noted.
+    pub log_millis: Option<u64>,
+}
+
+impl Heartbeat {
+    /// What the log's clock showed when the heartbeat was read. The reader's own clock has no part in it.
+    pub fn log_millis_when_read(&self) -> Option<u64> {
+        Some(self.log_millis?.saturating_add_signed(self.age_millis))
+    }
 }
 
 impl VoteCounts {

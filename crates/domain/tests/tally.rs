@@ -53,7 +53,7 @@ fn share(versions: &[Poll], partitions: Partitions, counted: &Counted) -> TallyS
         poll,
         figures: VoteCounts { votes: vec![a, b], voters: a + b, ballots: a + b + more },
         position: Position::new(1_700_000_000_000 + counted.millis, u64::from(counted.partition)).unwrap(),
-        heartbeat: Heartbeat { at_millis: counted.age_millis, age_millis: counted.age_millis },
+        heartbeat: Heartbeat { at_millis: counted.age_millis, age_millis: counted.age_millis, log_millis: None },
     }
 }
 

@@ -37,6 +37,7 @@ const SHARES: &str = "
         ), 1) AS partitions,
         (extract(epoch FROM log.heartbeat) * 1000)::bigint AS heartbeat,
         (extract(epoch FROM clock_timestamp() - log.heartbeat) * 1000)::bigint AS heartbeat_age,
+        log.log_clock,
         coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
         by_option.options, by_option.votes
     FROM polls
@@ -239,12 +240,17 @@ fn share(row: &Row) -> Result<TallyShare, DatabaseError> {
     let poll = rows::poll(row, "poll")?;
     let mut figures = rows::figures(row, &poll)?;
     figures.votes.truncate(poll.options().len());
+    let log_clock: Option<i64> = row.try_get("log_clock")?;
     Ok(TallyShare {
         partition: rows::partition(row, "partition")?,
         partitions: rows::partitions(row, "partitions")?,
         round: rows::round(row, "round")?,
         position: rows::position(row, "position")?,
-        heartbeat: Heartbeat { at_millis: row.try_get("heartbeat")?, age_millis: row.try_get("heartbeat_age")? },
+        heartbeat: Heartbeat {
+            at_millis: row.try_get("heartbeat")?,
+            age_millis: row.try_get("heartbeat_age")?,
+            log_millis: log_clock.and_then(|millis| u64::try_from(millis).ok()),
+        },
         poll,
         figures,
     })

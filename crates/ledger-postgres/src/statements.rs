@@ -99,8 +99,9 @@ const NOTE_TIME: &str = "
 const MOVE_POSITION: &str = "UPDATE log SET position = $2::bigint WHERE partition = $1::integer";
 
 /// Only where nobody else has moved the position.
-const HEARTBEAT: &str =
-    "UPDATE log SET heartbeat = clock_timestamp() WHERE partition = $1::integer AND position = $2::bigint";
+const HEARTBEAT: &str = "
+    UPDATE log SET heartbeat = clock_timestamp(), log_clock = $3::bigint
+    WHERE partition = $1::integer AND position = $2::bigint";
 
 /// What a leader prepares once.
 pub(crate) struct Statements {

@@ -163,9 +163,9 @@ impl Ledger for PostgresLedger {
         Ok(applied)
     }
 
-    async fn heartbeat(&mut self) -> Result<(), Unavailable> {
+    async fn heartbeat(&mut self, log_millis: u64) -> Result<(), Unavailable> {
         let leader = self.take()?;
-        within("noting that the count works", WRITE_TIMEOUT, leader.heartbeat()).await?;
+        within("noting that the count works", WRITE_TIMEOUT, leader.heartbeat(log_millis)).await?;
         self.leader = Some(leader);
         Ok(())
     }
@@ -307,8 +307,9 @@ impl Leader {
         Ok(())
     }
 
-    async fn heartbeat(&self) -> Result<(), DatabaseError> {
-        let parameters: [&(dyn ToSql + Sync); 2] = [&self.partition, &self.position.as_i64()];
+    async fn heartbeat(&self, log_millis: u64) -> Result<(), DatabaseError> {
+        let log_clock = i64::try_from(log_millis).ok();
+        let parameters: [&(dyn ToSql + Sync); 3] = [&self.partition, &self.position.as_i64(), &log_clock];
         let noted = self.client.execute(&self.statements.heartbeat, &parameters).await?;
         if noted == 1 { Ok(()) } else { Err(DatabaseError::Overtaken) }
     }

@@ -25,7 +25,7 @@ async fn until_unlocked(client: &Client) {
 }
 
 /// How many migrations this release has: its files.
-const MIGRATIONS: usize = 7;
+const MIGRATIONS: usize = 8;
 
 #[tokio::test]
 async fn four_leaders_at_once_migrate_once_and_one_leads() {
@@ -228,4 +228,18 @@ async fn how_far_a_real_standby_is_shows_also_while_its_replay_is_paused() {
     assert!(after.standbys.unwrap() <= before.written, "it has not replayed the ballot: {before:?} {after:?}");
     standby.client().await.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
     caught_up(leader.as_mut()).await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_tells_readers_what_the_logs_clock_shows() {
+    let database = TestDatabase::create().await;
+    let ledgers = ledgers(&database);
+    let mut leader = ledgers.lead(FIRST).await.unwrap().unwrap();
+    leader.apply(vec![poll_entry(1, &poll("main"))]).await.unwrap();
+    let scoreboard = scoreboard(&database);
+    let known = async || scoreboard.tallies(&[poll("main").id()]).await.unwrap()[0].log_millis_when_read();
+    assert_eq!(known().await, None, "no heartbeat of this release was noted");
+    leader.heartbeat(1_795_424_400_000).await.unwrap();
+    let clock = known().await.unwrap();
+    assert!((1_795_424_400_000..1_795_424_410_000).contains(&clock), "as noted, and the time since: {clock}");
 }

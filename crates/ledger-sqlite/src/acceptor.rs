@@ -18,12 +18,14 @@ use std::{
 
 use domain::{Ballot, CastOutcome, Entry, Position, Record};
 use rusqlite::Connection;
+use tokio::sync::Notify;
 
 use crate::{
     accepted::AcceptedCounts,
     count_queue::CountQueue,
     decisions::{Deciding, Decision},
     files::LedgerFiles,
+    log_clock::LogClock,
     log_tail::LogTail,
     open_mark,
     reply::{Reply, WriteFailure},
@@ -37,17 +39,16 @@ const MAX_GROUP: usize = 1_000;
 /// How often the files are checked while there are no requests.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 
-/// A clock: milliseconds since 1970.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
-
 /// The state that the thread owns.
 pub(crate) struct Acceptor {
     /// For reading.
     ledger: Connection,
     ring: RingFile,
     counts: CountQueue,
-    clock: Clock,
+    clock: Arc<LogClock>,
     accepted: Arc<AcceptedCounts>,
+    /// Told when a countdown begins or is changed.
+    countdowns: Arc<Notify>,
     /// `None` if it must be rebuilt from the files.
     tail: Option<LogTail>,
     /// Dropped after the connection.
@@ -60,11 +61,12 @@ impl Acceptor {
         ledger: Connection,
         ring: RingFile,
         counts: CountQueue,
-        clock: Clock,
+        clock: Arc<LogClock>,
         accepted: Arc<AcceptedCounts>,
+        countdowns: Arc<Notify>,
         files: Arc<LedgerFiles>,
     ) -> Self {
-        Self { ledger, ring, counts, clock, accepted, tail: None, files }
+        Self { ledger, ring, counts, clock, accepted, countdowns, tail: None, files }
     }
 
     /// Runs jobs until there can be no more, and closes the files.
@@ -112,6 +114,10 @@ impl Acceptor {
                 Job::Request(Request::ChangeSeen(id, version, change, to)) => {
                     self.accept(mem::take(&mut ballots));
                     self.change("changing a poll", to, |deciding| deciding.change_seen(id, version, &change));
+                }
+                Job::Request(Request::CloseInTime(id, to)) => {
+                    self.accept(mem::take(&mut ballots));
+                    self.change("closing a poll in time", to, |deciding| deciding.close_in_time(id));
                 }
                 Job::Request(Request::CreateEvent(event, to)) => {
                     self.accept(mem::take(&mut ballots));
@@ -169,7 +175,7 @@ impl Acceptor {
 
     fn record(&mut self, mut tail: LogTail, casts: Vec<(Ballot, u32)>) -> Result<Vec<CastOutcome>, WriteFailure> {
         tail.forget_counted(self.counts.counted_through());
-        let now = (self.clock)();
+        let now = self.clock.now_millis();
         let mut accepted = Vec::with_capacity(casts.len());
         let mut answers = Vec::with_capacity(casts.len());
         for (ballot, revision) in casts {
@@ -222,7 +228,7 @@ impl Acceptor {
             return;
         }
         let decision = tail.and_then(|mut tail| {
-            let now = (self.clock)();
+            let now = self.clock.now_millis();
             let decision = decide(&mut Deciding { ledger: &self.ledger, tail: &mut tail, now });
             self.tail = Some(tail);
             decision
@@ -242,9 +248,9 @@ impl Acceptor {
 
     /// Appends a changed poll or event and counts it. False if another program has the ledger locked.
     fn append_change(&mut self, record: Record, position: Position) -> Result<bool, WriteFailure> {
-        let poll = match &record {
-            Record::Poll(poll) => Some(poll.id()),
-            Record::Event(_) | Record::Ballot(_) => None,
+        let (poll, counts_down) = match &record {
+            Record::Poll(poll) => (Some(poll.id()), poll.closes_at().is_some()),
+            Record::Event(_) | Record::Ballot(_) => (None, false),
         };
         match self.counts.apply(vec![Entry { position, record: Ok(record) }]) {
             Err(failure) if failure.is_certain() && failure.error.is_held() => return Ok(false),
@@ -261,6 +267,9 @@ impl Acceptor {
                 tail.forget_poll(poll);
             }
             self.accepted.forget(poll);
+        }
+        if counts_down {
+            self.countdowns.notify_one();
         }
         Ok(true)
     }

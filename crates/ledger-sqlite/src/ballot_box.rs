@@ -48,13 +48,18 @@ impl BallotBox for SqliteLedger {
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
         let read =
             self.readers().read("reading a poll", ANSWER_WITHIN, move |conn| store::poll(conn, PARTITION, id)).await?;
-        Ok(read.map(|stored| stored.poll))
+        Ok(read.map(|stored| stored.poll.as_of(self.clock.now_millis())))
     }
 
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
         let read =
             self.readers().read("reading the polls", ANSWER_WITHIN, |conn| store::polls(conn, Some(PARTITION))).await?;
-        Ok(read.into_iter().map(|stored| stored.poll).collect())
+        let now = self.clock.now_millis();
+        Ok(read.into_iter().map(|stored| stored.poll.as_of(now)).collect())
+    }
+
+    fn log_millis(&self, _: PollId) -> u64 {
+        self.clock.now_millis()
     }
 
     async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {

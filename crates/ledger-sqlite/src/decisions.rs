@@ -2,7 +2,11 @@
 //!
 //! Used by one thread, the acceptor, so each decision depends only on earlier ones.
 
-use domain::{ChangeOutcome, Event, EventChange, EventId, EventOutcome, Poll, PollChange, PollId, Position, Record};
+use std::time::Duration;
+
+use domain::{
+    ChangeOutcome, CountdownEnd, Event, EventChange, EventId, EventOutcome, Poll, PollChange, PollId, Position, Record,
+};
 use rusqlite::Connection;
 
 use crate::{
@@ -42,7 +46,7 @@ impl Deciding<'_> {
         let Some(known) = self.tail.poll(self.ledger, id)? else {
             return Ok(Decision::Answer(ChangeOutcome::UnknownPoll));
         };
-        match known.poll.after(change, known.accepted) {
+        match known.poll.after_at(self.now, change, known.accepted) {
             Ok(next) if next == known.poll => Ok(Decision::Answer(ChangeOutcome::Done(next))),
             Ok(next) => self.append_poll(next),
             Err(refused) => Ok(Decision::Answer(ChangeOutcome::Refused(refused))),
@@ -56,14 +60,26 @@ impl Deciding<'_> {
         version: u64,
         change: &PollChange,
     ) -> Result<Decision<Result<ChangeOutcome, OtherVersion>>, StoreError> {
-        let known = self.tail.poll(self.ledger, id)?;
-        if known.is_some_and(|known| known.poll.version() != version) {
+        let (known, now) = (self.tail.poll(self.ledger, id)?, self.now);
+        if known.is_some_and(|known| known.poll.as_of(now).version() != version) {
             return Ok(Decision::Answer(Err(OtherVersion)));
         }
         Ok(match self.change(id, change)? {
             Decision::Answer(outcome) => Decision::Answer(Ok(outcome)),
             Decision::Append(record, position, outcome) => Decision::Append(record, position, Ok(outcome)),
         })
+    }
+
+    /// Closes a poll whose countdown has ended.
+    pub(crate) fn close_in_time(&mut self, id: PollId) -> Result<Decision<CountdownEnd>, StoreError> {
+        let Some(known) = self.tail.poll(self.ledger, id)? else { return Ok(Decision::Answer(CountdownEnd::None)) };
+        let Some(moment) = known.poll.closes_at() else { return Ok(Decision::Answer(CountdownEnd::None)) };
+        if self.now < moment {
+            return Ok(Decision::Answer(CountdownEnd::In(Duration::from_millis(moment - self.now))));
+        }
+        let closed = Box::new(known.poll.as_of(self.now));
+        let position = self.tail.next_position(self.now)?;
+        Ok(Decision::Append(Record::Poll(closed.clone()), position, CountdownEnd::Closed(closed)))
     }
 
     /// Creates an event if its id is free.

@@ -151,7 +151,7 @@ impl Ledger for Lead {
     }
 
     /// Nothing is stored: there is one process, and it counts by itself (see `progress`).
-    async fn heartbeat(&mut self) -> Result<(), Unavailable> {
+    async fn heartbeat(&mut self, _: u64) -> Result<(), Unavailable> {
         self.write("noting that the count works", |_, _| Ok(((), Moved::default()))).await
     }
 }

@@ -7,13 +7,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio::sync::Notify;
+
 use crate::{
     accepted::AcceptedCounts,
-    acceptor::{Acceptor, Clock},
+    acceptor::Acceptor,
     acceptor_handle::AcceptorHandle,
     connection,
     count_queue::CountQueue,
     lead_registry::Leads,
+    log_clock::{Clock, LogClock},
     movements::Movements,
     open_error::OpenError,
     opening::{self, OpenLedger},
@@ -34,6 +37,9 @@ pub struct SqliteLedger {
     pub(crate) acceptor: Arc<AcceptorHandle>,
     pub(crate) leads: Arc<Leads>,
     pub(crate) accepted: Arc<AcceptedCounts>,
+    pub(crate) clock: Arc<LogClock>,
+    /// Told when a countdown begins or is changed.
+    pub(crate) countdowns: Arc<Notify>,
 }
 
 impl SqliteLedger {
@@ -50,17 +56,21 @@ impl SqliteLedger {
     /// The same with another clock. Positions always grow, whatever the clock returns.
     pub fn open_with_clock(path: &Path, clock: Clock) -> Result<Arc<Self>, OpenError> {
         let OpenLedger { ledger, ring, counted_through, files, path: place } = opening::open_for_writing(path)?;
+        let clock = Arc::new(LogClock::new(clock, counted_through.millis()));
+        let countdowns = Arc::<Notify>::default();
         let (movements, accepted) = (Arc::<Movements>::default(), Arc::<AcceptedCounts>::default());
         let reading = connection::open_for_reading(&place.ledger).map_err(OpenError::failed(path))?;
         let readers = Readers::open(place, Some(Arc::clone(&files))).map_err(OpenError::failed(path))?;
         let counts = CountQueue::start(ledger, Arc::clone(&movements), counted_through, Arc::clone(&files));
         let counts = counts.map_err(OpenError::failed(path))?;
         let (progress, turn) = (counts.progress(), counts.turn());
-        let acceptor = Acceptor::new(reading, ring, counts, clock, Arc::clone(&accepted), Arc::clone(&files));
+        let (acceptor_clock, told, of_accepted) = (Arc::clone(&clock), Arc::clone(&countdowns), Arc::clone(&accepted));
+        let acceptor = Acceptor::new(reading, ring, counts, acceptor_clock, of_accepted, told, Arc::clone(&files));
         let acceptor = Arc::new(AcceptorHandle::start(acceptor).map_err(OpenError::failed(path))?);
-        let writing = Writing { movements, progress, files, _acceptor: Arc::clone(&acceptor) };
+        let writing =
+            Writing { movements, progress, clock: Arc::clone(&clock), files, _acceptor: Arc::clone(&acceptor) };
         let scoreboard = Arc::new(SqliteScoreboard::of_writer(readers, writing));
-        Ok(Arc::new(Self { scoreboard, turn, acceptor, leads: Arc::default(), accepted }))
+        Ok(Arc::new(Self { scoreboard, turn, acceptor, leads: Arc::default(), accepted, clock, countdowns }))
     }
 
     /// The scoreboard, which reads the ledger.

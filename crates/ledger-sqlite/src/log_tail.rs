@@ -52,8 +52,8 @@ impl LogTail {
         accepted: &mut Vec<Accepted>,
     ) -> Result<CastOutcome, StoreError> {
         let Some(known) = self.poll(ledger, ballot.poll)? else { return Ok(CastOutcome::UnknownPoll) };
-        if !known.poll.is_open() {
-            return Ok(CastOutcome::NotOpen(known.poll.state()));
+        if !known.poll.is_open_at(now) {
+            return Ok(CastOutcome::NotOpen(known.poll.as_of(now).state()));
         }
         // The choices were checked against the voter's revision of the poll, and the poll may have been rewritten
         // since.

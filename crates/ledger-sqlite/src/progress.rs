@@ -107,6 +107,6 @@ impl CountProgress {
         let age = self.behind().unwrap_or_default();
         let at = self.begun.elapsed().saturating_sub(age);
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        Heartbeat { at_millis: millis(at), age_millis: millis(age) }
+        Heartbeat { at_millis: millis(at), age_millis: millis(age), log_millis: None }
     }
 }

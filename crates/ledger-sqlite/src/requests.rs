@@ -1,6 +1,9 @@
 //! The acceptor's requests.
 
-use domain::{Ballot, CastOutcome, ChangeOutcome, Event, EventChange, EventId, EventOutcome, Poll, PollChange, PollId};
+use domain::{
+    Ballot, CastOutcome, ChangeOutcome, CountdownEnd, Event, EventChange, EventId, EventOutcome, Poll, PollChange,
+    PollId,
+};
 
 use crate::{count_queue::CountQueue, reply::Reply};
 
@@ -12,6 +15,8 @@ pub(crate) enum Request {
     Change(PollId, PollChange, Reply<Option<ChangeOutcome>>),
     /// Only if the poll is of this version.
     ChangeSeen(PollId, u64, PollChange, Reply<Option<Result<ChangeOutcome, OtherVersion>>>),
+    /// If its countdown has ended.
+    CloseInTime(PollId, Reply<Option<CountdownEnd>>),
     CreateEvent(Box<Event>, Reply<Option<EventOutcome>>),
     /// If the caller saw a version, only that one.
     ChangeEvent(EventId, Option<u64>, EventChange, Reply<Option<EventOutcome>>),

@@ -15,6 +15,7 @@ use crate::{
     entries,
     files::LedgerFiles,
     installation,
+    log_clock::LogClock,
     movements::Movements,
     open_error::OpenError,
     opening,
@@ -49,6 +50,7 @@ pub struct SqliteScoreboard {
 pub(crate) struct Writing {
     pub(crate) movements: Arc<Movements>,
     pub(crate) progress: Arc<CountProgress>,
+    pub(crate) clock: Arc<LogClock>,
     pub(crate) files: Arc<LedgerFiles>,
     /// Dropped after the readers: the last connection to close must be one that writes.
     pub(crate) _acceptor: Arc<AcceptorHandle>,
@@ -90,6 +92,13 @@ impl SqliteScoreboard {
 }
 
 impl Writing {
+    /// The count's heartbeat, with what the log's clock shows.
+    fn heartbeat(&self) -> Heartbeat {
+        let heartbeat = self.progress.heartbeat();
+        let log_millis = self.clock.now_millis().checked_add_signed(-heartbeat.age_millis);
+        Heartbeat { log_millis, ..heartbeat }
+    }
+
     /// Checks that ballots are accepted and counted: the files are at their paths, nobody else writes, and the count
     /// makes progress.
     fn check(&self) -> Result<(), Unavailable> {
@@ -103,7 +112,7 @@ impl Scoreboard for SqliteScoreboard {
     async fn shares(&self, polls: &[PollId]) -> Result<Vec<TallyShare>, Unavailable> {
         let polls = polls.to_vec();
         // Read before the figures: if a batch is counted in between, both are still correct.
-        let heartbeat = self.writing.as_ref().map(|writing| writing.progress.heartbeat()).unwrap_or_default();
+        let heartbeat = self.writing.as_ref().map(Writing::heartbeat).unwrap_or_default();
         let read = move |conn: &Connection| shares(conn, &polls, heartbeat);
         self.readers.read("reading tallies", READ_WITHIN, read).await
     }

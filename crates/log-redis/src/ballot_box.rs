@@ -2,7 +2,10 @@
 //!
 //! It makes no decisions about polls and ballots. The scripts make them in the step that writes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use domain::{
@@ -17,7 +20,7 @@ use crate::{
     answers::{checked, unexpected},
     calls::run,
     cast_queue::{self, CastQueue},
-    copies::{Copies, Holder, PollRead, Precondition, Spread},
+    copies::{Copies, Holder, PollRead, PollsRead, Precondition, Spread},
     deadline::Deadline,
     fence,
     fitness::{Fitness, warn_if_unchecked},
@@ -28,15 +31,14 @@ use crate::{
 };
 
 /// How often a change is retried because another process changed the poll between read and write.
-const CHANGE_ATTEMPTS: usize = 16;
-const REWRITING: &str = "rewriting a poll";
+pub(crate) const CHANGE_ATTEMPTS: usize = 16;
 const CHANGING: &str = "changing a poll";
 
 /// The log on Redis, as `vote` sees it. Any number of instances, in any number of processes, can work in parallel.
 ///
 /// Calls keep to the time limits of the port. `Ok` means that the effect is on the disks that `DURABILITY` asks for.
 pub struct RedisBallotBox {
-    copies: Copies,
+    pub(crate) copies: Copies,
     /// Indexed by partition number.
     casting: Vec<CastQueue>,
 }
@@ -87,7 +89,7 @@ impl RedisBallotBox {
         &self.copies
     }
 
-    fn partitions(&self) -> Partitions {
+    pub(crate) fn partitions(&self) -> Partitions {
         self.copies.partitions()
     }
 
@@ -102,14 +104,14 @@ impl RedisBallotBox {
     }
 
     /// How many ballots of the poll all partitions have accepted.
-    async fn accepted_everywhere(&self, deadline: Deadline, id: PollId) -> Result<u64, Unavailable> {
+    pub(crate) async fn accepted_everywhere(&self, deadline: Deadline, id: PollId) -> Result<u64, Unavailable> {
         const WHAT: &str = "reading how many ballots were accepted";
         let read = self.copies.read_everywhere(WHAT, deadline, id).await?;
         Ok(read.iter().flatten().map(|read| read.accepted).sum())
     }
 
     /// Changes the poll as its home has it, and spreads it. `accepted` is how many ballots count for the change.
-    async fn change_to(
+    pub(crate) async fn change_to(
         &self,
         deadline: Deadline,
         found: &PollRead,
@@ -134,73 +136,9 @@ impl RedisBallotBox {
         })
     }
 
-    /// Another question, other options or rules, or better words. With several partitions ballots may come in anywhere,
-    /// so an open poll is closed for the moment in which it is rewritten.
-    async fn rewrite(&self, id: PollId, change: &PollChange) -> Result<ChangeOutcome, Unavailable> {
-        let deadline = Deadline::usual();
-        let found = self.copies.at_home("reading a poll", deadline, id).await.map_err(Unavailable::before_anything)?;
-        let Some(PollRead { copy: PollCopy { poll, .. }, .. }) = found else { return Ok(ChangeOutcome::UnknownPoll) };
-        let accepted = self.accepted_everywhere(deadline, id).await.map_err(Unavailable::before_anything)?;
-        match poll.after(change, accepted) {
-            Err(refused) => Ok(ChangeOutcome::Refused(refused)),
-            // A correction that is noted, whatever comes in.
-            Ok(_) if accepted > 0 => self.change_at_home(id, change, accepted).await,
-            Ok(_) if !poll.is_open() => self.rewrite_closed(id, change).await,
-            Ok(_) => self.close_and_rewrite(id, change).await,
-        }
-    }
-
-    async fn close_and_rewrite(&self, id: PollId, change: &PollChange) -> Result<ChangeOutcome, Unavailable> {
-        let closed = self.change_at_home(id, &PollChange::Close, 0).await?;
-        let rewritten = match closed {
-            ChangeOutcome::Underway(_) => Err(Unavailable::not_done(REWRITING, "not every partition can be asked")),
-            _ => self.rewrite_closed(id, change).await,
-        };
-        let opened = self.change_at_home(id, &PollChange::Open, 0).await;
-        // It stays closed if it can't be opened again.
-        let opened = opened.map_err(|error| error.after_something(REWRITING))?;
-        match rewritten? {
-            ChangeOutcome::Done(_) => Ok(opened),
-            outcome => Ok(outcome),
-        }
-    }
-
-    /// Rewrites a poll that is closed in all partitions, if none of them has accepted a ballot. Opening it raises the
-    /// version at its home, with which the last step compares.
-    async fn rewrite_closed(&self, id: PollId, change: &PollChange) -> Result<ChangeOutcome, Unavailable> {
-        const WHAT: &str = "reading a poll";
-        let deadline = Deadline::usual();
-        for _ in 0..CHANGE_ATTEMPTS {
-            let everywhere = self.copies.read_everywhere(WHAT, deadline, id).await;
-            let everywhere = everywhere.map_err(Unavailable::before_anything)?;
-            let home = usize::from(self.partitions().home(id).number());
-            let Some(found) = &everywhere[home] else { return Ok(ChangeOutcome::UnknownPoll) };
-            let is_same = |read: &Option<PollRead>| read.as_ref().is_some_and(|read| read.copy == found.copy);
-            if found.copy.poll.is_open() {
-                return Err(Unavailable::not_done(REWRITING, "it was opened meanwhile"));
-            }
-            if !everywhere.iter().all(is_same) {
-                // Somewhere the poll may be open still, or again.
-                self.copies.spread_from_home(deadline, id).await.map_err(Unavailable::before_anything)?;
-                continue;
-            }
-            let accepted = everywhere.iter().flatten().map(|read| read.accepted).sum();
-            // With ballots it is a correction that is noted, or refused.
-            let requires = if accepted == 0 { Precondition::NoBallots } else { Precondition::SamePoll };
-            let next = match found.copy.poll.after(change, accepted) {
-                Ok(next) => next,
-                Err(refused) => return Ok(ChangeOutcome::Refused(refused)),
-            };
-            if let Some(outcome) = self.change_to(deadline, found, next, requires).await? {
-                return Ok(outcome);
-            }
-        }
-        Err(Unavailable::Busy)
-    }
-
     /// A change that is decided by what the poll's home knows. So many ballots were accepted at least, over all
     /// partitions.
-    async fn change_at_home(
+    pub(crate) async fn change_at_home(
         &self,
         id: PollId,
         change: &PollChange,
@@ -217,7 +155,7 @@ impl RedisBallotBox {
             let Some(found) = found.map_err(Unavailable::before_anything)? else {
                 return Ok(ChangeOutcome::UnknownPoll);
             };
-            let next = match found.copy.poll.after(change, found.accepted.max(accepted)) {
+            let next = match found.copy.poll.after_at(found.now_millis, change, found.accepted.max(accepted)) {
                 Ok(next) => next,
                 Err(refused) => return Ok(ChangeOutcome::Refused(refused)),
             };
@@ -243,6 +181,12 @@ impl RedisBallotBox {
             _ => Err(unexpected(WHAT)),
         }
     }
+}
+
+/// The time on this machine, in milliseconds since 1970.
+fn system_millis() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The change is decided, and the worker that leads the poll's home goes on until all partitions have it.
@@ -281,20 +225,26 @@ impl BallotBox for RedisBallotBox {
                 found = Ok(Some(read));
             }
         }
-        Ok(found?.map(|read| read.copy.poll))
+        Ok(found?.map(|read| read.poll()))
     }
 
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
         const WHAT: &str = "reading the polls";
         let deadline = Deadline::usual();
-        let mut copies = Err(Unavailable::NotBegun);
+        let mut read = Err(Unavailable::NotBegun);
         for partition in self.partitions().all() {
-            copies = self.copies.all(partition, WHAT, deadline).await;
-            if copies.is_ok() || deadline.is_over() {
+            read = self.copies.all(partition, WHAT, deadline).await;
+            if read.is_ok() || deadline.is_over() {
                 break;
             }
         }
-        Ok(copies?.into_iter().map(|copy| copy.poll).collect())
+        let PollsRead { copies, now_millis } = read?;
+        Ok(copies.into_iter().map(|copy| copy.poll.as_of(now_millis)).collect())
+    }
+
+    fn log_millis(&self, poll: PollId) -> u64 {
+        let home = self.copies.holder(self.partitions().home(poll)).clock.now_millis();
+        home.or_else(|| self.copies.any_clock_millis()).unwrap_or_else(system_millis)
     }
 
     async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable> {
@@ -332,10 +282,10 @@ impl BallotBox for RedisBallotBox {
         let deadline = Deadline::usual();
         let found = self.copies.at_home("reading a poll", deadline, id).await.map_err(Unavailable::before_anything)?;
         let Some(found) = found else { return Ok(Some(ChangeOutcome::UnknownPoll)) };
-        if found.copy.poll.version() != version {
+        if found.poll().version() != version {
             return Ok(None);
         }
-        match found.copy.poll.after(&change, found.accepted) {
+        match found.copy.poll.after_at(found.now_millis, &change, found.accepted) {
             Ok(next) => self.change_to(deadline, &found, next, Precondition::SamePoll).await,
             Err(refused) => Ok(Some(ChangeOutcome::Refused(refused))),
         }

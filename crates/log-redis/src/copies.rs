@@ -16,7 +16,8 @@ use crate::{
     fence::{self, Fence, Pass},
     keys::Keys,
     link::Link,
-    scripts::{ADOPT, Call, PUT_POLL, READ_ALL, READ_POLL},
+    scripts::{ADOPT, Call, PUT_POLL, READ_POLL, READ_POLLS},
+    server_clock::ServerClock,
     wire,
 };
 
@@ -29,12 +30,30 @@ pub(crate) struct Holder {
     pub(crate) link: Arc<Link>,
     /// For everything except casting, which has its own fence.
     pub(crate) fence: Fence,
+    /// Of the partition's server, which decides when a countdown has ended.
+    pub(crate) clock: ServerClock,
 }
 
 /// A poll as a partition has it.
 pub(crate) struct PollRead {
     pub(crate) copy: PollCopy,
     pub(crate) accepted: u64,
+    /// What the server's clock showed then, in milliseconds since 1970.
+    pub(crate) now_millis: u64,
+}
+
+impl PollRead {
+    /// The poll: closed if its countdown has ended, whether or not that was written.
+    pub(crate) fn poll(&self) -> Poll {
+        self.copy.poll.as_of(self.now_millis)
+    }
+}
+
+/// All polls as a partition has them.
+pub(crate) struct PollsRead {
+    pub(crate) copies: Vec<PollCopy>,
+    /// What the server's clock showed then, in milliseconds since 1970.
+    pub(crate) now_millis: u64,
 }
 
 /// The condition for writing a poll, checked in the same step.
@@ -69,7 +88,7 @@ impl Copies {
     pub(crate) fn new(partitions: Partitions, links: impl IntoIterator<Item = Arc<Link>>) -> Self {
         let holder = |(partition, link)| {
             let keys = Arc::new(Keys::new(partition));
-            Holder { fence: Fence::new(Arc::clone(&keys)), keys, link }
+            Holder { fence: Fence::new(Arc::clone(&keys)), keys, link, clock: ServerClock::default() }
         };
         Self { partitions, holders: partitions.all().zip(links).map(holder).collect() }
     }
@@ -85,6 +104,11 @@ impl Copies {
     /// All partitions but this one.
     fn others(&self, than: Partition) -> impl Iterator<Item = Partition> {
         self.partitions.all().filter(move |&partition| partition != than)
+    }
+
+    /// What the clock of any partition shows, if one has ever answered.
+    pub(crate) fn any_clock_millis(&self) -> Option<u64> {
+        self.holders.iter().find_map(|holder| holder.clock.now_millis())
     }
 
     /// The poll as its home has it.
@@ -105,15 +129,19 @@ impl Copies {
         deadline: Deadline,
         id: PollId,
     ) -> Result<Option<PollRead>, Unavailable> {
-        let Holder { keys, link, .. } = self.holder(partition);
+        let Holder { keys, link, clock, .. } = self.holder(partition);
         let call = READ_POLL.call(&[&keys.incarnation, &keys.polls, &keys.accepted]).arg(id.as_str());
         let Value::Array(parts) = begun(run_until(&**link, what, deadline, call).await?)? else {
             return Err(unexpected(what));
         };
-        match <[Value; 2]>::try_from(parts) {
-            Ok([Value::Nil, _]) => Ok(None),
-            Ok([Value::BulkString(stored), accepted]) => {
-                Ok(Some(PollRead { copy: decode(what, stored)?, accepted: number(what, &accepted)? }))
+        let [stored, accepted, now] = <[Value; 3]>::try_from(parts).map_err(|_| unexpected(what))?;
+        let now_millis = millis(what, &now)?;
+        clock.saw(now_millis);
+        match stored {
+            Value::Nil => Ok(None),
+            Value::BulkString(stored) => {
+                let (copy, accepted) = (decode(what, stored)?, number(what, &accepted)?);
+                Ok(Some(PollRead { copy, accepted, now_millis }))
             }
             _ => Err(unexpected(what)),
         }
@@ -136,10 +164,12 @@ impl Copies {
         partition: Partition,
         what: &'static str,
         deadline: Deadline,
-    ) -> Result<Vec<PollCopy>, Unavailable> {
-        let Holder { keys, link, .. } = self.holder(partition);
-        let call = READ_ALL.call(&[&keys.incarnation, &keys.polls]);
-        read_copies(what, run_until(&**link, what, deadline, call).await?)
+    ) -> Result<PollsRead, Unavailable> {
+        let Holder { keys, link, clock, .. } = self.holder(partition);
+        let call = READ_POLLS.call(&[&keys.incarnation, &keys.polls]);
+        let read = read_polls(what, run_until(&**link, what, deadline, call).await?)?;
+        clock.saw(read.now_millis);
+        Ok(read)
     }
 
     /// Replaces `before` (`None`: no such poll) by `next` in the poll's home. Returns whether it did: false if the poll
@@ -308,15 +338,24 @@ pub(crate) fn begun(answer: Value) -> Result<Value, Unavailable> {
 }
 
 /// Reads the values of the hash of polls, and sorts them by id.
-pub(crate) fn read_copies(what: &'static str, answer: Value) -> Result<Vec<PollCopy>, Unavailable> {
-    let Value::Array(values) = begun(answer)? else { return Err(unexpected(what)) };
+pub(crate) fn read_polls(what: &'static str, answer: Value) -> Result<PollsRead, Unavailable> {
+    let Value::Array(parts) = begun(answer)? else { return Err(unexpected(what)) };
+    let Ok([Value::Array(values), now]) = <[Value; 2]>::try_from(parts) else { return Err(unexpected(what)) };
     let read = |value| match value {
         Value::BulkString(stored) => decode(what, stored),
         _ => Err(unexpected(what)),
     };
     let mut copies = values.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     copies.sort_unstable_by_key(|copy| copy.poll.id());
-    Ok(copies)
+    Ok(PollsRead { copies, now_millis: millis(what, &now)? })
+}
+
+/// Reads a moment of the server's clock.
+fn millis(what: &'static str, value: &Value) -> Result<u64, Unavailable> {
+    match value {
+        Value::Int(millis) => u64::try_from(*millis).map_err(|_| unexpected(what)),
+        _ => Err(unexpected(what)),
+    }
 }
 
 /// Reads a count that is stored as text; a missing one is 0.

@@ -27,6 +27,11 @@
 //! position, and writes a new random id last. Before that, and after Redis has lost everything, calls return "not
 //! begun" ([`Unavailable::NotBegun`](domain::Unavailable::NotBegun)).
 //!
+//! **Countdowns.** A poll may say at which moment it closes by itself. `cast` compares that with `TIME` of its server,
+//! in the step that appends. Whoever reads a poll gets `TIME` with it, and sees the poll closed from that moment on.
+//! The leader of the poll's home writes the close ([`close_in_time`](domain::PollCopies::close_in_time)): what it
+//! writes is what everybody has seen already.
+//!
 //! **Where a partition is.** `addresses` says it (`REDIS_URL`): a server, a master behind Sentinels, or the owner of
 //! the partition's slot in a Redis Cluster. `resolver` finds who takes writes now, `dial` and `tls` connect, and a
 //! `link` keeps one connection for one partition, and makes it again when it is lost or leads elsewhere.
@@ -65,7 +70,9 @@ mod memory;
 mod poll_copies;
 mod reader;
 mod resolver;
+mod rewriting;
 mod scripts;
+mod server_clock;
 mod slot;
 mod tls;
 mod watch;

@@ -18,13 +18,13 @@ use crate::{
     beginning::Steps,
     calls::run,
     cast_queue::MAX_BALLOTS_SENT,
-    copies::{adoption, begun, number, read_adoption, read_copies},
+    copies::{adoption, begun, number, read_adoption, read_polls},
     deadline::{ANSWER_TIMEOUT, Deadline},
     event_box::read_events,
     installation,
     keys::{Keys, NO_OLD_BEGINNING},
     link::Link,
-    scripts::{ADD_LOST, CLAIM, LOOK, OPEN, RAISE, READ_ALL, TRIM},
+    scripts::{ADD_LOST, CLAIM, LOOK, OPEN, RAISE, READ_ALL, READ_POLLS, TRIM},
     wire,
 };
 
@@ -229,8 +229,8 @@ impl Log for RedisLog {
 
     async fn copies(&mut self) -> Result<Vec<PollCopy>, Unavailable> {
         const WHAT: &str = "reading the polls";
-        let call = READ_ALL.call(&[&self.keys.incarnation, &self.keys.polls]);
-        read_copies(WHAT, run(&self.link, WHAT, call).await?)
+        let call = READ_POLLS.call(&[&self.keys.incarnation, &self.keys.polls]);
+        Ok(read_polls(WHAT, run(&self.link, WHAT, call).await?)?.copies)
     }
 
     async fn adopt(&mut self, copies: &[PollCopy]) -> Result<(), Unavailable> {

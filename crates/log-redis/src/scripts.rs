@@ -29,7 +29,7 @@ macro_rules! script {
 
 script! {
     /// Casts ballots for one poll.
-    CAST = "positions.lua", "cast.lua"
+    CAST = "positions.lua", "clock.lua", "cast.lua"
 }
 script! {
     /// Creates a poll, or replaces the one that was read.
@@ -49,7 +49,11 @@ script! {
 }
 script! {
     /// Reads one poll and its number of accepted ballots.
-    READ_POLL = "read_poll.lua"
+    READ_POLL = "clock.lua", "read_poll.lua"
+}
+script! {
+    /// Reads all polls.
+    READ_POLLS = "clock.lua", "read_polls.lua"
 }
 script! {
     /// Reads all values of a hash of the log.
@@ -57,15 +61,15 @@ script! {
 }
 script! {
     /// The first step of attaching: the leader owns the log, which accepts no ballots until the last step.
-    CLAIM = "state.lua", "claim.lua"
+    CLAIM = "clock.lua", "state.lua", "claim.lua"
 }
 script! {
     /// The last step of attaching: the log accepts ballots again.
-    OPEN = "state.lua", "leader.lua", "open.lua"
+    OPEN = "clock.lua", "state.lua", "leader.lua", "open.lua"
 }
 script! {
     /// The state of the log, for the attached leader.
-    LOOK = "state.lua", "look.lua"
+    LOOK = "clock.lua", "state.lua", "look.lua"
 }
 script! {
     /// The first step of beginning a log: deletes the remains of an older one.

@@ -99,6 +99,8 @@ metric_list! {
         "How long the oldest uncounted ballot has waited, where this worker leads"
     "scrutin_worker_leads" Gauge "1 or 0" "1 while this worker counts the partition, 0 while it stands by"
     "scrutin_worker_ledger_failures_total" Counter "failures" "Errors of the ledger"
+    "scrutin_worker_log_clock_ahead_seconds" Gauge "seconds"
+        "How far the clock of the log's server is ahead of this machine's, where this worker leads"
     "scrutin_worker_log_failures_total" Counter "failures" "Errors of the log"
     "scrutin_worker_log_info" Gauge "1 or 0"
         "1 for the incarnation of the log that this worker counts, by its id; 0 for those it counted before"

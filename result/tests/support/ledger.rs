@@ -147,7 +147,7 @@ impl MemoryLedger {
         let step = self.next_step(id);
         self.change_event(id, &EventChange::Step(step));
         if let Some(change) = step.change {
-            self.change(change.poll.as_str(), &change.does.change());
+            self.change(change.poll.as_str(), &change.change());
         }
     }
 
@@ -230,7 +230,11 @@ impl MemoryLedger {
     /// told.
     pub(crate) fn stop_counting(&self, poll: &str, age_millis: Option<i64>) {
         // Before all others, as from an older ledger: else it would be no older than the last read.
-        let heartbeat = age_millis.map_or(Heartbeat::default(), |age_millis| Heartbeat { at_millis: -1, age_millis });
+        let heartbeat = age_millis.map_or(Heartbeat::default(), |age_millis| Heartbeat {
+            at_millis: -1,
+            age_millis,
+            log_millis: None,
+        });
         self.tallies.lock().unwrap().get_mut(&PollId::parse(poll).unwrap()).unwrap().heartbeat = heartbeat;
     }
 

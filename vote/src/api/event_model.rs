@@ -162,6 +162,19 @@ pub(crate) struct SeenVersion {
     pub(crate) version: Option<u64>,
 }
 
+/// The press of a button.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NextStep {
+    /// The event's version that the sender saw. Without it the step is taken from whatever the event is now, and
+    /// pressing twice takes two.
+    #[schema(minimum = 1)]
+    pub(crate) version: Option<u64>,
+    /// If the step opens a question: after how many seconds that closes by itself; without, it stays open.
+    #[schema(minimum = 1, maximum = 86_400, example = 30)]
+    pub(crate) seconds: Option<u32>,
+}
+
 impl NewEvent {
     pub(crate) fn spec(self) -> Result<EventSpec, Refusal> {
         spec(self.title, &self.polls)

@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode, header};
 use web::problem::{PROBLEM_JSON, Problem};
 
 use super::{
-    event_model::{EventBody, EventContent, EventCopy, EventsBody, NewEvent, SeenVersion},
+    event_model::{EventBody, EventContent, EventCopy, EventsBody, NewEvent, NextStep, SeenVersion},
     organiser::OrganiserProof,
     problems::{BodyProblems, ChangeProblems, DescribedEventProblems, EventProblems, LogProblems, TokenProblems},
 };
@@ -25,6 +25,7 @@ use crate::{
         create::{create as create_event, duplicate as duplicate_event, edit as edit_event},
         press::{Pressed, press},
     },
+    polls::countdown,
     refusal::{Refusal, not_shown},
     request::{
         EventPath,
@@ -152,11 +153,12 @@ pub(crate) async fn edit(
 ///
 /// Opens the first question, closes it, shows its votes if they are hidden, opens the question that follows, or ends
 /// the event. A step is taken once: if the event is of another version than the named one, it was taken already, and
-/// the answer is the event as it is. What a service that was killed has left half done is finished.
+/// the answer is the event as it is. What a service that was killed has left half done is finished. With `seconds` the
+/// question that is opened closes by itself, counted from when it is really opened.
 #[utoipa::path(
     post, path = "/api/events/{event}/next", tag = "organising", security(("organiser" = [])),
     params(("event" = String, Path, description = "The event's id")),
-    request_body(content = Option<SeenVersion>, description = "May be left out"),
+    request_body(content = Option<NextStep>, description = "May be left out"),
     responses(
         (status = 200, description = "Done, or done already; the event as it is now", body = EventBody),
         (status = 202, description = "Decided, and being carried out: a part of the log can't be reached, and may take \
@@ -172,9 +174,10 @@ pub(crate) async fn next(
     State(app): State<Arc<App>>,
     _: OrganiserProof,
     path: EventPath,
-    OptionalJson(SeenVersion { version }): OptionalJson<SeenVersion, MAX_BALLOT_BYTES>,
+    OptionalJson(NextStep { version, seconds }): OptionalJson<NextStep, MAX_BALLOT_BYTES>,
 ) -> Result<Response, Refusal> {
-    Ok(pressed(&press(&app, path.id()?, Way::Next, version).await?))
+    let seconds = countdown::of_number(seconds)?;
+    Ok(pressed(&press(&app, path.id()?, Way::Next, version, seconds).await?))
 }
 
 /// Take a step of an event back
@@ -202,7 +205,7 @@ pub(crate) async fn back(
     path: EventPath,
     OptionalJson(SeenVersion { version }): OptionalJson<SeenVersion, MAX_BALLOT_BYTES>,
 ) -> Result<Response, Refusal> {
-    Ok(pressed(&press(&app, path.id()?, Way::Back, version).await?))
+    Ok(pressed(&press(&app, path.id()?, Way::Back, version, None).await?))
 }
 
 /// Put an event away from the lists

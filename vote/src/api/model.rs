@@ -2,14 +2,15 @@
 
 use std::num::NonZeroU16;
 
-use domain::{Access, Correction, Poll, PollChange, PollSpec, PollState, Visibility, Wording};
+use domain::{Access, Correction, Countdown, Poll, PollChange, PollSpec, PollState, Visibility, Wording};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{
     ToSchema,
     openapi::schema::{Object, ObjectBuilder, Type},
 };
 
-use crate::refusal::Refusal;
+use crate::{polls::countdown, refusal::Refusal};
 
 /// A poll.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,13 +60,18 @@ pub(crate) struct PollBody {
     /// Which revision this is, from 1; a rewrite of question, options or rules makes the next.
     #[schema(minimum = 1)]
     revision: u32,
+    /// In how many milliseconds it closes by itself, counted from this answer; absent without a countdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    closes_in_ms: Option<u64>,
     /// How many ballots the log has accepted, over all rounds and changed votes.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<u64>,
 }
 
 impl PollBody {
-    pub(crate) fn new(poll: &Poll, accepted: Option<u64>) -> Self {
+    /// `log_millis` is what the clock shows that ends the poll's countdown.
+    pub(crate) fn new(poll: &Poll, accepted: Option<u64>, log_millis: u64) -> Self {
         Self {
             id: poll.id().to_string(),
             question: poll.question().to_owned(),
@@ -82,6 +88,7 @@ impl PollBody {
             correction: poll.correction().cloned().map(CorrectionBody::from),
             round: poll.round(),
             revision: poll.revision(),
+            closes_in_ms: poll.closes_in_millis(log_millis),
             accepted,
         }
     }
@@ -255,6 +262,38 @@ impl PollPatch {
             new_voters_per_minute: poll.new_voters_per_minute(),
             kiosk: poll.kiosk(),
         }
+    }
+}
+
+/// What may be said when a poll is opened: nothing, or one of both.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Opening {
+    /// After how many seconds it closes by itself, counted from when the log opens it.
+    #[schema(minimum = 1, maximum = 86_400, example = 30)]
+    seconds: Option<u32>,
+    /// When it closes by itself, by the clock of the log's server: RFC 3339, at most a day away.
+    #[schema(value_type = Option<String>, format = DateTime, example = json!(null))]
+    closes_at: Option<Timestamp>,
+}
+
+impl Opening {
+    /// The change that opens the poll so.
+    pub(crate) fn change(self) -> Result<PollChange, Refusal> {
+        Ok(match (countdown::of_number(self.seconds)?, self.closes_at) {
+            (None, None) => PollChange::Open,
+            (Some(seconds), None) => PollChange::OpenFor(Countdown::For(seconds)),
+            (None, Some(moment)) => {
+                let millis = u64::try_from(moment.as_millisecond()).unwrap_or(0);
+                PollChange::OpenFor(Countdown::Until(millis))
+            }
+            (Some(_), Some(_)) => return Err(Refusal::JsonShape("either `seconds` or `closes_at`".into())),
+        })
+    }
+
+    /// Whether nothing is said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seconds.is_none() && self.closes_at.is_none()
     }
 }
 

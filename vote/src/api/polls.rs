@@ -7,12 +7,12 @@ use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
-use domain::{PollChange, PollId};
+use domain::{Poll, PollChange, PollId};
 use http::{HeaderMap, StatusCode, header};
 use web::problem::{PROBLEM_JSON, Problem};
 
 use super::{
-    model::{NewPoll, PollBody, PollPatch, PollsBody},
+    model::{NewPoll, Opening, PollBody, PollPatch, PollsBody},
     organiser::OrganiserProof,
     problems::{BodyProblems, ChangeProblems, DescribedPollProblems, LogProblems, PollProblems, TokenProblems},
 };
@@ -23,7 +23,7 @@ use crate::{
     refusal::{Refusal, not_shown},
     request::{
         LastWord, PollPath,
-        body::{MAX_POLL_BYTES, PostedJson},
+        body::{MAX_BALLOT_BYTES, MAX_POLL_BYTES, OptionalJson, PostedJson},
         form::Fields,
         idempotency_key,
     },
@@ -43,7 +43,7 @@ use crate::{
 pub(crate) async fn read(State(app): State<Arc<App>>, path: PollPath) -> Result<Response, Refusal> {
     let poll = polls::recent(&app, path.id()?).await.map_err(Refusal::when_showing)?;
     let accepted = app.ballots.accepted(poll.id()).await.map_err(not_shown(&app)).ok();
-    Ok(Json(PollBody::new(&poll, accepted)).into_response())
+    Ok(Json(PollBody::new(&poll, accepted, app.ballots.log_millis(poll.id()))).into_response())
 }
 
 /// List all polls
@@ -65,7 +65,7 @@ pub(crate) async fn list(
     let archived = Fields::read(query.as_bytes()).map_err(Refusal::from)?.get("archived") == "true";
     let polls = app.ballots.polls().await.map_err(not_shown(&app))?;
     let polls = polls.iter().filter(|poll| poll.archived() == archived);
-    let polls = polls.map(|poll| PollBody::new(poll, None)).collect();
+    let polls = polls.map(|poll| body(&app, poll)).collect();
     Ok(Json(PollsBody { polls }).into_response())
 }
 
@@ -94,25 +94,33 @@ pub(crate) async fn create(
     let wanted = new.id.take();
     let poll = create_poll(&app, wanted.as_deref(), idempotency_key(&headers).as_deref(), new.into()).await?;
     let location = [(header::LOCATION, addresses::api_poll(poll.id()))];
-    Ok((StatusCode::CREATED, location, Json(PollBody::new(&poll, None))).into_response())
+    Ok((StatusCode::CREATED, location, Json(body(&app, &poll))).into_response())
+}
+
+fn body(app: &App, poll: &Poll) -> PollBody {
+    PollBody::new(poll, None, app.ballots.log_millis(poll.id()))
 }
 
 /// Open, close, hide, reveal, reset, archive or restore a poll
 ///
 /// `archive` closes the poll and puts it away from the lists; its pages and exports stay, and `restore` brings it back.
-/// `reset` begins a new round: the ballots so far stay in the ledger and no longer count.
+/// `reset` begins a new round: the ballots so far stay in the ledger and no longer count. `open` may say when the poll
+/// closes by itself; of an open poll it changes that, or without a body takes it away.
 #[utoipa::path(
     post, path = "/api/polls/{poll}/{change}", tag = "organising", security(("organiser" = [])),
     params(
         ("poll" = String, Path, description = "The poll's id"),
         ("change" = inline(ChangeWord), Path, description = "What to do"),
     ),
+    request_body(content = Option<Opening>, description = "Only to open; may be left out"),
     responses(
         (status = 200, description = "Done; the poll as it is now", body = PollBody),
         (status = 202, description = "Decided, and being carried out: a part of the log can't be reached, and may take \
             ballots by what was before until it is told; the poll as it will be", body = PollBody),
         TokenProblems,
         PollProblems,
+        BodyProblems,
+        DescribedPollProblems,
         ChangeProblems,
     )
 )]
@@ -121,9 +129,13 @@ pub(crate) async fn change(
     _: OrganiserProof,
     path: PollPath,
     LastWord(word): LastWord,
+    OptionalJson(opening): OptionalJson<Opening, MAX_BALLOT_BYTES>,
 ) -> Result<Response, Refusal> {
+    if word != "open" && !opening.is_empty() {
+        return Err(Refusal::JsonShape("`seconds` and `closes_at` are for `open` alone".into()));
+    }
     let change = match word.as_str() {
-        "open" => PollChange::Open,
+        "open" => opening.change()?,
         "close" => PollChange::Close,
         "hide" => PollChange::Hide,
         "reveal" => PollChange::Reveal,
@@ -189,5 +201,5 @@ async fn apply(app: &App, id: PollId, change: PollChange) -> Result<Response, Re
         Err(Refusal::Underway(poll)) => (StatusCode::ACCEPTED, *poll),
         Err(refusal) => return Err(refusal),
     };
-    Ok((status, Json(PollBody::new(&poll, None))).into_response())
+    Ok((status, Json(body(app, &poll))).into_response())
 }

@@ -33,6 +33,11 @@ pub(crate) trait FromLog: Send + Sync + Sized + 'static {
     fn version(&self) -> u64;
 
     fn read(ballots: Arc<dyn BallotBox>, id: Self::Id) -> BoxFuture<'static, Result<Option<Self>, Unavailable>>;
+
+    /// The same as it is by now, where that follows from the time.
+    fn as_of_now(self: Arc<Self>, _: &dyn BallotBox) -> Arc<Self> {
+        self
+    }
 }
 
 impl FromLog for Poll {
@@ -48,6 +53,14 @@ impl FromLog for Poll {
 
     fn read(ballots: Arc<dyn BallotBox>, id: PollId) -> BoxFuture<'static, Result<Option<Self>, Unavailable>> {
         Box::pin(async move { ballots.poll(id).await })
+    }
+
+    /// Its countdown may have ended since.
+    fn as_of_now(self: Arc<Self>, ballots: &dyn BallotBox) -> Arc<Self> {
+        if self.closes_at().is_none() {
+            return self;
+        }
+        Arc::new(self.as_of(ballots.log_millis(Self::id(&self))))
     }
 }
 
@@ -91,6 +104,11 @@ impl<T: FromLog> LogCache<T> {
 
     /// The poll or event as it was at most two seconds ago; older only while the log does not answer.
     pub(crate) async fn get(&self, id: T::Id) -> Reading<T> {
+        let known = self.known(id).await?;
+        Ok(known.map(|known| known.as_of_now(&*self.ballots)))
+    }
+
+    async fn known(&self, id: T::Id) -> Reading<T> {
         let arrived = Instant::now();
         let slot = self.slot(id);
         let Some(LastAnswer { answer: Ok(poll), at, .. }) = slot.last() else {

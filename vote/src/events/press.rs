@@ -2,7 +2,8 @@
 //! What is to be done is decided by the domain; here is the order of the writes.
 
 use domain::{
-    ChangeOutcome, Event, EventChange, EventId, EventOutcome, EventStep, Poll, PollStates, Press, StepChange, Way,
+    ChangeOutcome, CountdownSeconds, Event, EventChange, EventId, EventOutcome, EventStep, Poll, PollStates, Press,
+    StepChange, Way,
 };
 
 use super::existing::{current, polls_of};
@@ -26,11 +27,19 @@ pub(crate) struct Pressed {
 
 /// Takes the step, if the event is of the version that the sender saw, or if none was named. Otherwise the step was
 /// taken already, and at most what is left of it is done.
-pub(crate) async fn press(app: &App, id: EventId, way: Way, mut seen: Option<u64>) -> Result<Pressed, Refusal> {
+///
+/// A question that the step opens closes after so many seconds, if any are given.
+pub(crate) async fn press(
+    app: &App,
+    id: EventId,
+    way: Way,
+    mut seen: Option<u64>,
+    seconds: Option<CountdownSeconds>,
+) -> Result<Pressed, Refusal> {
     for _ in 0..ATTEMPTS {
         let event = current(app, id).await?;
         let polls = polls_of(app, &event).await?;
-        let Press::Take(step) = event.press(way, seen, &PollStates::of(&polls)) else {
+        let Press::Take(step) = event.press_for(way, seen, seconds, &PollStates::of(&polls)) else {
             return Ok(Pressed { event, polls, is_underway: false });
         };
         let version = event.version();
@@ -47,8 +56,8 @@ pub(crate) async fn press(app: &App, id: EventId, way: Way, mut seen: Option<u64
 async fn carry_out(app: &App, event: Event, mut polls: Vec<Poll>, step: EventStep) -> Result<Pressed, Refusal> {
     app.events.put(event.clone());
     let mut is_underway = false;
-    if let Some(StepChange { poll, does, seen }) = step.change {
-        let changed = app.ballots.change_seen(poll, seen, does.change()).await;
+    if let Some(change @ StepChange { poll, seen, .. }) = step.change {
+        let changed = app.ballots.change_seen(poll, seen, change.change()).await;
         // The event says what is left to do, and the next press does it.
         let changed = changed.map_err(|error| error.after_something("taking a step")).map_err(not_told(app))?;
         is_underway = matches!(changed, Some(ChangeOutcome::Underway(_)));

@@ -3,6 +3,7 @@
 //! May import: app, refusal, request, voter.
 
 pub(crate) mod code_range;
+pub(crate) mod countdown;
 pub(crate) mod create;
 pub(crate) mod front_page;
 pub(crate) mod made_up_id;
@@ -60,5 +61,6 @@ pub(crate) async fn change(app: &App, id: PollId, change: PollChange) -> Result<
         ChangeOutcome::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
         ChangeOutcome::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
         ChangeOutcome::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
+        ChangeOutcome::Refused(ChangeRefused::Countdown(error)) => Err(Refusal::Countdown(error)),
     }
 }

@@ -2,7 +2,7 @@
 //! people as a page in their language, for programs as problem details.
 
 use axum::response::{IntoResponse, Response};
-use domain::{ChoicesError, EventError, Poll, PollError, PollId, PollState, Unavailable};
+use domain::{ChoicesError, CountdownError, EventError, Poll, PollError, PollId, PollState, Unavailable};
 use http::StatusCode;
 use web::{language::Language, organiser::NotOrganiser};
 
@@ -64,6 +64,8 @@ pub(crate) enum Refusal {
     NotACorrection,
     /// No number of new voters a minute.
     NewVotersLimit,
+    /// The countdown is too short, too long, or over.
+    Countdown(CountdownError),
     /// A patch that changes nothing.
     EmptyPatch,
     /// There is no such poll.
@@ -125,6 +127,7 @@ impl Refusal {
             | Self::NoSuchPollInEvent(_)
             | Self::EmptyPatch
             | Self::NotACorrection
+            | Self::Countdown(_)
             | Self::NewVotersLimit => StatusCode::UNPROCESSABLE_ENTITY,
             Self::PollExists
             | Self::HasBallots
@@ -163,6 +166,7 @@ impl Refusal {
             Self::EmptyPatch => "empty-patch",
             Self::NotACorrection => "not-a-correction",
             Self::NewVotersLimit => "new-voters-limit",
+            Self::Countdown(_) => "bad-countdown",
             Self::Choices(choices) => match choices {
                 ChoicesError::Empty => "no-choice",
                 ChoicesError::NotAKey => "no-option-key",
@@ -241,6 +245,8 @@ impl Refusal {
             Self::HasBallots => VoteText::EditTooLate,
             Self::NotACorrection => VoteText::NotACorrection,
             Self::NewVotersLimit => VoteText::NewVotersLimit,
+            Self::Countdown(CountdownError::Length) => VoteText::CountdownLength,
+            Self::Countdown(CountdownError::Past) => VoteText::CountdownPast,
             Self::EmptyPatch => VoteText::EmptyPatch,
             Self::UnknownPoll => VoteText::UnknownPoll,
             Self::UnknownEvent => VoteText::UnknownEvent,

@@ -121,7 +121,8 @@ async fn the_api_describes_itself_and_answers_are_as_described() {
     assert_eq!(sorted(fields(ballot)), sorted(properties("RecordedBallot")));
     let poll = app.program().get("/api/polls/main").await.json();
     // Those are only there where there is something to say.
-    let always = |name: &String| !["archived", "correction", "new_voters_per_minute"].contains(&name.as_str());
+    let always =
+        |name: &String| !["archived", "closes_in_ms", "correction", "new_voters_per_minute"].contains(&name.as_str());
     assert_eq!(sorted(fields(poll)), sorted(properties("PollBody").into_iter().filter(always).collect()));
     app.ballots.break_down(Mishap::NotBegun);
     let problem = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await.json();
@@ -174,7 +175,7 @@ impl Seen {
     /// The same with a body that ends too early.
     pub(crate) async fn see_interrupted(&mut self, operation: &'static str, app: &TestApp) {
         let (method, path) = operation.split_once(' ').unwrap();
-        let path = path.replace("{poll}", "main").replace("{event}", "main");
+        let path = path.replace("{poll}", "main").replace("{event}", "main").replace("{change}", "open");
         let head = "Content-Type: application/json\r\nContent-Length: 99\r\nConnection: close";
         let request =
             format!("{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n{head}\r\n\r\n{{");
@@ -208,8 +209,7 @@ async fn each_status_and_content_type_of_answers_is_described_and_no_other() {
     for operation in ORGANISING {
         seen.see(operation, &app, "tea", |request| json(request, "{}")).await;
         seen.see(operation, &no_organiser, "main", |request| request.bearer_auth(TOKEN)).await;
-        let takes_json =
-            operation.ends_with("/polls") && operation.starts_with("POST") || operation.starts_with("PATCH");
+        let takes_json = !operation.starts_with("GET");
         if takes_json {
             seen.see_interrupted(operation, &app).await;
             seen.see(operation, &app, "main", |request| request.bearer_auth(TOKEN).body("x")).await;
@@ -230,7 +230,9 @@ async fn each_status_and_content_type_of_answers_is_described_and_no_other() {
     seen.see("PATCH /api/polls/{poll}", &app, "new", |request| json(organise(request), r#"{"question":"!"}"#)).await;
     app.browser().vote("/p/new", "vote=a").await;
     seen.see("PATCH /api/polls/{poll}", &app, "new", |request| json(organise(request), r#"{"question":"?"}"#)).await;
-    seen.see("POST /api/polls/{poll}/{change}", &app, "new", organise).await;
+    for poll in ["new", "nowhere"] {
+        seen.see("POST /api/polls/{poll}/{change}", &app, poll, organise).await;
+    }
     seen.see("GET /api/polls/{poll}/codes", &app, "main", organise).await;
     seen.see("GET /api/polls/{poll}/codes", &app, "tea", organise).await;
     seen.see("GET /api/polls/{poll}/codes", &app, "tea", |request| organise(request).query(&[("count", "0")])).await;
@@ -260,6 +262,7 @@ async fn each_status_and_content_type_of_answers_is_described_and_no_other() {
     seen.see(CAST, &app, "main", |request| json(request, &ballot)).await;
     // Not one that is remembered from a moment ago.
     seen.see("GET /api/polls/{poll}", &app, "never-seen", |request| request).await;
+    seen.see("POST /api/polls/{poll}/{change}", &app, "never-seen", organise).await;
     for operation in ORGANISING {
         let new = r#"{"question":"?","options":["a","b"]}"#;
         seen.see(operation, &app, "never-seen", |request| json(organise(request), new)).await;

@@ -6,6 +6,7 @@ mod api;
 mod arbitrary;
 mod codes;
 mod cookies;
+mod countdown;
 mod event_page;
 mod events;
 mod front_page;

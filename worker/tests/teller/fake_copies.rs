@@ -1,7 +1,9 @@
 //! The port to the copies of polls, over several worlds.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use domain::{HeldPolls, Partition, PollCopies, PollCopy, PollId, Unavailable};
+use domain::{CountdownEnd, HeldPolls, Partition, PollCopies, PollCopy, PollId, Unavailable};
 
 use crate::world::{LogDisk, World};
 
@@ -42,7 +44,7 @@ impl PollCopies for FakeCopies {
     async fn held_by(&self, partition: Partition) -> Result<HeldPolls, Unavailable> {
         self.at(partition, |log| {
             let copies = log.polls.iter().cloned().map(PollCopy::of).collect();
-            Ok(HeldPolls { copies, is_attached: log.is_attached() })
+            Ok(HeldPolls { copies, is_attached: log.is_attached(), now_millis: log.clock })
         })
     }
 
@@ -58,5 +60,21 @@ impl PollCopies for FakeCopies {
             }
         }
         Ok(())
+    }
+
+    async fn close_in_time(&self, poll: PollId) -> Result<CountdownEnd, Unavailable> {
+        let home = self.0[0].identity().installation.partitions.home(poll);
+        let world = self.0.iter().find(|world| world.partition == home).expect("a world of each partition");
+        let now = world.state().now_millis();
+        let known = self.at(home, |log| Ok(log.polls.iter().find(|known| known.id() == poll).cloned()))?;
+        let Some((known, moment)) = known.and_then(|known| Some((known.clone(), known.closes_at()?))) else {
+            return Ok(CountdownEnd::None);
+        };
+        let closed = known.as_of(now);
+        if closed.is_open() {
+            return Ok(CountdownEnd::In(Duration::from_millis(moment - now)));
+        }
+        self.at(home, |log| Ok(adopt(log, &PollCopy::of(closed.clone()))))?;
+        Ok(CountdownEnd::Closed(Box::new(closed)))
     }
 }

@@ -173,7 +173,7 @@ impl Ledger for FakeLedger {
         .await
     }
 
-    async fn heartbeat(&mut self) -> Result<(), Unavailable> {
+    async fn heartbeat(&mut self, _: u64) -> Result<(), Unavailable> {
         self.ask("heartbeat", |ledger| ledger.heartbeats += 1).await
     }
 }

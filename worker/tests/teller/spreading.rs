@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Partition, Poll, PollChange, PollSpec, PollState};
+use domain::{Countdown, CountdownSeconds, Partition, Poll, PollChange, PollSpec, PollState};
 
 use crate::world::{World, main_poll, rules, start_worker};
 
@@ -177,4 +177,27 @@ async fn a_poll_that_its_home_has_lost_comes_back() {
     worlds[0].state().set_log_back(0);
     let _worker = start_worker(&worlds, rules(PARTITIONS));
     worlds[0].until("the lost poll", |state| state.log.polls.iter().any(|poll| poll.id() == lunch.id())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_countdown_that_ended_while_nobody_led_is_closed_everywhere() {
+    let worlds = home_first();
+    let worker = start_worker(&worlds, rules(PARTITIONS));
+    everywhere(&worlds, "the first poll", Poll::is_open).await;
+    worker.stop().await;
+    let countdown = PollChange::OpenFor(Countdown::For(CountdownSeconds::try_from(30).unwrap()));
+    let now = worlds[0].state().now_millis();
+    let opened = held(&worlds[0]).unwrap().after_at(now, &countdown, 0).unwrap();
+    for world in &worlds {
+        set(world, opened.clone());
+    }
+    let worker = start_worker(&worlds, rules(PARTITIONS));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    everywhere(&worlds, "the countdown", |poll| *poll == opened).await;
+    worker.stop().await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let _worker = start_worker(&worlds, rules(PARTITIONS));
+    everywhere(&worlds, "the close", |poll| *poll == opened.as_of(opened.closes_at().unwrap())).await;
+    let lasted = worlds[0].state().now_millis() - now;
+    assert!(lasted < 90_000, "the next leader closes it at once, not after {lasted} ms");
 }

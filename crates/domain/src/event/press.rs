@@ -1,6 +1,12 @@
 //! What a press of the button comes to, where several devices press and any of them may stop half way.
 
-use super::{poll_states::PollStates, record::Event, steps::EventStep};
+use super::{
+    poll_states::PollStates,
+    progress::{PollAction, StepChange},
+    record::Event,
+    steps::EventStep,
+};
+use crate::poll::CountdownSeconds;
 
 /// Which button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,5 +40,26 @@ impl Event {
             Way::Back => self.step_back(polls),
         };
         step.map_or(Press::Done, Press::Take)
+    }
+
+    /// The same, where the sender wants a question that this step opens to close by itself. A step that was left
+    /// unfinished keeps what its own sender wanted.
+    pub fn press_for(
+        &self,
+        way: Way,
+        seen: Option<u64>,
+        seconds: Option<CountdownSeconds>,
+        polls: &PollStates,
+    ) -> Press {
+        match self.press(way, seen, polls) {
+            Press::Take(step) if self.unfinished(polls).is_none() => {
+                let counted = |change: StepChange| match change.does {
+                    PollAction::Open => StepChange { seconds, ..change },
+                    _ => change,
+                };
+                Press::Take(EventStep { change: step.change.map(counted), ..step })
+            }
+            press => press,
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::poll_states::PollGlance;
 use crate::{
-    poll::{PollChange, PollState},
+    poll::{Countdown, CountdownSeconds, PollChange, PollState},
     poll_id::PollId,
 };
 
@@ -63,8 +63,7 @@ pub enum PollAction {
 }
 
 impl PollAction {
-    /// The change of the poll that it is.
-    pub fn change(self) -> PollChange {
+    fn change(self) -> PollChange {
         match self {
             Self::Open => PollChange::Open,
             Self::Close => PollChange::Close,
@@ -94,4 +93,18 @@ pub struct StepChange {
     pub does: PollAction,
     /// The poll's version before.
     pub seen: u64,
+    /// How long it is opened for; without, until it is closed. It counts from when the poll is really opened, however
+    /// late that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<CountdownSeconds>,
+}
+
+impl StepChange {
+    /// The change of the poll that it is.
+    pub fn change(&self) -> PollChange {
+        match (self.does, self.seconds) {
+            (PollAction::Open, Some(seconds)) => PollChange::OpenFor(Countdown::For(seconds)),
+            (does, _) => does.change(),
+        }
+    }
 }

@@ -110,7 +110,9 @@ impl Event {
             PollAction::Reveal => StepName::Reveal,
             PollAction::Hide => StepName::Hide,
         };
-        Some(EventStep { name, progress: self.progress, change: Some(change(asked.does, asked.poll, glance)) })
+        // It opens with the countdown that was asked for, which begins only then.
+        let again = StepChange { seconds: asked.seconds, ..change(asked.does, asked.poll, glance) };
+        Some(EventStep { name, progress: self.progress, change: Some(again) })
     }
 
     fn place(&self, poll: PollId) -> Option<usize> {
@@ -153,5 +155,5 @@ fn step(name: StepName, poll: PollId, glance: &PollGlance) -> EventStep {
 }
 
 fn change(does: PollAction, poll: PollId, glance: &PollGlance) -> StepChange {
-    StepChange { poll, does, seen: glance.version }
+    StepChange { poll, does, seen: glance.version, seconds: None }
 }

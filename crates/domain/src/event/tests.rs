@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::*;
-use crate::{EventId, Poll, PollId, PollSpec, PollState, Visibility};
+use crate::{CountdownSeconds, EventId, Poll, PollId, PollSpec, PollState, Visibility};
 
 fn id(text: &str) -> PollId {
     PollId::parse(text).unwrap()
@@ -107,7 +107,7 @@ impl Stage {
             return;
         }
         let was_open = poll.is_open();
-        *poll = poll.after(&change.does.change(), 0).unwrap();
+        *poll = poll.after(&change.change(), 0).unwrap();
         if poll.is_open() && !was_open {
             self.opened.push(poll.id());
         }
@@ -300,4 +300,28 @@ proptest! {
         };
         prop_assert_eq!(open, on);
     }
+}
+
+#[test]
+fn an_unfinished_step_opens_with_the_countdown_that_was_asked_for() {
+    let seconds = |seconds: u32| CountdownSeconds::try_from(seconds).ok();
+    let mut stage = Stage::of(&[("a", LIVE)]);
+    let read = stage.event.clone();
+    let press = read.press_for(Way::Next, Some(1), seconds(30), &stage.states());
+    let Press::Take(step) = press else { panic!("a question follows") };
+    stage.write_event(&read, step).unwrap();
+    let stored = serde_json::to_string(&stage.event).unwrap();
+    assert!(stored.contains(r#""step":{"poll":"a","does":"open","seen":1,"seconds":30}"#), "{stored}");
+    assert_eq!(serde_json::from_str::<Event>(&stored).unwrap(), stage.event);
+    // Here its writer was killed. Others press with other wishes, or none.
+    for wish in [None, seconds(60)] {
+        let press = stage.event.press_for(Way::Next, Some(2), wish, &stage.states());
+        let Press::Take(again) = press else { panic!("it is not finished") };
+        assert_eq!(again.change, step.change);
+    }
+    stage.polls[0] = stage.polls[0].after_at(1_000, &step.change.unwrap().change(), 0).unwrap();
+    assert_eq!(stage.polls[0].closes_at(), Some(31_000));
+    let press = stage.event.press_for(Way::Next, Some(2), seconds(30), &stage.states());
+    let Press::Take(close) = press else { panic!("it can be closed") };
+    assert_eq!(close.change.unwrap().seconds, None, "closing takes no time");
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroU16;
 
 use super::{
     correction::{Correction, Wording},
+    countdown::{Countdown, CountdownError},
     limits::{PollError, tidied},
     record::Poll,
     spec::{PollSpec, PollState, Visibility},
@@ -13,8 +14,10 @@ use crate::{front_page::FrontPage, poll_id::PollId, text::look};
 /// What an organiser can do to a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PollChange {
-    /// Take ballots.
+    /// Take ballots until it is closed. A countdown is taken away.
     Open,
+    /// Take ballots until the countdown ends. One that is running is replaced.
+    OpenFor(Countdown),
     /// Take no more ballots.
     Close,
     /// Show only the turnout.
@@ -56,21 +59,48 @@ pub enum ChangeRefused {
     /// A correction that is more than one of words.
     #[error("a correction keeps the options: as many, in their order, none with the text of another")]
     OtherOptions,
+    /// The countdown is too short, too long, or over.
+    #[error(transparent)]
+    Countdown(#[from] CountdownError),
 }
 
 impl Poll {
     /// The poll after `change`, where so many ballots were accepted, over all rounds. Its version is the next, unless
-    /// nothing differs.
+    /// nothing differs. For changes in which no clock has a part: a log changes its polls by
+    /// [`after_at`](Self::after_at).
     pub fn after(&self, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
-        let mut next = self.changed(change, accepted)?;
+        self.after_in_time(0, change, accepted)
+    }
+
+    /// The poll at this moment of the log's clock: closed if its countdown has ended, under the version that the log's
+    /// own close has too. So it makes no difference whether that was appended already.
+    #[must_use]
+    pub fn as_of(&self, now_millis: u64) -> Self {
+        if self.closes_at.is_none_or(|moment| now_millis < moment) {
+            return self.clone();
+        }
+        self.after(&PollChange::Close, 0).expect("closing is never refused")
+    }
+
+    /// What a log makes of the poll by this change, at this moment of its clock. Everything else is as in
+    /// [`after`](Self::after), which it begins with the countdown that has ended.
+    pub fn after_at(&self, now_millis: u64, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
+        self.as_of(now_millis).after_in_time(now_millis, change, accepted)
+    }
+
+    /// The same with a moment at which a countdown begins.
+    fn after_in_time(&self, now_millis: u64, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
+        let mut next = self.changed(now_millis, change, accepted)?;
+        next.closes_at = next.closes_at.filter(|_| next.is_open() && next.round == self.round);
         next.version = self.version.saturating_add(u64::from(next != *self));
         Ok(next)
     }
 
-    fn changed(&self, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
+    fn changed(&self, now_millis: u64, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
         let mut next = self.clone();
         match change {
-            PollChange::Open => (next.spec.state, next.archived) = (PollState::Open, false),
+            PollChange::Open => next.open(None),
+            PollChange::OpenFor(countdown) => next.open(Some(countdown.ends_at(now_millis)?)),
             PollChange::Close => next.spec.state = PollState::Closed,
             PollChange::Hide => next.spec.results = Visibility::Hidden,
             PollChange::Reveal => next.spec.results = Visibility::Live,
@@ -96,6 +126,10 @@ impl Poll {
             PollChange::Correct(wording) => return self.rewritten(&self.in_words(wording)?),
         }
         Ok(next)
+    }
+
+    fn open(&mut self, closes_at: Option<u64>) {
+        (self.spec.state, self.archived, self.closes_at) = (PollState::Open, false, closes_at);
     }
 
     fn rewritten(&self, spec: &PollSpec) -> Result<Self, ChangeRefused> {

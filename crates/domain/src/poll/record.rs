@@ -33,6 +33,8 @@ pub struct Poll {
     pub(super) archived: bool,
     /// Only in the default poll.
     pub(super) front_page: Option<FrontPage>,
+    /// Only while it is open.
+    pub(super) closes_at: Option<u64>,
     pub(super) correction: Option<Box<Correction>>,
     pub(super) spec: PollSpec,
 }
@@ -48,6 +50,7 @@ impl Poll {
             version: FIRST_VERSION,
             archived: false,
             front_page: None,
+            closes_at: None,
             correction: None,
             spec,
         })
@@ -116,6 +119,21 @@ impl Poll {
     /// Whether the wording was corrected while there were ballots, when, and what it was before.
     pub fn correction(&self) -> Option<&Correction> {
         self.correction.as_deref()
+    }
+    /// The moment of the log's clock at which the poll closes by itself, in milliseconds since 1970. Only of an open
+    /// poll.
+    pub fn closes_at(&self) -> Option<u64> {
+        self.closes_at
+    }
+
+    /// How many milliseconds are left then; `None` without a countdown, and once it has ended.
+    pub fn closes_in_millis(&self, now_millis: u64) -> Option<u64> {
+        self.closes_at?.checked_sub(now_millis).filter(|&left| left > 0)
+    }
+
+    /// Whether ballots are taken at this moment of the log's clock.
+    pub fn is_open_at(&self, now_millis: u64) -> bool {
+        self.is_open() && self.closes_at.is_none_or(|moment| now_millis < moment)
     }
     /// Which round this is, from 1; a reset begins the next.
     pub fn round(&self) -> u32 {
@@ -211,6 +229,9 @@ struct Record {
     kiosk: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     archived: bool,
+    /// Milliseconds since 1970 on the log's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closes_at: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     front_page: Option<FrontPage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,7 +257,8 @@ fn is_false(flag: &bool) -> bool {
     !*flag
 }
 impl From<Poll> for Record {
-    fn from(Poll { id, round, revision, version, archived, front_page, correction, spec }: Poll) -> Self {
+    fn from(poll: Poll) -> Self {
+        let Poll { id, round, revision, version, archived, front_page, closes_at, correction, spec } = poll;
         Self {
             id,
             state: spec.state,
@@ -254,6 +276,7 @@ impl From<Poll> for Record {
             kiosk: spec.kiosk,
             archived,
             front_page,
+            closes_at,
             correction,
         }
     }
@@ -263,6 +286,8 @@ impl TryFrom<Record> for Poll {
     type Error = PollError;
     fn try_from(record: Record) -> Result<Self, PollError> {
         let Record { id, round, revision, version, archived, front_page, correction, .. } = record;
+        // Whoever closes a poll also takes its countdown away.
+        let closes_at = record.closes_at.filter(|_| record.state == PollState::Open);
         let spec = PollSpec {
             question: record.question,
             options: record.options,
@@ -275,6 +300,7 @@ impl TryFrom<Record> for Poll {
             new_voters_per_minute: record.new_voters_per_minute,
             kiosk: record.kiosk,
         };
-        Ok(Self { id, round, revision, version, archived, front_page, correction, spec: checked(spec)? })
+        let spec = checked(spec)?;
+        Ok(Self { id, round, revision, version, archived, front_page, closes_at, correction, spec })
     }
 }

@@ -203,3 +203,62 @@ fn the_default_poll_says_what_the_root_address_shows() {
     let elsewhere = Poll::new(PollId::parse("other").unwrap(), poll.spec.clone()).unwrap();
     assert_eq!(put(&elsewhere, Some(event)), elsewhere, "only the default poll");
 }
+
+/// A moment of the log's clock.
+const NOW: u64 = 1_795_424_400_000;
+
+fn seconds(seconds: u32) -> PollChange {
+    PollChange::OpenFor(Countdown::For(CountdownSeconds::try_from(seconds).unwrap()))
+}
+
+#[test]
+fn a_countdown_is_stored_as_a_moment_and_only_while_it_runs() {
+    let poll = cats_or_dogs().after_at(NOW, &seconds(30), 1).unwrap();
+    assert_eq!(poll.closes_at(), Some(NOW + 30_000));
+    let golden = concat!(
+        r#"{"id":"main","state":"open","changes":true,"round":1,"version":2,"question":"Cats or Dogs?","#,
+        r#""options":["Cats","Dogs"],"max_choices":1,"results":"live","access":"anyone","listed":false,"#,
+        r#""closes_at":1795424430000}"#
+    );
+    assert_eq!(serde_json::to_string(&poll).unwrap(), golden);
+    assert_eq!(serde_json::from_str::<Poll>(golden).unwrap(), poll);
+    let closed: Poll = serde_json::from_str(&golden.replace("\"open\"", "\"closed\"")).unwrap();
+    assert_eq!(closed.closes_at(), None, "only an open poll has a countdown");
+
+    for change in [PollChange::Close, PollChange::Reset, PollChange::Open, PollChange::Archive] {
+        assert_eq!(poll.after_at(NOW, &change, 1).unwrap().closes_at(), None, "{change:?}");
+    }
+    for change in [PollChange::Hide, PollChange::List(true), PollChange::Kiosk(true)] {
+        assert_eq!(poll.after_at(NOW, &change, 1).unwrap().closes_at(), poll.closes_at(), "{change:?}");
+    }
+    let longer = poll.after_at(NOW + 10_000, &seconds(30), 1).unwrap();
+    assert_eq!((longer.closes_at(), longer.version()), (Some(NOW + 40_000), 3));
+}
+
+#[test]
+fn a_countdown_keeps_to_its_limits() {
+    assert_eq!([0, 86_401].map(CountdownSeconds::try_from), [Err(CountdownError::Length); 2]);
+    let until = |moment| cats_or_dogs().after_at(NOW, &PollChange::OpenFor(Countdown::Until(moment)), 1);
+    assert_eq!(until(NOW), Err(ChangeRefused::Countdown(CountdownError::Past)));
+    assert_eq!(until(NOW + 86_400_001), Err(ChangeRefused::Countdown(CountdownError::Length)));
+    for moment in [NOW + 1, NOW + 86_400_000] {
+        assert_eq!(until(moment).unwrap().closes_at(), Some(moment));
+    }
+}
+
+#[test]
+fn a_poll_whose_countdown_has_ended_is_as_the_log_will_close_it() {
+    let poll = cats_or_dogs().after_at(NOW, &seconds(30), 1).unwrap();
+    assert_eq!(poll.as_of(NOW + 29_999), poll);
+    assert_eq!(poll.closes_in_millis(NOW + 29_999), Some(1));
+    assert_eq!(poll.closes_in_millis(NOW + 30_000), None);
+    let closed = poll.as_of(NOW + 30_000);
+    assert_eq!((closed.state(), closed.closes_at(), closed.version()), (PollState::Closed, None, 3));
+    assert_eq!(poll.after_at(NOW + 30_000, &PollChange::Close, 1).unwrap(), closed);
+    assert_eq!(closed.as_of(NOW + 60_000), closed);
+
+    let hidden = poll.after_at(NOW + 30_000, &PollChange::Hide, 1).unwrap();
+    assert!(!hidden.is_open() && hidden.version() == 4, "the close comes first: {hidden:?}");
+    let again = poll.after_at(NOW + 30_000, &PollChange::Open, 1).unwrap();
+    assert!(again.is_open() && again.closes_at().is_none());
+}

@@ -56,11 +56,17 @@ pub trait BallotBox: EventBox {
     /// has checked the choices ([`Poll::check`]) and identified the voter.
     async fn cast(&self, ballot: Ballot, revision: u32) -> Result<CastOutcome, Unavailable>;
 
-    /// The poll as it is now; where its home can't be asked, as another partition has it.
+    /// The poll as it is now; where its home can't be asked, as another partition has it. A poll whose countdown has
+    /// ended is closed, also if the log does not say so yet.
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable>;
 
-    /// All polls, by id.
+    /// All polls, by id, with the same of countdowns.
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable>;
+
+    /// What the clock shows that decides when a countdown of this poll ends, in milliseconds since 1970: as the log's
+    /// last answer said, and the time since. It may be behind by as long as that answer took. Our own clock before the
+    /// first answer.
+    fn log_millis(&self, poll: PollId) -> u64;
 
     /// Creates a poll; [`ChangeOutcome::Exists`] if the id is taken.
     async fn create(&self, poll: Poll) -> Result<ChangeOutcome, Unavailable>;

@@ -74,8 +74,9 @@ pub trait Ledger: Send {
 
     /// Notes that the count works: the log was just read, and all that was read before is committed. A reader of a
     /// tally sees how long ago that was ([`Tally::heartbeat`](crate::Tally::heartbeat)). To be called every second or
-    /// so.
-    async fn heartbeat(&mut self) -> Result<(), Unavailable>;
+    /// so. `log_millis` is what the log's clock showed, in milliseconds since 1970: readers learn by it how much time a
+    /// countdown has left.
+    async fn heartbeat(&mut self, log_millis: u64) -> Result<(), Unavailable>;
 
     /// How far its own writing is, and that of its standbys.
     async fn replicated(&mut self) -> Result<ReplicationState, Unavailable>;

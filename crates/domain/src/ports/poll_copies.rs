@@ -1,5 +1,7 @@
 //! The port through which workers keep the copies of polls equal.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::unavailable::Unavailable;
@@ -30,6 +32,19 @@ pub struct HeldPolls {
     /// A leader is attached to its server: it has every change that was acknowledged. Another server may have come back
     /// with less than it had.
     pub is_attached: bool,
+    /// What its server's clock showed, in milliseconds since 1970.
+    pub now_millis: u64,
+}
+
+/// How far the countdown of a poll is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CountdownEnd {
+    /// It had ended, and the poll is closed now: this is what its home holds.
+    Closed(Box<Poll>),
+    /// It ends after this time.
+    In(Duration),
+    /// There is none.
+    None,
 }
 
 /// The copies of polls in all partitions of a log: every partition has each poll, and the poll's home decides its
@@ -46,4 +61,8 @@ pub trait PollCopies: Send + Sync {
     /// has lost changes), the home takes that over first. After an error some partitions may not hold it yet; the call
     /// may be repeated at any time.
     async fn spread(&self, poll: PollId) -> Result<(), Unavailable>;
+
+    /// Closes the poll in its home, if its countdown has ended by the clock of the home's server; the other partitions
+    /// are told by [`spread`](Self::spread). It may be repeated at any time, by anybody.
+    async fn close_in_time(&self, poll: PollId) -> Result<CountdownEnd, Unavailable>;
 }

@@ -91,9 +91,9 @@ fn acceptor(directory: &Path) -> Acceptor {
     let path = directory.join("ledger.db");
     let OpenLedger { ledger, ring, counted_through, files, .. } = opening::open_for_writing(&path).unwrap();
     let counts = CountQueue::start(ledger, Arc::default(), counted_through, Arc::clone(&files)).unwrap();
-    let clock = Arc::new(|| 1_700_000_000_000);
-    let mut acceptor =
-        Acceptor::new(connection::open_for_reading(&path).unwrap(), ring, counts, clock, Arc::default(), files);
+    let clock = Arc::new(LogClock::new(Arc::new(|| 1_700_000_000_000), 0));
+    let (reading, accepted) = (connection::open_for_reading(&path).unwrap(), Arc::default());
+    let mut acceptor = Acceptor::new(reading, ring, counts, clock, accepted, Arc::default(), files);
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap();
     let (to, mut created) = oneshot::channel();
     acceptor.take(vec![Job::Request(Request::Create(Box::new(poll.clone()), Reply::new(to)))]);

@@ -10,8 +10,7 @@
 -- or '=' and the position of its voter's earlier ballot. If all were taken, fates is ''.
 -- A call may be delayed (a stopped Redis, a slow network). Its voters are then told that the outcome is unknown and may
 -- vote again; the older ballot must not come after the newer one.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = clock_millis()
 if now > tonumber(ARGV[6]) then
   return { 'too late', now }
 end
@@ -25,6 +24,10 @@ end
 local poll = cjson.decode(json)
 if poll.state ~= 'open' then
   return { poll.state, now }
+end
+-- Its countdown has ended. The record that says so comes from the leader of the poll's home.
+if poll.closes_at and now >= poll.closes_at then
+  return { 'closed', now }
 end
 -- The choices and the voters' identities were checked against that revision. Polls of the first releases have none.
 if (poll.revision or 1) ~= tonumber(ARGV[7]) then

@@ -38,8 +38,6 @@ local function state_of(log, trimmed, accepted, position)
   if last ~= '' then
     unread = #redis.call('XRANGE', log, '(' .. position, '+', 'COUNT', 1)
   end
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
-  return { redis.call('GET', trimmed) or '0-0', last, string.format('%.0f', ballots), unread, now }
+  return { redis.call('GET', trimmed) or '0-0', last, string.format('%.0f', ballots), unread, clock_millis() }
 end
 

@@ -6,6 +6,7 @@ mod addresses;
 mod ballots;
 mod beginning;
 mod cluster;
+mod countdown;
 mod durability;
 mod events;
 mod fencing;

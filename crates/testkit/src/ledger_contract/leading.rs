@@ -230,8 +230,9 @@ pub async fn a_heartbeat_is_seen_with_the_tally_and_moves_nothing(subject: &Subj
     log.vote(&fruit, voter(1), "a");
     ledger.apply(log.all()).await.expect("a batch");
     let before = subject.tally(&fruit).await;
-    ledger.heartbeat().await.expect("a heartbeat");
+    ledger.heartbeat(1_795_424_400_000).await.expect("a heartbeat");
     let after = subject.tally(&fruit).await;
+    assert!(after.log_millis_when_read().is_some(), "what the log's clock shows is known");
     assert!((0..2_000).contains(&after.heartbeat().age_millis), "{after:?}");
     assert!(after.heartbeat().at_millis >= before.heartbeat().at_millis, "{before:?} {after:?}");
     assert_eq!((&after.figures, after.position()), (&before.figures, before.position()));

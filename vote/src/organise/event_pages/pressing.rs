@@ -18,7 +18,7 @@ use crate::{
         self,
         press::{Pressed, press},
     },
-    polls,
+    polls::{self, countdown},
     refusal::Refusal,
     request::{EventPath, body::PostedForm},
 };
@@ -65,8 +65,10 @@ async fn step(
     headers: &HeaderMap,
     form: &PostedForm,
 ) -> Result<Response, Refusal> {
-    let seen = form.fields()?.get("version").parse().unwrap_or(NO_VERSION);
-    let Pressed { event, polls, is_underway } = press(app, id, way, Some(seen)).await?;
+    let fields = form.fields()?;
+    let seen = fields.get("version").parse().unwrap_or(NO_VERSION);
+    let seconds = countdown::of_field(fields.get("seconds"))?;
+    let Pressed { event, polls, is_underway } = press(app, id, way, Some(seen), seconds).await?;
     if is_underway {
         return Ok(page(app, visitor, headers, &event, &polls, true).await);
     }

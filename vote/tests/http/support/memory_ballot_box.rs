@@ -46,7 +46,12 @@ struct State {
     ended: HashSet<SessionId>,
     /// How often one poll was asked for.
     poll_reads: usize,
+    /// How far the log's clock went on.
+    clock_ahead_ms: u64,
 }
+
+/// What the log's clock shows in the beginning, in milliseconds since 1970.
+const BEGINNING_MILLIS: u64 = 1_795_424_400_000;
 
 impl MemoryBallotBox {
     /// One that fails from the beginning.
@@ -86,6 +91,11 @@ impl MemoryBallotBox {
         self.state().ballots.iter().map(|(position, _)| *position).collect()
     }
 
+    /// The log's clock goes on; nothing else does.
+    pub(crate) fn clock_goes_on(&self, millis: u64) {
+        self.state().clock_ahead_ms += millis;
+    }
+
     /// How often one poll was asked for, also without an answer.
     pub(crate) fn poll_reads(&self) -> usize {
         self.state().poll_reads
@@ -122,10 +132,15 @@ impl MemoryBallotBox {
 }
 
 impl State {
+    /// What the log's clock shows.
+    fn now_millis(&self) -> u64 {
+        BEGINNING_MILLIS + self.clock_ahead_ms
+    }
+
     fn cast(&mut self, ballot: Ballot, revision: u32) -> CastOutcome {
         let Some(poll) = self.polls.get(&ballot.poll) else { return CastOutcome::UnknownPoll };
-        if !poll.is_open() {
-            return CastOutcome::NotOpen(poll.state());
+        if !poll.is_open_at(self.now_millis()) {
+            return CastOutcome::NotOpen(poll.as_of(self.now_millis()).state());
         }
         if poll.revision() != revision {
             return CastOutcome::Rewritten;
@@ -138,7 +153,7 @@ impl State {
             return CastOutcome::AlreadyCast(*position);
         }
         let position =
-            self.ballots.last().map_or(Position::ZERO, |(position, _)| *position).following(1_795_424_400_000);
+            self.ballots.last().map_or(Position::ZERO, |(position, _)| *position).following(self.now_millis());
         self.ballots.push((position, ballot));
         CastOutcome::Recorded(position)
     }
@@ -146,7 +161,7 @@ impl State {
     fn change(&mut self, id: PollId, change: &PollChange) -> ChangeOutcome {
         let Some(poll) = self.polls.get(&id) else { return ChangeOutcome::UnknownPoll };
         let accepted = self.ballots.iter().filter(|(_, ballot)| ballot.poll == id).count();
-        match poll.after(change, accepted as u64) {
+        match poll.after_at(self.now_millis(), change, accepted as u64) {
             Ok(next) => {
                 self.polls.insert(id, next.clone());
                 match self.mishap {
@@ -211,12 +226,16 @@ impl BallotBox for MemoryBallotBox {
 
     async fn poll(&self, id: PollId) -> Result<Option<Poll>, Unavailable> {
         self.state().poll_reads += 1;
-        self.after_mishap(|state| state.polls.get(&id).cloned()).await
+        self.after_mishap(|state| Some(state.polls.get(&id)?.as_of(state.now_millis()))).await
+    }
+
+    fn log_millis(&self, _: PollId) -> u64 {
+        self.state().now_millis()
     }
 
     async fn polls(&self) -> Result<Vec<Poll>, Unavailable> {
         self.after_mishap(|state| {
-            let mut polls: Vec<_> = state.polls.values().cloned().collect();
+            let mut polls: Vec<_> = state.polls.values().map(|poll| poll.as_of(state.now_millis())).collect();
             polls.sort_by_key(Poll::id);
             polls
         })
@@ -248,7 +267,7 @@ impl BallotBox for MemoryBallotBox {
             return Err(Unavailable::NotAttached);
         }
         self.after_mishap(|state| match state.polls.get(&id) {
-            Some(poll) if poll.version() != version => None,
+            Some(poll) if poll.as_of(state.now_millis()).version() != version => None,
             _ => Some(state.change(id, &change)),
         })
         .await
