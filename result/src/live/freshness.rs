@@ -77,7 +77,7 @@ impl LastHeartbeat {
 
     /// Of a partition of which nothing is known yet. Any heartbeat is newer.
     fn of_nothing(asked_at: Instant) -> Self {
-        let heartbeat = Heartbeat { at_millis: i64::MIN, age_millis: 0 };
+        let heartbeat = Heartbeat { at_millis: i64::MIN, age_millis: 0, log_millis: None };
         Self { heartbeat, age: Duration::ZERO, read_at: asked_at, asked_at }
     }
 
@@ -101,7 +101,7 @@ mod tests {
     const DAY_MS: i64 = 86_400_000;
 
     fn heartbeat(at_millis: i64, age_millis: i64) -> Heartbeat {
-        Heartbeat { at_millis, age_millis }
+        Heartbeat { at_millis, age_millis, log_millis: None }
     }
 
     #[tokio::test(start_paused = true)]

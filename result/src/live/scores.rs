@@ -6,7 +6,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use domain::{
-    Correction, Partition, Partitions, Poll, Position, ShareProgress, Tally, Visibility, VoteCounts, option_key,
+    Correction, Partition, Partitions, Poll, PollState, Position, ShareProgress, Tally, Visibility, VoteCounts,
+    option_key,
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -23,6 +24,8 @@ use crate::{
 pub(crate) struct PollScore {
     tally: Tally,
     read_at_ms: u64,
+    /// The same moment of our steady clock, or a little later.
+    read_at: Instant,
     standstill: Standstill,
     scores: String,
 }
@@ -55,7 +58,7 @@ impl PollScore {
         let heard = Heartbeats::after(None, &tally, Instant::now());
         let late = heard.ages().filter(|(_, age)| *age > STALE_AFTER);
         let late = late.map(|(partition, age)| (partition, since(read_at_ms, age))).collect();
-        Self::with(tally, read_at_ms, Standstill { unread_since_ms: None, late })
+        Self::with(tally, (read_at_ms, Instant::now()), Standstill { unread_since_ms: None, late })
     }
 
     /// A tally that was just read, whose count was last heard of as `heard`; after the one that was `known`.
@@ -73,25 +76,46 @@ impl PollScore {
             (partition, said.filter(|since| *since <= read_at_ms).unwrap_or_else(|| since(read_at_ms, age)))
         });
         let late = late.collect();
-        Self::with(tally, read_at_ms, Standstill { unread_since_ms: None, late })
+        Self::with(tally, (read_at_ms, Instant::now()), Standstill { unread_since_ms: None, late })
     }
 
     /// The same figures, once they can't be read any more: they stand still since they were last read.
     pub(crate) fn stale(&self) -> Self {
         let unread_since_ms = Some(self.stale_since_ms().unwrap_or(self.read_at_ms));
-        Self::with(self.tally.clone(), self.read_at_ms, Standstill { unread_since_ms, ..self.standstill.clone() })
+        Self::with(
+            self.tally.clone(),
+            (self.read_at_ms, self.read_at),
+            Standstill { unread_since_ms, ..self.standstill.clone() },
+        )
     }
 
-    fn with(tally: Tally, read_at_ms: u64, standstill: Standstill) -> Self {
-        let fields = TallyFields::of(&tally, read_at_ms, standstill.since_ms());
-        let scores = Scores { votes: shown_votes(&tally).unwrap_or_default(), fields };
-        let scores = serde_json::to_string(&scores).expect("scores are plain text and numbers");
-        Self { tally, read_at_ms, standstill, scores }
+    fn with(tally: Tally, (read_at_ms, read_at): (u64, Instant), standstill: Standstill) -> Self {
+        let mut score = Self { tally, read_at_ms, read_at, standstill, scores: String::new() };
+        let scores = Scores { votes: shown_votes(&score.tally).unwrap_or_default(), fields: TallyFields::of(&score) };
+        score.scores = serde_json::to_string(&scores).expect("scores are plain text and numbers");
+        score
     }
 
     /// The poll.
     pub(crate) fn poll(&self) -> &Poll {
         &self.tally.poll
+    }
+
+    /// What the clock shows now that ends the poll's countdown, in milliseconds since 1970; `None` while that is not
+    /// known. The clocks of this machine and of the ledger's only say how much time has passed.
+    fn log_millis(&self) -> Option<u64> {
+        let since_read = u64::try_from(self.read_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Some(self.tally.log_millis_when_read()?.saturating_add(since_read))
+    }
+
+    /// In how many milliseconds the poll closes by itself; `None` without a countdown, and once it has ended.
+    pub(crate) fn closes_in_ms(&self) -> Option<u64> {
+        self.tally.poll.closes_in_millis(self.log_millis()?)
+    }
+
+    /// Whether ballots are taken: none are once the countdown has ended, also while the close is not counted yet.
+    pub(crate) fn state(&self) -> PollState {
+        self.log_millis().map_or(self.tally.poll.state(), |now| self.tally.poll.as_of(now).state())
     }
 
     /// Turnout; never hidden.
@@ -127,10 +151,7 @@ impl PollScore {
 
     /// The answer of `/api/polls/{poll}/tally`.
     pub(crate) fn body(&self) -> TallyBody {
-        TallyBody {
-            votes: shown_votes(&self.tally),
-            fields: TallyFields::of(&self.tally, self.read_at_ms, self.stale_since_ms()),
-        }
+        TallyBody { votes: shown_votes(&self.tally), fields: TallyFields::of(self) }
     }
 
     /// The same with the votes, also while they are hidden from everybody else.
@@ -165,6 +186,7 @@ impl PollScore {
             is_complete: *is_complete,
             positions: shares.iter().map(position).collect(),
             stale_since_ms: self.stale_since_ms(),
+            state: self.state(),
         }
     }
 }
@@ -177,6 +199,7 @@ struct ShownScore<'a> {
     is_complete: bool,
     positions: Vec<(Partition, Position)>,
     stale_since_ms: Option<u64>,
+    state: PollState,
 }
 
 /// The moment `age` before `now_ms`.
@@ -235,6 +258,10 @@ struct TallyFields {
     state: &'static str,
     /// Whether ballots are taken.
     open: bool,
+    /// In how many milliseconds the poll closes by itself, counted from this answer; absent without a countdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = json!(null))]
+    closes_in_ms: Option<u64>,
     /// Whether the figures stand: no ballots are taken, and all that were taken are counted. Until then a closed poll's
     /// figures may still grow.
     #[serde(rename = "final")]
@@ -299,13 +326,15 @@ impl CorrectedWording {
 }
 
 impl TallyFields {
-    fn of(tally: &Tally, read_at_ms: u64, stale_since_ms: Option<u64>) -> Self {
+    fn of(score: &PollScore) -> Self {
+        let (tally, state) = (&score.tally, score.state());
         let Tally { poll, figures, .. } = tally;
         Self {
             poll: poll.id().to_string(),
             question: poll.question().to_owned(),
-            state: poll.state().as_str(),
-            open: poll.is_open(),
+            state: state.as_str(),
+            open: state == PollState::Open,
+            closes_in_ms: score.closes_in_ms(),
             is_final: tally.is_final(),
             results: match poll.results() {
                 Visibility::Live => "live",
@@ -320,8 +349,8 @@ impl TallyFields {
             round: poll.round(),
             revision: poll.revision(),
             edition: edition(poll),
-            at: read_at_ms,
-            stale_since: stale_since_ms,
+            at: score.read_at_ms,
+            stale_since: score.stale_since_ms(),
         }
     }
 }

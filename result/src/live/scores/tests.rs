@@ -65,7 +65,7 @@ fn spread(votes: &[u64], ages_millis: &[i64]) -> Tally {
     let share = |(number, age_millis): (u16, &i64)| ShareProgress {
         partition: Partition::new(number),
         position: Position::new(1_700_000_000_000 + u64::from(number), 0).unwrap(),
-        heartbeat: Heartbeat { at_millis: 0, age_millis: *age_millis },
+        heartbeat: Heartbeat { at_millis: 0, age_millis: *age_millis, log_millis: None },
     };
     let shares: Vec<_> = (0..).zip(ages_millis).map(share).collect();
     let partitions = Partitions::new(u16::try_from(shares.len()).unwrap()).unwrap();
@@ -101,4 +101,42 @@ fn a_closed_poll_is_final_once_all_partitions_have_the_close() {
     }
     assert!(!is_final(true).shows_the_same_as(&is_final(false)), "screens are told");
     assert!(!PollScore::new(spread(&[1, 0], &[0, 0]), 0).is_final(), "an open one never is");
+}
+
+/// A moment of the log's clock, which has nothing to do with ours.
+const LOG_MS: u64 = 1_000_000;
+
+/// A poll that closes at [`LOG_MS`] + 30 s, read 10 s before.
+fn counting_down() -> Tally {
+    let seconds = domain::CountdownSeconds::try_from(30).unwrap();
+    let mut tally = tally(&[1, 0]);
+    let countdown = PollChange::OpenFor(domain::Countdown::For(seconds));
+    tally.poll = tally.poll.after_at(LOG_MS, &countdown, 1).unwrap();
+    tally.shares[0].heartbeat =
+        Heartbeat { log_millis: Some(LOG_MS + 19_000), age_millis: 1_000, ..Heartbeat::default() };
+    tally
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_countdown_is_told_by_the_logs_clock_and_closes_what_is_shown() {
+    let score = PollScore::new(counting_down(), 0);
+    let told = |score: &PollScore| {
+        let body = serde_json::to_value(score.body()).unwrap();
+        (body["state"].clone(), body["open"].clone(), body["closes_in_ms"].clone(), body["final"].clone())
+    };
+    assert_eq!(told(&score), (json!("open"), json!(true), json!(10_000), json!(false)));
+    assert!(score.scores().contains(r#""closes_in_ms":10000"#), "{}", score.scores());
+    tokio::time::advance(Duration::from_millis(9_999)).await;
+    assert_eq!(told(&score).2, json!(1));
+    let still_open = PollScore::new(counting_down(), 0);
+    tokio::time::advance(Duration::from_millis(1)).await;
+    // The close is not counted yet, so figures may still grow.
+    assert_eq!(told(&score), (json!("closed"), json!(false), Value::Null, json!(false)));
+    assert!(!score.shows_the_same_as(&still_open), "screens are told");
+
+    let unknown = Heartbeat { log_millis: None, ..Heartbeat::default() };
+    let mut tally = counting_down();
+    tally.shares[0].heartbeat = unknown;
+    let score = PollScore::new(tally, 0);
+    assert_eq!((score.closes_in_ms(), score.state()), (None, PollState::Open), "no clock is trusted instead");
 }
