@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::extract::FromRequestParts;
-use domain::{PollId, Scoreboard, Secret};
+use domain::{Event, EventId, PollId, Scoreboard, Secret};
 use http::request::Parts;
 use program::settings::PublicUrl;
 use tokio::sync::Semaphore;
@@ -39,6 +39,11 @@ impl App {
     /// The present score of a poll. The board logs failures.
     pub(crate) async fn score(&self, poll: PollId) -> Result<Arc<PollScore>, ResultRefusal> {
         self.board.score(poll).await.map_err(|_| ResultRefusal::Unavailable)?.ok_or(ResultRefusal::UnknownPoll)
+    }
+
+    /// An event as it is now. The board logs failures.
+    pub(crate) async fn event(&self, event: EventId) -> Result<Arc<Event>, ResultRefusal> {
+        self.events.event(event).await.map_err(|_| ResultRefusal::Unavailable)?.ok_or(ResultRefusal::UnknownEvent)
     }
 }
 

@@ -15,7 +15,8 @@ use crate::{app::App, refusal::ResultRefusal};
 const RELOAD_SECONDS: u32 = 5;
 
 /// The pages to which mistyped addresses are redirected.
-const PAGES: [&str; 4] = ["/p/{poll}", "/p/{poll}/embed", "/p/{poll}/join", "/polls"];
+const PAGES: [&str; 7] =
+    ["/p/{poll}", "/p/{poll}/embed", "/p/{poll}/join", "/e/{event}", "/e/{event}/embed", "/e/{event}/join", "/polls"];
 
 impl Website for App {
     fn security_headers(&self, _: &Visitor, _: &Response) -> Option<&SecurityHeaders> {

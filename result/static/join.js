@@ -8,13 +8,12 @@ const close = large.querySelector("button");
 let before = null;
 
 function open() {
-  const join = document.querySelector(".join");
-  const code = join && join.querySelector(".qr");
-  if (!code) return;
+  const link = document.querySelector(".enlarge");
+  if (!link) return;
   const place = large.querySelector(".code");
   place.textContent = "";
-  place.appendChild(code.cloneNode(true));
-  large.querySelector(".address").textContent = join.querySelector("p a").textContent;
+  place.appendChild(link.querySelector(".qr").cloneNode(true));
+  large.querySelector(".address").textContent = link.parentNode.querySelector("p a").textContent;
   before = document.activeElement;
   large.hidden = false;
   close.focus();

@@ -1,5 +1,6 @@
 // Writes the scores from the socket into the page. Until then it shows the figures of when it was loaded, and a link to
-// reload. Only ECMAScript 2018 and the Web APIs of Safari 12, for old tablets (tests/old_phones.rs).
+// reload. A page of an event follows the event: when it changes, the page is fetched again. Only ECMAScript 2018 and
+// the Web APIs of Safari 12, for old tablets (tests/old_phones.rs).
 
 import { ask } from "./ask.js";
 import { counted, number, percent, time } from "./language.js";
@@ -11,15 +12,25 @@ const PATIENCE_MS = 10000;
 const SILENCE_MS = 30000;
 // Without a WebSocket the scores are fetched this often.
 const FETCH_EVERY_MS = 5000;
+// And where an event is, this often.
+const ASK_EVERY_MS = 2000;
 // A page of another edition is fetched again: at most this often, and not by all screens at once.
 const RENEW_EVERY_MS = 5000;
 const RENEW_JITTER_MS = 500;
+// The host may have several instances, of which another may be behind the one that told: then the page is fetched again
+// so often, after so long.
+const MAX_RETRIES = 5;
+const RETRY_MS = 400;
 
 // The path before all paths of this host.
 const base = document.documentElement.dataset.base || "";
 
 let page = document.getElementById("poll");
-const poll = page.dataset.poll;
+let poll = page.dataset.poll;
+const { event } = page.dataset;
+// What the page of the event is to show, as it was last told.
+let wantedKey = page.dataset.key;
+let retries = 0;
 let connected = false;
 let everConnected = false;
 let staleSince = null;
@@ -64,8 +75,15 @@ function show(scores) {
   const state = scores.state === "closed" && scores.final === false ? "counting" : scores.state;
   write(document.getElementById("state"), page.dataset[`state${state[0].toUpperCase()}${state.slice(1)}`]);
   page.dataset.state = scores.state;
+  showPhones(scores);
   showLink(false);
   showConnection();
+}
+
+// As `event_page.rs` has it.
+function showPhones({ state, open, results, voters }) {
+  const phones = page.querySelector("#phones");
+  if (phones) phones.hidden = !(state === "waiting" || (open && (results === "hidden" || voters === 0)));
 }
 
 // Each replica reads the ledger for itself, so after a reconnection scores may be older than those shown. Older
@@ -110,36 +128,103 @@ function showLink(on) {
 
 // Question, options or visibility changed: fetches the whole page again.
 function renew() {
+  const early = Math.max(0, renewedAt + RENEW_EVERY_MS - performance.now());
+  renewIn(early + Math.random() * RENEW_JITTER_MS);
+}
+
+function renewIn(delayMs) {
   if (renewing) return;
   renewing = true;
-  const early = Math.max(0, renewedAt + RENEW_EVERY_MS - performance.now());
   setTimeout(async () => {
     renewedAt = performance.now();
+    const askedFor = wantedKey;
     try {
       const response = await ask(location.href, { cache: "no-store" }, PATIENCE_MS);
       const fresh = new DOMParser().parseFromString(response.text, "text/html");
       const replacement = fresh.getElementById("poll");
       if (!response.ok || !replacement) return;
-      const replaced = page;
-      page = replacement;
-      showLink(false);
-      // Before it is on the page, so that screen readers don't announce it as new.
-      showConnection();
-      replaced.parentNode.replaceChild(replacement, replaced);
+      if (event && replacement.dataset.key !== wantedKey && retries < MAX_RETRIES) return;
+      wantedKey = replacement.dataset.key;
+      replace(replacement);
       document.title = fresh.title;
-      // For screen readers, which don't announce that a part of the page was replaced.
-      write(document.getElementById("news"), page.dataset.news);
     } catch (error) {
       // The next scores try again.
       showLink(true);
     } finally {
       renewing = false;
+      follow(askedFor);
     }
-  }, early + Math.random() * RENEW_JITTER_MS);
+  }, delayMs);
+}
+
+function replace(replacement) {
+  const replaced = page;
+  const isFocused = replaced.contains(document.activeElement);
+  const isOnCode = isFocused && document.activeElement.matches(".enlarge");
+  page = replacement;
+  if (page.dataset.poll !== poll) watch(page.dataset.poll);
+  showLink(false);
+  // Before it is on the page, so that screen readers don't announce it as new.
+  showConnection();
+  replaced.parentNode.replaceChild(page, replaced);
+  const focused = (isOnCode && page.querySelector(".enlarge")) || page.querySelector("h1[tabindex]");
+  if (isFocused && focused) focused.focus();
+  announce(replaced);
+}
+
+// For screen readers, which don't announce that a part of the page was replaced.
+function announce(replaced) {
+  const { arrival, edition, news } = page.dataset;
+  const [before, now] = [replaced, page].map((it) => it.querySelector("#state"));
+  const state = before && now && before.textContent !== now.textContent ? now.textContent : null;
+  const heard = arrival !== replaced.dataset.arrival ? arrival : edition !== replaced.dataset.edition ? news : state;
+  if (heard) write(document.getElementById("news"), heard);
+}
+
+// From now on the scores of another poll, or of none, come by the same socket.
+function watch(another) {
+  poll = another;
+  positions = {};
+  staleSince = null;
+  delete query.poll;
+  if (!poll) return;
+  query.poll = poll;
+  socket.emit("subscribe", { channel: poll });
+  fetchScores();
+}
+
+// The server told where the event is.
+function hear(now) {
+  if (now.event !== event) return;
+  retries = 0;
+  wantedKey = `${now.version} ${now.page_key || ""}`;
+  if (!poll) showLink(false);
+  if (wantedKey !== page.dataset.key) renewIn(Math.random() * (now.spread_ms || 0));
+}
+
+// The page was fetched for a key: once more if it is not shown, or if another one is wanted by now.
+function follow(askedFor) {
+  if (!event || wantedKey === page.dataset.key || retries >= MAX_RETRIES) return;
+  retries += 1;
+  renewIn(wantedKey === askedFor ? RETRY_MS * (0.5 + Math.random()) : 0);
+}
+
+async function askWhereItIs() {
+  try {
+    const response = await ask(`${base}/api/events/${event}/now`, { cache: "no-store" }, PATIENCE_MS);
+    if (!response.ok) return;
+    if (!connected && !poll) {
+      fetchedAt = performance.now();
+      showConnection();
+    }
+    hear(JSON.parse(response.text));
+  } catch (error) {
+    // As below.
+  }
 }
 
 async function fetchScores() {
-  if (connected) return;
+  if (connected || !poll) return;
   if (everConnected || fetchedAt > 0) showConnection();
   try {
     const response = await ask(`${base}/api/polls/${poll}/tally`, { cache: "no-store" }, PATIENCE_MS);
@@ -152,9 +237,13 @@ async function fetchScores() {
   }
 }
 
-const socket = openSocket(`${base}/socket.io/`, { poll }, {
+const query = {};
+if (event) query.event = event;
+if (poll) query.poll = poll;
+const socket = openSocket(`${base}/socket.io/`, query, {
   event(name, argument) {
     if (name === "scores") show(JSON.parse(argument));
+    if (name === "event") hear(JSON.parse(argument));
   },
   state(now) {
     connected = now;
@@ -166,5 +255,11 @@ const socket = openSocket(`${base}/socket.io/`, { poll }, {
 
 setInterval(() => {
   fetchScores();
-  if (connected && performance.now() - heardAt > SILENCE_MS) socket.restart();
+  // Between the questions of an event nothing is sent; the socket itself notices when it is silent.
+  if (connected && poll && performance.now() - heardAt > SILENCE_MS) socket.restart();
 }, FETCH_EVERY_MS + Math.random() * 500);
+if (event) {
+  setInterval(() => connected || askWhereItIs(), ASK_EVERY_MS + Math.random() * 200);
+  // After sleep, sooner than a broken connection is noticed.
+  document.addEventListener("visibilitychange", () => document.hidden || askWhereItIs());
+}

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 const BASE: &str = include_str!("../../crates/web/static/base.css");
 const RESULT: &str = include_str!("../static/result.css");
+/// Both themes once more, for pages on the ground of another page.
+const CLEAR: &str = include_str!("../static/clear.css");
 /// The other pages that have bars.
 const VOTE: [&str; 2] = [include_str!("../../vote/static/vote.css"), include_str!("../../vote/static/organise.css")];
 
@@ -42,6 +44,13 @@ fn palettes() -> [BTreeMap<String, Colour>; 2] {
     }
     assert_eq!(light.keys().collect::<Vec<_>>(), dark.keys().collect::<Vec<_>>(), "each colour has both themes");
     [light, dark]
+}
+
+#[test]
+fn the_themes_of_a_frame_are_those_of_all_pages() {
+    let (light, dark) = CLEAR.split_once(".clear.dark {").unwrap();
+    let [of_light, of_dark] = [light, dark].map(|part| themes(part)[0].clone());
+    assert_eq!([of_light, of_dark], palettes());
 }
 
 fn luminance(colour: Colour) -> f64 {

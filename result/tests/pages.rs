@@ -324,7 +324,7 @@ async fn an_address_typed_a_little_differently_leads_to_the_poll() {
         assert_eq!(answer.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
         assert_eq!(answer.headers()[header::LOCATION], page, "{path}");
     }
-    for path in ["/e/Main", "/p/nowhere", "/api/polls/Main/tally"] {
+    for path in ["/x/Main", "/p/nowhere", "/api/polls/Main/tally"] {
         assert_eq!(http.get(app.url(path)).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
     }
 }

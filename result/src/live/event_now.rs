@@ -67,6 +67,11 @@ impl EventNow {
         }
     }
 
+    /// What a page of the event depends on; scripts make the same of what they are sent.
+    pub(crate) fn key(&self) -> String {
+        format!("{} {}", self.version, self.page_key.as_deref().unwrap_or_default())
+    }
+
     /// What is sent to viewers, who spread over `spread_ms` milliseconds what they fetch because of it.
     pub(crate) fn push(&self, spread_ms: u64) -> String {
         serde_json::to_string(&EventPush { now: self, spread_ms }).expect("an event is plain text and numbers")

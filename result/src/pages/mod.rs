@@ -1,9 +1,12 @@
-//! The pages of the result host, for people: the live result, the QR code, the public list and receipts.
+//! The pages of the result host, for people: the live result of polls and events, the QR code, the public list and
+//! receipts.
 //!
-//! May import: `app`, `live`, `percent`, `poll_parameter`, `receipts`, `refusal`, `texts`, `time`.
+//! May import: `app`, `event_parameter`, `live`, `percent`, `poll_parameter`, `receipts`, `refusal`, `texts`, `time`.
 
 pub(crate) mod embedding;
+pub(crate) mod event_page;
 pub(crate) mod join;
 pub(crate) mod live_page;
+mod live_view;
 pub(crate) mod poll_list;
 pub(crate) mod receipt_page;

@@ -13,7 +13,7 @@ use program::settings::PublicUrl;
 use serde::{Deserialize, Serialize};
 use web::{language::Language, poll_address};
 
-use crate::{app::App, pages::live_page, refusal::ResultRefusal};
+use crate::{app::App, pages::live_view, refusal::ResultRefusal};
 
 /// How many polls one page shows.
 const POLLS_PER_PAGE: usize = 50;
@@ -55,12 +55,12 @@ pub(crate) async fn list(
 
 impl Line {
     fn new(language: Language, tally: &Tally, vote: Option<&PublicUrl>) -> Self {
-        let poll = tally.poll.id();
+        let poll = &tally.poll;
         Self {
-            question: tally.poll.question().to_owned(),
-            turnout: live_page::turnout(language, tally.figures.voters),
-            result: poll_address::path(poll),
-            vote: vote.map(|at| poll_address::url(at, poll)),
+            question: poll.question().to_owned(),
+            turnout: live_view::turnout(language, tally.figures.voters),
+            result: poll_address::path_of(poll),
+            vote: vote.map(|at| poll_address::url_of(at, poll)),
         }
     }
 }

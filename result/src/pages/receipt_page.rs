@@ -49,7 +49,9 @@ async fn page(app: &App, language: Language, path: &str, found: BallotStatus) ->
     let page = ReceiptPage {
         instance: &app.instance,
         path,
-        result_path: poll_address::path(poll),
+        result_path: score
+            .as_ref()
+            .map_or_else(|| poll_address::path(poll), |score| poll_address::path_of(score.poll())),
         status: status(inclusion),
         title: title.key(),
         text: text.key(),
