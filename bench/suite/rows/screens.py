@@ -6,6 +6,7 @@ import time
 
 from suite.load import crowd, crowd_command
 from suite.programs import fail, get
+from suite.servers import RELEASE, TOKEN
 from suite.table import Row, at_most
 
 
@@ -38,6 +39,24 @@ def viewers(run):
     yield Row(each, memory, at_most(30), " KiB")
     last = "from the last ballot's acknowledgement to its scores on every one of their screens"
     yield Row(last, final, at_most(1_000), " ms")
+
+
+def followers(run):
+    """How soon after the organiser's "next" every voter's page shows the question."""
+    pages = 500 if run.quick else 5_000
+    ours = []
+    with run.services() as of:
+        for number in range(run.rounds):
+            run.progress(f"{pages} pages that follow, round {number + 1}")
+            hosts = [f"--{name}={of[name][1].removeprefix('http://')}" for name in ("vote", "result")]
+            event = f"following-{number}"
+            command = [RELEASE / "followers", *hosts, f"--token={TOKEN}", f"--event={event}", f"--pages={pages}"]
+            said = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+            if said.returncode:
+                fail(f"the followers ended with {said.returncode}")
+            ours.append(float(said.stdout.split()[1]))
+    each = f"the organiser's \"next\" → on each of {pages:,} voters' pages that follow one `result`, p99"
+    yield Row(each, ours, at_most(500), " ms")
 
 
 def watched(run, of, number_of_viewers):
