@@ -68,6 +68,8 @@ struct EventMemory {
     sent: Option<EventNow>,
     /// Until when a step is kept back that is half way.
     held_until: Option<Instant>,
+    /// When the countdown of the poll that is on ends: then it is closed, whether or not that is counted yet.
+    closes_at: Option<Instant>,
 }
 
 /// A viewer watches an event until this is dropped.
@@ -129,7 +131,7 @@ impl EventBoard {
     pub(crate) async fn now(self: &Arc<Self>, event: EventId) -> Result<Option<EventNow>, Unavailable> {
         let Some(event) = self.event(event).await? else { return Ok(None) };
         let score = self.score(&event).await;
-        Ok(Some(now(&event, score.as_deref())))
+        Ok(Some(EventNow::of(&event, score.as_deref())))
     }
 
     /// The score of the poll that is on; `None` where none is, or where it is not known.
@@ -142,7 +144,7 @@ impl EventBoard {
         let slot = self.slots.lock().get(&event).map(Arc::clone)?;
         let event = slot.last_known()?;
         let score = event.progress().poll().and_then(|poll| self.board.remembered(poll));
-        Some(now(&event, score.as_deref()))
+        Some(EventNow::of(&event, score.as_deref()))
     }
 
     async fn read_one(self: Arc<Self>, slot: Arc<EventSlot>) -> impl FnOnce(Option<EventReading>) -> EventReading {
@@ -173,8 +175,8 @@ impl EventBoard {
         }
         let event = slot.last_known()?;
         let score = self.watched_score(slot, &event).await;
-        let poll = score.as_ref().map(|score| score.poll());
-        let (now, is_half_way) = (EventNow::of(&event, poll), event_now::is_half_way(&event, poll));
+        let score = score.as_deref();
+        let (now, is_half_way) = (EventNow::of(&event, score), event_now::is_half_way(&event, score));
         slot.memory().take_if_new(now, is_half_way)
     }
 
@@ -291,11 +293,12 @@ impl EventMemory {
 
     fn next_at(&self) -> Option<Instant> {
         let read_at = self.due.then(|| self.not_before.unwrap_or_else(Instant::now));
-        read_at.into_iter().chain(self.held_until).min()
+        read_at.into_iter().chain(self.held_until).chain(self.closes_at).min()
     }
 
     fn take_if_new(&mut self, now: EventNow, is_half_way: bool) -> Option<EventNow> {
-        let is_new = self.sent.as_ref() != Some(&now);
+        self.closes_at = now.closes_in_ms().map(|left| Instant::now() + Duration::from_millis(left));
+        let is_new = self.sent.as_ref().is_none_or(|sent| !sent.shows_the_same_as(&now));
         if is_new && is_half_way {
             let until = *self.held_until.get_or_insert_with(|| Instant::now() + HALF_WAY);
             if Instant::now() < until {
@@ -316,10 +319,6 @@ fn after(known: Option<EventReading>, read: Result<Option<Event>, Unavailable>) 
         (Ok(None), _) => Ok(None),
         (Err(error), _) => Err(error),
     }
-}
-
-fn now(event: &Event, score: Option<&PollScore>) -> EventNow {
-    EventNow::of(event, score.map(PollScore::poll))
 }
 
 #[cfg(test)]

@@ -1,13 +1,27 @@
 //! Where an event is, as pages of it need to know: which poll is on, and which page of that poll is the present one.
 
-use domain::{Event, EventId, EventProgress, EventStage, Poll, PollStates};
+use domain::{Event, EventId, EventProgress, EventStage, PollStates};
 use serde::Serialize;
 use utoipa::ToSchema;
 use web::edition::page_key;
 
+use crate::live::scores::PollScore;
+
 /// Where an event is at present.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct EventNow {
+    #[serde(flatten)]
+    place: EventPlace,
+    /// In how many milliseconds the poll that is on closes by itself, counted from this answer; absent without a
+    /// countdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, example = json!(null))]
+    closes_in_ms: Option<u64>,
+}
+
+/// All of it but what changes by itself as time passes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+struct EventPlace {
     /// The event's id.
     #[schema(value_type = String, example = "evening")]
     event: EventId,
@@ -43,8 +57,34 @@ struct EventPush<'a> {
 }
 
 impl EventNow {
-    /// The event, where `poll` is what is known of the poll that is on.
-    pub(crate) fn of(event: &Event, poll: Option<&Poll>) -> Self {
+    /// The event, where `score` is what is known of the poll that is on.
+    pub(crate) fn of(event: &Event, score: Option<&PollScore>) -> Self {
+        Self { place: EventPlace::of(event, score), closes_in_ms: score.and_then(PollScore::closes_in_ms) }
+    }
+
+    /// Whether viewers need not be told the one after the other: time passes without.
+    pub(crate) fn shows_the_same_as(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+
+    /// In how many milliseconds the poll that is on closes by itself.
+    pub(crate) fn closes_in_ms(&self) -> Option<u64> {
+        self.closes_in_ms
+    }
+
+    /// What a page of the event depends on; scripts make the same of what they are sent.
+    pub(crate) fn key(&self) -> String {
+        format!("{} {}", self.place.version, self.place.page_key.as_deref().unwrap_or_default())
+    }
+
+    /// What is sent to viewers, who spread over `spread_ms` milliseconds what they fetch because of it.
+    pub(crate) fn push(&self, spread_ms: u64) -> String {
+        serde_json::to_string(&EventPush { now: self, spread_ms }).expect("an event is plain text and numbers")
+    }
+}
+
+impl EventPlace {
+    fn of(event: &Event, score: Option<&PollScore>) -> Self {
         let (progress, stage) = match event.progress() {
             EventProgress::Before => ("before", None),
             EventProgress::At { stage, .. } => ("at", Some(stage)),
@@ -62,23 +102,13 @@ impl EventNow {
             on: event.progress().poll().map(|poll| poll.to_string()),
             stage,
             archived: event.archived(),
-            poll_version: poll.map(Poll::version),
-            page_key: poll.map(|poll| page_key(poll, poll.state())),
+            poll_version: score.map(|score| score.poll().version()),
+            page_key: score.map(|score| page_key(score.poll(), score.state())),
         }
-    }
-
-    /// What a page of the event depends on; scripts make the same of what they are sent.
-    pub(crate) fn key(&self) -> String {
-        format!("{} {}", self.version, self.page_key.as_deref().unwrap_or_default())
-    }
-
-    /// What is sent to viewers, who spread over `spread_ms` milliseconds what they fetch because of it.
-    pub(crate) fn push(&self, spread_ms: u64) -> String {
-        serde_json::to_string(&EventPush { now: self, spread_ms }).expect("an event is plain text and numbers")
     }
 }
 
 /// Whether the change of the poll that belongs to the event's last step was not counted yet.
-pub(crate) fn is_half_way(event: &Event, poll: Option<&Poll>) -> bool {
-    event.unfinished(&PollStates::of(poll)).is_some()
+pub(crate) fn is_half_way(event: &Event, score: Option<&PollScore>) -> bool {
+    event.unfinished(&PollStates::of(score.map(PollScore::poll))).is_some()
 }

@@ -147,7 +147,7 @@ async fn show_event(events: &Arc<EventBoard>, socket: &SocketRef, subscription: 
         // From now on it is compared with what is known, and the poll that is on is watched.
         events.moved.notify_one();
         match events.remembered(event) {
-            Some(newer) if newer != now => now = newer,
+            Some(newer) if !newer.shows_the_same_as(&now) => now = newer,
             _ => return,
         }
     }

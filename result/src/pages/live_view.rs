@@ -155,7 +155,7 @@ impl<'a> EventOnPage<'a> {
         let poll = score.map(PollScore::poll);
         Self {
             id: event.id(),
-            key: EventNow::of(event, poll).key(),
+            key: EventNow::of(event, score).key(),
             title: event.title(),
             title_size: question_size(event.title()),
             heading: poll.map_or(event.title(), Poll::question),
@@ -173,7 +173,7 @@ impl<'a> EventOnPage<'a> {
 /// Whether people are to look at their phones rather than at the screen: while there is nothing to see on it yet.
 /// `result.js` says the same.
 fn is_for_phones(score: &PollScore) -> bool {
-    match score.poll().state() {
+    match score.state() {
         PollState::Waiting => true,
         PollState::Open => score.poll().is_hidden() || score.voters() == 0,
         PollState::Closed => false,
