@@ -248,6 +248,34 @@ async fn a_double_click_is_one_step_and_r_shows_and_hides_votes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_countdown_is_chosen_counts_down_and_closes_the_question() {
+    let evening = evening().await;
+    let ada = evening.organiser(Setup { size: PHONE, ..Setup::default() }).await;
+    ada.sees("Open question 1").await;
+    assert!(!ada.0.has("#left:not([hidden])").await);
+    // Nobody waits for half a minute here.
+    ada.0.run("document.querySelector('input[name=seconds][value=\"30\"]').value = 2").await;
+    ada.click("input[name=seconds][value='2']", 1).await;
+    assert!(ada.has_focus_on_the_button().await, "who chose with a pointer goes on with keys");
+    ada.key(SPACE).await;
+    ada.sees("Close question 1").await;
+    ada.0.shows("Closes in 0:0").await;
+    ada.sees("Next: open question 2").await;
+    assert!(!ada.0.has("#left:not([hidden])").await);
+    assert_eq!(evening.poll("q1").await["state"], "closed");
+    // The choice of before stands there again, and is seen.
+    ada.click("input[name=seconds][value='60']", 1).await;
+    ada.key(PAGE_DOWN).await;
+    ada.sees("Close question 2").await;
+    ada.key(PAGE_DOWN).await;
+    ada.sees("Reveal the result").await;
+    ada.key(PAGE_DOWN).await;
+    ada.sees("Next: open question 3").await;
+    assert_eq!(ada.0.run("return document.querySelector('input[name=seconds]:checked').value").await, "60");
+    assert_eq!(ada.0.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_run_pages_stay_in_step_and_a_press_on_both_is_one_step() {
     let evening = evening().await;
     let ada = evening.organiser(Setup { size: (1280, 800), ..Setup::default() }).await;

@@ -4,10 +4,12 @@
 
 import { ask } from "./ask.js";
 import { follow } from "./figures.js";
+import { keep, left } from "./run-countdown.js";
 import { wayOf } from "./run-keys.js";
 import { write } from "./write.js";
 
 const LOOK_MS = 1000;
+const SOON_MS = 100;
 // A look that takes longer is given up, so that one that was cut off by a sleep does not hold up the next.
 const LOOK_PATIENCE_MS = 3000;
 const PRESS_PATIENCE_MS = 6000;
@@ -35,10 +37,18 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   press(event.target);
 });
+// A key that presses a button clicks it as well: that comes after this.
+document.addEventListener("pointerdown", () => {
+  byPointer = true;
+});
 document.addEventListener("click", (event) => {
-  byPointer = event.detail > 0;
+  if (event.detail === 0 && event.target.closest("button")) byPointer = false;
 });
 document.addEventListener("keydown", keyed);
+// Who chooses a countdown with a pointer goes on with the keys of the large button.
+document.addEventListener("change", (event) => {
+  if (byPointer && event.target.name === "seconds") go().focus({ preventScroll: true });
+});
 for (const name of ["pageshow", "online", "focus"]) addEventListener(name, wake);
 document.addEventListener("visibilitychange", wake);
 setInterval(look, LOOK_MS);
@@ -46,11 +56,11 @@ look();
 
 function keyed(event) {
   const way = wayOf(event);
+  byPointer = Boolean(way);
   if (!way) return;
   event.preventDefault();
   // Of a key that is held down only the first press counts.
   if (event.repeat || way === "none") return;
-  byPointer = true;
   if (way === "projector") {
     const link = document.getElementById("projector");
     return link && link.click();
@@ -117,6 +127,11 @@ function wake() {
   look();
 }
 
+// At the end of a countdown the log's clock may be a little behind.
+function soon() {
+  setTimeout(wake, SOON_MS);
+}
+
 // Asks whether the page is still as the event is.
 async function look() {
   if (document.hidden || busy) return;
@@ -130,8 +145,9 @@ async function look() {
     if (isOld()) return;
     if (answer.status === 403) return tell(trouble.dataset.ended);
     if (!answer.ok) throw new Error(String(answer.status));
-    const { key, accepted } = JSON.parse(answer.text);
+    const { key, accepted, closes_in_ms: closesInMs } = JSON.parse(answer.text);
     if (key !== run().dataset.key) await renew(isOld);
+    else left(closesInMs === undefined ? null : closesInMs, soon);
     if (figures && !isOld()) figures.accepted(accepted === undefined ? null : accepted);
     if (failures > 0 && !isOld()) tell(null);
     failures = 0;
@@ -179,6 +195,9 @@ function said(fresh) {
 
 function prepare() {
   for (const element of document.querySelectorAll(".no-script")) element.hidden = true;
+  keep(run());
+  const line = document.getElementById("left");
+  left(line.dataset.left ? Number(line.dataset.left) : null, soon);
   const section = run().querySelector("#figures");
   if (section === figuresOf) return;
   figuresOf = section;

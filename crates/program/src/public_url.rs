@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use crate::origin::{Origin, http_url};
 
 /// The first parts of the services' own paths. A base path that begins with one would be ambiguous.
-const OWN_PARTS: [&str; 8] = ["p", "e", "api", "organise", "polls", "static", "language", "socket.io"];
+const OWN_PARTS: [&str; 9] = ["p", "e", "api", "organise", "events", "polls", "static", "language", "socket.io"];
 
 /// The address at which browsers reach a service: `http` or `https`, a host, perhaps a port, perhaps a path.
 #[derive(Clone, Debug, PartialEq, Eq)]

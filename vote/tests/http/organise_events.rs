@@ -226,6 +226,28 @@ async fn an_evening_is_run_with_forms_alone() {
 }
 
 #[tokio::test]
+async fn a_question_is_opened_for_as_long_as_was_chosen() {
+    let (app, ada) = with_event().await;
+    let page = ada.get("/events/evening/run").await;
+    page.says("Countdown").says("30\u{a0}s").says("5\u{a0}min");
+    let refused = ada.post_form("/events/evening/next", "version=1&seconds=soon").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(event(&app, "evening").await["version"], 1);
+    let page = press(&ada, "/events/evening/next", "version=1&seconds=120").await;
+    page.says("Closes in").does_not_say("Countdown");
+    for left in [
+        ada.get("/events/evening/now").await.json()["closes_in_ms"].clone(),
+        app.program().get("/api/polls/one").await.json()["closes_in_ms"].clone(),
+    ] {
+        assert!((110_000..=120_000).contains(&left.as_u64().unwrap()), "{left}");
+    }
+    press(&ada, "/events/evening/next", "version=2").await.says("Countdown");
+    assert_eq!(ada.get("/events/evening/now").await.json()["closes_in_ms"], Value::Null);
+    press(&ada, "/events/evening/next", "version=3&seconds=").await;
+    assert_eq!(ada.get("/events/evening/now").await.json()["closes_in_ms"], Value::Null, "an empty one is none");
+}
+
+#[tokio::test]
 async fn the_votes_of_the_poll_that_is_on_are_shown_and_hidden() {
     let (app, ada) = with_event().await;
     let results = async |id: &str| app.program().get(&format!("/api/polls/{id}")).await.json()["results"].clone();

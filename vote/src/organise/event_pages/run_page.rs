@@ -50,6 +50,7 @@ pub(super) async fn page(
         event: EventGlance::of(event, polls),
         on: on.map(PollFacts::of),
         accepted: accepted(app, on).await,
+        closes_in_ms: closes_in_ms(app, on),
         result: on.zip(result.as_ref()).map(|(poll, at)| ResultAddresses::of(at, poll)).unwrap_or_default(),
         has_result: result.is_some(),
         ticket: on.map(figures).unwrap_or_default(),
@@ -63,6 +64,10 @@ async fn accepted(app: &App, on: Option<&Poll>) -> Option<u64> {
     app.ballots.accepted(on?.id()).await.map_err(not_shown(app)).ok()
 }
 
+fn closes_in_ms(app: &App, on: Option<&Poll>) -> Option<u64> {
+    on.and_then(|on| on.closes_in_millis(app.ballots.log_millis(on.id())))
+}
+
 /// What the page's script asks every second.
 #[derive(Debug, Serialize)]
 struct Now {
@@ -71,12 +76,17 @@ struct Now {
     /// Ballots accepted in the poll that is on; absent while a part of the log can't be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<u64>,
+    /// In how many milliseconds that poll closes by itself, counted from this answer; absent without a countdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closes_in_ms: Option<u64>,
 }
 
 /// `GET /events/{event}/now`.
 pub(super) async fn now(State(app): State<Arc<App>>, path: EventPath) -> Result<Response, Refusal> {
     let event = events::current(&app, path.id()?).await?;
     let polls = events::polls_of(&app, &event).await?;
-    let body = Now { key: key(&event, &polls), accepted: accepted(&app, poll_on(&event, &polls)).await };
+    let on = poll_on(&event, &polls);
+    let accepted = accepted(&app, on).await;
+    let body = Now { key: key(&event, &polls), accepted, closes_in_ms: closes_in_ms(&app, on) };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }

@@ -17,6 +17,8 @@ pub(super) struct RunView<'a> {
     pub(super) on: Option<PollFacts<'a>>,
     /// How many of its ballots the log has accepted; `None` while a part of it can't be asked.
     pub(super) accepted: Option<u64>,
+    /// In how many milliseconds it closes by itself.
+    pub(super) closes_in_ms: Option<u64>,
     #[serde(flatten)]
     pub(super) result: ResultAddresses,
     /// Whether the result host is known.
