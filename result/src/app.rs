@@ -24,6 +24,8 @@ pub(crate) struct App {
     pub(crate) open_polls: OpenPolls,
     /// A permit for each export of ballots that may run at once.
     pub(crate) exports: Arc<Semaphore>,
+    /// A permit for each event whose polls are all read at once.
+    pub(crate) event_exports: Semaphore,
     pub(crate) secret: Secret,
     pub(crate) organiser: OrganiserAccess,
     pub(crate) vote: Counterpart,

@@ -35,7 +35,28 @@ pub(crate) enum ReceiptProblems {
     Unavailable(Problem),
 }
 
-/// The problems of events, for the API's description.
+/// The problems of an event's exports, for the API's description.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+pub(crate) enum EventExportProblems {
+    /// `not-organiser`: another token was sent
+    #[response(status = 401, content_type = "application/problem+json")]
+    NotOrganiser(Problem),
+    /// `ticket-refused`: the ticket is for something else or too old; `no-organiser`: this installation has none
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+    /// `unknown-event`: there is no such event
+    #[response(status = 404, content_type = "application/problem+json")]
+    UnknownEvent(Problem),
+    /// `too-many-tries`: wrong tokens; wait as `Retry-After` says
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooManyTries(Problem),
+    /// `unavailable`: the ledger does not answer
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// The problems of where an event is, for the API's description.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "it describes what is answered elsewhere")]
 pub(crate) enum EventNowProblems {

@@ -36,6 +36,7 @@ mod app;
 mod archive;
 mod described_problems;
 mod event_parameter;
+mod event_tallies;
 mod exports;
 mod live;
 mod open_polls;
@@ -72,6 +73,8 @@ use crate::{
 
 /// The most exports of ballots at once; each reads the ledger as fast as its reader takes it.
 const MAX_EXPORTS: usize = 4;
+/// Of how many events all polls are read at once; others wait for some milliseconds.
+const MAX_EVENT_EXPORTS: usize = 4;
 /// The most viewers at once, unless configured otherwise.
 pub const DEFAULT_MAX_VIEWERS: usize = 20_000;
 
@@ -161,6 +164,7 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         scoreboard,
         open_polls: OpenPolls::default(),
         exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
+        event_exports: Semaphore::new(MAX_EVENT_EXPORTS),
         organiser: OrganiserAccess::new(organiser, config.trusted_proxies),
         secret: config.secret,
         vote: config.vote,
@@ -196,6 +200,8 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/api/polls/{poll}/ballots.json", get(exports::ballots::ballots_json))
         .route("/api/polls/{poll}/receipts/{receipt}", get(api::receipts::receipt))
         .route("/api/events/{event}/now", get(api::events::now))
+        .route("/api/events/{event}/tallies.csv", get(exports::event::tallies_csv))
+        .route("/api/events/{event}/tallies.json", get(exports::event::tallies_json))
         .route("/api/openapi.json", get(api::openapi::description))
         .layer(middleware::from_fn_with_state(origins, origins::allow_origin));
     let cookie_scope = CookieScope::of(app.result_url.as_ref());
@@ -207,6 +213,7 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/e/{event}", get(pages::event_page::page))
         .route("/e/{event}/embed", get(pages::event_page::embed))
         .route("/e/{event}/join", get(pages::join::join_event))
+        .route("/e/{event}/print", get(pages::print_page::print))
         .route("/polls", get(pages::poll_list::list))
         .route("/p/{poll}/receipts/{receipt}", get(pages::receipt_page::receipt))
         .route("/language/{tag}", language_switch::route(cookie_scope))

@@ -15,8 +15,16 @@ use crate::{app::App, refusal::ResultRefusal};
 const RELOAD_SECONDS: u32 = 5;
 
 /// The pages to which mistyped addresses are redirected.
-const PAGES: [&str; 7] =
-    ["/p/{poll}", "/p/{poll}/embed", "/p/{poll}/join", "/e/{event}", "/e/{event}/embed", "/e/{event}/join", "/polls"];
+const PAGES: [&str; 8] = [
+    "/p/{poll}",
+    "/p/{poll}/embed",
+    "/p/{poll}/join",
+    "/e/{event}",
+    "/e/{event}/embed",
+    "/e/{event}/join",
+    "/e/{event}/print",
+    "/polls",
+];
 
 impl Website for App {
     fn security_headers(&self, _: &Visitor, _: &Response) -> Option<&SecurityHeaders> {

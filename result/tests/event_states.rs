@@ -99,12 +99,9 @@ async fn no_fault_in_any_state(path: &str, setups: &[Setup]) {
             );
             wait::until_true(name, || async { browser.run(&shown).await == json!(true) }).await;
             found.extend(faults(browser, &axe).await.into_iter().map(|fault| format!("{name} {setup:?}: {fault}")));
-            if let Ok(directory) = std::env::var("SCREENSHOTS") {
-                let (kind, (width, _)) = (path.replace(['/', '?', '='], "-"), setup.size);
-                let theme = if setup.dark { "dark" } else { "light" };
-                std::fs::write(format!("{directory}/{kind}-{name}-{width}-{theme}.png"), browser.screenshot().await)
-                    .unwrap();
-            }
+            let (kind, (width, _)) = (path.replace(['/', '?', '='], "-"), setup.size);
+            let theme = if setup.dark { "dark" } else { "light" };
+            keep_picture(browser, &format!("{kind}-{name}-{width}-{theme}")).await;
         }
     }
     assert!(found.is_empty(), "{found:#?}");
@@ -115,6 +112,31 @@ async fn no_state_of_the_live_page_violates_wcag_2_2_aa() {
     let [phone, projector] = [PHONE, PROJECTOR].map(|size| Setup { size, language: "de", ..Setup::default() });
     let setups = [phone, Setup { dark: true, language: "fr", ..phone }, projector, Setup { dark: true, ..projector }];
     no_fault_in_any_state("/e/abend", &setups).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_to_print_and_the_code_alone_do_not_violate_wcag_2_2_aa() {
+    let (app, driver, axe) = (evening().await, Driver::start().await, axe_core());
+    app.ledger.vote_many("first", 0, 4_217);
+    app.ledger.vote_many("first", 2, 1_300);
+    app.ledger.change("second", &PollChange::Hide);
+    let mut found = Vec::new();
+    for setup in [Setup { size: PHONE, dark: true, language: "de", ..Setup::default() }, Setup::default()] {
+        let browser = driver.open(setup).await;
+        for page in ["print", "join"] {
+            browser.goto(&app.url(&format!("/e/abend/{page}"))).await;
+            found.extend(faults(&browser, &axe).await.into_iter().map(|fault| format!("{page} {setup:?}: {fault}")));
+            keep_picture(&browser, &format!("{page}-{}", setup.language)).await;
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// For whoever wants to look.
+async fn keep_picture(browser: &Browser, name: &str) {
+    if let Ok(directory) = std::env::var("SCREENSHOTS") {
+        std::fs::write(format!("{directory}/{name}.png"), browser.screenshot().await).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

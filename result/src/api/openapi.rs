@@ -16,7 +16,7 @@ use web::problem::Problem;
 use crate::{
     api::{events, receipts, tally},
     app::App,
-    exports::{ballots, tally as tally_export},
+    exports::{ballots, event as event_export, tally as tally_export},
     live::{event_now::EventNow, scores::TallyBody},
 };
 
@@ -39,6 +39,8 @@ use crate::{
         tally_export::tally_json,
         ballots::ballots_csv,
         ballots::ballots_json,
+        event_export::tallies_csv,
+        event_export::tallies_json,
     ),
     components(schemas(
         TallyBody,
@@ -46,6 +48,7 @@ use crate::{
         EventNow,
         tally_export::ExportedTally,
         ballots::ExportedBallots,
+        event_export::ExportedEvent,
         Problem,
     )),
     modifiers(&Permits),
@@ -63,7 +66,7 @@ impl Modify for Permits {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("organiser", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-        let ticket = ApiKeyValue::with_description("ticket", "For one poll, and for five minutes");
+        let ticket = ApiKeyValue::with_description("ticket", "For one poll or event, and for five minutes");
         components.add_security_scheme("ticket", SecurityScheme::ApiKey(ApiKey::Query(ticket)));
     }
 }

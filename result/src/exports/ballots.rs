@@ -112,7 +112,7 @@ async fn ballots(
     let begun = BallotFile::begin(Arc::clone(&app.scoreboard), tally, format, turn).await;
     let body = begun.map_err(|error| ResultRefusal::not_read(&error))?.into_body();
     Ok(match format {
-        Format::Csv(_) => download(poll, "ballots.csv", "text/csv; charset=utf-8", body),
-        Format::Json => download(poll, "ballots.json", "application/json", body),
+        Format::Csv(_) => download(&poll, "ballots.csv", "text/csv; charset=utf-8", body),
+        Format::Json => download(&poll, "ballots.json", "application/json", body),
     })
 }

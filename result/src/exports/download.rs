@@ -1,4 +1,6 @@
-//! What all exports have in common: only the organiser gets them, and each is a file to save.
+//! What exports have in common: only the organiser gets those of a poll, and each is a file to save.
+
+use std::fmt::Display;
 
 use axum::response::{IntoResponse, Response};
 use domain::{PollId, Tally};
@@ -23,11 +25,11 @@ pub(crate) async fn admit(
     Ok((organiser, tally.ok_or(ResultRefusal::UnknownPoll)?))
 }
 
-/// A file to save as `POLL-NAME`. Poll ids are plain letters, digits and `-`.
-pub(crate) fn download(poll: PollId, name: &str, mime: &'static str, body: impl IntoResponse) -> Response {
+/// A file to save as `ID-NAME`. Ids of polls and events are plain letters, digits and `-`.
+pub(crate) fn download(id: &impl Display, name: &str, mime: &'static str, body: impl IntoResponse) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
-    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{poll}-{name}\""));
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{id}-{name}\""));
     headers.insert(header::CONTENT_DISPOSITION, disposition.expect("an id and a name are header text"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

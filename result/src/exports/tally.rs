@@ -15,7 +15,7 @@ use crate::{
         spreadsheet::{Separator, Table},
     },
     live::scores::{PollScore, TallyBody},
-    organiser::Credentials,
+    organiser::{Credentials, Organiser},
     percent,
     poll_parameter::PollParameter,
     refusal::ResultRefusal,
@@ -30,6 +30,14 @@ pub(crate) struct ExportedTally {
     /// The texts of the options by key.
     #[schema(value_type = BTreeMap<String, String>, example = json!({"a": "Cats", "b": "Dogs"}))]
     options: BTreeMap<char, String>,
+}
+
+impl ExportedTally {
+    /// A score, with hidden votes for the organiser only.
+    pub(super) fn of(score: &PollScore, organiser: Option<&Organiser>) -> Self {
+        let options = (0..).map(option_key).zip(score.poll().options().iter().cloned()).collect();
+        Self { tally: organiser.map_or_else(|| score.body(), |organiser| score.body_for(organiser)), options }
+    }
 }
 
 /// The tally as a table for spreadsheets: option, text, votes, share of the voters (0 to 1), voters. Where the wording
@@ -72,7 +80,7 @@ pub(crate) async fn tally_csv(
         });
         table.row(cells.into_iter().chain(before).map(Cow::from));
     }
-    Ok(download(poll.id(), "tally.csv", "text/csv; charset=utf-8", table.into_bytes()))
+    Ok(download(&poll.id(), "tally.csv", "text/csv; charset=utf-8", table.into_bytes()))
 }
 
 /// The tally as JSON to keep, with the texts of the options, and with the votes also while they are hidden.
@@ -94,8 +102,7 @@ pub(crate) async fn tally_json(
 ) -> Result<Response, ResultRefusal> {
     let (organiser, tally) = admit(&app, poll, &credentials).await?;
     let poll = tally.poll.id();
-    let options = (0..).map(option_key).zip(tally.poll.options().iter().cloned()).collect();
-    let tally = PollScore::new(tally, program::now_millis()).body_for(&organiser);
-    let body = Json(ExportedTally { tally, options });
-    Ok(download(poll, "tally.json", "application/json", body))
+    let score = PollScore::new(tally, program::now_millis());
+    let body = Json(ExportedTally::of(&score, Some(&organiser)));
+    Ok(download(&poll, "tally.json", "application/json", body))
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// One bar.
 #[derive(Serialize)]
-struct Bar<'a> {
+pub(super) struct Bar<'a> {
     key: char,
     text: &'a str,
     /// Which of the colours and patterns it has.
@@ -89,10 +89,7 @@ pub(super) struct LivePage<'a> {
 impl<'a> LivePage<'a> {
     pub(super) fn new(app: &'a App, language: Language, score: &'a PollScore, path: &'a str) -> Self {
         let (poll, voters) = (score.poll(), score.voters());
-        let bars = score.votes().map(|votes| {
-            let bars = poll.options().iter().zip(votes).enumerate();
-            bars.map(|(index, (text, votes))| Bar::new(language, index, text, votes, voters)).collect()
-        });
+        let bars = score.votes().map(|votes| bars(language, poll, votes, voters));
         Self {
             instance: &app.instance,
             path,
@@ -100,7 +97,7 @@ impl<'a> LivePage<'a> {
             question: poll.question(),
             question_size: question_size(poll.question()),
             state: poll.state().as_str(),
-            state_text: format!("state.{}", shown_state(score)),
+            state_text: state_text(score),
             edition: edition(poll),
             archived: poll.archived(),
             corrected_at: poll.correction().map(|correction| time::date_and_time(language, correction.at_millis)),
@@ -124,6 +121,17 @@ fn shown_state(score: &PollScore) -> &'static str {
         PollState::Closed if !score.is_final() => "counting",
         state => state.as_str(),
     }
+}
+
+/// The key of the text that says it.
+pub(super) fn state_text(score: &PollScore) -> String {
+    format!("state.{}", shown_state(score))
+}
+
+/// The bars of a poll's options, which have these votes.
+pub(super) fn bars(language: Language, poll: &Poll, votes: Vec<u64>, voters: u64) -> Vec<Bar<'_>> {
+    let bars = poll.options().iter().zip(votes).enumerate();
+    bars.map(|(index, (text, votes))| Bar::new(language, index, text, votes, voters)).collect()
 }
 
 /// How many voted, in words.

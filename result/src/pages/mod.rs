@@ -1,7 +1,8 @@
 //! The pages of the result host, for people: the live result of polls and events, the QR code, the public list and
 //! receipts.
 //!
-//! May import: `app`, `event_parameter`, `live`, `percent`, `poll_parameter`, `receipts`, `refusal`, `texts`, `time`.
+//! May import: `app`, `event_parameter`, `event_tallies`, `live`, `organiser`, `percent`, `poll_parameter`, `receipts`,
+//! `refusal`, `texts`, `time`.
 
 pub(crate) mod embedding;
 pub(crate) mod event_page;
@@ -9,4 +10,5 @@ pub(crate) mod join;
 pub(crate) mod live_page;
 mod live_view;
 pub(crate) mod poll_list;
+pub(crate) mod print_page;
 pub(crate) mod receipt_page;
