@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::{
     State,
-    Step::{Click, Find, Goto, Submit, Type},
+    Step::{Click, Find, Goto, Organise, Submit, Type},
     stage::{Stage, long_question, organise},
 };
+
+const SEND: &str = "main form button";
 
 /// The polls of events, which are opened and closed with them.
 fn polls() -> Vec<Value> {
@@ -16,6 +18,10 @@ fn polls() -> Vec<Value> {
         json!({"id": "chair", "question": "Who is to take the chair?", "options": ["Ada", "Grace", "Mary"],
             "results": "hidden"}),
         json!({"id": "colour", "question": "ما هو لونك المفضل؟", "options": ["أحمر", "أزرق", "أخضر"]}),
+        json!({"id": "first", "question": "Which planet has the shortest day?",
+            "options": ["Jupiter", "Mars", "Venus"]}),
+        json!({"id": "second", "question": "How many moons has Mars?", "options": ["One", "Two", "Three"],
+            "access": "codes"}),
         json!({"id": "farewell", "question": "Shall we meet again next year?", "options": two}),
     ]
 }
@@ -28,6 +34,7 @@ fn events() -> Vec<(&'static str, String, Vec<&'static str>, usize)> {
         ("session", long_question(), vec!["chair", "long", "largest"], 2),
         ("party", "The summer party".into(), vec!["farewell"], 3),
         ("empty", "Nothing to ask".into(), vec![], 0),
+        ("quiz", "Quiz night".into(), vec!["first", "second"], 0),
         ("past", "Last year’s evening".into(), vec![], 0),
     ]
 }
@@ -48,6 +55,40 @@ pub(super) async fn fill(stage: &Stage) {
     for option in [0, 0, 1, 0, 1] {
         stage.cast("motion", option, None).await;
     }
+}
+
+/// The voters' pages.
+pub(super) fn voting(stage: &Stage) -> Vec<State> {
+    let vote = |path: &str| Goto(stage.vote(path));
+    let organise = |way: &str| Organise(stage.vote(&format!("/api/events/quiz/{way}")));
+    let state = |name, steps| State { name, steps };
+    vec![
+        state("vote-event-before", vec![vote("/e/evening")]),
+        state("vote-event-two", vec![vote("/e/meeting")]),
+        state("vote-event-closed-hidden", vec![vote("/e/session")]),
+        state("vote-event-over", vec![vote("/e/party")]),
+        state(
+            "vote-event-recorded",
+            vec![organise("next"), vote("/e/quiz"), Click("input[value=b]"), Click(SEND), Find(".recorded")],
+        ),
+        state(
+            "vote-event-recorded-before",
+            vec![organise("next"), organise("next"), vote("/e/quiz?recorded=first"), Find("#news")],
+        ),
+        state(
+            "vote-event-wrong-code",
+            vec![
+                vote("/e/quiz"),
+                Type("#code", "0000-0000-0000".into()),
+                Click("input[value=b]"),
+                Click(SEND),
+                Find(".note.bad"),
+            ],
+        ),
+        // As it was, for the next browser.
+        state("vote-event-begins-anew", vec![organise("back"), organise("back"), organise("back"), vote("/e/quiz")]),
+        state("vote-unknown-event", vec![vote("/e/nowhere")]),
+    ]
 }
 
 /// The organiser's pages; the browser has signed in.

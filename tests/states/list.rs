@@ -14,6 +14,7 @@ const SEND: &str = "main form button";
 /// In this order: a browser that comes here for the first time votes on its way, and signs in.
 pub(super) fn states(stage: &Stage) -> Vec<State> {
     let mut states = voting(stage);
+    states.extend(events::voting(stage));
     states.extend(watching(stage));
     states.extend(organising(stage));
     states.extend(events::organising(stage));

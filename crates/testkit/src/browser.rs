@@ -169,7 +169,12 @@ impl Browser {
     /// If it cannot be clicked before [`wait::DEADLINE`].
     pub async fn click(&self, css: &str) {
         wait::until(&format!("a click on {css}"), || async {
-            self.client.find(Locator::Css(css)).await.ok()?.click().await.ok()
+            let clicked = self.client.find(Locator::Css(css)).await.ok()?.click().await.ok();
+            if clicked.is_none() {
+                // It may be behind something that stays at the window's edge. A person scrolls then.
+                self.run(&format!("document.querySelector({css:?})?.scrollIntoView({{block: 'center'}})")).await;
+            }
+            clicked
         })
         .await;
     }

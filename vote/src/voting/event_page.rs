@@ -58,7 +58,10 @@ pub(super) async fn show_event(
     };
     let poll = poll.transpose().or_else(nothing_is_on).map_err(Refusal::when_showing)?;
     let browser = VotingBrowser::of(headers, &app.cookies)?;
-    let earlier = earlier_ballot(app, &query, headers, &browser, poll.as_ref().map(|poll| poll.id())).await;
+    let on = poll.as_ref().map(|poll| poll.id());
+    let earlier =
+        earlier_ballot(app, &query, headers, &browser, |named| Some(named) != on && event.polls().contains(&named));
+    let earlier = earlier.await;
     let on = OnEvent { event: &event, earlier: earlier.as_deref(), is_recorded: true };
     let mut response = match &poll {
         None => event_view::between(app, visitor, headers, on, None),
@@ -141,16 +144,16 @@ fn meant(event: &Event, named: Option<&str>) -> Result<PollId, Refusal> {
     }
 }
 
-/// The poll for which a ballot of this browser was recorded just now, if another one is on.
+/// The poll for which a ballot of this browser was recorded just now, if it is one of these.
 async fn earlier_ballot(
     app: &App,
     query: &str,
     headers: &HeaderMap,
     browser: &VotingBrowser,
-    on: Option<PollId>,
+    is_one: impl FnOnce(PollId) -> bool,
 ) -> Option<Arc<Poll>> {
     let fields = Fields::read(query.as_bytes()).ok()?;
-    let named = PollId::parse(fields.get(RECORDED)).ok().filter(|named| Some(*named) != on)?;
+    let named = PollId::parse(fields.get(RECORDED)).ok().filter(|named| is_one(*named))?;
     let poll = polls::recent(app, named).await.ok()?;
     let without_cookies = || !headers.contains_key(http::header::COOKIE) && receipt_in(query, app, named).is_some();
     (browser.recorded(&poll).is_some() || without_cookies()).then_some(poll)
