@@ -90,6 +90,16 @@ pub(crate) fn export(at: &PublicUrl, poll: PollId, file: &str, ticket: &str, que
     format!("{at}/api/polls/{poll}/{file}?ticket={ticket}{query}")
 }
 
+/// A file with what an event came to; `query` follows the ticket.
+pub(crate) fn event_export(at: &PublicUrl, event: EventId, file: &str, ticket: &str, query: &str) -> String {
+    format!("{at}/api/events/{event}/{file}?ticket={ticket}{query}")
+}
+
+/// What an event came to, as a page to print.
+pub(crate) fn event_to_print(at: &PublicUrl, event: EventId, ticket: &str) -> String {
+    format!("{}/print?ticket={ticket}", event_address::url(at, event))
+}
+
 /// The page that tells whether a ballot is counted.
 pub(crate) fn receipt(at: &PublicUrl, poll: PollId, receipt: &str) -> String {
     format!("{at}/p/{poll}/receipts/{receipt}")

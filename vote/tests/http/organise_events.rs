@@ -358,4 +358,21 @@ async fn links_to_hand_out_lead_to_the_event_on_both_hosts() {
     let evening = EventId::parse("evening").unwrap();
     assert!(signed_link::is_valid(ticket, secret, evening, Purpose::Projector, program::now_millis()));
     leads_to(&ada.get("/events/evening/run").await, "/events/evening/projector");
+
+    let page = ada.get("/events/evening").await.text.replace("&#x2f;", "/");
+    for (file, address) in [
+        ("tallies.csv", "/api/events/evening/tallies.csv"),
+        ("tallies.json", "/api/events/evening/tallies.json"),
+        ("print", "/e/evening/print"),
+    ] {
+        assert!(page.contains(&format!("/events/evening/export/{file}\"")), "{file}: {page}");
+        let led = ada.get(&format!("/events/evening/export/{file}")).await;
+        let (at, ticket) = led.header("location").split_once("?ticket=").unwrap();
+        assert_eq!(at, format!("http://127.0.0.1:8081{address}"));
+        assert!(signed_link::is_valid(ticket, secret, evening, Purpose::Export, program::now_millis()));
+    }
+    assert_eq!(ada.get("/events/evening/export/secrets.csv").await.status, StatusCode::NOT_FOUND);
+    ada.get("/language/fr?back=/").await;
+    let led = ada.get("/events/evening/export/tallies.csv").await;
+    assert!(led.header("location").ends_with("&separator=semicolon"), "{:?}", led.headers);
 }

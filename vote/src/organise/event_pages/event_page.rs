@@ -19,6 +19,7 @@ use web::{
 use super::{
     event_form::PollChoice,
     event_view::{EventForms, EventPageView, EventSummary},
+    exports::EVENT_EXPORTS,
 };
 use crate::{
     addresses,
@@ -62,6 +63,7 @@ pub(super) async fn page(app: &App, asked: &Asked, event: &Event, forms: EventFo
         handed_out: handed_out(own.as_ref(), event.id()),
         max_codes: MAX_CODES,
         in_front: polls::recent(app, PollId::MAIN).await.is_ok_and(|main| in_front(&main, event.id())),
+        exports: EVENT_EXPORTS,
         projector_url: app.config.result.url(&asked.headers).map(|at| event_address::url(&at, event.id())),
     };
     Ok(app.page(&asked.visitor, status, "organise/event.html", view))

@@ -28,6 +28,8 @@ pub(super) struct EventPageView<'a> {
     /// Whether the root address shows it.
     pub(super) in_front: bool,
     pub(super) projector_url: Option<String>,
+    /// The files to export, by name.
+    pub(super) exports: [&'static str; 3],
 }
 
 /// The event itself.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `list_page`, `event_form` | the list of events, and the form for a new one |
 //! | `event_page`, `event_view` | one event: its title, its polls, what to hand out |
-//! | `codes` | voting codes of an event |
+//! | `codes`, `exports` | voting codes of an event; what it came to |
 //! | `managing`, `editing` | changes of an event by a button or a form |
 //! | `run_page`, `run_view`, `pressing` | the page from which an event is run, and its buttons |
 //!
@@ -15,6 +15,7 @@ mod editing;
 mod event_form;
 mod event_page;
 mod event_view;
+mod exports;
 mod list_page;
 mod managing;
 mod pressing;
@@ -38,6 +39,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/events/{event}/projector", get(event_page::projector))
         .route("/events/{event}/codes", get(codes::show))
         .route("/events/{event}/codes.csv", get(codes::csv))
+        .route("/events/{event}/export/{file}", get(exports::export))
         .route("/events/{event}/title", post(managing::title).get(managing::back))
         .route("/events/{event}/polls", post(managing::add).get(managing::back))
         .route("/events/{event}/new-poll", post(managing::new_poll).get(managing::back))
