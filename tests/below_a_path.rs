@@ -146,6 +146,7 @@ async fn evening(path: Passing) {
     organiser.submit("form[action$='/close'] button").await;
     screen.shows("Voting is closed").await;
     organiser.click("ul.links a[href$='tally.json']").await;
+    runs_an_event(&organiser, &vote).await;
     organiser.goto(&format!("{vote}/api")).await;
     organiser.find("#operations summary").await;
     stays_below(&organiser, "the page of the API").await;
@@ -161,6 +162,22 @@ async fn evening(path: Passing) {
     let without_scripts = driver.open(Setup { javascript: false, ..Setup::default() }).await;
     without_scripts.goto(&format!("{result}/p/lunch")).await;
     follow(&without_scripts, ".enlarge", &format!("{result}/p/lunch/join")).await;
+}
+
+/// Makes an event of the poll `lunch`, and opens it with the large button.
+async fn runs_an_event(organiser: &Browser, vote: &str) {
+    organiser.goto(&format!("{vote}/events")).await;
+    organiser.type_into("#title", "The day").await;
+    organiser.type_into("#id", "day").await;
+    organiser.click("input[value=lunch]").await;
+    organiser.submit("form[action$='/events'] button").await;
+    assert_eq!(address(organiser).await, format!("{vote}/events/day"));
+    stays_below(organiser, "the event").await;
+    follow(organiser, ".actions a.button", &format!("{vote}/events/day/run")).await;
+    organiser.click("#go").await;
+    organiser.shows("Close question 1").await;
+    organiser.find("#voters:not(:empty)").await;
+    stays_below(organiser, "the run page").await;
 }
 
 /// Follows a link, and waits for the page behind it.
