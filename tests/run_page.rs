@@ -360,3 +360,28 @@ async fn an_evening_is_run_without_javascript() {
     }
     ada.0.shows("Without JavaScript").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_an_event_leads_to_the_projector_and_to_what_it_came_to() {
+    let evening = evening().await;
+    let ada = evening.organiser(Setup { size: (1280, 800), ..Setup::default() }).await;
+    ada.key(PAGE_DOWN).await;
+    ada.sees("Close question 1").await;
+    let (vote, result) = (evening.services.vote.url(), evening.services.result.url());
+    for (path, lands) in [("projector", "/e/evening"), ("export/print", "/e/evening/print")] {
+        // What was not counted yet is not there yet.
+        wait::until_true(path, || async {
+            ada.0.goto(&format!("{vote}/events/evening/{path}")).await;
+            ada.0.text().await.contains("Question q1?")
+        })
+        .await;
+        let at = ada.0.run("return location.origin + location.pathname").await;
+        assert_eq!(at, json!(format!("{result}{lands}")), "{path}");
+    }
+    let cookie = ada.0.client().get_all_cookies().await.expect("cookies can be read");
+    let cookie = cookie.iter().find(|cookie| cookie.name().contains("organiser")).expect("the session's");
+    let files = Client::new().get(format!("{vote}/events/evening/export/tallies.json"));
+    let saved = files.header("cookie", format!("{}={}", cookie.name(), cookie.value())).send().await;
+    let saved: Value = saved.expect("an answer").json().await.expect("JSON");
+    assert_eq!((&saved["title"], &saved["polls"][0]["question"]), (&json!("An evening"), &json!("Question q1?")));
+}
