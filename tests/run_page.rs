@@ -18,6 +18,7 @@ const LEFT: [&str; 4] = ["ArrowLeft", "ArrowLeft", "37", ""];
 const PAGE_DOWN: [&str; 4] = ["PageDown", "PageDown", "34", ""];
 const PAGE_UP: [&str; 4] = ["PageUp", "PageUp", "33", ""];
 const ENTER: [&str; 4] = ["Enter", "Enter", "13", "\r"];
+const F: [&str; 4] = ["f", "KeyF", "70", "f"];
 const R: [&str; 4] = ["r", "KeyR", "82", "r"];
 
 struct Evening {
@@ -170,6 +171,13 @@ async fn each_key_of_a_clicker_takes_one_step_and_keeps_the_focus() {
         assert_eq!((evening.version().await, then), (version, then));
         assert!(ada.has_focus_on_the_button().await, "{then}");
     }
+    // F opens the projector's page in a tab of its own, and this one stays.
+    ada.key(F).await;
+    wait::until_true("the projector's tab", || async {
+        ada.0.client().windows().await.is_ok_and(|windows| windows.len() == 2)
+    })
+    .await;
+    ada.sees("Close question 2").await;
     // Space on another button presses that one, which keeps the focus.
     ada.0.run("document.querySelector('form[data-way=back] button').focus()").await;
     ada.key(SPACE).await;

@@ -48,7 +48,9 @@ pub(super) async fn fill(stage: &Stage) {
     for (id, title, polls, steps) in events() {
         organise(&stage.vote("/api/events"), &json!({"id": id, "title": title, "polls": polls})).await;
         for _ in 0..steps {
-            organise(&stage.vote(&format!("/api/events/{id}/next")), &json!({})).await;
+            // For longer than any pictures take.
+            let step = if id == "meeting" { json!({"seconds": 36_000}) } else { json!({}) };
+            organise(&stage.vote(&format!("/api/events/{id}/next")), &step).await;
         }
     }
     organise(&stage.vote("/api/events/past/archive"), &json!({})).await;
@@ -134,6 +136,7 @@ pub(super) fn organising(stage: &Stage) -> Vec<State> {
         state("run-open", figures("meeting")),
         state("run-keys", vec![Click("#keys summary"), Find("#keys[open]")]),
         state("run-hidden", figures("session")),
+        state("run-archived", run("past")),
         state("run-over", run("party")),
         state("run-empty", run("empty")),
     ]

@@ -122,6 +122,10 @@ async fn the_questions_are_put_in_order_added_and_taken_out_with_buttons() {
         assert_eq!(event(&app, "evening").await["archived"] == true, archived);
         let list = ada.get("/events").await;
         assert_eq!(list.text.contains("<details>"), archived, "{}", list.text);
+        let words = "This event has been archived";
+        for path in ["/events/evening", "/events/evening/run"] {
+            assert_eq!(ada.get(path).await.text.contains(words), archived, "{path}");
+        }
     }
     assert_eq!(ada.post_form("/events/evening/explode", "").await.status, StatusCode::NOT_FOUND);
     assert_eq!(ada.get("/events/evening/archive").await.header("location"), "/events/evening");

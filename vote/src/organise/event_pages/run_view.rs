@@ -34,6 +34,7 @@ pub(super) struct RunView<'a> {
 pub(super) struct EventGlance<'a> {
     pub(super) id: EventId,
     title: &'a str,
+    archived: bool,
     /// What is written into the forms: a step is taken once from what the page shows.
     version: u64,
     /// Another one means that the page is out of date.
@@ -82,6 +83,7 @@ impl<'a> EventGlance<'a> {
         Self {
             id: event.id(),
             title: event.title(),
+            archived: event.archived(),
             version: event.version(),
             key: key(event, polls),
             progress: progress_word(event.progress()),
