@@ -1,5 +1,7 @@
 //! Voters' pages of an event: they follow the organiser by themselves, and nothing that was filled in is lost without a
-//! word.
+//! word. And a whole evening.
+
+mod whole_evening;
 
 use reqwest::Client;
 use serde_json::{Value, json};
