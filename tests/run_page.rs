@@ -333,6 +333,19 @@ async fn a_press_during_which_vote_is_killed_is_told_and_can_be_pressed_again() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_reaches_no_server_says_so_until_it_does_again() {
+    let evening = evening().await;
+    let ada = evening.organiser(Setup { size: PHONE, ..Setup::default() }).await;
+    ada.sees("Open question 1").await;
+    evening.services.vote.program.signal("STOP");
+    ada.0.shows("This page can’t reach the server at the moment.").await;
+    evening.services.vote.program.signal("CONT");
+    wait::until_true("nothing to be wrong", || async { ada.0.has("#trouble[hidden]").await }).await;
+    ada.key(SPACE).await;
+    ada.sees("Close question 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_slept_is_right_once_it_wakes_and_tells_of_a_session_s_end() {
     let evening = evening().await;
     let ada = evening.organiser(Setup { size: PHONE, ..Setup::default() }).await;

@@ -10,7 +10,7 @@ import { write } from "./write.js";
 
 const LOOK_MS = 1000;
 const SOON_MS = 100;
-// A look that takes longer is given up, so that one that was cut off by a sleep does not hold up the next.
+// A look that takes longer is given up; one that was cut off by a sleep ends so, too.
 const LOOK_PATIENCE_MS = 3000;
 const PRESS_PATIENCE_MS = 6000;
 // What is pressed this soon after a press is its double: of a mouse, a clicker or a bouncing key.
@@ -21,7 +21,6 @@ let figures = null;
 let figuresOf = null;
 let busy = false;
 let looks = 0;
-let lookedAt = -Infinity;
 let looking = false;
 let failures = 0;
 let byPointer = false;
@@ -135,8 +134,8 @@ function soon() {
 // Asks whether the page is still as the event is.
 async function look() {
   if (document.hidden || busy) return;
-  if (looking && performance.now() - lookedAt < LOOK_PATIENCE_MS) return;
-  [looking, lookedAt] = [true, performance.now()];
+  if (looking) return;
+  looking = true;
   looks += 1;
   const mine = looks;
   const isOld = () => mine !== looks || busy;
@@ -190,7 +189,8 @@ function show(page) {
 }
 
 function said(fresh) {
-  return `${fresh.querySelector(".where").textContent}. ${fresh.querySelector("h1").textContent}`;
+  const texts = [".where", "h1"].map((css) => fresh.querySelector(css).textContent.replace(/\s+/g, " ").trim());
+  return texts.join(". ");
 }
 
 function prepare() {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::event_form::{PollChoice, typed_id};
 use crate::{
+    look,
     organise::{
         poll_form::{Fault, PollForm},
         poll_view::HandedOut,
@@ -37,6 +38,8 @@ pub(super) struct EventPageView<'a> {
 pub(super) struct EventSummary<'a> {
     id: EventId,
     title: &'a str,
+    /// Whether the title is set smaller.
+    long: bool,
     archived: bool,
     /// Where it is: `before`, `at` or `over`.
     progress: &'static str,
@@ -91,6 +94,7 @@ impl<'a> EventSummary<'a> {
         Self {
             id: event.id(),
             title: event.title(),
+            long: look::is_long(event.title()),
             archived: event.archived(),
             progress: progress_word(event.progress()),
             number: on.and_then(|on| number_of(event, on)),

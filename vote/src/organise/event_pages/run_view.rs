@@ -6,7 +6,10 @@ use domain::{Event, EventId, EventStep, Poll, PollAction, PollState, PollStates,
 use serde::Serialize;
 
 use super::event_view::{EventPollRow, number_of, progress_word};
-use crate::organise::poll_view::{PollFacts, ResultAddresses};
+use crate::{
+    look,
+    organise::poll_view::{PollFacts, ResultAddresses},
+};
 
 /// The whole context.
 #[derive(Serialize)]
@@ -34,6 +37,8 @@ pub(super) struct RunView<'a> {
 pub(super) struct EventGlance<'a> {
     pub(super) id: EventId,
     title: &'a str,
+    /// Whether the title is set smaller.
+    long: bool,
     archived: bool,
     /// What is written into the forms: a step is taken once from what the page shows.
     version: u64,
@@ -83,6 +88,7 @@ impl<'a> EventGlance<'a> {
         Self {
             id: event.id(),
             title: event.title(),
+            long: look::is_long(event.title()),
             archived: event.archived(),
             version: event.version(),
             key: key(event, polls),
