@@ -3,6 +3,7 @@
 // the Web APIs of Safari 12, for old tablets (tests/old_phones.rs).
 
 import { ask } from "./ask.js";
+import { countDown } from "./countdown.js";
 import { counted, number, percent, time } from "./language.js";
 import { openSocket } from "./socket.js";
 import { write } from "./write.js";
@@ -27,6 +28,7 @@ const base = document.documentElement.dataset.base || "";
 
 let page = document.getElementById("poll");
 let poll = page.dataset.poll;
+let countdown = countDown(page.querySelector(".countdown"));
 const { event } = page.dataset;
 // What the page of the event is to show, as it was last told.
 let wantedKey = page.dataset.key;
@@ -75,6 +77,7 @@ function show(scores) {
   const state = scores.state === "closed" && scores.final === false ? "counting" : scores.state;
   write(document.getElementById("state"), page.dataset[`state${state[0].toUpperCase()}${state.slice(1)}`]);
   page.dataset.state = scores.state;
+  countdown.heard(scores.closes_in_ms);
   showPhones(scores);
   showLink(false);
   showConnection();
@@ -167,6 +170,7 @@ function replace(replacement) {
   // Before it is on the page, so that screen readers don't announce it as new.
   showConnection();
   replaced.parentNode.replaceChild(page, replaced);
+  countdown = countDown(page.querySelector(".countdown"));
   const focused = (isOnCode && page.querySelector(".enlarge")) || page.querySelector("h1[tabindex]");
   if (isFocused && focused) focused.focus();
   announce(replaced);

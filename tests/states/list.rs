@@ -36,6 +36,7 @@ fn voting(stage: &Stage) -> Vec<State> {
         // Before anything else: this browser has no cookie yet.
         ("vote-without-cookies", vec![vote(&format!("/p/talks?voted={counted}")), Find(".recorded")]),
         ("vote-two", vec![vote("/p/lunch")]),
+        ("vote-countdown", vec![vote("/p/hurry"), Find(".countdown:not([hidden])")]),
         ("vote-four", vec![vote("/p/talks")]),
         ("vote-26", vec![vote("/p/books")]),
         ("vote-several", vec![vote("/p/shelf"), Click("input[value=b]"), Click("input[value=e]")]),
@@ -121,6 +122,7 @@ fn watching(stage: &Stage) -> Vec<State> {
         ("receipt-missing", vec![result(&format!("/p/talks/receipts/{missing}")), Find(".note.bad")]),
         ("receipt-unknown", vec![result("/p/talks/receipts/no-such-receipt")]),
         ("result-two", live("/p/lunch")),
+        ("result-countdown", live("/p/hurry")),
         ("result-join", vec![result("/p/lunch/join")]),
         (
             "result-join-large",
@@ -178,6 +180,7 @@ fn organising(stage: &Stage) -> Vec<State> {
         ("organise-poll-largest", run("largest")),
         ("organise-poll-not-open-yet", run("later")),
         ("organise-poll-closed", run("over")),
+        ("organise-poll-countdown", run("hurry")),
         ("organise-no-organiser", vec![Goto(stage.lonely("/organise"))]),
         ("organise-codes", vec![vote("/organise/board/codes?from=1&count=24")]),
         ("organise-reset", vec![vote("/organise/talks/reset")]),

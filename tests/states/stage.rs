@@ -97,6 +97,7 @@ fn polls() -> Vec<Value> {
         json!({"id": "final", "question": "Who is to take the minutes?", "options": ["Ada", "Grace", "Mary"],
             "changes": false}),
         json!({"id": "zero", "question": "Window open or closed?", "options": ["Open", "Closed", "Ajar"]}),
+        json!({"id": "hurry", "question": "Shall we take a break now?", "options": ["Yes", "No", "In a moment"]}),
         json!({"id": "board", "question": "Who is to be on the board?", "options": ["Ada", "Grace"],
             "access": "codes"}),
         json!({"id": "statutes", "question": "Do you accept the new statutes?", "options": two, "access": "codes",
@@ -211,6 +212,7 @@ impl Stage {
             }
         }
         self.organise("/over/close", &json!({})).await;
+        self.organise("/hurry/open", &json!({"seconds": 5_400})).await;
         let cast = self.cast("talks", 1, None).await;
         let board = self.code("board").await;
         let statutes = self.code("statutes").await;

@@ -2,6 +2,7 @@
 // result host. The page works without it.
 
 import { ask } from "./ask.js";
+import { countDown } from "./countdown.js";
 import { follow } from "./figures.js";
 import { number } from "./language.js";
 import { write } from "./write.js";
@@ -12,10 +13,13 @@ const PATIENCE_MS = 5000;
 const base = document.documentElement.dataset.base || "";
 const list = document.querySelector("dl.numbers");
 const figures = follow(document);
+const countdown = countDown(document.querySelector(".countdown"));
 
 // Opens the projector's page with a ticket, which keeps a place for it.
 const projector = document.querySelector("a[data-kept]");
 if (projector) projector.href = projector.dataset.kept;
+
+for (const form of document.querySelectorAll("form.opening")) offerTime(form);
 
 askAccepted();
 askNewVoters();
@@ -29,6 +33,7 @@ async function askAccepted() {
       if (answer.ok) {
         // It is missing while a part of the log can't be asked.
         figures.accepted(poll.accepted === undefined ? null : poll.accepted);
+        countdown.heard(poll.closes_in_ms);
         const edition = `${poll.state} ${poll.results} ${poll.round}`;
         if (edition !== list.dataset.edition) document.getElementById("changed").hidden = false;
       }
@@ -37,6 +42,19 @@ async function askAccepted() {
     }
   }
   setTimeout(askAccepted, ACCEPTED_MS * (0.85 + Math.random() * 0.3));
+}
+
+// A poll may also be open until a time of the day, today's or tomorrow's: only the browser knows which zone is meant.
+function offerTime(form) {
+  const until = form.querySelector(".until");
+  until.hidden = false;
+  form.addEventListener("submit", () => {
+    const [hours, minutes] = until.querySelector("input").value.split(":").map(Number);
+    const moment = new Date();
+    moment.setHours(hours, minutes, 0, 0);
+    if (moment <= new Date()) moment.setDate(moment.getDate() + 1);
+    form.elements.closes_at.value = Number.isNaN(moment.getTime()) ? "" : moment.toISOString();
+  });
 }
 
 // How many new voters this instance saw within the last minute, so that a flood is seen.

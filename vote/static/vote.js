@@ -5,6 +5,7 @@
 
 import { ask } from "./ask.js";
 import { followEvent } from "./event.js";
+import { countDown } from "./countdown.js";
 import { counted } from "./language.js";
 import { follow, show as showTally } from "./live.js";
 import { write } from "./write.js";
@@ -126,6 +127,7 @@ function prepare() {
   const shown = document.querySelector("[data-page-key]");
   if (!shown) return;
   const { event, now: nowUrl, socket: socketUrl, tally: tallyAddress } = shown.dataset;
+  const countdown = countDown(document.querySelector(".countdown"), () => renewWhenOver(shown));
   if (event && nowUrl) {
     // The page follows by itself.
     const again = document.getElementById("again");
@@ -147,6 +149,8 @@ function prepare() {
   const heard = (tally) => {
     // Without a tally only the page itself tells.
     if (!tally || pageKeyOf(tally) !== shown.dataset.pageKey) renewLater();
+    // What is counted may be of before the poll was opened.
+    else countdown.heard(tally.closes_in_ms);
     return tally !== null && showLive(shown, tally);
   };
   const address = () => tallyAddress;
@@ -189,6 +193,11 @@ function freshAddress() {
   const fields = new URLSearchParams(location.search);
   fields.set("at", `${news.version}.${news.poll_version || 0}`);
   return `${location.pathname}?${fields}`;
+}
+
+// A full room sees the end of the countdown in the same moment.
+function renewWhenOver(shown) {
+  setTimeout(() => renew(shown), RENEW_WITHIN_MS * Math.random());
 }
 
 // What a page depends on, as the server writes it into the page: a page with another key is out of date.

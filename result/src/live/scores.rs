@@ -28,6 +28,8 @@ pub(crate) struct PollScore {
     read_at: Instant,
     standstill: Standstill,
     scores: String,
+    /// What they say of the poll's state.
+    told_state: PollState,
 }
 
 /// Since when figures stand still, in milliseconds since 1970.
@@ -90,7 +92,9 @@ impl PollScore {
     }
 
     fn with(tally: Tally, (read_at_ms, read_at): (u64, Instant), standstill: Standstill) -> Self {
-        let mut score = Self { tally, read_at_ms, read_at, standstill, scores: String::new() };
+        let told_state = tally.poll.state();
+        let mut score = Self { tally, read_at_ms, read_at, standstill, scores: String::new(), told_state };
+        score.told_state = score.state();
         let scores = Scores { votes: shown_votes(&score.tally).unwrap_or_default(), fields: TallyFields::of(&score) };
         score.scores = serde_json::to_string(&scores).expect("scores are plain text and numbers");
         score
@@ -186,7 +190,7 @@ impl PollScore {
             is_complete: *is_complete,
             positions: shares.iter().map(position).collect(),
             stale_since_ms: self.stale_since_ms(),
-            state: self.state(),
+            state: self.told_state,
         }
     }
 }

@@ -66,6 +66,8 @@ pub(super) struct LivePage<'a> {
     state: &'static str,
     /// What is said of it: the state, or that the last votes are being counted.
     state_text: String,
+    /// How long it still takes ballots; none without a countdown.
+    closes_in_ms: Option<u64>,
     edition: String,
     archived: bool,
     corrected_at: Option<String>,
@@ -96,8 +98,9 @@ impl<'a> LivePage<'a> {
             poll: poll.id(),
             question: poll.question(),
             question_size: question_size(poll.question()),
-            state: poll.state().as_str(),
+            state: score.state().as_str(),
             state_text: state_text(score),
+            closes_in_ms: score.closes_in_ms(),
             edition: edition(poll),
             archived: poll.archived(),
             corrected_at: poll.correction().map(|correction| time::date_and_time(language, correction.at_millis)),
@@ -117,7 +120,7 @@ impl<'a> LivePage<'a> {
 
 /// The state as screens show it: a closed poll whose figures may still grow is not simply closed.
 fn shown_state(score: &PollScore) -> &'static str {
-    match score.poll().state() {
+    match score.state() {
         PollState::Closed if !score.is_final() => "counting",
         state => state.as_str(),
     }

@@ -283,10 +283,7 @@ impl Opening {
         Ok(match (countdown::of_number(self.seconds)?, self.closes_at) {
             (None, None) => PollChange::Open,
             (Some(seconds), None) => PollChange::OpenFor(Countdown::For(seconds)),
-            (None, Some(moment)) => {
-                let millis = u64::try_from(moment.as_millisecond()).unwrap_or(0);
-                PollChange::OpenFor(Countdown::Until(millis))
-            }
+            (None, Some(moment)) => PollChange::OpenFor(countdown::until(moment)),
             (Some(_), Some(_)) => return Err(Refusal::JsonShape("either `seconds` or `closes_at`".into())),
         })
     }

@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{PollChange, PollId};
+use domain::{Countdown, PollChange, PollId};
 use http::StatusCode;
 use serde::Serialize;
 use web::visitor::Visitor;
@@ -15,7 +15,7 @@ use super::poll_form::{LIMIT_FIELD, new_voters_limit};
 use crate::{
     addresses,
     app::App,
-    polls,
+    polls::{self, countdown},
     refusal::Refusal,
     request::{LastWord, PollPath, body::PostedForm},
 };
@@ -27,7 +27,6 @@ pub(crate) async fn change(
     path: PollPath,
 ) -> Result<Redirect, Refusal> {
     let change = match word.as_str() {
-        "open" => PollChange::Open,
         "close" => PollChange::Close,
         "hide" => PollChange::Hide,
         "reveal" => PollChange::Reveal,
@@ -38,6 +37,17 @@ pub(crate) async fn change(
         "archive" => PollChange::Archive,
         "restore" => PollChange::Restore,
         _ => return Err(Refusal::NoSuchPage),
+    };
+    done(&app, path.id()?, change).await
+}
+
+/// Opens the poll; for some seconds or until a time, if the form says so.
+pub(crate) async fn open(State(app): State<Arc<App>>, path: PollPath, form: PostedForm) -> Result<Redirect, Refusal> {
+    let fields = form.fields()?;
+    let change = match (countdown::of_moment(fields.get("closes_at"))?, countdown::of_field(fields.get("seconds"))?) {
+        (Some(moment), _) => PollChange::OpenFor(moment),
+        (None, Some(seconds)) => PollChange::OpenFor(Countdown::For(seconds)),
+        (None, None) => PollChange::Open,
     };
     done(&app, path.id()?, change).await
 }

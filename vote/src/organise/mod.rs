@@ -49,6 +49,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/organise/{poll}/codes", get(sheet::show))
         .route("/organise/{poll}/codes.csv", get(sheet::csv))
         .route("/organise/{poll}/reset", get(changes::ask_before_reset).post(changes::reset))
+        .route("/organise/{poll}/open", get(changes::back).post(changes::open))
         .route("/organise/{poll}/{change}", get(changes::back).post(changes::change))
         .merge(event_pages::router())
         .route_layer(middleware::from_fn_with_state(app.clone(), session::signed_in_only));

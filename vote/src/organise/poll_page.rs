@@ -46,6 +46,7 @@ pub(crate) async fn show(
     let view = PollView {
         accepted,
         has_ballots: accepted != Some(0),
+        closes_in_ms: poll.closes_in_millis(app.ballots.log_millis(poll.id())),
         new_voters: app.new_voters.last_minute(poll.id(), Instant::now()).into(),
         max_codes: MAX_CODES,
         facts: PollFacts::of(&poll),

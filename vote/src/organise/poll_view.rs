@@ -19,6 +19,8 @@ pub(super) struct PollView<'a> {
     /// How many ballots the log has accepted; `None` while a part of it can't be asked.
     pub(super) accepted: Option<u64>,
     pub(super) has_ballots: bool,
+    /// How long the poll still takes ballots; none without a countdown.
+    pub(super) closes_in_ms: Option<u64>,
     #[serde(flatten)]
     pub(super) new_voters: NewVotersBody,
     /// How many voting codes can be had at once.

@@ -1,6 +1,7 @@
-//! The length of a countdown, as programs and forms give it.
+//! A countdown, as programs and forms give it.
 
-use domain::{CountdownError, CountdownSeconds};
+use domain::{Countdown, CountdownError, CountdownSeconds};
+use jiff::Timestamp;
 
 use crate::refusal::Refusal;
 
@@ -15,4 +16,18 @@ pub(crate) fn of_field(seconds: &str) -> Result<Option<CountdownSeconds>, Refusa
         "" => Ok(None),
         number => of_number(Some(number.parse().map_err(|_| Refusal::Countdown(CountdownError::Length))?)),
     }
+}
+
+/// A moment in RFC 3339; an empty field is no countdown.
+pub(crate) fn of_moment(text: &str) -> Result<Option<Countdown>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let moment: Timestamp = text.parse().map_err(|_| Refusal::Countdown(CountdownError::Past))?;
+    Ok(Some(until(moment)))
+}
+
+/// Until this moment; one before 1970 is over.
+pub(crate) fn until(moment: Timestamp) -> Countdown {
+    Countdown::Until(u64::try_from(moment.as_millisecond()).unwrap_or(0))
 }

@@ -41,6 +41,8 @@ struct VotePage<'a> {
     event: Option<EventFacts<'a>>,
     revision: u32,
     state: &'static str,
+    /// How long it still takes ballots; none without a countdown.
+    closes_in_ms: Option<u64>,
     archived: bool,
     corrected: bool,
     by_code: bool,
@@ -134,6 +136,7 @@ impl View<'_> {
             event: self.event.map(|at| at.facts(result.as_ref())),
             revision: poll.revision(),
             state: state.as_str(),
+            closes_in_ms: poll.closes_in_millis(self.app.ballots.log_millis(id)).filter(|_| state == PollState::Open),
             archived: poll.archived(),
             corrected: poll.correction().is_some(),
             by_code: self.by_code(),

@@ -95,3 +95,39 @@ async fn a_step_opens_for_some_seconds_also_when_it_is_finished_later() {
     let back = app.organiser("POST", "/api/events/evening/back", Some(json!({"seconds": 30}))).await;
     assert_eq!(back.json()["code"], "unexpected-json", "the way back takes no time");
 }
+
+#[tokio::test]
+async fn pages_say_how_much_time_is_left() {
+    let app = spawn_app().await;
+    let (voter, organiser) = (app.browser(), app.organiser_browser().await);
+    let (voters_page, organisers_page) = ("/p/main", "/organise/main");
+    let shown = |page: &Answer| {
+        let from = page.text.split("class=\"countdown\" data-closes-in-ms=\"").nth(1).unwrap().to_owned();
+        let left = from.split('"').next().unwrap().to_owned();
+        let clock = from.split("class=\"clock\" dir=\"ltr\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+        (left, clock, from.split('>').next().unwrap().ends_with(" hidden"))
+    };
+    let nothing = (String::new(), "0:00".to_owned(), true);
+    for page in [voter.get(voters_page).await, organiser.get(organisers_page).await] {
+        assert_eq!(shown(&page), nothing);
+    }
+    let opened = organiser.post_form("/organise/main/open", "seconds=120&closes_at=").await;
+    assert_eq!((opened.status, opened.header("location")), (StatusCode::SEE_OTHER, organisers_page));
+    app.ballots.clock_goes_on(59_001);
+    for page in [voter.get(voters_page).await, organiser.get(organisers_page).await] {
+        assert_eq!(shown(&page), ("60999".to_owned(), "1:01".to_owned(), false));
+    }
+    organiser.post_form("/organise/main/open", "seconds=&closes_at=2026-11-23T10%3A30%3A00.000Z").await;
+    assert_eq!(shown(&voter.get(voters_page).await).1, "1:29:01");
+    organiser.post_form("/organise/main/open", "seconds=").await;
+    assert_eq!(shown(&voter.get(voters_page).await), nothing, "it may be taken away");
+    let refused = organiser.post_form("/organise/main/open", "seconds=x").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("data-refused=\"bad-countdown\""), "{}", refused.text);
+
+    organiser.post_form("/organise/main/open", "seconds=30").await;
+    app.ballots.clock_goes_on(30_000);
+    for page in [voter.get(voters_page).await, organiser.get(organisers_page).await] {
+        assert_eq!(shown(&page), nothing, "it has ended");
+    }
+}
