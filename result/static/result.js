@@ -1,6 +1,6 @@
 // Writes the scores from the socket into the page. Until then it shows the figures of when it was loaded, and a link to
-// reload. A page of an event follows the event: when it changes, the page is fetched again. Only ECMAScript 2018 and
-// the Web APIs of Safari 12, for old tablets (tests/old_phones.rs).
+// reload. On a page of an event `follow.js` does more. Only ECMAScript 2018 and the Web APIs of Safari 12, for old
+// tablets (tests/old_phones.rs).
 
 import { ask } from "./ask.js";
 import { countDown } from "./countdown.js";
@@ -13,27 +13,20 @@ const PATIENCE_MS = 10000;
 const SILENCE_MS = 30000;
 // Without a WebSocket the scores are fetched this often.
 const FETCH_EVERY_MS = 5000;
-// And where an event is, this often.
-const ASK_EVERY_MS = 2000;
 // A page of another edition is fetched again: at most this often, and not by all screens at once.
 const RENEW_EVERY_MS = 5000;
 const RENEW_JITTER_MS = 500;
-// The host may have several instances, of which another may be behind the one that told: then the page is fetched again
-// so often, after so long.
-const MAX_RETRIES = 5;
-const RETRY_MS = 400;
 
 // The path before all paths of this host.
-const base = document.documentElement.dataset.base || "";
+export const base = document.documentElement.dataset.base || "";
+// What `follow.js` does: `event` came, `scores` are shown, a fetched page `mayReplace` this one, it has `replaced`
+// another, a fetch is `over`.
+export const hooks = {};
 
-let page = document.getElementById("poll");
-let poll = page.dataset.poll;
+export let page = document.getElementById("poll");
+export let poll = page.dataset.poll;
+export let connected = false;
 let countdown = countDown(page.querySelector(".countdown"));
-const { event } = page.dataset;
-// What the page of the event is to show, as it was last told.
-let wantedKey = page.dataset.key;
-let retries = 0;
-let connected = false;
 let everConnected = false;
 let staleSince = null;
 let fetchedAt = -Infinity;
@@ -78,15 +71,9 @@ function show(scores) {
   write(document.getElementById("state"), page.dataset[`state${state[0].toUpperCase()}${state.slice(1)}`]);
   page.dataset.state = scores.state;
   countdown.heard(scores.closes_in_ms);
-  showPhones(scores);
+  if (hooks.scores) hooks.scores(scores);
   showLink(false);
   showConnection();
-}
-
-// As `event_page.rs` has it.
-function showPhones({ state, open, results, voters }) {
-  const phones = page.querySelector("#phones");
-  if (phones) phones.hidden = !(state === "waiting" || (open && (results === "hidden" || voters === 0)));
 }
 
 // Each replica reads the ledger for itself, so after a reconnection scores may be older than those shown. Older
@@ -107,7 +94,7 @@ function compare(one, other) {
   return millis - otherMillis || sequence - otherSequence;
 }
 
-function showConnection() {
+export function showConnection() {
   const { connectionLive, connectionPolled } = page.dataset;
   const { connectionConnecting, connectionReconnecting, connectionStale } = page.dataset;
   const element = page.querySelector("#connection");
@@ -125,7 +112,7 @@ function showConnection() {
 }
 
 // The link to reload is for browsers in which this script does not run or fails.
-function showLink(on) {
+export function showLink(on) {
   page.querySelector("#again").hidden = !on;
 }
 
@@ -135,58 +122,40 @@ function renew() {
   renewIn(early + Math.random() * RENEW_JITTER_MS);
 }
 
-function renewIn(delayMs) {
+export function renewIn(delayMs) {
   if (renewing) return;
   renewing = true;
   setTimeout(async () => {
     renewedAt = performance.now();
-    const askedFor = wantedKey;
     try {
       const response = await ask(location.href, { cache: "no-store" }, PATIENCE_MS);
       const fresh = new DOMParser().parseFromString(response.text, "text/html");
       const replacement = fresh.getElementById("poll");
-      if (!response.ok || !replacement) return;
-      if (event && replacement.dataset.key !== wantedKey && retries < MAX_RETRIES) return;
-      wantedKey = replacement.dataset.key;
-      replace(replacement);
+      if (!response.ok || !replacement || (hooks.mayReplace && !hooks.mayReplace(replacement))) return;
+      const replaced = page;
+      page = replacement;
+      showLink(false);
+      // Before it is on the page, so that screen readers don't announce it as new.
+      showConnection();
+      const focused = replaced.contains(document.activeElement) ? document.activeElement : null;
+      replaced.parentNode.replaceChild(replacement, replaced);
+      countdown = countDown(page.querySelector(".countdown"));
       document.title = fresh.title;
+      // For screen readers, which don't announce that a part of the page was replaced.
+      const news = hooks.replaced ? hooks.replaced(replaced, focused) : page.dataset.news;
+      if (news) write(document.getElementById("news"), news);
     } catch (error) {
       // The next scores try again.
       showLink(true);
     } finally {
       renewing = false;
-      follow(askedFor);
+      if (hooks.over) hooks.over();
     }
   }, delayMs);
 }
 
-function replace(replacement) {
-  const replaced = page;
-  const isFocused = replaced.contains(document.activeElement);
-  const isOnCode = isFocused && document.activeElement.matches(".enlarge");
-  page = replacement;
-  if (page.dataset.poll !== poll) watch(page.dataset.poll);
-  showLink(false);
-  // Before it is on the page, so that screen readers don't announce it as new.
-  showConnection();
-  replaced.parentNode.replaceChild(page, replaced);
-  countdown = countDown(page.querySelector(".countdown"));
-  const focused = (isOnCode && page.querySelector(".enlarge")) || page.querySelector("h1[tabindex]");
-  if (isFocused && focused) focused.focus();
-  announce(replaced);
-}
-
-// For screen readers, which don't announce that a part of the page was replaced.
-function announce(replaced) {
-  const { arrival, edition, news } = page.dataset;
-  const [before, now] = [replaced, page].map((it) => it.querySelector("#state"));
-  const state = before && now && before.textContent !== now.textContent ? now.textContent : null;
-  const heard = arrival !== replaced.dataset.arrival ? arrival : edition !== replaced.dataset.edition ? news : state;
-  if (heard) write(document.getElementById("news"), heard);
-}
-
 // From now on the scores of another poll, or of none, come by the same socket.
-function watch(another) {
+export function watch(another) {
   poll = another;
   positions = {};
   staleSince = null;
@@ -197,34 +166,10 @@ function watch(another) {
   fetchScores();
 }
 
-// The server told where the event is.
-function hear(now) {
-  if (now.event !== event) return;
-  retries = 0;
-  wantedKey = `${now.version} ${now.page_key || ""}`;
-  if (!poll) showLink(false);
-  if (wantedKey !== page.dataset.key) renewIn(Math.random() * (now.spread_ms || 0));
-}
-
-// The page was fetched for a key: once more if it is not shown, or if another one is wanted by now.
-function follow(askedFor) {
-  if (!event || wantedKey === page.dataset.key || retries >= MAX_RETRIES) return;
-  retries += 1;
-  renewIn(wantedKey === askedFor ? RETRY_MS * (0.5 + Math.random()) : 0);
-}
-
-async function askWhereItIs() {
-  try {
-    const response = await ask(`${base}/api/events/${event}/now`, { cache: "no-store" }, PATIENCE_MS);
-    if (!response.ok) return;
-    if (!connected && !poll) {
-      fetchedAt = performance.now();
-      showConnection();
-    }
-    hear(JSON.parse(response.text));
-  } catch (error) {
-    // As below.
-  }
+// The server was asked for something else, without a WebSocket.
+export function heardByAsking() {
+  fetchedAt = performance.now();
+  showConnection();
 }
 
 async function fetchScores() {
@@ -242,12 +187,12 @@ async function fetchScores() {
 }
 
 const query = {};
-if (event) query.event = event;
+if (page.dataset.event) query.event = page.dataset.event;
 if (poll) query.poll = poll;
 const socket = openSocket(`${base}/socket.io/`, query, {
   event(name, argument) {
     if (name === "scores") show(JSON.parse(argument));
-    if (name === "event") hear(JSON.parse(argument));
+    if (name === "event" && hooks.event) hooks.event(JSON.parse(argument));
   },
   state(now) {
     connected = now;
@@ -262,8 +207,3 @@ setInterval(() => {
   // Between the questions of an event nothing is sent; the socket itself notices when it is silent.
   if (connected && poll && performance.now() - heardAt > SILENCE_MS) socket.restart();
 }, FETCH_EVERY_MS + Math.random() * 500);
-if (event) {
-  setInterval(() => connected || askWhereItIs(), ASK_EVERY_MS + Math.random() * 200);
-  // After sleep, sooner than a broken connection is noticed.
-  document.addEventListener("visibilitychange", () => document.hidden || askWhereItIs());
-}

@@ -141,3 +141,22 @@ pub(super) fn organising(stage: &Stage) -> Vec<State> {
         state("run-empty", run("empty")),
     ]
 }
+
+/// The pages of the result host.
+pub(super) fn watching(stage: &Stage) -> Vec<State> {
+    let live = |event: &str, css| vec![Goto(stage.result(&format!("/e/{event}"))), Find("[data-kind=live]"), Find(css)];
+    let state = |name, steps| State { name, steps };
+    vec![
+        state("result-event-before", live("evening", ".between.before .qr")),
+        state("result-event-open", live("meeting", "[data-key=a] .count")),
+        state("result-event-large-code", vec![Click(".enlarge"), Find("#join-large:not([hidden]) .qr")]),
+        state("result-event-hidden", live("session", ".secret")),
+        state("result-event-over", live("party", ".between.over")),
+        state("result-event-empty", live("empty", ".between.before")),
+        state("result-event-frame", live("meeting/embed", ".clear [data-key=a] .count")),
+        state("result-event-frame-between", live("evening/embed", ".clear .between")),
+        state("result-event-join", vec![Goto(stage.result("/e/evening/join"))]),
+        state("result-event-print", vec![Goto(stage.result("/e/session/print")), Find(".asked")]),
+        state("result-unknown-event", vec![Goto(stage.result("/e/nowhere"))]),
+    ]
+}

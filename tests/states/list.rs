@@ -18,6 +18,7 @@ pub(super) fn states(stage: &Stage) -> Vec<State> {
     states.extend(watching(stage));
     states.extend(organising(stage));
     states.extend(events::organising(stage));
+    states.extend(events::watching(stage));
     states
 }
 
