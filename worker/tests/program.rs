@@ -216,3 +216,18 @@ fn a_wrong_setting_is_one_line_that_names_it_and_exit_code_2() {
     assert!(text(&import.stderr).starts_with("worker: DATABASE_URL: 2 addresses for 1 partitions"), "{import:?}");
     assert_eq!(run(&["count"], &[]).status.code(), Some(2), "an unknown command");
 }
+
+#[tokio::test]
+async fn clocks_that_differ_are_told_and_measured() {
+    let (ahead, mut behind, database) =
+        (RedisServer::start().await, RedisServer::start().await, TestDatabase::create().await);
+    let files = behind.files();
+    behind.set_back(&files, std::time::Duration::from_secs(5)).await;
+    let addresses = format!("{} {}", ahead.url(), behind.url());
+    let worker = programs::worker_with(&addresses, &database.url(), &[("PARTITIONS", "2")]);
+    until_true("the skew is told", || async { worker.program.output().contains("log.clock_skew") }).await;
+    for (partition, expected) in [(0, 0.0), (1, -5.0)] {
+        let name = format!("scrutin_worker_log_clock_ahead_seconds{{partition=\"{partition}\"}}");
+        until_true("the clock is measured", || async { (worker.metric(&name).await - expected).abs() < 1.0 }).await;
+    }
+}

@@ -124,3 +124,36 @@ async fn whoever_shows_the_tally_knows_the_logs_clock_also_where_it_is_wrong() {
     let left = tally.poll.closes_in_millis(shown).unwrap();
     assert!((50_000..=60_000).contains(&left), "{left} ms of {opened:?}");
 }
+
+#[tokio::test]
+async fn a_promoted_replica_ends_the_countdown() {
+    let database = TestDatabase::create().await;
+    let mut at = Installation::new(database.url(), 1).await;
+    let address = testkit::moving_address::MovingAddress::start(at.redis.port()).await;
+    at.redis_url = address.redis_url().parse().unwrap();
+    at.ballot_box = RedisBallotBox::new(&at.redis_url, at.partitions);
+    let _worker = at.start_worker();
+    at.open().await;
+    let replica = RedisServer::start().await;
+    let mut on_replica = replica.connection().await;
+    let port = at.redis.port().to_string();
+    redis::cmd("REPLICAOF").arg("127.0.0.1").arg(&port).exec_async(&mut on_replica).await.unwrap();
+    let has = async |text: &str| {
+        let mut connection = replica.connection().await;
+        let mut read = redis::cmd("HGET");
+        let read = read.arg("{scrutin:0}:polls").arg("main").query_async::<Option<String>>(&mut connection);
+        read.await.unwrap().is_some_and(|poll| poll.contains(text))
+    };
+    // Its first copy of everything takes seconds.
+    until_true("the replica to follow", || async { has("main").await }).await;
+    let opened = at.open_for(3).await;
+    at.vote_many(10, "a").await;
+    at.shows([10, 0]).await;
+    until_true("the replica has the countdown", || async { has("closes_at").await }).await;
+    redis::cmd("REPLICAOF").arg("NO").arg("ONE").exec_async(&mut on_replica).await.unwrap();
+    at.redis.kill();
+    address.lead_to(replica.port());
+    let closed = at.is_counted_as_closed().await;
+    assert_eq!(closed.poll.version(), opened.version() + 1);
+    assert_eq!((at.vote("b").await, closed.figures.votes), (None, vec![10, 0]));
+}
