@@ -6,6 +6,7 @@ mod whole_evening;
 use reqwest::Client;
 use serde_json::{Value, json};
 use testkit::{
+    all_in_one::AllInOne,
     browser::{Browser, Driver, Setup},
     postgres_server::TestDatabase,
     programs::{ORGANISER_TOKEN, Services},
@@ -34,11 +35,7 @@ impl Evening {
     }
 
     async fn organise(&self, method: &str, path: &str, body: Value) -> Value {
-        let url = format!("{}/api{path}", self.services.vote.url());
-        let request = Client::new().request(method.parse().expect("a method"), url).bearer_auth(ORGANISER_TOKEN);
-        let answer = request.json(&body).send().await.expect("vote answers");
-        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
-        answer.json().await.expect("JSON")
+        organise(&self.services.vote.url(), method, path, body).await
     }
 
     /// Presses the large button.
@@ -57,6 +54,14 @@ impl Evening {
         browser.goto(&format!("{}/e/evening", self.services.vote.url())).await;
         browser.run("document.documentElement.dataset.same = 'yes'").await;
     }
+}
+
+async fn organise(vote_url: &str, method: &str, path: &str, body: Value) -> Value {
+    let url = format!("{vote_url}/api{path}");
+    let request = Client::new().request(method.parse().expect("a method"), url).bearer_auth(ORGANISER_TOKEN);
+    let answer = request.json(&body).send().await.expect("vote answers");
+    assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap_or_default());
+    answer.json().await.expect("JSON")
 }
 
 /// Waits for these words on the same page.
@@ -224,4 +229,38 @@ async fn a_page_that_missed_the_close_says_which_choice_was_lost() {
     follows(&browser, "Another question is on: what you had chosen was not sent.").await;
     follows(&browser, "Question two?").await;
     assert_eq!(browser.run("return document.querySelectorAll('input:checked').length").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_all_in_one_voters_and_screen_follow_at_the_root_address() {
+    let data = tempfile::tempdir().expect("a directory");
+    let server = AllInOne::start_with(data.path(), [("ORGANISER_TOKEN", ORGANISER_TOKEN)]).await;
+    let vote = server.vote_url();
+    for id in ["one", "two"] {
+        organise(&vote, "POST", "/polls", poll(id)).await;
+    }
+    organise(&vote, "POST", "/events", json!({"id": "evening", "title": "Quiz night", "polls": ["one", "two"]})).await;
+    organise(&vote, "PUT", "/front-page", json!({"event": "evening"})).await;
+    let driver = Driver::start().await;
+    let (voter, screen) = (driver.open(Setup::default()).await, driver.open(Setup::default()).await);
+    for (browser, url) in [(&voter, vote.clone()), (&screen, server.result_url())] {
+        browser.goto(&url).await;
+        browser.run("document.documentElement.dataset.same = 'yes'").await;
+        follows(browser, "Quiz night").await;
+    }
+    organise(&vote, "POST", "/events/evening/next", json!({})).await;
+    follows(&voter, "Question one?").await;
+    follows(&screen, "Question one?").await;
+    voter.click("input[value=b]").await;
+    voter.click("main form button").await;
+    follows(&voter, "Your vote is recorded").await;
+    follows(&screen, "1 voter").await;
+    for _ in 0..2 {
+        organise(&vote, "POST", "/events/evening/next", json!({})).await;
+    }
+    follows(&voter, "Question two?").await;
+    follows(&screen, "Question two?").await;
+    for browser in [voter, screen] {
+        assert_eq!(browser.complaints().await, [""; 0]);
+    }
 }
