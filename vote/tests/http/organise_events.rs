@@ -190,6 +190,10 @@ async fn an_evening_is_run_with_forms_alone() {
     let (app, ada) = with_event().await;
     let mut page = ada.get("/events/evening/run").await;
     page.says("Not begun").says("0 of 2 closed");
+    // A form that does not say what its sender saw takes no step.
+    for form in ["", "version=", "version=now", "version=0"] {
+        press(&ada, "/events/evening/next", form).await.says("Not begun");
+    }
     let mut told = Vec::new();
     while page.text.contains("id=\"go\"") {
         let button = page.text.split("id=\"go\"><span>").nth(1).unwrap().split("</span>").next().unwrap().to_owned();
