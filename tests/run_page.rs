@@ -260,7 +260,7 @@ async fn a_countdown_is_chosen_counts_down_and_closes_the_question() {
     let evening = evening().await;
     let ada = evening.organiser(Setup { size: PHONE, ..Setup::default() }).await;
     ada.sees("Open question 1").await;
-    assert!(!ada.0.has("#left:not([hidden])").await);
+    assert!(!ada.0.has(".countdown:not([hidden])").await);
     // Nobody waits for half a minute here.
     ada.0.run("document.querySelector('input[name=seconds][value=\"30\"]').value = 2").await;
     ada.click("input[name=seconds][value='2']", 1).await;
@@ -269,7 +269,7 @@ async fn a_countdown_is_chosen_counts_down_and_closes_the_question() {
     ada.sees("Close question 1").await;
     ada.0.shows("Closes in 0:0").await;
     ada.sees("Next: open question 2").await;
-    assert!(!ada.0.has("#left:not([hidden])").await);
+    assert!(!ada.0.has(".countdown:not([hidden])").await);
     assert_eq!(evening.poll("q1").await["state"], "closed");
     // The choice of before stands there again, and is seen.
     ada.click("input[name=seconds][value='60']", 1).await;

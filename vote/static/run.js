@@ -3,8 +3,8 @@
 // it.
 
 import { ask } from "./ask.js";
+import { countDown } from "./countdown.js";
 import { follow } from "./figures.js";
-import { keep, left } from "./run-countdown.js";
 import { wayOf } from "./run-keys.js";
 import { write } from "./write.js";
 
@@ -23,6 +23,9 @@ let busy = false;
 let looks = 0;
 let looking = false;
 let failures = 0;
+let countdown = null;
+// How long questions are to be open, as it was chosen last.
+let seconds = "";
 let byPointer = false;
 
 const run = () => document.getElementById("run");
@@ -146,7 +149,7 @@ async function look() {
     if (!answer.ok) throw new Error(String(answer.status));
     const { key, accepted, closes_in_ms: closesInMs } = JSON.parse(answer.text);
     if (key !== run().dataset.key) await renew(isOld);
-    else left(closesInMs === undefined ? null : closesInMs, soon);
+    else countdown.heard(closesInMs);
     if (figures && !isOld()) figures.accepted(accepted === undefined ? null : accepted);
     if (failures > 0 && !isOld()) tell(null);
     failures = 0;
@@ -193,11 +196,20 @@ function said(fresh) {
   return texts.join(". ");
 }
 
+// The choice of a countdown stands there again before the next question.
+function keepChoice() {
+  for (const choice of run().querySelectorAll("input[name=seconds]")) {
+    choice.checked = choice.value === seconds;
+    choice.addEventListener("change", () => {
+      seconds = choice.value;
+    });
+  }
+}
+
 function prepare() {
   for (const element of document.querySelectorAll(".no-script")) element.hidden = true;
-  keep(run());
-  const line = document.getElementById("left");
-  left(line.dataset.left ? Number(line.dataset.left) : null, soon);
+  countdown = countDown(run().querySelector(".countdown"), soon);
+  keepChoice();
   const section = run().querySelector("#figures");
   if (section === figuresOf) return;
   figuresOf = section;
