@@ -7,6 +7,7 @@
 //! | `polls_page`, `poll_form` | the list of polls, creating one, rewriting one |
 //! | `poll_page`, `poll_view`, `changes` | running one poll |
 //! | `event_pages` | events: making, preparing and running them |
+//! | `front` | what the root address shows |
 //! | `sheet`, `share` | voting codes to print; addresses to hand out |
 //! | `texts` | all words |
 //!
@@ -14,6 +15,7 @@
 
 mod changes;
 mod event_pages;
+mod front;
 mod poll_form;
 mod poll_page;
 mod poll_view;
@@ -49,6 +51,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/organise/{poll}/codes", get(sheet::show))
         .route("/organise/{poll}/codes.csv", get(sheet::csv))
         .route("/organise/{poll}/reset", get(changes::ask_before_reset).post(changes::reset))
+        .route("/organise/{poll}/front", get(changes::back).post(front::put_poll))
+        .route("/organise/{poll}/no-front", get(changes::back).post(front::take_off))
         .route("/organise/{poll}/open", get(changes::back).post(changes::open))
         .route("/organise/{poll}/{change}", get(changes::back).post(changes::change))
         .merge(event_pages::router())

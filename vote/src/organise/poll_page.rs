@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{Poll, PollId};
+use domain::{FrontPage, Poll, PollId};
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use web::{
@@ -19,6 +19,7 @@ use web::{
 };
 
 use super::{
+    front,
     poll_view::{HandedOut, NewVotersBody, PollFacts, PollView, ResultAddresses},
     share,
 };
@@ -46,6 +47,8 @@ pub(crate) async fn show(
     let view = PollView {
         accepted,
         has_ballots: accepted != Some(0),
+        in_front: front::shows(&app, FrontPage::Poll(poll.id())).await,
+        is_default: poll.id() == PollId::MAIN,
         closes_in_ms: poll.closes_in_millis(app.ballots.log_millis(poll.id())),
         new_voters: app.new_voters.last_minute(poll.id(), Instant::now()).into(),
         max_codes: MAX_CODES,

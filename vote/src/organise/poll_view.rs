@@ -19,6 +19,10 @@ pub(super) struct PollView<'a> {
     /// How many ballots the log has accepted; `None` while a part of it can't be asked.
     pub(super) accepted: Option<u64>,
     pub(super) has_ballots: bool,
+    /// Whether the root address shows it.
+    pub(super) in_front: bool,
+    /// Whether it is the default poll, which is there where nothing else is.
+    pub(super) is_default: bool,
     /// How long the poll still takes ballots; none without a countdown.
     pub(super) closes_in_ms: Option<u64>,
     #[serde(flatten)]

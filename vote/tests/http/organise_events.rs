@@ -343,6 +343,14 @@ async fn an_event_is_put_on_the_first_page_and_taken_off_again() {
     app.browser().get("/").await.says("An evening");
     press(&ada, "/events/evening/no-front", "").await.does_not_say("· on the first page");
     assert_eq!(front().await, json!({"poll": "main"}));
+
+    // A poll is put there in the same way. The default poll is there where nothing else is.
+    press(&ada, "/organise/one/front", "").await.says("· on the first page").says("Take off the first page");
+    assert_eq!(front().await, json!({"poll": "one"}));
+    ada.get("/organise/main").await.says("Show on the first page");
+    press(&ada, "/organise/one/no-front", "").await.says("Show on the first page");
+    let default = ada.get("/organise/main").await;
+    default.says("· on the first page").does_not_say("Take off").does_not_say("Show on the first page");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     response::{Redirect, Response},
 };
-use domain::{Event, EventId, FrontPage, Poll, PollId};
+use domain::{Event, EventId, FrontPage};
 use http::{HeaderMap, StatusCode};
 use program::settings::PublicUrl;
 use web::{
@@ -25,8 +25,8 @@ use crate::{
     addresses,
     app::App,
     events,
-    organise::{poll_view::HandedOut, share},
-    polls::{self, code_range::MAX_CODES},
+    organise::{front, poll_view::HandedOut, share},
+    polls::code_range::MAX_CODES,
     refusal::{Refusal, not_shown},
     request::EventPath,
 };
@@ -62,16 +62,11 @@ pub(super) async fn page(app: &App, asked: &Asked, event: &Event, forms: EventFo
         forms,
         handed_out: handed_out(own.as_ref(), event.id()),
         max_codes: MAX_CODES,
-        in_front: polls::recent(app, PollId::MAIN).await.is_ok_and(|main| in_front(&main, event.id())),
+        in_front: front::shows(app, FrontPage::Event(event.id())).await,
         exports: EVENT_EXPORTS,
         projector_url: app.config.result.url(&asked.headers).map(|at| event_address::url(&at, event.id())),
     };
     Ok(app.page(&asked.visitor, status, "organise/event.html", view))
-}
-
-/// Whether the root address shows this event.
-fn in_front(main: &Poll, event: EventId) -> bool {
-    main.front_page() == Some(FrontPage::Event(event))
 }
 
 fn handed_out(own: Option<&Invitation>, event: EventId) -> HandedOut {

@@ -21,8 +21,11 @@ use crate::{
     addresses,
     app::App,
     events::{self, create::duplicate},
-    organise::poll_form::{Fault, PollForm},
-    polls::{self, create::create as create_poll},
+    organise::{
+        front,
+        poll_form::{Fault, PollForm},
+    },
+    polls::create::create as create_poll,
     refusal::Refusal,
     request::{
         EventPath, LastWord,
@@ -52,8 +55,8 @@ pub(super) async fn change(
     match word.as_str() {
         "archive" => drop(events::change(&app, id, None, EventChange::Archive).await?),
         "restore" => drop(events::change(&app, id, None, EventChange::Restore).await?),
-        "front" => put_in_front(&app, FrontPage::Event(id)).await?,
-        "no-front" => put_in_front(&app, FrontPage::Poll(PollId::MAIN)).await?,
+        "front" => front::put(&app, FrontPage::Event(id)).await?,
+        "no-front" => front::put(&app, front::DEFAULT).await?,
         "up" | "down" => {
             let (poll, seen) = named(&fields)?;
             edited(&app, id, |spec| shift(spec, poll, seen, word == "up")).await?;
@@ -65,14 +68,6 @@ pub(super) async fn change(
         _ => return Err(Refusal::NoSuchPage),
     }
     Ok(to_event(id))
-}
-
-async fn put_in_front(app: &App, page: FrontPage) -> Result<(), Refusal> {
-    match polls::front_page::put(app, page).await {
-        // Until all partitions know it, some answers show what was there before.
-        Ok(_) | Err(Refusal::Underway(_)) => Ok(()),
-        Err(refusal) => Err(refusal),
-    }
 }
 
 /// The poll that a button of the list belongs to, and its place there, from 0. A number that can't be read is none
