@@ -80,7 +80,8 @@ pub(crate) struct Serving {
     /// for every site
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
     pub(crate) allowed_origins: Vec<AllowedOrigin>,
-    /// Origins whose pages may show `/p/POLL/embed` of the result page in a frame, comma separated, or `*`
+    /// Origins whose pages may show `/p/POLL/embed` and `/e/EVENT/embed` of the result page in a frame, comma
+    /// separated, or `*`
     #[arg(long, env = "EMBED_ORIGINS", value_delimiter = ',')]
     pub(crate) embed_origins: Vec<EmbedOrigin>,
     /// Key of cookies, pseudonyms and receipts, at least 32 bytes; made and kept in the data directory unless set

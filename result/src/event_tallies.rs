@@ -1,8 +1,9 @@
-//! The tallies of all polls of an event: for its export and its page to print. Hidden votes only for the organiser.
+//! The tallies of all polls of an event: for its export and its page to print. Hidden votes, and questions that have
+//! not been asked yet, only for the organiser.
 
 use std::{collections::HashMap, sync::Arc};
 
-use domain::{Event, EventId, PollId, Tally};
+use domain::{Event, EventId, PollId, PollState, Tally};
 use web::signed_link::Purpose;
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 /// An event as it was read, with its polls in their order.
 pub(crate) struct EventTallies {
     pub(crate) event: Arc<Event>,
-    /// Those that were counted, each with its number in the event, from 1.
+    /// Those that the ledger has and whoever asked may see, each with its number in the event, from 1.
     pub(crate) polls: Vec<(usize, PollScore)>,
     organiser: Option<Organiser>,
 }
@@ -33,7 +34,9 @@ impl EventTallies {
         let now = program::now_millis();
         let numbered = (1..).zip(event.polls());
         let polls = numbered.filter_map(|(number, poll)| Some((number, PollScore::new(tallies.remove(poll)?, now))));
-        Ok(Self { polls: polls.collect(), event, organiser })
+        let may_see = |score: &PollScore| organiser.is_some() || score.state() != PollState::Waiting;
+        let polls = polls.filter(|(_, score)| may_see(score)).collect();
+        Ok(Self { event, polls, organiser })
     }
 
     /// Who asked, if it is the organiser.

@@ -54,7 +54,8 @@ pub(crate) struct Settings {
     /// and with them for every site
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
     pub(crate) allowed_origins: Vec<AllowedOrigin>,
-    /// Origins whose pages may show `/p/POLL/embed` in a frame, separated by commas, or `*`; without it: none
+    /// Origins whose pages may show `/p/POLL/embed` and `/e/EVENT/embed` in a frame, separated by commas, or `*`;
+    /// without it: none
     #[arg(long, env = "EMBED_ORIGINS", value_delimiter = ',')]
     pub(crate) embed_origins: Vec<EmbedOrigin>,
     /// Who is believed about who asked

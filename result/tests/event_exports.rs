@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use domain::{EventChange, EventId, PollChange, PollId, PollSpec};
+use domain::{EventChange, EventId, PollChange, PollId, PollSpec, PollState};
 use http::{StatusCode, header};
 use scrutin_result::Config;
 use serde_json::{Value, json};
@@ -16,8 +16,8 @@ use web::signed_link::{self, Purpose};
 
 const EXPORTS: [&str; 2] = ["tallies.csv", "tallies.json"];
 
-/// The service with an event of three questions: one with votes, one whose votes are hidden, and one that is unknown to
-/// the ledger.
+/// The service with an event of four questions: one with votes, one that is unknown to the ledger, one whose votes are
+/// hidden, and one that was not asked yet.
 async fn evening() -> App {
     let app = spawn_app().await;
     app.ledger.create("tea", PollSpec::simple("=Tea?", ["+Yes", "No; never"]));
@@ -28,7 +28,9 @@ async fn evening() -> App {
     app.ledger.vote_many("secret", 1, 2_468);
     app.ledger.change("secret", &PollChange::Hide);
     app.ledger.change("secret", &PollChange::Close);
-    app.ledger.create_event("evening", "The evening", &["tea", "gone", "secret"]);
+    let later = PollSpec { state: PollState::Waiting, ..PollSpec::simple("A surprise?", ["Yes", "No"]) };
+    app.ledger.create("later", later);
+    app.ledger.create_event("evening", "The evening", &["tea", "gone", "secret", "later"]);
     app
 }
 
@@ -50,7 +52,8 @@ async fn all_tallies_are_one_table_in_which_no_text_is_a_formula() {
     assert_eq!(public, format!("{head}3,secret,Secret?,closed,a,Yes,,,9999\n3,secret,Secret?,closed,b,No,,,9999\n"));
     let whole = as_organiser(&app, "/api/events/evening/tallies.csv").await.text().await.unwrap();
     let votes = "3,secret,Secret?,closed,a,Yes,7531,0.7532,9999\n3,secret,Secret?,closed,b,No,2468,0.2468,9999\n";
-    assert_eq!(whole, format!("{head}{votes}"));
+    let later = "4,later,A surprise?,waiting,a,Yes,0,,0\n4,later,A surprise?,waiting,b,No,0,,0\n";
+    assert_eq!(whole, format!("{head}{votes}{later}"));
     let german = app.get("/api/events/evening/tallies.csv?separator=semicolon").await.text().await.unwrap();
     assert!(german.contains("1;tea;'=Tea?;open;a;'+Yes;2;0,6667;3\n"), "{german}");
 }
@@ -62,7 +65,7 @@ async fn all_tallies_are_one_object_also_of_an_archived_event() {
     let exported: Value = as_organiser(&app, "/api/events/evening/tallies.json").await.json().await.unwrap();
     let about = ["event", "title", "version", "archived"].map(|name| exported[name].clone());
     assert_eq!(about, [json!("evening"), json!("The evening"), json!(2), json!(true)]);
-    let [tea, secret] = exported["polls"].as_array().unwrap().as_slice() else { panic!("two polls: {exported}") };
+    let [tea, secret, _] = exported["polls"].as_array().unwrap().as_slice() else { panic!("three: {exported}") };
     assert_eq!((&tea["number"], &tea["poll"], &tea["votes"]), (&json!(1), &json!("tea"), &json!({"a": 2, "b": 1})));
     assert_eq!(tea["options"], json!({"a": "+Yes", "b": "No; never"}));
     assert_eq!((&secret["number"], &secret["votes"]), (&json!(3), &json!({"a": 7_531, "b": 2_468})));
@@ -87,7 +90,9 @@ async fn only_the_organiser_gets_hidden_votes_of_an_event() {
             let answer = app.get(&format!("{path}?ticket={wrong}")).await;
             assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
         }
+        assert!(!body.contains("surprise"), "a question that was not asked yet, in {path}: {body}");
         let whole = app.page(&format!("{path}?ticket={}", ticket("evening", Purpose::Export))).await;
+        assert!(whole.contains("surprise"), "{whole}");
         assert!(whole.contains("7531") || whole.contains("7,531"), "{path}: {whole}");
     }
 }

@@ -117,8 +117,10 @@ async fn no_state_of_the_live_page_violates_wcag_2_2_aa() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_to_print_and_the_code_alone_do_not_violate_wcag_2_2_aa() {
     let (app, driver, axe) = (evening().await, Driver::start().await, axe_core());
+    app.ledger.change("first", &PollChange::Open);
     app.ledger.vote_many("first", 0, 4_217);
     app.ledger.vote_many("first", 2, 1_300);
+    app.ledger.change("second", &PollChange::Open);
     app.ledger.change("second", &PollChange::Hide);
     let mut found = Vec::new();
     for setup in [Setup { size: PHONE, dark: true, language: "de", ..Setup::default() }, Setup::default()] {

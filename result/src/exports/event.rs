@@ -1,5 +1,5 @@
 //! The tallies of an event's polls to take home, as one table and as JSON. Anybody gets what is visible to everybody,
-//! and the organiser also hidden votes.
+//! and the organiser also hidden votes and the questions to come.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -40,7 +40,7 @@ pub(crate) struct ExportedEvent {
     version: u64,
     /// Whether it was put away from the lists.
     archived: bool,
-    /// Its polls, in their order. One of which nothing was counted yet is left out.
+    /// Its polls, in their order. One that was not opened yet is left out, except for the organiser.
     polls: Vec<EventPollTally>,
 }
 
@@ -56,7 +56,8 @@ struct EventPollTally {
 
 /// The tallies of an event's polls as one table for spreadsheets: a row for each option, with the number of its poll
 /// in the event, the poll's id, question and state, the option's key and text, its votes, their share of the voters
-/// (0 to 1), and the voters. Votes and shares that are hidden are left empty, except for the organiser.
+/// (0 to 1), and the voters. Votes and shares that are hidden are left empty, and polls that were not opened
+/// yet are left out, except for the organiser.
 #[utoipa::path(
     get,
     path = "/api/events/{event}/tallies.csv",
@@ -109,7 +110,7 @@ fn rows(table: &mut Table, separator: Separator, number: usize, score: &PollScor
 }
 
 /// The tallies of an event's polls as JSON to keep, with the texts of the options. Votes that are hidden are `null`,
-/// except for the organiser.
+/// and polls that were not opened yet are left out, except for the organiser.
 #[utoipa::path(
     get,
     path = "/api/events/{event}/tallies.json",
