@@ -2,7 +2,7 @@
 
 use domain::{FrontPage, PollChange, PollId};
 
-use super::{change, current};
+use super::existing::{change, current};
 use crate::{
     app::App,
     refusal::{Refusal, not_shown},
