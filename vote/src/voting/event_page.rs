@@ -14,7 +14,7 @@ use web::visitor::Visitor;
 use super::{
     cast::{self, Attempt, counted},
     event_view::{self, OnEvent},
-    page::{BallotPost, TypedCode, poll_to_show, receipt_in, receipt_query, see_recorded},
+    posted::{BallotPost, TypedCode, poll_to_show, receipt_in, receipt_query, see_recorded},
     vote_page::View,
 };
 use crate::{

@@ -7,4 +7,5 @@ pub(crate) mod cast;
 pub(crate) mod event_page;
 mod event_view;
 pub(crate) mod page;
+mod posted;
 mod vote_page;

@@ -9,7 +9,7 @@ use web::{direction::isolated, edition::edition, visitor::Visitor};
 
 use super::{
     event_view::{EventFacts, OnEvent},
-    page::TypedCode,
+    posted::TypedCode,
 };
 use crate::{
     addresses,
