@@ -159,8 +159,7 @@ async fn the_projector_follows_the_event_and_tells_screen_readers() {
     until(&browser, "no phones", "document.getElementById('phones').hidden").await;
     app.ledger.press_next("evening");
     until(&browser, "the close", "document.getElementById('state').textContent === 'Voting is closed'").await;
-    let closed = app.json("/api/events/evening/now").await["page_key"].as_str().unwrap().to_owned();
-    until(&browser, "the closed page", &format!("document.getElementById('poll').dataset.key === '3 {closed}'")).await;
+    until(&browser, "the closed page", "document.getElementById('poll').dataset.key.startsWith('3 closed ')").await;
 
     // The focus stays where it was, on the new page of the question.
     browser.run("document.querySelector('.enlarge').focus()").await;
@@ -193,6 +192,26 @@ async fn without_websockets_the_projector_follows_by_asking() {
     browser.shows("Tea?").await;
     app.ledger.vote("tea", 0);
     until(&browser, "the vote", "document.querySelector('[data-key=a] .count').textContent === '1'").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projector_that_wakes_asks_before_it_finds_its_connection_dead() {
+    let app = evening().await;
+    let driver = Driver::start().await;
+    let browser = driver.open(Setup::default()).await;
+    // Connected, and then silent, as after sleep.
+    let source = "window.WebSocket = class { \
+        constructor() { setTimeout(() => { \
+            this.onmessage({data: '0{\"pingInterval\":60000,\"pingTimeout\":60000}'}); \
+            this.onmessage({data: '40{}'}); }, 50); } \
+        close() {} send() {} }";
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})).await;
+    browser.goto(&app.url("/e/evening")).await;
+    browser.find("[data-kind=live]").await;
+    app.ledger.press_next("evening");
+    browser.run("document.dispatchEvent(new Event('visibilitychange'))").await;
+    browser.shows("Tea?").await;
     assert_eq!(browser.complaints().await, [""; 0]);
 }
 

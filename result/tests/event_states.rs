@@ -56,6 +56,21 @@ async fn faults(browser: &Browser, axe: &str) -> Vec<String> {
     found
 }
 
+/// Whether the page is live, is the present one of the event, and has this text. (Right after a change the service may
+/// not have heard of it yet.)
+async fn is_shown(app: &App, browser: &Browser, text: &str) -> bool {
+    let now = app.json("/api/events/abend/now").await;
+    let expected = &app.ledger.event("abend");
+    let on = expected.progress().poll().map(|poll| app.ledger.poll(poll).version());
+    let is_present = now["version"] == expected.version() && now["poll_version"].as_u64() == on;
+    let key = format!("{} {}", now["version"], now["page_key"].as_str().unwrap_or_default());
+    let shown = format!(
+        "const page = document.getElementById('poll'); return page.dataset.key === '{key}' \
+            && page.textContent.includes('{text}') && document.getElementById('connection').dataset.kind === 'live'"
+    );
+    is_present && browser.run(&shown).await == json!(true)
+}
+
 /// The pages of the event in each of its states, in the browsers of these set-ups.
 async fn no_fault_in_any_state(path: &str, setups: &[Setup]) {
     let (app, driver, axe) = (evening().await, Driver::start().await, axe_core());
@@ -89,15 +104,7 @@ async fn no_fault_in_any_state(path: &str, setups: &[Setup]) {
     for (name, change) in states {
         change();
         for (browser, setup) in browsers.iter().zip(setups) {
-            let now = app.json("/api/events/abend/now").await;
-            let key = format!("{} {}", now["version"], now["page_key"].as_str().unwrap_or_default());
-            let voters = if name == "voted" { "17" } else { "" };
-            let shown = format!(
-                "const page = document.getElementById('poll'); return page.dataset.key === '{key}' \
-                    && page.textContent.includes('{voters}') \
-                    && document.getElementById('connection').dataset.kind === 'live'"
-            );
-            wait::until_true(name, || async { browser.run(&shown).await == json!(true) }).await;
+            wait::until_true(name, || is_shown(&app, browser, if name == "voted" { "17" } else { "" })).await;
             found.extend(faults(browser, &axe).await.into_iter().map(|fault| format!("{name} {setup:?}: {fault}")));
             let (kind, (width, _)) = (path.replace(['/', '?', '='], "-"), setup.size);
             let theme = if setup.dark { "dark" } else { "light" };

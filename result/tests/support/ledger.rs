@@ -135,6 +135,16 @@ impl MemoryLedger {
         self.notify_event(id);
     }
 
+    /// An event as it is.
+    pub(crate) fn event(&self, id: &str) -> Event {
+        self.events.lock().unwrap()[&EventId::parse(id).unwrap()].clone()
+    }
+
+    /// A poll as the first partition has it.
+    pub(crate) fn poll(&self, id: PollId) -> Poll {
+        self.tallies.lock().unwrap()[&id].poll.clone()
+    }
+
     /// What the large button of an event would do now.
     pub(crate) fn next_step(&self, id: &str) -> EventStep {
         let tallies = self.tallies.lock().unwrap();
