@@ -17,7 +17,7 @@ const MIGRATIONS: [(i32, &str); 8] = [
     (5, include_str!("../migrations/0005_missing.sql")),
     (6, include_str!("../migrations/0006_spread_voters.sql")),
     (7, include_str!("../migrations/0007_events.sql")),
-    (8, include_str!("../migrations/0008_log_clock.sql")),
+    (8, include_str!("../migrations/0008_log_ahead.sql")),
 ];
 
 const TABLE_EXISTS: &str = "SELECT to_regclass('migrations') IS NOT NULL";

@@ -37,7 +37,7 @@ const SHARES: &str = "
         ), 1) AS partitions,
         (extract(epoch FROM log.heartbeat) * 1000)::bigint AS heartbeat,
         (extract(epoch FROM clock_timestamp() - log.heartbeat) * 1000)::bigint AS heartbeat_age,
-        log.log_clock,
+        (extract(epoch FROM log.heartbeat) * 1000)::bigint + log.log_ahead_millis AS log_clock,
         coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
         by_option.options, by_option.votes
     FROM polls

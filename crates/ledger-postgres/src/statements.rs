@@ -100,7 +100,8 @@ const MOVE_POSITION: &str = "UPDATE log SET position = $2::bigint WHERE partitio
 
 /// Only where nobody else has moved the position.
 const HEARTBEAT: &str = "
-    UPDATE log SET heartbeat = clock_timestamp(), log_clock = $3::bigint
+    UPDATE log SET heartbeat = clock_timestamp(),
+        log_ahead_millis = $3::bigint - (extract(epoch FROM clock_timestamp()) * 1000)::bigint
     WHERE partition = $1::integer AND position = $2::bigint";
 
 /// What a leader prepares once.
