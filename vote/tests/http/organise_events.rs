@@ -264,6 +264,8 @@ async fn the_votes_of_the_poll_that_is_on_are_shown_and_hidden() {
     assert_eq!(results("one").await, "hidden");
     press(&ada, "/events/evening/votes", "poll=one&does=reveal").await.says("Hide the result");
     assert_eq!(results("one").await, "live");
+    press(&ada, "/events/evening/votes", "poll=two&does=reveal").await;
+    assert_eq!(results("two").await, "hidden", "it is not on");
     assert_eq!(ada.post_form("/events/evening/votes", "poll=one&does=explode").await.status, StatusCode::NOT_FOUND);
     // Where that is a step of the event, the button takes it.
     for version in 2..5 {

@@ -75,7 +75,7 @@ async fn step(
     Ok(run(id).into_response())
 }
 
-/// Shows or hides the votes of a poll, outside of the event's steps.
+/// Shows or hides the votes of the poll that is on, outside of the event's steps.
 pub(super) async fn votes(
     State(app): State<Arc<App>>,
     path: EventPath,
@@ -90,6 +90,10 @@ pub(super) async fn votes(
         "hide" => PollChange::Hide,
         _ => return Err(Refusal::NoSuchPage),
     };
+    // Another organiser may have gone on since the page was made: then this is not the poll that is seen.
+    if events::current(&app, id).await?.progress().poll() != Some(poll) {
+        return Ok(run(id).into_response());
+    }
     match polls::change(&app, poll, change).await {
         Err(Refusal::Underway(_)) => {
             let event = events::current(&app, id).await?;
