@@ -64,8 +64,10 @@ struct EventMemory {
     not_before: Option<Instant>,
     /// Watches the poll that is on, while somebody watches the event.
     on: Option<Subscription>,
-    /// What the viewers were sent last.
+    /// What the viewers were sent last, all of them.
     sent: Option<EventNow>,
+    /// Whether somebody came when nothing could be shown, and waits.
+    is_awaited: bool,
     /// Until when a step is kept back that is half way.
     held_until: Option<Instant>,
     /// When the countdown of the poll that is on ends: then it is closed, whether or not that is counted yet.
@@ -89,8 +91,12 @@ impl EventSubscription {
 
     /// A viewer was shown this. If it is the first, that is what has been sent.
     pub(crate) fn shown(&self, now: &EventNow) {
-        let mut memory = self.slot.memory();
-        memory.sent.get_or_insert_with(|| now.clone());
+        self.slot.memory().shown(now);
+    }
+
+    /// A viewer came when nothing could be shown: it is told as soon as something can.
+    pub(crate) fn shown_nothing(&self) {
+        self.slot.memory().shown_nothing();
     }
 }
 
@@ -113,7 +119,8 @@ impl EventBoard {
         // Under the lock of the map, so that `forget_idle` never drops a slot that is just watched.
         if slot.viewers.fetch_add(1, Ordering::AcqRel) == 0 {
             // What others were sent, who are gone.
-            slot.memory().sent = None;
+            let mut memory = slot.memory();
+            (memory.sent, memory.is_awaited) = (None, false);
         }
         EventSubscription { slot }
     }
@@ -296,6 +303,16 @@ impl EventMemory {
         read_at.into_iter().chain(self.held_until).chain(self.closes_at).min()
     }
 
+    fn shown(&mut self, now: &EventNow) {
+        if !self.is_awaited {
+            self.sent.get_or_insert_with(|| now.clone());
+        }
+    }
+
+    fn shown_nothing(&mut self) {
+        (self.sent, self.is_awaited) = (None, true);
+    }
+
     fn take_if_new(&mut self, now: EventNow, is_half_way: bool) -> Option<EventNow> {
         self.closes_at = now.closes_in_ms().map(|left| Instant::now() + Duration::from_millis(left));
         let is_new = self.sent.as_ref().is_none_or(|sent| !sent.shows_the_same_as(&now));
@@ -305,7 +322,7 @@ impl EventMemory {
                 return None;
             }
         }
-        self.held_until = None;
+        (self.held_until, self.is_awaited) = (None, false);
         is_new.then(|| self.sent.insert(now).clone())
     }
 }

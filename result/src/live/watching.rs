@@ -133,7 +133,12 @@ async fn show_poll(board: &Arc<Board>, socket: &SocketRef, poll: PollId) {
 /// Shows one viewer where an event is. As above.
 async fn show_event(events: &Arc<EventBoard>, socket: &SocketRef, subscription: &EventSubscription) {
     let event = subscription.event();
-    let mut now = match events.now(event).await {
+    let now = events.now(event).await;
+    if !matches!(now, Ok(Some(_))) {
+        subscription.shown_nothing();
+        events.moved.notify_one();
+    }
+    let mut now = match now {
         Ok(Some(now)) => now,
         Ok(None) => return tell(socket, &format!("There is no event {event} yet.")),
         Err(Unavailable::NotBegun) => return tell(socket, "Nothing has been counted yet."),

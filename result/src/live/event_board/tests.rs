@@ -65,6 +65,17 @@ async fn half_a_step_is_told_if_the_other_half_does_not_come() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_came_too_early_is_told_though_others_were_shown_the_event() {
+    let (before, waiting) = (event(), score(&poll(), 0));
+    let mut memory = EventMemory::default();
+    memory.shown_nothing();
+    memory.shown(&EventNow::of(&before, None));
+    assert!(taken(&mut memory, &before, &waiting).is_some());
+    memory.shown(&EventNow::of(&before, None));
+    assert_eq!(taken(&mut memory, &before, &waiting), None, "once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_a_countdown_is_told_when_it_comes_and_time_passing_is_not() {
     let (before, waiting) = (event(), poll());
     let countdown = PollChange::OpenFor(Countdown::For(30.try_into().unwrap()));
