@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     State,
-    Step::{Click, Find, Goto, Organise, Submit, Type},
+    Step::{Click, Find, Goto, Organise, Script, Submit, Type},
     stage::{Stage, long_question, organise},
 };
 
@@ -25,6 +25,10 @@ fn polls() -> Vec<Value> {
         json!({"id": "farewell", "question": "Shall we meet again next year?", "options": two}),
     ]
 }
+
+/// Tells on the run page what it tells after a press that got no answer.
+const UNKNOWN: &str = "const it = document.getElementById('trouble'); \
+    it.querySelector('p').textContent = it.dataset.unknown; it.hidden = false;";
 
 /// Their ids, titles, polls, and how many steps have been taken.
 fn events() -> Vec<(&'static str, String, Vec<&'static str>, usize)> {
@@ -134,6 +138,7 @@ pub(super) fn organising(stage: &Stage) -> Vec<State> {
         state("organise-unknown-event", vec![vote("/events/nowhere")]),
         state("run-before", run("evening")),
         state("run-open", figures("meeting")),
+        state("run-trouble", vec![Script(UNKNOWN), Find("#trouble:not([hidden])")]),
         state("run-keys", vec![Click("#keys summary"), Find("#keys[open]")]),
         state("run-hidden", figures("session")),
         state("run-archived", run("past")),

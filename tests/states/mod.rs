@@ -25,6 +25,8 @@ enum Step {
     Find(&'static str),
     /// The organiser changes a poll meanwhile: `POST` to this address of the API.
     Organise(String),
+    /// Runs a script in the page, which brings about what can't be waited for.
+    Script(&'static str),
     /// Somebody at the same address begins to guess voting codes, and goes on until the state was looked at.
     Guess(String),
 }
@@ -49,6 +51,7 @@ async fn walk(browser: &Browser, steps: &[Step]) -> Vec<Guessing> {
             }
             Step::Find(css) => drop(browser.find(css).await),
             Step::Organise(url) => stage::organise(url, &serde_json::json!({})).await,
+            Step::Script(script) => drop(browser.run(script).await),
             Step::Guess(url) => guessing.push(Guessing::begin(url).await),
         }
     }
