@@ -210,3 +210,18 @@ fn recount(data: &Path) -> std::process::Output {
     let mut command = Command::new(programs::path("scrutin"));
     command.arg("recount").env_clear().env("DATA_DIR", data).output().expect("scrutin recount runs")
 }
+
+#[tokio::test]
+async fn a_poll_is_closed_when_its_countdown_has_ended_and_the_ledger_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    let scrutin = AllInOne::start_with(data.path(), [("ORGANISER_TOKEN", "the-organisers-token")]).await;
+    let open = reqwest::Client::new().post(format!("{}/api/polls/main/open", scrutin.vote_url()));
+    let open = open.bearer_auth("the-organisers-token").json(&serde_json::json!({"seconds": 1}));
+    let opened: serde_json::Value = open.send().await.unwrap().json().await.unwrap();
+    assert!((1..=1_000).contains(&opened["closes_in_ms"].as_u64().unwrap()), "{opened}");
+    wait::until_true("the ledger to say that the figures are final", || async {
+        tallies::tally(&scrutin.result_url(), "main").await.is_some_and(|tally| tally["final"] == true)
+    })
+    .await;
+    assert!(scrutin.program.output().contains("poll.closed_in_time"));
+}
