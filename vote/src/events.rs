@@ -2,8 +2,9 @@
 //!
 //! May import: app, polls, refusal.
 
+pub(crate) mod archive;
 pub(crate) mod create;
 mod existing;
 pub(crate) mod press;
 
-pub(crate) use existing::{change, current, polls_of, recent, since, with_poll};
+pub(crate) use existing::{current, polls_of, recent, since, with_poll};

@@ -7,7 +7,7 @@ use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
-use domain::{Event, EventChange, Way};
+use domain::{Event, Way};
 use futures_util::future::OptionFuture;
 use http::{HeaderMap, StatusCode, header};
 use web::problem::{PROBLEM_JSON, Problem};
@@ -208,9 +208,10 @@ pub(crate) async fn back(
     Ok(pressed(&press(&app, path.id()?, Way::Back, version, None).await?))
 }
 
-/// Put an event away from the lists
+/// Put an event away from the lists, with its polls
 ///
-/// Its polls stay as they are. A step brings it back as well.
+/// Polls of other events, and the default poll, stay. An open poll is closed by it. If it fails half way, asking again
+/// does the rest. A step brings the event back as well.
 #[utoipa::path(
     post, path = "/api/events/{event}/archive", tag = "organising", security(("organiser" = [])),
     params(("event" = String, Path, description = "The event's id")),
@@ -226,10 +227,10 @@ pub(crate) async fn archive(
     _: OrganiserProof,
     path: EventPath,
 ) -> Result<Response, Refusal> {
-    shown(&app, &events::change(&app, path.id()?, None, EventChange::Archive).await?).await
+    shown(&app, &events::archive::archive(&app, path.id()?).await?).await
 }
 
-/// Bring an event back from the archive
+/// Bring an event back from the archive, with its polls
 #[utoipa::path(
     post, path = "/api/events/{event}/restore", tag = "organising", security(("organiser" = [])),
     params(("event" = String, Path, description = "The event's id")),
@@ -245,7 +246,7 @@ pub(crate) async fn restore(
     _: OrganiserProof,
     path: EventPath,
 ) -> Result<Response, Refusal> {
-    shown(&app, &events::change(&app, path.id()?, None, EventChange::Restore).await?).await
+    shown(&app, &events::archive::restore(&app, path.id()?).await?).await
 }
 
 /// Make a new event that asks the same

@@ -181,6 +181,33 @@ async fn only_the_organiser_makes_and_changes_events_and_no_other_site() {
 }
 
 #[tokio::test]
+async fn one_archive_action_puts_away_the_event_and_what_only_it_asks() {
+    let app = evening().await;
+    let polls = json!({"id": "other", "title": "Another", "polls": ["two"]});
+    app.organiser("POST", "/api/events", Some(polls)).await;
+    let polls = json!({"title": "An evening", "polls": ["one", "two", "main"]});
+    app.organiser("PUT", "/api/events/evening", Some(polls)).await;
+    press(&app, "next", 2).await;
+    let polls = async || {
+        let polls = ["one", "two", "main"].map(async |id| {
+            let poll = app.program().get(&format!("/api/polls/{id}")).await.json();
+            (poll["archived"] == true, poll["state"].as_str().unwrap().to_owned())
+        });
+        futures_util::future::join_all(polls).await
+    };
+    let is = |archived, state: &str| (archived, state.to_owned());
+    assert_eq!(polls().await, [is(false, "open"), is(false, "waiting"), is(false, "open")]);
+    for _ in 0..2 {
+        app.organiser("POST", "/api/events/evening/archive", None).await;
+        assert_eq!(polls().await, [is(true, "closed"), is(false, "waiting"), is(false, "open")]);
+    }
+    app.organiser("POST", "/api/events/other/archive", None).await;
+    assert_eq!(polls().await[1], is(true, "waiting"), "no other event asks it any more");
+    app.organiser("POST", "/api/events/evening/restore", None).await;
+    assert_eq!(polls().await, [is(false, "closed"), is(false, "waiting"), is(false, "open")]);
+}
+
+#[tokio::test]
 async fn an_archived_event_is_in_the_other_list_until_it_comes_back() {
     let app = evening().await;
     let list = async |query: &str| {

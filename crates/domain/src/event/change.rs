@@ -15,7 +15,7 @@ pub enum EventChange {
     Edit(EventSpec),
     /// Go on or back. It also brings the event back from the archive.
     Step(EventStep),
-    /// Put it away from the lists. Its polls stay as they are.
+    /// Put it away from the lists. Its polls have changes of their own.
     Archive,
     /// Bring it back.
     Restore,

@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{EventChange, EventId, FrontPage, PollId, PollSpec, PollState};
+use domain::{EventId, FrontPage, PollId, PollSpec, PollState};
 use http::HeaderMap;
 use web::{counterpart::CameBy, language::Language, visitor::Visitor};
 
@@ -53,8 +53,8 @@ pub(super) async fn change(
 ) -> Result<Redirect, Refusal> {
     let (id, fields) = (path.id()?, form.fields()?);
     match word.as_str() {
-        "archive" => drop(events::change(&app, id, None, EventChange::Archive).await?),
-        "restore" => drop(events::change(&app, id, None, EventChange::Restore).await?),
+        "archive" => drop(events::archive::archive(&app, id).await?),
+        "restore" => drop(events::archive::restore(&app, id).await?),
         "front" => front::put(&app, FrontPage::Event(id)).await?,
         "no-front" => front::put(&app, front::DEFAULT).await?,
         "up" | "down" => {
