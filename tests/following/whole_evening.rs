@@ -187,8 +187,10 @@ async fn an_evening_of_five_questions_from_the_first_to_the_print() {
     hall.sleeper.run("deafen()").await;
     hall.organiser.click("input[name=seconds][value='30']").await;
     hall.press("Close question 4").await;
-    hall.organiser.find("#left:not([hidden])").await;
     hall.screen.shows("Who answers in time?").await;
+    for browser in [&hall.organiser, &hall.screen, &hall.blocked] {
+        browser.find(".countdown:not([hidden])").await;
+    }
     hall.blocked.shows("Who answers in time?").await;
     hall.blocked.click("input[value=a]").await;
     hall.blocked.click("main form button").await;
