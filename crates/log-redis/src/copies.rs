@@ -250,6 +250,10 @@ impl Copies {
         const WHAT: &str = "taking over a poll that another partition has";
         let before = self.at_home(WHAT, deadline, held.poll.id()).await?.map(|read| read.copy);
         let version = before.as_ref().map_or(0, |before| before.poll.version());
+        // What was spread was read before a change that the other partition has been told of already.
+        if version > held.poll.version() || before.as_ref().is_some_and(|before| before.stored == held.stored) {
+            return Ok(());
+        }
         let next = PollCopy::of(held.poll.clone().after_versions(version, held.poll.version()));
         // If the poll has changed since, the next attempt compares again.
         let done = self.put(deadline, before.as_ref(), &next, Precondition::SamePoll).await?;
