@@ -8,7 +8,7 @@ KINDS = {
     "one": all_in_one.one,
     "screen": screens.screen,
     "viewers": screens.viewers,
-    "followers": screens.followers,
+    "event": screens.followers,
     "machines": machines.machines,
     "edge": edge.edge,
     "grown": grown.grown,
