@@ -181,6 +181,34 @@ async fn a_change_that_not_every_partition_hears_is_underway_until_it_does() {
     assert_eq!(scene.cast("main", away, 0).await, Ok(CastOutcome::NotOpen(PollState::Closed)));
 }
 
+/// A worker reads a poll at its home just before it is changed there, and offers what is old by then to partitions that
+/// have been told of the change. That must not look like something which the home has lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn spreading_beside_changes_changes_nothing_itself() {
+    const CHANGES: u64 = 300;
+    let mut log = Spread::begun_with(vec![poll("tea")]).await;
+    let ended = Arc::new(AtomicBool::new(false));
+    let mut spreaders = JoinSet::new();
+    for _ in 0..4 {
+        let (copies, ended) = (RedisPollCopies::new(&url(&log.redis), partitions()), ended.clone());
+        spreaders.spawn(async move {
+            while !ended.load(Ordering::Relaxed) {
+                // It gives up where the poll changes again and again.
+                assert!(matches!(copies.spread(id("tea")).await, Ok(()) | Err(Unavailable::Busy)));
+            }
+        });
+    }
+    for change in 0..CHANGES {
+        let change = if change % 2 == 0 { PollChange::Close } else { PollChange::Open };
+        done(log.ballots.change(id("tea"), change).await);
+    }
+    ended.store(true, Ordering::Relaxed);
+    spreaders.join_all().await;
+    let last = log.ballots.poll(id("tea")).await.unwrap().unwrap();
+    assert_eq!(last.version(), 1 + CHANGES, "one for each change");
+    log.is_held_everywhere(&last).await;
+}
+
 #[tokio::test]
 async fn a_home_that_fell_back_takes_what_others_have_before_the_next_change() {
     let mut scene = Spread::begun_with(vec![poll("main")]).await;
