@@ -6,14 +6,15 @@ use super::existing::change;
 use crate::{
     app::App,
     polls,
-    refusal::{Refusal, not_shown},
+    refusal::{Refusal, not_told},
 };
 
 /// Puts it away, and its polls with it, but for the default poll and those of other events that are not put away. A
 /// poll that is open is closed by that. If it fails half way, doing it again does the rest.
 pub(crate) async fn archive(app: &App, id: EventId) -> Result<Event, Refusal> {
     let event = change(app, id, None, EventChange::Archive).await?;
-    let events = app.ballots.events().await.map_err(not_shown(app))?;
+    let events = app.ballots.events().await.map_err(|error| error.after_something("archiving an event"));
+    let events = events.map_err(not_told(app))?;
     let is_asked = |poll| events.iter().any(|other| !other.archived() && other.polls().contains(&poll));
     let own = event.polls().iter().copied().filter(|&poll| poll != PollId::MAIN && !is_asked(poll));
     all(app, own, &PollChange::Archive).await?;

@@ -7,25 +7,25 @@ use futures_util::future::try_join_all;
 
 use crate::{
     app::App,
-    refusal::{Refusal, not_shown, not_told},
+    refusal::{Refusal, not_recorded, not_shown, not_told},
 };
 
 /// The event, as it was at most two seconds ago.
 pub(crate) async fn recent(app: &App, id: EventId) -> Result<Arc<Event>, Refusal> {
-    let event = app.events.get(id).await.map_err(not_shown(app))?;
+    let event = app.events.get(id).await.map_err(not_recorded(app))?;
     event.ok_or(Refusal::UnknownEvent)
 }
 
 /// The same, in this version or a later one if the log has it.
 pub(crate) async fn since(app: &App, id: EventId, version: u64) -> Result<Arc<Event>, Refusal> {
-    let event = app.events.get_since(id, version).await.map_err(not_shown(app))?;
+    let event = app.events.get_since(id, version).await.map_err(not_recorded(app))?;
     event.ok_or(Refusal::UnknownEvent)
 }
 
-/// The events that this poll belongs to, as they were a moment ago; none while the log does not say.
-pub(crate) async fn with_poll(app: &App, poll: PollId) -> Vec<EventId> {
-    let events = app.all_events.get().await.unwrap_or_default();
-    events.iter().filter(|event| event.polls().contains(&poll)).map(Event::id).collect()
+/// The events that this poll belongs to, as they were at most a second ago; older while the log does not answer.
+pub(crate) async fn with_poll(app: &App, poll: PollId) -> Result<Vec<EventId>, Refusal> {
+    let events = app.all_events.get().await.map_err(not_recorded(app))?;
+    Ok(events.iter().filter(|event| event.polls().contains(&poll)).map(Event::id).collect())
 }
 
 /// The event as the log has it at this moment.

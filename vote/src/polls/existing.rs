@@ -6,29 +6,18 @@ use domain::{ChangeOutcome, ChangeRefused, Poll, PollChange, PollId};
 
 use crate::{
     app::App,
-    refusal::{Refusal, not_shown, not_told},
+    refusal::{Refusal, not_recorded, not_shown, not_told},
 };
 
 /// The poll, as it was at most a second ago.
 pub(crate) async fn recent(app: &App, id: PollId) -> Result<Arc<Poll>, Refusal> {
-    match app.polls.get(id).await {
-        Ok(Some(poll)) => Ok(poll),
-        Ok(None) => Err(Refusal::UnknownPoll),
-        Err(unavailable) => {
-            app.note_unanswered(&unavailable);
-            // Reading records nothing, so the failure is certain.
-            Err(Refusal::Unavailable(unavailable.before_anything()))
-        }
-    }
+    let poll = app.polls.get(id).await.map_err(not_recorded(app))?;
+    poll.ok_or(Refusal::UnknownPoll)
 }
 
 /// The same, in this version or a later one if the log has it.
 pub(crate) async fn since(app: &App, id: PollId, version: u64) -> Result<Arc<Poll>, Refusal> {
-    let known = recent(app, id).await?;
-    if known.version() >= version {
-        return Ok(known);
-    }
-    let poll = app.polls.get_since(id, version).await.map_err(not_shown(app))?;
+    let poll = app.polls.get_since(id, version).await.map_err(not_recorded(app))?;
     poll.ok_or(Refusal::UnknownPoll)
 }
 

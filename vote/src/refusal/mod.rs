@@ -11,4 +11,4 @@ mod same_site;
 
 pub(crate) use explain::is_for_program;
 pub(crate) use kinds::Refusal;
-pub(crate) use log_failure::{not_shown, not_told};
+pub(crate) use log_failure::{not_recorded, not_shown, not_told};

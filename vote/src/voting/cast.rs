@@ -134,7 +134,7 @@ async fn code(app: &App, poll: &Poll, browser: &VotingBrowser, attempt: Attempt<
         return known.ok_or(Refusal::CodeNeeded);
     };
     // A right code passes at any time, however many wrong ones come.
-    if let Some(held) = held_code(app, poll, typed).await {
+    if let Some(held) = held_code(app, poll, typed).await? {
         return Ok(held);
     }
     let noted = app.code_attempts.wrong(id, attempt.from, Instant::now());
@@ -142,14 +142,15 @@ async fn code(app: &App, poll: &Poll, browser: &VotingBrowser, attempt: Attempt<
 }
 
 /// The code that was typed, if it is one of the poll or of an event that the poll belongs to.
-pub(super) async fn held_code(app: &App, poll: &Poll, typed: &str) -> Option<HeldCode> {
+/// While the log does not say which events there are, a code of an event can't be told from a wrong one.
+pub(super) async fn held_code(app: &App, poll: &Poll, typed: &str) -> Result<Option<HeldCode>, Refusal> {
     let secret = &app.config.secret;
     if let Ok(code) = Code::read(typed, secret, poll.id()) {
-        return Some(HeldCode { number: code.number(), event: None });
+        return Ok(Some(HeldCode { number: code.number(), event: None }));
     }
     let of_event =
         |event| Some(HeldCode { number: Code::read(typed, secret, event).ok()?.number(), event: Some(event) });
-    events::with_poll(app, poll.id()).await.into_iter().find_map(of_event)
+    Ok(events::with_poll(app, poll.id()).await?.into_iter().find_map(of_event))
 }
 
 /// Appends the ballot to the log, if the voter's network may bring this voter.

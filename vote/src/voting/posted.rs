@@ -71,7 +71,8 @@ impl TypedCode {
     /// A code that was typed for this poll, which it may not need.
     pub(super) async fn of(text: Option<&str>, app: &App, poll: &Poll) -> Option<Self> {
         let text = codes::tidied(text.filter(|_| poll.access() == Access::Codes)?);
-        let held = cast::held_code(app, poll, &text).await;
+        // A page is shown also where this is not to be known.
+        let held = cast::held_code(app, poll, &text).await.unwrap_or_default();
         Some(Self { text, held })
     }
 

@@ -161,6 +161,24 @@ async fn without_the_log_the_last_question_stays() {
 }
 
 #[tokio::test]
+async fn what_the_log_does_not_say_is_neither_a_wrong_code_nor_unknown() {
+    let app = evening(&[("one", Access::Codes)]).await;
+    let listed = app.organiser("GET", "/api/events/evening/codes?count=1", None).await.json();
+    let code = listed["codes"][0]["code"].as_str().unwrap();
+    next(&app).await;
+    // One that has never heard of any event, and one that knows this one and not which others there are.
+    let (unread, read) = (spawn_before(app.ballots.clone(), config()).await, app);
+    read.browser().get("/e/evening").await;
+    read.ballots.break_down(Mishap::NotBegun);
+    for app in [&unread, &read] {
+        let posted = app.browser().post_form("/e/evening", &format!("vote=a&poll=one&code={code}")).await;
+        assert_eq!(posted.status, StatusCode::SERVICE_UNAVAILABLE);
+        posted.says("Your vote was not recorded").does_not_say("voting code of this poll");
+    }
+    assert_eq!(read.ballots.choices().len(), 0);
+}
+
+#[tokio::test]
 async fn an_archived_event_asks_nothing_more() {
     let app = evening(&ANYONE).await;
     next(&app).await;
