@@ -68,7 +68,7 @@ async fn for_organiser(app: &App, id: domain::EventId) -> Result<EventBody, Refu
 }
 
 async fn for_everybody(app: &App, id: domain::EventId) -> Result<EventBody, Refusal> {
-    let event = events::recent(app, id).await?;
+    let event = events::recent(app, id).await.map_err(Refusal::when_showing)?;
     let on = OptionFuture::from(event.progress().poll().map(|poll| app.polls.get(poll))).await;
     let on = on.transpose().map_err(not_shown(app))?.flatten();
     Ok(EventBody::new(&event, on.as_deref()))
@@ -251,10 +251,14 @@ pub(crate) async fn restore(
 
 /// Make a new event that asks the same
 ///
-/// It has new polls with the same questions, which wait to be opened.
+/// It has new polls with the same questions, which wait to be opened. With an `Idempotency-Key`, which a program makes
+/// up and sends again when it tries again, one copy is made.
 #[utoipa::path(
     post, path = "/api/events/{event}/duplicate", tag = "organising", security(("organiser" = [])),
-    params(("event" = String, Path, description = "The event's id")),
+    params(
+        ("event" = String, Path, description = "The event's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Any text, another one for each copy"),
+    ),
     request_body(content = Option<EventCopy>, description = "May be left out"),
     responses(
         (status = 201, description = "Created; `Location` is its address", body = EventBody),
@@ -270,9 +274,11 @@ pub(crate) async fn duplicate(
     State(app): State<Arc<App>>,
     _: OrganiserProof,
     path: EventPath,
+    headers: HeaderMap,
     OptionalJson(EventCopy { id, title }): OptionalJson<EventCopy, MAX_POLL_BYTES>,
 ) -> Result<Response, Refusal> {
-    Ok(created(&duplicate_event(&app, path.id()?, id.as_deref(), None, title).await?))
+    let once = idempotency_key(&headers);
+    Ok(created(&duplicate_event(&app, path.id()?, id.as_deref(), once.as_deref(), title).await?))
 }
 
 fn created(event: &Event) -> Response {

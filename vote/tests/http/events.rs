@@ -260,6 +260,15 @@ async fn a_program_that_tries_again_with_its_key_makes_one_event() {
     assert_eq!((first.status, second.status), (StatusCode::CREATED, StatusCode::CREATED), "{}", second.text);
     assert_eq!(first.json()["id"], second.json()["id"]);
     assert_ne!(create("k2").await.json()["id"], first.json()["id"]);
+    let copy = async |key: &str| {
+        let request = app.program().request("POST", "/api/events/tea/duplicate").bearer_auth(TOKEN);
+        answer(request.header("idempotency-key", key)).await.json()
+    };
+    let made = json!({"id": "tea", "title": "Tea", "polls": ["main"]});
+    app.organiser("POST", "/api/events", Some(made)).await;
+    let (once, again, other) = (copy("k").await, copy("k").await, copy("l").await);
+    assert_eq!((&once["id"], &once["polls"]), (&again["id"], &again["polls"]), "one copy, with one new poll");
+    assert_ne!(once["id"], other["id"]);
 }
 
 #[tokio::test]
