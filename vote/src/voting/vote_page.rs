@@ -5,7 +5,7 @@ use domain::{Access, Choices, Partitions, Poll, PollId, PollState, Position, Rec
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use program::settings::PublicUrl;
 use serde::Serialize;
-use web::{direction::isolated, edition::edition, visitor::Visitor};
+use web::{direction::isolated, edition::page_key, visitor::Visitor};
 
 use super::{
     event_view::{EventFacts, OnEvent},
@@ -159,7 +159,7 @@ impl View<'_> {
                 Some(on) => addresses::result_event(at, on.event.id()),
                 None => addresses::result_page(at, poll),
             }),
-            page_key: self.page_key(state),
+            page_key: page_key(poll, state),
             position: self.position(recorded).map(|position| position.to_string()),
             partition: self.receipt(recorded).and_then(|receipt| self.partition(receipt.voter)),
             tally_url: result.as_ref().map(|at| addresses::tally(at, id)),
@@ -193,13 +193,6 @@ impl View<'_> {
     fn description(&self) -> String {
         let options: Vec<_> = self.poll.options().iter().map(|text| isolated(text)).collect();
         texts::text(self.visitor.language, VoteText::Description, &[("options", &options.join(" · "))])
-    }
-
-    /// What of the poll the page depends on. The page's script compares it with that of a tally and of a newly fetched
-    /// page: a page with another key is out of date.
-    fn page_key(&self, state: PollState) -> String {
-        let (poll, state) = (self.poll, state.as_str());
-        format!("{state} {} {} {}", poll.round(), poll.revision(), edition(poll))
     }
 
     /// The position of the ballot that the page is about.

@@ -64,7 +64,7 @@ pub(super) async fn page(app: &App, asked: &Asked, event: &Event, forms: EventFo
         max_codes: MAX_CODES,
         in_front: front::shows(app, FrontPage::Event(event.id())).await,
         exports: EVENT_EXPORTS,
-        projector_url: app.config.result.url(&asked.headers).map(|at| event_address::url(&at, event.id())),
+        projector_url: app.config.result.url(&asked.headers).map(|at| addresses::result_event(&at, event.id())),
     };
     Ok(app.page(&asked.visitor, status, "organise/event.html", view))
 }
