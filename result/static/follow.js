@@ -2,7 +2,8 @@
 // ECMAScript 2018 and the Web APIs of Safari 12, as result.js.
 
 import { ask } from "./ask.js";
-import { base, connected, heardByAsking, hooks, page, poll, renewIn, showLink, watch } from "./result.js";
+import { onWake } from "./awake.js";
+import { base, connected, heardByAsking, hooks, page, poll, reconnect, renewIn, showLink, watch } from "./result.js";
 
 const PATIENCE_MS = 10000;
 // Without a WebSocket it is asked this often where the event is.
@@ -76,5 +77,8 @@ async function askWhereItIs() {
 }
 
 setInterval(() => connected || askWhereItIs(), ASK_EVERY_MS + Math.random() * 200);
-// After sleep, sooner than a broken connection is noticed.
-document.addEventListener("visibilitychange", () => document.hidden || askWhereItIs());
+// Sooner than a broken connection is noticed.
+onWake((slept) => {
+  if (slept) reconnect();
+  askWhereItIs();
+});

@@ -166,6 +166,11 @@ export function watch(another) {
   fetchScores();
 }
 
+// The connection may be dead.
+export function reconnect() {
+  socket.restart();
+}
+
 // The server was asked for something else, without a WebSocket.
 export function heardByAsking() {
   fetchedAt = performance.now();

@@ -4,23 +4,23 @@
 //   followEvent({ id, nowUrl, socketUrl }, heard)   // `heard(news)`: what the host says; null if it says nothing
 
 import { ask } from "./ask.js";
+import { onWake } from "./awake.js";
 import { openSocket } from "./socket.js";
 
 const ASK_EVERY_MS = 2000;
 const PATIENCE_MS = 5000;
-// A clock that went on for longer than this between two beats: the device slept.
-const BEAT_MS = 500;
-const ASLEEP_MS = 3000;
 
 export function followEvent({ id, nowUrl, socketUrl }, heard) {
   let connected = false;
   let timer = 0;
-  let asking = false;
+  let looks = 0;
 
   async function look() {
     clearTimeout(timer);
-    if (asking || document.hidden) return;
-    asking = true;
+    if (document.hidden) return;
+    // The last look counts: one that began before a sleep may never end.
+    looks += 1;
+    const mine = looks;
     let news = null;
     try {
       const answer = await ask(nowUrl, { cache: "no-store", credentials: "omit" }, PATIENCE_MS);
@@ -28,7 +28,7 @@ export function followEvent({ id, nowUrl, socketUrl }, heard) {
     } catch (error) {
       // Nothing is heard.
     }
-    asking = false;
+    if (mine !== looks) return;
     if (news || !connected) heard(news);
     lookLater();
   }
@@ -49,25 +49,10 @@ export function followEvent({ id, nowUrl, socketUrl }, heard) {
     },
   });
 
-  // A connection from before the sleep may be dead, and nothing says so.
-  function wake() {
-    socket.restart();
+  onWake((slept) => {
+    if (slept) socket.restart();
     look();
-  }
-
-  let hiddenAt = 0;
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) hiddenAt = Date.now();
-    else if (Date.now() - hiddenAt > ASLEEP_MS) wake();
-    else look();
   });
-  let beatAt = Date.now();
-  setInterval(() => {
-    const slept = Date.now() - beatAt > ASLEEP_MS;
-    beatAt = Date.now();
-    // The beats of a hidden page are rare.
-    if (slept && !document.hidden) wake();
-  }, BEAT_MS);
   addEventListener("online", look);
   look();
 }
