@@ -30,6 +30,7 @@ mod session;
 mod share;
 mod tally;
 mod text;
+mod tree;
 mod voter;
 
 pub use choices::{Choices, ChoicesError, MAX_OPTIONS, option_key};
@@ -70,4 +71,8 @@ pub use secret::{KeyPurpose, MIN_SECRET_BYTES, Secret, SecretError, Signer, are_
 pub use session::SessionId;
 pub use share::{ShareProgress, Tally, TallyShare};
 pub use tally::{Audit, Heartbeat, PollRecount, Recount, VoteCounts};
+pub use tree::{
+    BallotMark, BallotTerms, Blind, DIGEST_BYTES, Digest, LeafContent, TreeId, empty_root, mark_and_blind, node, root,
+    root_of_path, split,
+};
 pub use voter::VoterId;
