@@ -129,6 +129,10 @@ web::text_keys! {
         NewVotersLimit = "new-voters-limit",
         NotACorrection = "not-a-correction",
         EditTooLate = "edit.too-late",
+        NotToBePublished = "not-to-be-published",
+        NotClosed = "not-closed",
+        VotesHidden = "votes-hidden",
+        Published = "published",
         EmptyPatch = "empty-patch",
     }
 }

@@ -47,6 +47,15 @@ pub(crate) struct PollBody {
     new_voters_per_minute: Option<NonZeroU16>,
     /// Whether people may vote one after the other on one device ("next voter").
     kiosk: bool,
+    /// Whether all ballots may be published without names after the close, as voters read before they vote; absent if
+    /// they may not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    publish: bool,
+    /// Whether they are published; absent if they are not. Then the poll can only be reset.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    published: bool,
     /// Whether it was put away from the lists; absent if it was not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
@@ -84,6 +93,8 @@ impl PollBody {
             listed: poll.listed(),
             new_voters_per_minute: poll.new_voters_per_minute(),
             kiosk: poll.kiosk(),
+            publish: poll.publish(),
+            published: poll.is_published(),
             archived: poll.archived(),
             correction: poll.correction().cloned().map(CorrectionBody::from),
             round: poll.round(),
@@ -121,6 +132,7 @@ pub(crate) struct PollsBody {
 /// A poll to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub(crate) struct NewPoll {
     /// 1 to 32 of `a-z`, `0-9` and `-`, neither beginning nor ending with `-`. Without it a random one is made.
     #[schema(example = "lunch")]
@@ -161,6 +173,10 @@ pub(crate) struct NewPoll {
     /// Whether people may vote one after the other on one device: its page then offers "next voter" after a vote.
     #[serde(default)]
     kiosk: bool,
+    /// Whether all ballots may be published without names after the close. The voting page says so before the vote. It
+    /// is done by `POST /api/polls/{poll}/publish`.
+    #[serde(default)]
+    publish: bool,
 }
 
 fn one() -> u8 {
@@ -192,6 +208,7 @@ impl From<NewPoll> for PollSpec {
             listed: new.listed,
             new_voters_per_minute: new.new_voters_per_minute,
             kiosk: new.kiosk,
+            publish: new.publish,
         }
     }
 }
@@ -221,6 +238,8 @@ pub(crate) struct PollPatch {
     pub(crate) new_voters_per_minute: Option<u16>,
     /// Whether people may vote one after the other on one device.
     kiosk: Option<bool>,
+    /// Whether all ballots may be published without names after the close.
+    publish: Option<bool>,
     /// Whether `question` and `options` only correct the words: as many options as before, in the same order. That is
     /// done also once there are ballots, and noted with its time wherever the result is shown.
     #[serde(default)]
@@ -231,7 +250,8 @@ impl PollPatch {
     /// Everything that is to be done to the poll, in this order.
     pub(crate) fn changes(self, poll: &Poll, now_millis: u64) -> Result<Vec<PollChange>, Refusal> {
         let other_words = self.question.is_some() || self.options.is_some();
-        let other_rules = self.max_choices.is_some() || self.changes.is_some() || self.access.is_some();
+        let other_rules = [self.max_choices.is_some(), self.changes.is_some(), self.access.is_some()];
+        let other_rules = other_rules.contains(&true) || self.publish.is_some();
         let mut changes = Vec::new();
         changes.extend(self.new_voters_per_minute.map(|limit| PollChange::LimitNewVoters(NonZeroU16::new(limit))));
         changes.extend(self.kiosk.map(PollChange::Kiosk));
@@ -261,6 +281,7 @@ impl PollPatch {
             listed: poll.listed(),
             new_voters_per_minute: poll.new_voters_per_minute(),
             kiosk: poll.kiosk(),
+            publish: self.publish.unwrap_or_else(|| poll.publish()),
         }
     }
 }

@@ -101,11 +101,15 @@ fn body(app: &App, poll: &Poll) -> PollBody {
     PollBody::new(poll, None, app.ballots.log_millis(poll.id()))
 }
 
-/// Open, close, hide, reveal, reset, archive or restore a poll
+/// Open, close, hide, reveal, publish, reset, archive or restore a poll
 ///
 /// `archive` closes the poll and puts it away from the lists; its pages and exports stay, and `restore` brings it back.
 /// `reset` begins a new round: the ballots so far stay in the ledger and no longer count. `open` may say when the poll
 /// closes by itself; of an open poll it changes that, or without a body takes it away.
+///
+/// `publish` makes what each ballot chose public, without names, so that anybody can count them again. It needs a poll
+/// whose rule `publish` is set, and which is closed and not hidden. It can't be taken back: afterwards the poll can't
+/// be opened, hidden, rewritten or corrected, only reset; and what others have fetched stays with them.
 #[utoipa::path(
     post, path = "/api/polls/{poll}/{change}", tag = "organising", security(("organiser" = [])),
     params(
@@ -119,6 +123,8 @@ fn body(app: &App, poll: &Poll) -> PollBody {
             ballots by what was before until it is told; the poll as it will be", body = PollBody),
         TokenProblems,
         PollProblems,
+        (status = 409, description = "The ballots are published, or can't be; the detail says why", body = Problem,
+            content_type = PROBLEM_JSON),
         BodyProblems,
         DescribedPollProblems,
         ChangeProblems,
@@ -139,6 +145,7 @@ pub(crate) async fn change(
         "close" => PollChange::Close,
         "hide" => PollChange::Hide,
         "reveal" => PollChange::Reveal,
+        "publish" => PollChange::Publish,
         "reset" => PollChange::Reset,
         "archive" => PollChange::Archive,
         "restore" => PollChange::Restore,
@@ -156,6 +163,7 @@ enum ChangeWord {
     Close,
     Hide,
     Reveal,
+    Publish,
     Reset,
     Archive,
     Restore,
@@ -173,7 +181,8 @@ enum ChangeWord {
             body = PollBody),
         TokenProblems,
         PollProblems,
-        (status = 409, description = "There are ballots", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "There are ballots, or they are published", body = Problem,
+            content_type = PROBLEM_JSON),
         BodyProblems,
         DescribedPollProblems,
         ChangeProblems,

@@ -103,6 +103,7 @@ fn asked_again(poll: &Poll, was_revealed: bool) -> PollSpec {
         listed: poll.listed(),
         new_voters_per_minute: poll.new_voters_per_minute(),
         kiosk: poll.kiosk(),
+        publish: poll.publish(),
     }
 }
 

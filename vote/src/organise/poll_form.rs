@@ -17,6 +17,7 @@ pub(super) const LIMIT_FIELD: &str = "new_voters_per_minute";
 
 /// The content of the form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of its own")]
 pub(crate) struct PollForm {
     pub(crate) id: String,
     question: String,
@@ -28,6 +29,7 @@ pub(crate) struct PollForm {
     results: Visibility,
     listed: bool,
     kiosk: bool,
+    publish: bool,
     state: PollState,
     /// As it was typed; empty for no limit.
     new_voters_per_minute: String,
@@ -58,6 +60,7 @@ impl Default for PollForm {
             results,
             listed: false,
             kiosk: false,
+            publish: false,
             state,
             new_voters_per_minute,
             once,
@@ -79,6 +82,7 @@ impl PollForm {
             results: if fields.get("results") == "hidden" { Visibility::Hidden } else { Visibility::Live },
             listed: fields.has("listed"),
             kiosk: fields.has("kiosk"),
+            publish: fields.has("publish"),
             state: if fields.get("state") == "waiting" { PollState::Waiting } else { PollState::Open },
             new_voters_per_minute: fields.get(LIMIT_FIELD).trim().to_owned(),
             once: fields.get("once").to_owned(),
@@ -97,6 +101,7 @@ impl PollForm {
             results: poll.results(),
             listed: poll.listed(),
             kiosk: poll.kiosk(),
+            publish: poll.publish(),
             state: poll.state(),
             new_voters_per_minute: poll.new_voters_per_minute().map_or_else(String::new, |limit| limit.to_string()),
             once: String::new(),
@@ -128,6 +133,7 @@ impl PollForm {
             listed: self.listed,
             new_voters_per_minute: limit,
             kiosk: self.kiosk,
+            publish: self.publish,
         })
     }
 
@@ -184,6 +190,7 @@ mod tests {
         let mut spec = PollSpec::simple("Tea?\nMilk?", ["Yes", "No"]);
         spec.access = Access::Codes;
         spec.results = Visibility::Hidden;
+        spec.publish = true;
         let poll = Poll::new(domain::PollId::MAIN, spec.clone()).unwrap();
         assert_eq!(PollForm::of(&poll).spec(Language::default()).unwrap(), spec);
     }

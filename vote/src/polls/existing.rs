@@ -43,5 +43,9 @@ pub(crate) async fn change(app: &App, id: PollId, change: PollChange) -> Result<
         ChangeOutcome::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
         ChangeOutcome::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
         ChangeOutcome::Refused(ChangeRefused::Countdown(error)) => Err(Refusal::Countdown(error)),
+        ChangeOutcome::Refused(ChangeRefused::NotToBePublished) => Err(Refusal::NotToBePublished),
+        ChangeOutcome::Refused(ChangeRefused::NotClosed) => Err(Refusal::NotClosed),
+        ChangeOutcome::Refused(ChangeRefused::VotesHidden) => Err(Refusal::VotesHidden),
+        ChangeOutcome::Refused(ChangeRefused::Published) => Err(Refusal::Published),
     }
 }

@@ -66,6 +66,14 @@ pub(crate) enum Refusal {
     NewVotersLimit,
     /// The countdown is too short, too long, or over.
     Countdown(CountdownError),
+    /// Ballots were to be published of which voters were not told so.
+    NotToBePublished,
+    /// Ballots were to be published of a poll that is not closed.
+    NotClosed,
+    /// Ballots were to be published while their votes are hidden.
+    VotesHidden,
+    /// The ballots are published, so the poll can only be reset.
+    Published,
     /// A patch that changes nothing.
     EmptyPatch,
     /// There is no such poll.
@@ -131,6 +139,10 @@ impl Refusal {
             | Self::NewVotersLimit => StatusCode::UNPROCESSABLE_ENTITY,
             Self::PollExists
             | Self::HasBallots
+            | Self::NotToBePublished
+            | Self::NotClosed
+            | Self::VotesHidden
+            | Self::Published
             | Self::AnotherTurn
             | Self::EventExists
             | Self::EventChanged
@@ -167,6 +179,10 @@ impl Refusal {
             Self::NotACorrection => "not-a-correction",
             Self::NewVotersLimit => "new-voters-limit",
             Self::Countdown(_) => "bad-countdown",
+            Self::NotToBePublished => "not-to-be-published",
+            Self::NotClosed => "not-closed",
+            Self::VotesHidden => "votes-hidden",
+            Self::Published => "published",
             Self::Choices(choices) => match choices {
                 ChoicesError::Empty => "no-choice",
                 ChoicesError::NotAKey => "no-option-key",
@@ -247,6 +263,10 @@ impl Refusal {
             Self::NewVotersLimit => VoteText::NewVotersLimit,
             Self::Countdown(CountdownError::Length) => VoteText::CountdownLength,
             Self::Countdown(CountdownError::Past) => VoteText::CountdownPast,
+            Self::NotToBePublished => VoteText::NotToBePublished,
+            Self::NotClosed => VoteText::NotClosed,
+            Self::VotesHidden => VoteText::VotesHidden,
+            Self::Published => VoteText::Published,
             Self::EmptyPatch => VoteText::EmptyPatch,
             Self::UnknownPoll => VoteText::UnknownPoll,
             Self::UnknownEvent => VoteText::UnknownEvent,

@@ -7,7 +7,10 @@ use http::StatusCode;
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-use crate::support::{Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with};
+use crate::{
+    publication,
+    support::{Mishap, TOKEN, TestApp, answer, config, spawn_app, spawn_with},
+};
 
 #[tokio::test]
 async fn a_ballot_is_answered_with_receipt_position_and_replaced_one() {
@@ -101,6 +104,10 @@ async fn a_ballot_that_can_not_be_changed_is_a_conflict() {
     ada.post_json("/api/polls/final/ballots", r#"{"choices":["b"]}"#).await.is_problem(409, "already-voted");
 }
 
+/// What a poll says only where there is something to say.
+const SOMETIMES: [&str; 6] =
+    ["archived", "closes_in_ms", "correction", "new_voters_per_minute", "publish", "published"];
+
 #[tokio::test]
 async fn the_api_describes_itself_and_answers_are_as_described() {
     let app = spawn_app().await;
@@ -120,9 +127,7 @@ async fn the_api_describes_itself_and_answers_are_as_described() {
     let ballot = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await.json();
     assert_eq!(sorted(fields(ballot)), sorted(properties("RecordedBallot")));
     let poll = app.program().get("/api/polls/main").await.json();
-    // Those are only there where there is something to say.
-    let always =
-        |name: &String| !["archived", "closes_in_ms", "correction", "new_voters_per_minute"].contains(&name.as_str());
+    let always = |name: &String| !SOMETIMES.contains(&name.as_str());
     assert_eq!(sorted(fields(poll)), sorted(properties("PollBody").into_iter().filter(always).collect()));
     app.ballots.break_down(Mishap::NotBegun);
     let problem = app.program().post_json("/api/polls/main/ballots", r#"{"choices":["a"]}"#).await.json();
@@ -230,7 +235,8 @@ async fn each_status_and_content_type_of_answers_is_described_and_no_other() {
     seen.see("PATCH /api/polls/{poll}", &app, "new", |request| json(organise(request), r#"{"question":"!"}"#)).await;
     app.browser().vote("/p/new", "vote=a").await;
     seen.see("PATCH /api/polls/{poll}", &app, "new", |request| json(organise(request), r#"{"question":"?"}"#)).await;
-    for poll in ["new", "nowhere"] {
+    publication::published(&app, "done").await;
+    for poll in ["new", "nowhere", "done"] {
         seen.see("POST /api/polls/{poll}/{change}", &app, poll, organise).await;
     }
     seen.see("GET /api/polls/{poll}/codes", &app, "main", organise).await;

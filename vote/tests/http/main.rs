@@ -17,6 +17,7 @@ mod organise_events;
 mod organiser;
 mod outages;
 mod pages;
+mod publication;
 mod refusals;
 mod sessions;
 mod sheets;

@@ -14,13 +14,16 @@ pub struct PollGlance {
     pub state: PollState,
     /// Whether only its turnout is shown.
     pub is_hidden: bool,
+    /// Whether its ballots are published. It stays closed, and its votes stay shown.
+    pub is_published: bool,
     /// Which version it is.
     pub version: u64,
 }
 
 impl From<&Poll> for PollGlance {
     fn from(poll: &Poll) -> Self {
-        Self { state: poll.state(), is_hidden: poll.is_hidden(), version: poll.version() }
+        let (state, is_hidden, is_published) = (poll.state(), poll.is_hidden(), poll.is_published());
+        Self { state, is_hidden, is_published, version: poll.version() }
     }
 }
 

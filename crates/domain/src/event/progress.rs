@@ -72,9 +72,10 @@ impl PollAction {
         }
     }
 
-    /// Whether the poll is so already.
+    /// Whether the poll is so already, or never will be again.
     pub(super) fn is_done(self, poll: &PollGlance) -> bool {
         match self {
+            _ if poll.is_published => true,
             Self::Open => poll.state == PollState::Open,
             Self::Close => poll.state == PollState::Closed,
             Self::Reveal => !poll.is_hidden,

@@ -56,14 +56,17 @@ impl Event {
     /// What the large button will do; `None` where nothing follows.
     ///
     /// What the last step has not done yet comes first. Then the poll itself decides: if it was closed by hand, closing
-    /// is no step any more.
+    /// is no step any more. One whose ballots are published is not asked again: it is passed over.
     pub fn next_step(&self, polls: &PollStates) -> Option<EventStep> {
         if let Some(unfinished) = self.unfinished(polls) {
             return Some(unfinished);
         }
         let (poll, glance) = match self.progress {
             EventProgress::Over => return None,
-            EventProgress::Before => return opened(StepName::Open, self.polls(), polls),
+            EventProgress::Before => {
+                return opened(StepName::Open, self.polls(), polls)
+                    .or_else(|| self.has_published(polls).then_some(END));
+            }
             EventProgress::At { poll, .. } => (poll, polls.get(poll)),
         };
         match glance {
@@ -74,7 +77,7 @@ impl Event {
         }
     }
 
-    /// What the way back does; `None` where there is none.
+    /// What the way back does; `None` where there is none. A poll whose ballots are published stays as it is.
     pub fn step_back(&self, polls: &PollStates) -> Option<EventStep> {
         if let Some(unfinished) = self.unfinished(polls) {
             return Some(unfinished);
@@ -85,6 +88,7 @@ impl Event {
             EventProgress::At { poll, stage } => (poll, stage),
         };
         match polls.get(poll) {
+            Some(glance) if glance.is_published => Some(previous(self.before(poll), None, polls)),
             Some(glance) if glance.state == PollState::Closed && stage == EventStage::Revealed && !glance.is_hidden => {
                 Some(step(StepName::Hide, poll, glance))
             }
@@ -115,6 +119,11 @@ impl Event {
         Some(EventStep { name, progress: self.progress, change: Some(again) })
     }
 
+    /// Whether the ballots of one of its polls are published.
+    fn has_published(&self, polls: &PollStates) -> bool {
+        self.polls().iter().any(|&poll| polls.get(poll).is_some_and(|glance| glance.is_published))
+    }
+
     fn place(&self, poll: PollId) -> Option<usize> {
         self.polls().iter().position(|&listed| listed == poll)
     }
@@ -128,9 +137,10 @@ impl Event {
     }
 }
 
-/// Opens the first of `list` that the log knows.
+/// Opens the first of `list` that the log knows, and whose ballots are not published.
 fn opened(name: StepName, list: &[PollId], polls: &PollStates) -> Option<EventStep> {
-    let (poll, glance) = list.iter().find_map(|&poll| Some((poll, polls.get(poll)?)))?;
+    let is_to_open = |poll| polls.get(poll).filter(|glance| !glance.is_published).map(|glance| (poll, glance));
+    let (poll, glance) = list.iter().find_map(|&poll| is_to_open(poll))?;
     Some(EventStep { name, ..step(StepName::Open, poll, glance) })
 }
 

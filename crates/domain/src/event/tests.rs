@@ -169,6 +169,35 @@ fn what_was_done_by_hand_is_no_step_any_more() {
 }
 
 #[test]
+fn a_published_poll_is_not_asked_again_and_stays_as_it_is() {
+    use StepName::{Close, End, Open, Previous};
+    let mut stage = Stage::of(&[("a", HIDDEN), ("b", LIVE)]);
+    for poll in &mut stage.polls {
+        let spec = PollSpec { publish: true, ..PollSpec::simple("Which?", ["x", "y"]) };
+        *poll = poll.after(&crate::PollChange::Rewrite(Box::new(spec)), 0).unwrap();
+    }
+    (0..3).for_each(|_| _ = stage.press(Way::Next));
+    stage.polls[0] = stage.polls[0].after(&crate::PollChange::Publish, 0).unwrap();
+    assert_eq!(stage.press(Way::Back), Some(Previous), "its votes stay shown, and it stays closed");
+    assert_eq!(stage.press(Way::Next), Some(Open), "it is passed over: {:?}", stage.event);
+    assert_eq!(stage.event.progress().poll(), Some(id("b")));
+    assert_eq!([Close, End].map(Some), [Way::Next; 2].map(|way| stage.press(way)));
+    stage.polls[1] = stage.polls[1].after(&crate::PollChange::Publish, 0).unwrap();
+    assert_eq!([Way::Back; 4].map(|way| stage.press(way)), [Some(Previous), Some(Previous), Some(Previous), None]);
+    assert_eq!(stage.press(Way::Next), Some(End), "nothing is left to ask");
+    assert!(stage.polls.iter().all(Poll::is_published));
+
+    // An older program may have written a step that can't be taken any more.
+    let glance = PollGlance::from(&stage.polls[0]);
+    let change = StepChange { poll: id("a"), does: PollAction::Hide, seen: glance.version, seconds: None };
+    let progress = EventProgress::At { poll: id("a"), stage: EventStage::Closed };
+    let hide = EventStep { name: StepName::Hide, progress, change: Some(change) };
+    let stuck = stage.event.after(&EventChange::Step(hide)).unwrap();
+    assert_eq!(stuck.unfinished(&stage.states()), None);
+    assert_eq!(stuck.next_step(&stage.states()).map(|step| step.name), Some(End));
+}
+
+#[test]
 fn the_poll_that_is_on_stays_in_the_list() {
     let mut stage = Stage::of(&[("a", LIVE), ("b", LIVE)]);
     stage.press(Way::Next);

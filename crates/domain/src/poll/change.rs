@@ -39,6 +39,8 @@ pub enum PollChange {
     /// Let the root address show something else in place of this poll, or this poll again. It changes the default poll
     /// only.
     PutInFront(Option<FrontPage>),
+    /// Publish all ballots, without names. That is final: from then on the poll can only be reset.
+    Publish,
     /// Another question, other options or rules; state, visibility, listing, limits and kiosk stay. Refused once there
     /// are ballots.
     Rewrite(Box<PollSpec>),
@@ -59,9 +61,29 @@ pub enum ChangeRefused {
     /// A correction that is more than one of words.
     #[error("a correction keeps the options: as many, in their order, none with the text of another")]
     OtherOptions,
+    /// To publish ballots of which voters were not told so.
+    #[error("that its ballots are published is not a rule of this poll")]
+    NotToBePublished,
+    /// To publish ballots while others may come in.
+    #[error("ballots are published once the poll is closed")]
+    NotClosed,
+    /// To publish ballots whose votes are hidden.
+    #[error("ballots are published once the votes are shown")]
+    VotesHidden,
+    /// The ballots are published, so nothing of what they answer may change any more.
+    #[error("published: it can only be reset")]
+    Published,
     /// The countdown is too short, too long, or over.
     #[error(transparent)]
     Countdown(#[from] CountdownError),
+}
+
+impl PollChange {
+    /// Whether a poll whose ballots are published refuses it: they answer this question, are all there are, and are
+    /// shown.
+    fn is_barred_by_publication(&self) -> bool {
+        matches!(self, Self::Open | Self::OpenFor(_) | Self::Hide | Self::Rewrite(_) | Self::Correct(_))
+    }
 }
 
 impl Poll {
@@ -93,10 +115,16 @@ impl Poll {
         let mut next = self.changed(now_millis, change, accepted)?;
         next.closes_at = next.closes_at.filter(|_| next.is_open() && next.round == self.round);
         next.version = self.version.saturating_add(u64::from(next != *self));
+        // A round that begins closed was closed by what began it: no earlier change is one of that round.
+        let stays_closed = self.closed_in.filter(|_| next.round == self.round);
+        next.closed_in = (next.state() == PollState::Closed).then(|| stays_closed.unwrap_or(next.version));
         Ok(next)
     }
 
     fn changed(&self, now_millis: u64, change: &PollChange, accepted: u64) -> Result<Self, ChangeRefused> {
+        if self.published && change.is_barred_by_publication() {
+            return Err(ChangeRefused::Published);
+        }
         let mut next = self.clone();
         match change {
             PollChange::Open => next.open(None),
@@ -105,7 +133,9 @@ impl Poll {
             PollChange::Hide => next.spec.results = Visibility::Hidden,
             PollChange::Reveal => next.spec.results = Visibility::Live,
             // The ballots that count from now on are cast for the words as they are.
-            PollChange::Reset => (next.round, next.correction) = (self.round.saturating_add(1), None),
+            PollChange::Reset => {
+                (next.round, next.correction, next.published) = (self.round.saturating_add(1), None, false);
+            }
             PollChange::List(listed) => next.spec.listed = *listed,
             PollChange::LimitNewVoters(limit) => next.spec.new_voters_per_minute = *limit,
             PollChange::Kiosk(kiosk) => next.spec.kiosk = *kiosk,
@@ -120,12 +150,23 @@ impl Poll {
                 next.front_page = page.filter(|page| *page != FrontPage::Poll(self.id));
             }
             PollChange::PutInFront(_) => {}
+            PollChange::Publish => next.published = self.can_be_published()?,
             PollChange::Rewrite(_) if accepted > 0 => return Err(ChangeRefused::HasBallots),
             PollChange::Rewrite(spec) => return self.rewritten(spec),
             PollChange::Correct(wording) if accepted > 0 => return self.corrected(wording),
             PollChange::Correct(wording) => return self.rewritten(&self.in_words(wording)?),
         }
         Ok(next)
+    }
+
+    /// True, or why its ballots can't be published.
+    fn can_be_published(&self) -> Result<bool, ChangeRefused> {
+        match self.spec {
+            PollSpec { publish: false, .. } => Err(ChangeRefused::NotToBePublished),
+            PollSpec { state: PollState::Waiting | PollState::Open, .. } => Err(ChangeRefused::NotClosed),
+            PollSpec { results: Visibility::Hidden, .. } => Err(ChangeRefused::VotesHidden),
+            _ => Ok(true),
+        }
     }
 
     fn open(&mut self, closes_at: Option<u64>) {

@@ -31,6 +31,10 @@ pub struct Poll {
     pub(super) revision: u32,
     pub(super) version: u64,
     pub(super) archived: bool,
+    /// Only while it is closed.
+    pub(super) published: bool,
+    /// While it is closed, and only then.
+    pub(super) closed_in: Option<u64>,
     /// Only in the default poll.
     pub(super) front_page: Option<FrontPage>,
     /// Only while it is open.
@@ -43,12 +47,15 @@ impl Poll {
     /// A poll in its first round, if `spec` keeps to the limits. Its texts are tidied.
     pub fn new(id: PollId, spec: PollSpec) -> Result<Self, PollError> {
         let spec = tidied(spec)?;
+        let closed_in = (spec.state == PollState::Closed).then_some(FIRST_VERSION);
         Ok(Self {
             id,
             round: 1,
             revision: FIRST_REVISION,
             version: FIRST_VERSION,
             archived: false,
+            published: false,
+            closed_in,
             front_page: None,
             closes_at: None,
             correction: None,
@@ -112,6 +119,19 @@ impl Poll {
     pub fn archived(&self) -> bool {
         self.archived
     }
+    /// Whether all ballots may be published without names after the close. Voters read it before they vote.
+    pub fn publish(&self) -> bool {
+        self.spec.publish
+    }
+    /// Whether that was done. Then the poll is closed, its votes are shown, and it can only be reset.
+    pub fn is_published(&self) -> bool {
+        self.published
+    }
+    /// The version of the change that closed it, or began its round closed; `None` of a poll that is not closed. Later
+    /// changes keep it while the poll stays closed.
+    pub fn closed_in(&self) -> Option<u64> {
+        self.closed_in
+    }
     /// What the root address shows in place of this poll, which is the default poll then; `None` for this poll itself.
     pub fn front_page(&self) -> Option<FrontPage> {
         self.front_page
@@ -156,10 +176,11 @@ impl Poll {
         self
     }
 
-    /// The same version with hidden results: for a reader who must hold the votes back longer than the poll says.
+    /// The same version with hidden results, and not published: for a reader who must hold the votes back longer than
+    /// the poll says.
     #[must_use]
     pub(crate) fn with_hidden_results(mut self) -> Self {
-        self.spec.results = Visibility::Hidden;
+        (self.spec.results, self.published) = (Visibility::Hidden, false);
         self
     }
 
@@ -228,7 +249,14 @@ struct Record {
     #[serde(default, skip_serializing_if = "is_false")]
     kiosk: bool,
     #[serde(default, skip_serializing_if = "is_false")]
+    publish: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
     archived: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    published: bool,
+    /// Not written when it is the version of the poll: a closed poll of an earlier release has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed_in: Option<u64>,
     /// Milliseconds since 1970 on the log's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     closes_at: Option<u64>,
@@ -258,7 +286,8 @@ fn is_false(flag: &bool) -> bool {
 }
 impl From<Poll> for Record {
     fn from(poll: Poll) -> Self {
-        let Poll { id, round, revision, version, archived, front_page, closes_at, correction, spec } = poll;
+        let Poll { id, round, revision, version, archived, published, front_page, closes_at, correction, .. } = poll;
+        let (closed_in, spec) = (poll.closed_in.filter(|&closed_in| closed_in != version), poll.spec);
         Self {
             id,
             state: spec.state,
@@ -274,7 +303,10 @@ impl From<Poll> for Record {
             listed: spec.listed,
             new_voters_per_minute: spec.new_voters_per_minute,
             kiosk: spec.kiosk,
+            publish: spec.publish,
             archived,
+            published,
+            closed_in,
             front_page,
             closes_at,
             correction,
@@ -288,6 +320,9 @@ impl TryFrom<Record> for Poll {
         let Record { id, round, revision, version, archived, front_page, correction, .. } = record;
         // Whoever closes a poll also takes its countdown away.
         let closes_at = record.closes_at.filter(|_| record.state == PollState::Open);
+        let is_closed = record.state == PollState::Closed;
+        let published = record.published && is_closed;
+        let closed_in = is_closed.then(|| record.closed_in.unwrap_or(version));
         let spec = PollSpec {
             question: record.question,
             options: record.options,
@@ -299,8 +334,21 @@ impl TryFrom<Record> for Poll {
             listed: record.listed,
             new_voters_per_minute: record.new_voters_per_minute,
             kiosk: record.kiosk,
+            publish: record.publish,
         };
         let spec = checked(spec)?;
-        Ok(Self { id, round, revision, version, archived, front_page, closes_at, correction, spec })
+        Ok(Self {
+            id,
+            round,
+            revision,
+            version,
+            archived,
+            published,
+            closed_in,
+            front_page,
+            closes_at,
+            correction,
+            spec,
+        })
     }
 }

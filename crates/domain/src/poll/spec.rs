@@ -51,6 +51,7 @@ pub enum Access {
 ///
 /// `vote` derives made-up ids from its JSON, so that stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub struct PollSpec {
     /// 1 to 500 characters.
     pub question: String,
@@ -73,6 +74,10 @@ pub struct PollSpec {
     pub new_voters_per_minute: Option<NonZeroU16>,
     /// Whether people may vote one after the other on one device: a kiosk.
     pub kiosk: bool,
+    /// Whether all ballots may be published without names after the close. Voters read it before they vote. Not written
+    /// when it is not so, as polls of earlier releases have no such rule.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub publish: bool,
 }
 
 impl PollSpec {
@@ -89,6 +94,7 @@ impl PollSpec {
             listed: false,
             new_voters_per_minute: None,
             kiosk: false,
+            publish: false,
         }
     }
 }

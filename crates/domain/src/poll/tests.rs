@@ -3,6 +3,8 @@
 use super::*;
 use crate::{Choices, ChoicesError, EventId, FrontPage, PollId};
 
+mod publication;
+
 fn cats_or_dogs() -> Poll {
     Poll::new(PollId::MAIN, PollSpec::simple("Cats or Dogs?", ["Cats", "Dogs"])).unwrap()
 }

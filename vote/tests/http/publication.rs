@@ -1,0 +1,150 @@
+//! Publishing the ballots of a poll: a rule that voters read before they vote, and what is final afterwards.
+
+use domain::{PollSpec, PollState};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, spawn_app};
+
+/// A poll whose ballots may be published.
+pub(crate) fn publishable(state: PollState) -> PollSpec {
+    PollSpec { publish: true, state, ..PollSpec::simple("Tea?", ["Yes", "No"]) }
+}
+
+/// Adds a poll, and publishes its ballots.
+pub(crate) async fn published(app: &TestApp, id: &str) {
+    app.poll(id, publishable(PollState::Closed));
+    let done = change(app, id, "publish").await;
+    assert_eq!(done["published"], true, "{done}");
+}
+
+/// The answer's body.
+async fn change(app: &TestApp, id: &str, word: &str) -> Value {
+    app.organiser("POST", &format!("/api/polls/{id}/{word}"), None).await.json()
+}
+
+async fn read(app: &TestApp, id: &str) -> Value {
+    app.program().get(&format!("/api/polls/{id}")).await.json()
+}
+
+#[tokio::test]
+async fn publication_is_a_rule_that_is_set_before_the_first_ballot() {
+    let app = spawn_app().await;
+    let new = json!({"id": "tea", "question": "Tea?", "options": ["Yes", "No"], "publish": true});
+    let made = app.organiser("POST", "/api/polls", Some(new)).await.json();
+    assert_eq!((&made["publish"], made.get("published")), (&json!(true), None));
+    assert_eq!(read(&app, "main").await.get("publish"), None);
+
+    let patch = |id: &'static str, publish: bool| {
+        let (app, body) = (&app, json!({"publish": publish}));
+        async move { app.organiser("PATCH", &format!("/api/polls/{id}"), Some(body)).await }
+    };
+    let ruled = patch("main", true).await.json();
+    assert_eq!((&ruled["publish"], &ruled["revision"]), (&json!(true), &json!(2)));
+    assert_eq!(patch("main", false).await.json()["revision"], 3);
+    app.browser().vote("/", "vote=a").await;
+    patch("main", true).await.is_problem(409, "has-ballots");
+    let corrected = json!({"question": "Tea or not?", "correction": true, "publish": false});
+    app.organiser("PATCH", "/api/polls/tea", Some(corrected)).await.is_problem(422, "not-a-correction");
+}
+
+#[tokio::test]
+async fn each_reason_not_to_publish_is_told() {
+    let app = spawn_app().await;
+    app.poll("tea", publishable(PollState::Open));
+    let publish = |id: &'static str| {
+        let app = &app;
+        async move { app.organiser("POST", &format!("/api/polls/{id}/publish"), None).await }
+    };
+    publish("main").await.is_problem(409, "not-to-be-published");
+    publish("tea").await.is_problem(409, "not-closed");
+    change(&app, "tea", "close").await;
+    change(&app, "tea", "hide").await;
+    publish("tea").await.is_problem(409, "votes-hidden");
+    publish("nowhere").await.is_problem(404, "unknown-poll");
+    assert_eq!(app.program().post_json("/api/polls/tea/publish", "{}").await.status, StatusCode::UNAUTHORIZED);
+    change(&app, "tea", "reveal").await;
+    assert_eq!(read(&app, "tea").await.get("published"), None, "nothing was done so far");
+    for _ in 0..2 {
+        let done = publish("tea").await;
+        assert_eq!((done.status, &done.json()["published"]), (StatusCode::OK, &json!(true)));
+    }
+}
+
+#[tokio::test]
+async fn a_published_poll_changes_no_more_until_it_is_reset() {
+    let app = spawn_app().await;
+    published(&app, "tea").await;
+    let refused = |method: &'static str, path: &'static str, body: Value| {
+        let app = &app;
+        async move { app.organiser(method, &format!("/api/polls/tea{path}"), Some(body)).await }
+    };
+    refused("POST", "/open", json!({})).await.is_problem(409, "published");
+    refused("POST", "/open", json!({"seconds": 30})).await.is_problem(409, "published");
+    refused("POST", "/hide", json!({})).await.is_problem(409, "published");
+    refused("PATCH", "", json!({"question": "Coffee?"})).await.is_problem(409, "published");
+    refused("PATCH", "", json!({"question": "Tea?!", "correction": true})).await.is_problem(409, "published");
+    app.browser().post_form("/p/tea", "vote=a").await.says("this poll is closed");
+
+    let listed = refused("PATCH", "", json!({"listed": true, "kiosk": true, "new_voters_per_minute": 7})).await.json();
+    assert_eq!((&listed["listed"], &listed["published"]), (&json!(true), &json!(true)));
+    for word in ["archive", "restore", "close", "reveal"] {
+        assert_eq!(change(&app, "tea", word).await["published"], true, "{word}");
+    }
+    let again = change(&app, "tea", "reset").await;
+    assert_eq!((again.get("published"), &again["publish"], &again["round"]), (None, &json!(true), &json!(2)));
+    assert_eq!(change(&app, "tea", "open").await["state"], "open");
+}
+
+#[tokio::test]
+async fn why_nothing_was_published_is_said_in_the_visitors_language() {
+    let app = spawn_app().await;
+    app.poll("tea", publishable(PollState::Open));
+    for (language, words) in [
+        ("en", "close the poll first"),
+        ("de", "Schließen Sie zuerst die Abstimmung"),
+        ("es", "cierre primero la votación"),
+        ("fr", "d’abord clore le scrutin"),
+        ("it", "chiuda prima la votazione"),
+    ] {
+        let request = app.browser_in(language).request("POST", "/api/polls/tea/publish");
+        let problem = crate::support::answer(request.bearer_auth(crate::support::TOKEN)).await.json();
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_an_event_keeps_the_rule_and_not_the_publication() {
+    let app = spawn_app().await;
+    published(&app, "tea").await;
+    let made = json!({"id": "evening", "title": "An evening", "polls": ["tea", "main"]});
+    app.organiser("POST", "/api/events", Some(made)).await;
+    let copy = app.organiser("POST", "/api/events/evening/duplicate", Some(json!({"id": "copy"}))).await.json();
+    let ids: Vec<&str> = copy["polls"].as_array().unwrap().iter().map(|poll| poll.as_str().unwrap()).collect();
+    let rules = [read(&app, ids[0]).await, read(&app, ids[1]).await];
+    assert_eq!(rules.each_ref().map(|poll| poll["publish"] == true), [true, false], "{rules:?}");
+    assert!(rules.iter().all(|poll| poll["state"] == "waiting" && poll.get("published").is_none()));
+}
+
+#[tokio::test]
+async fn an_event_passes_over_a_question_whose_ballots_are_published() {
+    let app = spawn_app().await;
+    published(&app, "tea").await;
+    app.poll("milk", publishable(PollState::Waiting));
+    let made = json!({"id": "evening", "title": "An evening", "polls": ["tea", "milk"]});
+    app.organiser("POST", "/api/events", Some(made)).await;
+    let press = |way: &'static str| {
+        let app = &app;
+        async move { app.organiser("POST", &format!("/api/events/evening/{way}"), None).await.json() }
+    };
+    let on = press("next").await;
+    assert_eq!((&on["on"]["poll"], &on["next"]["does"]), (&json!("milk"), &json!("close")), "{on}");
+    press("next").await;
+    change(&app, "milk", "publish").await;
+    let now = app.organiser("GET", "/api/events/evening", None).await.json();
+    assert_eq!((&now["next"]["does"], &now["back"]["does"]), (&json!("end"), &json!("previous")), "{now}");
+    let before = press("back").await;
+    assert_eq!((&before["on"]["poll"], &before["on"]["state"]), (&json!("tea"), &json!("closed")), "{before}");
+    assert_eq!(press("next").await["next"], json!(null), "nothing is left to ask");
+    assert_eq!([read(&app, "tea").await, read(&app, "milk").await].map(|poll| poll["published"] == true), [true; 2]);
+}
