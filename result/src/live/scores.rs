@@ -250,6 +250,7 @@ pub(crate) struct TallyBody {
 
 /// All fields of a tally but the votes.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is told on its own")]
 struct TallyFields {
     /// The poll's id.
     #[schema(example = "main")]
@@ -292,14 +293,18 @@ struct TallyFields {
     /// Whether the poll was put away from the lists; absent if it was not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     archived: bool,
+    /// Whether its ballots are published, without names; absent if they are not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    published: bool,
     /// Which round of the poll this is; a reset begins the next.
     #[schema(example = 1)]
     round: u32,
     /// Which wording of the poll this is; a rewrite of its question, options or rules makes the next.
     #[schema(example = 1)]
     revision: u32,
-    /// Changes when the question, the options or the visibility of the votes do: a page made for another edition
-    /// is to be made anew.
+    /// Changes when the question, the options, the visibility of the votes or their publication do: a page made for
+    /// another edition is to be made anew.
     #[schema(example = "9f3c5a1e07b2d846")]
     edition: String,
     /// When these figures were read from the ledger, in milliseconds since 1970.
@@ -350,6 +355,7 @@ impl TallyFields {
             positions: positions(tally),
             correction: CorrectedWording::of(poll),
             archived: poll.archived(),
+            published: poll.is_published(),
             round: poll.round(),
             revision: poll.revision(),
             edition: edition(poll),

@@ -103,6 +103,18 @@ fn a_closed_poll_is_final_once_all_partitions_have_the_close() {
     assert!(!PollScore::new(spread(&[1, 0], &[0, 0]), 0).is_final(), "an open one never is");
 }
 
+#[test]
+fn that_ballots_are_published_is_told_and_only_then() {
+    let spec = PollSpec { publish: true, ..PollSpec::simple("Which?", ["x", "y"]) };
+    let poll = Poll::new(PollId::MAIN, spec).unwrap().after(&PollChange::Close, 1).unwrap();
+    let score = |poll: &Poll| PollScore::new(Tally { poll: poll.clone(), ..tally(&[1, 0]) }, 0);
+    let (before, after) = (score(&poll), score(&poll.after(&PollChange::Publish, 1).unwrap()));
+    let told = |score: &PollScore| serde_json::from_str::<Value>(score.scores()).unwrap().get("published").cloned();
+    assert_eq!((told(&before), told(&after)), (None, Some(json!(true))));
+    assert_eq!(serde_json::to_value(after.body()).unwrap()["published"], true);
+    assert!(!before.shows_the_same_as(&after), "screens are told");
+}
+
 /// A moment of the log's clock, which has nothing to do with ours.
 const LOG_MS: u64 = 1_000_000;
 
