@@ -68,6 +68,8 @@ pub enum KeyPurpose {
     FiguresLinks,
     /// Links for the organiser's projector.
     ProjectorLinks,
+    /// The key by which what anyone can check is signed.
+    Notes,
 }
 
 /// HMAC-SHA-256 under one key, which is worked into the hash once, not at each signature.
@@ -103,6 +105,7 @@ impl KeyPurpose {
             Self::ExportLinks => "link.export",
             Self::FiguresLinks => "link.figures",
             Self::ProjectorLinks => "link.projector",
+            Self::Notes => "note",
         }
     }
 }
@@ -230,7 +233,7 @@ mod tests {
 
     #[test]
     fn every_purpose_has_a_word_of_its_own() {
-        let last = KeyPurpose::ProjectorLinks as u8;
+        let last = KeyPurpose::Notes as u8;
         let all = [
             KeyPurpose::CookieVoters,
             KeyPurpose::CodeVoters,
@@ -252,6 +255,7 @@ mod tests {
             KeyPurpose::ExportLinks,
             KeyPurpose::FiguresLinks,
             KeyPurpose::ProjectorLinks,
+            KeyPurpose::Notes,
         ];
         assert_eq!(all.map(|purpose| purpose as u8).to_vec(), (0..=last).collect::<Vec<_>>());
         assert_eq!(BTreeSet::from(all.map(KeyPurpose::word)).len(), all.len());
