@@ -89,6 +89,17 @@ impl Choices {
         index < MAX_OPTIONS && self.0 & (1 << index) != 0
     }
 
+    /// Whether they fit a poll with so many options, of which a ballot may choose at most `max_choices`.
+    pub fn fit(self, options: usize, max_choices: u8) -> Result<(), ChoicesError> {
+        if let Some(unknown) = self.indices().find(|&index| index >= options) {
+            return Err(ChoicesError::UnknownOption(option_key(unknown)));
+        }
+        if self.len() > u32::from(max_choices) {
+            return Err(ChoicesError::TooMany { allowed: max_choices, chosen: self.len() });
+        }
+        Ok(())
+    }
+
     /// The indices of the chosen options, in order.
     pub fn indices(self) -> impl Iterator<Item = usize> {
         (0..MAX_OPTIONS).filter(move |&index| self.contains(index))

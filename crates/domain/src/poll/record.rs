@@ -10,7 +10,7 @@ use super::{
     spec::{Access, PollSpec, PollState, Visibility},
 };
 use crate::{
-    choices::{Choices, ChoicesError, option_key},
+    choices::{Choices, ChoicesError},
     front_page::FrontPage,
     poll_id::PollId,
 };
@@ -202,14 +202,7 @@ impl Poll {
 
     /// Whether a ballot with these choices can be cast in this poll.
     pub fn check(&self, choices: Choices) -> Result<(), ChoicesError> {
-        if let Some(unknown) = choices.indices().find(|&index| index >= self.options().len()) {
-            return Err(ChoicesError::UnknownOption(option_key(unknown)));
-        }
-        let allowed = self.max_choices();
-        if choices.len() > u32::from(allowed) {
-            return Err(ChoicesError::TooMany { allowed, chosen: choices.len() });
-        }
-        Ok(())
+        choices.fit(self.options().len(), self.max_choices())
     }
 
     /// Whether the other asks the same: question, options and rules.
