@@ -85,6 +85,11 @@ pub(crate) fn tally(at: &PublicUrl, poll: PollId) -> String {
     format!("{at}/api/polls/{poll}/tally")
 }
 
+/// The page on which published ballots are counted again.
+pub(crate) fn check(at: &PublicUrl, poll: PollId) -> String {
+    format!("{at}/p/{poll}/check")
+}
+
 /// A file to export; `query` follows the ticket.
 pub(crate) fn export(at: &PublicUrl, poll: PollId, file: &str, ticket: &str, query: &str) -> String {
     format!("{at}/api/polls/{poll}/{file}?ticket={ticket}{query}")

@@ -34,7 +34,7 @@ async function askAccepted() {
         // It is missing while a part of the log can't be asked.
         figures.accepted(poll.accepted === undefined ? null : poll.accepted);
         countdown.heard(poll.closes_in_ms);
-        const edition = `${poll.state} ${poll.results} ${poll.round}`;
+        const edition = `${poll.state} ${poll.results} ${poll.round}${poll.published ? " published" : ""}`;
         if (edition !== list.dataset.edition) document.getElementById("changed").hidden = false;
       }
     } catch (error) {

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `session`, `sign_in` | who is let in, and for how long |
 //! | `polls_page`, `poll_form` | the list of polls, creating one, rewriting one |
-//! | `poll_page`, `poll_view`, `changes` | running one poll |
+//! | `poll_page`, `poll_view`, `changes`, `publishing` | running one poll |
 //! | `event_pages` | events: making, preparing and running them |
 //! | `front` | what the root address shows |
 //! | `sheet`, `share` | voting codes to print; addresses to hand out |
@@ -20,6 +20,7 @@ mod poll_form;
 mod poll_page;
 mod poll_view;
 mod polls_page;
+mod publishing;
 mod rewriting;
 mod session;
 mod share;
@@ -51,6 +52,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/organise/{poll}/codes", get(sheet::show))
         .route("/organise/{poll}/codes.csv", get(sheet::csv))
         .route("/organise/{poll}/reset", get(changes::ask_before_reset).post(changes::reset))
+        .route("/organise/{poll}/publish", get(publishing::ask_before).post(publishing::publish))
         .route("/organise/{poll}/front", get(changes::back).post(front::put_poll))
         .route("/organise/{poll}/no-front", get(changes::back).post(front::take_off))
         .route("/organise/{poll}/open", get(changes::back).post(changes::open))

@@ -8,7 +8,7 @@ use program::settings::PublicUrl;
 use serde::Serialize;
 use web::{counterpart::Invitation, poll_address, qr::Qr};
 
-use super::share;
+use super::{publishing::Publication, share};
 use crate::{addresses, app::new_voters::LastMinute, look};
 
 /// The whole context.
@@ -57,6 +57,8 @@ pub(super) struct PollFacts<'a> {
     codes: bool,
     listed: bool,
     kiosk: bool,
+    /// Whether its ballots may be published, or are; none if they may not.
+    publication: Option<Publication>,
     max_choices: u8,
     round: u32,
     archived: bool,
@@ -100,6 +102,8 @@ pub(super) struct ResultAddresses {
     /// HTML to copy into another page.
     embed_code: Option<String>,
     tally_url: Option<String>,
+    /// Where the published ballots are counted again.
+    check_url: Option<String>,
 }
 
 impl<'a> PollFacts<'a> {
@@ -117,6 +121,7 @@ impl<'a> PollFacts<'a> {
             codes: poll.access() == Access::Codes,
             listed: poll.listed(),
             kiosk: poll.kiosk(),
+            publication: Publication::of(poll),
             max_choices: poll.max_choices(),
             round: poll.round(),
             archived: poll.archived(),
@@ -153,6 +158,7 @@ impl ResultAddresses {
             projector_url: Some(addresses::result_page(at, poll)),
             embed_code: Some(embed_code(&addresses::embedded_result(at, id), poll.question())),
             tally_url: Some(addresses::tally(at, id)),
+            check_url: Some(addresses::check(at, id)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{ChangeOutcome, ChangeRefused, Poll, PollChange, PollId};
+use domain::{ChangeOutcome, Poll, PollChange, PollId};
 
 use crate::{
     app::App,
@@ -39,13 +39,6 @@ pub(crate) async fn change(app: &App, id: PollId, change: PollChange) -> Result<
             Err(Refusal::Underway(Box::new(poll)))
         }
         ChangeOutcome::UnknownPoll | ChangeOutcome::Exists => Err(Refusal::UnknownPoll),
-        ChangeOutcome::Refused(ChangeRefused::Invalid(error)) => Err(Refusal::InvalidPoll(error)),
-        ChangeOutcome::Refused(ChangeRefused::HasBallots) => Err(Refusal::HasBallots),
-        ChangeOutcome::Refused(ChangeRefused::OtherOptions) => Err(Refusal::NotACorrection),
-        ChangeOutcome::Refused(ChangeRefused::Countdown(error)) => Err(Refusal::Countdown(error)),
-        ChangeOutcome::Refused(ChangeRefused::NotToBePublished) => Err(Refusal::NotToBePublished),
-        ChangeOutcome::Refused(ChangeRefused::NotClosed) => Err(Refusal::NotClosed),
-        ChangeOutcome::Refused(ChangeRefused::VotesHidden) => Err(Refusal::VotesHidden),
-        ChangeOutcome::Refused(ChangeRefused::Published) => Err(Refusal::Published),
+        ChangeOutcome::Refused(refused) => Err(refused.into()),
     }
 }

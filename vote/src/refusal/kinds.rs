@@ -2,7 +2,9 @@
 //! people as a page in their language, for programs as problem details.
 
 use axum::response::{IntoResponse, Response};
-use domain::{ChoicesError, CountdownError, EventError, Poll, PollError, PollId, PollState, Unavailable};
+use domain::{
+    ChangeRefused, ChoicesError, CountdownError, EventError, Poll, PollError, PollId, PollState, Unavailable,
+};
 use http::StatusCode;
 use web::{language::Language, organiser::NotOrganiser};
 
@@ -337,6 +339,21 @@ fn choices_text(language: Language, error: &ChoicesError) -> String {
         ChoicesError::TooMany { allowed, chosen } => {
             let (allowed, chosen) = (u64::from(*allowed), chosen.to_string());
             texts::counted(language, VoteText::TooManyChoices, allowed, &[("chosen", &chosen)])
+        }
+    }
+}
+
+impl From<ChangeRefused> for Refusal {
+    fn from(refused: ChangeRefused) -> Self {
+        match refused {
+            ChangeRefused::Invalid(error) => Self::InvalidPoll(error),
+            ChangeRefused::HasBallots => Self::HasBallots,
+            ChangeRefused::OtherOptions => Self::NotACorrection,
+            ChangeRefused::NotToBePublished => Self::NotToBePublished,
+            ChangeRefused::NotClosed => Self::NotClosed,
+            ChangeRefused::VotesHidden => Self::VotesHidden,
+            ChangeRefused::Published => Self::Published,
+            ChangeRefused::Countdown(error) => Self::Countdown(error),
         }
     }
 }

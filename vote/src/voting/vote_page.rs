@@ -45,6 +45,12 @@ struct VotePage<'a> {
     closes_in_ms: Option<u64>,
     archived: bool,
     corrected: bool,
+    /// Whether all ballots will be published after the close.
+    publish: bool,
+    /// Whether they are published.
+    published: bool,
+    /// Where they are counted again then.
+    check_url: Option<String>,
     by_code: bool,
     /// The voting code in its field.
     code: Option<String>,
@@ -138,6 +144,9 @@ impl View<'_> {
             state: state.as_str(),
             closes_in_ms: poll.closes_in_millis(self.app.ballots.log_millis(id)).filter(|_| state == PollState::Open),
             archived: poll.archived(),
+            publish: poll.publish() && state != PollState::Closed,
+            published: poll.is_published(),
+            check_url: result.as_ref().map(|at| addresses::check(at, id)),
             corrected: poll.correction().is_some(),
             by_code: self.by_code(),
             code: self.code_to_show(),

@@ -148,3 +148,137 @@ async fn an_event_passes_over_a_question_whose_ballots_are_published() {
     assert_eq!(press("next").await["next"], json!(null), "nothing is left to ask");
     assert_eq!([read(&app, "tea").await, read(&app, "milk").await].map(|poll| poll["published"] == true), [true; 2]);
 }
+
+/// What the voting page says before the vote, in each language.
+const BEFORE: [(&str, &str); 5] = [
+    ("en", "all ballots will be published, without names"),
+    ("de", "werden alle Stimmzettel ohne Namen veröffentlicht"),
+    ("es", "se publicarán todas las papeletas, sin nombres"),
+    ("fr", "tous les bulletins seront publiés, sans noms"),
+    ("it", "tutte le schede saranno pubblicate, senza nomi"),
+];
+
+#[tokio::test]
+async fn voters_read_before_they_vote_that_ballots_will_be_published() {
+    let app = spawn_app().await;
+    app.poll("tea", PollSpec { kiosk: true, ..publishable(PollState::Open) });
+    app.poll("later", publishable(PollState::Waiting));
+    let made = json!({"id": "evening", "title": "An evening", "polls": ["later"]});
+    app.organiser("POST", "/api/events", Some(made)).await;
+    app.organiser("POST", "/api/events/evening/next", None).await;
+    for (language, words) in BEFORE {
+        let voter = app.browser_in(language);
+        for path in ["/p/tea", "/p/later", "/e/evening"] {
+            let page = voter.get(path).await;
+            let (before_form, _) = page.text.split_once("class=\"ballot").unwrap_or_else(|| panic!("{}", page.text));
+            assert!(before_form.contains(words), "{language} {path}: {before_form}");
+        }
+        voter.get("/").await.does_not_say(words);
+        // At a kiosk the next person reads it too.
+        let recorded = voter.vote("/p/tea", "vote=a").await;
+        assert!(recorded.text.split_once("<details>").unwrap().0.contains(words), "{}", recorded.text);
+    }
+}
+
+#[tokio::test]
+async fn the_voting_page_leads_to_published_ballots_and_is_then_another_page() {
+    let app = spawn_app().await;
+    app.poll("tea", publishable(PollState::Open));
+    change(&app, "tea", "close").await;
+    let voter = app.browser();
+    let before = voter.get("/p/tea").await;
+    before.does_not_say("published");
+    change(&app, "tea", "publish").await;
+    let after = voter.get("/p/tea").await;
+    after.says("All ballots are published, without names.");
+    assert_eq!(after.link_with("/check"), "http://127.0.0.1:8081/p/tea/check");
+    let key = |page: &str| page.split("data-page-key=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_ne!(key(&before.text), key(&after.text), "open pages are made anew");
+}
+
+#[tokio::test]
+async fn the_rule_is_a_field_of_the_organisers_forms() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    let form = "question=Tea%3F&options=Yes%0D%0ANo&max_choices=1&access=anyone&results=live&state=waiting";
+    ada.post_form("/organise", &format!("{form}&id=tea&publish=on")).await;
+    ada.post_form("/organise", &format!("{form}&id=milk")).await;
+    assert_eq!([read(&app, "tea").await, read(&app, "milk").await].map(|poll| poll["publish"] == true), [true, false]);
+    ada.get("/organise/tea").await.says("ballots will be published");
+    let is_ticked = |page: &str| {
+        page.split("name=\"publish\"").nth(1).is_some_and(|tag| tag.split('>').next().unwrap().contains("checked"))
+    };
+    assert!(is_ticked(&ada.get("/organise/tea/edit").await.text));
+    assert!(!is_ticked(&ada.get("/organise/milk/edit").await.text));
+    ada.post_form("/organise/tea/edit", form).await;
+    ada.post_form("/organise/milk/edit", &format!("{form}&publish=on")).await;
+    assert_eq!([read(&app, "tea").await, read(&app, "milk").await].map(|poll| poll["publish"] == true), [false, true]);
+
+    app.organiser("POST", "/api/events", Some(json!({"id": "evening", "title": "An evening"}))).await;
+    ada.post_form("/events/evening/new-poll", &format!("{form}&id=juice&publish=on")).await;
+    assert_eq!(read(&app, "juice").await["publish"], true);
+}
+
+#[tokio::test]
+async fn ballots_are_published_by_a_page_that_says_what_it_means() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    app.poll("tea", publishable(PollState::Open));
+    let (page, asks) = ("/organise/tea", "/organise/tea/publish");
+    ada.get(page).await.does_not_say("Publish ballots…").says("ballots will be published");
+    let too_early = ada.get(asks).await;
+    assert_eq!(too_early.status, StatusCode::CONFLICT);
+    too_early.says("close the poll first");
+    change(&app, "tea", "close").await;
+    change(&app, "tea", "hide").await;
+    ada.get(page).await.does_not_say("Publish ballots…");
+    change(&app, "tea", "reveal").await;
+    assert_eq!(ada.get(page).await.says("Publish ballots…").link_with("/publish"), asks);
+    let asked = ada.get(asks).await;
+    asked.says("without names").says("This is final.").says("I know that this is final");
+
+    for form in ["round=1", "round=1&sure=", "sure=yes", "sure=yes&round=2"] {
+        let not_sure = ada.post_form(asks, form).await;
+        assert_eq!(not_sure.header("location"), asks, "{form}");
+    }
+    assert_eq!(read(&app, "tea").await.get("published"), None);
+    let done = ada.post_form(asks, "round=1&sure=yes").await;
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, page));
+    assert_eq!(read(&app, "tea").await["published"], true);
+    let after = ada.get(page).await;
+    after.says("All ballots are published, without names.").says("it can only begin anew");
+    for gone in ["Publish ballots…", "Open again", "Hide the result", "Correct the wording", "Rewrite question"] {
+        after.does_not_say(gone);
+    }
+    assert_eq!(after.link_with("/check"), "http://127.0.0.1:8081/p/tea/check");
+    assert_eq!(ada.get(asks).await.header("location"), page, "it is done");
+    ada.post_form("/organise/tea/hide", "").await.says("it can only be reset");
+    assert_eq!(app.browser().post_form(asks, "round=1&sure=yes").await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn whoever_runs_an_event_finds_what_can_be_published() {
+    let app = spawn_app().await;
+    let ada = app.organiser_browser().await;
+    app.poll("tea", publishable(PollState::Waiting));
+    let made = json!({"id": "evening", "title": "An evening", "polls": ["tea", "main"]});
+    app.organiser("POST", "/api/events", Some(made)).await;
+    let pages = ["/events/evening", "/events/evening/run"];
+    app.organiser("POST", "/api/events/evening/next", None).await;
+    for page in pages {
+        ada.get(page).await.does_not_say("Publish ballots…");
+    }
+    app.organiser("POST", "/api/events/evening/next", None).await;
+    for page in pages {
+        let shown = ada.get(page).await;
+        assert_eq!(shown.says("Publish ballots… : Tea?").link_with("/publish"), "/organise/tea/publish");
+    }
+    ada.get(pages[1]).await.says("Hide the result");
+    change(&app, "tea", "publish").await;
+    for page in pages {
+        ada.get(page).await.says("ballots published").does_not_say("Publish ballots…");
+    }
+    ada.get(pages[1]).await.does_not_say("Hide the result").does_not_say("Open question 1 again");
+    let hidden = ada.post_form("/events/evening/votes", "poll=tea&does=hide").await;
+    hidden.says("it can only be reset");
+}

@@ -9,6 +9,7 @@ use crate::{
     organise::{
         poll_form::{Fault, PollForm},
         poll_view::HandedOut,
+        publishing::Publication,
     },
     request::form::Fields,
 };
@@ -63,6 +64,8 @@ pub(super) struct EventPollRow<'a> {
     state: Option<&'static str>,
     hidden: bool,
     codes: bool,
+    /// Whether its ballots may be published, or are; none if they may not.
+    publication: Option<Publication>,
     /// Whether it is the one that is on.
     on: bool,
 }
@@ -130,6 +133,7 @@ impl<'a> EventPollRow<'a> {
                 state: poll.map(|poll| poll.state().as_str()),
                 hidden: poll.is_some_and(Poll::is_hidden),
                 codes: poll.is_some_and(|poll| poll.access() == Access::Codes),
+                publication: poll.and_then(Publication::of),
                 on: matches!(event.progress(), EventProgress::At { poll, .. } if poll == id),
             }
         };

@@ -8,7 +8,8 @@
 //! | `managing`, `editing` | changes of an event by a button or a form |
 //! | `run_page`, `run_view`, `pressing` | the page from which an event is run, and its buttons |
 //!
-//! May import: addresses, app, events, front, look, poll_form, poll_view, polls, refusal, request, share, sheet.
+//! May import: addresses, app, events, front, look, poll_form, poll_view, polls, publishing, refusal,
+//! request, share, sheet.
 
 mod codes;
 mod editing;

@@ -96,7 +96,7 @@ impl<'a> EventGlance<'a> {
             number: on.and_then(|on| number_of(event, on)),
             count: event.polls().len(),
             done: polls.iter().filter(closed).count(),
-            votes: poll_on(event, polls).map(|on| VotesButton::of(on, next.as_ref(), back.as_ref())),
+            votes: poll_on(event, polls).and_then(|on| VotesButton::of(on, next.as_ref(), back.as_ref())),
             next: next.map(|step| StepView::of(event, polls, &step)),
             back: back.map(|step| StepView::of(event, polls, &step)),
             polls: EventPollRow::all(event, polls),
@@ -132,7 +132,11 @@ impl<'a> StepView<'a> {
 }
 
 impl VotesButton {
-    fn of(on: &Poll, next: Option<&EventStep>, back: Option<&EventStep>) -> Self {
+    /// None where the votes stay shown, because the ballots are published.
+    fn of(on: &Poll, next: Option<&EventStep>, back: Option<&EventStep>) -> Option<Self> {
+        if on.is_published() {
+            return None;
+        }
         let does = if on.is_hidden() { "reveal" } else { "hide" };
         let is = |step: Option<&EventStep>, name| step.is_some_and(|step| step.name == name);
         let way = match does {
@@ -140,7 +144,7 @@ impl VotesButton {
             "hide" if is(back, StepName::Hide) => "back",
             _ => "votes",
         };
-        Self { way, does }
+        Some(Self { way, does })
     }
 }
 
