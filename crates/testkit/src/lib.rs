@@ -4,7 +4,7 @@
 //! Dropping a value kills what it started and removes what it wrote. If a server is not installed, starting it panics
 //! with the name of the missing package: a test that cannot run has failed.
 //!
-//! May import: `domain`.
+//! May import: `attest`, `domain`.
 
 #![expect(clippy::print_stdout, reason = "a failing test says what its programs said")]
 
@@ -17,6 +17,7 @@ pub mod moving_address;
 pub mod naive_count;
 pub mod postgres_server;
 pub mod programs;
+pub mod published_poll;
 pub mod redis_cluster;
 pub mod redis_sentinels;
 pub mod redis_server;

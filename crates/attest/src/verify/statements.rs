@@ -1,0 +1,142 @@
+//! What the installation states in a published file: its key, its words and rules, its seal and its result.
+
+use domain::{BallotTerms, Digest};
+
+use super::{
+    evidence::Evidence,
+    finding::{FindingKind, KeptBy},
+    sums::TreeSums,
+    verification::{Verification, VerifiedPoll},
+};
+use crate::{
+    key::{VerifierKey, key_name},
+    note::{NoteError, NoteText, SignedNote},
+    origin::RoundName,
+    published::PublishedHeader,
+    result_note::ResultNote,
+    seal::Seal,
+    words::words,
+};
+
+/// The statements of a header, read and compared with each other.
+pub(super) struct HeaderStatements {
+    pub(super) round: RoundName,
+    /// Each with its digest.
+    pub(super) wordings: Vec<(BallotTerms, Digest)>,
+    pub(super) seal: Seal,
+    result: Option<ResultNote>,
+}
+
+impl HeaderStatements {
+    /// Reads and compares them; `None` if there is no seal to compare the ballots with.
+    pub(super) fn open(
+        header: &PublishedHeader,
+        key: &VerifierKey,
+        evidence: &Evidence,
+        verification: &mut Verification,
+    ) -> Option<Self> {
+        if *key != header.key {
+            verification.find(FindingKind::OtherKey.by(KeptBy::Key, "the key"));
+        }
+        if header.key.name() != key_name(&header.round.installation) {
+            verification.find(FindingKind::KeyName.alone());
+        }
+        let seal: Option<Seal> = opened(&header.seal, key, FindingKind::SealNotSigned, verification);
+        let result = opened(&header.result, key, FindingKind::ResultNotSigned, verification);
+        let wordings = header.wordings.iter().map(|terms| (terms.clone(), terms.digest())).collect();
+        let statements = Self { round: header.round.clone(), wordings, seal: seal?, result };
+        verification.poll = Some(statements.poll(key, evidence));
+        statements.compare_wordings(verification);
+        statements.compare_notes(verification);
+        Some(statements)
+    }
+
+    /// How many options the poll has.
+    pub(super) fn options(&self) -> usize {
+        self.terms().options.len()
+    }
+
+    /// The rules, which all wordings share.
+    pub(super) fn terms(&self) -> &BallotTerms {
+        &self.wordings[0].0
+    }
+
+    fn poll(&self, key: &VerifierKey, evidence: &Evidence) -> VerifiedPoll {
+        let sealed = self.wordings.iter().rfind(|(_, digest)| *digest == self.seal.wording);
+        let (terms, _) = sealed.unwrap_or(&self.wordings[0]);
+        VerifiedPoll {
+            round: self.round.clone(),
+            question: terms.question.clone(),
+            options: terms.options.clone(),
+            key: key.clone(),
+            key_was_given: evidence.key.is_some(),
+            seal: self.seal.digest(),
+            words: words(&self.seal.digest()),
+            closed_ms: self.seal.closed_ms,
+            ballots: 0,
+            voters: 0,
+            votes: Vec::new(),
+        }
+    }
+
+    fn compare_wordings(&self, verification: &mut Verification) {
+        let rules = |terms: &BallotTerms| BallotTerms {
+            question: String::new(),
+            options: vec![String::new(); terms.options.len()],
+            ..terms.clone()
+        };
+        if self.wordings.iter().any(|(terms, _)| rules(terms) != rules(self.terms())) {
+            verification.find(FindingKind::RulesDiffer.alone());
+        }
+        if !self.terms().publish {
+            verification.find(FindingKind::NotForPublication.alone());
+        }
+        if self.wordings.iter().all(|(_, digest)| *digest != self.seal.wording) {
+            verification.find(FindingKind::WordingMissing.alone());
+        }
+    }
+
+    fn compare_notes(&self, verification: &mut Verification) {
+        if self.seal.round != self.round {
+            verification.find(FindingKind::SealOfAnother.alone());
+        }
+        let Some(result) = &self.result else { return };
+        if result.round != self.round || result.seal != self.seal.digest() {
+            verification.find(FindingKind::ResultOfAnother.alone());
+        }
+    }
+
+    /// Compares what was counted with what is stated.
+    pub(super) fn compare(&self, sums: &TreeSums, verification: &mut Verification) {
+        let Seal { ballots, voters, .. } = self.seal;
+        if ballots != sums.ballots {
+            verification.find(FindingKind::BallotsDiffer(ballots, sums.ballots).alone());
+        }
+        if voters != sums.voters {
+            verification.find(FindingKind::VotersDiffer(voters, sums.voters).alone());
+        }
+        let Some(ResultNote { votes, .. }) = &self.result else { return };
+        if votes.len() != sums.votes.len() {
+            verification.find(FindingKind::OptionsDiffer.alone());
+        }
+        for (option, (&signed, &there)) in votes.iter().zip(&sums.votes).enumerate() {
+            if signed != there {
+                verification.find(FindingKind::VotesDiffer(option, signed, there).alone());
+            }
+        }
+    }
+}
+
+/// What a note says. If its signature is wrong that is a finding, and what it says is compared all the same.
+fn opened<T: NoteText>(
+    note: &str,
+    key: &VerifierKey,
+    finding: fn(NoteError) -> FindingKind,
+    verification: &mut Verification,
+) -> Option<T> {
+    let opened = key.open(note);
+    if let Err(error) = &opened {
+        verification.find(finding(*error).alone());
+    }
+    opened.ok().or_else(|| T::parse(SignedNote::parse(note).ok()?.text()))
+}

@@ -1,0 +1,308 @@
+//! A server that lies, with the right key and everything else in order: what finds it is what somebody has kept, and
+//! without that nothing is claimed.
+
+use domain::{BallotMark, BallotTerms, Choices, Secret};
+use scrutin_attest::{Evidence, FindingKind, KeptBy, KeptNote, ReceiptFate, Verification, verify, words};
+use testkit::published_poll::PublishedPoll;
+
+/// Six voters, of whom one changes her vote, in two partitions.
+fn honest() -> PublishedPoll {
+    PublishedPoll::of(2, [(1, "a"), (2, "b"), (3, "a"), (4, "c"), (5, "ab"), (2, "a"), (6, "b")])
+}
+
+fn note(text: String) -> Vec<KeptNote> {
+    vec![KeptNote { name: "kept".to_owned(), text }]
+}
+
+fn check(publication: &PublishedPoll, evidence: &Evidence) -> Verification {
+    verify(publication.file().as_bytes(), evidence)
+}
+
+/// What is found, and by what.
+fn found(publication: &PublishedPoll, evidence: &Evidence) -> Vec<(&'static str, KeptBy)> {
+    let verification = check(publication, evidence);
+    assert_eq!(verification.unchecked, []);
+    verification.findings.iter().map(|finding| (finding.kind.word(), finding.kept)).collect()
+}
+
+/// What is found by whoever has kept nothing.
+fn found_by_anybody(publication: &PublishedPoll) -> Vec<&'static str> {
+    let found = found(publication, &Evidence::default());
+    assert!(found.iter().all(|(_, kept)| *kept == KeptBy::Nobody));
+    found.into_iter().map(|(word, _)| word).collect()
+}
+
+/// Everything that people can keep of a publication.
+fn all_of(publication: &PublishedPoll) -> Evidence {
+    let checkpoints = |partition: u16| {
+        let size = publication.trees[usize::from(partition)].len();
+        (0..=size).map(move |size| publication.checkpoint(partition, size))
+    };
+    let named = |text| KeptNote { name: "kept".to_owned(), text };
+    Evidence {
+        key: Some(publication.key().verifier().clone()),
+        proofs: (1..=6).map(|voter| named(publication.proof(voter))).collect(),
+        promises: (1..=6).map(|voter| named(publication.promise(voter))).collect(),
+        checkpoints: (0..publication.partitions()).flat_map(checkpoints).map(named).collect(),
+        seals: note(publication.signed_seal()),
+        words: Some(words(&publication.seal().digest())),
+    }
+}
+
+#[test]
+fn an_honest_publication_holds_with_all_that_was_kept() {
+    let publication = honest();
+    let verification = check(&publication, &all_of(&publication));
+    assert!(verification.holds(), "{:?} {:?}", verification.findings, verification.unchecked);
+    let poll = verification.poll.unwrap();
+    assert_eq!((poll.ballots, poll.voters, poll.votes), (7, 6, vec![4, 2, 1]));
+    assert!(poll.key_was_given);
+    let chose = |key| ReceiptFate::Counts(Choices::parse([key]).unwrap());
+    let fates: Vec<_> = verification.receipts.iter().take(4).map(|receipt| receipt.fate).collect();
+    assert_eq!(fates, [chose("a"), chose("a"), chose("a"), chose("c")]);
+    assert!(!check(&publication, &Evidence::default()).poll.unwrap().key_was_given);
+}
+
+#[test]
+fn a_replaced_ballot_is_told_to_its_voter_and_stays_closed() {
+    let before = PublishedPoll::of(1, [(1, "a"), (2, "b")]);
+    let after = PublishedPoll::of(1, [(1, "a"), (2, "b"), (2, "a")]);
+    let evidence = Evidence { promises: note(before.promise(2)), ..Evidence::default() };
+    let verification = check(&after, &evidence);
+    assert!(verification.holds(), "{:?}", verification.findings);
+    assert_eq!(verification.receipts[0].fate, ReceiptFate::Replaced);
+}
+
+#[test]
+fn a_ballot_dropped_after_counting_is_found_by_its_voter_or_a_screen() {
+    let honest = honest();
+    let mut lying = honest.clone();
+    let (partition, index) = lying.place(4);
+    lying.trees[usize::from(partition)].remove(index);
+    assert_eq!(found_by_anybody(&lying), [""; 0]);
+
+    let evidence = Evidence { promises: note(honest.promise(4)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("ballot-missing", KeptBy::Promise)]);
+    let evidence = Evidence { proofs: note(honest.proof(4)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("shrunk", KeptBy::Proof), ("ballot-missing", KeptBy::Proof)]);
+    let size = honest.trees[usize::from(partition)].len();
+    let evidence = Evidence { checkpoints: note(honest.checkpoint(partition, size)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("shrunk", KeptBy::Checkpoint)]);
+}
+
+#[test]
+fn a_changed_ballot_is_found_by_its_voter_or_a_screen() {
+    let honest = honest();
+    let mut lying = honest.clone();
+    let (partition, index) = lying.place(4);
+    lying.trees[usize::from(partition)][index].choices = Choices::parse(["b"]).unwrap();
+    assert_eq!(found_by_anybody(&lying), [""; 0]);
+
+    let evidence = Evidence { promises: note(honest.promise(4)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("ballot-missing", KeptBy::Promise)]);
+    let size = honest.trees[usize::from(partition)].len();
+    let evidence = Evidence { checkpoints: note(honest.checkpoint(partition, size)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("rewritten", KeptBy::Checkpoint)]);
+}
+
+#[test]
+fn a_ballot_changed_after_the_seal_was_signed_is_found_by_anybody() {
+    let honest = honest();
+    let (partition, index) = honest.place(4);
+    let opened = honest.trees[usize::from(partition)][index].published().to_string();
+    let file = honest.file().replace(&opened, &opened.replace(",c,", ",b,"));
+    let verification = verify(file.as_bytes(), &Evidence::default());
+    let words: Vec<_> = verification.findings.iter().map(|finding| finding.kind.word()).collect();
+    assert_eq!(words, ["other-root", "votes-differ", "votes-differ"]);
+}
+
+#[test]
+fn a_ballot_added_after_the_close_is_found_by_the_seal_or_its_words() {
+    let honest = honest();
+    let mut lying = honest.clone();
+    lying.cast(99, "b", 1);
+    lying.close();
+    assert_eq!(found_by_anybody(&lying), [""; 0]);
+    let evidence = Evidence { seals: note(honest.signed_seal()), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("two-seals", KeptBy::Seal)]);
+    let evidence = Evidence { words: Some(words(&honest.seal().digest())), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("other-words", KeptBy::Words)]);
+    // The voters' own ballots are all there, so they find nothing.
+    let evidence = Evidence { promises: all_of(&honest).promises, ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), []);
+}
+
+#[test]
+fn a_ballot_counted_twice_is_found_by_anybody() {
+    let mut lying = honest();
+    let (partition, index) = lying.place(4);
+    let tree = &mut lying.trees[usize::from(partition)];
+    tree.push(tree[index]);
+    assert_eq!(found_by_anybody(&lying), ["mark-twice"]);
+
+    // A ballot that was replaced, and counts all the same.
+    let mut lying = honest();
+    lying.trees.iter_mut().flatten().for_each(|ballot| ballot.counts = true);
+    assert_eq!(found_by_anybody(&lying), ["replaced-counts", "voters-differ"]);
+}
+
+#[test]
+fn a_replacement_that_is_kept_quiet_is_found_by_its_voter() {
+    let honest = honest();
+    let mut lying = honest.clone();
+    for ballot in lying.trees.iter_mut().flatten() {
+        (ballot.replaces, ballot.counts) = (BallotMark::NONE, true);
+    }
+    assert_eq!(found_by_anybody(&lying), [""; 0]);
+    let evidence = Evidence { proofs: note(honest.proof(2)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("rewritten", KeptBy::Proof), ("ballot-missing", KeptBy::Proof)]);
+}
+
+#[test]
+fn ballots_that_are_left_out_or_run_in_a_circle_are_found_by_anybody() {
+    let mut lying = honest();
+    let (partition, index) = lying.place(4);
+    lying.trees[usize::from(partition)][index].counts = false;
+    assert_eq!(found_by_anybody(&lying), ["left-out", "voters-differ"]);
+
+    let mut lying = honest();
+    let (partition, index) = lying.place(4);
+    let ballot = &mut lying.trees[usize::from(partition)][index];
+    (ballot.counts, ballot.replaces) = (false, ballot.mark);
+    assert_eq!(found_by_anybody(&lying), ["circle"]);
+}
+
+#[test]
+fn a_result_that_differs_from_the_ballots_is_found_by_anybody() {
+    let mut lying = honest();
+    lying.stated_votes = Some(vec![4, 3, 0]);
+    let findings = check(&lying, &Evidence::default()).findings;
+    let kinds: Vec<_> = findings.into_iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, [FindingKind::VotesDiffer(1, 3, 2), FindingKind::VotesDiffer(2, 0, 1)]);
+    lying.stated_votes = Some(vec![4, 2]);
+    assert_eq!(found_by_anybody(&lying), ["options-differ"]);
+}
+
+#[test]
+fn a_history_that_is_written_anew_is_found_by_a_checkpoint() {
+    let honest = honest();
+    let mut lying = honest.clone();
+    let partition = lying.trees.iter().position(|tree| tree.len() > 2).unwrap();
+    lying.trees[partition].swap(0, 1);
+    assert_eq!(found_by_anybody(&lying), [""; 0]);
+    let partition = u16::try_from(partition).unwrap();
+    let evidence = Evidence { checkpoints: note(honest.checkpoint(partition, 1)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("rewritten", KeptBy::Checkpoint)]);
+    let evidence = Evidence { checkpoints: note(honest.checkpoint(partition, 0)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [], "an empty tree says nothing");
+}
+
+#[test]
+fn two_results_for_two_audiences_are_found_by_words_or_seal() {
+    let one = honest();
+    let other = PublishedPoll::of(2, [(1, "b"), (2, "b"), (3, "b"), (4, "c"), (5, "ab"), (6, "b")]);
+    assert_eq!(found_by_anybody(&one), [""; 0]);
+    assert_eq!(found_by_anybody(&other), [""; 0]);
+    let kept = Evidence { words: Some(words(&one.seal().digest())), ..Evidence::default() };
+    assert_eq!(found(&one, &kept), []);
+    assert_eq!(found(&other, &kept), [("other-words", KeptBy::Words)]);
+    let kept = Evidence { seals: note(one.signed_seal()), ..Evidence::default() };
+    assert_eq!(found(&other, &kept), [("two-seals", KeptBy::Seal)]);
+}
+
+#[test]
+fn an_earlier_seal_is_no_fault_if_the_trees_begin_with_its_own() {
+    let first = PublishedPoll::of(1, [(1, "a"), (2, "b")]);
+    let mut second = first.clone();
+    second.version = 5;
+    second.cast(3, "c", 1); // behind the block that the first close has ended
+    let kept = Evidence { seals: note(first.signed_seal()), ..Evidence::default() };
+    let verification = check(&second, &kept);
+    assert!(verification.holds(), "{:?}", verification.findings);
+    assert_eq!(verification.earlier_seals, ["kept"]);
+    let later = Evidence { seals: note(second.signed_seal()), ..Evidence::default() };
+    assert_eq!(found(&first, &later), [("later-seal", KeptBy::Seal)]);
+    second.trees[0].swap(0, 1);
+    assert_eq!(found(&second, &kept), [("rewritten", KeptBy::Seal)]);
+}
+
+#[test]
+fn another_key_is_found_by_who_has_kept_the_right_one() {
+    let honest = honest();
+    let lying = PublishedPoll { secret: Secret::parse(&"y".repeat(32)).unwrap(), ..honest.clone() };
+    assert_eq!(found_by_anybody(&lying), [""; 0]);
+    let kept = Evidence { key: Some(honest.key().verifier().clone()), ..Evidence::default() };
+    let words: Vec<_> = found(&lying, &kept).into_iter().map(|(word, _)| word).collect();
+    assert_eq!(words, ["other-key", "seal-not-signed", "result-not-signed"]);
+    let kept = Evidence { promises: note(honest.promise(1)), ..Evidence::default() };
+    assert_eq!(found(&lying, &kept), [("kept-not-signed", KeptBy::Promise)]);
+}
+
+#[test]
+fn what_breaks_the_rules_of_the_poll_is_found_by_anybody() {
+    let with = |change: fn(&mut PublishedPoll)| {
+        let mut publication = honest();
+        change(&mut publication);
+        found_by_anybody(&publication)[0]
+    };
+    assert_eq!(with(|lying| lying.wordings[0].changes = false), "changed-though-final");
+    assert_eq!(with(|lying| lying.wordings[0].max_choices = 1), "choices-unfit");
+    assert_eq!(with(|lying| lying.wordings[0].options.truncate(2)), "choices-unfit");
+    assert_eq!(with(|lying| lying.wordings[0].publish = false), "not-for-publication");
+    let other_rules = |lying: &mut PublishedPoll| {
+        lying.wordings.push(BallotTerms { max_choices: 1, ..lying.wordings[0].clone() });
+    };
+    assert_eq!(with(other_rules), "rules-differ");
+}
+
+#[test]
+fn ballots_are_checked_by_the_words_they_were_cast_for() {
+    let mut publication = PublishedPoll::of(1, [(1, "a")]);
+    publication.wordings.push(BallotTerms { question: "Tea now?".to_owned(), ..publication.wordings[0].clone() });
+    publication.cast(2, "b", 2);
+    let verification = check(&publication, &Evidence::default());
+    assert!(verification.holds(), "{:?}", verification.findings);
+    assert_eq!(verification.poll.unwrap().question, "Tea now?");
+    let file = publication.file();
+    let second = publication.trees[0][1].published().to_string();
+    let with = |line: &str| {
+        let file = file.replace(&second, line);
+        verify(file.as_bytes(), &Evidence::default()).findings[0].kind.word()
+    };
+    let without_number = second.strip_suffix(",2").unwrap();
+    assert_eq!(with(without_number), "other-root");
+    assert_eq!(with(&format!("{without_number},3")), "no-such-wording");
+}
+
+#[test]
+fn what_is_of_another_poll_or_a_lost_tree_is_told_and_no_finding() {
+    let honest = honest();
+    let mut other = honest.clone();
+    other.round.round = 2;
+    let evidence = Evidence { promises: note(other.promise(1)), ..Evidence::default() };
+    let verification = check(&honest, &evidence);
+    assert!(verification.findings.is_empty() && verification.unchecked.len() == 1);
+    let mut begun_anew = honest.clone();
+    begun_anew.generation = 1_790_000_000_001;
+    let evidence = Evidence { proofs: note(honest.proof(1)), ..Evidence::default() };
+    let verification = check(&begun_anew, &evidence);
+    assert!(!verification.unchecked.is_empty());
+    assert!(verification.unchecked[0].to_string().contains("after a loss"), "{}", verification.unchecked[0]);
+    let evidence = Evidence { proofs: note("no proof".to_owned()), ..Evidence::default() };
+    assert_eq!(check(&honest, &evidence).unchecked.len(), 1);
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_not_well_and_no_lie() {
+    let file = honest().file();
+    let evidence = Evidence { promises: note(honest().promise(1)), ..Evidence::default() };
+    for end in [0, 10, file.len() / 2, file.len() - 4, file.len() - 1] {
+        let verification = verify(&file.as_bytes()[..end], &evidence);
+        assert!(verification.findings.is_empty(), "{:?}", verification.findings);
+        assert_eq!(verification.unchecked.len(), 2, "the file and the promise: {:?}", verification.unchecked);
+    }
+    for more in ["\n", "end\n", "x"] {
+        let verification = verify((file.clone() + more).as_bytes(), &evidence);
+        assert_eq!(verification.findings[0].kind.word(), "malformed");
+    }
+}
