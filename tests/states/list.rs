@@ -5,7 +5,7 @@ use testkit::programs::ORGANISER_TOKEN;
 use super::{
     State, Step,
     Step::{Click, Find, Goto, Guess, Organise, Submit, Type},
-    events,
+    events, publication,
     stage::Stage,
 };
 
@@ -15,9 +15,11 @@ const SEND: &str = "main form button";
 pub(super) fn states(stage: &Stage) -> Vec<State> {
     let mut states = voting(stage);
     states.extend(events::voting(stage));
+    states.extend(publication::voting(stage));
     states.extend(watching(stage));
     states.extend(organising(stage));
     states.extend(events::organising(stage));
+    states.extend(publication::organising(stage));
     states.extend(events::watching(stage));
     states
 }

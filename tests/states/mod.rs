@@ -1,9 +1,10 @@
 //! Every page in every state, brought about on the real services and looked at in a real browser. One list, in `list`,
-//! `events` and `outages`, serves the accessibility tests and the pictures of `scripts/screenshots`.
+//! `events`, `publication` and `outages`, serves the accessibility tests and the pictures of `scripts/screenshots`.
 
 mod events;
 mod list;
 mod outages;
+mod publication;
 mod stage;
 
 use testkit::browser::{Browser, Driver, Setup};

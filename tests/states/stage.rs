@@ -12,7 +12,7 @@ use testkit::{
 };
 use tokio::task::JoinHandle;
 
-use super::{events, outages::Outage};
+use super::{events, outages::Outage, publication};
 
 /// Everything that runs behind the pages.
 pub(super) struct Stage {
@@ -225,6 +225,7 @@ impl Stage {
         self.receipts = [cast, replaced, past, missing];
         self.codes = [board, statutes];
         events::fill(self).await;
+        publication::fill(self).await;
         let voters: usize = BALLOTS[1].1.iter().sum::<usize>() + 1;
         wait::until("all to be counted", || async {
             testkit::tallies::tally(&self.services.result.url(), "talks")
