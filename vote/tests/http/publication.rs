@@ -41,6 +41,8 @@ async fn publication_is_a_rule_that_is_set_before_the_first_ballot() {
     };
     let ruled = patch("main", true).await.json();
     assert_eq!((&ruled["publish"], &ruled["revision"]), (&json!(true), &json!(2)));
+    // Whoever was shown the page without it has not read it.
+    app.browser().post_form("/", "vote=a&revision=1").await.says("the poll has been rewritten meanwhile");
     assert_eq!(patch("main", false).await.json()["revision"], 3);
     app.browser().vote("/", "vote=a").await;
     patch("main", true).await.is_problem(409, "has-ballots");
