@@ -96,6 +96,10 @@ async fn goes_on(vote_url: &str, result_url: &str, token: &str, voters: &Value) 
     assert_ne!(cast(vote_url, "codes", "b", None, Some(&code(1))).await, StatusCode::CREATED);
     assert_eq!(cast(vote_url, "codes", "b", None, Some(&code(2))).await, StatusCode::CREATED);
     assert_eq!(cast(vote_url, "closed", "a", None, None).await, StatusCode::CONFLICT);
+    // No voter of that release read that ballots would be published.
+    let publish = format!("{vote_url}/api/polls/closed/publish");
+    let refused = Client::new().post(publish).bearer_auth(token).send().await.unwrap().text().await.unwrap();
+    assert!(refused.contains("not-to-be-published"), "{refused}");
     let open = format!("{vote_url}/api/polls/closed/open");
     let opened = Client::new().post(open).bearer_auth(token).json(&json!({})).send().await.unwrap();
     assert_eq!(opened.status(), StatusCode::OK, "the organiser's token is good");

@@ -15,6 +15,9 @@ use crate::support::{
     text,
 };
 
+/// The last one is published.
+const POLLS: [&str; 3] = ["main", "lunch", "roof"];
+
 /// A voter with one ballot in each of two rounds, and another whose second ballot replaced the first.
 struct Known {
     early: Voter,
@@ -37,11 +40,15 @@ async fn evening(services: &Services) -> (Known, Vec<Value>) {
     for choice in ["a", "b", "b", "a", "b"] {
         cast(&vote_url, "lunch", choice, None).await;
     }
-    for poll in ["main", "lunch"] {
+    let roof = json!({"id": "roof", "question": "Mend the roof?", "options": ["Yes", "No"], "publish": true});
+    organise(&vote_url, "", roof).await;
+    cast(&vote_url, "roof", "a", None).await;
+    for poll in POLLS {
         organise(&vote_url, &format!("/{poll}/close"), json!({})).await;
     }
+    organise(&vote_url, "/roof/publish", json!({})).await;
     let mut tallies = Vec::new();
-    for poll in ["main", "lunch"] {
+    for poll in POLLS {
         let accepted = tallies::accepted(&vote_url, poll).await.expect("what was accepted");
         tallies.push(finished(&services.result.url(), poll, accepted).await);
     }
@@ -49,9 +56,9 @@ async fn evening(services: &Services) -> (Known, Vec<Value>) {
 }
 
 async fn assert_same(result_url: &str, known: &Known, before: &[Value]) {
-    for (poll, before) in ["main", "lunch"].iter().zip(before) {
+    for (poll, before) in POLLS.iter().zip(before) {
         let now = tallies::tally(result_url, poll).await.expect("a tally");
-        for what in ["votes", "voters", "counted", "question", "open"] {
+        for what in ["votes", "voters", "counted", "question", "open", "published", "revision", "round"] {
             assert_eq!(now[what], before[what], "{what} of {poll}");
         }
     }
@@ -90,6 +97,7 @@ async fn four_partitions_go_on_as_sixteen_in_two_databases_and_home_as_one() {
     let ballots = before[1]["counted"].as_u64().expect("a number") + 1;
     let after = counted(&services.result.url(), "lunch", ballots).await;
     let votes = tallies::votes(&before[1], 2);
+    assert_eq!(before[2]["published"], true, "{}", before[2]);
     assert_eq!((tallies::votes(&after, 2), &after["voters"]), (vec![votes[0] + 1, votes[1] - 1], &before[1]["voters"]));
     assert!(recount_of_services(&addresses).status.success());
     drop(services);

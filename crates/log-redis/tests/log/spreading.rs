@@ -132,6 +132,31 @@ async fn a_created_and_a_changed_poll_is_in_every_partition() {
     assert_eq!(scene.ballots.create(poll("lunch")).await, Ok(ChangeOutcome::Exists));
 }
 
+#[tokio::test]
+async fn a_published_poll_is_the_same_in_every_partition() {
+    let mut scene = Spread::begun_with(vec![]).await;
+    let spec = PollSpec { publish: true, ..PollSpec::simple("Which?", ["x", "y"]) };
+    done(scene.ballots.create(Poll::new(id("lunch"), spec).unwrap()).await);
+    for (change, closed_in) in [
+        (PollChange::Close, Some(2)),
+        (PollChange::List(true), Some(2)),
+        (PollChange::Publish, Some(2)),
+        (PollChange::Archive, Some(2)),
+    ] {
+        let changed = done(scene.ballots.change(id("lunch"), change).await);
+        assert_eq!(changed.closed_in(), closed_in);
+        scene.is_held_everywhere(&changed).await;
+    }
+    let rewrite = PollChange::Rewrite(Box::new(PollSpec::simple("Other?", ["x", "y"])));
+    for change in [PollChange::Open, PollChange::Hide, rewrite] {
+        let refused = scene.ballots.change(id("lunch"), change).await;
+        assert_eq!(refused, Ok(ChangeOutcome::Refused(ChangeRefused::Published)));
+    }
+    let again = done(scene.ballots.change(id("lunch"), PollChange::Reset).await);
+    assert!(!again.is_published() && again.closed_in() == Some(again.version()));
+    scene.is_held_everywhere(&again).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_close_no_partition_takes_a_ballot() {
     let scene = Arc::new(Spread::begun_with(vec![poll("main")]).await);
