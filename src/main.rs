@@ -2,7 +2,8 @@
 //!
 //! It only wires; what a ballot is worth is decided elsewhere.
 //!
-//! May import: `domain`, `ledger-sqlite`, `listener`, `log-file`, `program`, `result`, `vote`, `web`.
+//! May import: `attest`, `auditor`, `domain`, `ledger-sqlite`, `listener`, `log-file`, `program`, `result`, `vote`,
+//! `web`.
 
 mod data_dir;
 mod export;
@@ -11,6 +12,8 @@ mod identity;
 mod import;
 mod organiser_token;
 mod settings;
+mod verify;
+mod witness;
 
 use std::{
     io::{IsTerminal, Write},
@@ -67,6 +70,8 @@ async fn main() -> Result<ExitCode> {
             )?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Verify(settings)) => Ok(verify::run(&settings)),
+        Some(Command::Witness(settings)) => Ok(witness::run(&settings)),
         None => {
             let first_poll = serving.first_poll.poll().unwrap_or_else(|line| fail("scrutin", &line));
             let texts = vote::check_texts().and_then(|()| result::check_texts());

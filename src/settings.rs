@@ -12,6 +12,8 @@ use program::{
 };
 use result::{AllowedOrigin, EmbedOrigin};
 
+use crate::{verify::VerifySettings, witness::WitnessSettings};
+
 /// Live voting, all in one: people vote on one page, everybody watches the result move on another.
 ///
 /// Everything is kept in one file below the data directory. Each setting is a flag or an environment variable.
@@ -56,6 +58,11 @@ pub(crate) enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Check published ballots, alone and against what you have kept: exit code 0 if all holds, 1 if something does
+    /// not, 2 if not everything could be checked
+    Verify(VerifySettings),
+    /// Keep the checkpoints and tiles of a poll, and check that its trees only grow: exit code 1 on a contradiction
+    Witness(WitnessSettings),
 }
 
 /// How it serves.

@@ -15,6 +15,7 @@ pub mod certificates;
 pub mod ledger_contract;
 pub mod moving_address;
 pub mod naive_count;
+pub mod poll_server;
 pub mod postgres_server;
 pub mod programs;
 pub mod published_poll;

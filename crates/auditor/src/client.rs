@@ -1,0 +1,95 @@
+//! Fetches public things over HTTP.
+
+use std::{
+    io::{self, Read},
+    sync::Arc,
+    time::Duration,
+};
+
+use ureq::{
+    Agent,
+    http::StatusCode,
+    tls::{Certificate, RootCerts, TlsConfig},
+};
+
+/// How long a server may take until it answers.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long a whole answer may take: a published file of ten million ballots has about a gigabyte.
+const WHOLE: Duration = Duration::from_hours(1);
+
+/// Fetches what anybody may.
+#[derive(Clone, Debug)]
+pub struct PublicClient(Agent);
+
+/// Why a thing was not fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// It is not there.
+    #[error("{0}: there is no such thing (404)")]
+    NotThere(String),
+    /// Another answer than the thing, or none.
+    #[error("{address}: {why}")]
+    Failed {
+        /// Of what.
+        address: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Default for PublicClient {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PublicClient {
+    /// A client that trusts the certificates that the system trusts.
+    pub fn new() -> Self {
+        let found = rustls_native_certs::load_native_certs().certs;
+        let trusted: Vec<_> = found.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+        let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(trusted))).build();
+        let config = Agent::config_builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .timeout_connect(Some(ANSWER))
+            .timeout_recv_response(Some(ANSWER))
+            .timeout_global(Some(WHOLE))
+            .user_agent(concat!("scrutin-auditor/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Self(config.into())
+    }
+
+    /// A body to read, and how long it is if the server says so.
+    pub fn open(&self, address: &str) -> Result<(impl Read + Send + 'static, Option<u64>), FetchError> {
+        let failed = |why: String| FetchError::Failed { address: address.to_owned(), why };
+        let response = self.0.get(address).call().map_err(|error| failed(error.to_string()))?;
+        match response.status() {
+            StatusCode::OK => {
+                let body = response.into_body();
+                let length = body.content_length();
+                Ok((body.into_reader(), length))
+            }
+            StatusCode::NOT_FOUND => Err(FetchError::NotThere(address.to_owned())),
+            status => Err(failed(format!("the server answers {status}"))),
+        }
+    }
+
+    /// A whole body, of at most so many bytes.
+    pub fn bytes(&self, address: &str, max_bytes: usize) -> Result<Vec<u8>, FetchError> {
+        let failed = |why: String| FetchError::Failed { address: address.to_owned(), why };
+        let (body, _) = self.open(address)?;
+        let mut bytes = Vec::new();
+        let limit = max_bytes as u64 + 1;
+        body.take(limit).read_to_end(&mut bytes).map_err(|error: io::Error| failed(error.to_string()))?;
+        if bytes.len() > max_bytes { Err(failed(format!("it has more than {max_bytes} bytes"))) } else { Ok(bytes) }
+    }
+
+    /// A whole text, of at most so many bytes.
+    pub fn text(&self, address: &str, max_bytes: usize) -> Result<String, FetchError> {
+        let bytes = self.bytes(address, max_bytes)?;
+        let failed = |_| FetchError::Failed { address: address.to_owned(), why: "it is not a text".to_owned() };
+        String::from_utf8(bytes).map_err(failed)
+    }
+}

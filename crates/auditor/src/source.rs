@@ -1,0 +1,49 @@
+//! Where published ballots are read from: a file, or the server of a poll.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+};
+
+use crate::{
+    address::PollAddress,
+    client::{FetchError, PublicClient},
+};
+
+/// Published ballots, opened.
+pub struct PublishedSource {
+    /// The bytes.
+    pub reader: Box<dyn Read + Send>,
+    /// How many there are, if that is known.
+    pub length: Option<u64>,
+}
+
+/// Why there is nothing to read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// No such file.
+    #[error("{0}: {1}")]
+    File(String, io::Error),
+    /// Not published, or no server.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+}
+
+impl PublishedSource {
+    /// Opens what a person has named: the address of a poll's page, the address of a published file, or a file; `-` is
+    /// standard input.
+    pub fn open(name: &str) -> Result<Self, SourceError> {
+        if name.starts_with("http://") || name.starts_with("https://") {
+            let address = PollAddress::parse(name).map_or_else(|_| name.to_owned(), |poll| poll.of("published"));
+            let (reader, length) = PublicClient::new().open(&address)?;
+            return Ok(Self { reader: Box::new(reader), length });
+        }
+        if name == "-" {
+            return Ok(Self { reader: Box::new(io::stdin()), length: None });
+        }
+        let failed = |error| SourceError::File(name.to_owned(), error);
+        let file = File::open(name).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        Ok(Self { reader: Box::new(file), length: Some(length) })
+    }
+}
