@@ -80,6 +80,39 @@ async fn an_open_page_notices_what_becomes_of_its_poll() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_open_page_tells_that_ballots_will_be_and_are_published() {
+    let evening = Evening::begin().await;
+    evening.create(json!({"id": "tea", "question": "Tea?", "options": ["Yes", "No"]})).await;
+    evening.open("tea").await;
+    evening.shows("Tap an answer to vote").await;
+    assert!(!evening.browser.text().await.contains("published"));
+    organise(&evening.server.vote_url(), "PATCH", "/tea", json!({"publish": true})).await;
+    evening.shows("all ballots will be published, without names").await;
+    evening.browser.click("button[value=b]").await;
+    evening.shows("You chose No").await;
+    evening.change("/tea/close").await;
+    evening.shows("This poll is closed").await;
+    assert!(!evening.browser.text().await.contains("published"), "nobody knows when");
+
+    // The organiser's browser runs no script.
+    let driver = Driver::start().await;
+    let organiser = driver.open(Setup { javascript: false, ..Setup::default() }).await;
+    let vote_url = evening.server.vote_url();
+    organiser.goto(&format!("{vote_url}/organise/sign-in?token={ORGANISER_TOKEN}")).await;
+    organiser.goto(&format!("{vote_url}/organise/tea")).await;
+    organiser.submit("a[href$='/publish']").await;
+    organiser.click("main form button").await;
+    organiser.shows("Publish all ballots?").await;
+    organiser.click("input[name=sure]").await;
+    organiser.submit("main form button").await;
+    organiser.shows("All ballots are published, without names.").await;
+    evening.shows("All ballots are published, without names.").await;
+    let link = "return document.querySelector('.note a[href$=\"/p/tea/check\"]').textContent";
+    assert_eq!(evening.browser.run(link).await, "Check the count");
+    assert_eq!(evening.browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_filled_in_and_not_sent_is_kept_or_told() {
     let evening = Evening::begin().await;
     evening.create(json!({"id": "tea", "question": "Which?", "options": ["x", "y", "z"], "max_choices": 2})).await;
