@@ -147,6 +147,11 @@ mod tests {
         let other = SignedNote::parse(&NOTE.replace("PeterNeumann", "Peter")).unwrap();
         assert_eq!(key.check(&other), Err(NoteError::NotSigned));
         assert_eq!(key.open::<Checkpoint>(NOTE), Err(NoteError::AnotherText));
+        let line = NOTE.lines().last().unwrap();
+        let foreign = format!("{NOTE}{}\n", line.replace("PeterNeumann", "Somebody"));
+        assert_eq!(key.check(&SignedNote::parse(&foreign).unwrap()), Ok(()));
+        let spoilt = format!("{NOTE}{}\n", line.replace("nAM=", "mAM="));
+        assert_eq!(key.check(&SignedNote::parse(&spoilt).unwrap()), Err(NoteError::WrongSignature));
     }
 
     #[test]

@@ -67,6 +67,51 @@ fn notes_are_read_as_they_are_written_and_not_otherwise() {
 }
 
 #[test]
+fn a_seal_names_each_partition_once_and_in_order() {
+    let text = PublishedPoll::of(2, [(1, "a"), (2, "b"), (3, "c")]).seal().text();
+    assert!(Seal::parse(&text).is_some());
+    let (first, rest) = text.split_once("tree 0 ").unwrap();
+    for bad in [format!("{first}tree 2 {rest}"), text.replace("tree 1 ", "tree 0 "), text.replace("tree 1 ", "tree 2 ")]
+    {
+        assert!(Seal::parse(&bad).is_none(), "{bad}");
+    }
+}
+
+#[test]
+fn a_ballot_has_one_line() {
+    let (mark, blind, hidden) = ("0a".repeat(16), "0b".repeat(16), "0c".repeat(32));
+    let zeros = "0".repeat(32);
+    for good in [
+        format!("{mark},,ac,{blind}"),
+        format!("{mark},{blind},a,{blind},2"),
+        format!("{mark},,,{hidden}"),
+        format!("{mark},{mark},,{hidden},10"),
+    ] {
+        assert!(PublishedBallot::parse(&good).is_some(), "{good}");
+    }
+    for bad in [
+        format!("{mark},,ca,{blind}"),
+        format!("{mark},,aa,{blind}"),
+        format!("{mark},,A,{blind}"),
+        format!("{mark},,a,{hidden}"),
+        format!("{mark},,,{blind}"),
+        format!("{zeros},,a,{blind}"),
+        format!("{mark},{zeros},a,{blind}"),
+        format!(",,a,{blind}"),
+        format!("{mark},,a"),
+        format!("{mark},,a,{blind},"),
+        format!("{mark},,a,{blind},0"),
+        format!("{mark},,a,{blind},1"),
+        format!("{mark},,a,{blind},02"),
+        format!("{mark},,a,{blind},+2"),
+        format!("{mark},,a,{blind},2,"),
+        format!("{mark},,a,{blind}").to_uppercase(),
+    ] {
+        assert!(PublishedBallot::parse(&bad).is_none(), "{bad}");
+    }
+}
+
+#[test]
 fn another_key_does_not_change_the_words() {
     let publication = small();
     let other = PublishedPoll { secret: Secret::parse(&"y".repeat(32)).unwrap(), ..publication.clone() };

@@ -1,8 +1,11 @@
 //! A server that lies, with the right key and everything else in order: what finds it is what somebody has kept, and
 //! without that nothing is claimed.
 
-use domain::{BallotMark, BallotTerms, Choices, Secret};
-use scrutin_attest::{Evidence, FindingKind, KeptBy, KeptNote, ReceiptFate, Verification, verify, words};
+use domain::{BallotMark, BallotTerms, Choices, Digest, InstallationId, Secret};
+use scrutin_attest::{
+    Evidence, FindingKind, KeptBy, KeptNote, NoteKey, PublishedHeader, ReceiptFate, ResultNote, RoundName, Seal,
+    Verification, verify, words,
+};
 use testkit::published_poll::PublishedPoll;
 
 /// Six voters, of whom one changes her vote, in two partitions.
@@ -256,6 +259,57 @@ fn what_breaks_the_rules_of_the_poll_is_found_by_anybody() {
 }
 
 #[test]
+fn statements_that_do_not_belong_together_are_found_by_anybody() {
+    let honest = honest();
+    let key = honest.key();
+    let with = |header: PublishedHeader| {
+        let findings = verify(honest.file_below(&header).as_bytes(), &Evidence::default()).findings;
+        findings.into_iter().map(|finding| finding.kind.word()).collect::<Vec<_>>()
+    };
+    // The result follows each seal, so that only the seal is wrong.
+    let sealed = |change: fn(&mut Seal)| {
+        let mut seal = honest.seal();
+        change(&mut seal);
+        let result = ResultNote { round: honest.round.clone(), seal: seal.digest(), votes: honest.votes() };
+        with(PublishedHeader { seal: key.sign(&seal), result: key.sign(&result), ..honest.header() })
+    };
+    assert_eq!(sealed(|_| ()), [""; 0]);
+    assert_eq!(sealed(|seal| seal.ballots += 1), ["ballots-differ"]);
+    assert_eq!(sealed(|seal| seal.voters -= 1), ["voters-differ"]);
+    assert_eq!(sealed(|seal| seal.round.round = 2), ["seal-of-another"]);
+    assert_eq!(sealed(|seal| seal.wording = Digest::of(b"other")), ["wording-missing"]);
+    assert_eq!(sealed(|seal| seal.trees[1].root = Digest::of(b"other")), ["other-root"]);
+    assert_eq!(sealed(|seal| seal.trees[1].generation = 7), ["tree-of-another"]);
+
+    let result = |round, seal| {
+        let note = ResultNote { round, seal, votes: honest.votes() };
+        with(PublishedHeader { result: key.sign(&note), ..honest.header() })
+    };
+    assert_eq!(result(honest.round.clone(), Digest::of(b"other")), ["result-of-another"]);
+    assert_eq!(result(RoundName { round: 2, ..honest.round.clone() }, honest.seal().digest()), ["result-of-another"]);
+
+    let other_name = NoteKey::new(&honest.secret, &InstallationId::new("other"));
+    let renamed = PublishedHeader {
+        key: other_name.verifier().clone(),
+        seal: other_name.sign(&honest.seal()),
+        result: other_name.sign(&ResultNote {
+            round: honest.round.clone(),
+            seal: honest.seal().digest(),
+            votes: honest.votes(),
+        }),
+        ..honest.header()
+    };
+    assert_eq!(with(renamed), ["key-name"]);
+    let honest_result = ResultNote { round: honest.round.clone(), seal: honest.seal().digest(), votes: vec![] };
+    let nothing_sealed = PublishedHeader { seal: key.sign(&honest_result), ..honest.header() };
+    assert_eq!(with(nothing_sealed), ["seal-not-signed"]);
+
+    let three = honest.file().replace("\ntree 1 2 ", "\ntree 1 3 ");
+    let findings = verify(three.as_bytes(), &Evidence::default()).findings;
+    assert_eq!(findings[0].kind.word(), "tree-of-another");
+}
+
+#[test]
 fn ballots_are_checked_by_the_words_they_were_cast_for() {
     let mut publication = PublishedPoll::of(1, [(1, "a")]);
     publication.wordings.push(BallotTerms { question: "Tea now?".to_owned(), ..publication.wordings[0].clone() });
@@ -288,6 +342,9 @@ fn what_is_of_another_poll_or_a_lost_tree_is_told_and_no_finding() {
     let verification = check(&begun_anew, &evidence);
     assert!(!verification.unchecked.is_empty());
     assert!(verification.unchecked[0].to_string().contains("after a loss"), "{}", verification.unchecked[0]);
+    let evidence = Evidence { proofs: note(begun_anew.proof(1)), ..Evidence::default() };
+    let verification = check(&honest, &evidence);
+    assert!(verification.findings.is_empty() && verification.unchecked.len() == 1, "of a later generation");
     let evidence = Evidence { proofs: note("no proof".to_owned()), ..Evidence::default() };
     assert_eq!(check(&honest, &evidence).unchecked.len(), 1);
 }

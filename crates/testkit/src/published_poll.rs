@@ -206,15 +206,24 @@ impl PublishedPoll {
         (0..self.wordings[0].options.len()).map(of_option).collect()
     }
 
-    /// The published file.
-    pub fn file(&self) -> String {
-        let header = PublishedHeader {
+    /// The first line of the published file.
+    pub fn header(&self) -> PublishedHeader {
+        PublishedHeader {
             round: self.round.clone(),
             key: self.key().verifier().clone(),
             wordings: self.wordings.clone(),
             seal: self.signed_seal(),
             result: self.signed_result(),
-        };
+        }
+    }
+
+    /// The published file.
+    pub fn file(&self) -> String {
+        self.file_below(&self.header())
+    }
+
+    /// The published file with another header.
+    pub fn file_below(&self, header: &PublishedHeader) -> String {
         let (generation, partitions) = (self.generation, self.partitions());
         let mut lines = vec![header.to_string()];
         for (partition, tree) in (0..).zip(&self.trees) {
