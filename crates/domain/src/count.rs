@@ -15,6 +15,7 @@ use crate::{
     poll::Poll,
     poll_id::PollId,
     position::Position,
+    tree::{Digest, TreeStep},
     voter::VoterId,
 };
 
@@ -36,6 +37,11 @@ pub struct Batch {
 pub struct PollIndex(usize);
 
 impl PollIndex {
+    /// The poll at this index.
+    pub(crate) fn of(index: usize) -> Self {
+        Self(index)
+    }
+
     /// The index itself.
     pub fn get(self) -> usize {
         self.0
@@ -74,12 +80,15 @@ pub struct KnownPoll {
     pub options: usize,
     /// How many a ballot may choose.
     pub max_choices: u8,
+    /// The digest of what its ballots are cast for.
+    pub wording: Digest,
 }
 
 impl KnownPoll {
     /// What is to be known of `poll`, of which `round` is counted since this position.
     pub fn new(poll: &Poll, round: u32, since: Position) -> Self {
-        Self { round, since, options: poll.options().len(), max_choices: poll.max_choices() }
+        let wording = poll.terms().digest();
+        Self { round, since, options: poll.options().len(), max_choices: poll.max_choices(), wording }
     }
 }
 
@@ -103,6 +112,8 @@ pub struct CountedBallot {
     pub position: Position,
     /// What it chose.
     pub choices: Choices,
+    /// The position of the ballot that it replaces, of the same voter and round.
+    pub replaces: Option<Position>,
 }
 
 /// A poll that is new or different after the batch.
@@ -164,6 +175,8 @@ pub struct Changes {
     pub tallies: Vec<TallyChange>,
     /// Entries to set aside.
     pub rejected: Vec<RejectedEntry>,
+    /// What it means for the trees of the polls, in the order of the log.
+    pub tree_steps: Vec<TreeStep>,
     /// The ledger's position afterwards.
     pub position: Position,
 }
@@ -275,14 +288,20 @@ pub fn count(known: &[Option<KnownPoll>], previous: &[Option<Previous>], batch: 
     for &(position, ref op) in &batch.ops {
         match *op {
             Op::Reject(ref entry) => changes.rejected.push(RejectedEntry { position, entry: entry.clone() }),
-            Op::Poll { poll, ref now } => change_poll(&mut work[poll.get()], poll, now.clone(), position),
+            Op::Poll { poll, ref now } => {
+                let work = &mut work[poll.get()];
+                let before = work.known;
+                change_poll(work, poll, now.clone(), position);
+                add_steps(&mut changes.tree_steps, poll, before, work);
+            }
             Op::Event(ref now) => change_event(&mut changes.events, now.clone(), position),
             Op::Ballot { voter: index, choices } => {
                 let (poll, voter) = batch.voters[index];
                 match add_ballot(&mut work[poll.get()], poll, newest[index], choices) {
-                    Ok(()) => {
+                    Ok(replaces) => {
                         newest[index] = Some(Previous { position, choices });
-                        changes.ballots.push(CountedBallot { poll, voter, position, choices });
+                        changes.tree_steps.push(TreeStep::Ballot(changes.ballots.len()));
+                        changes.ballots.push(CountedBallot { poll, voter, position, choices, replaces });
                     }
                     Err(reason) => {
                         let entry = format!("ballot in {}: {choices}", batch.poll(poll));
@@ -313,6 +332,21 @@ fn change_poll(work: &mut PollWork, poll: PollIndex, now: Box<Poll>, position: P
     work.update = Some(PollUpdate { poll, now, since, position });
 }
 
+/// What the record that was just taken over means for the poll's tree.
+fn add_steps(steps: &mut Vec<TreeStep>, poll: PollIndex, before: Option<KnownPoll>, work: &PollWork) {
+    let (Some(known), Some(PollUpdate { now, position, .. })) = (work.known, &work.update) else { return };
+    let position = *position;
+    if before.is_none_or(|before| before.round < known.round) {
+        steps.push(TreeStep::Round { poll, round: known.round, since: known.since });
+    }
+    if before.is_none_or(|before| before.wording != known.wording) {
+        steps.push(TreeStep::Terms { poll, position, terms: Box::new(now.terms()) });
+    }
+    if !now.is_open() {
+        steps.push(TreeStep::Stop { poll, position, closed_in: now.closed_in() });
+    }
+}
+
 /// Of an event the newest version counts; of one version the last.
 fn change_event(updates: &mut Vec<EventUpdate>, now: Box<Event>, position: Position) {
     match updates.iter_mut().find(|update| update.now.id() == now.id()) {
@@ -322,12 +356,13 @@ fn change_event(updates: &mut Vec<EventUpdate>, now: Box<Event>, position: Posit
     }
 }
 
+/// Adds a ballot to the figures. Returns the position of the one that it replaces.
 fn add_ballot(
     work: &mut PollWork,
     poll: PollIndex,
     newest: Option<Previous>,
     choices: Choices,
-) -> Result<(), &'static str> {
+) -> Result<Option<Position>, &'static str> {
     let known = work.known.ok_or("the ledger knows no such poll")?;
     if choices.bits() >> known.options != 0 {
         return Err("it chooses an option that the poll does not have");
@@ -343,5 +378,5 @@ fn add_ballot(
         Some(previous) => previous.choices.indices().for_each(|option| tally.votes[option] -= 1),
         None => tally.voters += 1,
     }
-    Ok(())
+    Ok(replaced.map(|previous| previous.position))
 }

@@ -72,7 +72,10 @@ pub use session::SessionId;
 pub use share::{ShareProgress, Tally, TallyShare};
 pub use tally::{Audit, Heartbeat, PollRecount, Recount, VoteCounts};
 pub use tree::{
-    BallotMark, BallotTerms, Blind, DIGEST_BYTES, Digest, LeafContent, TreeId, empty_root, mark_and_blind, node, root,
-    root_of_path, split,
+    BallotMark, BallotTerms, Blind, DIGEST_BYTES, Digest, FullTile, GrowingTree, LeafBallot, LeafContent,
+    MAX_TILE_LEVELS, PublishedBallot, PublishedChoices, PublishedTree, RoundHistory, StoredTree, TILE_DIGESTS,
+    TermsInForce, Tile, TileNumber, TreeChange, TreeClose, TreeEdge, TreeId, TreePlace, TreeRebuild, TreeStep,
+    digests_in_tile, digests_on_level, empty_root, grow, mark_and_blind, node, path_from_tiles, root, root_of_path,
+    split, subtree, tiles_of_path,
 };
 pub use voter::VoterId;

@@ -85,6 +85,11 @@ impl BallotTerms {
 }
 
 impl Poll {
+    /// Shim.
+    pub fn closed_in(&self) -> Option<u64> {
+        (self.state() == crate::poll::PollState::Closed).then_some(self.version())
+    }
+
     /// What a ballot is cast for that is cast now.
     pub fn terms(&self) -> BallotTerms {
         let access = match self.access() {
