@@ -23,6 +23,8 @@ pub(crate) async fn check(ledger: &SqliteLedger, secret: &Secret) -> Result<()> 
     let new = || Installation::new(InstallationId::new(random_text::<16>()), Partitions::ONE);
     let installation = Installation { fingerprint: Some(key), ..known.unwrap_or_else(new) };
     lead.install(&LedgerIdentity::new(installation, "")).await?;
+    // Of a ledger of an earlier release or of an import, from all its ballots.
+    lead.grow_trees().await?;
     Ok(())
 }
 

@@ -16,6 +16,9 @@ use domain::{
     Position, Receipt, VoteCounts,
 };
 use domain::{Scoreboard, Secret, TallyShare, Unavailable, VoterId};
+use domain::{
+    Digest, HeldLeaf, HeldTree, PublishedBallots, TermsInForce, TileNumber, TreeEdge, TreeKey, TreeReader,
+};
 use hyper::server::conn::http1::Builder;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use libfuzzer_sys::fuzz_target;
@@ -34,6 +37,28 @@ const UPGRADE: &[u8] = b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nH
 
 /// One poll, and nothing happens.
 struct OnePoll;
+
+#[async_trait::async_trait]
+impl TreeReader for OnePoll {
+    async fn trees(&self, _: PollId) -> Result<Vec<HeldTree>, Unavailable> {
+        Ok(Vec::new())
+    }
+    async fn tile(&self, _: TreeKey, _: TileNumber) -> Result<Option<Vec<Digest>>, Unavailable> {
+        Ok(None)
+    }
+    async fn edge(&self, _: TreeKey) -> Result<Option<TreeEdge>, Unavailable> {
+        Ok(None)
+    }
+    async fn leaf(&self, _: Partition, _: PollId, _: &Receipt) -> Result<Option<HeldLeaf>, Unavailable> {
+        Ok(None)
+    }
+    async fn terms(&self, _: TreeKey) -> Result<Vec<TermsInForce>, Unavailable> {
+        Ok(Vec::new())
+    }
+    async fn published(&self, _: TreeKey) -> Result<PublishedBallots, Unavailable> {
+        Err(Unavailable::failed("reading ballots", "this ledger has no trees"))
+    }
+}
 
 #[async_trait::async_trait]
 impl Scoreboard for OnePoll {

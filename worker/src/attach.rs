@@ -72,6 +72,7 @@ impl<'a> Attaching<'a> {
         let may_lack_changes = !claimed.same_server || findings.loss.is_some();
         let clocks = copies::pull(self.parts, state.log.is_some() && may_lack_changes).await?;
         tell_skew(self.parts.partition, clock, &clocks);
+        ask_ledger(&self.parts.health, self.ledger.grow_trees()).await?;
         ask_log(&self.parts.health, self.parts.log.open()).await?;
         copies::spread_all(self.parts).await?;
         self.parts.view.attached_at(counted);

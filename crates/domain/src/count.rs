@@ -15,7 +15,8 @@ use crate::{
     poll::Poll,
     poll_id::PollId,
     position::Position,
-    tree::{Digest, TreeStep},
+    tree::Digest,
+    tree_step::{PollIndex, TreeStep},
     voter::VoterId,
 };
 
@@ -30,22 +31,6 @@ pub struct Batch {
     ops: Vec<(Position, Op)>,
     /// The position of the last entry.
     position: Position,
-}
-
-/// A poll of a batch: its index in [`Batch::polls`], and in every list that has one item for each of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PollIndex(usize);
-
-impl PollIndex {
-    /// The poll at this index.
-    pub(crate) fn of(index: usize) -> Self {
-        Self(index)
-    }
-
-    /// The index itself.
-    pub fn get(self) -> usize {
-        self.0
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -209,11 +194,11 @@ impl Batch {
             }
             let op = match record {
                 Ok(Record::Poll(now)) => {
-                    Op::Poll { poll: PollIndex(intern(&mut polls, &mut batch.polls, now.id())), now }
+                    Op::Poll { poll: PollIndex::new(intern(&mut polls, &mut batch.polls, now.id())), now }
                 }
                 Ok(Record::Event(now)) => Op::Event(now),
                 Ok(Record::Ballot(ballot)) => {
-                    let poll = PollIndex(intern(&mut polls, &mut batch.polls, ballot.poll));
+                    let poll = PollIndex::new(intern(&mut polls, &mut batch.polls, ballot.poll));
                     let voter = intern(&mut voters, &mut batch.voters, (poll, ballot.voter));
                     Op::Ballot { voter, choices: ballot.choices }
                 }
@@ -342,8 +327,8 @@ fn add_steps(steps: &mut Vec<TreeStep>, poll: PollIndex, before: Option<KnownPol
     if before.is_none_or(|before| before.wording != known.wording) {
         steps.push(TreeStep::Terms { poll, position, terms: Box::new(now.terms()) });
     }
-    if !now.is_open() {
-        steps.push(TreeStep::Stop { poll, position, closed_in: now.closed_in() });
+    if let Some(version) = now.closed_in() {
+        steps.push(TreeStep::Closed { poll, position, version });
     }
 }
 

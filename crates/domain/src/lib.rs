@@ -31,12 +31,13 @@ mod share;
 mod tally;
 mod text;
 mod tree;
+mod tree_growth;
+mod tree_step;
 mod voter;
 
 pub use choices::{Choices, ChoicesError, MAX_OPTIONS, option_key};
 pub use count::{
-    Batch, Changes, CountedBallot, EventUpdate, KnownPoll, PollIndex, PollUpdate, Previous, RejectedEntry, TallyChange,
-    count,
+    Batch, Changes, CountedBallot, EventUpdate, KnownPoll, PollUpdate, Previous, RejectedEntry, TallyChange, count,
 };
 pub use durability::{Durability, DurabilityError};
 pub use entry::{Ballot, Entry, Record, UndecodableEntry};
@@ -61,8 +62,9 @@ pub use poll::{
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
     ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CountdownEnd, CurrentBallot,
-    EventBox, EventOutcome, HeldPolls, Inclusion, Ledger, Ledgers, Log, LogSeed, LogState, Movement, Page,
-    PendingMovement, PollCopies, PollCopy, PollSeed, ReplicationState, Scoreboard, Unavailable,
+    EventBox, EventOutcome, HeldLeaf, HeldPolls, HeldTree, Inclusion, LeafPlace, Ledger, Ledgers, Log, LogSeed,
+    LogState, Movement, Page, PendingMovement, PollCopies, PollCopy, PollSeed, PublishedBallots, ReplicationState,
+    Scoreboard, TreeKey, TreeReader, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};
@@ -72,10 +74,12 @@ pub use session::SessionId;
 pub use share::{ShareProgress, Tally, TallyShare};
 pub use tally::{Audit, Heartbeat, PollRecount, Recount, VoteCounts};
 pub use tree::{
-    BallotMark, BallotTerms, Blind, DIGEST_BYTES, Digest, FullTile, GrowingTree, LeafBallot, LeafContent,
-    MAX_TILE_LEVELS, PublishedBallot, PublishedChoices, PublishedTree, RoundHistory, StoredTree, TILE_DIGESTS,
-    TermsInForce, Tile, TileNumber, TreeChange, TreeClose, TreeEdge, TreeId, TreePlace, TreeRebuild, TreeStep,
-    digests_in_tile, digests_on_level, empty_root, grow, mark_and_blind, node, path_from_tiles, root, root_of_path,
-    split, subtree, tiles_of_path,
+    BallotMark, BallotTerms, Blind, DIGEST_BYTES, Digest, ExpectedTree, FullTile, GrowingTree, LeafBallot, LeafContent,
+    LeafOrder, MAX_TILE_LEVELS, PublishedChoices, RoundHistory, StoredTree, TILE_DIGESTS, TermsInForce, Tile,
+    TileNumber, TreeBallot, TreeChecking, TreeClose, TreeEdge, TreeFault, TreeId, TreeRebuild, TreeRecount,
+    digests_in_tile, digests_on_level, empty_root, mark_and_blind, node, path_from_tiles, root, root_of_path, split,
+    subtree, tiles_of_path,
 };
+pub use tree_growth::{TreeChange, TreePlace, grow};
+pub use tree_step::{PollIndex, TreeStep};
 pub use voter::VoterId;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{gap::Gap, partition::Partition, poll_id::PollId};
+use crate::{gap::Gap, partition::Partition, poll_id::PollId, tree::TreeRecount};
 
 /// The numbers of one poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,6 +109,8 @@ impl PollRecount {
 pub struct Audit {
     /// Every partition's figures of every poll, by poll and partition.
     pub recounts: Vec<Recount>,
+    /// The newest generation of each round's tree, counted again, by poll, partition and round.
+    pub trees: Vec<TreeRecount>,
     /// What the ledger knows it could not count.
     pub gaps: Vec<Gap>,
     /// Entries that were set aside because they could not be counted.
@@ -125,9 +127,9 @@ impl Audit {
         polls.into_iter().map(|(poll, partitions)| PollRecount::new(poll, partitions)).collect()
     }
 
-    /// Whether all kept figures are those that were counted again.
+    /// Whether all kept figures and trees are those that were counted again.
     pub fn agrees(&self) -> bool {
-        self.recounts.iter().all(Recount::agrees)
+        self.recounts.iter().all(Recount::agrees) && self.trees.iter().all(|tree| tree.faults.is_empty())
     }
 }
 

@@ -3,9 +3,8 @@
 //!
 //! Pure. `docs/verification.md` has all formats.
 //!
-//! May import: `choices`, `count`, `installation`, `partition`, `poll`, `poll_id`, `position`, `sealed`, `voter`.
+//! May import: `choices`, `installation`, `poll`, `poll_id`, `position`, `sealed`, `voter`.
 
-mod batch_growth;
 mod digest;
 mod edge;
 mod growing;
@@ -13,12 +12,13 @@ mod leaf;
 mod merkle;
 mod path;
 mod rebuild;
+mod recount;
 
-pub use batch_growth::{TreeChange, TreePlace, TreeStep, grow};
 pub use digest::{DIGEST_BYTES, Digest};
 pub use edge::{MAX_TILE_LEVELS, TILE_DIGESTS, Tile, TreeEdge, digests_in_tile, digests_on_level};
 pub use growing::{FullTile, GrowingTree, LeafBallot, StoredTree, TreeClose};
 pub use leaf::{BallotMark, BallotTerms, Blind, LeafContent, TreeId, mark_and_blind};
 pub use merkle::{empty_root, node, root, root_of_path, split};
 pub use path::{TileNumber, path_from_tiles, subtree, tiles_of_path};
-pub use rebuild::{PublishedBallot, PublishedChoices, PublishedTree, RoundHistory, TermsInForce, TreeRebuild};
+pub use rebuild::{LeafOrder, PublishedChoices, RoundHistory, TermsInForce, TreeBallot, TreeRebuild};
+pub use recount::{ExpectedTree, TreeChecking, TreeFault, TreeRecount};

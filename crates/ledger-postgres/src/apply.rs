@@ -1,4 +1,4 @@
-//! Counting a batch: one transaction, two round trips. The arithmetic is [`domain::count`]'s; here it is turned into
+//! Counting a batch: one transaction, three round trips. The arithmetic is [`domain::count`]'s; here it is turned into
 //! one statement for each table. Statements of one trip are sent without waiting for each other's answers, and
 //! the server runs them in order.
 
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     database_error::DatabaseError,
+    leader_trees::Growth,
     listen, rows,
     statements::{FIND_POLLS, WRITE_POLLS},
     writer::{Leader, LedgerPoll, to_json, version},
@@ -39,26 +40,27 @@ impl Leader {
         let changes = count(&known_to_count, &previous, &batch);
 
         let numbers = self.write_polls(&changes.polls, &known).await?;
+        let growth = self.write_ballots(&batch, &changes, &numbers).await?;
         let moved = (changes.moved(&batch), changes.moved_events());
-        self.write_rest(&changes, &moved, &numbers).await?;
+        Box::pin(self.write_rest(&changes, growth.as_ref(), &moved, &numbers)).await?;
+        self.trees.remember(growth);
         Ok(self.remember(&changes, &numbers))
     }
 
-    /// Looks up those of `polls` that this leader does not know yet.
-    async fn learn(&mut self, polls: &[PollId]) -> Result<(), DatabaseError> {
+    /// Looks up those of `polls` that this leader does not know yet, and their trees.
+    pub(crate) async fn learn(&mut self, polls: &[PollId]) -> Result<(), DatabaseError> {
         if self.polls.len() > MAX_KNOWN_POLLS {
             self.polls.clear();
         }
         let unknown: Vec<&str> = polls.iter().filter(|id| !self.polls.contains_key(id)).map(PollId::as_str).collect();
-        if unknown.is_empty() {
-            return Ok(());
+        if !unknown.is_empty() {
+            for row in self.client.query(FIND_POLLS, &[&self.partition, &unknown]).await? {
+                let (round, since) = (rows::round(&row, "round")?, rows::position(&row, "since")?);
+                let known = KnownPoll::new(&rows::poll(&row, "poll")?, round, since);
+                self.polls.insert(rows::poll_id(&row, "id")?, LedgerPoll { number: row.try_get("number")?, known });
+            }
         }
-        for row in self.client.query(FIND_POLLS, &[&self.partition, &unknown]).await? {
-            let (round, since) = (rows::round(&row, "round")?, rows::position(&row, "since")?);
-            let known = KnownPoll::new(&rows::poll(&row, "poll")?, round, since);
-            self.polls.insert(rows::poll_id(&row, "id")?, LedgerPoll { number: row.try_get("number")?, known });
-        }
-        Ok(())
+        self.learn_trees(polls).await
     }
 
     /// Begins a transaction, and makes sure that this is still the partition's only writer.
@@ -141,20 +143,37 @@ impl Leader {
         Ok(numbers)
     }
 
+    /// Writes the ballots, and meanwhile grows the trees.
+    async fn write_ballots(
+        &self,
+        batch: &Batch,
+        changes: &Changes,
+        numbers: &[Option<i32>],
+    ) -> Result<Option<Growth>, DatabaseError> {
+        let grow = async {
+            // Lets the connection send the ballots first: the server writes them while leaves are hashed.
+            tokio::task::yield_now().await;
+            Ok(self.trees.grow(&batch.polls, changes))
+        };
+        let ((), growth) = tokio::try_join!(biased; self.add_ballots(&changes.ballots, numbers), grow)?;
+        Ok(growth)
+    }
+
     /// Everything else that changes, and the end of the transaction, in one trip. When it returns, it is on disk.
     async fn write_rest(
         &self,
         changes: &Changes,
+        growth: Option<&Growth>,
         (polls, events): &(Vec<PollId>, Vec<EventId>),
         numbers: &[Option<i32>],
     ) -> Result<(), DatabaseError> {
         // Were one of the statements to fail, the server would take COMMIT for ROLLBACK, and its error is returned.
         tokio::try_join!(biased;
             self.write_events(&changes.events),
-            self.add_ballots(&changes.ballots, numbers),
             self.clear_tallies(&changes.tallies, numbers),
             self.add_votes(&changes.tallies, numbers),
             self.add_turnout(&changes.tallies, numbers),
+            self.write_growth(growth, |poll| number_of(numbers, poll)),
             self.add_rejected(&changes.rejected),
             self.note_time(),
             self.move_position(changes.position),

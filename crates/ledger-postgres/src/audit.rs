@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use domain::{Audit, Choices, Gap, Partition, Poll, Recount, Unavailable, VoteCounts};
+use domain::{Audit, Choices, Gap, Partition, Poll, Recount, TreeRecount, Unavailable, VoteCounts};
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
@@ -12,7 +12,7 @@ use crate::{
     connect,
     database_error::{DatabaseError, within},
     database_url::{ConnectionUse, DatabaseUrl},
-    rows,
+    rows, tree_recount,
 };
 
 /// The longest a recount may take: some hundred million ballots.
@@ -69,7 +69,12 @@ pub(crate) async fn in_snapshot(client: &Client) -> Result<Audit, DatabaseError>
         kept: row.figures,
         recounted: recounted.remove(&row.number).expect("it was counted for every row"),
     });
-    Ok(Audit { recounts: recounts.collect(), gaps: gaps(client).await?, rejected: rejected(client).await? })
+    Ok(Audit {
+        recounts: recounts.collect(),
+        trees: tree_recount::in_snapshot(client).await?,
+        gaps: gaps(client).await?,
+        rejected: rejected(client).await?,
+    })
 }
 
 /// What several ledgers say of one installation, as one audit.
@@ -77,10 +82,12 @@ pub(crate) fn joined(audits: impl IntoIterator<Item = Audit>) -> Audit {
     let mut whole = Audit::default();
     for audit in audits {
         whole.recounts.extend(audit.recounts);
+        whole.trees.extend(audit.trees);
         whole.gaps.extend(audit.gaps);
         whole.rejected += audit.rejected;
     }
     whole.recounts.sort_by_key(|recount| (recount.poll, recount.partition));
+    whole.trees.sort_by_key(|TreeRecount { tree, .. }| (tree.poll, tree.partition, tree.round));
     whole.gaps.sort_by_key(|gap| (gap.partition, gap.after, gap.through));
     whole
 }

@@ -11,6 +11,8 @@
 //! | `polls` | each poll as JSON, its number, the round that counts and where it began | when a poll changes |
 //! | `ballots` | every ballot counted: poll, voter, position, choices | rows are only added |
 //! | `tallies`, `turnout` | the figures of the present round | with each batch |
+//! | `trees`, `tiles` | a tree of each round's ballots, as tiles of digests | with each batch |
+//! | `tree_closes`, `terms` | what trees were at closes; for which words ballots were cast | when a poll changes |
 //! | `log` | the position of each partition | with each batch |
 //! | `gaps`, `rejected` | what could not be counted, and why | when it happens |
 //! | `installation` | which installation the ledger belongs to | once, by the first leader |
@@ -25,9 +27,10 @@
 //!
 //! # A batch
 //!
-//! One transaction, two round trips. First `BEGIN`, the row of `log`, and one read of the newest ballot of each voter
-//! in the batch. Then, after [`domain::count`], one statement for each table that changes, the new position, one
-//! `NOTIFY` with the polls that moved, and `COMMIT`, all sent together. If the answer to `COMMIT` is lost, the next
+//! One transaction, three round trips. First `BEGIN`, the row of `log`, and one read of the newest ballot of each voter
+//! in the batch. Then, after [`domain::count`], the ballots; while the server writes them, the leaves of the trees are
+//! hashed. Then one statement for each other table that changes, the new position, one `NOTIFY` with the polls that
+//! moved, and `COMMIT`, all sent together. If the answer to `COMMIT` is lost, the next
 //! writer reads the position and continues from there.
 //!
 //! # What it needs
@@ -48,6 +51,7 @@ mod database_url;
 mod database_url_error;
 mod entries;
 mod installation;
+mod leader_trees;
 mod ledgers;
 mod listen;
 mod locks;
@@ -63,6 +67,12 @@ mod spread_scoreboard;
 mod standbys;
 mod statements;
 mod tls;
+mod tree_reading;
+mod tree_recount;
+mod tree_rows;
+mod tree_statements;
+mod tree_writing;
+mod trees;
 mod writer;
 
 pub use addresses::{DatabaseAddressError, DatabaseAddresses};

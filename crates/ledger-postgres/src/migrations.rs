@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::{database_error::DatabaseError, locks};
 
-const MIGRATIONS: [(i32, &str); 8] = [
+const MIGRATIONS: [(i32, &str); 9] = [
     (1, include_str!("../migrations/0001_ledger.sql")),
     (2, include_str!("../migrations/0002_count_times.sql")),
     (3, include_str!("../migrations/0003_heartbeat.sql")),
@@ -18,6 +18,7 @@ const MIGRATIONS: [(i32, &str); 8] = [
     (6, include_str!("../migrations/0006_spread_voters.sql")),
     (7, include_str!("../migrations/0007_events.sql")),
     (8, include_str!("../migrations/0008_log_ahead.sql")),
+    (9, include_str!("../migrations/0009_trees.sql")),
 ];
 
 const TABLE_EXISTS: &str = "SELECT to_regclass('migrations') IS NOT NULL";

@@ -18,12 +18,12 @@ use crate::{
     database_url::DatabaseUrl,
     installation,
     listen::Listener,
-    read_pool::ReadPool,
+    read_pool::{ReadConnections, ReadPool},
     rows,
 };
 
 /// The longest wait for what a screen shows.
-const READ_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest wait for a page of an export.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(12);
 /// The longest wait for any answer at all.
@@ -125,6 +125,11 @@ impl PostgresScoreboard {
         let rows = self.rows(what, READ_TIMEOUT, COUNTED_PARTITIONS, &[]).await?;
         let partitions = rows.iter().map(|row| rows::partition(row, "partition"));
         partitions.collect::<Result<_, _>>().map_err(|failure| Unavailable::failed(what, failure))
+    }
+
+    /// A connection of the pool.
+    pub(crate) async fn connection(&self) -> Result<Object<ReadConnections>, DatabaseError> {
+        self.pool.get().await
     }
 
     /// The database that it reads.

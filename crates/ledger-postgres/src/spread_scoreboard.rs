@@ -8,8 +8,9 @@ use std::{collections::HashSet, io, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Entry, Event, EventId, Inclusion, Movement, Partition, Partitions, PendingMovement, PollId,
-    Position, Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
+    Audit, CurrentBallot, Digest, Entry, Event, EventId, HeldLeaf, HeldTree, Inclusion, Movement, Partition,
+    Partitions, PendingMovement, PollId, Position, PublishedBallots, Receipt, Scoreboard, TallyShare, TermsInForce,
+    TileNumber, TreeEdge, TreeKey, TreeReader, Unavailable, VoterId,
 };
 use futures_util::future::{join_all, try_join_all};
 use parking_lot::Mutex;
@@ -119,6 +120,42 @@ fn any<T>(answers: Vec<Result<T, Unavailable>>) -> Result<Vec<T>, Unavailable> {
 /// The newer version of an event; after a move to other partitions two ledgers may have one.
 fn newer(one: Option<Event>, other: Option<Event>) -> Option<Event> {
     one.into_iter().chain(other).max_by_key(Event::version)
+}
+
+#[async_trait]
+impl TreeReader for SpreadScoreboard {
+    /// Of all ledgers: a seal needs every partition's tree.
+    async fn trees(&self, poll: PollId) -> Result<Vec<HeldTree>, Unavailable> {
+        let trees = try_join_all(self.ledgers().map(|ledger| ledger.trees(poll))).await?;
+        let mut trees: Vec<HeldTree> = trees.into_iter().flatten().collect();
+        trees.sort_by_key(|HeldTree { id, .. }| (id.round, id.partition, id.generation));
+        Ok(trees)
+    }
+
+    async fn tile(&self, tree: TreeKey, tile: TileNumber) -> Result<Option<Vec<Digest>>, Unavailable> {
+        self.of(tree.partition).tile(tree, tile).await
+    }
+
+    async fn edge(&self, tree: TreeKey) -> Result<Option<TreeEdge>, Unavailable> {
+        self.of(tree.partition).edge(tree).await
+    }
+
+    async fn leaf(
+        &self,
+        partition: Partition,
+        poll: PollId,
+        receipt: &Receipt,
+    ) -> Result<Option<HeldLeaf>, Unavailable> {
+        self.of(partition).leaf(partition, poll, receipt).await
+    }
+
+    async fn terms(&self, tree: TreeKey) -> Result<Vec<TermsInForce>, Unavailable> {
+        self.of(tree.partition).terms(tree).await
+    }
+
+    async fn published(&self, tree: TreeKey) -> Result<PublishedBallots, Unavailable> {
+        self.of(tree.partition).published(tree).await
+    }
 }
 
 #[async_trait]

@@ -7,7 +7,7 @@
 
 use tokio_postgres::{Client, Statement};
 
-use crate::{database_error::DatabaseError, listen};
+use crate::{database_error::DatabaseError, listen, tree_statements};
 
 const ADD_POLL: &str = "
     INSERT INTO polls (id, partition, version, poll, state, listed, round, since, position)
@@ -119,6 +119,11 @@ pub(crate) struct Statements {
     pub(crate) add_rejected: Statement,
     pub(crate) notify: Statement,
     pub(crate) heartbeat: Statement,
+    pub(crate) add_trees: Statement,
+    pub(crate) update_trees: Statement,
+    pub(crate) write_tiles: Statement,
+    pub(crate) write_closes: Statement,
+    pub(crate) write_terms: Statement,
 }
 
 impl Statements {
@@ -137,6 +142,11 @@ impl Statements {
             add_rejected: client.prepare(ADD_REJECTED).await?,
             notify: client.prepare(listen::NOTIFY).await?,
             heartbeat: client.prepare(HEARTBEAT).await?,
+            add_trees: client.prepare(tree_statements::ADD_TREES).await?,
+            update_trees: client.prepare(tree_statements::UPDATE_TREES).await?,
+            write_tiles: client.prepare(tree_statements::WRITE_TILES).await?,
+            write_closes: client.prepare(tree_statements::WRITE_CLOSES).await?,
+            write_terms: client.prepare(tree_statements::WRITE_TERMS).await?,
         })
     }
 }

@@ -16,7 +16,9 @@ use crate::{
     connect,
     database_error::{DatabaseError, within},
     database_url::DatabaseUrl,
-    installation, listen, rows, standbys,
+    installation,
+    leader_trees::LeaderTrees,
+    listen, rows, standbys,
     statements::Statements,
 };
 
@@ -24,6 +26,8 @@ use crate::{
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// The longest wait for a seed, which can hold every voter of a large poll.
 const SEED_TIMEOUT: Duration = Duration::from_mins(10);
+/// The longest wait for trees that are built from all ballots.
+const GROW_TIMEOUT: Duration = Duration::from_hours(1);
 
 const POSITION: &str = "SELECT position FROM log WHERE partition = $1";
 const FIRST_POSITION: &str = "INSERT INTO log (partition, position) VALUES ($1, 0)";
@@ -62,7 +66,6 @@ const ADD_TO_GAP: &str = "
     WHERE partition = $1::integer AND after = $2::bigint AND through = $3::bigint";
 const NOTE_GAP: &str = "
     INSERT INTO gaps (partition, after, through, ballots) VALUES ($1::integer, $2::bigint, $3::bigint, $4::bigint)";
-
 /// One partition's writer. Each operation takes the leader out and puts it back only when all went well: after an
 /// error, a timeout or a dropped future the connection is gone, and the lock with it.
 pub(crate) struct PostgresLedger {
@@ -156,6 +159,13 @@ impl Ledger for PostgresLedger {
         Ok(())
     }
 
+    async fn grow_trees(&mut self) -> Result<(), Unavailable> {
+        let mut leader = self.take()?;
+        within("building trees", GROW_TIMEOUT, leader.grow_missing_trees()).await?;
+        self.leader = Some(leader);
+        Ok(())
+    }
+
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable> {
         let mut leader = self.take()?;
         let applied = within("counting a batch", WRITE_TIMEOUT, Box::pin(leader.apply(entries))).await?;
@@ -207,6 +217,8 @@ pub(crate) struct Leader {
     pub(crate) position: Position,
     /// Polls that were looked up.
     pub(crate) polls: HashMap<PollId, LedgerPoll>,
+    /// Trees that were looked up.
+    pub(crate) trees: LeaderTrees,
 }
 
 impl Leader {
@@ -220,7 +232,7 @@ impl Leader {
             Position::ZERO
         };
         let statements = Statements::prepare(&client).await?;
-        Ok(Self { client, statements, partition, position, polls: HashMap::new() })
+        Ok(Self { client, statements, partition, position, polls: HashMap::new(), trees: LeaderTrees::default() })
     }
 
     async fn state(&self) -> Result<LogState, DatabaseError> {
@@ -289,7 +301,9 @@ impl Leader {
         let reached = gap.filter(|gap| gap.after <= self.position);
         let position = reached.map_or(self.position, |gap| gap.through.max(self.position));
         if let Some(gap) = gap {
-            self.note_gap(gap).await?;
+            if self.note_gap(gap).await? {
+                self.begin_trees_anew(gap, polls).await?;
+            }
             for poll in polls {
                 self.add_poll(poll, poll.first_round_after_gap(), position).await?;
             }
@@ -314,14 +328,15 @@ impl Leader {
         if noted == 1 { Ok(()) } else { Err(DatabaseError::Overtaken) }
     }
 
-    async fn note_gap(&self, gap: Gap) -> Result<(), DatabaseError> {
+    /// Returns whether it is another gap than those that are there.
+    async fn note_gap(&self, gap: Gap) -> Result<bool, DatabaseError> {
         let mut ballots =
             gap.ballots.map(i64::try_from).transpose().map_err(|_| DatabaseError::Unreadable("a count"))?;
         if let Some(number) = ballots.filter(|ballots| *ballots > 0)
             && self.client.execute(FILL_GAP, &[&self.partition, &number]).await? > 0
         {
             if gap.through <= self.position {
-                return Ok(());
+                return Ok(false);
             }
             // The new gap is noted too; its ballots are part of that number.
             ballots = Some(0);
@@ -331,7 +346,7 @@ impl Leader {
         if self.client.execute(ADD_TO_GAP, &gap).await? == 0 {
             self.client.execute(NOTE_GAP, &gap).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Writes a poll, unless the partition has one with its id.

@@ -12,6 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::{
     movements::Moved,
     store::{self, Newest, PARTITION, StoreError, StoredPoll, signed},
+    trees::PresentTrees,
 };
 
 /// The outcome of a batch, and what it touched.
@@ -36,8 +37,12 @@ pub(crate) fn apply(conn: &Connection, partition: Partition, entries: Vec<Entry>
     let previous = previous(conn, &stored, &batch.voters)?;
     let known: Vec<_> = stored.iter().map(|poll| poll.as_ref().map(StoredPoll::known)).collect();
     let changes = count(&known, &previous, &batch);
+    let trees = PresentTrees::of(conn, partition, &stored)?;
     let numbers = stored.iter().map(|poll| poll.as_ref().map(|poll| poll.number)).collect();
-    write(conn, partition, numbers, &changes)?;
+    let numbers = write(conn, partition, numbers, &changes)?;
+    if let Some(trees) = trees {
+        trees.grow(conn, &batch.polls, &changes, |poll| number_of(&numbers, poll))?;
+    }
     note_time(conn, partition, counted)?;
 
     let (ballots, rejected) = (changes.ballots.len() as u64, changes.rejected.len() as u64);
@@ -89,19 +94,19 @@ fn in_order_of_key(len: usize, key: impl Fn(usize) -> (PollIndex, VoterId)) -> V
     order
 }
 
+/// Writes everything but trees. Returns the number of each poll of the batch that has one.
 fn write(
     conn: &Connection,
     partition: Partition,
     mut numbers: Vec<Option<i64>>,
     changes: &Changes,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Option<i64>>, StoreError> {
     for update in &changes.polls {
         let row = PollRow { partition, round: update.now.round(), since: update.since, position: update.position };
         numbers[update.poll.get()] = Some(write_poll(conn, &update.now, &row)?);
     }
     changes.events.iter().try_for_each(|update| write_event(conn, partition, update))?;
-    let number =
-        |poll: PollIndex| numbers[poll.get()].expect("every poll with ballots was found or written by this batch");
+    let number = |poll: PollIndex| number_of(&numbers, poll);
     add_ballots(conn, &changes.ballots, number)?;
     for tally in &changes.tallies {
         move_figures(conn, number(tally.poll), tally)?;
@@ -117,7 +122,11 @@ fn write(
          DO UPDATE SET position = excluded.position, counted = counted + excluded.counted",
     )?;
     advance.execute((partition.number(), changes.position.as_i64(), signed(changes.ballots.len() as u64)))?;
-    Ok(())
+    Ok(numbers)
+}
+
+fn number_of(numbers: &[Option<i64>], poll: PollIndex) -> i64 {
+    numbers[poll.get()].expect("every poll with ballots was found or written by this batch")
 }
 
 /// Records that entries after `position` are counted at this time; at most one row per second.

@@ -3,7 +3,7 @@
 //! The all-in-one has no worker. `scrutin import` counts into a file this way, and the tests of the ledger contract use
 //! it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
@@ -20,10 +20,14 @@ use crate::{
     ledger::SqliteLedger,
     movements::{Moved, Movements},
     store::{self, StoreError, position, unsigned, voter},
+    trees,
 };
 
 /// The longest time that a batch waits for its transaction, including everything queued before it.
 const APPLY_WITHIN: Duration = Duration::from_mins(1);
+
+/// How long it may take to build trees from all ballots.
+const GROW_WITHIN: Duration = Duration::from_hours(1);
 
 /// The lead of one partition, until it is dropped.
 struct Lead {
@@ -142,6 +146,16 @@ impl Ledger for Lead {
         .await
     }
 
+    async fn grow_trees(&mut self) -> Result<(), Unavailable> {
+        let partition = self.partition;
+        let work = move |conn: &mut Connection, _: &Movements| {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            trees::build_missing(&tx, partition)?;
+            Ok(tx.commit()?)
+        };
+        self.acceptor.work("building trees", GROW_WITHIN, work).await
+    }
+
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable> {
         self.write("counting a batch", move |tx, partition| {
             let outcome = apply::apply(tx, partition, entries)?;
@@ -209,7 +223,13 @@ fn attach(
         (partition.number(), log.as_str(), through.as_i64()),
     )?;
     let Some(gap) = gap else { return Ok(()) };
-    note_gap(tx, gap, counted)?;
+    if note_gap(tx, gap, counted)? {
+        let known: HashMap<PollId, u64> = polls.iter().map(|poll| (poll.id(), poll.version())).collect();
+        trees::begin_anew(tx, partition, gap.through.millis(), |stored| {
+            let in_log = known.get(&stored.poll.id());
+            stored.poll.is_open() || in_log.is_some_and(|version| *version != stored.poll.version())
+        })?;
+    }
     for poll in polls {
         if store::poll(tx, partition, poll.id())?.is_none() {
             let round = poll.first_round_after_gap();
@@ -222,8 +242,8 @@ fn attach(
     Ok(())
 }
 
-/// Records a gap in a ledger that has counted up to `counted`.
-fn note_gap(tx: &Transaction<'_>, gap: Gap, counted: Position) -> Result<(), StoreError> {
+/// Records a gap in a ledger that has counted up to `counted`. Returns whether it is another than those that are there.
+fn note_gap(tx: &Transaction<'_>, gap: Gap, counted: Position) -> Result<bool, StoreError> {
     let (partition, mut ballots) = (gap.partition.number(), gap.ballots.map(store::signed));
     // The number of missing ballots is known only now. Their gap is the newest one recorded without a number.
     let fill = "UPDATE gaps SET ballots = ?2 WHERE partition = ?1 AND ballots IS NULL AND through = (
@@ -231,7 +251,7 @@ fn note_gap(tx: &Transaction<'_>, gap: Gap, counted: Position) -> Result<(), Sto
     )";
     if ballots.is_some_and(|ballots| ballots > 0) && tx.execute(fill, (partition, ballots))? > 0 {
         if gap.through <= counted {
-            return Ok(());
+            return Ok(false);
         }
         // The gap found now is a separate one; its ballots are included in that number.
         ballots = Some(0);
@@ -242,5 +262,5 @@ fn note_gap(tx: &Transaction<'_>, gap: Gap, counted: Position) -> Result<(), Sto
          DO UPDATE SET ballots = coalesce(ballots, 0) + coalesce(excluded.ballots, 0)",
         (partition, gap.after.as_i64(), gap.through.as_i64(), ballots),
     )?;
-    Ok(())
+    Ok(true)
 }

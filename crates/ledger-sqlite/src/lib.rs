@@ -47,6 +47,10 @@ mod requests;
 mod ring_file;
 mod scoreboard;
 mod store;
+mod tree_reading;
+mod tree_recount;
+mod tree_rows;
+mod trees;
 mod turn;
 mod uncounted;
 

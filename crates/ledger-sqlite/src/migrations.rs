@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::store::StoreError;
 
 /// In order; the first is number 1.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../migrations/0001_tables.sql"),
     include_str!("../migrations/0002_count_times.sql"),
     include_str!("../migrations/0003_installation.sql"),
@@ -15,6 +15,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0005_missing.sql"),
     include_str!("../migrations/0006_spread_voters.sql"),
     include_str!("../migrations/0007_events.sql"),
+    include_str!("../migrations/0008_trees.sql"),
 ];
 
 /// The number of migrations in this release.

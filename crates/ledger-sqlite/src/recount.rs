@@ -8,6 +8,7 @@ use rusqlite::{Connection, Result as SqlResult};
 use crate::{
     ring_file::Accepted,
     store::{self, PARTITION, StoreError, StoredPoll, choices, position, unsigned, voter},
+    tree_recount,
 };
 
 /// Counts everything again, including the `uncounted` ballots. The caller's transaction makes it one snapshot.
@@ -23,6 +24,7 @@ pub(crate) fn audit(conn: &Connection, uncounted: &[Accepted]) -> Result<Audit, 
             kept: stored.figures(conn)?,
             recounted: recount(conn, &stored, uncounted)?,
         });
+        audit.trees.append(&mut tree_recount::of_poll(conn, &stored)?);
     }
     let mut select =
         conn.prepare("SELECT partition, after, through, ballots FROM gaps ORDER BY partition, after, through")?;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The time limit of a read.
-const READ_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const READ_WITHIN: Duration = Duration::from_secs(5);
 /// How long a recount may take: about ten times what a hundred million ballots need.
 pub(crate) const AUDIT_WITHIN: Duration = Duration::from_mins(30);
 /// How often [`Scoreboard::moved`] returns if another process writes.
@@ -44,6 +44,8 @@ pub struct SqliteScoreboard {
     writing: Option<Writing>,
     /// One recount at a time, so that it never takes all readers.
     auditing: Semaphore,
+    /// Two at a time read a tree's ballots as fast as their readers take them, so that they never take all readers.
+    pub(crate) publishing: Arc<Semaphore>,
 }
 
 /// What a process that writes the ledger knows about its own writing.
@@ -62,11 +64,15 @@ impl SqliteScoreboard {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let place = opening::check_for_reading(path)?;
         let readers = Readers::open(place, None).map_err(OpenError::failed(path))?;
-        Ok(Self { readers, writing: None, auditing: Semaphore::new(1) })
+        Ok(Self::of(readers, None))
     }
 
     pub(crate) fn of_writer(readers: Arc<Readers>, writing: Writing) -> Self {
-        Self { readers, writing: Some(writing), auditing: Semaphore::new(1) }
+        Self::of(readers, Some(writing))
+    }
+
+    fn of(readers: Arc<Readers>, writing: Option<Writing>) -> Self {
+        Self { readers, writing, auditing: Semaphore::new(1), publishing: Arc::new(Semaphore::new(2)) }
     }
 }
 

@@ -207,6 +207,7 @@ pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).expect("nobody counts beyond 2^63")
 }
 
-fn unreadable(column: usize, kind: Type, error: impl std::error::Error + Send + Sync + 'static) -> SqlError {
+/// A column that holds something else than it should.
+pub(crate) fn unreadable(column: usize, kind: Type, error: impl std::error::Error + Send + Sync + 'static) -> SqlError {
     SqlError::FromSqlConversionFailure(column, kind, Box::new(error))
 }

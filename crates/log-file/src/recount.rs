@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use domain::{Audit, PollRecount, Recount, VoteCounts, option_key};
+use domain::{Audit, PollRecount, Recount, TreeRecount, VoteCounts, option_key};
+
+/// How many faults of one tree are named.
+const MAX_FAULTS: usize = 10;
 
 /// Writes a table of every poll, kept figures beside recounted ones, and what could not be counted.
 /// Returns whether all figures agree.
@@ -15,6 +18,7 @@ pub fn report(audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
     for recount in &polls {
         poll(recount, width, out)?;
     }
+    let faulty = trees(&audit.trees, out)?;
     for gap in &audit.gaps {
         let ballots = match gap.ballots {
             Some(ballots @ 1..) => format!("at least {ballots} ballots were never counted"),
@@ -29,7 +33,28 @@ pub fn report(audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
         (polls, 0) => writeln!(out, "{polls} polls agree")?,
         (polls, differing) => writeln!(out, "{differing} of {polls} DIFFERS")?,
     }
-    Ok(differing == 0)
+    if faulty > 0 {
+        writeln!(out, "{faulty} of {} trees DIFFERS", audit.trees.len())?;
+    }
+    Ok(audit.agrees())
+}
+
+/// Writes what of the trees is not as it follows from the ballots. Returns in how many something is not.
+fn trees(trees: &[TreeRecount], out: &mut impl Write) -> io::Result<usize> {
+    let faulty = || trees.iter().filter(|tree| !tree.faults.is_empty());
+    for TreeRecount { tree, faults } in faulty() {
+        for fault in faults.iter().take(MAX_FAULTS) {
+            writeln!(out, "tree {}: {fault}", tree.origin())?;
+        }
+        if faults.len() > MAX_FAULTS {
+            writeln!(out, "tree {}: and {} more", tree.origin(), faults.len() - MAX_FAULTS)?;
+        }
+    }
+    let agreeing = trees.len() - faulty().count();
+    if !trees.is_empty() {
+        writeln!(out, "trees that agree with their ballots: {agreeing} of {}", trees.len())?;
+    }
+    Ok(faulty().count())
 }
 
 /// The sums over the partitions, and each figure of a partition that differs: two errors may cancel each other.
@@ -86,7 +111,7 @@ impl Figure {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Gap, Partition, PollId, Position};
+    use domain::{Gap, InstallationId, Partition, PollId, Position, TileNumber, TreeFault, TreeId};
 
     use super::*;
 
@@ -96,6 +121,12 @@ mod tests {
 
     fn recount(partition: u16, kept: VoteCounts, recounted: VoteCounts) -> Recount {
         Recount { poll: PollId::MAIN, partition: Partition::new(partition), round: 1, kept, recounted }
+    }
+
+    fn tree(faults: Vec<TreeFault>) -> TreeRecount {
+        let installation = InstallationId::new("7b1f");
+        let tree = TreeId { installation, poll: PollId::MAIN, round: 1, partition: 0, partitions: 1, generation: 0 };
+        TreeRecount { tree, faults }
     }
 
     fn printed(audit: &Audit) -> (bool, String) {
@@ -118,6 +149,7 @@ mod tests {
                 })
                 .to_vec(),
             rejected: 2,
+            trees: vec![tree(Vec::new())],
         };
         let (agrees, text) = printed(&audit);
         assert!(agrees);
@@ -129,11 +161,30 @@ mod tests {
              main  voters              15            15\n\
              main  ballots             17            17\n\
              main  agrees\n\
+             trees that agree with their ballots: 1 of 1\n\
              gap: partition 0, after 1000-1 through 2000-0, was never counted\n\
              gap: partition 0, after 1000-1 through 2000-0, at least 1024 ballots were never counted\n\
              rejected entries: 2\n\
              1 poll agrees\n"
         );
+    }
+
+    #[test]
+    fn a_tree_that_differs_is_named_and_fails_the_recount() {
+        let same = counts(&[12, 3], 15, 17);
+        let faults = (0..12).map(|index| TreeFault::Tile(TileNumber { level: 0, index })).collect();
+        let audit = Audit {
+            recounts: vec![recount(0, same.clone(), same)],
+            trees: vec![tree(Vec::new()), tree(faults)],
+            ..Audit::default()
+        };
+        let (agrees, text) = printed(&audit);
+        assert!(!agrees);
+        assert!(text.contains("tree scrutin/7b1f/main/1/0/0: tile 9 of level 0 is another\n"), "{text}");
+        assert!(!text.contains("tile 10"), "{text}");
+        assert!(text.contains("tree scrutin/7b1f/main/1/0/0: and 2 more\n"), "{text}");
+        assert!(text.contains("trees that agree with their ballots: 1 of 2\n"), "{text}");
+        assert!(text.ends_with("1 poll agrees\n1 of 2 trees DIFFERS\n"), "{text}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod reading;
 mod scene;
 mod spreading;
 mod subject;
+mod trees;
 
 pub use counting::*;
 pub use events::*;
@@ -27,6 +28,7 @@ pub use leading::*;
 pub use reading::*;
 pub use spreading::*;
 pub use subject::Subject;
+pub use trees::*;
 
 /// Creates one `#[tokio::test]` for each story of the contract. Each evaluates `$setup`, which may `.await` and returns
 /// a [`Subject`](crate::ledger_contract::Subject).
@@ -81,6 +83,12 @@ macro_rules! ledger_contract {
             watchers_wake_when_an_event_changes,
             a_gap_brings_the_events_of_the_log,
             an_event_belongs_to_the_partition_that_counted_it,
+            trees_grow_once_the_ledger_belongs_to_an_installation,
+            a_tree_has_whole_blocks_however_the_log_was_cut,
+            a_receipt_leads_to_its_leaf_and_its_way_to_the_root,
+            published_ballots_make_the_root_of_the_close,
+            each_round_has_its_tree,
+            a_gap_begins_the_trees_of_open_polls_anew,
         }
     };
     (@stories $setup:expr; $($story:ident),* $(,)?) => {

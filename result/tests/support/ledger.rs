@@ -11,8 +11,9 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Audit, Choices, CurrentBallot, Event, EventChange, EventId, EventSpec, EventStep, Heartbeat, Inclusion, Movement,
-    Partition, Partitions, Poll, PollChange, PollId, PollSpec, PollStates, Position, Receipt, Scoreboard, TallyShare,
+    Audit, Choices, CurrentBallot, Digest, Event, EventChange, EventId, EventSpec, EventStep, Heartbeat, HeldLeaf,
+    HeldTree, Inclusion, Movement, Partition, Partitions, Poll, PollChange, PollId, PollSpec, PollStates, Position,
+    PublishedBallots, Receipt, Scoreboard, TallyShare, TermsInForce, TileNumber, TreeEdge, TreeKey, TreeReader,
     Unavailable, VoteCounts, VoterId,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
@@ -291,6 +292,29 @@ impl MemoryLedger {
     fn check(&self) -> Result<(), Unavailable> {
         let down = self.down.load(Ordering::SeqCst);
         if down { Err(Unavailable::failed("reading", "the test took the ledger down")) } else { Ok(()) }
+    }
+}
+
+/// It has no trees.
+#[async_trait]
+impl TreeReader for MemoryLedger {
+    async fn trees(&self, _: PollId) -> Result<Vec<HeldTree>, Unavailable> {
+        self.check().map(|()| Vec::new())
+    }
+    async fn tile(&self, _: TreeKey, _: TileNumber) -> Result<Option<Vec<Digest>>, Unavailable> {
+        self.check().map(|()| None)
+    }
+    async fn edge(&self, _: TreeKey) -> Result<Option<TreeEdge>, Unavailable> {
+        self.check().map(|()| None)
+    }
+    async fn leaf(&self, _: Partition, _: PollId, _: &Receipt) -> Result<Option<HeldLeaf>, Unavailable> {
+        self.check().map(|()| None)
+    }
+    async fn terms(&self, _: TreeKey) -> Result<Vec<TermsInForce>, Unavailable> {
+        self.check().map(|()| Vec::new())
+    }
+    async fn published(&self, _: TreeKey) -> Result<PublishedBallots, Unavailable> {
+        Err(Unavailable::failed("reading ballots", "this ledger has no trees"))
     }
 }
 

@@ -156,6 +156,10 @@ impl Ledger for FakeLedger {
         self.ask("replicated", |_| ReplicationState::default()).await
     }
 
+    async fn grow_trees(&mut self) -> Result<(), Unavailable> {
+        self.ask("grow_trees", |_| ()).await
+    }
+
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable> {
         let takes = self.world.state().apply_takes;
         tokio::time::sleep(takes).await;

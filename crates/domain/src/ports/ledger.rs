@@ -58,8 +58,9 @@ pub trait Ledger: Send {
 
     /// Notes which log is read from now on. With a gap: notes the gap, moves the position to its end if it begins at
     /// the position, adds those of `polls` (as the log has them) that the ledger does not know, and takes over those of
-    /// `events` of which it has no newer version. A gap with a number of ballots fills in the number of the newest gap
-    /// without one.
+    /// `events` of which it has no newer version. Trees of rounds that the gap touches begin anew, in the generation of
+    /// the gap's end: those of polls that are open, or that the log has in another version. A gap with a number of
+    /// ballots fills in the number of the newest gap without one.
     async fn attach(
         &mut self,
         log: &LogId,
@@ -67,6 +68,11 @@ pub trait Ledger: Send {
         polls: &[Poll],
         events: &[Event],
     ) -> Result<(), Unavailable>;
+
+    /// Builds the trees of present rounds that are not there yet: of a ledger of an earlier release, and after a gap.
+    /// To be called once attached, before anything is counted; takes up to an hour where millions of ballots are to be
+    /// read. A ledger that belongs to no installation grows no trees.
+    async fn grow_trees(&mut self) -> Result<(), Unavailable>;
 
     /// Counts a batch and moves the position, in one transaction. Entries up to the ledger's position are skipped, so
     /// the same batch may be applied again after an error.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::unavailable::Unavailable;
+use super::{tree_reader::TreeReader, unavailable::Unavailable};
 use crate::{
     choices::Choices,
     event::Event,
@@ -118,7 +118,7 @@ impl PendingMovement {
 /// Each call has a time limit, after which it returns [`Unavailable`]: 5 s, but for [`ballots`](Self::ballots) (15 s),
 /// [`audit`](Self::audit) (an hour) and [`moved`](Self::moved) (none). Callers add none of their own.
 #[async_trait]
-pub trait Scoreboard: Send + Sync {
+pub trait Scoreboard: TreeReader {
     /// What each partition has counted of these polls, of one moment for each ledger; unknown polls are left out.
     /// The cost grows with the options of the polls asked for and the partitions, never with the ballots.
     async fn shares(&self, polls: &[PollId]) -> Result<Vec<TallyShare>, Unavailable>;

@@ -193,10 +193,13 @@ impl GrowingTree {
         full.extend(tiles.into_iter().map(|tile| FullTile { tile, last: self.last }));
     }
 
-    /// The poll takes no ballots from this position on. Notes what the tree is if it was not noted for this close.
-    pub fn stop(&mut self, position: Position, closed_in: Option<u64>, full: &mut Vec<FullTile>) -> Option<TreeClose> {
+    /// The poll was closed by this version, of which the partition was told here: ends the block, and says what the
+    /// tree is. `None` if this close was noted already: later records say it again.
+    pub fn close(&mut self, position: Position, version: u64, full: &mut Vec<FullTile>) -> Option<TreeClose> {
+        if self.closed_in == Some(version) {
+            return None;
+        }
         self.end_block(full);
-        let version = closed_in.filter(|version| self.closed_in != Some(*version))?;
         self.closed_in = Some(version);
         let Self { voters, ref edge, .. } = *self;
         Some(TreeClose { version, position, size: edge.size(), root: edge.root(), voters })

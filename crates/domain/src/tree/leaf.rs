@@ -85,11 +85,6 @@ impl BallotTerms {
 }
 
 impl Poll {
-    /// Shim.
-    pub fn closed_in(&self) -> Option<u64> {
-        (self.state() == crate::poll::PollState::Closed).then_some(self.version())
-    }
-
     /// What a ballot is cast for that is cast now.
     pub fn terms(&self) -> BallotTerms {
         let access = match self.access() {
@@ -102,7 +97,7 @@ impl Poll {
             max_choices: self.max_choices(),
             changes: self.votes_can_change(),
             access: access.to_owned(),
-            publish: false,
+            publish: self.publish(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     digest::Digest,
     edge::{TILE_DIGESTS, digests_in_tile, digests_on_level},
-    merkle::{root, split},
+    merkle::{node, root, split},
 };
 
 /// Which tile of a tree: its level and its index there.
@@ -60,7 +60,7 @@ pub fn path_from_tiles(index: u64, size: u64, tiles: &BTreeMap<TileNumber, Vec<D
 pub fn subtree(from: u64, count: u64, tiles: &BTreeMap<TileNumber, Vec<Digest>>) -> Option<Digest> {
     if !count.is_power_of_two() {
         let left = split(count);
-        return Some(super::node(&subtree(from, left, tiles)?, &subtree(from + left, count - left, tiles)?));
+        return Some(node(&subtree(from, left, tiles)?, &subtree(from + left, count - left, tiles)?));
     }
     let level = u8::try_from(count.ilog2() / 8).ok()?;
     let (first, digests) = (digests_on_level(from, level), digests_on_level(count, level));

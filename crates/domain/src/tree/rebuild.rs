@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 
 use super::{
     digest::Digest,
+    edge::TILE_DIGESTS,
     growing::{FullTile, GrowingTree, LeafBallot, TreeClose},
-    leaf::{BallotMark, BallotTerms, Blind, TreeId, mark_and_blind},
+    leaf::{BallotMark, BallotTerms, Blind, LeafContent, TreeId, mark_and_blind},
 };
 use crate::{choices::Choices, position::Position};
 
@@ -19,6 +20,15 @@ pub struct TermsInForce {
     pub terms: BallotTerms,
 }
 
+impl TermsInForce {
+    /// Of all terms of a poll, in order, those of the ballots after one position and up to another.
+    pub fn of_round(all: &[Self], since: Position, through: Option<Position>) -> Vec<Self> {
+        let from = all.iter().rposition(|known| known.after <= since).unwrap_or(0);
+        let in_round = all[from..].iter().filter(|known| through.is_none_or(|through| known.after < through));
+        in_round.cloned().collect()
+    }
+}
+
 /// What a round was besides its ballots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundHistory {
@@ -28,14 +38,14 @@ pub struct RoundHistory {
     pub terms: Vec<TermsInForce>,
     /// Where the poll was closed, and by which version, in order.
     pub closes: Vec<(Position, u64)>,
-    /// Whether it takes no ballots at present: the poll is not open, or a later round has begun.
-    pub is_stopped: bool,
+    /// Whether a later round has begun.
+    pub has_ended: bool,
 }
 
 /// What comes next in a round: an event of its history, before ballots after the position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HistoryStep {
-    Terms { number: usize, wording: Digest },
+    Terms(Digest),
     Close(u64),
 }
 
@@ -44,9 +54,7 @@ struct HistorySteps(VecDeque<(Position, HistoryStep)>);
 
 impl HistorySteps {
     fn of(history: &RoundHistory) -> Self {
-        let terms = (1..)
-            .zip(&history.terms)
-            .map(|(number, known)| (known.after, HistoryStep::Terms { number, wording: known.terms.digest() }));
+        let terms = history.terms.iter().map(|known| (known.after, HistoryStep::Terms(known.terms.digest())));
         let closes = history.closes.iter().map(|(position, version)| (*position, HistoryStep::Close(*version)));
         let mut steps: Vec<_> = terms.chain(closes).collect();
         steps.sort_by_key(|(position, _)| *position);
@@ -62,7 +70,7 @@ impl HistorySteps {
 pub struct TreeRebuild {
     tree: GrowingTree,
     steps: HistorySteps,
-    is_stopped: bool,
+    has_ended: bool,
     full: Vec<FullTile>,
     closes: Vec<TreeClose>,
 }
@@ -72,7 +80,7 @@ impl TreeRebuild {
     pub fn begin(id: TreeId, history: &RoundHistory) -> Self {
         let tree = GrowingTree::begin(id, history.since, Digest::default());
         let steps = HistorySteps::of(history);
-        Self { tree, steps, is_stopped: history.is_stopped, full: Vec::new(), closes: Vec::new() }
+        Self { tree, steps, has_ended: history.has_ended, full: Vec::new(), closes: Vec::new() }
     }
 
     /// Adds the next ballot.
@@ -93,7 +101,7 @@ impl TreeRebuild {
         while let Some((position, step)) = self.steps.0.pop_front() {
             self.take(position, step);
         }
-        if self.is_stopped {
+        if self.has_ended {
             self.tree.end_block(&mut self.full);
         }
         (self.tree, self.full, self.closes)
@@ -101,9 +109,9 @@ impl TreeRebuild {
 
     fn take(&mut self, position: Position, step: HistoryStep) {
         match step {
-            HistoryStep::Terms { wording, .. } => self.tree.set_wording(wording),
+            HistoryStep::Terms(wording) => self.tree.set_wording(wording),
             HistoryStep::Close(version) => {
-                self.closes.extend(self.tree.stop(position, Some(version), &mut self.full));
+                self.closes.extend(self.tree.close(position, version, &mut self.full));
             }
         }
     }
@@ -111,15 +119,15 @@ impl TreeRebuild {
 
 /// A ballot of a tree as it is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PublishedBallot {
+pub struct TreeBallot {
     /// Names it.
     pub mark: BallotMark,
     /// Names the ballot that it replaces; [`BallotMark::NONE`] if it is the voter's first.
     pub replaces: BallotMark,
     /// What is told of its choices.
     pub choices: PublishedChoices,
-    /// For which terms it was cast: their number in [`RoundHistory::terms`], from 1.
-    pub wording: usize,
+    /// The digest of the terms for which it was cast.
+    pub wording: Digest,
 }
 
 /// What is told of a published ballot's choices.
@@ -132,49 +140,48 @@ pub enum PublishedChoices {
 }
 
 /// Puts a tree's ballots in the order of its leaves, to publish them. They come as for a [`TreeRebuild`].
-pub struct PublishedTree {
+pub struct LeafOrder {
     digest: Digest,
     steps: HistorySteps,
-    wording: (usize, Digest),
+    wording: Digest,
     /// Of the block that has not ended.
-    block: Vec<(Digest, PublishedBallot)>,
+    block: Vec<(Digest, TreeBallot)>,
     taken: u64,
 }
 
-impl PublishedTree {
+impl LeafOrder {
     /// Begins with no ballots.
     pub fn begin(id: &TreeId, history: &RoundHistory) -> Self {
         let steps = HistorySteps::of(history);
-        Self { digest: id.digest(), steps, wording: (0, Digest::default()), block: Vec::new(), taken: 0 }
+        Self { digest: id.digest(), steps, wording: Digest::default(), block: Vec::new(), taken: 0 }
     }
 
     /// Adds the next ballot. Returns the blocks that ended before it and with it, in the order of their leaves.
-    pub fn add(&mut self, ballot: &LeafBallot, is_replaced: bool) -> Vec<PublishedBallot> {
+    pub fn add(&mut self, ballot: &LeafBallot, is_replaced: bool) -> Vec<TreeBallot> {
         let mut ended = Vec::new();
         while let Some((_, step)) = self.steps.before(ballot.position) {
             match step {
-                HistoryStep::Terms { number, wording } => self.wording = (number, wording),
+                HistoryStep::Terms(wording) => self.wording = wording,
                 HistoryStep::Close(_) => ended.append(&mut self.end_block()),
             }
         }
-        let (number, wording) = self.wording;
-        let content = ballot.content(&self.digest, &wording);
+        let content = ballot.content(&self.digest, &self.wording);
         let choices = if is_replaced {
             PublishedChoices::Closed(content.choices)
         } else {
             PublishedChoices::Open(ballot.choices, self.blind(ballot))
         };
-        let (mark, replaces) = (content.mark, content.replaces);
-        self.block.push((content.digest(), PublishedBallot { mark, replaces, choices, wording: number }));
+        let LeafContent { mark, replaces, wording, .. } = content;
+        self.block.push((content.digest(), TreeBallot { mark, replaces, choices, wording }));
         self.taken += 1;
-        if self.taken.is_multiple_of(super::TILE_DIGESTS as u64) {
+        if self.taken.is_multiple_of(TILE_DIGESTS as u64) {
             ended.append(&mut self.end_block());
         }
         ended
     }
 
     /// The last block.
-    pub fn end(mut self) -> Vec<PublishedBallot> {
+    pub fn end(mut self) -> Vec<TreeBallot> {
         self.end_block()
     }
 
@@ -182,7 +189,7 @@ impl PublishedTree {
         mark_and_blind(&self.digest, ballot.voter, ballot.position).1
     }
 
-    fn end_block(&mut self) -> Vec<PublishedBallot> {
+    fn end_block(&mut self) -> Vec<TreeBallot> {
         let mut block = std::mem::take(&mut self.block);
         block.sort_unstable_by_key(|(leaf, _)| *leaf);
         block.into_iter().map(|(_, ballot)| ballot).collect()

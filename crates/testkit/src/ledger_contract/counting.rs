@@ -110,7 +110,7 @@ pub async fn batches_cut_in_any_way_equal_the_naive_count(subject: &Subject) {
     let mut random = fastrand::Rng::with_seed(0x5c2a_7111);
     let log = random_log(&mut random, 4_000);
     let entries = log.all();
-    let mut ledger = subject.lead(FIRST).await;
+    let mut ledger = subject.leading().await;
     let mut done = 0;
     while done < entries.len() {
         let from = done - random.usize(..=done.min(50));

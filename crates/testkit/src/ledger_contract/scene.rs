@@ -134,6 +134,9 @@ impl Subject {
         }
         let place = |recount: &Recount| (recount.poll, recount.partition);
         assert!(audit.recounts.is_sorted_by(|a, b| place(a) < place(b)), "each row once, by poll and partition");
+        for tree in &audit.trees {
+            assert!(tree.faults.is_empty(), "{tree:?}");
+        }
         assert_eq!(audit.rejected, rejected, "entries set aside");
     }
 }

@@ -1,50 +1,17 @@
 //! How the trees of a batch's polls grow by what is counted.
+//!
+//! Pure, as the count is: a ledger looks up the trees, calls [`grow`], and writes what changed in the batch's
+//! transaction.
 
-use super::{
-    growing::{FullTile, GrowingTree, LeafBallot, TreeClose},
-    leaf::{BallotTerms, TreeId},
-};
 use crate::{
-    count::{Changes, CountedBallot, PollIndex},
+    count::{Changes, CountedBallot},
     installation::InstallationId,
     partition::{Partition, Partitions},
     poll_id::PollId,
     position::Position,
+    tree::{FullTile, GrowingTree, LeafBallot, TreeClose, TreeId},
+    tree_step::{PollIndex, TreeStep},
 };
-
-/// What a record or a ballot of a batch means for the tree of its poll.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TreeStep {
-    /// A round begins, and with it a tree.
-    Round {
-        /// Which poll of the batch.
-        poll: PollIndex,
-        /// Which round.
-        round: u32,
-        /// Its ballots come after this position.
-        since: Position,
-    },
-    /// Ballots are cast for other terms from here on.
-    Terms {
-        /// Which poll of the batch.
-        poll: PollIndex,
-        /// From where on.
-        position: Position,
-        /// The terms.
-        terms: Box<BallotTerms>,
-    },
-    /// A ballot: the one with this index in [`Changes::ballots`].
-    Ballot(usize),
-    /// No ballots are taken from here on.
-    Stop {
-        /// Which poll of the batch.
-        poll: PollIndex,
-        /// From where on.
-        position: Position,
-        /// The version of the change that closed it; `None` if it was never open.
-        closed_in: Option<u64>,
-    },
-}
 
 /// Where new trees begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +75,7 @@ pub fn grow(place: &TreePlace, polls: &[PollId], trees: &[Option<&GrowingTree>],
     let mut steps: Vec<&TreeStep> = changes.tree_steps.iter().collect();
     sort_ballots_of_one_position(&mut steps, &changes.ballots);
     for step in steps {
-        let poll = step.poll(&changes.ballots);
+        let poll = poll_of(step, &changes.ballots);
         let change = &mut present[poll.get()];
         if change.is_none() {
             *change = trees[poll.get()].map(|tree| TreeChange::of(poll, tree.clone(), false));
@@ -123,9 +90,9 @@ pub fn grow(place: &TreePlace, polls: &[PollId], trees: &[Option<&GrowingTree>],
                 let TreeChange { tree, full, .. } = present_tree(change);
                 tree.add(&changes.ballots[*index].leaf(), full);
             }
-            TreeStep::Stop { position, closed_in, .. } => {
+            TreeStep::Closed { position, version, .. } => {
                 let TreeChange { tree, full, closes, .. } = present_tree(change);
-                closes.extend(tree.stop(*position, *closed_in, full));
+                closes.extend(tree.close(*position, *version, full));
             }
         }
     }
@@ -170,19 +137,17 @@ fn sort_ballots_of_one_position(steps: &mut [&TreeStep], ballots: &[CountedBallo
     }
 }
 
-impl TreeStep {
-    fn poll(&self, ballots: &[CountedBallot]) -> PollIndex {
-        match self {
-            Self::Round { poll, .. } | Self::Terms { poll, .. } | Self::Stop { poll, .. } => *poll,
-            Self::Ballot(index) => ballots[*index].poll,
-        }
-    }
-}
-
 impl CountedBallot {
     /// The ballot as its leaf needs it.
     pub fn leaf(&self) -> LeafBallot {
         let Self { voter, position, choices, replaces, .. } = *self;
         LeafBallot { voter, position, choices, replaces }
+    }
+}
+
+fn poll_of(step: &TreeStep, ballots: &[CountedBallot]) -> PollIndex {
+    match step {
+        TreeStep::Round { poll, .. } | TreeStep::Terms { poll, .. } | TreeStep::Closed { poll, .. } => *poll,
+        TreeStep::Ballot(index) => ballots[*index].poll,
     }
 }
