@@ -53,6 +53,18 @@ struct ReceiptBody {
     status: String,
 }
 
+#[derive(Deserialize)]
+struct TreeListBody {
+    trees: Vec<TreeBody>,
+}
+
+#[derive(Deserialize)]
+struct TreeBody {
+    round: u32,
+    partition: u16,
+    generation: u64,
+}
+
 impl Hosts {
     /// The poll; `None` while it can't be had.
     pub(crate) async fn poll(&self) -> Option<PollInfo> {
@@ -79,6 +91,35 @@ impl Hosts {
             }
             sleep(ASK_EVERY).await;
         }
+    }
+
+    /// A text of the result host; `None` if there is none by then.
+    pub(crate) async fn text(&self, path: &str, deadline: Instant) -> Option<String> {
+        loop {
+            for server in 0..self.result.servers() {
+                if let Ok(answer) = self.result.send(server, &HttpRequest::get(path)).await
+                    && answer.status.is_success()
+                {
+                    return String::from_utf8(answer.body.to_vec()).ok();
+                }
+            }
+            if Instant::now() > deadline {
+                return None;
+            }
+            sleep(ASK_EVERY).await;
+        }
+    }
+
+    /// The same of a thing below `/api/polls/POLL/`.
+    pub(crate) async fn text_of_poll(&self, thing: &str, deadline: Instant) -> Option<String> {
+        self.text(&format!("/api/polls/{}/{thing}", self.poll), deadline).await
+    }
+
+    /// `ROUND/PARTITION/GENERATION` of each tree of the poll; `None` if there is no list by then.
+    pub(crate) async fn tree_places(&self, deadline: Instant) -> Option<Vec<String>> {
+        let list: TreeListBody = serde_json::from_str(&self.text_of_poll("log", deadline).await?).ok()?;
+        let place = |TreeBody { round, partition, generation }| format!("{round}/{partition}/{generation}");
+        Some(list.trees.into_iter().map(place).collect())
     }
 
     /// Ballots accepted and not yet counted; `None` while it can't be had.

@@ -3,7 +3,7 @@
 //!
 //! A crowd knows what any visitor knows: two addresses, the pages and the API there. `program` reads its settings.
 //!
-//! May import: `program`.
+//! May import: `attest`, `auditor`, `program`.
 
 mod address;
 mod check;
@@ -13,6 +13,7 @@ mod measurements;
 mod probe;
 mod progress;
 pub mod promise;
+mod publication;
 mod report;
 mod run;
 mod screen;

@@ -16,6 +16,7 @@ use crate::{
     http_client::HttpClient,
     probe,
     progress::{ProgressLine, rate},
+    publication::KeptEvidence,
     report::{Ballots, Check, Report, Viewers},
     screen::{Screen, Watching},
     screens::Screens,
@@ -144,7 +145,7 @@ struct End<'a> {
 
 impl End<'_> {
     /// Waits until everything is counted and shown, and checks the promise. Also returns when all screens were final.
-    async fn check(&mut self, random: fastrand::Rng) -> (Vec<Check>, Option<Instant>) {
+    async fn check(&mut self, mut random: fastrand::Rng) -> (Vec<Check>, Option<Instant>) {
         let figures = &self.voting_client.measurements;
         let Some((after, others)) = self.settled().await else {
             let nothing = Check::new("both hosts answer at the end", "a tally", "no answer", false);
@@ -157,12 +158,26 @@ impl End<'_> {
         let (expected, told) = check::expected(&self.hosts, &self.voters, deadline).await;
         checks.extend(check::tally(&self.before, &after, &expected));
         checks.push(told);
-        checks.push(check::receipts(&self.hosts, &self.voters, self.settings.receipts, random, deadline).await);
+        let forked = random.fork();
+        checks.push(check::receipts(&self.hosts, &self.voters, self.settings.receipts, forked, deadline).await);
         let all = self.screens.count();
         let example = self.screens.other_than(&after.tally).filter(|_| others > 0);
         let found = format!("{}{}", all - others, example.map(|one| format!(" ({one})")).unwrap_or_default());
         checks.push(Check::new("screens that show this tally", all, found, others == 0));
+        if !self.settings.published_within.is_zero() {
+            checks.extend(self.publication(&after, random).await);
+        }
         (checks, all_final)
+    }
+
+    /// Keeps what voters and screens may, waits for the publication, and verifies it.
+    async fn publication(&self, after: &Settled, mut random: fastrand::Rng) -> Vec<Check> {
+        let deadline = Instant::now() + self.settings.published_within;
+        let sample = self.settings.receipts;
+        let kept = KeptEvidence::fetch(&self.hosts, &self.voters, sample, &mut random, deadline).await;
+        let result = self.settings.result_url.first().map(PublicUrl::as_str).unwrap_or_default();
+        let page = format!("{}/p/{}", result.trim_end_matches('/'), self.settings.poll);
+        kept.check(page, &after.tally, deadline).await
     }
 
     /// Waits until everything is counted and shown on every screen, and nothing changes. Returns what both hosts answer

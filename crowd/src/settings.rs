@@ -63,6 +63,10 @@ pub struct Settings {
     /// How long the end is waited for: everything counted, and shown on every screen
     #[arg(long, env = "SETTLE", default_value = "60s", value_parser = duration)]
     pub settle: Duration,
+    /// How long the end waits until the organiser has published the ballots, of a poll that allows it; then they are
+    /// verified against promises and checkpoints that were kept. 0s: not at all
+    #[arg(long, env = "PUBLISHED_WITHIN", default_value = "0s", value_parser = duration)]
+    pub published_within: Duration,
     /// Repeats an earlier run's choices [default: random, and printed]
     #[arg(long, env = "SEED")]
     pub seed: Option<u64>,

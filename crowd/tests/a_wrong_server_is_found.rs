@@ -92,6 +92,24 @@ async fn a_receipt_that_is_not_found_is_told() {
     assert_eq!(broken(&report), ["receipts that say what their voter knows"], "{report}");
 }
 
+#[tokio::test]
+async fn published_ballots_are_verified_against_what_was_kept() {
+    let crowd = format!("{SIXTY} --published-within 20s --receipts 40");
+    let report = crowd_at(Lie::None, &crowd).await;
+    assert!(report.kept, "{report}");
+    let found = |what: &str| report.promise.iter().find(|check| check.what == what).unwrap().found.clone();
+    assert_eq!(found("receipts that have a promise"), "40, and 1 checkpoints");
+    assert_eq!(found("the published ballots hold"), "40 ballots of voters");
+}
+
+#[tokio::test]
+async fn a_publication_that_lacks_a_ballot_is_found() {
+    let crowd = format!("{SIXTY} --published-within 20s");
+    let report = crowd_at(Lie::PublishWithoutOne, &crowd).await;
+    let expected = ["the published ballots have the tally", "the published ballots hold"];
+    assert_eq!(broken(&report), expected, "{report}");
+}
+
 // What counts for such a voter can be explained by the ballot before, whose outcome is unknown.
 #[tokio::test]
 async fn an_acknowledged_ballot_lost_after_an_unknown_one_is_found() {

@@ -34,6 +34,8 @@ pub struct PublishedPoll {
 pub struct OpenBallot {
     /// Whose it is, as [`PublishedPoll::of`] was told.
     pub voter: u64,
+    /// Which one it was of all that were cast, from 0.
+    pub cast: usize,
     /// Names it.
     pub mark: BallotMark,
     /// The ballot that it replaces.
@@ -91,7 +93,7 @@ impl PublishedPoll {
         if let Some(last) = tree.iter_mut().find(|ballot| ballot.voter == voter && ballot.counts) {
             (last.counts, replaces) = (false, last.mark);
         }
-        tree.push(OpenBallot { voter, mark, replaces, choices, blind, wording, counts: true });
+        tree.push(OpenBallot { voter, cast, mark, replaces, choices, blind, wording, counts: true });
     }
 
     /// Ends the last block of each tree: each is sorted by its leaves.
@@ -149,8 +151,20 @@ impl PublishedPoll {
     /// The signed promise to the voter whose ballot counts.
     pub fn promise(&self, voter: u64) -> String {
         let (partition, index) = self.place(voter);
-        let leaf = self.leaves(partition)[index];
-        self.key().sign(&Promise { origin: self.origin(partition), leaf })
+        self.sign_promise(partition, &self.trees[usize::from(partition)][index])
+    }
+
+    /// The signed promise of a ballot by its number of all that were cast, from 0.
+    pub fn promise_of_ballot(&self, cast: usize) -> Option<String> {
+        let mut places = (0..).zip(&self.trees);
+        places.find_map(|(partition, tree)| {
+            let ballot = tree.iter().find(|ballot| ballot.cast == cast)?;
+            Some(self.sign_promise(partition, ballot))
+        })
+    }
+
+    fn sign_promise(&self, partition: u16, ballot: &OpenBallot) -> String {
+        self.key().sign(&Promise { origin: self.origin(partition), leaf: self.leaf(partition, ballot) })
     }
 
     /// The proof of the ballot that counts, for the whole tree.

@@ -21,6 +21,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use socketioxide::{SocketIo, extract::SocketRef};
+use testkit::published_poll::PublishedPoll;
 
 /// How a server may be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(crate) enum Lie {
     /// It records every tenth ballot and answers with an error, and of each voter who was answered so it acknowledges
     /// the next change of mind and loses it.
     LoseAfterError,
+    /// It publishes all ballots but those of one voter.
+    PublishWithoutOne,
     /// It says of every tenth ballot that it does not know, and counts one of them after its voter's next change of
     /// mind was acknowledged.
     CountLate,
@@ -87,6 +90,11 @@ pub(crate) async fn start(lie: Lie) -> SocketAddr {
         .route("/api/polls/main/ballots", post(api))
         .route("/api/polls/main/tally", get(async |fake: State<Arc<Fake>>| Json(fake.tally())))
         .route("/api/polls/main/receipts/{receipt}", get(receipt))
+        .route("/api/polls/main/receipts/{receipt}/promise", get(promise))
+        .route("/api/polls/main/log", get(trees))
+        .route("/api/polls/main/log/1/0/0/checkpoint", get(checkpoint))
+        .route("/api/polls/main/published", get(async |fake: State<Arc<Fake>>| fake.published(fake.lie).file()))
+        .route("/.well-known/scrutin-key", get(async |fake: State<Arc<Fake>>| fake.key()))
         .layer(layer)
         .with_state(Arc::clone(&fake));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -124,6 +132,23 @@ impl Fake {
             "voters": books.votes.len() + books.extra.len(), "counted": counted,
             "position": format!("{}-0", books.log.len()),
         })
+    }
+
+    /// All ballots as they would be published now.
+    fn published(&self, lie: Lie) -> PublishedPoll {
+        let mut log = self.state.lock().unwrap().log.clone();
+        if lie == Lie::PublishWithoutOne {
+            let (one, _) = log[log.len() - 1].clone();
+            log.retain(|(voter, _)| *voter != one);
+        }
+        let numbered = log.iter().map(|(voter, option)| (number_of(voter), option.to_string())).collect::<Vec<_>>();
+        let mut poll = PublishedPoll::of(1, numbered.iter().map(|(voter, option)| (*voter, option.as_str())));
+        poll.round.poll = "main".parse().unwrap();
+        poll
+    }
+
+    fn key(&self) -> String {
+        format!("{}\n", self.published(Lie::None).key().verifier())
     }
 
     /// Records a ballot as a server with this lie does; its place in the log.
@@ -189,6 +214,25 @@ impl Fake {
             _ => Ok(self.record(voter, option)),
         }
     }
+}
+
+/// The number in a voter's cookie.
+fn number_of(cookie: &str) -> u64 {
+    cookie.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+}
+
+async fn promise(fake: State<Arc<Fake>>, Path(place): Path<usize>) -> Response {
+    let promise = fake.published(Lie::None).promise_of_ballot(place - 1);
+    promise.map_or_else(|| StatusCode::NOT_FOUND.into_response(), IntoResponse::into_response)
+}
+
+async fn trees() -> Json<Value> {
+    Json(json!({"poll": "main", "trees": [{"round": 1, "partition": 0, "generation": 0}]}))
+}
+
+async fn checkpoint(fake: State<Arc<Fake>>) -> String {
+    let poll = fake.published(Lie::None);
+    poll.checkpoint(0, poll.trees[0].len())
 }
 
 async fn page(fake: State<Arc<Fake>>) -> Response {
