@@ -304,6 +304,11 @@ fn statements_that_do_not_belong_together_are_found_by_anybody() {
     let nothing_sealed = PublishedHeader { seal: key.sign(&honest_result), ..honest.header() };
     assert_eq!(with(nothing_sealed), ["seal-not-signed"]);
 
+    for options in [0, 27] {
+        let wordings = vec![BallotTerms { options: vec!["x".to_owned(); options], ..honest.wordings[0].clone() }];
+        assert_eq!(with(PublishedHeader { wordings, ..honest.header() }), ["malformed"]);
+    }
+
     let three = honest.file().replace("\ntree 1 2 ", "\ntree 1 3 ");
     let findings = verify(three.as_bytes(), &Evidence::default()).findings;
     assert_eq!(findings[0].kind.word(), "tree-of-another");

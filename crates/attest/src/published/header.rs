@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::{BallotTerms, InstallationId, PollId};
+use domain::{BallotTerms, InstallationId, MAX_OPTIONS, PollId};
 use serde::{Deserialize, Serialize};
 
 use crate::{key::VerifierKey, origin::RoundName};
@@ -61,7 +61,9 @@ impl PublishedHeader {
             serde_json::from_str(line).ok()?;
         let round = RoundName { installation: InstallationId::new(installation), poll, round };
         let header = Self { round, key: key.parse().ok()?, wordings, seal, result };
-        (scrutin == FORMAT && !header.wordings.is_empty() && header.to_string() == line).then_some(header)
+        let is_poll = |terms: &BallotTerms| (1..=MAX_OPTIONS).contains(&terms.options.len());
+        let is_of_polls = !header.wordings.is_empty() && header.wordings.iter().all(is_poll);
+        (scrutin == FORMAT && is_of_polls && header.to_string() == line).then_some(header)
     }
 }
 

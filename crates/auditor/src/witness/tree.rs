@@ -12,6 +12,9 @@ use super::{
 };
 use crate::client::{FetchError, PublicClient};
 
+/// The most leaves of a tree that is mirrored: more voters than there are people.
+const MAX_LEAVES: u64 = 1 << 34;
+
 /// The name of the file of the newest checkpoint.
 const CHECKPOINT: &str = "checkpoint";
 
@@ -59,15 +62,15 @@ impl WitnessedTree<'_> {
         note: &str,
     ) -> Result<Option<WitnessNews>, WitnessError> {
         let from = kept.map_or(0, |(kept, _)| kept.size);
-        let new = self.fetch_leaves(from, seen.size).and_then(|()| self.make_upper_tiles(from, seen.size));
-        let fits = new.and_then(|()| Ok(self.own_root(seen.size, seen.size)? == seen.root));
+        let mut written = Vec::new();
+        let fits = self.fetch_tiles(from, seen, &mut written);
         if matches!(fits, Ok(true)) {
             self.files.write(CHECKPOINT, note.as_bytes())?;
-            self.remove_tiles(from, seen.size);
+            self.remove(edge(from), seen.size);
             let grew = seen.size > from || kept.is_none();
             return Ok(grew.then(|| WitnessNews::Grew { origin: self.origin.clone(), from, to: seen.size }));
         }
-        self.remove_tiles(seen.size, from);
+        self.remove(written.into_iter(), from);
         fits?;
         match kept {
             Some((kept, kept_note)) => self.compare(kept, kept_note, seen, note),
@@ -125,21 +128,32 @@ impl WitnessedTree<'_> {
         Digest::list(&bytes).filter(|hashes| hashes.len() as u64 == tile.width).ok_or_else(damaged)
     }
 
+    /// Fetches and makes all new tiles, which are noted in `written`; whether they have the root that is signed.
+    fn fetch_tiles(&self, from: u64, seen: &Checkpoint, written: &mut Vec<TilePath>) -> Result<bool, WitnessError> {
+        if seen.size > MAX_LEAVES {
+            return Err(WitnessError::answer(self.origin, "it has more ballots than there can be"));
+        }
+        self.fetch_leaves(from, seen.size, written)?;
+        self.make_upper_tiles(from, seen.size, written)?;
+        Ok(self.own_root(seen.size, seen.size)? == seen.root)
+    }
+
     /// Fetches the leaves from `from` on, whole tiles of them; those that were kept stay as they are.
-    fn fetch_leaves(&self, from: u64, to: u64) -> Result<(), WitnessError> {
+    fn fetch_leaves(&self, from: u64, to: u64, written: &mut Vec<TilePath>) -> Result<(), WitnessError> {
         for tile in tiles_of(to).take_while(|tile| tile.level == 0).skip(first_new(0, from)) {
             let mut hashes = self.fetch_tile(tile)?;
             if let Some(known) = TilePath::in_tree(0, tile.index, from) {
                 let known = self.own_tile(known)?;
                 hashes[..known.len()].copy_from_slice(&known);
             }
+            written.push(tile);
             self.files.write(&tile_name(tile), &Digest::join(&hashes))?;
         }
         Ok(())
     }
 
     /// Makes the tiles above the leaves: they follow from those below.
-    fn make_upper_tiles(&self, from: u64, to: u64) -> Result<(), WitnessError> {
+    fn make_upper_tiles(&self, from: u64, to: u64, written: &mut Vec<TilePath>) -> Result<(), WitnessError> {
         for tile in tiles_of(to).filter(|tile| tile.level > 0 && tile.index >= first_new(tile.level, from) as u64) {
             let first = tile.index * TILE_WIDTH;
             let below = (first..first + tile.width).map(|index| {
@@ -147,17 +161,16 @@ impl WitnessedTree<'_> {
                 Ok(root(&self.own_tile(below)?))
             });
             let hashes: Vec<_> = below.collect::<Result<_, WitnessError>>()?;
+            written.push(tile);
             self.files.write(&tile_name(tile), &Digest::join(&hashes))?;
         }
         Ok(())
     }
 
-    /// Removes tiles of a tree of `size` leaves that a tree of `other` leaves does not have.
-    fn remove_tiles(&self, size: u64, other: u64) {
-        let is_shared = |tile: &TilePath| TilePath::in_tree(tile.level, tile.index, other) == Some(*tile);
-        let from = size.min(other);
-        let new = tiles_of(size).filter(|tile| tile.index >= first_new(tile.level, from) as u64);
-        new.filter(|tile| !is_shared(tile)).for_each(|tile| self.files.remove(&tile_name(tile)));
+    /// Removes those of these tiles that a tree of `size` leaves does not have.
+    fn remove(&self, tiles: impl Iterator<Item = TilePath>, size: u64) {
+        let is_kept = |tile: &TilePath| TilePath::in_tree(tile.level, tile.index, size) == Some(*tile);
+        tiles.filter(|tile| !is_kept(tile)).for_each(|tile| self.files.remove(&tile_name(tile)));
     }
 
     /// A tile as the server has it. One that is not full may have become so since the checkpoint was signed.
@@ -187,6 +200,11 @@ impl WitnessedTree<'_> {
 
 fn tile_name(tile: TilePath) -> String {
     format!("tile/{tile}")
+}
+
+/// The tiles of a tree of `size` leaves that are not full.
+fn edge(size: u64) -> impl Iterator<Item = TilePath> {
+    (0..u64::BITS / 8).filter_map(move |level| TilePath::in_tree(level, first_new(level, size) as u64, size))
 }
 
 /// The first tile of a level that is not full in a tree of `size` leaves.
