@@ -85,6 +85,10 @@ fn honest_cases(honest: &PublishedPoll) -> Vec<Case> {
         earlier.trees.iter_mut().for_each(|tree| tree.truncate(256));
     });
     let begun_anew = changed(honest, |anew| anew.generation = 1_790_000_000_000);
+    let rewritten = changed(honest, |poll| {
+        poll.wordings.insert(0, BallotTerms { publish: false, max_choices: 1, ..poll.wordings[0].clone() });
+        poll.trees.iter_mut().flatten().for_each(|ballot| ballot.wording += 1);
+    });
     let other_round = changed(honest, |other| other.round.round = 2);
     vec![
         case("alone", 0, honest, vec![]),
@@ -94,6 +98,7 @@ fn honest_cases(honest: &PublishedPoll) -> Vec<Case> {
         case("checkpoints", 0, honest, checkpoints.into()),
         case("the seal", 0, honest, vec![("seal", honest.signed_seal())]),
         case("an earlier seal", 0, honest, vec![("seal", earlier.signed_seal())]),
+        case("rewritten before the first ballot", 0, &rewritten, vec![]),
         case("no ballots", 0, &PublishedPoll::of(3, []), vec![]),
         case("one ballot", 0, &PublishedPoll::of(1, [(1, "a")]), vec![]),
         case("of a tree that was lost", 2, &begun_anew, vec![("proof", honest.proof(7))]),

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 NUMBER, MARK, DIGEST = "(0|[1-9][0-9]*)", "([0-9a-f]{32})", "([0-9a-f]{64})"
-BALLOT = re.compile(f"{MARK},{MARK}?,(?:([a-z]+),{MARK}|,{DIGEST})(?:,([1-9][0-9]*))?")
+BALLOT = re.compile(f"{MARK},{MARK}?,(?:([a-z]+),{MARK}|,{DIGEST})(?:,((?!1$)[1-9][0-9]*))?")
 SEAL = re.compile(
     f"scrutin seal 1\n(.+)\nversion {NUMBER}\nwording {DIGEST}\nclosed {NUMBER}\n"
     f"((?:tree .+\n)*)ballots {NUMBER}\nvoters {NUMBER}\n"
@@ -138,12 +138,13 @@ def check(lines, arguments):
         for t in header["wordings"]
     ]
     rules = [(len(t["options"]), t["max_choices"], t["changes"], t["publish"], t["access"]) for t in header["wordings"]]
-    options, most, changes, publish, _ = rules[0]
-    if len(set(rules)) > 1 or not publish or wording not in [digest.hex() for digest in digests] or round_name != name:
+    sealed_rules = next((rule for digest, rule in zip(digests, rules) if digest.hex() == wording), rules[-1])
+    options, most, changes, publish, _ = sealed_rules
+    if not publish or wording not in [digest.hex() for digest in digests] or round_name != name:
         faults.append("the rules, the wordings, or what the seal is of")
     if json.dumps(header, ensure_ascii=False, separators=(",", ":")) != first or header["scrutin"] != "published 1":
         faults.append("the header")
-    votes, chains = [0] * 26, 0
+    votes, chains = collections.Counter(), 0
     for kind in KINDS:
         for path in getattr(arguments, kind):
             try:
@@ -165,27 +166,27 @@ def check(lines, arguments):
                 hidden = sha(text("scrutin choice 1"), bytes.fromhex(blind), text(choices)).hex()
                 if list(choices) != sorted(set(choices)) or len(choices) > most:
                     faults.append(f"a ballot that is not allowed: {mark}")
-                for letter in choices:
-                    votes[ord(letter) - ord("a")] += 1
-            if mark in read or not changes and (replaces or not choices) or number == "1":
-                faults.append(f"a mark that is there twice, or a change that is not allowed: {mark}")
+                votes.update(choices)
+            cast_for = int(number or 1) - 1
+            if mark in read or not changes and (replaces or not choices) or rules[cast_for] != sealed_rules:
+                faults.append(f"a mark that is there twice, or a change or a wording that is not allowed: {mark}")
             read[mark] = replaces, bool(choices)
-            cast_for = digests[int(number or 1) - 1]
-            leaves.append(sha(b"\0", tree, cast_for, *map(bytes.fromhex, (mark, replaces or "0" * 32, hidden))))
+            named = map(bytes.fromhex, (mark, replaces or "0" * 32, hidden))
+            leaves.append(sha(b"\0", tree, digests[cast_for], *named))
         for who, at, expected in [("the seal", size, sealed_root), *roots_kept.pop(origin, [])]:
             if at > size or base64.b64encode(root(leaves[:at])).decode() != expected:
                 faults.append(f"{who}: partition {partition} has another root at {at} ballots")
-        missing = [who for who, leaf in leaves_kept.pop(origin, []) if leaf not in leaves]
+        missing = (who for who, leaf in leaves_kept.pop(origin, []) if leaf not in leaves)
         faults.extend(f"{who}: the ballot is not there" for who in missing)
         chains += check_chains(read)
     sums = sum(size for _, size, _ in trees), chains, next(lines)
-    if sums != (ballots, voters, "end") or list(lines) != [""] or any(votes[options:]):
+    if sums != (ballots, voters, "end") or list(lines) != [""] or max(votes, default="a") >= chr(ord("a") + options):
         faults.append("the numbers of ballots, of voters, or of options")
-    said = "".join(f"votes {chr(ord('a') + option)} {number}\n" for option, number in enumerate(votes[:options]))
+    said = "".join(f"votes {option} {votes[option]}\n" for option in "abcdefghijklmnopqrstuvwxyz"[:options])
     if result_text != f"scrutin result 1\n{name}\nseal {sha(seal_text.encode()).hex()}\n{said}":
         faults.append("the result")
     unchecked.extend(who for others in (roots_kept, leaves_kept) for found in others.values() for who, *_ in found)
-    print("votes", *votes[:options])
+    print("votes", *[line.split(" ")[2] for line in said.splitlines()])
 
 
 parser = argparse.ArgumentParser()
@@ -193,8 +194,7 @@ parser.add_argument("file")
 parser.add_argument("--key")
 for kind_of_file in KINDS:
     parser.add_argument(f"--{kind_of_file}", action="append", default=[])
-given = parser.parse_args()
-with open(given.file, encoding="utf-8", newline="") as published:
+with open((given := parser.parse_args()).file, encoding="utf-8", newline="") as published:
     check(published.read().split("\n"), given)
 print(*faults, *[f"not checked: {what}" for what in unchecked], sep="\n")
 sys.exit(1 if faults else 2 if unchecked else 0)

@@ -50,13 +50,13 @@ fn check(
     let key = evidence.key.clone().unwrap_or_else(|| header.key.clone());
     let Some(statements) = HeaderStatements::open(&header, &key, evidence, verification) else { return Ok(false) };
     let mut sought = Sought::open(evidence, &key, &statements.seal, verification);
-    let mut sums = TreeSums::new(statements.options());
+    let mut sums = TreeSums::new(statements.options(), statements.wordings.len());
     for sealed in &statements.seal.trees {
         let heading = reader.tree()?;
         let mut tree = TreeCheck::new(&statements, sealed, heading, &mut sought, verification);
         for _ in 0..heading.size {
             let ballot = reader.ballot()?;
-            tree.add(reader.line(), &ballot);
+            tree.add(reader.line(), &ballot, &mut sums.wordings);
         }
         tree.finish(&mut sums);
     }

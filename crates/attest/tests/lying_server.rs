@@ -253,9 +253,18 @@ fn what_breaks_the_rules_of_the_poll_is_found_by_anybody() {
     assert_eq!(with(|lying| lying.wordings[0].options.truncate(2)), "choices-unfit");
     assert_eq!(with(|lying| lying.wordings[0].publish = false), "not-for-publication");
     let other_rules = |lying: &mut PublishedPoll| {
-        lying.wordings.push(BallotTerms { max_choices: 1, ..lying.wordings[0].clone() });
+        lying.wordings.push(BallotTerms { max_choices: 3, ..lying.wordings[0].clone() });
     };
     assert_eq!(with(other_rules), "rules-differ");
+}
+
+#[test]
+fn what_was_rewritten_before_the_first_ballot_may_have_had_other_rules() {
+    let mut poll = PublishedPoll::of(1, [(1, "ab")]);
+    let first = BallotTerms { max_choices: 1, changes: false, publish: false, ..poll.wordings[0].clone() };
+    poll.wordings.insert(0, first);
+    poll.trees[0][0].wording = 2;
+    assert_eq!(found_by_anybody(&poll), [""; 0]);
 }
 
 #[test]

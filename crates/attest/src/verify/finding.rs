@@ -55,7 +55,7 @@ pub enum FindingKind {
     ResultOfAnother,
     /// The poll did not say before the vote that ballots may be published.
     NotForPublication,
-    /// Two wordings differ in more than words.
+    /// Ballots were cast for other rules than those at the close.
     RulesDiffer,
     /// The seal's wording is none of the file's.
     WordingMissing,
@@ -169,7 +169,7 @@ impl fmt::Display for FindingKind {
             Self::SealOfAnother => f.write_str("The seal is of another poll or round than the file."),
             Self::ResultOfAnother => f.write_str("The result is of another poll, round or seal than the file."),
             Self::NotForPublication => f.write_str("The poll's rules do not say that ballots may be published."),
-            Self::RulesDiffer => f.write_str("The wordings of the poll differ in more than words."),
+            Self::RulesDiffer => f.write_str("Ballots were cast for other rules than those at the close."),
             Self::WordingMissing => f.write_str("The seal is of a wording that the file does not have."),
             Self::TreeOfAnother(partition) => write!(f, "The tree of partition {partition} is not the sealed one."),
             Self::OtherRoot(partition) => {

@@ -56,14 +56,15 @@ impl HeaderStatements {
         self.terms().options.len()
     }
 
-    /// The rules, which all wordings share.
+    /// What was in force at the close.
     pub(super) fn terms(&self) -> &BallotTerms {
-        &self.wordings[0].0
+        let sealed = self.wordings.iter().rfind(|(_, digest)| *digest == self.seal.wording);
+        let (terms, _) = sealed.or(self.wordings.last()).expect("a header has a wording");
+        terms
     }
 
     fn poll(&self, key: &VerifierKey, evidence: &Evidence) -> VerifiedPoll {
-        let sealed = self.wordings.iter().rfind(|(_, digest)| *digest == self.seal.wording);
-        let (terms, _) = sealed.unwrap_or(&self.wordings[0]);
+        let terms = self.terms();
         VerifiedPoll {
             round: self.round.clone(),
             question: terms.question.clone(),
@@ -80,14 +81,6 @@ impl HeaderStatements {
     }
 
     fn compare_wordings(&self, verification: &mut Verification) {
-        let rules = |terms: &BallotTerms| BallotTerms {
-            question: String::new(),
-            options: vec![String::new(); terms.options.len()],
-            ..terms.clone()
-        };
-        if self.wordings.iter().any(|(terms, _)| rules(terms) != rules(self.terms())) {
-            verification.find(FindingKind::RulesDiffer.alone());
-        }
         if !self.terms().publish {
             verification.find(FindingKind::NotForPublication.alone());
         }
@@ -108,6 +101,15 @@ impl HeaderStatements {
 
     /// Compares what was counted with what is stated.
     pub(super) fn compare(&self, sums: &TreeSums, verification: &mut Verification) {
+        let rules = |terms: &BallotTerms| BallotTerms {
+            question: String::new(),
+            options: vec![String::new(); terms.options.len()],
+            ..terms.clone()
+        };
+        let used = self.wordings.iter().zip(&sums.wordings).filter(|(_, used)| **used);
+        if used.into_iter().any(|((terms, _), _)| rules(terms) != rules(self.terms())) {
+            verification.find(FindingKind::RulesDiffer.alone());
+        }
         let Seal { ballots, voters, .. } = self.seal;
         if ballots != sums.ballots {
             verification.find(FindingKind::BallotsDiffer(ballots, sums.ballots).alone());

@@ -61,17 +61,18 @@ impl<'a> TreeCheck<'a> {
         check
     }
 
-    /// Adds the ballot of this line.
-    pub(super) fn add(&mut self, line: u64, ballot: &PublishedBallot) {
+    /// Adds the ballot of this line, and notes the wording that it was cast for.
+    pub(super) fn add(&mut self, line: u64, ballot: &PublishedBallot, used: &mut [bool]) {
         let PublishedBallot { mark, replaces, content, wording } = *ballot;
         self.count(line, ballot);
         let wordings = &self.statements.wordings;
-        let wording = usize::try_from(wording).ok().and_then(|number| wordings.get(number - 1));
-        let Some((_, wording)) = wording else {
+        let number = usize::try_from(wording).map_or(usize::MAX, |number| number - 1);
+        let Some((_, wording)) = wordings.get(number) else {
             self.verification.find(FindingKind::NoSuchWording(line).alone());
             self.root.push(Digest::of(b""));
             return self.look_at_size();
         };
+        used[number] = true;
         let content_of_leaf =
             LeafContent { tree: self.tree, wording: *wording, mark, replaces, choices: content.hidden() };
         let leaf = content_of_leaf.digest();
