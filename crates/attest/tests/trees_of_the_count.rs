@@ -44,7 +44,9 @@ impl Round {
         let (mut last, mut ballots, mut replaced) = (HashMap::new(), Vec::new(), vec![false; cast.len()]);
         for (index, (voter, bits)) in cast.iter().enumerate() {
             let before = last.insert(*voter, index);
-            before.into_iter().for_each(|before| replaced[before] = true);
+            if let Some(before) = before {
+                replaced[before] = true;
+            }
             ballots.push(LeafBallot {
                 voter: VoterId::from_bytes([*voter; 16]),
                 position: position(2 * index + 2),
