@@ -81,6 +81,51 @@ fn a_witness_mirrors_a_tree_that_grows_over_restarts() {
 }
 
 #[test]
+fn a_tile_that_has_become_full_since_the_checkpoint_is_taken_for_it() {
+    let poll = poll();
+    let server = PollServer::start(poll.clone());
+    let directory = tempfile::tempdir().unwrap();
+    server.show_with_newer_tiles(poll.clone(), vec![500]);
+    assert_eq!(look(&server, directory.path()), ["0 to 500"]);
+    let tile = TilePath::in_tree(0, 1, 500).unwrap();
+    let kept = read(&directory.path().join(format!("api/polls/tea/log/1/0/0/tile/{tile}")));
+    assert_eq!(Digest::list(&kept).unwrap(), poll.tile(0, tile));
+}
+
+#[test]
+fn a_tree_that_was_begun_anew_is_another_tree() {
+    let poll = poll();
+    let anew = PublishedPoll { generation: 1_790_000_000_000, ..poll.clone() };
+    let server = PollServer::start(poll);
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(look(&server, directory.path()), ["0 to 700", "seal 3"]);
+    server.show(anew, Some(vec![300]));
+    assert_eq!(look(&server, directory.path()), ["0 to 300"]);
+}
+
+#[test]
+fn what_is_of_another_tree_or_poll_is_not_taken() {
+    let poll = PublishedPoll::of(2, [(1, "a"), (2, "b"), (3, "b"), (4, "b")]);
+    let server = PollServer::start(poll.clone());
+    let directory = tempfile::tempdir().unwrap();
+    server.answer("/api/polls/tea/log/1/0/0/checkpoint", &poll.checkpoint(1, 0));
+    let news = look(&server, directory.path());
+    assert!(news[0].ends_with("it is of another tree"), "{news:?}");
+    assert!(news[1].starts_with("0 to "), "{news:?}");
+
+    let mut other = poll.clone();
+    other.round.poll = "coffee".parse().unwrap();
+    server.answer("/api/polls/tea/log/1/0/0/checkpoint", &other.checkpoint(0, 0));
+    let list = format!("{{\"trees\": [{{\"origin\": \"{}\"}}]}}", other.origin(0));
+    for list in [&list, "{}", "no list", "{\"trees\": [{\"origin\": \"../..\"}]}"] {
+        server.answer("/api/polls/tea/log", list);
+        let news = look(&server, directory.path());
+        assert!(matches!(&news[..], [one] if one.starts_with("not checked: ")), "{list}: {news:?}");
+    }
+    assert!(files(directory.path()).iter().all(|name| !name.contains("coffee")));
+}
+
+#[test]
 fn a_smaller_tree_that_is_the_beginning_is_no_contradiction() {
     let poll = poll();
     let server = PollServer::start(poll.clone());
@@ -95,17 +140,23 @@ fn a_smaller_tree_that_is_the_beginning_is_no_contradiction() {
 #[test]
 fn whatever_does_not_begin_as_it_was_is_a_contradiction() {
     let honest = poll();
-    let mut lying = honest.clone();
-    lying.trees[0][40].choices = Choices::parse(["c"]).unwrap();
+    let with = |index: usize| {
+        let mut lying = honest.clone();
+        lying.trees[0][index].choices = Choices::parse(["c"]).unwrap();
+        lying
+    };
     let server = PollServer::start(honest.clone());
-    for size in [41, 200, 300, 512, 513, 700] {
+    // In a tile that was full, and in one that was not.
+    let sizes = [(40, 41), (40, 200), (40, 300), (40, 513), (290, 300), (290, 301), (290, 512), (290, 700)];
+    for (index, size) in sizes {
+        let lying = with(index);
         let directory = tempfile::tempdir().unwrap();
         server.show(honest.clone(), Some(vec![300]));
         assert_eq!(look(&server, directory.path()), ["0 to 300"]);
         let kept = files(directory.path());
-        server.show(lying.clone(), Some(vec![size]));
+        server.show(lying, Some(vec![size]));
         let contradiction = ["contradiction of scrutin/7b1f/tea/1/0/0"];
-        assert_eq!(look(&server, directory.path()), contradiction, "{size}");
+        assert_eq!(look(&server, directory.path()), contradiction, "{index} {size}");
         assert_eq!(look(&server, directory.path()), contradiction, "again, since nothing of it was kept");
         let left = files(directory.path()).into_iter().filter(|name| !name.starts_with("contradictions/"));
         assert_eq!(left.collect::<Vec<_>>(), kept, "the mirror stays as it was");

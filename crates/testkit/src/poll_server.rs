@@ -1,6 +1,7 @@
 //! Serves a [`PublishedPoll`] as the result page's host does: honest or lying, whatever is in it.
 
 use std::{
+    collections::HashMap,
     io::{self, BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex, PoisonError},
@@ -26,6 +27,10 @@ struct ShownPoll {
     poll: PublishedPoll,
     /// How many leaves of each tree are to be seen; without it the poll is closed, and all are.
     sizes: Option<Vec<usize>>,
+    /// Whether the tiles are those of the whole trees, as where a tree grows between two requests.
+    tiles_are_ahead: bool,
+    /// What is answered instead of what it should be, by path.
+    replaced: HashMap<String, String>,
 }
 
 impl PollServer {
@@ -33,7 +38,8 @@ impl PollServer {
     pub fn start(poll: PublishedPoll) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-        let shown = Arc::new(Mutex::new(ShownPoll { poll, sizes: None }));
+        let shown =
+            Arc::new(Mutex::new(ShownPoll { poll, sizes: None, tiles_are_ahead: false, replaced: HashMap::new() }));
         let served = Arc::clone(&shown);
         // It ends with the process of the test.
         thread::spawn(move || listener.incoming().flatten().for_each(|stream| drop(answer(&stream, &served))));
@@ -48,7 +54,22 @@ impl PollServer {
 
     /// Serves this instead: so many leaves of each tree of an open poll, or all of a closed one.
     pub fn show(&self, poll: PublishedPoll, sizes: Option<Vec<usize>>) {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = ShownPoll { poll, sizes };
+        self.set(ShownPoll { poll, sizes, tiles_are_ahead: false, replaced: HashMap::new() });
+    }
+
+    /// The same, but the trees have grown to their ends since their checkpoints were signed.
+    pub fn show_with_newer_tiles(&self, poll: PublishedPoll, sizes: Vec<usize>) {
+        self.set(ShownPoll { poll, sizes: Some(sizes), tiles_are_ahead: true, replaced: HashMap::new() });
+    }
+
+    /// Answers a path with this text from now on, until another poll is shown.
+    pub fn answer(&self, path: &str, text: &str) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.replaced.insert(path.to_owned(), text.to_owned());
+    }
+
+    fn set(&self, shown: ShownPoll) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 }
 
@@ -67,6 +88,9 @@ fn answer(stream: &TcpStream, shown: &Mutex<ShownPoll>) -> io::Result<()> {
 
 impl ShownPoll {
     fn body(&self, path: &str) -> Option<Vec<u8>> {
+        if let Some(text) = self.replaced.get(path) {
+            return Some(text.clone().into_bytes());
+        }
         if path == "/.well-known/scrutin-key" {
             return Some(format!("{}\n", self.poll.key().verifier()).into_bytes());
         }
@@ -116,6 +140,7 @@ impl ShownPoll {
             return Some(self.poll.checkpoint(partition, size).into_bytes());
         }
         let tile: TilePath = thing.strip_prefix("tile/")?.parse().ok()?;
+        let size = if self.tiles_are_ahead { self.poll.trees[usize::from(partition)].len() } else { size };
         let there = TilePath::in_tree(tile.level, tile.index, size as u64)?;
         // As at a real server, a tile that has become full since is only there as such.
         (tile == there).then(|| Digest::join(&self.poll.tile(partition, tile)))

@@ -67,8 +67,7 @@ impl WitnessedTree<'_> {
         if matches!(fits, Ok(true)) {
             self.files.write(CHECKPOINT, note.as_bytes())?;
             self.remove(edge(from), seen.size);
-            let grew = seen.size > from || kept.is_none();
-            return Ok(grew.then(|| WitnessNews::Grew { origin: self.origin.clone(), from, to: seen.size }));
+            return Ok(Some(WitnessNews::Grew { origin: self.origin.clone(), from, to: seen.size }));
         }
         self.remove(written.into_iter(), from);
         fits?;
