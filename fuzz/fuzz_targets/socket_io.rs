@@ -17,7 +17,8 @@ use domain::{
 };
 use domain::{Scoreboard, Secret, TallyShare, Unavailable, VoterId};
 use domain::{
-    Digest, HeldLeaf, HeldTree, PublishedBallots, TermsInForce, TileNumber, TreeEdge, TreeKey, TreeReader,
+    Digest, HeldLeaf, HeldTree, InstallationId, PublishedBallots, TermsInForce, TileNumber, TreeEdge, TreeKey,
+    TreeReader,
 };
 use hyper::server::conn::http1::Builder;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -40,6 +41,9 @@ struct OnePoll;
 
 #[async_trait::async_trait]
 impl TreeReader for OnePoll {
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable> {
+        Ok(None)
+    }
     async fn trees(&self, _: PollId) -> Result<Vec<HeldTree>, Unavailable> {
         Ok(Vec::new())
     }

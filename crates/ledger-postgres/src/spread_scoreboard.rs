@@ -8,9 +8,9 @@ use std::{collections::HashSet, io, sync::Arc};
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Digest, Entry, Event, EventId, HeldLeaf, HeldTree, Inclusion, Movement, Partition,
-    Partitions, PendingMovement, PollId, Position, PublishedBallots, Receipt, Scoreboard, TallyShare, TermsInForce,
-    TileNumber, TreeEdge, TreeKey, TreeReader, Unavailable, VoterId,
+    Audit, CurrentBallot, Digest, Entry, Event, EventId, HeldLeaf, HeldTree, Inclusion, InstallationId, Movement,
+    Partition, Partitions, PendingMovement, PollId, Position, PublishedBallots, Receipt, Scoreboard, TallyShare,
+    TermsInForce, TileNumber, TreeEdge, TreeKey, TreeReader, Unavailable, VoterId,
 };
 use futures_util::future::{join_all, try_join_all};
 use parking_lot::Mutex;
@@ -124,6 +124,11 @@ fn newer(one: Option<Event>, other: Option<Event>) -> Option<Event> {
 
 #[async_trait]
 impl TreeReader for SpreadScoreboard {
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable> {
+        let known = join_all(self.ledgers().map(TreeReader::installation)).await;
+        Ok(any(known)?.into_iter().flatten().next())
+    }
+
     /// Of all ledgers: a seal needs every partition's tree.
     async fn trees(&self, poll: PollId) -> Result<Vec<HeldTree>, Unavailable> {
         let trees = try_join_all(self.ledgers().map(|ledger| ledger.trees(poll))).await?;

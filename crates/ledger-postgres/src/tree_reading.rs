@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Digest, HeldLeaf, HeldTree, LeafBallot, LeafOrder, LeafPlace, Partition, PollId, PublishedBallots, Receipt,
-    TILE_DIGESTS, TermsInForce, TileNumber, TreeBallot, TreeEdge, TreeKey, TreeReader, Unavailable, digests_in_tile,
-    path_from_tiles, tiles_of_path,
+    Digest, HeldLeaf, HeldTree, InstallationId, LeafBallot, LeafOrder, LeafPlace, Partition, PollId, PublishedBallots,
+    Receipt, TILE_DIGESTS, TermsInForce, TileNumber, TreeBallot, TreeEdge, TreeKey, TreeReader, Unavailable,
+    digests_in_tile, path_from_tiles, tiles_of_path,
 };
 use futures_util::{TryStreamExt, stream};
 use tokio::sync::mpsc;
@@ -40,6 +40,10 @@ const TILES_AT: &str = "
 
 #[async_trait]
 impl TreeReader for PostgresScoreboard {
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable> {
+        Ok(self.identity().await?.map(|identity| identity.installation.id))
+    }
+
     async fn trees(&self, poll: PollId) -> Result<Vec<HeldTree>, Unavailable> {
         self.read("reading trees", async |connection| {
             let mut held = Vec::new();

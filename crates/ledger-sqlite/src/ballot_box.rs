@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, Poll, PollChange, PollId, Scoreboard, SessionId, Unavailable,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, InstallationId, Poll, PollChange, PollId, Scoreboard, SessionId,
+    Unavailable,
 };
 
 use crate::{
+    installation,
     ledger::SqliteLedger,
     reply::Reply,
     requests::{CastRequest, Request},
@@ -109,6 +111,10 @@ impl BallotBox for SqliteLedger {
             .read("counting ballots", ANSWER_WITHIN, move |conn| store::poll(conn, PARTITION, id))
             .await?;
         Ok(read.map_or(0, |stored| stored.ballots))
+    }
+
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable> {
+        self.readers().read("reading the installation", ANSWER_WITHIN, installation::id).await
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {

@@ -30,6 +30,11 @@ pub(crate) fn identity(conn: &Connection) -> Result<Option<LedgerIdentity>, Stor
     Ok(Some(LedgerIdentity { installation, log_address, layout }))
 }
 
+/// Which installation it is; `None` if none was written yet.
+pub(crate) fn id(conn: &Connection) -> Result<Option<InstallationId>, StoreError> {
+    Ok(identity(conn)?.map(|identity| identity.installation.id))
+}
+
 /// Writes the installation, unless there is one. Keeps an existing fingerprint.
 pub(crate) fn install(conn: &Connection, identity: &LedgerIdentity) -> Result<(), StoreError> {
     let Installation { id, partitions, addresses, fingerprint } = &identity.installation;

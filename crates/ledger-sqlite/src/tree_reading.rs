@@ -4,15 +4,16 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Digest, HeldLeaf, HeldTree, LeafOrder, LeafPlace, Partition, PollId, PublishedBallots, Receipt, TILE_DIGESTS,
-    TermsInForce, TileNumber, TreeBallot, TreeEdge, TreeKey, TreeReader, Unavailable, digests_in_tile, path_from_tiles,
-    tiles_of_path,
+    Digest, HeldLeaf, HeldTree, InstallationId, LeafOrder, LeafPlace, Partition, PollId, PublishedBallots, Receipt,
+    TILE_DIGESTS, TermsInForce, TileNumber, TreeBallot, TreeEdge, TreeKey, TreeReader, Unavailable, digests_in_tile,
+    path_from_tiles, tiles_of_path,
 };
 use futures_util::stream;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use crate::{
+    installation,
     scoreboard::{READ_WITHIN, SqliteScoreboard},
     store::{self, StoreError, StoredPoll},
     tree_rows::{self, StoredTreeRow},
@@ -25,6 +26,10 @@ const BLOCKS_AHEAD: usize = 4;
 
 #[async_trait]
 impl TreeReader for SqliteScoreboard {
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable> {
+        self.readers.read("reading the ledger's installation", READ_WITHIN, installation::id).await
+    }
+
     async fn trees(&self, poll: PollId) -> Result<Vec<HeldTree>, Unavailable> {
         self.readers.read("reading trees", READ_WITHIN, move |conn| trees(conn, poll)).await
     }

@@ -9,8 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, Durability, Fingerprint, Partition, Partitions, Poll, PollChange,
-    PollCopy, PollId, SessionId, Unavailable,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Durability, Fingerprint, InstallationId, Partition, Partitions,
+    Poll, PollChange, PollCopy, PollId, SessionId, Unavailable,
 };
 use futures_util::future::{join_all, try_join_all};
 use redis::Value;
@@ -24,6 +24,7 @@ use crate::{
     deadline::Deadline,
     fence,
     fitness::{Fitness, warn_if_unchecked},
+    installation,
     link::Link,
     membership::Members,
     scripts::END_SESSION,
@@ -314,6 +315,19 @@ impl BallotBox for RedisBallotBox {
 
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable> {
         self.accepted_everywhere(Deadline::usual(), id).await
+    }
+
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable> {
+        let (mut read, deadline) = (Ok(None), Deadline::usual());
+        for partition in self.partitions().all() {
+            let holder = self.copies.holder(partition);
+            let identity = installation::identity(&holder.link, &holder.keys).await;
+            read = identity.map(|identity| identity.installation.map(|(installation, _)| installation.id));
+            if matches!(read, Ok(Some(_))) || deadline.is_over() {
+                break;
+            }
+        }
+        read
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {

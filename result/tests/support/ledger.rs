@@ -12,9 +12,9 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     Audit, Choices, CurrentBallot, Digest, Event, EventChange, EventId, EventSpec, EventStep, Heartbeat, HeldLeaf,
-    HeldTree, Inclusion, Movement, Partition, Partitions, Poll, PollChange, PollId, PollSpec, PollStates, Position,
-    PublishedBallots, Receipt, Scoreboard, TallyShare, TermsInForce, TileNumber, TreeEdge, TreeKey, TreeReader,
-    Unavailable, VoteCounts, VoterId,
+    HeldTree, Inclusion, InstallationId, Movement, Partition, Partitions, Poll, PollChange, PollId, PollSpec,
+    PollStates, Position, PublishedBallots, Receipt, Scoreboard, TallyShare, TermsInForce, TileNumber, TreeEdge,
+    TreeKey, TreeReader, Unavailable, VoteCounts, VoterId,
 };
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 
@@ -298,6 +298,9 @@ impl MemoryLedger {
 /// It has no trees.
 #[async_trait]
 impl TreeReader for MemoryLedger {
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable> {
+        self.check().map(|()| None)
+    }
     async fn trees(&self, _: PollId) -> Result<Vec<HeldTree>, Unavailable> {
         self.check().map(|()| Vec::new())
     }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{event_box::EventBox, unavailable::Unavailable};
 use crate::{
     entry::Ballot,
+    installation::InstallationId,
     poll::{ChangeRefused, Poll, PollChange, PollState},
     poll_id::PollId,
     position::Position,
@@ -91,6 +92,9 @@ pub trait BallotBox: EventBox {
 
     /// How many ballots of this poll the log has accepted, over all rounds; 0 for an unknown poll.
     async fn accepted(&self, id: PollId) -> Result<u64, Unavailable>;
+
+    /// Which installation the log belongs to; `None` before its worker has written that.
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable>;
 
     /// Whether ballots can be taken now, of some voters at least.
     async fn ready(&self) -> Result<(), Unavailable>;

@@ -7,6 +7,7 @@ use futures_core::Stream;
 
 use super::unavailable::Unavailable;
 use crate::{
+    installation::InstallationId,
     partition::Partition,
     poll_id::PollId,
     position::Position,
@@ -70,6 +71,9 @@ pub type PublishedBallots = Pin<Box<dyn Stream<Item = Result<Vec<TreeBallot>, Un
 /// Where `result` reads trees. Each call returns within 5 s, or is [`Unavailable`].
 #[async_trait]
 pub trait TreeReader: Send + Sync {
+    /// Which installation the ledger belongs to; `None` before its worker has written that.
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable>;
+
     /// All trees of a poll, by round, partition and generation. None of an unknown poll, of rounds that were counted
     /// before there were trees, and of a ledger that belongs to no installation yet.
     async fn trees(&self, poll: PollId) -> Result<Vec<HeldTree>, Unavailable>;

@@ -24,9 +24,11 @@ fn identity(id: &str, key: &str, log_address: &str) -> LedgerIdentity {
 pub async fn an_installation_is_written_once_and_learns_its_key(subject: &Subject) {
     let (mut first, mut second) = (subject.lead(FIRST).await, subject.lead(Partition::new(2)).await);
     assert_eq!(first.identity().await, Ok(None));
+    assert_eq!(subject.scoreboard.installation().await, Ok(None));
     first.install(&identity("one", "", "here")).await.expect("writing it");
     second.install(&identity("two", "bb", "there")).await.expect("another one stands already");
     assert_eq!(second.identity().await, Ok(Some(identity("one", "", "here"))));
+    assert_eq!(subject.scoreboard.installation().await, Ok(Some(InstallationId::new("one"))));
 
     second.install(&identity("one", "aa", "there")).await.expect("adding the key");
     assert_eq!(first.identity().await, Ok(Some(identity("one", "aa", "there"))));

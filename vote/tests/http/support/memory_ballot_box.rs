@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, Event, EventBox, EventChange, EventId, EventOutcome, Poll,
-    PollChange, PollId, Position, SessionId, Unavailable, VoterId,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Event, EventBox, EventChange, EventId, EventOutcome, InstallationId,
+    Poll, PollChange, PollId, Position, SessionId, Unavailable, VoterId,
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -293,6 +293,10 @@ impl BallotBox for MemoryBallotBox {
             u64::try_from(of_poll.count()).unwrap()
         })
         .await
+    }
+
+    async fn installation(&self) -> Result<Option<InstallationId>, Unavailable> {
+        self.after_mishap(|_| Some(InstallationId::new("7b1f"))).await
     }
 
     async fn ready(&self) -> Result<(), Unavailable> {
