@@ -184,6 +184,21 @@ fn two_seals_of_one_close_are_a_contradiction() {
 }
 
 #[test]
+fn a_seal_whose_trees_are_not_those_that_were_shown_is_a_contradiction() {
+    let honest = PublishedPoll::of(1, [(1, "a"), (2, "b"), (3, "b")]);
+    let mut lying = honest.clone();
+    lying.trees[0][1].choices = Choices::parse(["c"]).unwrap();
+    let server = PollServer::start(honest.clone());
+    let directory = tempfile::tempdir().unwrap();
+    server.answer("/api/polls/tea/seal", &lying.signed_seal());
+    let contradiction = "contradiction of scrutin/7b1f/tea/1/0/0";
+    assert_eq!(look(&server, directory.path()), ["0 to 3", contradiction]);
+    assert_eq!(look(&server, directory.path()), [contradiction], "again, since it was not kept");
+    server.show(honest, None);
+    assert_eq!(look(&server, directory.path()), ["seal 3"]);
+}
+
+#[test]
 fn another_key_and_a_server_that_is_away_are_told() {
     let honest = PublishedPoll::of(1, [(1, "a"), (2, "b")]);
     let server = PollServer::start(honest.clone());

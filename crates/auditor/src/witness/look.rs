@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use attest::{KeyError, MAX_NOTE_BYTES, NoteText, Seal, TreeOrigin, VerifierKey, words};
+use attest::{KeyError, MAX_NOTE_BYTES, NoteText, Seal, SealedTree, TreeOrigin, VerifierKey, words};
 use serde::Deserialize;
 
 use super::{
@@ -69,8 +69,9 @@ impl PollWitness {
             Ok(origins) => origins,
             Err(error) => return vec![WitnessNews::NotChecked(error)],
         };
-        let looks = origins.iter().map(|origin| self.tree(origin).look()).chain([self.look_at_seal()]);
-        looks.filter_map(|news| news.unwrap_or_else(|error| Some(WitnessNews::NotChecked(error)))).collect()
+        let mut looks: Vec<_> = origins.iter().map(|origin| self.tree(origin).look()).collect();
+        looks.push(self.look_at_seal()); // last, since it is compared with the trees
+        looks.into_iter().filter_map(|news| news.unwrap_or_else(|error| Some(WitnessNews::NotChecked(error)))).collect()
     }
 
     /// The trees that the server has, and those that were kept.
@@ -99,7 +100,8 @@ impl PollWitness {
         }
     }
 
-    /// Keeps the newest seal. Two of one close can't both be true.
+    /// Keeps the newest seal. Two of one close can't both be true, and neither can one whose trees are not those that
+    /// were kept.
     fn look_at_seal(&self) -> Result<Option<WitnessNews>, WitnessError> {
         let (address, name) = (self.address.of("seal"), self.name("seal"));
         let note = match self.client.text(&address, MAX_NOTE_BYTES) {
@@ -107,6 +109,9 @@ impl PollWitness {
             note => note?,
         };
         let seen: Seal = self.key.open(&note).map_err(|error| WitnessError::answer(&address, error.to_string()))?;
+        if seen.round.poll != self.address.poll() {
+            return Err(WitnessError::answer(&address, "it is of another poll"));
+        }
         if let Some(kept_note) = self.files.read_text(&name)? {
             let damaged = |_| WitnessError::Damaged(self.files.path(&name));
             let kept: Seal = self.key.open(&kept_note).map_err(damaged)?;
@@ -116,6 +121,13 @@ impl PollWitness {
             }
             if (kept.round.round, kept.version) > (seen.round.round, seen.version) {
                 return Ok(None); // another instance, or a restored dump
+            }
+        }
+        for sealed in &seen.trees {
+            let SealedTree { partition, generation, .. } = *sealed;
+            let origin = TreeOrigin { round: seen.round.clone(), partition, generation };
+            if let Some(contradiction) = self.tree(&origin).contradicts(sealed, &note)? {
+                return Ok(Some(contradiction));
             }
         }
         self.files.write(&name, note.as_bytes())?;

@@ -1,8 +1,8 @@
 //! One tree of a witness: its checkpoint, its tiles, and whether it only grows.
 
 use attest::{
-    Checkpoint, Consistency, MAX_NOTE_BYTES, TILE_WIDTH, TileError, TilePath, TreeOrigin, VerifierKey, consistency,
-    root_from_tiles, tiles_of,
+    Checkpoint, Consistency, MAX_NOTE_BYTES, SealedTree, TILE_WIDTH, TileError, TilePath, TreeOrigin, VerifierKey,
+    consistency, root_from_tiles, tiles_of,
 };
 use domain::{DIGEST_BYTES, Digest, root};
 
@@ -41,17 +41,36 @@ impl WitnessedTree<'_> {
         if seen.origin != *self.origin {
             return Err(WitnessError::answer(&address, "it is of another tree"));
         }
-        let Some(kept_note) = self.files.read_text(CHECKPOINT)? else {
+        let Some((kept, kept_note)) = self.kept()? else {
             return self.grow(None, &seen, &note);
         };
-        let damaged = |_| WitnessError::Damaged(self.files.path(CHECKPOINT));
-        let kept: Checkpoint = self.key.open(&kept_note).map_err(damaged)?;
         if seen.size > kept.size {
             return self.grow(Some((&kept, &kept_note)), &seen, &note);
         }
         // A smaller tree is no contradiction: another instance answers, or a dump was restored.
         let before = self.own_root(kept.size, seen.size)?;
         if before == seen.root { Ok(None) } else { self.contradiction(&kept, &kept_note, &seen, &note).map(Some) }
+    }
+
+    /// Whether the tree was not the sealed one when it had as many leaves. `seal` is the whole note. A tree that has
+    /// not so many leaves yet contradicts nothing.
+    pub(super) fn contradicts(&self, sealed: &SealedTree, seal: &str) -> Result<Option<WitnessNews>, WitnessError> {
+        let Some((kept, kept_note)) = self.kept()?.filter(|(kept, _)| kept.size >= sealed.size) else {
+            return Ok(None);
+        };
+        if self.own_root(kept.size, sealed.size)? == sealed.root {
+            return Ok(None);
+        }
+        let kept = self.contradictions.write("kept-before-the-seal", kept_note.as_bytes())?;
+        let seen = self.contradictions.write("seal", seal.as_bytes())?;
+        Ok(Some(WitnessNews::Contradiction(Contradiction { of: self.origin.to_string(), kept, seen })))
+    }
+
+    /// The checkpoint that was kept, and its note.
+    fn kept(&self) -> Result<Option<(Checkpoint, String)>, WitnessError> {
+        let Some(note) = self.files.read_text(CHECKPOINT)? else { return Ok(None) };
+        let kept = self.key.open(&note).map_err(|_| WitnessError::Damaged(self.files.path(CHECKPOINT)))?;
+        Ok(Some((kept, note)))
     }
 
     /// Keeps what is new, if it has the root that is signed.
