@@ -1,0 +1,328 @@
+// Recounts published ballots, and checks all that can be checked of them, as they arrive (docs/verification.md). It
+// knows nothing of pages: a Web Worker runs it, or the page itself where that can't be. Only ECMAScript 2018, for old
+// phones (tests/old_phones.rs).
+
+import { Chains } from "./chains.js";
+import { GrowingRoot, rootOfPath, same } from "./merkle.js";
+import { hex, isSigned, readCheckpoint, readKey, readNote, utf8, wholeNumber } from "./note.js";
+import { BallotLine, LineReader, MAX_HEADER, MAX_LINE } from "./publication.js";
+import { DIGEST_BYTES, begin, byte, bytes, digest, finish, integer, text } from "./sha256.js";
+import { optionKey, readEvidence, readResult, readSeal } from "./statements.js";
+
+// Of each check, so many faults are told.
+const MOST_FAULTS = 5;
+const HEADER = "scrutin installation poll round key wordings seal result";
+const TERMS = "question options max_choices changes access publish";
+const TREE_LABEL = utf8("scrutin tree 1");
+const WORDING_LABEL = utf8("scrutin wording 1");
+const CHOICE_LABEL = utf8("scrutin choice 1");
+
+// Thrown where the file can't be read on.
+class Unreadable extends Error {}
+
+// `{ url, key, hash, notes, own }`: the address of the file, the key that is known (or null), the seal's hash that it
+// must have (or null), seals and checkpoints that were kept, and proofs and promises of own ballots. `tell(ballots)` is
+// called now and then. The answer: `{ checks, poll, own }`; of each check `{ faults, more, open }`, where `open` says
+// that it could not be made. It fails only if the file can't be fetched.
+export async function recount(job, tell) {
+  const response = await fetch(job.url, { credentials: "same-origin" });
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  const recount = new Recount(job, tell);
+  try {
+    await recount.read(new LineReader(response));
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    recount.find("file", { line: Number(error.message) });
+  }
+  return recount.report();
+}
+
+class Recount {
+  constructor(job, tell) {
+    Object.assign(this, { job, tell, checks: {}, votes: [], ballots: 0, voters: 0, complete: false, header: null });
+    for (const name of "file key signed terms trees roots chains rules tally code before".split(" ")) {
+      this.checks[name] = { faults: [], more: 0, open: false };
+    }
+    // What was kept, by the origin of its tree: roots by size, and leaves.
+    this.roots = new Map();
+    this.own = job.own.map((name) => ({ origin: null, fate: "unknown", choices: null, leaf: null, text: name }));
+    this.ballot = new BallotLine();
+    this.leaf = new Uint8Array(DIGEST_BYTES);
+    this.hidden = new Uint8Array(DIGEST_BYTES);
+  }
+
+  find(check, fault) {
+    const { faults } = this.checks[check];
+    if (faults.length < MOST_FAULTS) faults.push(fault);
+    else this.checks[check].more += 1;
+  }
+
+  async read(lines) {
+    const line = await lines.text(MAX_HEADER);
+    this.header = readHeader(line);
+    if (!this.header) throw new Unreadable(1);
+    this.options = this.header.wordings[0].options.length;
+    this.votes = new Array(this.options).fill(0);
+    await this.compareStatements();
+    if (!this.seal) throw new Unreadable(1);
+    await this.openKept();
+    for (let partition = 0; partition < this.seal.trees.length; partition++) await this.readTree(lines, partition);
+    if ((await lines.text(MAX_LINE)) !== "end" || !(await lines.isAtEnd())) throw new Unreadable(lines.number + 1);
+    this.complete = true;
+    this.compareSums();
+  }
+
+  async compareStatements() {
+    const { header, job } = this;
+    this.round = `scrutin/${header.installation}/${header.poll}/${header.round}`;
+    const [key, known] = [readKey(header.key), readKey(job.key || header.key)];
+    const isKnown = job.key === null || job.key === header.key;
+    if (!key || key.name !== `scrutin/${header.installation}` || !isKnown) this.find("key", {});
+    const [seal, result] = [readNote(header.seal), readNote(header.result)];
+    for (const note of [seal, result]) {
+      const signed = note && known ? await isSigned(note, known) : false;
+      if (signed === null) this.checks.signed.open = true;
+      if (signed === false) this.find("signed", {});
+    }
+    this.known = known;
+    this.sealText = seal ? seal.text : "";
+    this.seal = seal && readSeal(seal.text);
+    this.sealHash = hex(digest(utf8(this.sealText)));
+    this.result = result && readResult(result.text);
+    this.wordings = header.wordings.map(digestOfTerms);
+    if (job.hash && job.hash !== this.sealHash) this.find("code", {});
+    this.compareTerms();
+  }
+
+  compareTerms() {
+    const rules = this.header.wordings.map(({ options, max_choices, changes, access, publish }) =>
+      JSON.stringify([options.length, max_choices, changes, access, publish]),
+    );
+    const isSealed = this.seal && this.wordings.some((wording) => hex(wording) === this.seal.wording);
+    const isOfRound = this.seal && this.seal.round === this.round;
+    const alike = rules.every((rule) => rule === rules[0]) && this.header.wordings[0].publish;
+    if (!isSealed || !isOfRound || !alike) this.find("terms", {});
+  }
+
+  // Reads what was kept. What is of another poll, round or generation can't be compared with this file.
+  async openKept() {
+    for (const note of this.job.notes) {
+      const checkpoint = readCheckpoint(note);
+      const read = readNote(note);
+      const seal = read && readSeal(read.text);
+      const signed = read && this.known ? await isSigned(read, this.known) : false;
+      if (signed === false || (!checkpoint && !seal)) continue;
+      if (checkpoint) this.keepRoot(checkpoint);
+      else this.keepSeal(read.text, seal);
+    }
+    for (const own of this.own) {
+      const evidence = readEvidence(own.text);
+      if (!evidence) continue;
+      const signed = this.known ? await isSigned(evidence.note, this.known) : false;
+      const { checkpoint, index, leaf, path } = evidence;
+      const root = checkpoint && rootOfPath(leaf, index, checkpoint.size, path);
+      const holds = signed !== false && (!checkpoint || (root !== null && same(root, checkpoint.root)));
+      own.fate = !holds ? "broken" : this.isHere(evidence.origin) ? "missing" : "elsewhere";
+      own.origin = evidence.origin;
+      own.leaf = evidence.leaf;
+      if (holds && checkpoint) this.keepRoot(checkpoint);
+    }
+  }
+
+  isHere(origin) {
+    return this.seal.trees.some((tree, partition) => origin === this.origin(partition));
+  }
+
+  origin(partition) {
+    return `${this.round}/${partition}/${this.seal.trees[partition].generation}`;
+  }
+
+  keepRoot({ origin, size, root }) {
+    if (!this.isHere(origin)) return;
+    const sizes = this.roots.get(origin) || new Map();
+    this.roots.set(origin, sizes);
+    const roots = sizes.get(size) || [];
+    sizes.set(size, roots.concat([root]));
+  }
+
+  keepSeal(kept, seal) {
+    if (seal.round !== this.round || kept === this.sealText) return;
+    if (seal.version >= this.seal.version || seal.trees.length !== this.seal.trees.length) this.find("before", {});
+    seal.trees.forEach(({ generation, size, root }, partition) =>
+      this.keepRoot({ origin: `${seal.round}/${partition}/${generation}`, size, root }),
+    );
+  }
+
+  async readTree(lines, partition) {
+    const sealed = this.seal.trees[partition];
+    const heading = (await lines.text(MAX_LINE)) || "";
+    const [word, ...fields] = heading.split(" ");
+    const numbers = fields.map(wholeNumber);
+    if (word !== "tree" || numbers.length !== 4 || numbers.includes(null)) throw new Unreadable(lines.number);
+    const [stated, partitions, generation, size] = numbers;
+    const isSealed = stated === partition && generation === sealed.generation && size === sealed.size;
+    if (!isSealed || partitions !== this.seal.trees.length) this.find("trees", { partition });
+    const tree = {
+      id: digestOfTree(this.header, numbers),
+      root: new GrowingRoot(),
+      chains: new Chains(),
+      sizes: this.roots.get(this.origin(partition)) || new Map(),
+      own: this.own.filter(({ origin }) => origin === this.origin(partition)),
+      partition,
+    };
+    this.compareRoot(tree);
+    await this.readBallots(lines, tree, size);
+    if (tree.root.size !== sealed.size || !same(tree.root.root(), sealed.root)) this.find("roots", { partition });
+    for (const size of tree.sizes.keys()) if (size > tree.root.size) this.find("before", { partition });
+    this.voters += tree.chains.check((mark) => this.find("chains", { mark }));
+    this.ballots += tree.root.size;
+  }
+
+  async readBallots(lines, tree, size) {
+    for (let rest = size; rest > 0; rest--) {
+      let found = lines.next(MAX_LINE);
+      while (found === null) {
+        this.tell(this.ballots + tree.root.size);
+        await lines.more();
+        found = lines.next(MAX_LINE);
+      }
+      if (!found || !this.ballot.read(lines.buffer, lines.from, lines.to)) throw new Unreadable(lines.number + !found);
+      this.add(tree, lines.number);
+    }
+  }
+
+  add(tree, line) {
+    const { ballot, hidden, leaf } = this;
+    const counts = ballot.count > 0;
+    tree.chains.add(ballot.mark, ballot.replaces, counts);
+    this.compareRules(line, counts);
+    if (counts) hideChoices(ballot, hidden);
+    else hidden.set(ballot.hidden);
+    const wording = this.wordings[ballot.wording - 1];
+    if (!wording) this.find("rules", { line });
+    begin();
+    byte(0);
+    bytes(tree.id, 0, DIGEST_BYTES);
+    bytes(wording || tree.id, 0, DIGEST_BYTES);
+    bytes(ballot.mark, 0, 16);
+    bytes(ballot.replaces, 0, 16);
+    bytes(hidden, 0, DIGEST_BYTES);
+    finish(leaf, 0);
+    tree.root.push(leaf, 0);
+    for (const own of tree.own) if (own.leaf[0] === leaf[0] && same(own.leaf, leaf)) this.settle(own, counts);
+    this.compareRoot(tree);
+  }
+
+  compareRules(line, counts) {
+    const { changes, max_choices: most } = this.header.wordings[0];
+    const { choices, count, isChange } = this.ballot;
+    if (counts && (count > most || choices >>> 0 >= 2 ** this.options)) this.find("rules", { line });
+    if (!changes && (isChange || !counts)) this.find("rules", { line });
+    if (!counts) return;
+    for (let option = 0; option < this.options; option++) this.votes[option] += (choices >>> option) & 1;
+  }
+
+  // The root where somebody had kept one of this size.
+  compareRoot({ root, sizes, partition }) {
+    if (sizes.size === 0 || !sizes.has(root.size)) return;
+    const now = root.root();
+    if (!sizes.get(root.size).every((kept) => same(kept, now))) this.find("before", { partition });
+  }
+
+  settle(own, counts) {
+    const letters = String.fromCharCode(...this.ballot.letters.subarray(0, this.ballot.count));
+    Object.assign(own, { fate: counts ? "counts" : "replaced", choices: counts ? letters : null });
+  }
+
+  compareSums() {
+    const { seal, result } = this;
+    if (this.ballots !== seal.ballots) this.find("tally", { signed: seal.ballots, there: this.ballots });
+    if (this.voters !== seal.voters) this.find("tally", { signed: seal.voters, there: this.voters });
+    const isOfSeal = result && result.round === this.round && result.seal === this.sealHash;
+    if (!isOfSeal || result.votes.length !== this.options) return this.find("tally", {});
+    result.votes.forEach((signed, option) => {
+      const there = this.votes[option];
+      if (signed !== there) this.find("tally", { option: optionKey(option), signed, there });
+    });
+  }
+
+  report() {
+    // A part of the file says nothing of the whole.
+    const whole = "trees roots chains rules tally before".split(" ");
+    if (!this.complete) for (const name of whole) this.checks[name].open = true;
+    if (!this.header) for (const name of Object.keys(this.checks)) this.checks[name].open = name !== "file";
+    const own = this.own.map(({ fate, choices }) => ({
+      fate: !this.complete && fate === "missing" ? "unknown" : fate,
+      choices,
+    }));
+    return { checks: this.checks, poll: this.header && this.seal ? this.summary() : null, own };
+  }
+
+  summary() {
+    const { header, seal, ballots, voters, votes, complete } = this;
+    const sealed = header.wordings.find((terms, i) => hex(this.wordings[i]) === seal.wording) || header.wordings[0];
+    const { question, options } = sealed;
+    const { sealHash: hash } = this;
+    return { question, options, ballots, voters, votes, complete, hash, seal: header.seal, closed: seal.closed };
+  }
+}
+
+// null for any other line. What is written is compared to the letter.
+function readHeader(line) {
+  try {
+    const header = JSON.parse(line);
+    const fits = Object.keys(header).join(" ") === HEADER && header.scrutin === "published 1" && isInteger(header.round);
+    const terms = fits && header.wordings.length > 0 && header.wordings.every(areTerms);
+    return terms && JSON.stringify(header) === line ? header : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+function areTerms(terms) {
+  const { options, max_choices: most, changes, publish } = terms;
+  const flags = typeof changes === "boolean" && typeof publish === "boolean";
+  return Object.keys(terms).join(" ") === TERMS && options.length > 0 && isInteger(most) && flags;
+}
+
+function isInteger(value) {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+function digestOfTerms({ question, options, max_choices: most, changes, access, publish }) {
+  const out = new Uint8Array(DIGEST_BYTES);
+  begin();
+  text(WORDING_LABEL);
+  text(utf8(question));
+  integer(options.length);
+  for (const option of options) text(utf8(option));
+  integer(most);
+  integer(changes ? 1 : 0);
+  text(utf8(access));
+  integer(publish ? 1 : 0);
+  finish(out, 0);
+  return out;
+}
+
+function digestOfTree({ installation, poll, round }, [partition, partitions, generation]) {
+  const out = new Uint8Array(DIGEST_BYTES);
+  begin();
+  text(TREE_LABEL);
+  text(utf8(installation));
+  text(utf8(poll));
+  integer(round);
+  integer(partition);
+  integer(partitions);
+  integer(generation);
+  finish(out, 0);
+  return out;
+}
+
+function hideChoices({ blind, letters, count }, out) {
+  begin();
+  text(CHOICE_LABEL);
+  bytes(blind, 0, 16);
+  integer(count);
+  bytes(letters, 0, count);
+  finish(out, 0);
+}
