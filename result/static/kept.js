@@ -1,6 +1,6 @@
-// What this browser keeps of polls, so that a server can't say something else tomorrow: texts of a kind ("key", "seals",
-// "proofs", "checkpoints", "contradictions"), at most MOST of each for a poll, the newest last. In localStorage, else
-// for as long as the page is there.
+// What this browser keeps of polls, so that a server can't say something else tomorrow: texts of a kind ("key",
+// "seals", "proofs", "checkpoints", "contradictions"), at most MOST of each for a poll, the newest last. In
+// localStorage, else for as long as the page is there.
 
 const MOST = 64;
 const memory = new Map();

@@ -1,5 +1,5 @@
-// The trees of RFC 6962, section 2.1: nodes, roots, and the way from a leaf to the root. Digests are 32 bytes at a place
-// in a Uint8Array. Only ECMAScript 2018, for old phones (tests/old_phones.rs).
+// The trees of RFC 6962, section 2.1: nodes, roots, and the way from a leaf to the root. Digests are 32 bytes at a
+// place in a Uint8Array. Only ECMAScript 2018, for old phones (tests/old_phones.rs).
 
 import { DIGEST_BYTES, begin, byte, bytes, digest, finish } from "./sha256.js";
 

@@ -271,7 +271,8 @@ class Recount {
 function readHeader(line) {
   try {
     const header = JSON.parse(line);
-    const fits = Object.keys(header).join(" ") === HEADER && header.scrutin === "published 1" && isInteger(header.round);
+    const isOurs = Object.keys(header).join(" ") === HEADER && header.scrutin === "published 1";
+    const fits = isOurs && isInteger(header.round);
     const terms = fits && header.wordings.length > 0 && header.wordings.every(areTerms);
     return terms && JSON.stringify(header) === line ? header : null;
   } catch (error) {
