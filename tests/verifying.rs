@@ -85,6 +85,16 @@ fn what_does_not_hold_is_told_with_exit_code_1_and_who_had_kept_what() {
 }
 
 #[test]
+fn a_published_file_does_not_steer_the_terminal() {
+    let (mut poll, directory) = (honest(), tempfile::tempdir().expect("a directory"));
+    poll.wordings[0].question = "Tea?\u{1b}[2J\u{9b}2J\r".to_owned();
+    let file = keep(directory.path(), "published", &poll.file());
+    let table = text(&scrutin(&["verify", &file]));
+    assert!(table.starts_with("Tea?\u{fffd}[2J\u{fffd}2J\u{fffd}\n"), "{table:?}");
+    assert!(table.ends_with("All holds that can be checked here.\n"), "{table:?}");
+}
+
+#[test]
 fn what_could_not_be_checked_is_told_with_exit_code_2() {
     let directory = tempfile::tempdir().expect("a directory");
     let whole = honest().file();

@@ -115,7 +115,8 @@ impl FromStr for VerifierKey {
         let bytes = STANDARD.decode(encoded).map_err(|_| KeyError)?;
         let [ED25519_TYPE, public @ ..] = &bytes[..] else { return Err(KeyError) };
         let key = Self::new(name.to_owned(), public.try_into().map_err(|_| KeyError)?);
-        let fits = !name.is_empty() && !name.contains(char::is_whitespace) && key.to_string() == text;
+        let is_foreign = |c: char| c.is_whitespace() || c.is_control();
+        let fits = !name.is_empty() && !name.contains(is_foreign) && key.to_string() == text;
         if fits { Ok(key) } else { Err(KeyError) }
     }
 }

@@ -35,7 +35,8 @@ impl RoundName {
             poll: PollId::parse(poll).ok()?,
             round: round.parse().ok()?,
         };
-        let names_a_key = !installation.is_empty() && !installation.contains(|c: char| c.is_whitespace() || c == '+');
+        let is_foreign = |c: char| c.is_whitespace() || c.is_control() || c == '+';
+        let names_a_key = !installation.is_empty() && !installation.contains(is_foreign);
         (names_a_key && name.to_string() == text).then_some(name)
     }
 }
@@ -98,6 +99,8 @@ mod tests {
             "scrutin//tea/2/1/0",
             "scrutin/7 b/tea/2/1/0",
             "scrutin/7b1f/Tea/2/1/0",
+            "scrutin/7b\u{1b}f/tea/2/1/0",
+            "scrutin/7b\u{9b}f/tea/2/1/0",
             "other/7b1f/tea/2/1/0",
             "scrutin/7b1f/tea/2/65536/0",
         ];

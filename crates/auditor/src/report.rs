@@ -7,8 +7,16 @@ use domain::option_key;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Writes a verification for people.
+/// Writes a verification for people. Characters that would steer a terminal are not passed on: a published file comes
+/// from strangers.
 pub fn write_table(verification: &Verification, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Vec::new();
+    write_lines(verification, &mut table)?;
+    let steers = |c: char| c.is_control() && c != '\n';
+    out.write_all(String::from_utf8_lossy(&table).replace(steers, "\u{fffd}").as_bytes())
+}
+
+fn write_lines(verification: &Verification, out: &mut impl Write) -> io::Result<()> {
     if let Some(poll) = &verification.poll {
         write_poll(poll, out)?;
     }
