@@ -33,6 +33,8 @@ pub(crate) struct App {
     /// The security headers of most answers.
     pub(crate) headers: SecurityHeaders,
     pub(crate) embed_headers: SecurityHeaders,
+    /// Of pages that have Web Workers.
+    pub(crate) worker_headers: SecurityHeaders,
     pub(crate) instance: String,
     pub(crate) pages: Pages,
 }

@@ -171,6 +171,7 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         result_url: config.result_url,
         headers: SecurityHeaders::new(None),
         embed_headers: embedding::headers(&config.embed_origins),
+        worker_headers: SecurityHeaders::with_workers(),
         instance: config.instance,
         pages: Pages::new::<Templates, StaticFiles>(texts::catalogue(), &base),
     });
@@ -208,6 +209,7 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
     Router::new()
         .route("/", get(pages::live_page::default_poll))
         .route("/p/{poll}", get(pages::live_page::poll))
+        .route("/p/{poll}/check", get(pages::check_page::check))
         .route("/p/{poll}/embed", get(pages::live_page::embed))
         .route("/p/{poll}/join", get(pages::join::join))
         .route("/e/{event}", get(pages::event_page::page))

@@ -15,8 +15,9 @@ use crate::{app::App, refusal::ResultRefusal};
 const RELOAD_SECONDS: u32 = 5;
 
 /// The pages to which mistyped addresses are redirected.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "/p/{poll}",
+    "/p/{poll}/check",
     "/p/{poll}/embed",
     "/p/{poll}/join",
     "/e/{event}",

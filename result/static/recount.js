@@ -45,7 +45,7 @@ class Recount {
     }
     // What was kept, by the origin of its tree: roots by size, and leaves.
     this.roots = new Map();
-    this.own = job.own.map((name) => ({ origin: null, fate: "unknown", choices: null, leaf: null, text: name }));
+    this.own = job.own.map((given) => ({ origin: null, leaf: null, fate: "unknown", choices: null, text: given }));
     this.ballot = new BallotLine();
     this.leaf = new Uint8Array(DIGEST_BYTES);
     this.hidden = new Uint8Array(DIGEST_BYTES);
@@ -123,8 +123,7 @@ class Recount {
       const root = checkpoint && rootOfPath(leaf, index, checkpoint.size, path);
       const holds = signed !== false && (!checkpoint || (root !== null && same(root, checkpoint.root)));
       own.fate = !holds ? "broken" : this.isHere(evidence.origin) ? "missing" : "elsewhere";
-      own.origin = evidence.origin;
-      own.leaf = evidence.leaf;
+      if (holds) Object.assign(own, { origin: evidence.origin, leaf });
       if (holds && checkpoint) this.keepRoot(checkpoint);
     }
   }

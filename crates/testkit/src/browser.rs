@@ -38,6 +38,9 @@ pub struct Setup {
     pub dark: bool,
 }
 
+/// A name that each browser takes for this machine. Unlike addresses of this machine, pages over `http://` from there
+/// are not trusted: they have no SubtleCrypto, as in a room with a server of its own.
+pub const PLAIN_HOST: &str = "hall.test";
 /// A phone's window.
 pub const PHONE: (u32, u32) = (390, 844);
 /// A projector's window.
@@ -98,6 +101,7 @@ impl Driver {
             "--disable-component-update".into(),
             "--disable-sync".into(),
             "--no-first-run".into(),
+            format!("--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1"),
             "--hide-scrollbars".into(),
             format!("--window-size={width},{height}"),
             format!("--user-data-dir={}", profile.display()),

@@ -4,6 +4,7 @@
 //! May import: `app`, `event_parameter`, `event_tallies`, `live`, `organiser`, `percent`, `poll_parameter`, `receipts`,
 //! `refusal`, `texts`, `time`.
 
+pub(crate) mod check_page;
 pub(crate) mod embedding;
 pub(crate) mod event_page;
 pub(crate) mod join;

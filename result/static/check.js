@@ -1,0 +1,288 @@
+// The page that checks a poll: it has the published ballots recounted (recount.js), beside the page where that can be,
+// and says what came of it. What it is given to find the own ballot is not sent. Only ECMAScript 2018 and the Web APIs
+// of Safari 12, for old phones (tests/old_phones.rs).
+
+import { ask } from "./ask.js";
+import { keep, kept } from "./kept.js";
+import { dateAndTime, number } from "./language.js";
+import { hex, readNote, utf8 } from "./note.js";
+import { recount } from "./recount.js";
+import { digest } from "./sha256.js";
+import { optionKey, readSeal } from "./statements.js";
+import { write } from "./write.js";
+
+const PATIENCE_MS = 10000;
+// A proof has some kilobytes; a file of more is something else.
+const MAX_PROOF_BYTES = 65536;
+const HASH = /^#[0-9a-f]{64}$/;
+
+const base = document.documentElement.dataset.base || "";
+const page = document.getElementById("check");
+const texts = page.dataset;
+const { poll } = texts;
+const isPublished = "published" in texts;
+const address = `${base}/api/polls/${poll}`;
+// What was given on this page to find the own ballot.
+const given = [];
+let ballotsToCome = null;
+let running = null;
+
+function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
+}
+
+function row(name) {
+  return page.querySelector(`[data-check="${name}"]`);
+}
+
+// What a server answers, or null.
+async function fetchText(path) {
+  try {
+    const { ok, text } = await ask(path, { cache: "no-store" }, PATIENCE_MS);
+    return ok ? text : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+function element(name, text, kind) {
+  const made = document.createElement(name);
+  if (kind) made.className = kind;
+  made.textContent = text;
+  return made;
+}
+
+// Calls `recount`, in a worker if the browser can load modules there.
+function recounted(job) {
+  const tell = (ballots) => showProgress(ballots);
+  return new Promise((resolve, reject) => {
+    let asked = false;
+    const options = {
+      get type() {
+        asked = true;
+        return "module";
+      },
+    };
+    const here = () => recount(job, tell).then(resolve, reject);
+    let worker = null;
+    try {
+      worker = new Worker(document.getElementById("check-script").dataset.worker, options);
+    } catch (error) {
+      return here();
+    }
+    let isReady = false;
+    const giveUp = (error) => {
+      worker.terminate();
+      if (isReady) reject(error);
+      else here();
+    };
+    if (!asked) return giveUp();
+    worker.onerror = giveUp;
+    worker.onmessage = ({ data }) => {
+      if (data.ready) {
+        isReady = true;
+        worker.postMessage(job);
+      }
+      if ("ballots" in data) tell(data.ballots);
+      if (!data.report && !data.failure) return;
+      worker.terminate();
+      if (data.report) resolve(data.report);
+      else reject(new Error(data.failure));
+    };
+  });
+}
+
+function showProgress(ballots) {
+  const progress = document.getElementById("progress");
+  progress.hidden = false;
+  if (ballotsToCome) {
+    progress.max = ballotsToCome;
+    progress.value = ballots;
+  }
+  setVerdict("", fill(texts.counting, { count: number(ballots) }));
+}
+
+function setVerdict(kind, text) {
+  const verdict = document.getElementById("verdict");
+  verdict.className = `note ${kind}`;
+  write(verdict.firstElementChild, text);
+}
+
+// The words that say where something does not hold.
+function where(fault) {
+  const values = Object.assign({}, fault);
+  for (const name of ["signed", "there"]) if (name in values) values[name] = number(values[name]);
+  if ("line" in fault) return fill(texts.line, values);
+  if ("mark" in fault) return fill(texts.mark, values);
+  if ("partition" in fault) return fill(texts.partition, values);
+  if ("option" in fault) return fill(texts.votes, values);
+  return "there" in fault ? fill(texts.numbers, values) : null;
+}
+
+// Says what came of a check: `{ faults, more, open }`, and a text for where it is open.
+function showCheck(name, { faults, more, open }, note) {
+  const item = row(name);
+  const said = item.querySelector(".said");
+  if (!item.dataset.good) item.dataset.good = said.textContent;
+  for (const old of item.querySelectorAll("strong, .where")) item.removeChild(old);
+  const state = faults.length > 0 ? "bad" : open ? "open" : "good";
+  const labels = { bad: texts.fails, open: texts.open, good: texts.holds };
+  item.insertBefore(element("strong", labels[state], state), item.firstChild);
+  said.textContent = state === "bad" ? item.dataset.bad : note || item.dataset.good;
+  for (const text of faults.map(where)) if (text) item.appendChild(element("span", text, "where"));
+  if (more > 0) item.appendChild(element("span", fill(texts.more, { count: number(more) }), "where"));
+  item.hidden = false;
+  return state;
+}
+
+// What the server shows of the votes, beside what was recounted.
+function compareShown({ votes, options, complete }, shown) {
+  const body = page.querySelector("#result tbody");
+  body.textContent = "";
+  const check = { faults: [], more: 0, open: !complete || !shown || !shown.votes };
+  options.forEach((option, index) => {
+    const there = shown && shown.votes ? shown.votes[optionKey(index)] : null;
+    const line = document.createElement("tr");
+    const head = element("th", option);
+    head.scope = "row";
+    head.dir = "auto";
+    const differs = complete && there !== null && there !== votes[index];
+    if (differs) check.faults.push({});
+    line.appendChild(head);
+    line.appendChild(element("td", number(votes[index])));
+    line.appendChild(element("td", there === null ? "–" : number(there), differs ? "bad" : ""));
+    body.appendChild(line);
+  });
+  return check;
+}
+
+function showOwn(own, options) {
+  const found = document.getElementById("found");
+  found.textContent = "";
+  for (const { fate, choices } of own) {
+    const name = `own${fate[0].toUpperCase()}${fate.slice(1)}`;
+    const chosen = Array.from(choices || "", (key) => options[key.charCodeAt(0) - 97]).join(", ");
+    const kind = { counts: "good", missing: "bad", broken: "bad" }[fate] || "";
+    const box = document.createElement("div");
+    box.className = `note ${kind}`;
+    box.appendChild(element("p", fill(texts[name], { choices: chosen })));
+    found.appendChild(box);
+  }
+}
+
+function showReport({ checks, poll: counted, own }, job, shown) {
+  const states = ["file", "terms", "trees", "roots", "chains", "rules", "tally"].map((name) =>
+    showCheck(name, checks[name]),
+  );
+  states.push(showCheck("key", checks.key, job.keyIsNew ? texts.keyNew : null));
+  states.push(showCheck("signed", checks.signed, checks.signed.open ? texts.signedOpen : null));
+  if (job.hash) states.push(showCheck("code", checks.code));
+  if (job.notes.length > 0) states.push(showCheck("before", checks.before));
+  if (counted) {
+    document.getElementById("result").hidden = false;
+    const { ballots, voters } = counted;
+    write(document.getElementById("sums"), fill(texts.sums, { ballots: number(ballots), voters: number(voters) }));
+    states.push(showCheck("shown", compareShown(counted, shown)));
+    keep("seals", poll, counted.seal);
+  }
+  showOwn(own, counted ? counted.options : []);
+  if (states.includes("bad")) setVerdict("bad", texts.allBad);
+  else if (states.includes("open")) setVerdict("", texts.allOpen);
+  else setVerdict("good", texts.allGood);
+}
+
+// The seal as the server gives it now, with its words if the server names them for the same hash.
+function showSeal(note, shown) {
+  const read = note ? readNote(note) : null;
+  const seal = read ? readSeal(read.text) : null;
+  const line = document.getElementById("seal");
+  document.getElementById("sealed").hidden = false;
+  if (!seal) return write(line, texts.unsealed);
+  const { ballots, voters, closed } = seal;
+  const values = { ballots: number(ballots), voters: number(voters), time: dateAndTime(closed) };
+  write(line, fill(texts.sealed, values));
+  ballotsToCome = ballots;
+  const hash = hex(digest(utf8(read.text)));
+  write(document.getElementById("hash"), hash);
+  const words = document.getElementById("words");
+  const named = shown && shown.seal && shown.seal.hash === hash ? shown.seal.words : [];
+  for (const word of named) words.appendChild(element("li", word));
+  words.hidden = named.length === 0;
+  return hash;
+}
+
+// A seal of the same close that differs from one that this browser saw.
+function compareSeals(text) {
+  const now = readSeal(text);
+  const seals = kept("seals", poll).map(readNote).filter((note) => note && readSeal(note.text));
+  const same = ({ round, version }) => round === now.round && version === now.version;
+  const others = seals.filter((note) => same(readSeal(note.text)) && note.text !== text);
+  if (seals.length > 0) showCheck("before", { faults: others.map(() => ({})), more: 0, open: false });
+}
+
+async function showTrees() {
+  const text = await fetchText(`${address}/log`);
+  if (!text) return;
+  const { trees } = JSON.parse(text);
+  const round = Math.max(...trees.map((tree) => tree.round));
+  const count = trees.filter((tree) => tree.round === round).reduce((sum, tree) => sum + tree.size, 0);
+  const line = document.getElementById("trees");
+  line.hidden = trees.length === 0;
+  write(line, fill(texts.trees, { count: number(count) }));
+}
+
+// Recounts, unless it is being done; with all that is known now.
+async function run(key, keyIsNew, seal, shown) {
+  const notes = [...kept("seals", poll), ...kept("checkpoints", poll)];
+  const hash = HASH.test(location.hash) ? location.hash.slice(1) : null;
+  if (seal && !notes.includes(seal) && notes.length > 0) notes.push(seal);
+  const own = Array.from(new Set([...kept("proofs", poll), ...given]));
+  const job = { url: new URL(`${address}/published`, location.href).href, key, hash, notes, own };
+  try {
+    const report = await recounted(job);
+    showReport(report, Object.assign({ keyIsNew }, job), shown);
+  } catch (error) {
+    setVerdict("bad", texts.away);
+  }
+  document.getElementById("progress").hidden = true;
+  document.getElementById("own").hidden = false;
+}
+
+async function begin() {
+  const [line, seal, tally] = await Promise.all(
+    [`${base}/.well-known/scrutin-key`, `${address}/seal`, `${address}/tally`].map(fetchText),
+  );
+  const shown = tally ? JSON.parse(tally) : null;
+  const [first] = kept("key", "");
+  const key = first || (line ? line.trim() : null);
+  if (!first && key) keep("key", "", key);
+  const hash = showSeal(seal, shown);
+  if (!isPublished) {
+    showTrees();
+    const wanted = HASH.test(location.hash) ? location.hash.slice(1) : null;
+    if (wanted && hash) showCheck("code", { faults: wanted === hash ? [] : [{}], more: 0, open: false });
+    if (seal && hash) compareSeals(readNote(seal).text);
+    if (seal && hash) keep("seals", poll, seal);
+    return;
+  }
+  const again = () => {
+    running = (running || Promise.resolve()).then(() => run(key, !first, seal, shown));
+  };
+  addEventListener("hashchange", again);
+  document.getElementById("find").addEventListener("click", () => {
+    given.push(document.getElementById("proof").value.trim().concat("\n"));
+    again();
+  });
+  document.getElementById("file").addEventListener("change", ({ target }) => {
+    const [file] = target.files;
+    if (!file || file.size > MAX_PROOF_BYTES) return;
+    const reader = new FileReader();
+    reader.onload = () => {
+      document.getElementById("proof").value = reader.result;
+    };
+    reader.readAsText(file);
+  });
+  again();
+}
+
+begin();

@@ -1,0 +1,259 @@
+//! The page that recounts published ballots, in a real browser: what it says of an honest server, and of one that lies.
+
+#![allow(clippy::unwrap_used, reason = "clippy does not see that helpers beside #[test] functions are tests")]
+
+mod support;
+
+use domain::{PollChange, PollSpec};
+use serde_json::{Value, json};
+use support::{App, front::Front, spawn_app};
+use testkit::{
+    browser::{Browser, Driver, PLAIN_HOST, Setup},
+    published_poll::PublishedPoll,
+    wait,
+};
+
+const GOOD: &str = "Everything that was checked holds.";
+const BAD: &str = "Something does not hold. The list says what and where.";
+
+/// 300 voters in three partitions, of whom some changed their votes.
+fn publication() -> PublishedPoll {
+    let first = (0..300).map(|voter| (voter, ["a", "b", "ac"][usize::try_from(voter % 3).unwrap()]));
+    PublishedPoll::of(3, first.chain((0..40).map(|voter| (voter, "c"))))
+}
+
+/// The service, which shows these votes of the poll `tea` as published.
+async fn showing(publication: &PublishedPoll) -> App {
+    let app = spawn_app().await;
+    let spec = PollSpec { publish: true, ..PollSpec::simple("Tea?", ["Yes", "No", "Later"]) };
+    app.ledger.create("tea", PollSpec { max_choices: 2, ..spec });
+    for (option, votes) in publication.votes().into_iter().enumerate() {
+        app.ledger.vote_many("tea", option, votes);
+    }
+    app.ledger.change("tea", &PollChange::Close);
+    app.ledger.change("tea", &PollChange::Publish);
+    app
+}
+
+async fn verdict(browser: &Browser, text: &str) {
+    wait::until_true(&format!("the verdict {text:?}"), || async {
+        let said = browser.run("return document.querySelector('#verdict p').textContent").await;
+        let done = [GOOD, BAD, "What was checked holds"].iter().any(|end| said.as_str().unwrap_or("").starts_with(end));
+        assert!(!done || said == text, "{said}: {:?}", browser.text().await);
+        said == text
+    })
+    .await;
+}
+
+/// The names of the checks that have come out so.
+async fn checks(browser: &Browser, kind: &str) -> Value {
+    let script = "return [...document.querySelectorAll('[data-check]')] \
+        .filter((item) => item.querySelector('strong.KIND')).map((item) => item.dataset.check)";
+    browser.run(&script.replace("KIND", kind)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn published_ballots_are_counted_again_in_the_browser() {
+    let poll = publication();
+    let (app, driver) = (showing(&poll).await, Driver::start().await);
+    let front = Front::start(&app, poll.clone()).await;
+    let browser = driver.open(Setup::default()).await;
+    browser.goto(&front.url(&format!("/p/tea/check#{}", poll.seal().digest()))).await;
+    verdict(&browser, GOOD).await;
+    let all = ["file", "key", "signed", "terms", "trees", "roots", "chains", "rules", "tally", "shown", "code"];
+    assert_eq!(checks(&browser, "good").await, json!(all));
+    let rows = "return [...document.querySelectorAll('#result tbody tr')] \
+        .map((row) => [...row.children].map((cell) => cell.textContent))";
+    let votes: Vec<_> = poll.votes().iter().map(ToString::to_string).collect();
+    let expected = json!([["Yes", votes[0], votes[0]], ["No", votes[1], votes[1]], ["Later", votes[2], votes[2]]]);
+    assert_eq!(browser.run(rows).await, expected);
+    browser.shows("Ballots: 340 · Voters: 300").await;
+    browser.shows("sees the key for the first time").await;
+    browser.shows(&poll.seal().digest().to_string()).await;
+    // What it has kept is compared at the next visit.
+    browser.goto(&front.url("/p/tea/check")).await;
+    verdict(&browser, GOOD).await;
+    assert_eq!(checks(&browser, "good").await.as_array().unwrap().last().unwrap(), "before");
+    browser.shows("The key is the one that this browser keeps").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_server_lies_about_is_named() {
+    let honest = publication();
+    let (app, driver) = (showing(&honest).await, Driver::start().await);
+    let front = Front::start(&app, honest.clone()).await;
+    let browser = driver.open(Setup::default()).await;
+    let file = honest.file();
+    let counting = |line: &&str| line.split(',').count() == 4 && line.split(',').nth(2) == Some("a");
+    let ballot = file.lines().find(counting).unwrap();
+    let replaced = file.lines().find(|line| line.contains(",,") && line.split(',').nth(2) == Some("")).unwrap();
+    let other_choice = file.replacen(ballot, &ballot.replace(",a,", ",b,"), 1);
+    let replacing = file.lines().find(|line| line.split(',').nth(1).is_some_and(|mark| mark.len() == 32)).unwrap();
+    let mark = replacing.split(',').nth(1).unwrap();
+    let unchained = file.replacen(replacing, &replacing.replacen(mark, "", 1), 1);
+    let three = file.replacen(ballot, &ballot.replace(",a,", ",abc,"), 1);
+    let stated = PublishedPoll { stated_votes: Some(vec![1, 2, 3]), ..honest.clone() };
+    let other_terms = {
+        let mut other = honest.clone();
+        other.wordings[0].question = "Coffee?".to_owned();
+        let mut header = honest.header();
+        header.wordings = other.wordings;
+        honest.file_below(&header)
+    };
+    let forged = file.replacen("voters 300", "voters 301", 1);
+    let cases = [
+        (other_choice, json!(["roots", "tally", "shown"])),
+        (unchained, json!(["roots", "chains", "tally"])),
+        (three, json!(["roots", "rules", "tally", "shown"])),
+        (stated.file(), json!(["tally"])),
+        (other_terms, json!(["terms", "roots"])),
+        (forged, json!(["signed", "tally", "before"])),
+        (file.replacen("tree 1 3", "tree 1 4", 1), json!(["trees", "roots"])),
+        (file.replace("\nend\n", "\n"), json!(["file"])),
+        (file.replacen(replaced, "no ballot", 1), json!(["file"])),
+        (file.replacen("\"published 1\"", "\"published 2\"", 1), json!(["file"])),
+    ];
+    browser.goto(&front.url("/p/tea/check")).await;
+    verdict(&browser, GOOD).await;
+    for (published, expected) in cases {
+        front.publish(published);
+        browser.goto(&front.url("/p/tea/check")).await;
+        verdict(&browser, BAD).await;
+        assert_eq!(checks(&browser, "bad").await, expected, "{}", browser.text().await);
+    }
+    front.publish(file);
+    browser.goto(&front.url("/polls")).await;
+    browser.goto(&front.url(&format!("/p/tea/check#{}", "0".repeat(64)))).await;
+    verdict(&browser, BAD).await;
+    assert_eq!(checks(&browser, "bad").await, json!(["code"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voter_finds_the_own_ballot_without_sending_the_proof() {
+    let poll = publication();
+    let (app, driver) = (showing(&poll).await, Driver::start().await);
+    let front = Front::start(&app, poll.clone()).await;
+    let browser = driver.open(Setup::default()).await;
+    browser.goto(&front.url("/polls")).await;
+    // As the page of the receipt does.
+    let kept = json!([poll.proof(101)]).to_string();
+    browser.run(&format!("localStorage.setItem('scrutin proofs tea', {})", json!(kept))).await;
+    browser.goto(&front.url("/p/tea/check")).await;
+    browser.shows("Your ballot is there, and it counts. It chose: Yes, Later").await;
+
+    // The proof of a ballot before it was replaced, and others that find none.
+    let first =
+        PublishedPoll::of(3, (0..300).map(|voter| (voter, ["a", "b", "ac"][usize::try_from(voter % 3).unwrap()])));
+    let elsewhere = PublishedPoll { generation: 7, ..poll.clone() };
+    for (given, said) in [
+        (poll.promise(7), "It chose: Later"),
+        (first.promise(7), "a later one replaced it"),
+        (first.proof(7).replacen("extra ", "extra A", 1), "No ballot could be looked for"),
+        (poll.proof(9).replacen("index ", "index 1", 1), "its signature or its way to the root is wrong"),
+        (elsewhere.promise(3), "or of a tree that was given up"),
+        ("Hello".to_owned(), "No ballot could be looked for"),
+    ] {
+        let before = "return document.getElementById('found').textContent";
+        assert!(!browser.run(before).await.as_str().unwrap().contains(said), "{said} is new");
+        browser.run(&format!("document.getElementById('proof').value = {}", json!(given))).await;
+        browser.click("#find").await;
+        browser.shows(said).await;
+        browser.goto(&front.url("/p/tea/check")).await;
+        browser.shows("It chose: Yes, Later").await;
+    }
+    let asked = front.asked();
+    assert!(asked.iter().any(|request| request.contains("/published")), "{asked:?}");
+    assert!(asked.iter().all(|request| request.starts_with("GET ") && request.len() < 80), "{asked:?}");
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_ballot_is_missed() {
+    let poll = publication();
+    let (app, driver) = (showing(&poll).await, Driver::start().await);
+    let without = PublishedPoll::of(3, (0..299).map(|voter| (voter, "a")));
+    let front = Front::start(&app, without).await;
+    let browser = driver.open(Setup::default()).await;
+    browser.goto(&front.url("/p/tea/check")).await;
+    verdict(&browser, BAD).await;
+    browser.run(&format!("document.getElementById('proof').value = {}", json!(poll.promise(299)))).await;
+    browser.click("#find").await;
+    browser.shows("This ballot is not among the published ones").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_all_but_the_signatures_is_checked() {
+    let poll = publication();
+    let (app, driver) = (showing(&poll).await, Driver::start().await);
+    let front = Front::start(&app, poll.clone()).await;
+    let browser = driver.open(Setup::default()).await;
+    let url = front.url("/p/tea/check").replace("127.0.0.1", PLAIN_HOST);
+    browser.goto(&url).await;
+    verdict(&browser, "What was checked holds, but not everything could be checked here.").await;
+    assert_eq!(browser.run("return [isSecureContext, typeof crypto.subtle]").await, json!([false, "undefined"]));
+    assert_eq!(checks(&browser, "open").await, json!(["signed"]));
+    browser.shows("Signatures are not checked here").await;
+    let complaints = browser.complaints().await;
+    let ours: Vec<_> = complaints.iter().filter(|line| !line.contains("origin was untrustworthy")).collect();
+    assert_eq!(ours, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_without_modules_in_workers_recounts_in_the_page() {
+    let poll = publication();
+    let (app, driver) = (showing(&poll).await, Driver::start().await);
+    let front = Front::start(&app, poll.clone()).await;
+    for worker in [
+        "window.Worker = undefined",
+        // Safari 12 passes over the options and loads a classic script.
+        "const Newer = window.Worker; window.Worker = function (url) { return new Newer(url); }",
+        // One that knows the option and fails.
+        "const Newer = window.Worker; window.Worker = function (url, {type}) { return new Newer(url, {}); }",
+    ] {
+        let browser = driver.open(Setup::default()).await;
+        let source = json!({"source": worker});
+        browser.devtools("Page.addScriptToEvaluateOnNewDocument", source).await;
+        browser.goto(&front.url("/p/tea/check")).await;
+        verdict(&browser, GOOD).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_the_page_names_the_files_and_the_command() {
+    let poll = publication();
+    let app = showing(&poll).await;
+    let page = app.page("/p/tea/check").await;
+    for text in ["scrutin verify http://", "/p/tea</code>", "/api/polls/tea/published", "/.well-known/scrutin-key"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let policy = app.get("/p/tea/check").await.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("worker-src 'self'") && policy.contains("script-src 'self';"), "{policy}");
+    let other = app.get("/p/main").await.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(!other.contains("worker"), "{other}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_poll_that_is_not_published_the_page_says_what_there_is() {
+    let poll = publication();
+    let (app, driver) = (spawn_app().await, Driver::start().await);
+    app.ledger.create("tea", PollSpec::simple("Tea?", ["Yes", "No", "Later"]));
+    let front = Front::start(&app, poll.clone()).await;
+    let browser = driver.open(Setup::default()).await;
+    browser.goto(&front.url(&format!("/p/tea/check#{}", poll.seal().digest()))).await;
+    browser.shows("The ballots of this poll are not published").await;
+    browser.shows("Ballots: 340 · Voters: 300").await;
+    browser.shows("Ballots in the signed trees so far: 340").await;
+    assert_eq!(checks(&browser, "good").await, json!(["code"]));
+    front.server.show(poll.clone(), Some(vec![0, 5, 6]));
+    browser.goto(&front.url("/p/tea/check")).await;
+    browser.shows("There is no seal yet.").await;
+    browser.shows("Ballots in the signed trees so far: 11").await;
+    let mut other = poll;
+    other.cast(900, "a", 1);
+    other.close();
+    front.server.show(other, None);
+    browser.goto(&front.url("/p/tea/check")).await;
+    browser.shows("do not fit what this browser saw earlier").await;
+    assert_eq!(checks(&browser, "bad").await, json!(["before"]));
+}

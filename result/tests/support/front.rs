@@ -1,0 +1,87 @@
+//! The service with what is public of another, published poll: as long as the test says what that is, honest or not.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use http::header::CONTENT_LENGTH;
+use testkit::{poll_server::PollServer, published_poll::PublishedPoll};
+use tokio::net::TcpListener;
+
+use super::App;
+
+/// In front of the service.
+pub(crate) struct Front {
+    pub(crate) server: PollServer,
+    address: String,
+    shared: Arc<Shared>,
+}
+
+/// What its requests need.
+struct Shared {
+    app: String,
+    public: String,
+    published: Mutex<Option<String>>,
+    asked: Mutex<Vec<String>>,
+    http: reqwest::Client,
+}
+
+impl Front {
+    pub(crate) async fn start(app: &App, poll: PublishedPoll) -> Self {
+        let server = PollServer::start(poll);
+        let public = server.page().replace("/p/tea", "");
+        let shared = Arc::new(Shared {
+            app: app.url(""),
+            public,
+            published: Mutex::default(),
+            asked: Mutex::default(),
+            http: app.http.clone(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(forward).with_state(Arc::clone(&shared));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { server, address, shared }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.address)
+    }
+
+    /// From now on this is the published file.
+    pub(crate) fn publish(&self, file: String) {
+        *self.shared.published.lock().unwrap() = Some(file);
+    }
+
+    /// All that was asked of the poll's public data, as `METHOD PATH`.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.shared.asked.lock().unwrap().clone()
+    }
+}
+
+async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let target = request.uri().to_string();
+    let is_public = ["/seal", "/published", "/result", "/log"].iter().any(|part| target.contains(part))
+        && target.starts_with("/api/polls/tea/")
+        || target == "/.well-known/scrutin-key";
+    if is_public {
+        shared.asked.lock().unwrap().push(format!("{} {target}", request.method()));
+        let published = shared.published.lock().unwrap().clone();
+        if let Some(file) = published.filter(|_| target.ends_with("/published")) {
+            return file.into_response();
+        }
+    }
+    let host = if is_public { &shared.public } else { &shared.app };
+    let mut headers = request.headers().clone();
+    headers.remove(http::header::ACCEPT_ENCODING);
+    let asked = shared.http.request(request.method().clone(), format!("{host}{target}")).headers(headers);
+    let answer = asked.send().await.unwrap();
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    headers.remove(CONTENT_LENGTH);
+    let body: Bytes = answer.bytes().await.unwrap();
+    (status, headers, body).into_response()
+}
