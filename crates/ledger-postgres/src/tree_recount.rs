@@ -63,7 +63,9 @@ async fn of_poll(
     }
     // Where no terms are noted, no trees were built yet.
     let is_present = |row: &TreeRow| row.stored.since == poll.since && row.stored.id.round == poll.round;
-    if !terms.is_empty() && !rows.iter().any(is_present) {
+    let first = terms.first().map(|first| first.after);
+    let is_first = |row: &TreeRow| first.is_some_and(|first| row.stored.since <= first);
+    if first.is_some() && !(rows.iter().any(is_present) && rows.iter().any(is_first)) {
         recounts.push(TreeRecount { tree: present.clone(), faults: vec![TreeFault::Missing] });
     }
     Ok(())

@@ -93,8 +93,9 @@ impl StoredPoll {
     }
 }
 
-const SELECT_POLL: &str = "SELECT p.number, p.poll, p.partition, p.round, p.since, t.voters, t.counted
-    FROM polls p JOIN turnout t ON t.poll = p.number";
+const SELECT_POLL: &str = "SELECT p.number, p.poll, p.partition, p.round, p.since,
+        coalesce(t.voters, 0), coalesce(t.counted, 0)
+    FROM polls p LEFT JOIN turnout t ON t.poll = p.number";
 
 /// The poll with this id, as this partition has it.
 pub(crate) fn poll(conn: &Connection, partition: Partition, id: PollId) -> Result<Option<StoredPoll>, StoreError> {

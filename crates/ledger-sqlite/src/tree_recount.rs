@@ -19,18 +19,20 @@ pub(crate) fn of_poll(conn: &Connection, poll: &StoredPoll) -> Result<Vec<TreeRe
             recounts.push(of_tree(conn, poll, row)?);
         }
     }
-    recounts.extend(missing(conn, poll)?);
+    recounts.extend(missing(conn, poll, &rows)?);
     Ok(recounts)
 }
 
-/// The present round's tree, if it must be there and is not. Where no terms are noted, no trees were built yet.
-fn missing(conn: &Connection, poll: &StoredPoll) -> Result<Option<TreeRecount>, StoreError> {
-    let is_built = !tree_rows::terms(conn, poll.number)?.is_empty();
-    let Some(place) = trees::place(conn, poll.partition)?.filter(|_| is_built) else { return Ok(None) };
+/// The trees of the present round, and of the first one with terms, must be there. Where no terms are noted, no trees
+/// were built yet.
+fn missing(conn: &Connection, poll: &StoredPoll, rows: &[StoredTreeRow]) -> Result<Option<TreeRecount>, StoreError> {
+    let terms = tree_rows::terms(conn, poll.number)?;
+    let (Some(place), Some(first)) = (trees::place(conn, poll.partition)?, terms.first()) else { return Ok(None) };
     let present = tree_rows::newest(conn, poll)?;
-    let is_missing = present.is_none_or(|row| row.stored.id.round != poll.round);
+    let lacks_present = present.is_none_or(|row| row.stored.id.round != poll.round);
+    let lacks_first = rows.first().is_none_or(|row| row.stored.since > first.after);
     let tree = place.tree(poll.poll.id(), poll.round);
-    Ok(is_missing.then(|| TreeRecount { tree, faults: vec![TreeFault::Missing] }))
+    Ok((lacks_present || lacks_first).then(|| TreeRecount { tree, faults: vec![TreeFault::Missing] }))
 }
 
 fn of_tree(conn: &Connection, poll: &StoredPoll, row: &StoredTreeRow) -> Result<TreeRecount, StoreError> {

@@ -19,6 +19,7 @@ mod reading;
 mod scene;
 mod spreading;
 mod subject;
+mod tampering;
 mod trees;
 
 pub use counting::*;
@@ -28,6 +29,7 @@ pub use leading::*;
 pub use reading::*;
 pub use spreading::*;
 pub use subject::Subject;
+pub use tampering::{SqlDialect, a_log_with_trees, tamperings};
 pub use trees::*;
 
 /// Creates one `#[tokio::test]` for each story of the contract. Each evaluates `$setup`, which may `.await` and returns

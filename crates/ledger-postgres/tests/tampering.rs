@@ -1,0 +1,54 @@
+//! A recount finds whatever is changed in one row of the tables.
+
+mod support;
+
+use domain::{Installation, InstallationId, LedgerIdentity, Partitions, Scoreboard};
+use support::{FIRST, lead, ledgers, scoreboard};
+use testkit::{
+    ledger_contract::{SqlDialect, a_log_with_trees, tamperings},
+    postgres_server::TestDatabase,
+};
+
+/// Tables that are put back after each statement.
+const TABLES: [&str; 7] = ["ballots", "tallies", "turnout", "trees", "tiles", "tree_closes", "terms"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_changed_in_one_row_is_found() {
+    let database = TestDatabase::create().await;
+    let mut ledger = lead(&ledgers(&database), FIRST).await;
+    let installation = Installation::new(InstallationId::new("7b1f"), Partitions::ONE);
+    ledger.install(&LedgerIdentity::new(installation, "")).await.unwrap();
+    for entries in a_log_with_trees().chunks(100) {
+        ledger.apply(entries.to_vec()).await.unwrap();
+    }
+    drop(ledger);
+    let (client, board) = (database.client().await, scoreboard(&database));
+    assert!(board.audit().await.unwrap().agrees());
+    for table in TABLES {
+        client.batch_execute(&format!("CREATE TABLE honest_{table} AS TABLE {table}")).await.unwrap();
+    }
+
+    let dialect = SqlDialect {
+        voter: "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid",
+        digest: "decode(repeat('00', 32), 'hex')",
+        other_terms: "replace(terms::text, 'Apples', 'Pears')::json",
+    };
+    let (mut tried, mut missed) = (0, Vec::new());
+    for statement in tamperings(&dialect) {
+        let changed = client.execute(&statement, &[]).await.unwrap_or(0);
+        if changed == 0 {
+            continue;
+        }
+        tried += 1;
+        if board.audit().await.is_ok_and(|audit| audit.agrees()) {
+            missed.push(statement.clone());
+        }
+        let words: Vec<&str> = statement.split_whitespace().collect();
+        let table = if words[0] == "UPDATE" { words[1] } else { words[2] };
+        let back = format!("TRUNCATE {table}; INSERT INTO {table} SELECT * FROM honest_{table}");
+        client.batch_execute(&back).await.unwrap();
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+    assert!(tried > 100, "{tried}");
+    assert!(board.audit().await.unwrap().agrees());
+}
