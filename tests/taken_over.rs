@@ -129,6 +129,7 @@ async fn a_directory_of_0_1_0_is_counted_to_its_end_and_goes_on() {
     let recount = recount.arg("recount").env_clear().env("DATA_DIR", &data).output().unwrap();
     let said = String::from_utf8_lossy(&recount.stdout).into_owned();
     assert_eq!(recount.status.code(), Some(0), "{said}");
+    assert!(said.contains("trees that agree with their ballots: 6 of 6\n"), "{said}");
     assert!(said.contains("6 polls agree") && said.contains("rejected entries: 0"), "{said}");
     assert!(!said.contains("gap") && !said.contains("waiting"), "{said}");
 }
@@ -149,6 +150,7 @@ async fn a_log_and_a_dump_of_0_1_0_are_counted_to_their_end_and_go_on() {
     let recount = recount.arg("recount").env_clear().env("DATABASE_URL", database.url()).output().unwrap();
     let said = String::from_utf8_lossy(&recount.stdout).into_owned();
     assert_eq!(recount.status.code(), Some(0), "{said}");
+    assert!(said.contains("trees that agree with their ballots: 6 of 6\n"), "{said}");
     assert!(said.contains("6 polls agree") && said.contains("rejected entries: 0"), "{said}");
     assert!(!said.contains("gap"), "{said}");
     let log = services.worker.program.output();

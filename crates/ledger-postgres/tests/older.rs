@@ -4,6 +4,7 @@ mod support;
 
 use domain::{
     Fingerprint, Inclusion, LedgerLayout, Partitions, PollChange, PollId, Position, Receipt, Scoreboard, Secret,
+    TreeReader,
 };
 use scrutin_ledger_postgres::SpreadScoreboard;
 use support::{FIRST, lead, ledgers, of, poll_entry, scoreboard};
@@ -55,6 +56,17 @@ async fn a_ledger_of_one_partition_is_taken_over_as_it_is() {
     let identity = writer.identity().await.unwrap().expect("its installation");
     assert_eq!((identity.layout, identity.differs_from_release()), (LedgerLayout::Polls, None));
     assert_eq!(identity.installation.fingerprint, Some(Fingerprint::of(&secret)));
+
+    // Each present round gets its tree; that of a closed poll is as it was at the close.
+    writer.grow_trees().await.unwrap();
+    let mut sizes = Vec::new();
+    for id in ids {
+        let [tree] = &scoreboard.trees(id).await.unwrap()[..] else { panic!("{id} has one tree") };
+        sizes.push((tree.size, tree.closes.len()));
+    }
+    assert_eq!(sizes, [(0, 0), (0, 0), (3, 1), (0, 0), (0, 0)]);
+    let audit = scoreboard.audit().await.unwrap();
+    assert!(audit.agrees() && audit.trees.len() == 5, "{audit:?}");
 
     // And goes on: the row is changed, and there is no second one.
     let closed = tallies[3].poll.after(&PollChange::Close, 3).unwrap();
