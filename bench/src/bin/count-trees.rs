@@ -10,8 +10,8 @@ use anyhow::{Context, ensure};
 use bench::{ballot, per_second};
 use clap::Parser;
 use domain::{
-    Ballot, Entry, Installation, InstallationId, Ledger, LedgerIdentity, Ledgers, Partition, Partitions, Poll, PollId,
-    PollSpec, Position, Receipt, Record, Scoreboard, TreeReader, root_of_path,
+    Ballot, Entry, Installation, InstallationId, Ledger, LedgerIdentity, Ledgers, Partition, Partitions, Poll,
+    PollChange, PollId, PollSpec, Position, Receipt, Record, Scoreboard, TreeReader, root_of_path,
 };
 use ledger_postgres::{DatabaseAddresses, DatabaseUrl, PostgresLedgers, PostgresScoreboard};
 use program::settings::parse;
@@ -54,12 +54,16 @@ async fn main() -> anyhow::Result<()> {
         ledger.install(&LedgerIdentity::new(installation, "")).await?;
     }
     let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"]))?;
-    ledger.apply(vec![entry(0, Record::Poll(Box::new(poll)))?]).await?;
+    ledger.apply(vec![entry(0, Record::Poll(Box::new(poll.clone())))?]).await?;
     let mut rates = Vec::new();
     for round in 0..settings.rounds {
         let took = count(ledger.as_mut(), settings.voters, round).await?;
         rates.push(per_second(settings.voters, took));
     }
+    // A close ends the last block.
+    let closed = poll.after(&PollChange::Close, 1)?;
+    let end = 1 + settings.rounds * settings.voters;
+    ledger.apply(vec![entry(end, Record::Poll(Box::new(closed)))?]).await?;
     let proof = if settings.trees { Some(proof_micros(&settings).await?) } else { None };
     println!("{}", serde_json::json!({ "rates": rates, "proof_us": proof }));
     Ok(())

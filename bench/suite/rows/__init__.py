@@ -1,10 +1,11 @@
 """The kinds of rows, by the name that `scripts/bench --only` takes. Each takes a run and yields rows of the table."""
 
-from suite.rows import accept, all_in_one, count, edge, grown, machines, screens
+from suite.rows import accept, all_in_one, count, edge, grown, machines, screens, trees
 
 KINDS = {
     "accept": accept.accept,
     "count": count.count,
+    "trees": trees.trees,
     "one": all_in_one.one,
     "screen": screens.screen,
     "viewers": screens.viewers,
