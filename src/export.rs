@@ -20,10 +20,12 @@ pub(crate) async fn export(data_dir: &Path, file: &Path) -> Result<ExitCode> {
     let writer = Arc::new(Mutex::new(LogWriter::begin(output)?));
     let taker = Arc::clone(&writer);
     let take = move |entry| taker.lock().unwrap_or_else(PoisonError::into_inner).entry(&entry);
-    let audit = ledger.entries(take).await?;
+    let (audit, trees) = ledger.entries(take).await?;
     let writer = Arc::into_inner(writer).context("the ledger is still being read")?;
+    let mut writer = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+    trees.iter().try_for_each(|tree| writer.tree(tree))?;
     let figures = audit.polls().into_iter().map(|recount| (recount.poll, recount.recounted));
-    let entries = writer.into_inner().unwrap_or_else(PoisonError::into_inner).end(figures)?;
+    let entries = writer.end(figures)?;
     eprintln!(
         "{entries} entries written. Next: worker import or scrutin import, and the SECRET_KEY of this installation"
     );

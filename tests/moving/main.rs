@@ -3,7 +3,7 @@
 mod partitions;
 mod support;
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use support::{cast, counted, export, export_of_services, finished, import, import_at_home, organise, scrutin, text};
@@ -15,6 +15,14 @@ use testkit::{
     steady_voters::SteadyVoters,
     tallies, wait,
 };
+
+/// The lines of trees in a file, one of a closed poll.
+fn tree_lines(file: &Path) -> Vec<String> {
+    let file = fs::read_to_string(file).unwrap();
+    let lines: Vec<String> = file.lines().filter(|line| line.starts_with("{\"tree\"")).map(str::to_owned).collect();
+    assert!(lines.iter().any(|line| line.contains("\"root\"")), "{lines:?}");
+    lines
+}
 
 #[tokio::test]
 async fn what_the_all_in_one_counted_goes_on_in_the_stack() {
@@ -160,7 +168,17 @@ async fn what_one_all_in_one_counted_goes_on_in_another() {
     let imported = import_at_home(&elsewhere, &file);
     assert!(imported.status.success(), "{}{}", text(&imported.stdout), text(&imported.stderr));
     assert!(text(&imported.stdout).contains("all that the file says is counted"), "{}", text(&imported.stdout));
+    assert!(text(&imported.stdout).contains("2 trees are as they were"), "{}", text(&imported.stdout));
     assert!(import_at_home(&elsewhere, &file).status.success(), "a second time changes nothing");
+    let back = home.path().join("back.log");
+    assert!(export(&elsewhere, &back).status.success());
+    assert_eq!(tree_lines(&back), tree_lines(&file), "also which installation they began in");
+    let forged = fs::read_to_string(&file).unwrap().replacen("\"voters\":3}]", "\"voters\":2}]", 1);
+    assert_ne!(forged, fs::read_to_string(&file).unwrap());
+    fs::write(&back, forged).unwrap();
+    let differs = import_at_home(&home.path().join("forged"), &back);
+    assert!(!differs.status.success());
+    assert!(text(&differs.stdout).contains("is not as the file says: its ballots make another"), "{differs:?}");
     let recount = scrutin(&elsewhere, &["recount".as_ref()]);
     assert!(recount.status.success(), "{}", text(&recount.stdout));
 

@@ -84,6 +84,7 @@ async fn four_partitions_go_on_as_sixteen_in_two_databases_and_home_as_one() {
     let imported = import(&addresses, "16", &file);
     assert!(imported.status.success(), "{}{}", text(&imported.stdout), text(&imported.stderr));
     assert!(text(&imported.stdout).contains("all that the file says is counted"), "{}", text(&imported.stdout));
+    assert!(text(&imported.stdout).contains("trees begin anew"), "{}", text(&imported.stdout));
     let again = import(&addresses, "16", &file);
     assert!(again.status.success(), "a second time changes nothing: {}", text(&again.stdout));
 

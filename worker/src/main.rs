@@ -80,7 +80,8 @@ async fn export(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
     let is_merged = ledgers.is_merged().await?;
     let output = log_file::output(file).with_context(|| file.display().to_string())?;
     let mut writer = if is_merged { LogWriter::begin_merged(output)? } else { LogWriter::begin(output)? };
-    let LedgerEntries { audit, moved } = ledgers.entries(|entry| writer.entry(&entry)).await?;
+    let LedgerEntries { audit, trees, moved } = ledgers.entries(|entry| writer.entry(&entry)).await?;
+    trees.iter().try_for_each(|tree| writer.tree(tree))?;
     let entries = writer.end(audit.polls().into_iter().map(|recount| (recount.poll, recount.recounted)))?;
     if !audit.gaps.is_empty() {
         eprintln!("the ledger has {} gaps, which the file does not tell: keep what `recount` says", audit.gaps.len());

@@ -61,10 +61,10 @@ pub use poll::{
 };
 pub use poll_id::{MAX_POLL_ID_BYTES, PollId, PollIdError};
 pub use ports::{
-    ApplyOutcome, Attachment, BallotBox, CastOutcome, ChangeOutcome, ClaimOutcome, CountdownEnd, CurrentBallot,
-    EventBox, EventOutcome, HeldLeaf, HeldPolls, HeldTree, Inclusion, LeafPlace, Ledger, Ledgers, Log, LogSeed,
-    LogState, Movement, Page, PendingMovement, PollCopies, PollCopy, PollSeed, PublishedBallots, ReplicationState,
-    Scoreboard, TreeKey, TreeReader, Unavailable,
+    ApplyOutcome, Attachment, BallotBox, CarriedTree, CastOutcome, ChangeOutcome, ClaimOutcome, CountdownEnd,
+    CurrentBallot, EventBox, EventOutcome, HeldLeaf, HeldPolls, HeldTree, Inclusion, LeafPlace, Ledger, Ledgers, Log,
+    LogSeed, LogState, Movement, Page, PendingMovement, PollCopies, PollCopy, PollSeed, PublishedBallots,
+    ReplicationState, Scoreboard, TreeKey, TreeReader, Unavailable,
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};

@@ -33,5 +33,5 @@ pub use log_seed::{LogSeed, PollSeed};
 pub use log_state::LogState;
 pub use poll_copies::{CountdownEnd, HeldPolls, PollCopies, PollCopy};
 pub use scoreboard::{CurrentBallot, Inclusion, Movement, PendingMovement, Scoreboard};
-pub use tree_reader::{HeldLeaf, HeldTree, LeafPlace, PublishedBallots, TreeKey, TreeReader};
+pub use tree_reader::{CarriedTree, HeldLeaf, HeldTree, LeafPlace, PublishedBallots, TreeKey, TreeReader};
 pub use unavailable::Unavailable;

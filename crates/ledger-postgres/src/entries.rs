@@ -11,7 +11,8 @@ use std::{
 };
 
 use domain::{
-    Audit, Ballot, Entry, Event, EventId, Partition, Partitions, Poll, PollId, Position, Record, Unavailable, VoterId,
+    Audit, Ballot, CarriedTree, Entry, Event, EventId, Partition, Partitions, Poll, PollId, Position, Record,
+    Unavailable, VoterId,
 };
 use futures_util::{Stream, TryStreamExt, future::try_join_all};
 use tokio_postgres::{Client, Row};
@@ -24,6 +25,7 @@ use crate::{
     database_url::{ConnectionUse, DatabaseUrl},
     migrations, rows,
     scoreboard::PARTITIONS,
+    tree_recount,
 };
 
 const POLLS: &str = "
@@ -56,6 +58,8 @@ const BALLOTS: &str = "
 pub struct LedgerEntries {
     /// What such a log counts to, counted again from the ballots.
     pub audit: Audit,
+    /// The trees of present rounds.
+    pub trees: Vec<CarriedTree>,
     /// How many ballots of earlier rounds have another position than in the ledger. Their receipts name the old one.
     pub moved: u64,
 }
@@ -101,12 +105,14 @@ pub(crate) async fn each(
         let clients = try_join_all(databases.iter().map(|database| snapshot(database))).await?;
         let polls = merged(&clients).await?;
         let moved = take_all(&clients, &polls, events(&clients).await?, take).await?;
-        let mut audits = Vec::new();
+        let (mut audits, mut trees) = (Vec::new(), Vec::new());
         for client in &clients {
             audits.push(audit::in_snapshot(client).await?);
+            trees.append(&mut tree_recount::carried(client).await?);
             client.batch_execute("COMMIT").await?;
         }
-        Ok(LedgerEntries { audit: audit::joined(audits), moved })
+        trees.sort_by_key(|CarriedTree { tree, .. }| (tree.id.poll, tree.id.partition));
+        Ok(LedgerEntries { audit: audit::joined(audits), trees, moved })
     })
     .await
 }

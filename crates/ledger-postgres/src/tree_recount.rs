@@ -1,6 +1,9 @@
 //! The recount of trees: builds each again from its ballots, and compares. In a snapshot of the caller.
 
-use domain::{Poll, Position, TermsInForce, TileNumber, TreeChecking, TreeFault, TreeId, TreePlace, TreeRecount};
+use domain::{
+    CarriedTree, HeldTree, Poll, Position, StoredTree, TermsInForce, TileNumber, TreeChecking, TreeFault, TreeId,
+    TreePlace, TreeRecount,
+};
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
@@ -12,6 +15,24 @@ use crate::{
 
 const POLLS: &str = "SELECT number, partition, round, since, poll::text AS poll FROM polls ORDER BY id, partition";
 const TILES: &str = "SELECT level, place, last, digests FROM tiles WHERE tree = $1::integer";
+
+/// The present rounds' trees, with what is needed to make them again elsewhere.
+pub(crate) async fn carried(client: &Client) -> Result<Vec<CarriedTree>, DatabaseError> {
+    let mut carried = Vec::new();
+    for row in client.query(POLLS, &[]).await? {
+        let poll = poll_row(&row)?;
+        let rows = client.query(TREES_OF_POLL, &[&poll.poll.id().as_str()]).await?;
+        let rows = rows.iter().map(TreeRow::read).collect::<Result<Vec<_>, _>>()?;
+        let is_present = |row: &TreeRow| row.poll == poll.number && row.is_grown && row.stored.since == poll.since;
+        let Some(row) = rows.into_iter().filter(is_present).max_by_key(|row| row.number) else { continue };
+        let (terms, closes) =
+            (tree_rows::terms(client, poll.number).await?, tree_rows::closes(client, row.number).await?);
+        let terms = TermsInForce::of_round(&terms, row.stored.since, row.through);
+        let StoredTree { id, since, size, .. } = row.stored;
+        carried.push(CarriedTree { tree: HeldTree { id, since, size, closes }, terms });
+    }
+    Ok(carried)
+}
 
 /// A row of a poll.
 struct PollRow {

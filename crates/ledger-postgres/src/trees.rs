@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use domain::{
-    Digest, Gap, GrowingTree, Partition, Poll, PollId, PollIndex, Position, StoredTree, TermsInForce, TreeChange,
-    TreeId, TreePlace, TreeRebuild,
+    CarriedTree, Digest, Gap, GrowingTree, Partition, Partitions, Poll, PollId, PollIndex, Position, TermsInForce,
+    TreeChange, TreeClose, TreeId, TreePlace, TreeRebuild,
 };
 use futures_util::TryStreamExt;
 use tokio_postgres::types::ToSql;
@@ -174,6 +174,50 @@ impl Leader {
         Ok(())
     }
 
+    /// Makes these trees again, of ballots that are all counted. Returns those that are not as they were.
+    pub(crate) async fn restore_trees(&mut self, trees: Vec<CarriedTree>) -> Result<Vec<TreeId>, DatabaseError> {
+        let mut differing = Vec::new();
+        for carried in trees {
+            let poll = carried.tree.id.poll;
+            self.learn(&[poll]).await?;
+            let there = match self.polls.get(&poll) {
+                Some(known) => self.restore_tree(known.number, known.known.since, &carried).await?,
+                None => Vec::new(),
+            };
+            if there != carried.tree.closes {
+                differing.push(carried.tree.id);
+            }
+        }
+        self.trees.forget();
+        Ok(differing)
+    }
+
+    /// Returns what the tree was at the closes of its poll.
+    async fn restore_tree(
+        &self,
+        poll: i32,
+        since: Position,
+        carried: &CarriedTree,
+    ) -> Result<Vec<TreeClose>, DatabaseError> {
+        let CarriedTree { tree, terms } = carried;
+        let place = TreePlace {
+            installation: tree.id.installation.clone(),
+            partition: Partition::new(tree.id.partition),
+            partitions: Partitions::new(tree.id.partitions).map_err(|_| DatabaseError::Unreadable("a tree"))?,
+        };
+        if self.client.query_opt(TREE_ROW, &[&poll]).await?.is_none() {
+            self.begin_transaction().await?;
+            let terms: Vec<_> = terms.iter().map(|known| (poll, known.after, terms_json(&known.terms))).collect();
+            self.write_terms(&terms).await?;
+            self.add_tree_to_build(&tree.id, poll, since).await?;
+            self.write_closes(&[(poll, &tree.id, &tree.closes)]).await?;
+            self.client.batch_execute("COMMIT").await?;
+            self.build_tree(&place, tree.id.poll, poll).await?;
+        }
+        let row = TreeRow::read(&self.client.query_one(TREE_ROW, &[&poll]).await?)?;
+        tree_rows::closes(&self.client, row.number).await
+    }
+
     /// Builds the tree of a poll's present round from its ballots, in a transaction of its own.
     async fn build_tree(&self, place: &TreePlace, poll: PollId, number: i32) -> Result<GrowingTree, DatabaseError> {
         self.begin_transaction().await?;
@@ -209,14 +253,17 @@ impl Leader {
         if let Some(row) = newest.filter(|row| row.stored.since == since) {
             return Ok(row);
         }
-        let StoredTree { id, since, .. } =
-            StoredTree { id: id.clone(), since, last: since, size: 0, voters: 0, closed_in: None };
+        self.add_tree_to_build(id, poll, since).await?;
+        TreeRow::read(&self.client.query_one(TREE_ROW, &[&poll]).await?)
+    }
+
+    async fn add_tree_to_build(&self, id: &TreeId, poll: i32, since: Position) -> Result<(), DatabaseError> {
         let (round, generation) = (i64::from(id.round), signed(id.generation));
         let (installation, partitions) = (id.installation.as_str(), i32::from(id.partitions));
         let parameters: [&(dyn ToSql + Sync); 6] =
             [&poll, &round, &generation, &installation, &partitions, &since.as_i64()];
         self.client.execute(ADD_TREE, &parameters).await?;
-        TreeRow::read(&self.client.query_one(TREE_ROW, &[&poll]).await?)
+        Ok(())
     }
 
     async fn rebuild(&self, tree: &TreeRow, rebuild: &mut TreeRebuild) -> Result<(), DatabaseError> {

@@ -4,8 +4,8 @@ use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    ApplyOutcome, Entry, Event, EventUpdate, Gap, KnownPoll, Ledger, LedgerIdentity, LogId, LogSeed, LogState,
-    Partition, Poll, PollId, PollSeed, Position, ReplicationState, Unavailable, VoterId,
+    ApplyOutcome, CarriedTree, Entry, Event, EventUpdate, Gap, KnownPoll, Ledger, LedgerIdentity, LogId, LogSeed,
+    LogState, Partition, Poll, PollId, PollSeed, Position, ReplicationState, TreeId, Unavailable, VoterId,
 };
 use futures_util::TryStreamExt;
 use tokio_postgres::{Client, types::ToSql};
@@ -164,6 +164,13 @@ impl Ledger for PostgresLedger {
         within("building trees", GROW_TIMEOUT, leader.grow_missing_trees()).await?;
         self.leader = Some(leader);
         Ok(())
+    }
+
+    async fn restore_trees(&mut self, trees: Vec<CarriedTree>) -> Result<Vec<TreeId>, Unavailable> {
+        let mut leader = self.take()?;
+        let differing = within("making trees again", GROW_TIMEOUT, leader.restore_trees(trees)).await?;
+        self.leader = Some(leader);
+        Ok(differing)
     }
 
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable> {

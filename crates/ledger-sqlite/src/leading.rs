@@ -7,8 +7,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    ApplyOutcome, Entry, Event, EventUpdate, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed,
-    LogState, Partition, Poll, PollId, PollSeed, Position, RekeyOutcome, ReplicationState, Unavailable,
+    ApplyOutcome, CarriedTree, Entry, Event, EventUpdate, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId,
+    LogSeed, LogState, Partition, Poll, PollId, PollSeed, Position, RekeyOutcome, ReplicationState, TreeId,
+    Unavailable,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, Transaction, TransactionBehavior};
 
@@ -154,6 +155,17 @@ impl Ledger for Lead {
             Ok(tx.commit()?)
         };
         self.acceptor.work("building trees", GROW_WITHIN, work).await
+    }
+
+    async fn restore_trees(&mut self, trees: Vec<CarriedTree>) -> Result<Vec<TreeId>, Unavailable> {
+        let partition = self.partition;
+        let work = move |conn: &mut Connection, _: &Movements| {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let differing = trees::restore(&tx, partition, trees)?;
+            tx.commit()?;
+            Ok(differing)
+        };
+        self.acceptor.work("making trees again", GROW_WITHIN, work).await
     }
 
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable> {

@@ -4,8 +4,8 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
-    Audit, CurrentBallot, Entry, Event, EventId, Heartbeat, Inclusion, Movement, Partition, Partitions, PollId,
-    Position, Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
+    Audit, CarriedTree, CurrentBallot, Entry, Event, EventId, Heartbeat, Inclusion, Movement, Partition, Partitions,
+    PollId, Position, Receipt, Scoreboard, TallyShare, Unavailable, VoterId,
 };
 use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 use tokio::{sync::Semaphore, time::sleep};
@@ -23,7 +23,7 @@ use crate::{
     readers::Readers,
     recount,
     store::{self, StoreError, StoredPoll, choices, position, voter},
-    uncounted,
+    trees, uncounted,
 };
 
 /// The time limit of a read.
@@ -78,20 +78,20 @@ impl SqliteScoreboard {
 
 impl SqliteScoreboard {
     /// Passes every entry of the log to `take`, in order, including those that are not counted yet. Returns the result
-    /// of such a log, counted again from the ballots. All from one snapshot.
+    /// of such a log, counted again from the ballots, and the trees of present rounds. All from one snapshot.
     ///
     /// The ledger keeps ballots but not every change of a poll, so a poll has one or two entries: its current state,
     /// and before that its state in the round before.
     pub async fn entries(
         &self,
         mut take: impl FnMut(Entry) -> io::Result<()> + Send + 'static,
-    ) -> Result<Audit, Unavailable> {
+    ) -> Result<(Audit, Vec<CarriedTree>), Unavailable> {
         let _turn = self.auditing.acquire().await.expect("the semaphore is never closed");
         let place = self.readers.path().clone();
         let read = move |conn: &Connection| {
             let left = uncounted::of_ledger(conn, &place)?.ballots;
             entries::each(conn, &left, &mut take)?;
-            recount::audit(conn, &left)
+            Ok((recount::audit(conn, &left)?, trees::carried(conn)?))
         };
         self.readers.read("reading everything", AUDIT_WITHIN, read).await
     }

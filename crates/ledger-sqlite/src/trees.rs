@@ -4,8 +4,8 @@
 //! have no name.
 
 use domain::{
-    Changes, GrowingTree, Partition, PollId, PollIndex, Position, RoundHistory, StoredTree, TermsInForce, TreeChange,
-    TreeId, TreePlace, TreeRebuild, TreeStep, grow,
+    CarriedTree, Changes, GrowingTree, HeldTree, Partition, PollId, PollIndex, Position, RoundHistory, StoredTree,
+    TermsInForce, TreeChange, TreeId, TreePlace, TreeRebuild, TreeStep, grow,
 };
 use rusqlite::Connection;
 
@@ -59,6 +59,46 @@ pub(crate) fn build_missing(conn: &Connection, partition: Partition) -> Result<(
         present(conn, &place, &poll)?;
     }
     Ok(())
+}
+
+/// Makes these trees of a partition again, of ballots that are all counted. Returns those that are not as they were.
+pub(crate) fn restore(
+    conn: &Connection,
+    partition: Partition,
+    trees: Vec<CarriedTree>,
+) -> Result<Vec<TreeId>, StoreError> {
+    let mut differing = Vec::new();
+    for CarriedTree { tree, terms } in trees {
+        let Some(poll) = store::poll(conn, partition, tree.id.poll)? else {
+            differing.push(tree.id);
+            continue;
+        };
+        if tree_rows::newest(conn, &poll)?.is_none() {
+            let (id, since) = (tree.id.clone(), poll.since);
+            let stored = StoredTree { id, since, last: since, size: 0, voters: 0, closed_in: None };
+            let number = tree_rows::insert(conn, poll.number, &stored, false)?;
+            terms.iter().try_for_each(|known| tree_rows::write_terms(conn, poll.number, known.after, &known.terms))?;
+            tree.closes.iter().try_for_each(|close| tree_rows::write_close(conn, number, close))?;
+            build(conn, &poll, &StoredTreeRow { number, stored, is_grown: false })?;
+        }
+        let number = tree_rows::number(conn, poll.number, &tree.id)?;
+        if tree_rows::closes(conn, number)? != tree.closes {
+            differing.push(tree.id);
+        }
+    }
+    Ok(differing)
+}
+
+/// The present rounds' trees, with what is needed to make them again elsewhere.
+pub(crate) fn carried(conn: &Connection) -> Result<Vec<CarriedTree>, StoreError> {
+    let mut carried = Vec::new();
+    for poll in store::polls(conn, None)? {
+        let Some(row) = tree_rows::newest(conn, &poll)?.filter(|row| row.is_grown) else { continue };
+        let (closes, terms) = (tree_rows::closes(conn, row.number)?, tree_rows::history(conn, &poll, &row)?.terms);
+        let StoredTree { id, since, size, .. } = row.stored;
+        carried.push(CarriedTree { tree: HeldTree { id, since, size, closes }, terms });
+    }
+    Ok(carried)
 }
 
 /// The trees of these polls' present rounds begin anew: what was lost may have been in them.

@@ -9,26 +9,32 @@
 //! {"poll":{"position":1848762368000000000,"poll":{"id":"main",…}}}
 //! {"event":{"position":1848762368000000000,"event":{"id":"evening",…}}}
 //! {"ballot":{"position":1848762368000000001,"poll":"main","voter":"4f…(32 digits)","choices":1}}
+//! {"tree":{"installation":"7b1f…","poll":"main","round":1,…,"closes":[{"version":2,…,"root":"… (64 digits)"}]}}
 //! {"end":{"entries":2,"polls":[{"poll":"main","votes":[1,0],"voters":1,"ballots":1}]}}
 //! ```
 //!
-//! Each position is greater than the one before it. A log of several partitions (version 2) is merged into one: there
+//! Each position is greater than the one before it. A log of several partitions (version 2, or 4) is merged into one: there
 //! several ballots, of different voters, may have one position. The last line says how much there was, and what its
 //! count must come to: a file that was cut off has none. Voters stand in it as pseudonyms, which are theirs only with
 //! the same `SECRET_KEY`.
+//!
+//! Before the last line there are the trees of the present rounds (versions 3 and 4; earlier releases have none): the
+//! import makes them again of the ballots and compares what they were when their polls were closed.
 
 use std::{
     fmt::Display,
     io::{self, BufRead, Read, Write},
 };
 
-use domain::{Ballot, Choices, Entry, Event, Poll, PollId, Position, Record, VoteCounts, VoterId};
+use domain::{Ballot, CarriedTree, Choices, Entry, Event, Poll, PollId, Position, Record, VoteCounts, VoterId};
 use serde::{Deserialize, Serialize};
 
-/// The version of the format for a log of one partition.
-const VERSION: u32 = 1;
+use crate::tree_line::TreeLine;
+
+/// The version of the format for a log of one partition, and that of releases without trees.
+const VERSIONS: [u32; 2] = [3, 1];
 /// The same for a log of several: positions may be equal.
-const MERGED_VERSION: u32 = 2;
+const MERGED_VERSIONS: [u32; 2] = [4, 2];
 /// The longest line: a poll of 26 options with all that JSON may make of their letters.
 const MAX_LINE_BYTES: u64 = 256 * 1024;
 
@@ -39,6 +45,7 @@ enum Line {
     Poll { position: Position, poll: Box<Poll> },
     Event { position: Position, event: Box<Event> },
     Ballot { position: Position, poll: PollId, voter: String, choices: u32 },
+    Tree(Box<TreeLine>),
     End { entries: u64, polls: Vec<PollFigures> },
 }
 
@@ -59,12 +66,12 @@ pub struct LogWriter<W> {
 impl<W: Write> LogWriter<W> {
     /// Begins a file with the log of one partition.
     pub fn begin(out: W) -> io::Result<Self> {
-        Self::begin_version(out, VERSION)
+        Self::begin_version(out, VERSIONS[0])
     }
 
     /// Begins a file with the logs of several partitions, merged by position.
     pub fn begin_merged(out: W) -> io::Result<Self> {
-        Self::begin_version(out, MERGED_VERSION)
+        Self::begin_version(out, MERGED_VERSIONS[0])
     }
 
     fn begin_version(out: W, version: u32) -> io::Result<Self> {
@@ -86,6 +93,11 @@ impl<W: Write> LogWriter<W> {
         };
         self.entries += 1;
         self.line(&line)
+    }
+
+    /// Adds a tree, after all entries.
+    pub fn tree(&mut self, tree: &CarriedTree) -> io::Result<()> {
+        self.line(&Line::Tree(Box::new(TreeLine::of(tree))))
     }
 
     /// Ends the file with what its count must come to. Returns how many entries it holds.
@@ -137,26 +149,26 @@ pub struct LogReader<R> {
     entries: u64,
     last: Position,
     is_merged: bool,
+    trees: Vec<CarriedTree>,
 }
 
 /// What follows in a file.
 pub enum Next {
     /// An entry.
     Entry(Entry),
-    /// Nothing more, and what the count must come to.
-    End(Vec<(PollId, VoteCounts)>),
+    /// Nothing more; what the count must come to, and the trees.
+    End(Vec<(PollId, VoteCounts)>, Vec<CarriedTree>),
 }
 
 impl<R: BufRead> LogReader<R> {
     /// Begins to read; the first line must say that this is a log, and of a version that is known.
     pub fn begin(input: R) -> Result<Self, LogFileError> {
-        let mut reader = Self { input, line: 0, entries: 0, last: Position::ZERO, is_merged: false };
+        let mut reader = Self { input, line: 0, entries: 0, last: Position::ZERO, is_merged: false, trees: Vec::new() };
         match reader.line()? {
-            Some(Line::Log { version: VERSION }) => Ok(reader),
-            Some(Line::Log { version: MERGED_VERSION }) => Ok(Self { is_merged: true, ..reader }),
+            Some(Line::Log { version }) if VERSIONS.contains(&version) => Ok(reader),
+            Some(Line::Log { version }) if MERGED_VERSIONS.contains(&version) => Ok(Self { is_merged: true, ..reader }),
             Some(Line::Log { version }) => {
-                Err(reader
-                    .wrong(format!("a log of version {version}; this release reads {VERSION} and {MERGED_VERSION}")))
+                Err(reader.wrong(format!("a log of version {version}; this release reads 1 to 4")))
             }
             Some(_) => Err(reader.wrong("a log begins with {\"log\":…}")),
             None => Err(LogFileError::CutOff { entries: 0 }),
@@ -165,7 +177,13 @@ impl<R: BufRead> LogReader<R> {
 
     /// The next entry, or the end. After the end there is nothing to ask for.
     pub fn read(&mut self) -> Result<Next, LogFileError> {
-        let (position, record) = match self.line()? {
+        let mut line = self.line()?;
+        while let Some(Line::Tree(tree)) = line {
+            let tree = tree.read().ok_or_else(|| self.wrong("root: 64 hexadecimal digits are needed"))?;
+            self.trees.push(tree);
+            line = self.line()?;
+        }
+        let (position, record) = match line {
             Some(Line::Poll { position, poll }) => (position, Record::Poll(poll)),
             Some(Line::Event { position, event }) => (position, Record::Event(event)),
             Some(Line::Ballot { position, poll, voter, choices }) => {
@@ -173,10 +191,11 @@ impl<R: BufRead> LogReader<R> {
                 let choices = Choices::from_bits(choices).map_err(|error| self.wrong(format!("choices: {error}")))?;
                 (position, Record::Ballot(Ballot { poll, voter, choices }))
             }
+            Some(Line::Tree(_)) => unreachable!("they were read above"),
             Some(Line::End { entries, polls }) if entries == self.entries => {
                 let figures =
                     |of: PollFigures| (of.poll, VoteCounts { votes: of.votes, voters: of.voters, ballots: of.ballots });
-                return Ok(Next::End(polls.into_iter().map(figures).collect()));
+                return Ok(Next::End(polls.into_iter().map(figures).collect(), std::mem::take(&mut self.trees)));
             }
             Some(Line::End { entries, .. }) => {
                 return Err(self.wrong(format!("there should be {entries} entries and there are {}", self.entries)));
@@ -259,7 +278,7 @@ mod tests {
         loop {
             match reader.read()? {
                 Next::Entry(entry) => entries.push(entry),
-                Next::End(figures) => return Ok((entries, figures)),
+                Next::End(figures, _) => return Ok((entries, figures)),
             }
         }
     }
@@ -279,7 +298,7 @@ mod tests {
         writer.end(figures()).unwrap();
         let file = String::from_utf8(file).unwrap();
         assert_eq!(read(file.as_bytes()).unwrap().0.len(), 3);
-        let plain = file.replacen("\"version\":2", "\"version\":1", 1);
+        let plain = file.replacen("\"version\":4", "\"version\":3", 1);
         assert!(read(plain.as_bytes()).unwrap_err().to_string().contains("line 4: position"));
         let falls = file.replacen("\"position\":2097153", "\"position\":2097154", 1);
         assert!(read(falls.as_bytes()).unwrap_err().to_string().contains("line 4: position"));
@@ -292,6 +311,41 @@ mod tests {
         let golden =
             r#"{"ballot":{"position":2097153,"poll":"main","voter":"000102030405060708090a0b0c0d0eff","choices":2}}"#;
         assert_eq!(line, golden);
+    }
+
+    #[test]
+    fn a_file_without_trees_is_of_an_earlier_release() {
+        let older = written().replacen("\"version\":3", "\"version\":1", 1);
+        assert_eq!(read(older.as_bytes()).unwrap(), (entries(), figures()));
+    }
+
+    // Golden, as a ballot.
+    #[test]
+    fn a_tree_is_written_as_it_always_was_and_read_again() {
+        let poll = Poll::new(PollId::MAIN, PollSpec::simple("Tea?", ["Yes", "No"])).unwrap();
+        let installation = domain::InstallationId::new("7b1f");
+        let id =
+            domain::TreeId { installation, poll: PollId::MAIN, round: 2, partition: 1, partitions: 4, generation: 0 };
+        let at = |millis| Position::new(millis, 1).unwrap();
+        let root = domain::Digest::from_bytes([7; 32]);
+        let close = domain::TreeClose { version: 3, position: at(9), size: 300, root, voters: 280 };
+        let tree = domain::HeldTree { id, since: at(1), size: 512, closes: vec![close] };
+        let terms = vec![domain::TermsInForce { after: at(1), terms: poll.terms() }];
+        let carried = CarriedTree { tree, terms };
+        let mut file = Vec::new();
+        let mut writer = LogWriter::begin(&mut file).unwrap();
+        writer.tree(&carried).unwrap();
+        writer.end(Vec::new()).unwrap();
+        let golden = concat!(
+            r#"{"tree":{"installation":"7b1f","poll":"main","round":2,"partition":1,"partitions":4,"generation":0,"#,
+            r#""since":1048577,"size":512,"terms":[{"after":1048577,"question":"Tea?","options":["Yes","No"],"#,
+            r#""max_choices":1,"changes":true,"access":"anyone","publish":false}],"closes":[{"version":3,"#,
+            r#""position":9437185,"size":300,"root":"0707070707070707070707070707070707070707070707070707070707070707","#,
+            r#""voters":280}]}}"#
+        );
+        assert_eq!(str::from_utf8(&file).unwrap().lines().nth(1), Some(golden));
+        let Next::End(_, trees) = LogReader::begin(&file[..]).unwrap().read().unwrap() else { panic!("an entry") };
+        assert_eq!(trees, [carried]);
     }
 
     #[test]
@@ -328,7 +382,7 @@ mod tests {
             assert!(file.contains(from), "{from}");
             said(file.replacen(from, to, 1))
         };
-        assert!(changed("\"version\":1", "\"version\":3").contains("line 1: a log of version 3"));
+        assert!(changed("\"version\":3", "\"version\":5").contains("line 1: a log of version 5"));
         assert!(changed("0eff", "0ef").contains("line 3: voter"));
         assert!(changed("0eff", "+eff").contains("line 3: voter"));
         assert!(changed("\"choices\":2", "\"choices\":0").contains("line 3: choices"));

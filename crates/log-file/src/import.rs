@@ -8,7 +8,8 @@ use std::{
 };
 
 use domain::{
-    Audit, Ballot, Entry, Ledger, Ledgers, Partition, Partitions, PollId, Position, Record, Unavailable, VoteCounts,
+    Audit, Ballot, CarriedTree, Entry, Ledger, Ledgers, Partition, Partitions, PollId, Position, Record, TreeId,
+    Unavailable, VoteCounts,
 };
 
 use crate::{
@@ -49,6 +50,18 @@ pub enum ImportError {
 pub struct Imported {
     entries: u64,
     figures: Vec<(PollId, VoteCounts)>,
+    trees: ImportedTrees,
+}
+
+/// What became of the trees of a file.
+#[derive(Debug, Default)]
+struct ImportedTrees {
+    /// How many are as they were.
+    restored: usize,
+    /// Those that the ballots do not make again.
+    differing: Vec<TreeId>,
+    /// How many begin anew, since voters are spread otherwise.
+    begun_anew: usize,
 }
 
 /// One partition while it is imported.
@@ -79,11 +92,12 @@ pub async fn import(
     loop {
         let entry = match reader.read()? {
             Next::Entry(entry) => entry,
-            Next::End(figures) => {
+            Next::End(figures, carried) => {
                 for import in &mut imports {
                     import.end().await?;
                 }
-                return Ok(Imported { entries, figures });
+                let trees = restore_trees(&mut imports, carried).await?;
+                return Ok(Imported { entries, figures, trees });
             }
         };
         match &entry.record {
@@ -110,9 +124,28 @@ pub async fn import(
     }
 }
 
+/// Makes the trees again, where each voter is in the partition in which they were.
+async fn restore_trees(
+    imports: &mut [PartitionImport],
+    carried: Vec<CarriedTree>,
+) -> Result<ImportedTrees, Unavailable> {
+    let mut outcome = ImportedTrees::default();
+    let count = imports.len();
+    let (same, other): (Vec<_>, Vec<_>) =
+        carried.into_iter().partition(|carried| usize::from(carried.tree.id.partitions) == count);
+    outcome.begun_anew = other.len();
+    for (number, import) in imports.iter_mut().enumerate() {
+        let of_partition = same.iter().filter(|carried| usize::from(carried.tree.id.partition) == number);
+        let differing = import.ledger.restore_trees(of_partition.cloned().collect()).await?;
+        outcome.differing.extend(differing);
+    }
+    outcome.restored = same.len() - outcome.differing.len();
+    Ok(outcome)
+}
+
 /// Writes what the ledger holds now, and whether that is what the file says. Returns whether it is.
 pub fn report(imported: &Imported, audit: &Audit, out: &mut impl Write) -> io::Result<bool> {
-    let Imported { entries, figures } = imported;
+    let Imported { entries, figures, trees } = imported;
     let agrees = recount::report(audit, out)?;
     let polls = audit.polls();
     let held: HashMap<PollId, &VoteCounts> = polls.iter().map(|recount| (recount.poll, &recount.recounted)).collect();
@@ -124,7 +157,21 @@ pub fn report(imported: &Imported, audit: &Audit, out: &mut impl Write) -> io::R
     } else {
         writeln!(out, "{entries} entries, and the ledger does not hold what the file says of {}", missing.join(", "))?;
     }
-    Ok(agrees && missing.is_empty())
+    let ImportedTrees { restored, differing, begun_anew } = trees;
+    if *restored > 0 {
+        writeln!(out, "{restored} trees are as they were when their polls were closed")?;
+    }
+    if *begun_anew > 0 {
+        writeln!(
+            out,
+            "{begun_anew} trees begin anew, since voters are spread over another number of partitions: checkpoints, \
+             proofs and seals that others hold are of the trees before"
+        )?;
+    }
+    for tree in differing {
+        writeln!(out, "the tree {} is not as the file says: its ballots make another", tree.origin())?;
+    }
+    Ok(agrees && missing.is_empty() && differing.is_empty())
 }
 
 impl PartitionImport {

@@ -7,6 +7,7 @@ mod files;
 mod format;
 pub mod import;
 pub mod recount;
+mod tree_line;
 
 pub use files::{input, output};
 pub use format::*;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    ApplyOutcome, Entry, Event, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed, LogState, Partition,
-    Poll, PollId, RekeyOutcome, ReplicationState, Unavailable,
+    ApplyOutcome, CarriedTree, Entry, Event, Fingerprint, Gap, Ledger, LedgerIdentity, Ledgers, LogId, LogSeed,
+    LogState, Partition, Poll, PollId, RekeyOutcome, ReplicationState, TreeId, Unavailable,
 };
 
 use crate::world::{LedgerDisk, World};
@@ -158,6 +158,10 @@ impl Ledger for FakeLedger {
 
     async fn grow_trees(&mut self) -> Result<(), Unavailable> {
         self.ask("grow_trees", |_| ()).await
+    }
+
+    async fn restore_trees(&mut self, _: Vec<CarriedTree>) -> Result<Vec<TreeId>, Unavailable> {
+        self.ask("restore_trees", |_| Vec::new()).await
     }
 
     async fn apply(&mut self, entries: Vec<Entry>) -> Result<ApplyOutcome, Unavailable> {

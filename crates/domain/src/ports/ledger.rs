@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{log_seed::LogSeed, log_state::LogState, unavailable::Unavailable};
+use super::{log_seed::LogSeed, log_state::LogState, tree_reader::CarriedTree, unavailable::Unavailable};
 
 use crate::{
     entry::Entry,
@@ -14,6 +14,7 @@ use crate::{
     poll::Poll,
     poll_id::PollId,
     position::Position,
+    tree::TreeId,
 };
 
 /// What became of a batch.
@@ -73,6 +74,10 @@ pub trait Ledger: Send {
     /// To be called once attached, before anything is counted; takes up to an hour where millions of ballots are to be
     /// read. A ledger that belongs to no installation grows no trees.
     async fn grow_trees(&mut self) -> Result<(), Unavailable>;
+
+    /// Makes trees of an imported log as they were where it is from: of this partition's, whose ballots are all counted.
+    /// Takes up to an hour. Returns those that are not as they were at the closes of their polls.
+    async fn restore_trees(&mut self, trees: Vec<CarriedTree>) -> Result<Vec<TreeId>, Unavailable>;
 
     /// Counts a batch and moves the position, in one transaction. Entries up to the ledger's position are skipped, so
     /// the same batch may be applied again after an error.

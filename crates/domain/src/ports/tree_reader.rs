@@ -41,6 +41,15 @@ pub struct HeldTree {
     pub closes: Vec<TreeClose>,
 }
 
+/// What is needed to make the same tree again of the same ballots in another ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarriedTree {
+    /// The tree: of its poll's present round, in its newest generation.
+    pub tree: HeldTree,
+    /// The terms of its ballots, in order.
+    pub terms: Vec<TermsInForce>,
+}
+
 /// The leaf of a ballot that is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldLeaf {

@@ -73,7 +73,7 @@ async fn uncounted_ballots_are_exported_and_counted_at_the_next_start() {
     let exported: Vec<_> = exported.iter().collect();
     assert_eq!(exported.len(), 5, "the poll and four ballots");
     assert!(exported.is_sorted(), "{exported:?}");
-    assert_eq!((audit.recounts[0].recounted.ballots, audit.recounts[0].recounted.voters), (4, 3));
+    assert_eq!((audit.0.recounts[0].recounted.ballots, audit.0.recounts[0].recounted.voters), (4, 3));
     assert_eq!(first.accepted(PollId::MAIN).await, Ok(4));
     let figures = |ledger: Arc<SqliteLedger>| async move {
         ledger.scoreboard().tallies(&[PollId::MAIN]).await.unwrap().remove(0).figures
