@@ -13,7 +13,7 @@
 //! {"end":{"entries":2,"polls":[{"poll":"main","votes":[1,0],"voters":1,"ballots":1}]}}
 //! ```
 //!
-//! Each position is greater than the one before it. A log of several partitions (version 2, or 4) is merged into one: there
+//! Each position is greater than the one before it. A log of several partitions (version 2, 4) is merged into one: there
 //! several ballots, of different voters, may have one position. The last line says how much there was, and what its
 //! count must come to: a file that was cut off has none. Voters stand in it as pseudonyms, which are theirs only with
 //! the same `SECRET_KEY`.
@@ -340,7 +340,8 @@ mod tests {
             r#"{"tree":{"installation":"7b1f","poll":"main","round":2,"partition":1,"partitions":4,"generation":0,"#,
             r#""since":1048577,"size":512,"terms":[{"after":1048577,"question":"Tea?","options":["Yes","No"],"#,
             r#""max_choices":1,"changes":true,"access":"anyone","publish":false}],"closes":[{"version":3,"#,
-            r#""position":9437185,"size":300,"root":"0707070707070707070707070707070707070707070707070707070707070707","#,
+            r#""position":9437185,"size":300,"#,
+            r#""root":"0707070707070707070707070707070707070707070707070707070707070707","#,
             r#""voters":280}]}}"#
         );
         assert_eq!(str::from_utf8(&file).unwrap().lines().nth(1), Some(golden));

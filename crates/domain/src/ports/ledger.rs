@@ -75,8 +75,8 @@ pub trait Ledger: Send {
     /// read. A ledger that belongs to no installation grows no trees.
     async fn grow_trees(&mut self) -> Result<(), Unavailable>;
 
-    /// Makes trees of an imported log as they were where it is from: of this partition's, whose ballots are all counted.
-    /// Takes up to an hour. Returns those that are not as they were at the closes of their polls.
+    /// Makes trees of an imported log as they were where it is from: of this partition's, whose ballots are all
+    /// counted. Takes up to an hour. Returns those that are not as they were at the closes of their polls.
     async fn restore_trees(&mut self, trees: Vec<CarriedTree>) -> Result<Vec<TreeId>, Unavailable>;
 
     /// Counts a batch and moves the position, in one transaction. Entries up to the ledger's position are skipped, so
