@@ -18,7 +18,7 @@ use testkit::{
 
 /// The lines of trees in a file, one of a closed poll.
 fn tree_lines(file: &Path) -> Vec<String> {
-    let file = fs::read_to_string(file).unwrap();
+    let file = fs::read_to_string(file).expect("an exported file");
     let lines: Vec<String> = file.lines().filter(|line| line.starts_with("{\"tree\"")).map(str::to_owned).collect();
     assert!(lines.iter().any(|line| line.contains("\"root\"")), "{lines:?}");
     lines

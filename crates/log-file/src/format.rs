@@ -13,7 +13,7 @@
 //! {"end":{"entries":2,"polls":[{"poll":"main","votes":[1,0],"voters":1,"ballots":1}]}}
 //! ```
 //!
-//! Each position is greater than the one before it. A log of several partitions (version 2, 4) is merged into one: there
+//! Each position is greater than the one before it. A log of several partitions (version 2, 4) is one merged log: there
 //! several ballots, of different voters, may have one position. The last line says how much there was, and what its
 //! count must come to: a file that was cut off has none. Voters stand in it as pseudonyms, which are theirs only with
 //! the same `SECRET_KEY`.
