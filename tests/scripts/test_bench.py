@@ -181,7 +181,7 @@ class Rooms(unittest.TestCase):
 
     def test_the_command_says_which_kinds_there_are(self):
         text = (ROOT / "scripts/bench").read_text()
-        (kinds,) = re.findall(r"only one kind: (.*)", text)
+        (kinds,) = re.findall(r"only one: (.*)", text)
         self.assertEqual(kinds.split(", "), list(KINDS))
 
 
