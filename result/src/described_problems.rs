@@ -67,3 +67,63 @@ pub(crate) enum EventNowProblems {
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),
 }
+
+/// The problems of trees, for the API's description.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+pub(crate) enum TreeProblems {
+    /// `unknown-poll`: there is no such poll; `no-tree`: there is no such tree, or no such part of it
+    #[response(status = 404, content_type = "application/problem+json")]
+    NoSuchTree(Problem),
+    /// `unavailable`: the ledger does not answer
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// The problems of seals and results, for the API's description.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+pub(crate) enum SealProblems {
+    /// `unknown-poll`: there is no such poll; `not-sealed`: it is not closed, or not all of it is counted; `no-result`:
+    /// the same, or its votes are hidden
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotSealed(Problem),
+    /// `unavailable`: the ledger does not answer
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// The problems of published ballots, for the API's description.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+pub(crate) enum PublicationProblems {
+    /// `unknown-poll`: there is no such poll; `not-published`: its ballots are not published; `not-sealed`: a partition
+    /// has not counted the close
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotPublished(Problem),
+    /// `unavailable`: the ledger does not answer; `busy`: as many files are sent as may be
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// The problems of what a voter keeps, for the API's description.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+pub(crate) enum ReceiptNoteProblems {
+    /// `receipt-unknown`: no receipt of this poll; `not-counted`: its ballot is not counted, or was before there were
+    /// trees; `block-open`: there is no proof yet, but a promise
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotThere(Problem),
+    /// `unavailable`: the ledger does not answer
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// The problems of the key, for the API's description.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes what is answered elsewhere")]
+pub(crate) enum KeyProblems {
+    /// `no-key`: no worker has worked here yet; `unavailable`: the ledger does not answer
+    #[response(status = 503, content_type = "application/problem+json")]
+    NoKey(Problem),
+}

@@ -8,9 +8,10 @@
 //! | `live` | the live result: reads the ledger, and sends scores to all screens |
 //! | `pages` | pages for people |
 //! | `api` | the API for programs, and its description |
+//! | `trees` | what anyone can check: checkpoints, tiles, seals, published ballots |
 //! | `exports` | what the organiser can take home |
 //!
-//! May import: `domain`, `listener`, `program`, `web`.
+//! May import: `attest`, `domain`, `listener`, `program`, `web`.
 
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ mod receipts;
 mod refusal;
 mod texts;
 mod time;
+mod trees;
 mod website;
 
 pub use live::{origins::AllowedOrigin, pace::Timing};
@@ -69,6 +71,7 @@ use crate::{
     organiser::OrganiserAccess,
     pages::embedding,
     refusal::ResultRefusal,
+    trees::{PublicationDesk, TreeBoard},
 };
 
 /// The most exports of ballots at once; each reads the ledger as fast as its reader takes it.
@@ -147,7 +150,8 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         tracing::warn!(event = "organiser.none", "ORGANISER_TOKEN is not set, so nobody gets exports and hidden votes");
     }
     let timing = config.timing;
-    let board = Arc::new(Board::new(Arc::clone(&scoreboard), timing.pace));
+    let trees = Arc::new(TreeBoard::new(Arc::clone(&scoreboard), config.secret.clone()));
+    let board = Arc::new(Board::new(Arc::clone(&scoreboard), Arc::clone(&trees), timing.pace));
     let events = Arc::new(EventBoard::new(Arc::clone(&board), timing.pace));
     let boards = Boards { polls: Arc::clone(&board), events: Arc::clone(&events) };
     let origins = Arc::new(Origins::new(config.result_url.as_ref(), config.vote.clone(), config.allowed_origins));
@@ -162,6 +166,8 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         board,
         events,
         scoreboard,
+        trees,
+        publications: PublicationDesk::new(),
         open_polls: OpenPolls::default(),
         exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
         event_exports: Semaphore::new(MAX_EVENT_EXPORTS),
@@ -200,6 +206,15 @@ fn http(app: Arc<App>, origins: Arc<Origins>) -> Router {
         .route("/api/polls/{poll}/ballots.csv", get(exports::ballots::ballots_csv))
         .route("/api/polls/{poll}/ballots.json", get(exports::ballots::ballots_json))
         .route("/api/polls/{poll}/receipts/{receipt}", get(api::receipts::receipt))
+        .route("/api/polls/{poll}/receipts/{receipt}/promise", get(api::receipt_notes::promise))
+        .route("/api/polls/{poll}/receipts/{receipt}/proof", get(api::receipt_notes::proof))
+        .route("/api/polls/{poll}/log", get(api::tree_log::trees))
+        .route("/api/polls/{poll}/log/{round}/{partition}/{generation}/checkpoint", get(api::tree_log::checkpoint))
+        .route("/api/polls/{poll}/log/{round}/{partition}/{generation}/tile/{*tile}", get(api::tree_log::tile))
+        .route("/api/polls/{poll}/seal", get(api::seals::seal))
+        .route("/api/polls/{poll}/result", get(api::seals::result))
+        .route("/api/polls/{poll}/published", get(api::published::published))
+        .route("/.well-known/scrutin-key", get(api::seals::key))
         .route("/api/events/{event}/now", get(api::events::now))
         .route("/api/events/{event}/tallies.csv", get(exports::event::tallies_csv))
         .route("/api/events/{event}/tallies.json", get(exports::event::tallies_json))

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Inclusion, Partition, PollId, Position, Receipt, Unavailable};
+use domain::{HeldLeaf, Inclusion, Partition, PollId, Position, Receipt, Unavailable};
 use program::log_throttle::LogThrottle;
 
 use crate::{app::App, live::scores::PollScore, refusal::ResultRefusal};
@@ -44,6 +44,15 @@ pub(crate) async fn look_up(app: &App, poll: &str, receipt: &str) -> Result<Ball
     };
     let (cast_at, counted_at) = in_order(position.millis(), counted_at, program::now_millis());
     Ok(BallotStatus { poll, partition, inclusion, cast_at, counted_at })
+}
+
+/// The leaf of a receipt's ballot; `None` if it is not counted, or was before there were trees.
+pub(crate) async fn leaf(app: &App, poll: &str, receipt: &str) -> Result<Option<HeldLeaf>, ResultRefusal> {
+    let poll = PollId::parse(poll).map_err(|_| ResultRefusal::UnknownReceipt)?;
+    let receipt = Receipt::decode(receipt, &app.secret, poll).map_err(|_| ResultRefusal::UnknownReceipt)?;
+    let partitions = app.scoreboard.partitions().await.map_err(|error| unavailable(&error))?;
+    let partition = partitions.of_voter(receipt.voter);
+    app.scoreboard.leaf(partition, poll, &receipt).await.map_err(|error| unavailable(&error))
 }
 
 /// Times of casting and counting that are possible: neither is in the future, and casting comes first. They come from

@@ -29,6 +29,20 @@ pub(crate) enum ResultRefusal {
     NoSuchPage,
     /// The ledger does not answer.
     Unavailable,
+    /// There is no such tree of ballots, or no such part of it.
+    NoSuchTree,
+    /// The poll is not closed, or not every partition has counted the close.
+    NotSealed,
+    /// No result is signed: the votes are hidden, or the poll is not sealed.
+    NoResult,
+    /// The ballots are not published.
+    NotPublished,
+    /// The ballot of the receipt is in no tree.
+    NotCounted,
+    /// The block of the ballot has not ended.
+    BlockOpen,
+    /// The ledger does not say yet which installation it belongs to.
+    NoKey,
     /// As many exports of ballots run as may.
     Busy,
     /// No token, or not the organiser's.
@@ -51,8 +65,17 @@ impl ResultRefusal {
     /// The status of the answer.
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::UnknownPoll | Self::UnknownEvent | Self::UnknownReceipt | Self::NoSuchPage => StatusCode::NOT_FOUND,
-            Self::Unavailable | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UnknownPoll
+            | Self::UnknownEvent
+            | Self::UnknownReceipt
+            | Self::NoSuchPage
+            | Self::NoSuchTree
+            | Self::NotSealed
+            | Self::NoResult
+            | Self::NotPublished
+            | Self::NotCounted
+            | Self::BlockOpen => StatusCode::NOT_FOUND,
+            Self::Unavailable | Self::Busy | Self::NoKey => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotOrganiser(_) => StatusCode::UNAUTHORIZED,
             Self::WrongTicket => StatusCode::FORBIDDEN,
             Self::NoSuchSeparator => StatusCode::BAD_REQUEST,
@@ -67,6 +90,13 @@ impl ResultRefusal {
             Self::UnknownEvent => "unknown-event",
             Self::UnknownReceipt => "receipt-unknown",
             Self::NoSuchPage => "not-found",
+            Self::NoSuchTree => "no-tree",
+            Self::NotSealed => "not-sealed",
+            Self::NoResult => "no-result",
+            Self::NotPublished => "not-published",
+            Self::NotCounted => "not-counted",
+            Self::BlockOpen => "block-open",
+            Self::NoKey => "no-key",
             Self::Unavailable => "unavailable",
             Self::Busy => "busy",
             Self::NotOrganiser(_) => "not-organiser",
@@ -83,6 +113,13 @@ impl ResultRefusal {
             Self::UnknownEvent => (ResultText::UnknownEventTitle, ResultText::UnknownText),
             Self::UnknownReceipt => (ResultText::ReceiptUnknown, ResultText::ReceiptUnknownText),
             Self::NoSuchPage => (ResultText::PageTitle, ResultText::UnknownText),
+            Self::NoSuchTree => (ResultText::NotThereTitle, ResultText::TreeNotThere),
+            Self::NotSealed => (ResultText::NotThereTitle, ResultText::SealNotThere),
+            Self::NoResult => (ResultText::NotThereTitle, ResultText::ResultNotThere),
+            Self::NotPublished => (ResultText::NotThereTitle, ResultText::PublishedNotThere),
+            Self::NotCounted => (ResultText::NotThereTitle, ResultText::PromiseNotThere),
+            Self::BlockOpen => (ResultText::NotThereTitle, ResultText::ProofNotThere),
+            Self::NoKey => (ResultText::NotThereTitle, ResultText::KeyNotThere),
             Self::Unavailable => (ResultText::UnavailableTitle, ResultText::UnavailableText),
             Self::Busy => (ResultText::BusyTitle, ResultText::BusyText),
             Self::NotOrganiser(_) | Self::WrongTicket => (ResultText::TicketTitle, ResultText::TicketText),
@@ -100,7 +137,7 @@ impl ResultRefusal {
         let detail = format!("{}. {}", texts::text(language, title), texts::text(language, text));
         let problem = Problem::new(self.status(), self.code(), detail);
         match self {
-            Self::Unavailable => problem.retry_after(UNAVAILABLE_SECONDS),
+            Self::Unavailable | Self::NoKey => problem.retry_after(UNAVAILABLE_SECONDS),
             Self::Busy => problem.retry_after(BUSY_SECONDS),
             _ => problem,
         }

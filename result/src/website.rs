@@ -1,5 +1,5 @@
 //! The service as a website: its security headers, and its answers to refused requests. They are in the language of the
-//! request: a problem below `/api`, a page elsewhere.
+//! request: a problem below `/api` and `/.well-known`, a page elsewhere.
 
 use axum::{
     extract::Request,
@@ -46,7 +46,7 @@ impl Website for App {
 
     fn complete(&self, visitor: &Visitor, response: Response) -> Response {
         let Some(&refusal) = response.extensions().get::<ResultRefusal>() else { return response };
-        let is_api = visitor.path.starts_with("/api/");
+        let is_api = ["/api/", "/.well-known/"].iter().any(|below| visitor.path.starts_with(below));
         let mut answer = if is_api { refusal.problem(visitor.language) } else { page(self, visitor, refusal) };
         // What the handler has set, such as who may frame the page.
         answer.headers_mut().extend(response.headers().clone());

@@ -14,7 +14,7 @@ use utoipa::{
 use web::problem::Problem;
 
 use crate::{
-    api::{events, receipts, tally},
+    api::{events, published, receipt_notes, receipts, seals, tally, tree_log},
     app::App,
     exports::{ballots, event as event_export, tally as tally_export},
     live::{event_now::EventNow, scores::TallyBody},
@@ -34,6 +34,15 @@ use crate::{
     paths(
         tally::tally,
         receipts::receipt,
+        receipt_notes::promise,
+        receipt_notes::proof,
+        tree_log::trees,
+        tree_log::checkpoint,
+        tree_log::tile,
+        seals::seal,
+        seals::result,
+        seals::key,
+        published::published,
         events::now,
         tally_export::tally_csv,
         tally_export::tally_json,
@@ -46,6 +55,7 @@ use crate::{
         TallyBody,
         receipts::ReceiptBody,
         EventNow,
+        tree_log::TreeList,
         tally_export::ExportedTally,
         ballots::ExportedBallots,
         event_export::ExportedEvent,

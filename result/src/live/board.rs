@@ -13,12 +13,19 @@ use std::{
     time::Duration,
 };
 
-use domain::{Partition, PollId, Scoreboard, Tally, Unavailable};
+use domain::{Partition, PollId, Scoreboard, Unavailable};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::Notify, time::Instant};
 use web::fresh::{Fresh, LastAnswer};
 
-use crate::live::{freshness::Heartbeats, ledger_reads::LedgerReads, scores::PollScore};
+use crate::{
+    live::{
+        freshness::Heartbeats,
+        ledger_reads::{LedgerReads, SealedTally},
+        scores::PollScore,
+    },
+    trees::TreeBoard,
+};
 
 /// How long a failed read stands before the ledger is asked again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -100,8 +107,8 @@ impl Drop for Subscription {
 
 impl Board {
     /// A board on `scoreboard`, whose answers are good for `fresh_for`.
-    pub(crate) fn new(scoreboard: Arc<dyn Scoreboard>, fresh_for: Duration) -> Self {
-        Self { reads: LedgerReads::new(scoreboard), fresh_for, slots: Mutex::default(), moved: Notify::new() }
+    pub(crate) fn new(scoreboard: Arc<dyn Scoreboard>, trees: Arc<TreeBoard>, fresh_for: Duration) -> Self {
+        Self { reads: LedgerReads::new(scoreboard, trees), fresh_for, slots: Mutex::default(), moved: Notify::new() }
     }
 
     /// How the board reads.
@@ -146,7 +153,7 @@ impl Board {
         self: &Arc<Self>,
         slot: Arc<Slot>,
         asked_at: Instant,
-        read: Result<Option<Tally>, Unavailable>,
+        read: Result<Option<SealedTally>, Unavailable>,
     ) -> impl FnOnce(Option<LastReading>) -> LastReading + use<> {
         let board = Arc::clone(self);
         move |known| {
@@ -174,7 +181,7 @@ impl Board {
             let polls: Vec<PollId> = slots.iter().map(|slot| slot.poll).collect();
             let read = self.reads.tallies(&polls).await;
             let mut tallies = read.map(|tallies| {
-                tallies.into_iter().map(|tally| (tally.poll.id(), tally)).collect::<HashMap<PollId, Tally>>()
+                tallies.into_iter().map(|read| (read.tally.poll.id(), read)).collect::<HashMap<PollId, SealedTally>>()
             });
             for (slot, start) in starts {
                 let tally = tallies.as_mut().map(|tallies| tallies.remove(&slot.poll)).map_err(|error| error.clone());
@@ -281,14 +288,14 @@ impl Slot {
 impl LastReading {
     /// What is known after a read that began at `asked_at`. After a failure the last known figures stay, marked as
     /// stale.
-    fn after(known: Option<Self>, asked_at: Instant, read: Result<Option<Tally>, Unavailable>) -> Self {
+    fn after(known: Option<Self>, asked_at: Instant, read: Result<Option<SealedTally>, Unavailable>) -> Self {
         let (known, heartbeats) =
             known.map_or_else(Default::default, |known| (known.reading.ok().flatten(), known.heartbeats));
         match read {
             Ok(None) => Self { reading: Ok(None), heartbeats },
-            Ok(Some(tally)) => {
-                let now = Heartbeats::after(Some(&heartbeats), &tally, asked_at);
-                let score = PollScore::after(known.as_deref().map(|known| (known, &*heartbeats)), tally, &now);
+            Ok(Some(read)) => {
+                let now = Heartbeats::after(Some(&heartbeats), &read.tally, asked_at);
+                let score = PollScore::after(known.as_deref().map(|known| (known, &*heartbeats)), read, &now);
                 Self { reading: Ok(Some(Arc::new(score))), heartbeats: Arc::new(now) }
             }
             Err(error) => Self { reading: known.map(|known| Some(stale(known))).ok_or(error), heartbeats },

@@ -1,27 +1,39 @@
 //! Reads of the ledger for screens: each is counted and timed, and an outage is logged when it begins and when it ends.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use domain::{Event, EventId, PollId, Scoreboard, Tally, Unavailable};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, future::join_all, stream};
 use parking_lot::Mutex;
 use program::outage::Outage;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+use crate::trees::{SealedPoll, TreeBoard};
 
 /// The most events that one read of all of them returns ([`Scoreboard::events`]). Those beyond are read one by one.
 const MAX_LISTED_EVENTS: usize = 1_000;
 /// How many events are read one by one at a time.
 const READS_AT_ONCE: usize = 8;
+/// The longest that scores wait for a seal. It is read on, and comes with the next scores.
+const SEAL_WITHIN: Duration = Duration::from_millis(500);
+
+/// A tally, with the seal of its poll once it is closed and counted.
+pub(crate) struct SealedTally {
+    pub(crate) tally: Tally,
+    /// `None` also where it can't be read at present.
+    pub(crate) seal: Option<Arc<SealedPoll>>,
+}
 
 /// See the head of this file.
 pub(crate) struct LedgerReads {
     scoreboard: Arc<dyn Scoreboard>,
+    trees: Arc<TreeBoard>,
     outage: Mutex<Outage>,
 }
 
 impl LedgerReads {
-    pub(crate) fn new(scoreboard: Arc<dyn Scoreboard>) -> Self {
-        Self { scoreboard, outage: Mutex::default() }
+    pub(crate) fn new(scoreboard: Arc<dyn Scoreboard>, trees: Arc<TreeBoard>) -> Self {
+        Self { scoreboard, trees, outage: Mutex::default() }
     }
 
     /// Where they read.
@@ -30,8 +42,14 @@ impl LedgerReads {
     }
 
     /// The tallies of these polls; unknown polls are left out.
-    pub(crate) async fn tallies(&self, polls: &[PollId]) -> Result<Vec<Tally>, Unavailable> {
-        self.told(self.scoreboard.tallies(polls)).await
+    pub(crate) async fn tallies(&self, polls: &[PollId]) -> Result<Vec<SealedTally>, Unavailable> {
+        let tallies = self.told(self.scoreboard.tallies(polls)).await?;
+        Ok(join_all(tallies.into_iter().map(|tally| self.sealed(tally))).await)
+    }
+
+    async fn sealed(&self, tally: Tally) -> SealedTally {
+        let seal = timeout(SEAL_WITHIN, self.trees.seal(&tally)).await;
+        SealedTally { seal: seal.ok().and_then(Result::ok).flatten(), tally }
     }
 
     /// One event.

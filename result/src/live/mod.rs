@@ -6,7 +6,7 @@
 //! many and who may connect, and `projector` whose screen has a place kept. `scores` and `freshness` say what is shown.
 //! `late_shares` tells the operator what stands still.
 //!
-//! May import: `organiser`.
+//! May import: `organiser`, `trees`.
 
 mod admission;
 pub(crate) mod board;

@@ -3,10 +3,10 @@
 //! Everything that leaves this service with votes in it is made here, so that hidden votes are held back in
 //! one place. It reads nothing and sends nothing.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use domain::{
-    Correction, Partition, Partitions, Poll, PollState, Position, ShareProgress, Tally, Visibility, VoteCounts,
+    Correction, Digest, Partition, Partitions, Poll, PollState, Position, ShareProgress, Tally, Visibility, VoteCounts,
     option_key,
 };
 use serde::Serialize;
@@ -15,14 +15,20 @@ use utoipa::ToSchema;
 use web::edition::edition;
 
 use crate::{
-    live::freshness::{Heartbeats, STALE_AFTER},
+    live::{
+        freshness::{Heartbeats, STALE_AFTER},
+        ledger_reads::SealedTally,
+    },
     organiser::Organiser,
+    trees::{SealWords, SealedPoll},
 };
 
 /// A tally as it was read, ready to be shown to anybody.
 #[derive(Debug)]
 pub(crate) struct PollScore {
     tally: Tally,
+    /// Of its present close.
+    seal: Option<Arc<SealedPoll>>,
     read_at_ms: u64,
     /// The same moment of our steady clock, or a little later.
     read_at: Instant,
@@ -60,11 +66,14 @@ impl PollScore {
         let heard = Heartbeats::after(None, &tally, Instant::now());
         let late = heard.ages().filter(|(_, age)| *age > STALE_AFTER);
         let late = late.map(|(partition, age)| (partition, since(read_at_ms, age))).collect();
-        Self::with(tally, (read_at_ms, Instant::now()), Standstill { unread_since_ms: None, late })
+        Self::with((tally, None), (read_at_ms, Instant::now()), Standstill { unread_since_ms: None, late })
     }
 
     /// A tally that was just read, whose count was last heard of as `heard`; after the one that was `known`.
-    pub(crate) fn after(known: Option<(&Self, &Heartbeats)>, tally: Tally, heard: &Heartbeats) -> Self {
+    pub(crate) fn after(known: Option<(&Self, &Heartbeats)>, read: SealedTally, heard: &Heartbeats) -> Self {
+        let SealedTally { tally, seal } = read;
+        // One that can't be read at present stays.
+        let seal = seal.or_else(|| known?.0.seal.clone()).filter(|seal| seal.is_of(&tally));
         let read_at_ms = program::now_millis();
         let late = heard.ages().filter(|(_, age)| *age > STALE_AFTER).map(|(partition, age)| {
             // Once said, it stays what it is, until the count works again.
@@ -78,22 +87,26 @@ impl PollScore {
             (partition, said.filter(|since| *since <= read_at_ms).unwrap_or_else(|| since(read_at_ms, age)))
         });
         let late = late.collect();
-        Self::with(tally, (read_at_ms, Instant::now()), Standstill { unread_since_ms: None, late })
+        Self::with((tally, seal), (read_at_ms, Instant::now()), Standstill { unread_since_ms: None, late })
     }
 
     /// The same figures, once they can't be read any more: they stand still since they were last read.
     pub(crate) fn stale(&self) -> Self {
         let unread_since_ms = Some(self.stale_since_ms().unwrap_or(self.read_at_ms));
         Self::with(
-            self.tally.clone(),
+            (self.tally.clone(), self.seal.clone()),
             (self.read_at_ms, self.read_at),
             Standstill { unread_since_ms, ..self.standstill.clone() },
         )
     }
 
-    fn with(tally: Tally, (read_at_ms, read_at): (u64, Instant), standstill: Standstill) -> Self {
+    fn with(
+        (tally, seal): (Tally, Option<Arc<SealedPoll>>),
+        (read_at_ms, read_at): (u64, Instant),
+        standstill: Standstill,
+    ) -> Self {
         let told_state = tally.poll.state();
-        let mut score = Self { tally, read_at_ms, read_at, standstill, scores: String::new(), told_state };
+        let mut score = Self { tally, seal, read_at_ms, read_at, standstill, scores: String::new(), told_state };
         score.told_state = score.state();
         let scores = Scores { votes: shown_votes(&score.tally).unwrap_or_default(), fields: TallyFields::of(&score) };
         score.scores = serde_json::to_string(&scores).expect("scores are plain text and numbers");
@@ -103,6 +116,16 @@ impl PollScore {
     /// The poll.
     pub(crate) fn poll(&self) -> &Poll {
         &self.tally.poll
+    }
+
+    /// All that is known of it.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The words of its seal, once it is closed and counted.
+    pub(crate) fn seal_words(&self) -> Option<SealWords> {
+        self.seal.as_ref().map(|seal| seal.words())
     }
 
     /// What the clock shows now that ends the poll's countdown, in milliseconds since 1970; `None` while that is not
@@ -191,6 +214,7 @@ impl PollScore {
             positions: shares.iter().map(position).collect(),
             stale_since_ms: self.stale_since_ms(),
             state: self.told_state,
+            seal: self.seal.as_ref().map(|seal| seal.digest),
         }
     }
 }
@@ -204,6 +228,7 @@ struct ShownScore<'a> {
     positions: Vec<(Partition, Position)>,
     stale_since_ms: Option<u64>,
     state: PollState,
+    seal: Option<Digest>,
 }
 
 /// The moment `age` before `now_ms`.
@@ -307,6 +332,9 @@ struct TallyFields {
     /// another edition is to be made anew.
     #[schema(example = "9f3c5a1e07b2d846")]
     edition: String,
+    /// What people compare of the seal; absent unless the poll is closed and every partition has counted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<SealWords>,
     /// When these figures were read from the ledger, in milliseconds since 1970.
     at: u64,
     /// Since when the figures stand still, because the ledger can't be read or nothing is counted at present (in
@@ -359,6 +387,7 @@ impl TallyFields {
             round: poll.round(),
             revision: poll.revision(),
             edition: edition(poll),
+            seal: score.seal_words(),
             at: score.read_at_ms,
             stale_since: score.stale_since_ms(),
         }

@@ -5,6 +5,7 @@
 
 pub(crate) mod front;
 pub(crate) mod ledger;
+pub(crate) mod three_partitions;
 pub(crate) mod viewers;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
