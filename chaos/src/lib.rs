@@ -1,10 +1,11 @@
 //! What the programs of this crate share: steps of a crowd's voting during faults, by a seed, until the time is over.
 //!
-//! May import: `crowd`, `testkit`.
+//! May import: `auditor`, `crowd`, `testkit`.
 
 #![expect(clippy::print_stdout, reason = "a report to the operator")]
 
 pub mod disk;
+pub mod witness;
 
 use std::{
     fs,

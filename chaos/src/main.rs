@@ -49,6 +49,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     if disks.is_none() {
         println!("{NAME}: no small disks are given, so no disk is filled up");
     }
-    let mut services = ServicesRun::new(Processes::start(settings.partitions, disks).await, settings.run.clone());
+    let processes = Processes::start(settings.partitions, disks).await;
+    let mut services = ServicesRun::new(processes, settings.run.clone())?;
     run(NAME, &settings.run, seed, &mut services).await
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
-use scrutin_chaos::{FaultySystem, RunSettings, StepResult, keep, recount};
+use scrutin_chaos::{FaultySystem, RunSettings, StepResult, keep, recount, witness::ChaosWitness};
 use testkit::{
     tallies::{accepted, tally, votes},
     wait,
@@ -32,13 +32,14 @@ const BETWEEN_FAULTS_MS: std::ops::Range<u64> = 300..4_000;
 pub(crate) struct ServicesRun {
     processes: Processes,
     settings: RunSettings,
+    witness: ChaosWitness,
     /// How often Redis was set back to older files.
     set_back: usize,
 }
 
 impl ServicesRun {
-    pub(crate) fn new(processes: Processes, settings: RunSettings) -> Self {
-        Self { processes, settings, set_back: 0 }
+    pub(crate) fn new(processes: Processes, settings: RunSettings) -> anyhow::Result<Self> {
+        Ok(Self { processes, settings, witness: ChaosWitness::new()?, set_back: 0 })
     }
 
     /// Lets the crowd vote while faults are injected. With `set_back` Redis is set back to older files early on.
@@ -79,6 +80,8 @@ impl FaultySystem for ServicesRun {
         let gaps = self.set_back * usize::from(self.processes.partitions);
         recount(self.processes.database_url(), gaps).await?;
         trimmed(&self.processes).await;
+        let results = self.processes.urls("result");
+        self.witness.look(results.split(',').next().unwrap_or_default(), POLL).await?;
         Ok(result)
     }
 
