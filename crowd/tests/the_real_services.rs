@@ -4,7 +4,14 @@
 
 use clap::Parser;
 use scrutin_crowd::{Report, Settings, run};
-use testkit::{postgres_server::TestDatabase, programs::Services, redis_server::RedisServer};
+use serde_json::json;
+use testkit::{
+    postgres_server::TestDatabase,
+    programs::{ORGANISER_TOKEN, Services},
+    redis_server::RedisServer,
+    tallies::accepted,
+    wait,
+};
 use tokio_util::sync::CancellationToken;
 
 async fn crowd_at(services: &Services, seconds: u32) -> Report {
@@ -31,12 +38,45 @@ async fn the_promise_is_kept_also_where_others_voted_before() {
 }
 
 #[tokio::test]
+async fn published_ballots_hold_with_the_promises_of_all_receipts() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    let (vote, result) = (services.vote.url(), services.result.url());
+    let organise = async |path: &str, body: serde_json::Value| {
+        let request = reqwest::Client::new().post(format!("{vote}/api/polls{path}")).bearer_auth(ORGANISER_TOKEN);
+        let answer = request.json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+    };
+    let poll = json!({"id": "rehearsal", "question": "Tea?", "options": ["Yes", "No", "Later"], "publish": true});
+    organise("", poll).await;
+    let settings = Settings::parse_from(
+        format!(
+            "crowd --vote-url {vote} --result-url {result} --poll rehearsal --voters 200 --viewers 5 --probes 0 \
+             --rate 200 --duration 10m --receipts 100 --published-within 60s"
+        )
+        .split(' '),
+    );
+    let enough = CancellationToken::new();
+    let publishing = async {
+        wait::until_true("some hundred ballots", || async { accepted(&vote, "rehearsal").await > Some(600) }).await;
+        enough.cancel();
+        organise("/rehearsal/close", json!({})).await;
+        organise("/rehearsal/publish", json!({})).await;
+    };
+    let (report, ()) = tokio::join!(run(&settings, enough.clone()), publishing);
+    let report = report.unwrap();
+    assert!(report.kept, "{report}");
+    let what: Vec<_> = report.promise.iter().map(|check| check.what.as_str()).collect();
+    assert!(what.ends_with(&["the published ballots have the tally", "the published ballots hold"]), "{report}");
+}
+
+#[tokio::test]
 async fn a_tally_that_was_tampered_with_is_found() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let services = Services::start(&redis.url(), &database.url()).await;
     let meddling = async {
         let client = database.client().await;
-        testkit::wait::until_true("a vote to meddle with", || async {
+        wait::until_true("a vote to meddle with", || async {
             // In each partition that has so many at that moment.
             client.execute("UPDATE tallies SET votes = votes + 1 WHERE option = 1 AND votes > 3", &[]).await.unwrap()
                 > 0
