@@ -5,8 +5,8 @@
 import { ask } from "./ask.js";
 import { keep, kept } from "./kept.js";
 import { dateAndTime, number } from "./language.js";
+import { load } from "./late.js";
 import { hex, readNote, utf8 } from "./note.js";
-import { recount } from "./recount.js";
 import { digest } from "./sha256.js";
 import { optionKey, readSeal } from "./statements.js";
 import { write } from "./write.js";
@@ -52,7 +52,7 @@ function element(name, text, kind) {
   return made;
 }
 
-// Calls `recount`, in a worker if the browser can load modules there.
+// What `recount` says, in a worker if the browser can load modules there.
 function recounted(job) {
   const tell = (ballots) => showProgress(ballots);
   return new Promise((resolve, reject) => {
@@ -63,7 +63,10 @@ function recounted(job) {
         return "module";
       },
     };
-    const here = () => recount(job, tell).then(resolve, reject);
+    const here = () =>
+      load("late-recount")
+        .then(({ recount }) => recount(job, tell))
+        .then(resolve, reject);
     let worker = null;
     try {
       worker = new Worker(document.getElementById("check-script").dataset.worker, options);

@@ -1,0 +1,6 @@
+// Recounts in the page itself, where the browser can load no modules in a worker.
+
+import { arrive } from "./late.js";
+import { recount } from "./recount.js";
+
+arrive("late-recount", { recount });
