@@ -16,6 +16,7 @@ const FETCH_EVERY_MS = 5000;
 // A page of another edition is fetched again: at most this often, and not by all screens at once.
 const RENEW_EVERY_MS = 5000;
 const RENEW_JITTER_MS = 500;
+const SEAL_JITTER_MS = 2000;
 
 // The path before all paths of this host.
 export const base = document.documentElement.dataset.base || "";
@@ -56,9 +57,11 @@ function show(scores) {
   heardAt = performance.now();
   staleSince = scores.stale_since || null;
   if (scores.edition !== page.dataset.edition) {
-    renew();
+    renew(RENEW_JITTER_MS);
     return showConnection();
   }
+  // Its words and its code come with the page. Not all screens fetch it at once.
+  if ((scores.seal ? scores.seal.hash : "") !== (page.dataset.seal || "")) renew(SEAL_JITTER_MS);
   for (const row of page.querySelectorAll("tr[data-key]")) {
     const votes = Number(scores[row.dataset.key] || 0);
     write(row.querySelector(".share"), percent(votes, scores.voters));
@@ -116,10 +119,10 @@ export function showLink(on) {
   page.querySelector("#again").hidden = !on;
 }
 
-// Question, options or visibility changed: fetches the whole page again.
-function renew() {
+// Question, options, visibility or the seal changed: fetches the whole page again.
+function renew(jitterMs) {
   const early = Math.max(0, renewedAt + RENEW_EVERY_MS - performance.now());
-  renewIn(early + Math.random() * RENEW_JITTER_MS);
+  renewIn(early + Math.random() * jitterMs);
 }
 
 export function renewIn(delayMs) {

@@ -52,7 +52,8 @@ pub(crate) async fn page(
         return Ok(redirect);
     }
     let join = Join::of_event(&app.vote, &came_by, event);
-    show(&app, language, event, Place { template: "event.html", path, join, is_dark: false }).await
+    let place = Place { template: "event.html", path, join, came_by: Some(&came_by), is_dark: false };
+    show(&app, language, event, place).await
 }
 
 /// `GET /`, where the organiser put an event there: people join at the root address, too.
@@ -63,7 +64,8 @@ pub(super) async fn in_front(
     event: EventId,
 ) -> Result<Response, ResultRefusal> {
     let join = Join::of_root(&app.vote, came_by, format!("{}/join", event_address::path(event)));
-    show(app, language, event, Place { template: "event.html", path: "/".to_owned(), join, is_dark: false }).await
+    let (template, path) = ("event.html", "/".to_owned());
+    show(app, language, event, Place { template, path, join, came_by: Some(came_by), is_dark: false }).await
 }
 
 /// `GET /e/{event}/embed`: for a frame, without a ground of its own. As for polls, pages that the operator allows may
@@ -80,7 +82,8 @@ pub(crate) async fn embed(
             let is_dark = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "theme=dark"));
             let join = Join::of_event(&app.vote, &came_by, event).map(Join::framed);
             let path = format!("{}/embed", event_address::path(event));
-            show(&app, language, event, Place { template: "event_embed.html", path, join, is_dark }).await
+            show(&app, language, event, Place { template: "event_embed.html", path, join, came_by: None, is_dark })
+                .await
         }
         Err(refusal) => Err(refusal),
     };
@@ -90,21 +93,26 @@ pub(crate) async fn embed(
 }
 
 /// Where an event is shown, and where to vote in it.
-struct Place {
+struct Place<'a> {
     template: &'static str,
     path: String,
     join: Option<Join>,
+    /// Not in a frame.
+    came_by: Option<&'a CameBy>,
     is_dark: bool,
 }
 
-async fn show(app: &App, language: Language, id: EventId, place: Place) -> Result<Response, ResultRefusal> {
-    let Place { template, path, join, is_dark } = place;
+async fn show(app: &App, language: Language, id: EventId, place: Place<'_>) -> Result<Response, ResultRefusal> {
+    let Place { template, path, join, came_by, is_dark } = place;
     let event = app.event(id).await?;
     let score = app.events.score(&event).await;
     let result_url = app.result_url.as_ref().map(|at| event_address::url(at, id));
     let on_page = EventOnPage::new(&event, score.as_deref());
     let values = if let Some(score) = &score {
         let mut page = LivePage::new(app, language, score, &path);
+        if let Some(came_by) = came_by {
+            page = page.with_seal_code(app, came_by);
+        }
         (page.event, page.join, page.result_url, page.is_dark) = (Some(on_page), join, result_url, is_dark);
         Serde(page).into()
     } else {

@@ -36,7 +36,7 @@ pub(crate) async fn default_poll(
         None => whole(&app, &uri, language, &came_by, PollId::MAIN).await,
         Some(FrontPage::Poll(poll)) => {
             let (score, join) = (app.score(poll).await?, Join::of_root(&app.vote, &came_by, join::path(poll)));
-            Ok(live(&app, language, &score, "/", join))
+            Ok(live(&app, language, &came_by, (&score, "/", join)))
         }
         Some(FrontPage::Event(event)) => event_page::in_front(&app, language, &came_by, event).await,
     }
@@ -84,12 +84,17 @@ async fn whole(
         return Ok(redirect);
     }
     let join = Join::of_poll(&app.vote, came_by, score.poll());
-    Ok(live(app, language, &score, &path, join))
+    Ok(live(app, language, came_by, (&score, &path, join)))
 }
 
-fn live(app: &App, language: Language, score: &PollScore, path: &str, join: Option<Join>) -> Response {
+fn live(
+    app: &App,
+    language: Language,
+    came_by: &CameBy,
+    (score, path, join): (&PollScore, &str, Option<Join>),
+) -> Response {
     let result_url = app.result_url.as_ref().map(|at| poll_address::url_of(at, score.poll()));
-    let mut page = LivePage::new(app, language, score, path);
+    let mut page = LivePage::new(app, language, score, path).with_seal_code(app, came_by);
     (page.join, page.result_url) = (join, result_url);
     app.pages.respond(StatusCode::OK, language, "live.html", Serde(page).into())
 }

@@ -2,7 +2,12 @@
 
 use domain::{Event, EventId, EventProgress, Poll, PollId, PollState, option_key};
 use serde::Serialize;
-use web::{edition::edition, language::Language};
+use web::{
+    counterpart::{CameBy, Invitation},
+    edition::edition,
+    language::Language,
+    qr::Qr,
+};
 
 use crate::{
     app::App,
@@ -11,6 +16,7 @@ use crate::{
     percent,
     texts::{self, ResultText},
     time,
+    trees::SealWords,
 };
 
 /// One bar.
@@ -78,6 +84,8 @@ pub(super) struct LivePage<'a> {
     rows: usize,
     turnout: String,
     stale_time: Option<String>,
+    /// Once it is closed and counted.
+    seal: Option<SealOnPage>,
     now: String,
     /// Not in the frame of a poll.
     pub(super) join: Option<Join>,
@@ -88,7 +96,33 @@ pub(super) struct LivePage<'a> {
     pub(super) is_dark: bool,
 }
 
+/// What people compare of the seal.
+#[derive(Serialize)]
+struct SealOnPage {
+    #[serde(flatten)]
+    words: SealWords,
+    /// The page that checks the poll, with the seal's digest.
+    path: String,
+    /// The QR code of that page; `None` if phones don't reach it, and in a frame.
+    qr: Option<Qr>,
+}
+
+impl SealOnPage {
+    fn of(poll: &Poll, words: SealWords) -> Self {
+        Self { path: format!("/p/{}/check#{}", poll.id(), words.hash()), words, qr: None }
+    }
+}
+
 impl<'a> LivePage<'a> {
+    /// With the QR code of the seal, for screens that are looked at from elsewhere.
+    pub(super) fn with_seal_code(mut self, app: &App, came_by: &CameBy) -> Self {
+        let here = Invitation::here(app.result_url.as_ref(), came_by).filter(|here| here.unreachable.is_none());
+        if let Some((seal, here)) = self.seal.as_mut().zip(here) {
+            seal.qr = Qr::new(&format!("{}{}", here.url, seal.path));
+        }
+        self
+    }
+
     pub(super) fn new(app: &'a App, language: Language, score: &'a PollScore, path: &'a str) -> Self {
         let (poll, voters) = (score.poll(), score.voters());
         let bars = score.votes().map(|votes| bars(language, poll, votes, voters));
@@ -109,6 +143,7 @@ impl<'a> LivePage<'a> {
             rows: poll.options().len().div_ceil(2),
             turnout: turnout(language, voters),
             stale_time: score.stale_since_ms().map(time::time_of_day),
+            seal: score.seal_words().map(|words| SealOnPage::of(poll, words)),
             now: time::time_of_day(program::now_millis()),
             join: None,
             result_url: None,

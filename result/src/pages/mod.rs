@@ -2,7 +2,7 @@
 //! receipts.
 //!
 //! May import: `app`, `event_parameter`, `event_tallies`, `live`, `organiser`, `percent`, `poll_parameter`, `receipts`,
-//! `refusal`, `texts`, `time`.
+//! `refusal`, `texts`, `time`, `trees`.
 
 pub(crate) mod check_page;
 pub(crate) mod embedding;

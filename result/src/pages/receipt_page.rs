@@ -6,7 +6,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use domain::Inclusion;
+use domain::{Inclusion, PollId};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use web::{language::Language, poll_address};
 
 use crate::{
     app::App,
-    receipts::{BallotStatus, look_up, score_if_known, status},
+    receipts::{BallotStatus, leaf, look_up, score_if_known, status},
     texts::ResultText,
     time,
 };
@@ -30,7 +30,10 @@ pub(crate) async fn receipt(
 ) -> Response {
     let path = format!("/p/{poll}/receipts/{receipt}");
     let mut response = match look_up(&app, &poll, &receipt).await {
-        Ok(found) => page(&app, language, &path, found).await,
+        Ok(found) => {
+            let kept = kept(&app, &poll, &receipt, &found).await;
+            page(&app, language, &path, found, kept).await
+        }
         Err(refusal) => refusal.into_response(),
     };
     // The address is the receipt. Neither other hosts nor search engines may learn it.
@@ -40,7 +43,17 @@ pub(crate) async fn receipt(
     response
 }
 
-async fn page(app: &App, language: Language, path: &str, found: BallotStatus) -> Response {
+/// What the voter may keep; none while the ballot is not counted, and where the tree can't be read at present.
+async fn kept(app: &App, poll: &str, receipt: &str, found: &BallotStatus) -> Option<KeptFile> {
+    if matches!(found.inclusion, Inclusion::NotCountedYet | Inclusion::Missing) {
+        return None;
+    }
+    let held = leaf(app, poll, receipt).await.ok()??;
+    let kind = if held.place.is_some() { "proof" } else { "promise" };
+    Some(KeptFile { poll: found.poll, kind, path: format!("/api/polls/{poll}/receipts/{receipt}/{kind}") })
+}
+
+async fn page(app: &App, language: Language, path: &str, found: BallotStatus, kept: Option<KeptFile>) -> Response {
     let BallotStatus { poll, partition, inclusion, cast_at, counted_at } = found;
     let score = score_if_known(app, poll).await;
     let (title, text) = said_of(inclusion);
@@ -49,6 +62,7 @@ async fn page(app: &App, language: Language, path: &str, found: BallotStatus) ->
     let page = ReceiptPage {
         instance: &app.instance,
         path,
+        kept,
         result_path: score
             .as_ref()
             .map_or_else(|| poll_address::path(poll), |score| poll_address::path_of(score.poll())),
@@ -70,6 +84,7 @@ async fn page(app: &App, language: Language, path: &str, found: BallotStatus) ->
 struct ReceiptPage<'a> {
     instance: &'a str,
     path: &'a str,
+    kept: Option<KeptFile>,
     result_path: String,
     status: &'static str,
     title: &'static str,
@@ -80,6 +95,15 @@ struct ReceiptPage<'a> {
     counted_through: Option<Moment>,
     stale_since: Option<Moment>,
     reload_seconds: Option<u32>,
+}
+
+/// A signed file that the voter may keep.
+#[derive(Serialize)]
+struct KeptFile {
+    poll: PollId,
+    /// `promise` or `proof`.
+    kind: &'static str,
+    path: String,
 }
 
 /// A time, for the page's script and for people.

@@ -44,6 +44,13 @@ pub(crate) fn key_of(tree: &TreeId) -> TreeKey {
     TreeKey { poll, round, partition: Partition::new(partition), generation }
 }
 
+impl SealWords {
+    /// The seal's digest, in hexadecimal digits.
+    pub(crate) fn hash(&self) -> &str {
+        &self.hash
+    }
+}
+
 impl ClosedTrees {
     /// `None` unless the poll is closed, and the tree of each partition has this close.
     pub(crate) fn of(tally: &Tally, held: &[HeldTree]) -> Option<Self> {
