@@ -9,9 +9,10 @@
 //! | `/p/{poll}/next-voter` | the next one at a shared device |
 //! | `/organise…`, `/events…` | the organiser's pages |
 //! | `/api/…` | the same for programs, and the organiser's requests; `/api` a page to try it |
+//! | `/.well-known/scrutin-key` | the key that checks what the installation signs |
 //! | `/static/…`, `/language/{tag}` | files; the switch in the footer |
 //!
-//! May import: domain, listener, program, web.
+//! May import: attest, domain, listener, program, web.
 
 mod addresses;
 mod api;
@@ -28,6 +29,7 @@ mod request;
 #[cfg(test)]
 mod testing;
 mod texts;
+mod verifier_key;
 mod voter;
 mod voting;
 
@@ -67,6 +69,7 @@ pub fn router(config: Config, ballots: Arc<dyn BallotBox>) -> Router {
         .route("/p/{poll}/next-voter", post(page::next_voter).get(page::back_to_poll))
         .merge(api::router())
         .route("/api", get(api::page))
+        .route("/.well-known/scrutin-key", get(verifier_key::show))
         .merge(organise::router(&app))
         .merge(files(cookie_scope))
         .fallback(async || Refusal::NoSuchPage)

@@ -151,6 +151,7 @@ function prepare() {
     if (!tally || pageKeyOf(tally) !== shown.dataset.pageKey) renewLater();
     // What is counted may be of before the poll was opened.
     else countdown.heard(tally.closes_in_ms);
+    showSeal(tally);
     return tally !== null && showLive(shown, tally);
   };
   const address = () => tallyAddress;
@@ -216,6 +217,18 @@ function showLive(shown, tally) {
   if (!mine || !tally.votes || !countedThrough || !isBefore(countedThrough, mine)) return false;
   write(section.querySelector(".voters"), section.dataset.counting);
   return true;
+}
+
+// The words that people compare, once the poll is closed and counted. Until then there is the link.
+function showSeal(tally) {
+  const line = document.getElementById("seal");
+  if (!line || !tally) return;
+  const words = line.querySelector(".words");
+  words.hidden = !tally.seal;
+  if (!tally.seal) return;
+  write(words, tally.seal.words.join(" "));
+  const link = line.querySelector("a");
+  link.href = `${link.href.split("#")[0]}#${tally.seal.hash}`;
 }
 
 function isBefore(one, other) {

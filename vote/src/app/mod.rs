@@ -7,12 +7,13 @@ pub(crate) mod new_voters;
 pub(crate) mod poll_cache;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
+use attest::{NoteKey, VerifierKey};
 use axum::response::Response;
-use domain::{BallotBox, PollId, Unavailable};
+use domain::{BallotBox, InstallationId, PollId, Unavailable};
 use http::StatusCode;
 use minijinja::{Value, context, value::Serde};
 use program::{log_throttle::LogThrottle, public_url::BasePath, settings::PublicUrl};
@@ -78,6 +79,8 @@ pub(crate) struct App {
     pub(crate) organiser: OrganiserToken,
     /// The security headers of most answers.
     pub(crate) headers: SecurityHeaders,
+    /// Once the log has said which it is.
+    installation: OnceLock<InstallationId>,
     pages: Pages,
 }
 
@@ -95,6 +98,7 @@ impl App {
             code_attempts: Attempts::new(WRONG_CODES, WRONG_CODES_IN_ALL),
             new_voters: NewVoters::new(Instant::now()),
             organiser: OrganiserToken::new(config.organiser_token.clone(), &config.secret),
+            installation: OnceLock::new(),
             config,
             ballots,
         }
@@ -105,6 +109,16 @@ impl App {
         if let Some(requests) = self.unanswered.due() {
             tracing::warn!(event = "log.unanswered", %error, requests, "the log of ballots did not answer requests");
         }
+    }
+
+    /// What checks the notes that the installation signs; `None` while the log does not say which it is.
+    pub(crate) async fn verifier_key(&self) -> Result<Option<VerifierKey>, Unavailable> {
+        if self.installation.get().is_none() {
+            let Some(installation) = self.ballots.installation().await? else { return Ok(None) };
+            _ = self.installation.set(installation);
+        }
+        let key = |installation| NoteKey::new(&self.config.secret, installation).verifier().clone();
+        Ok(self.installation.get().map(key))
     }
 
     /// A page. The view has what its template names, beside what is on every page.

@@ -99,6 +99,8 @@ struct SheetView<'a> {
     count: u16,
     /// The key of the text that says why phones don't reach the address.
     unreachable: Option<&'static str>,
+    /// The key that checks what the installation signs, if that is known.
+    key: Option<String>,
     /// The address of the voting page, as it is printed.
     vote_text: Option<&'a str>,
 }
@@ -130,14 +132,15 @@ pub(super) async fn sheet(app: Arc<App>, visitor: Visitor, of: CodesOf, range: C
     // The language switch goes back to the same codes.
     let path = format!("{}?from={}&count={}", visitor.path, range.first(), range.count());
     let visitor = Visitor { path, ..visitor };
+    let key = app.verifier_key().await.ok().flatten().map(|key| key.to_string());
     // Drawing 2,000 QR codes would block other requests of this thread.
     let drawing = tokio::task::spawn_blocking(move || {
-        app.page(&visitor, StatusCode::OK, "organise/codes.html", view(&app, &of, range))
+        app.page(&visitor, StatusCode::OK, "organise/codes.html", view(&app, &of, range, key))
     });
     drawing.await.map_err(|_| Refusal::Panicked)
 }
 
-fn view<'a>(app: &App, of: &'a CodesOf, range: CodeRange) -> SheetView<'a> {
+fn view<'a>(app: &App, of: &'a CodesOf, range: CodeRange, key: Option<String>) -> SheetView<'a> {
     let unreachable = of.own.as_ref().and_then(share::why_unreachable);
     let with_qr = of.own.as_ref().is_some_and(|own| own.unreachable.is_none());
     let card = |code: Code| {
@@ -152,6 +155,7 @@ fn view<'a>(app: &App, of: &'a CodesOf, range: CodeRange) -> SheetView<'a> {
         from: range.first(),
         count: range.count(),
         unreachable,
+        key,
         vote_text: of.voting.as_deref().map(poll_address::without_scheme),
     }
 }

@@ -1,10 +1,11 @@
 //! Publishing the ballots of a poll: a rule that voters read before they vote, and what is final afterwards.
 
-use domain::{PollSpec, PollState};
+use attest::NoteKey;
+use domain::{InstallationId, PollSpec, PollState};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, spawn_app};
+use crate::support::{Mishap, TestApp, spawn_app};
 
 /// A poll whose ballots may be published.
 pub(crate) fn publishable(state: PollState) -> PollSpec {
@@ -283,4 +284,27 @@ async fn whoever_runs_an_event_finds_what_can_be_published() {
     ada.get(pages[1]).await.does_not_say("Hide the result").does_not_say("Open question 1 again");
     let hidden = ada.post_form("/events/evening/votes", "poll=tea&does=hide").await;
     hidden.says("it can only be reset");
+}
+
+#[tokio::test]
+async fn the_key_of_the_installation_is_public_and_waits_for_the_log() {
+    let app = spawn_app().await;
+    app.ballots.break_down(Mishap::NotBegun);
+    assert_eq!(app.program().get("/.well-known/scrutin-key").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    app.ballots.recover();
+    let key = app.program().get("/.well-known/scrutin-key").await;
+    assert_eq!((key.status, key.header("content-type")), (StatusCode::OK, "text/plain; charset=utf-8"));
+    let signs = NoteKey::new(&app.config.secret, &InstallationId::new("7b1f"));
+    assert_eq!(key.text, format!("{}\n", signs.verifier()));
+}
+
+#[tokio::test]
+async fn a_closed_poll_has_a_place_for_its_seal_and_without_scripts_a_link() {
+    let app = spawn_app().await;
+    app.poll("tea", publishable(PollState::Open));
+    app.browser().get("/p/tea").await.does_not_say("Seal of all ballots");
+    change(&app, "tea", "close").await;
+    let page = app.browser().get("/p/tea").await;
+    page.says("Seal of all ballots");
+    assert!(page.link_with("/p/tea/check").ends_with("/p/tea/check"));
 }

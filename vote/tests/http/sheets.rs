@@ -37,6 +37,8 @@ async fn a_sheet_of_300_has_300_codes_that_are_right_each_with_its_qr_code() {
     let sheet = answer(ada.request("GET", path).header("host", "laptop.local:8080")).await;
     assert_eq!(sheet.status, StatusCode::OK);
     sheet.says("Voting codes 1 to 300").says("No. 300").does_not_say("No. 301");
+    let key = app.program().get("/.well-known/scrutin-key").await.text;
+    sheet.says("Key of this installation:").says(key.trim());
     let codes = codes_in(&sheet.text);
     assert_eq!(codes.len(), 300);
     assert_eq!(sheet.text.matches("<svg class=\"qr\"").count(), 300);
