@@ -95,7 +95,7 @@ impl SealedPoll {
 
 /// The ballot with this number: each tenth is replaced by the next one.
 fn ballot(tree: &Digest, number: u64, ballots: u64) -> PublishedBallot {
-    let is_replaced = |number: u64| number % 10 == 0 && number + 1 < ballots;
+    let is_replaced = |number: u64| number.is_multiple_of(10) && number + 1 < ballots;
     let (mark, blind) = names(tree, number);
     let choices = Choices::from_bits(1 << (number % 2)).expect("an option");
     let before = number.checked_sub(1).filter(|before| is_replaced(*before));
