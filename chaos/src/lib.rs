@@ -1,6 +1,6 @@
 //! What the programs of this crate share: steps of a crowd's voting during faults, by a seed, until the time is over.
 //!
-//! May import: `auditor`, `crowd`, `testkit`.
+//! May import: `attest`, `auditor`, `crowd`, `testkit`.
 
 #![expect(clippy::print_stdout, reason = "a report to the operator")]
 
@@ -81,6 +81,11 @@ pub trait FaultySystem {
     /// Lets a crowd vote while faults are injected, repairs all faults, and runs the checks specific to this system.
     fn step(&mut self, number: u32, random: fastrand::Rng) -> impl Future<Output = anyhow::Result<StepResult>>;
 
+    /// Checks what can only be checked when all voting is over.
+    fn finish(&mut self) -> impl Future<Output = anyhow::Result<()>> {
+        async { Ok(()) }
+    }
+
     /// Keeps the output of all its programs; returns where.
     ///
     /// # Errors
@@ -118,6 +123,11 @@ pub async fn run(
         faults += result.faults;
         acknowledged += result.report.ballots.acknowledged;
         unknown += result.report.ballots.unknown;
+    }
+    if let Err(error) = system.finish().await {
+        let outputs = system.keep_outputs(seed)?;
+        println!("{name}: broken with seed {seed} at the end; see {}", outputs.display());
+        return Err(error);
     }
     println!(
         "{name}: seed {seed}: {steps} steps, {faults} faults, {acknowledged} ballots acknowledged, \

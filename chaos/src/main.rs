@@ -50,6 +50,6 @@ async fn main() -> anyhow::Result<ExitCode> {
         println!("{NAME}: no small disks are given, so no disk is filled up");
     }
     let processes = Processes::start(settings.partitions, disks).await;
-    let mut services = ServicesRun::new(processes, settings.run.clone())?;
+    let mut services = ServicesRun::begin(processes, settings.run.clone()).await?;
     run(NAME, &settings.run, seed, &mut services).await
 }

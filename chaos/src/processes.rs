@@ -21,6 +21,8 @@ use crate::{
     proxy::{Mode, Proxy},
 };
 
+/// The poll in which the crowd votes. Its ballots are published at the end.
+pub(crate) const POLL: &str = "chaos";
 /// Redis keys of a partition: the log, the mark without which it accepts nothing, and the number of accepted ballots.
 const LOG: &str = "log";
 const ATTACHED: &str = "attached";
@@ -239,8 +241,7 @@ impl Processes {
         let mut connection = self.redis.connection().await;
         let mut sum = 0;
         for key in self.keys(ACCEPTED) {
-            let of_one: Option<u64> =
-                redis::cmd("HGET").arg(key).arg("main").query_async(&mut connection).await.ok()?;
+            let of_one: Option<u64> = redis::cmd("HGET").arg(key).arg(POLL).query_async(&mut connection).await.ok()?;
             sum += of_one.unwrap_or(0);
         }
         Some(sum)

@@ -4,7 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
 use scrutin_chaos::{FaultySystem, RunSettings, StepResult, keep, recount, witness::ChaosWitness};
+use serde_json::{Value, json};
 use testkit::{
+    programs::ORGANISER_TOKEN,
     tallies::{accepted, tally, votes},
     wait,
 };
@@ -13,11 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     fault::{Cluster, Injection},
-    processes::Processes,
+    processes::{POLL, Processes},
 };
 
-/// The poll in which the crowd votes.
-const POLL: &str = "main";
 const MOST_OPTIONS: usize = 26;
 /// How long a step lasts; the promise is checked after each.
 const STEP: Duration = Duration::from_secs(45);
@@ -38,7 +38,13 @@ pub(crate) struct ServicesRun {
 }
 
 impl ServicesRun {
-    pub(crate) fn new(processes: Processes, settings: RunSettings) -> anyhow::Result<Self> {
+    /// Makes the poll.
+    pub(crate) async fn begin(processes: Processes, settings: RunSettings) -> anyhow::Result<Self> {
+        let poll = json!({"id": POLL, "question": "Cats or dogs?", "options": ["Cats", "Dogs"], "publish": true});
+        processes.all_ready().await;
+        organise(&processes, "", &poll).await?;
+        let result = first(&processes, "result");
+        wait::until("the poll at the result host", || tally(&result, POLL)).await;
         Ok(Self { processes, settings, witness: ChaosWitness::new()?, set_back: 0 })
     }
 
@@ -46,7 +52,8 @@ impl ServicesRun {
     async fn vote(&mut self, set_back: bool, random: &mut fastrand::Rng) -> anyhow::Result<StepResult> {
         let duration = STEP + if set_back { 4 * CALM } else { 2 * CALM };
         let (vote, result) = (self.processes.urls("vote"), self.processes.urls("result"));
-        let crowd = self.settings.crowd(&vote, &result, duration, SETTLE, random.u64(..));
+        let mut crowd = self.settings.crowd(&vote, &result, duration, SETTLE, random.u64(..));
+        POLL.clone_into(&mut crowd.poll);
         let processes = &mut self.processes;
         let injecting = async {
             if set_back {
@@ -80,14 +87,35 @@ impl FaultySystem for ServicesRun {
         let gaps = self.set_back * usize::from(self.processes.partitions);
         recount(self.processes.database_url(), gaps).await?;
         trimmed(&self.processes).await;
-        let results = self.processes.urls("result");
-        self.witness.look(results.split(',').next().unwrap_or_default(), POLL).await?;
+        self.witness.look(&first(&self.processes, "result"), POLL).await?;
         Ok(result)
+    }
+
+    /// Publishes the ballots, and holds what the witness has kept against them.
+    async fn finish(&mut self) -> anyhow::Result<()> {
+        self.processes.all_ready().await;
+        for path in ["/close", "/publish"] {
+            organise(&self.processes, &format!("/{POLL}{path}"), &json!({})).await?;
+        }
+        self.witness.verify(&first(&self.processes, "result"), POLL).await
     }
 
     fn keep_outputs(&self, seed: u64) -> anyhow::Result<PathBuf> {
         keep(seed, self.processes.outputs())
     }
+}
+
+/// The address of the first of some programs.
+fn first(processes: &Processes, of: &str) -> String {
+    processes.urls(of).split(',').next().unwrap_or_default().to_owned()
+}
+
+/// What an organiser does over the API.
+async fn organise(processes: &Processes, path: &str, body: &Value) -> anyhow::Result<()> {
+    let address = format!("{}/api/polls{path}", first(processes, "vote"));
+    let request = reqwest::Client::new().post(address).bearer_auth(ORGANISER_TOKEN).json(body);
+    request.send().await?.error_for_status()?;
+    Ok(())
 }
 
 /// Injects faults for this long, and repairs all of them. Returns their number.
@@ -164,8 +192,7 @@ struct HostFigures {
 
 impl HostFigures {
     async fn read(processes: &Processes) -> Self {
-        let first = |of| processes.urls(of).split(',').next().unwrap_or_default().to_owned();
-        let (vote, result) = (first("vote"), first("result"));
+        let (vote, result) = (first(processes, "vote"), first(processes, "result"));
         let tally = wait::until("a tally", || tally(&result, POLL)).await;
         let accepted = wait::until("the log to say what it accepted", || accepted(&vote, POLL)).await;
         let (voters, counted) = (tally["voters"].as_u64(), tally["counted"].as_u64());

@@ -1,9 +1,10 @@
 //! A witness of the poll in which crowds vote: from step to step, its trees only grow.
 
-use std::sync::Arc;
+use std::{fs, io::BufReader, sync::Arc};
 
 use anyhow::{Context, bail};
-use auditor::{PollAddress, PollWitness, WitnessNews};
+use attest::{Evidence, KeptNote, verify};
+use auditor::{PollAddress, PollWitness, PublishedSource, WitnessNews};
 use tempfile::TempDir;
 use tokio::{
     task::spawn_blocking,
@@ -62,5 +63,49 @@ impl ChaosWitness {
         }
         println!("  witness: {grown} more ballots, and all trees begin as before");
         Ok(())
+    }
+
+    /// Holds the checkpoints that were kept against the published ballots. Trees that were begun anew after a loss have
+    /// no part in them.
+    ///
+    /// # Errors
+    /// If something does not hold, or nothing is published in time.
+    pub async fn verify(&self, result_url: &str, poll: &str) -> anyhow::Result<()> {
+        let page = format!("{}/p/{poll}", result_url.trim_end_matches('/'));
+        let checkpoints = self.checkpoints(poll)?;
+        let count = checkpoints.len();
+        let deadline = Instant::now() + PATIENCE;
+        let source = loop {
+            let page = page.clone();
+            match spawn_blocking(move || PublishedSource::open(&page)).await? {
+                Ok(source) => break source,
+                Err(error) if Instant::now() > deadline => return Err(error).context("nothing is published"),
+                Err(_) => sleep(Duration::from_millis(500)).await,
+            }
+        };
+        let evidence = Evidence { checkpoints, ..Evidence::default() };
+        let verified = spawn_blocking(move || verify(BufReader::new(source.reader), &evidence)).await?;
+        let Some(poll) = verified.poll.filter(|_| verified.findings.is_empty()) else {
+            bail!("the published ballots do not hold: {:?} {:?}", verified.findings, verified.unchecked);
+        };
+        println!("  published: {} ballots hold against {count} checkpoints", poll.ballots);
+        Ok(())
+    }
+
+    /// The newest checkpoint of each tree.
+    fn checkpoints(&self, poll: &str) -> anyhow::Result<Vec<KeptNote>> {
+        let mut open = vec![self.directory.path().join("api/polls").join(poll).join("log")];
+        let mut found = Vec::new();
+        while let Some(next) = open.pop() {
+            for entry in fs::read_dir(next)? {
+                let path = entry?.path();
+                if path.file_name().is_some_and(|name| name == "checkpoint") {
+                    found.push(KeptNote { name: path.display().to_string(), text: fs::read_to_string(path)? });
+                } else if path.is_dir() {
+                    open.push(path);
+                }
+            }
+        }
+        Ok(found)
     }
 }
