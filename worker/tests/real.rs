@@ -13,8 +13,9 @@ use std::{
 };
 
 use domain::{
-    Ballot, BallotBox, CastOutcome, ChangeOutcome, Choices, Durability, FIRST_REVISION, Inclusion, Ledgers, Partition,
-    Partitions, Poll, PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard, VoteCounts, VoterId,
+    Ballot, BallotBox, CastOutcome, ChangeOutcome, Choices, Digest, Durability, FIRST_REVISION, HeldTree, Inclusion,
+    Ledgers, Partition, Partitions, Poll, PollChange, PollId, PollSpec, PollState, Position, Receipt, Scoreboard,
+    TreeId, TreeKey, TreeReader, VoteCounts, VoterId,
 };
 use ledger_postgres::{PostgresLedgers, PostgresScoreboard};
 use log_redis::{RedisAddresses, RedisBallotBox, RedisLog, RedisPollCopies};
@@ -139,6 +140,15 @@ impl Installation {
         until_true(&what, || async { self.figures().await.is_some_and(|figures| figures.votes == votes) }).await;
     }
 
+    /// The default poll's newest tree, and its root.
+    async fn tree(&self) -> (HeldTree, Digest) {
+        let tree = self.scoreboard.trees(PollId::MAIN).await.unwrap().pop().unwrap();
+        let TreeId { poll, round, partition, generation, .. } = tree.id;
+        let key = TreeKey { poll, round, partition: Partition::new(partition), generation };
+        let root = self.scoreboard.edge(key).await.unwrap().unwrap().root();
+        (tree, root)
+    }
+
     /// Waits until every acknowledged ballot counts, and counts again.
     async fn holds_the_promise(&self) {
         for &(voter, position) in &self.acknowledged {
@@ -246,16 +256,24 @@ const DUMP: &str = "
     CREATE TABLE dump.ballots AS TABLE ballots;
     CREATE TABLE dump.tallies AS TABLE tallies;
     CREATE TABLE dump.turnout AS TABLE turnout;
-    CREATE TABLE dump.log AS TABLE log;";
+    CREATE TABLE dump.log AS TABLE log;
+    CREATE TABLE dump.trees AS TABLE trees;
+    CREATE TABLE dump.tiles AS TABLE tiles;
+    CREATE TABLE dump.tree_closes AS TABLE tree_closes;
+    CREATE TABLE dump.terms AS TABLE terms;";
 /// The tables as they were, under the feet of whoever is connected.
 const RESTORE: &str = "
     BEGIN;
-    TRUNCATE polls, ballots, tallies, turnout, log, gaps, rejected;
+    TRUNCATE polls, ballots, tallies, turnout, log, gaps, rejected, trees, tiles, tree_closes, terms;
     INSERT INTO polls SELECT * FROM dump.polls;
     INSERT INTO ballots SELECT * FROM dump.ballots;
     INSERT INTO tallies SELECT * FROM dump.tallies;
     INSERT INTO turnout SELECT * FROM dump.turnout;
     INSERT INTO log SELECT * FROM dump.log;
+    INSERT INTO trees SELECT * FROM dump.trees;
+    INSERT INTO tiles SELECT * FROM dump.tiles;
+    INSERT INTO tree_closes SELECT * FROM dump.tree_closes;
+    INSERT INTO terms SELECT * FROM dump.terms;
     COMMIT;";
 
 #[tokio::test]
@@ -271,12 +289,15 @@ async fn a_database_restored_from_a_dump_catches_up_from_the_log_by_itself() {
     at.vote_many(250, "b").await;
     at.vote_as(1, "b").await.unwrap();
     at.shows([29, 251]).await;
+    let before = at.tree().await;
+    assert_eq!((before.0.id.generation, before.0.size), (0, 256));
 
     client.batch_execute(RESTORE).await.unwrap();
     at.vote_many(3, "a").await;
     at.shows([32, 251]).await;
     at.holds_the_promise().await;
     assert_eq!(at.scoreboard.audit().await.unwrap().gaps, []);
+    assert_eq!(at.tree().await, before, "replay grows the same tree");
 }
 
 #[tokio::test]
@@ -305,6 +326,9 @@ async fn a_database_restored_from_before_the_retention_shows_a_gap() {
     assert_eq!((gap.after, gap.through), (dumped, last));
     at.vote_many(5, "b").await;
     at.shows([10, 5]).await;
+    // Whoever has a checkpoint of the tree that was lost sees that this is another one.
+    assert_eq!(at.tree().await.0.id.generation, last.millis());
+    assert!(at.scoreboard.audit().await.unwrap().agrees());
 }
 
 #[tokio::test]

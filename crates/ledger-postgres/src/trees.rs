@@ -60,6 +60,7 @@ const TREE_ROW: &str = concat!(
     "FROM trees JOIN polls ON polls.number = trees.poll LEFT JOIN turnout ON turnout.poll = polls.number
     WHERE trees.poll = $1::integer ORDER BY trees.number DESC LIMIT 1"
 );
+const DELETE_TILES: &str = "DELETE FROM tiles WHERE tree = $1::integer";
 const BALLOTS_CURSOR: &str = "DECLARE tree_ballots NO SCROLL CURSOR FOR ";
 
 /// The newest tree of each of these polls gets a successor that is to be built, with the same closes. Also where two
@@ -234,6 +235,8 @@ impl Leader {
         let closes = tree_rows::closes(&self.client, tree.number).await?;
         let mut history = tree.history(&terms, &closes);
         add_last_close(&mut history.closes, &poll_now, changed);
+        // A release without trees may have counted on, or other tables were restored than these.
+        self.client.execute(DELETE_TILES, &[&tree.number]).await?;
         let mut rebuild = TreeRebuild::begin(tree.stored.id.clone(), &history);
         self.rebuild(&tree, &mut rebuild).await?;
         let (grown, full, closes) = rebuild.end();
