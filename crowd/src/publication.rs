@@ -16,15 +16,16 @@ use crate::{
     voter::Voter,
 };
 
-/// How many promises are fetched at the same time.
-const PROMISES_AT_ONCE: usize = 32;
+/// How many promises and proofs are fetched at the same time.
+const NOTES_AT_ONCE: usize = 32;
 /// How often the published file is asked for.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// What voters and screens keep before the publication.
 pub(crate) struct KeptEvidence {
     evidence: Evidence,
-    asked: usize,
+    /// Whose promises were asked for, and whose proofs are.
+    receipts: Vec<String>,
 }
 
 impl KeptEvidence {
@@ -39,12 +40,8 @@ impl KeptEvidence {
         let mut receipts: Vec<_> = voters.iter().flat_map(Voter::receipts).map(|(receipt, _)| receipt).collect();
         random.shuffle(&mut receipts);
         receipts.truncate(sample);
-        let asked = receipts.len();
-        let promises = stream::iter(receipts).map(|receipt| async move {
-            let text = hosts.text_of_poll(&format!("receipts/{receipt}/promise"), deadline).await?;
-            Some(KeptNote { name: format!("the promise of {receipt}"), text })
-        });
-        let promises = promises.buffer_unordered(PROMISES_AT_ONCE).filter_map(std::future::ready).collect().await;
+        let receipts: Vec<String> = receipts.into_iter().map(str::to_owned).collect();
+        let promises = notes(hosts, &receipts, "promise", deadline).await;
         let key = hosts.text("/.well-known/scrutin-key", deadline).await;
         let key = key.and_then(|line| line.trim_end().parse::<VerifierKey>().ok());
         let mut checkpoints = Vec::new();
@@ -53,16 +50,31 @@ impl KeptEvidence {
                 checkpoints.push(KeptNote { name: format!("the checkpoint of {origin}"), text });
             }
         }
-        Self { evidence: Evidence { key, promises, checkpoints, ..Evidence::default() }, asked }
+        Self { evidence: Evidence { key, promises, checkpoints, ..Evidence::default() }, receipts }
     }
 
-    /// Waits until the ballots are published, and checks them.
-    pub(crate) async fn check(self, page: String, tally: &PollTally, deadline: Instant) -> Vec<Check> {
+    /// Waits until the ballots are published, fetches the proofs of the same receipts, and checks everything.
+    pub(crate) async fn check(
+        mut self,
+        hosts: &Hosts,
+        page: String,
+        tally: &PollTally,
+        deadline: Instant,
+    ) -> Vec<Check> {
         let (promises, checkpoints) = (self.evidence.promises.len(), self.evidence.checkpoints.len());
-        let given = promises == self.asked && self.evidence.key.is_some() && checkpoints > 0;
+        let asked = self.receipts.len();
+        let given = promises == asked && self.evidence.key.is_some() && checkpoints > 0;
         let found = format!("{promises}, and {checkpoints} checkpoints");
-        let mut checks = vec![Check::new("receipts that have a promise", self.asked, found, given)];
-        let verification = match published(page, self.evidence, deadline).await {
+        let mut checks = vec![Check::new("receipts that have a promise", asked, found, given)];
+        if let Err(error) = published(&page, deadline).await {
+            checks.push(Check::new("the ballots are published", "a file", error, false));
+            return checks;
+        }
+        // The close has ended the last blocks.
+        self.evidence.proofs = notes(hosts, &self.receipts, "proof", deadline).await;
+        let proofs = self.evidence.proofs.len();
+        checks.push(Check::new("receipts that have a proof", asked, proofs, proofs == asked));
+        let verification = match verified(&page, self.evidence, deadline).await {
             Ok(verification) => verification,
             Err(error) => {
                 checks.push(Check::new("the ballots are published", "a file", error, false));
@@ -78,22 +90,33 @@ impl KeptEvidence {
     }
 }
 
-/// The verification of the published file, once there is one.
-async fn published(page: String, evidence: Evidence, deadline: Instant) -> Result<Verification, SourceError> {
+/// The promises or the proofs of these receipts, as far as there are any.
+async fn notes(hosts: &Hosts, receipts: &[String], kind: &str, deadline: Instant) -> Vec<KeptNote> {
+    let notes = stream::iter(receipts).map(|receipt| async move {
+        let text = hosts.text_of_poll(&format!("receipts/{receipt}/{kind}"), deadline).await?;
+        Some(KeptNote { name: format!("the {kind} of {receipt}"), text })
+    });
+    notes.buffer_unordered(NOTES_AT_ONCE).filter_map(std::future::ready).collect().await
+}
+
+/// The verification of the published file.
+async fn verified(page: &str, evidence: Evidence, deadline: Instant) -> Result<Verification, SourceError> {
+    let reader = std::io::BufReader::new(published(page, deadline).await?.reader);
+    Ok(spawn_blocking(move || verify(reader, &evidence)).await.expect("it does not panic"))
+}
+
+/// The published file, once there is one.
+async fn published(page: &str, deadline: Instant) -> Result<PublishedSource, SourceError> {
     loop {
-        let address = page.clone();
+        let address = page.to_owned();
         let opened = spawn_blocking(move || PublishedSource::open(&address)).await.expect("it does not panic");
         match opened {
-            Ok(source) => {
-                let reader = std::io::BufReader::new(source.reader);
-                return Ok(spawn_blocking(move || verify(reader, &evidence)).await.expect("it does not panic"));
-            }
             Err(SourceError::Fetch(FetchError::NotThere(_) | FetchError::Failed { .. }))
                 if Instant::now() < deadline =>
             {
                 sleep(ASK_EVERY).await;
             }
-            Err(error) => return Err(error),
+            opened => return opened,
         }
     }
 }
@@ -101,5 +124,5 @@ async fn published(page: String, evidence: Evidence, deadline: Instant) -> Resul
 fn first_fault(verification: &Verification) -> String {
     let finding = verification.findings.first().map(|finding| finding.kind.to_string());
     let unchecked = verification.unchecked.first().map(ToString::to_string);
-    finding.or(unchecked).unwrap_or_else(|| format!("{} ballots of voters", verification.receipts.len()))
+    finding.or(unchecked).unwrap_or_else(|| format!("{} notes of voters", verification.receipts.len()))
 }

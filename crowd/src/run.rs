@@ -177,7 +177,7 @@ impl End<'_> {
         let kept = KeptEvidence::fetch(&self.hosts, &self.voters, sample, &mut random, deadline).await;
         let result = self.settings.result_url.first().map(PublicUrl::as_str).unwrap_or_default();
         let page = format!("{}/p/{}", result.trim_end_matches('/'), self.settings.poll);
-        kept.check(page, &after.tally, deadline).await
+        kept.check(&self.hosts, page, &after.tally, deadline).await
     }
 
     /// Waits until everything is counted and shown on every screen, and nothing changes. Returns what both hosts answer

@@ -99,7 +99,8 @@ async fn published_ballots_are_verified_against_what_was_kept() {
     assert!(report.kept, "{report}");
     let found = |what: &str| report.promise.iter().find(|check| check.what == what).unwrap().found.clone();
     assert_eq!(found("receipts that have a promise"), "40, and 1 checkpoints");
-    assert_eq!(found("the published ballots hold"), "40 ballots of voters");
+    assert_eq!(found("receipts that have a proof"), "40");
+    assert_eq!(found("the published ballots hold"), "80 notes of voters");
 }
 
 #[tokio::test]

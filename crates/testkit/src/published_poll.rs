@@ -170,6 +170,19 @@ impl PublishedPoll {
     /// The proof of the ballot that counts, for the whole tree.
     pub fn proof(&self, voter: u64) -> String {
         let (partition, index) = self.place(voter);
+        self.proof_at(partition, index)
+    }
+
+    /// The proof of a ballot by its number of all that were cast, from 0.
+    pub fn proof_of_ballot(&self, cast: usize) -> Option<String> {
+        let mut places = (0..).zip(&self.trees);
+        places.find_map(|(partition, tree)| {
+            let index = tree.iter().position(|ballot| ballot.cast == cast)?;
+            Some(self.proof_at(partition, index))
+        })
+    }
+
+    fn proof_at(&self, partition: u16, index: usize) -> String {
         let leaves = self.leaves(partition);
         let checkpoint = self.checkpoint(partition, leaves.len());
         let path = path(&leaves, index);

@@ -91,6 +91,7 @@ pub(crate) async fn start(lie: Lie) -> SocketAddr {
         .route("/api/polls/main/tally", get(async |fake: State<Arc<Fake>>| Json(fake.tally())))
         .route("/api/polls/main/receipts/{receipt}", get(receipt))
         .route("/api/polls/main/receipts/{receipt}/promise", get(promise))
+        .route("/api/polls/main/receipts/{receipt}/proof", get(proof))
         .route("/api/polls/main/log", get(trees))
         .route("/api/polls/main/log/1/0/0/checkpoint", get(checkpoint))
         .route("/api/polls/main/published", get(async |fake: State<Arc<Fake>>| fake.published(fake.lie).file()))
@@ -219,6 +220,11 @@ impl Fake {
 /// The number in a voter's cookie.
 fn number_of(cookie: &str) -> u64 {
     cookie.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+}
+
+async fn proof(fake: State<Arc<Fake>>, Path(place): Path<usize>) -> Response {
+    let proof = fake.published(Lie::None).proof_of_ballot(place - 1);
+    proof.map_or_else(|| StatusCode::NOT_FOUND.into_response(), IntoResponse::into_response)
 }
 
 async fn promise(fake: State<Arc<Fake>>, Path(place): Path<usize>) -> Response {
