@@ -169,3 +169,29 @@ async fn a_ballot_that_is_not_counted_yet_is_said_to_be_under_way() {
         assert_eq!(browser.complaints().await, [""; 0]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_and_screens_have_the_same_words_at_the_close() {
+    let evening = Evening::begin().await;
+    evening.create(json!({"id": "tea", "question": "Tea?", "options": ["Yes", "No"], "publish": true})).await;
+    evening.open("tea").await;
+    evening.browser.click("button[value=a]").await;
+    evening.shows("Your vote is recorded").await;
+    evening.change("/tea/close").await;
+    evening.shows("Seal of all ballots").await;
+    let tally = format!("{}/api/polls/tea/tally", evening.server.result_url());
+    let seal = wait::until("the seal", async || {
+        let tally: Value = Client::new().get(&tally).send().await.ok()?.json().await.ok()?;
+        tally.get("seal").cloned()
+    });
+    let words: Vec<String> = serde_json::from_value(seal.await["words"].clone()).expect("words");
+    evening.shows(&words.join(" ")).await;
+    evening.browser.goto(&format!("{}/p/tea", evening.server.result_url())).await;
+    evening.browser.shows(&words.join(" ")).await;
+    let keys = [evening.server.vote_url(), evening.server.result_url()].map(|host| async move {
+        let key = Client::new().get(format!("{host}/.well-known/scrutin-key")).send().await.expect("it answers");
+        key.text().await.expect("a text")
+    });
+    let [vote, result] = keys;
+    assert_eq!(vote.await, result.await);
+}

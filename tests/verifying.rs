@@ -9,7 +9,9 @@ use std::{
 use attest::words;
 use domain::Choices;
 use serde_json::{Value, json};
-use testkit::{poll_server::PollServer, published_poll::PublishedPoll};
+use testkit::{
+    all_in_one::AllInOne, poll_server::PollServer, programs::ORGANISER_TOKEN, published_poll::PublishedPoll, wait,
+};
 
 /// Ten ballots in two partitions.
 fn honest() -> PublishedPoll {
@@ -153,4 +155,46 @@ fn a_witness_keeps_what_verify_can_use_and_ends_at_a_contradiction() {
     let output = running.wait_with_output().expect("it ends at the contradiction");
     assert_eq!(code(&output), 1);
     assert!(text(&output).starts_with("CONTRADICTION: "), "{}", text(&output));
+}
+
+/// Everything that a voter and somebody elsewhere can have of a real server.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_all_in_one_is_checked_from_what_it_serves() {
+    let data = tempfile::tempdir().expect("a directory");
+    let server = AllInOne::start_with(data.path(), [("ORGANISER_TOKEN", ORGANISER_TOKEN)]).await;
+    let (vote, result, http) = (server.vote_url(), server.result_url(), reqwest::Client::new());
+    let organise = async |path: &str, body: Value| {
+        let request = http.post(format!("{vote}/api/polls{path}")).bearer_auth(ORGANISER_TOKEN).json(&body);
+        assert!(request.send().await.expect("it answers").status().is_success(), "{path}");
+    };
+    organise("", json!({"id": "tea", "question": "Tea?", "options": ["Yes", "No"], "publish": true})).await;
+    let mut receipt = String::new();
+    for keys in [["a"], ["b"], ["b"]] {
+        let cast = http.post(format!("{vote}/api/polls/tea/ballots")).json(&json!({"choices": keys}));
+        let cast: Value = cast.send().await.expect("it answers").json().await.expect("JSON");
+        receipt = cast["receipt"].as_str().expect("a receipt").to_owned();
+    }
+    organise("/tea/close", json!({})).await;
+    let proof = wait::until("the proof", async || {
+        let asked = http.get(format!("{result}/api/polls/tea/receipts/{receipt}/proof")).send().await.ok()?;
+        if asked.status().is_success() { asked.text().await.ok() } else { None }
+    });
+    let proof = keep(data.path(), "proof", &proof.await);
+    let seal = http.get(format!("{result}/api/polls/tea/seal")).send().await.expect("it answers");
+    let seal = keep(data.path(), "seal", &seal.text().await.expect("a text"));
+    let key = http.get(format!("{vote}/.well-known/scrutin-key")).send().await.expect("it answers");
+    let key = keep(data.path(), "key", &key.text().await.expect("a text"));
+    organise("/tea/publish", json!({})).await;
+    let published = format!("{result}/api/polls/tea/published");
+    wait::until_true("publication", async || {
+        http.get(&published).send().await.is_ok_and(|answer| answer.status().is_success())
+    })
+    .await;
+    let page = format!("{result}/p/tea");
+    let arguments = ["verify", &page, "--proof", &proof, "--seal", &seal, "--key", &key].map(str::to_owned);
+    let checked = tokio::task::spawn_blocking(move || scrutin(&arguments.each_ref().map(String::as_str)));
+    let output = checked.await.expect("it ends");
+    let table = text(&output);
+    assert_eq!(code(&output), 0, "{table}");
+    assert!(table.contains("ballots  3, of 3 voters") && table.contains("it counts, for: No"), "{table}");
 }
