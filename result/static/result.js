@@ -60,8 +60,9 @@ function show(scores) {
     renew(RENEW_JITTER_MS);
     return showConnection();
   }
-  // Its words and its code come with the page. Not all screens fetch it at once.
-  if ((scores.seal ? scores.seal.hash : "") !== (page.dataset.seal || "")) renew(SEAL_JITTER_MS);
+  // Its words and its code come with the page. Not all screens fetch it at once, nor because a server can't tell it.
+  const seal = scores.seal ? scores.seal.hash : scores.state === "closed" ? page.dataset.seal : "";
+  if (seal !== page.dataset.seal) renew(SEAL_JITTER_MS);
   for (const row of page.querySelectorAll("tr[data-key]")) {
     const votes = Number(scores[row.dataset.key] || 0);
     write(row.querySelector(".share"), percent(votes, scores.voters));

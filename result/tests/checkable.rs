@@ -79,6 +79,9 @@ async fn a_published_poll_can_be_checked_from_what_is_public() {
     let key = key(&place.app).await;
     assert_eq!(&key, NoteKey::new(&secret(), &InstallationId::new("7b1f")).verifier());
     let promise = there(&place.app, &poll(&format!("receipts/{}/promise", receipts[7]))).await;
+    let export = place.app.http.get(place.app.url(&poll("tally.json"))).bearer_auth(support::ORGANISER_TOKEN);
+    let export: Value = export.send().await.unwrap().json().await.unwrap();
+    assert_eq!(export["key"], key.to_string());
 
     place.change(&PollChange::Close).await;
     let sealed = there(&place.app, &poll("seal")).await;

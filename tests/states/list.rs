@@ -85,7 +85,7 @@ fn voting(stage: &Stage) -> Vec<State> {
                 shown(),
             ),
         ),
-        ("vote-closed", with(vec![vote("/p/over")], shown())),
+        ("vote-closed", with(vec![vote("/p/over"), Find("#seal .words:not([hidden])")], shown())),
         ("vote-not-open-yet", vec![vote("/p/later")]),
         ("vote-needs-code", vec![vote("/p/board")]),
         (
@@ -119,8 +119,8 @@ fn watching(stage: &Stage) -> Vec<State> {
     let live = |path: &str| vec![result(path), Find("[data-kind=live]")];
     let [counted, replaced, past, missing] = &stage.receipts;
     listed(vec![
-        ("receipt-counted", vec![result(&format!("/p/talks/receipts/{counted}"))]),
-        ("receipt-replaced", vec![result(&format!("/p/board/receipts/{replaced}"))]),
+        ("receipt-counted", vec![result(&format!("/p/talks/receipts/{counted}")), Find("#said:not([hidden])")]),
+        ("receipt-replaced", vec![result(&format!("/p/board/receipts/{replaced}")), Find("#said:not([hidden])")]),
         ("receipt-past-round", vec![result(&format!("/p/again/receipts/{past}"))]),
         ("receipt-missing", vec![result(&format!("/p/talks/receipts/{missing}")), Find(".note.bad")]),
         ("receipt-unknown", vec![result("/p/talks/receipts/no-such-receipt")]),
@@ -140,7 +140,7 @@ fn watching(stage: &Stage) -> Vec<State> {
         ("result-26", live("/p/books")),
         ("result-zero", live("/p/zero")),
         ("result-hidden", live("/p/dinner")),
-        ("result-closed", live("/p/over")),
+        ("result-closed", vec![result("/p/over"), Find("[data-kind=live]"), Find("#seal .words")]),
         ("result-not-open-yet", live("/p/later")),
         ("result-long-question", live("/p/long")),
         ("result-largest", live("/p/largest")),

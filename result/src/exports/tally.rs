@@ -30,13 +30,19 @@ pub(crate) struct ExportedTally {
     /// The texts of the options by key.
     #[schema(value_type = BTreeMap<String, String>, example = json!({"a": "Cats", "b": "Dogs"}))]
     options: BTreeMap<char, String>,
+    /// The key that checks what this installation signs, as at `/.well-known/scrutin-key`; absent where several polls
+    /// are exported, and while it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    key: Option<String>,
 }
 
 impl ExportedTally {
     /// A score, with hidden votes for the organiser only.
     pub(super) fn of(score: &PollScore, organiser: Option<&Organiser>) -> Self {
         let options = (0..).map(option_key).zip(score.poll().options().iter().cloned()).collect();
-        Self { tally: organiser.map_or_else(|| score.body(), |organiser| score.body_for(organiser)), options }
+        let tally = organiser.map_or_else(|| score.body(), |organiser| score.body_for(organiser));
+        Self { tally, options, key: None }
     }
 }
 
@@ -103,6 +109,8 @@ pub(crate) async fn tally_json(
     let (organiser, tally) = admit(&app, poll, &credentials).await?;
     let poll = tally.poll.id();
     let score = PollScore::new(tally, program::now_millis());
-    let body = Json(ExportedTally::of(&score, Some(&organiser)));
+    // The tally is worth having without it.
+    let key = app.trees.verifier().await.ok().flatten().map(|key| key.to_string());
+    let body = Json(ExportedTally { key, ..ExportedTally::of(&score, Some(&organiser)) });
     Ok(download(&poll, "tally.json", "application/json", body))
 }
