@@ -125,6 +125,7 @@ impl<'a> Counting<'a> {
         let polls = ask_log(health, log.polls()).await?;
         let events = ask_log(health, log.events()).await?;
         ask_ledger(health, self.ledger.attach(&self.log_id, Some(gap), &polls, &events)).await?;
+        ask_ledger(health, self.ledger.grow_trees()).await?;
         view.taken(ballots);
         losses.gap(gap, Some(Loss::Entries));
         Ok(())

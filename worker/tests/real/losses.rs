@@ -235,6 +235,15 @@ async fn waiting_ballots_are_missed(at: &mut Installation) -> (Worker, Gap) {
     (worker, gap)
 }
 
+/// What is missing may have been in the tree of which others have a checkpoint.
+async fn the_tree_begins_anew(at: &Installation, gap: Gap) {
+    until_true("the tree is begun anew", || async {
+        let trees = at.scoreboard.trees(PollId::MAIN).await.unwrap();
+        trees.last().is_some_and(|tree| tree.id.generation >= gap.through.millis() && trees.len() > 1)
+    })
+    .await;
+}
+
 /// What somebody did to the log by hand while ballots waited in it.
 async fn waiting_ballots_are_missed_after(harm: &[&str]) {
     let (_database, mut at) = with_waiting_ballots().await;
@@ -242,6 +251,7 @@ async fn waiting_ballots_are_missed_after(harm: &[&str]) {
     let (_worker, gap) = waiting_ballots_are_missed(&mut at).await;
     assert_eq!(gap.ballots, Some(1_024), "{harm:?}");
     assert_eq!(at.audit().await.gaps, [gap], "it is told once");
+    the_tree_begins_anew(&at, gap).await;
     assert_eq!(at.ballot_box.accepted(PollId::MAIN).await, Ok(144), "what is accepted fits what is counted again");
 }
 
