@@ -26,6 +26,8 @@ const address = `${base}/api/polls/${poll}`;
 const given = [];
 let ballotsToCome = null;
 let running = null;
+// Not tried yet.
+let worker;
 
 function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
@@ -52,46 +54,47 @@ function element(name, text, kind) {
   return made;
 }
 
-// What `recount` says, in a worker if the browser can load modules there.
-function recounted(job) {
-  const tell = (ballots) => showProgress(ballots);
-  return new Promise((resolve, reject) => {
+// A worker that loads modules: null where there is none.
+function openWorker() {
+  return new Promise((resolve) => {
     let asked = false;
+    // Safari 12 doesn't ask for the type, and loads a classic script.
     const options = {
       get type() {
         asked = true;
         return "module";
       },
     };
-    const here = () =>
-      load("late-recount")
-        .then(({ recount }) => recount(job, tell))
-        .then(resolve, reject);
-    let worker = null;
     try {
-      worker = new Worker(document.getElementById("check-script").dataset.worker, options);
+      const opened = new Worker(document.getElementById("check-script").dataset.worker, options);
+      const giveUp = () => {
+        opened.terminate();
+        resolve(null);
+      };
+      opened.onerror = giveUp;
+      opened.onmessage = () => resolve(opened);
+      if (!asked) giveUp();
     } catch (error) {
-      return here();
+      resolve(null);
     }
-    let isReady = false;
-    const giveUp = (error) => {
-      worker.terminate();
-      if (isReady) reject(error);
-      else here();
-    };
-    if (!asked) return giveUp();
-    worker.onerror = giveUp;
+  });
+}
+
+// What `recount` says: in a worker, or else in the page itself.
+async function recounted(job) {
+  if (worker === undefined) worker = await openWorker();
+  if (worker === null) {
+    const { recount } = await load("late-recount");
+    return recount(job, showProgress);
+  }
+  return new Promise((resolve, reject) => {
+    worker.onerror = reject;
     worker.onmessage = ({ data }) => {
-      if (data.ready) {
-        isReady = true;
-        worker.postMessage(job);
-      }
-      if ("ballots" in data) tell(data.ballots);
-      if (!data.report && !data.failure) return;
-      worker.terminate();
+      if ("ballots" in data) showProgress(data.ballots);
       if (data.report) resolve(data.report);
-      else reject(new Error(data.failure));
+      if (data.failure) reject(new Error(data.failure));
     };
+    worker.postMessage(job);
   });
 }
 

@@ -1,12 +1,11 @@
 // Keeps the checkpoints of the poll on the live page, and looks now and then whether its trees have only grown since.
-// Two that can't both be true are told for good. A smaller tree that fits is none: another instance may be behind. Only
-// ECMAScript 2018 and the Web APIs of Safari 12, as result.js.
+// Two that can't both be true are told for good. A smaller tree that fits is none: another instance may be behind.
+// `result.js` loads this once the page is at rest. Only ECMAScript 2018 and the Web APIs of Safari 12, as there.
 
 import { ask } from "./ask.js";
 import { keep, keepAll, kept } from "./kept.js";
 import { dateAndTime } from "./language.js";
 import { load } from "./late.js";
-import { base, page, poll } from "./result.js";
 import { write } from "./write.js";
 
 const PATIENCE_MS = 10000;
@@ -18,9 +17,17 @@ const BEAT_MS = 1000;
 const MAX_TREES = 32;
 const DIGEST_BYTES = 32;
 
+const base = document.documentElement.dataset.base || "";
+const place = document.getElementById("trees");
 let lookAt = performance.now() + Math.random() * SPREAD_MS;
 let looking = false;
 let seenState = null;
+
+// The poll that is on the page now, and its state; none between the questions of an event.
+function shown() {
+  const page = document.getElementById("poll");
+  return page ? page.dataset : {};
+}
 
 // What a checkpoint says; null if it is none.
 function read(note) {
@@ -41,10 +48,10 @@ function newest(trees) {
 
 // The bytes of a tile. One that has become full since is cut.
 async function fetchTile(folder, path) {
-  const [place, width] = path.split(".p/");
+  const [whole, width] = path.split(".p/");
   const answer = await fetch(`${folder}/tile/${path}`, { credentials: "same-origin" });
   if (answer.ok) return new Uint8Array(await answer.arrayBuffer());
-  const full = width ? await fetch(`${folder}/tile/${place}`, { credentials: "same-origin" }) : answer;
+  const full = width ? await fetch(`${folder}/tile/${whole}`, { credentials: "same-origin" }) : answer;
   if (!full.ok) throw new Error(`no tile ${path}`);
   return new Uint8Array(await full.arrayBuffer()).slice(0, Number(width) * DIGEST_BYTES);
 }
@@ -74,9 +81,9 @@ async function compared(known, now, folder) {
 }
 
 async function look() {
-  if (looking || !poll) return;
+  const { poll: watched } = shown();
+  if (looking || !watched) return;
   looking = true;
-  const watched = poll;
   try {
     const { ok, text } = await ask(`${base}/api/polls/${watched}/log`, { cache: "no-store" }, PATIENCE_MS);
     for (const tree of ok ? newest(JSON.parse(text).trees) : []) {
@@ -90,39 +97,49 @@ async function look() {
   accuse(watched);
 }
 
+function add(parent, name, text, properties) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  parent.appendChild(Object.assign(made, properties));
+  return made;
+}
+
 // Shows what was found, also before this page was opened.
 function accuse(watched) {
   const found = watched ? kept("contradictions", watched) : [];
-  const banner = document.getElementById("contradiction");
-  if (found.length === 0 || !banner) return;
+  if (found.length === 0) return;
   const text = found.join("\n");
-  const field = banner.querySelector("textarea");
-  if (field.value === text) return;
-  field.value = text;
-  const link = banner.querySelector("a");
-  link.href = `data:text/plain;charset=utf-8,${encodeURIComponent(text)}`;
-  link.download = `scrutin-${watched}-contradiction.txt`;
-  banner.hidden = false;
-}
-
-function tellOfLoss(generation) {
-  const line = document.getElementById("loss");
-  if (!line) return;
-  line.hidden = false;
-  write(line, line.dataset.text.replace("{time}", dateAndTime(generation)));
-}
-
-const copy = document.querySelector("#contradiction button");
-if (copy) {
+  const old = place.querySelector("aside");
+  if (old && old.querySelector("textarea").value === text) return;
+  if (old) place.removeChild(old);
+  const banner = add(place, "aside", "", { className: "note bad contradiction" });
+  banner.setAttribute("role", "alert");
+  add(banner, "h2", place.dataset.title, { id: "contradiction" });
+  add(banner, "p", place.dataset.text);
+  const field = add(banner, "textarea", "", { value: text, readOnly: true, rows: 6 });
+  field.setAttribute("aria-labelledby", "contradiction");
+  const line = add(banner, "p", "");
+  const copy = add(line, "button", place.dataset.copy, { type: "button", className: "plain" });
   copy.addEventListener("click", () => {
-    document.querySelector("#contradiction textarea").select();
+    field.select();
     // Also at addresses without https, where there is no other way.
     document.execCommand("copy");
   });
+  add(line, "a", place.dataset.download, {
+    className: "button plain",
+    href: `data:text/plain;charset=utf-8,${encodeURIComponent(text)}`,
+    download: `scrutin-${watched}-contradiction.txt`,
+  });
+}
+
+function tellOfLoss(generation) {
+  const line = place.querySelector(".loss") || add(place, "p", "", { className: "quiet loss" });
+  line.setAttribute("role", "status");
+  write(line, place.dataset.loss.replace("{time}", dateAndTime(generation)));
 }
 
 setInterval(() => {
-  const { state } = page.dataset;
+  const { state } = shown();
   const closed = seenState !== null && state !== seenState && state === "closed";
   if (state) seenState = state;
   const now = performance.now();
@@ -131,4 +148,5 @@ setInterval(() => {
   lookAt = now + LOOK_EVERY_MS * (0.75 + Math.random() / 2);
   look();
 }, BEAT_MS);
-accuse(poll);
+add(document.head, "link", "", { rel: "stylesheet", href: `${base}/static/trees.css` });
+accuse(shown().poll);

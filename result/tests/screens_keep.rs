@@ -67,17 +67,17 @@ impl Screen {
     }
 
     async fn is_silent(&self) {
-        let hidden = "return [...document.querySelectorAll('#contradiction, #loss')].every((it) => it.hidden)";
+        let hidden = "return document.getElementById('trees').children.length === 0";
         assert_eq!(self.browser.run(hidden).await, true);
         assert_eq!(self.browser.run("return localStorage.getItem('scrutin contradictions tea')").await, Value::Null);
     }
 
     async fn accuses(&self, statements: [&str; 2]) {
         self.browser.shows(LOUD).await;
-        let shown = self.browser.run("return document.querySelector('#contradiction textarea').value").await;
+        let shown = self.browser.run("return document.querySelector('#trees textarea').value").await;
         let shown = shown.as_str().unwrap();
         assert!(statements.iter().all(|statement| shown.contains(statement)), "{shown}");
-        let file = "return decodeURIComponent(document.querySelector('#contradiction a').href)";
+        let file = "return decodeURIComponent(document.querySelector('#trees a').href)";
         assert!(self.browser.run(file).await.as_str().unwrap().ends_with(shown));
     }
 }
@@ -112,7 +112,7 @@ async fn another_root_of_the_same_size_is_told_loudly_and_for_good() {
     screen.app.ledger.change("tea", &PollChange::Hide);
     screen.browser.shows("The organiser will reveal the result.").await;
     screen.accuses([&before, &now]).await;
-    screen.browser.click("#contradiction button").await;
+    screen.browser.click("#trees button").await;
     let selected = "return String(document.getSelection()).length > 100";
     assert_eq!(screen.browser.run(selected).await, true, "to be copied");
 }
@@ -148,7 +148,7 @@ async fn a_tree_that_began_anew_is_told_and_accuses_nobody() {
     let anew = PublishedPoll { generation: 1_790_000_000_000, ..tree(280, "a") };
     screen.sees(&anew, 256).await;
     screen.browser.shows("The tree of the ballots began anew after a loss on").await;
-    assert_eq!(screen.browser.run("return document.getElementById('contradiction').hidden").await, true);
+    assert_eq!(screen.browser.run("return document.querySelector('#trees aside')").await, Value::Null);
     // Both are followed from here on.
     let both = json!([poll.checkpoint(0, 256), anew.checkpoint(0, 256)]);
     wait::until_true("both to be kept", || async { screen.kept().await == both }).await;

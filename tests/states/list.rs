@@ -17,6 +17,7 @@ pub(super) fn states(stage: &Stage) -> Vec<State> {
     states.extend(events::voting(stage));
     states.extend(publication::voting(stage));
     states.extend(watching(stage));
+    states.extend(publication::checking(stage));
     states.extend(organising(stage));
     states.extend(events::organising(stage));
     states.extend(publication::organising(stage));

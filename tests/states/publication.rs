@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     State,
-    Step::{Click, Find, Goto},
+    Step::{Click, Find, Goto, Script, Type},
     stage::{Stage, organise},
 };
 
@@ -59,5 +59,34 @@ pub(super) fn organising(stage: &Stage) -> Vec<State> {
         state("organise-poll-published", poll("roof")),
         state("organise-event-publish", vec![vote("/events/assembly"), Find("a.publish")]),
         state("run-publish", vec![vote("/events/assembly/run"), Find("a.publish"), Find("td.share:not(:empty)")]),
+    ]
+}
+
+/// The pages of screens and of those who check.
+pub(super) fn checking(stage: &Stage) -> Vec<State> {
+    let result = |path: &str| Goto(stage.result(path));
+    let state = |name, steps| State { name, steps };
+    let accuse = "const notes = ['q', 'r'].map((end) => \
+        `scrutin/0a1b2c3d4e5f60718293a4b5c6d7e8f9/square/1/0/0\\n256\\n${end.repeat(43)}=\\n`); \
+        localStorage.setItem('scrutin contradictions square', JSON.stringify([notes.join('\\n')]));";
+    let tell = "const it = document.getElementById('trees'); it.innerHTML = '<p class=\"quiet loss\"></p>'; \
+        it.firstChild.textContent = it.dataset.loss.replace('{time}', '29 November 2026 at 03:14:15')";
+    vec![
+        state("check-published", vec![result("/p/roof/check"), Find("#verdict.good")]),
+        state(
+            "check-own-ballot",
+            vec![Type("#proof", "Good morning".to_owned()), Click("#find"), Find("#found .note")],
+        ),
+        state(
+            "check-fails",
+            vec![result("/polls"), result(&format!("/p/roof/check#{}", "0".repeat(64))), Find("#verdict.bad")],
+        ),
+        state("check-sealed", vec![result("/p/garden/check"), Find("#hash:not(:empty)")]),
+        state("check-open", vec![result("/p/square/check"), Find("#trees:not([hidden])")]),
+        state(
+            "live-contradiction",
+            vec![result("/p/square"), Script(accuse), result("/p/square"), Find("#trees aside")],
+        ),
+        state("live-loss", vec![result("/p/garden"), Script(tell), Find("#trees .loss")]),
     ]
 }
