@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use crate::{
     api::{
         note_answer::{Keep, TEXT, answer, unavailable},
-        seals::{result_of, sealed},
+        seals::{result_of, seal_of},
     },
     app::App,
     described_problems::PublicationProblems,
@@ -39,14 +39,11 @@ pub(crate) async fn published(
     PollParameter(poll): PollParameter,
     headers: HeaderMap,
 ) -> Result<Response, ResultRefusal> {
-    // Whether it may be given out is asked before anything else.
-    if !app.score(poll).await?.poll().is_published() {
-        return Err(ResultRefusal::NotPublished);
-    }
-    let (score, sealed) = sealed(&app, poll).await?;
+    let score = app.score(poll).await?;
     if !score.poll().is_published() {
         return Err(ResultRefusal::NotPublished);
     }
+    let sealed = seal_of(&app, &score).await?;
     let tag = HeaderValue::from_str(&format!("\"{}\"", sealed.digest)).expect("digits are header text");
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut response = if known.flat_map(|value| value.split(',')).any(|known| is_tag(known, &tag)) {

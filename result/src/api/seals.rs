@@ -65,13 +65,16 @@ pub(crate) async fn result(
 }
 
 /// The score of a poll, and its seal.
-pub(crate) async fn sealed(
-    app: &App,
-    poll: domain::PollId,
-) -> Result<(Arc<PollScore>, Arc<SealedPoll>), ResultRefusal> {
+async fn sealed(app: &App, poll: domain::PollId) -> Result<(Arc<PollScore>, Arc<SealedPoll>), ResultRefusal> {
     let score = app.score(poll).await?;
+    let sealed = seal_of(app, &score).await?;
+    Ok((score, sealed))
+}
+
+/// The seal of the poll as it was when this score was read.
+pub(crate) async fn seal_of(app: &App, score: &PollScore) -> Result<Arc<SealedPoll>, ResultRefusal> {
     let sealed = app.trees.seal(score.tally()).await.map_err(|error| unavailable(&error))?;
-    Ok((score, sealed.ok_or(ResultRefusal::NotSealed)?))
+    sealed.ok_or(ResultRefusal::NotSealed)
 }
 
 /// What is signed of the votes; none while they are hidden, or a ballot may still be counted.
