@@ -86,6 +86,9 @@ async fn a_published_poll_can_be_checked_from_what_is_public() {
     place.change(&PollChange::Close).await;
     let sealed = there(&place.app, &poll("seal")).await;
     let seal: Seal = key.open(&sealed).unwrap();
+    // Pages of the voting host, and of others that the operator allows, may read it.
+    let asked = place.app.http.get(place.app.url(&poll("seal"))).header("origin", "https://vote.example.org");
+    assert_eq!(asked.send().await.unwrap().headers()["access-control-allow-origin"], "https://vote.example.org");
     assert_eq!((seal.version, seal.ballots, seal.voters), (place.poll.version(), 901, 900));
     assert_eq!((seal.wording, seal.closed_ms), (place.poll.terms().digest(), place.closed_ms));
     let response = app_get(&place.app, &poll("published"), StatusCode::NOT_FOUND).await;

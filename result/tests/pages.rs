@@ -527,6 +527,15 @@ async fn the_api_is_described() {
         let secured = operation["security"].as_array().map_or(0, Vec::len);
         assert_eq!(secured, if path.starts_with("receipts") { 0 } else { 2 + usize::from(path == "tally") }, "{path}");
     }
+    let tree = "log/{round}/{partition}/{generation}";
+    let of_tree = ["checkpoint", "tile/{tile}"].map(|rest| format!("{tree}/{rest}"));
+    let notes = ["promise", "proof"].map(|kind| format!("receipts/{{receipt}}/{kind}"));
+    let others = ["log", "seal", "result", "published"].map(str::to_owned);
+    for path in of_tree.into_iter().chain(notes).chain(others) {
+        let operation = &description["paths"][format!("/api/polls/{{poll}}/{path}")]["get"];
+        assert!(operation["responses"]["200"].is_object() && operation["security"].is_null(), "{path}: {operation}");
+    }
+    assert!(description["paths"]["/.well-known/scrutin-key"]["get"].is_object());
     let tally = app.json("/api/polls/main/tally").await;
     let schema = description["components"]["schemas"]["TallyBody"].to_string();
     let standing = description["components"]["schemas"]["TallyFields"].to_string();
