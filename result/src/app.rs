@@ -14,7 +14,7 @@ use crate::{
     open_polls::OpenPolls,
     organiser::{Credentials, OrganiserAccess},
     refusal::ResultRefusal,
-    trees::{PublicationDesk, TreeBoard},
+    trees::{PublicationFiles, TreeBoard},
 };
 
 /// The state that handlers share.
@@ -23,7 +23,7 @@ pub(crate) struct App {
     pub(crate) events: Arc<EventBoard>,
     pub(crate) scoreboard: Arc<dyn Scoreboard>,
     pub(crate) trees: Arc<TreeBoard>,
-    pub(crate) publications: PublicationDesk,
+    pub(crate) publications: PublicationFiles,
     pub(crate) open_polls: OpenPolls,
     /// A permit for each export of ballots that may run at once.
     pub(crate) exports: Arc<Semaphore>,

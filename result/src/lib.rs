@@ -71,7 +71,7 @@ use crate::{
     organiser::OrganiserAccess,
     pages::embedding,
     refusal::ResultRefusal,
-    trees::{PublicationDesk, TreeBoard},
+    trees::{PublicationFiles, TreeBoard},
 };
 
 /// The most exports of ballots at once; each reads the ledger as fast as its reader takes it.
@@ -167,7 +167,7 @@ pub fn start(config: Config, scoreboard: Arc<dyn Scoreboard>, shutdown: Cancella
         events,
         scoreboard,
         trees,
-        publications: PublicationDesk::new(),
+        publications: PublicationFiles::new(),
         open_polls: OpenPolls::default(),
         exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
         event_exports: Semaphore::new(MAX_EVENT_EXPORTS),

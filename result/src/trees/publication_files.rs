@@ -18,14 +18,14 @@ const MAX_KEPT_FILES: usize = 8;
 const MADE_WITHIN: Duration = Duration::from_secs(10);
 
 /// See the head of this file.
-pub(crate) struct PublicationDesk {
+pub(crate) struct PublicationFiles {
     sending: Arc<Semaphore>,
     making: Arc<Semaphore>,
     /// With the digest of the seal.
     kept: Kept<PollId, (Digest, Bytes)>,
 }
 
-impl PublicationDesk {
+impl PublicationFiles {
     pub(crate) fn new() -> Self {
         let (sending, making) = (Arc::new(Semaphore::new(MAX_SENT_AT_ONCE)), Arc::new(Semaphore::new(1)));
         Self { sending, making, kept: Kept::new(MAX_KEPT_FILES) }
