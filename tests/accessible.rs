@@ -10,7 +10,7 @@ use testkit::browser::{Browser, PHONE, PROJECTOR, Setup};
 /// The rules: all of WCAG up to 2.2, levels A and AA.
 const RULES: &str = r#"["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]"#;
 /// HTML, styles and scripts of one page, uncompressed.
-const MAX_PAGE_BYTES: u64 = 56_000;
+const MAX_PAGE_BYTES: u64 = 57_000;
 /// The same of the page that counts a poll again, which nobody needs to vote or to watch.
 const MAX_CHECK_BYTES: u64 = 72_000;
 /// The widths at which nothing may stick out, beside the one that the browser has.
