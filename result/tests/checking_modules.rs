@@ -168,3 +168,37 @@ async fn a_tree_that_grows_is_told_from_one_that_was_rewritten() {
     let script = script.replace("length: 32", "length: 64");
     assert_eq!(run(&browser, &script).await, "Error: tile 0/000.p/1 has 64 bytes");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chains_are_followed_and_what_is_wrong_with_them_is_found() {
+    let app = spawn_app().await;
+    let (_driver, browser) = open(&app).await;
+    // `[mark, replaces, counts]`, with 0 for none: the voters, and the marks of which something does not hold.
+    let cases = [
+        (json!([]), json!([0, []])),
+        (json!([[7, 0, true]]), json!([1, []])),
+        (json!([[1, 2, true], [3, 0, false], [2, 3, false], [4, 0, true]]), json!([2, []])),
+        (json!([[1, 0, true], [1, 0, true]]), json!([2, [1]])),
+        (json!([[1, 9, true]]), json!([1, [1]])),
+        (json!([[1, 3, true], [2, 3, true], [3, 0, false]]), json!([2, [2]])),
+        (json!([[1, 2, true], [2, 0, true]]), json!([1, [2]])),
+        (json!([[1, 0, false]]), json!([1, [1]])),
+        (json!([[1, 2, false], [2, 1, false], [3, 0, true]]), json!([1, [1]])),
+        (json!([[1, 1, false]]), json!([0, [1]])),
+    ];
+    for (ballots, expected) in cases {
+        let script = format!(
+            "const {{Chains}} = await import('/static/chains.js'); const chains = new Chains(); const found = []; \
+             const of = (number) => new Uint8Array(16).fill(number); \
+             for (const [mark, replaces, counts] of {ballots}) chains.add(of(mark), of(replaces), counts); \
+             return [chains.check((mark) => found.push(parseInt(mark.slice(0, 2), 16))), found];"
+        );
+        assert_eq!(run(&browser, &script).await, expected, "{ballots}");
+    }
+    // More than there is room for at first, and no order: of three ballots each, one replaces another.
+    let script = "const {Chains} = await import('/static/chains.js'); const chains = new Chains(); let found = 0; \
+        const of = (number) => Uint8Array.from({length: 16}, (_, i) => (number * (i + 7) * 2654435761) >>> 13); \
+        for (let i = 1; i <= 6000; i++) chains.add(of(i), i % 3 ? new Uint8Array(16) : of(i - 1), i % 3 !== 2); \
+        return [chains.check(() => { found += 1; }), found];";
+    assert_eq!(run(&browser, script).await, json!([4000, 0]));
+}
