@@ -227,6 +227,8 @@ async fn without_scripts_the_page_names_the_files_and_the_command() {
     for text in ["scrutin verify http://", "/p/tea</code>", "/api/polls/tea/published", "/.well-known/scrutin-key"] {
         assert!(page.contains(text), "{text}: {page}");
     }
+    // What was not checked is not stated as if it held.
+    assert_eq!(page.matches("<strong class=\"open\">Not checked</strong>").count(), 10);
     let policy = app.get("/p/tea/check").await.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("worker-src 'self'") && policy.contains("script-src 'self';"), "{policy}");
     let other = app.get("/p/main").await.headers()["content-security-policy"].to_str().unwrap().to_owned();
