@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::{
     Digest, HeldLeaf, HeldTree, InstallationId, LeafBallot, LeafOrder, LeafPlace, Partition, PollId, PublishedBallots,
     Receipt, TILE_DIGESTS, TermsInForce, TileNumber, TreeBallot, TreeEdge, TreeKey, TreeReader, Unavailable,
-    digests_in_tile, path_from_tiles, tiles_of_path,
+    digests_in_tile, path_from_tiles, subtree, tiles_of_path,
 };
 use futures_util::{TryStreamExt, stream};
 use tokio::sync::mpsc;
@@ -35,6 +35,10 @@ const BALLOT: &str = "
         WHERE poll = $1::integer AND voter = $2::uuid AND position < $3::bigint AND position > $4::bigint
     ) AS replaces
     FROM ballots WHERE poll = $1::integer AND voter = $2::uuid AND position = $3::bigint";
+const WHOLE_TILES: &str = "
+    SELECT tiles.level, tiles.place, tiles.digests
+    FROM unnest($2::smallint[], $3::bigint[]) AS asked (level, place)
+    JOIN tiles ON tiles.tree = $1::integer AND tiles.level = asked.level AND tiles.place = asked.place";
 const TILES_AT: &str = "
     SELECT place FROM tiles WHERE tree = $1::integer AND level = 0 AND last >= $2::bigint ORDER BY last, place LIMIT 2";
 
@@ -211,19 +215,36 @@ async fn place(
     let rows = connection.query(TILES_AT, &[&tree.number, &receipt.position.as_i64()]).await?;
     let mut places = rows.iter().map(|row| rows::amount(row.try_get("place")?)).collect::<Result<Vec<_>, _>>()?;
     places.push(size / TILE_DIGESTS as u64);
-    for index in places {
-        let digests = whole_tile(connection, tree, TileNumber { level: 0, index }).await?.unwrap_or_default();
+    let leaves = places.into_iter().map(|index| TileNumber { level: 0, index });
+    for (TileNumber { index, .. }, digests) in whole_tiles(connection, tree, leaves).await? {
         let Some(in_tile) = digests.iter().position(|digest| digest == leaf) else { continue };
         let index = index * TILE_DIGESTS as u64 + in_tile as u64;
-        let mut tiles = BTreeMap::new();
-        for tile in tiles_of_path(index, size) {
-            tiles.insert(tile, whole_tile(connection, tree, tile).await?.unwrap_or_default());
-        }
-        let path = path_from_tiles(index, size, &tiles).ok_or(DatabaseError::Unreadable("a tree that lacks tiles"))?;
-        let root = edge(connection, tree).await?.root();
+        let tiles = whole_tiles(connection, tree, tiles_of_path(index, size).into_iter()).await?;
+        let lacking = DatabaseError::Unreadable("a tree that lacks tiles");
+        let (Some(path), Some(root)) = (path_from_tiles(index, size, &tiles), subtree(0, size, &tiles)) else {
+            return Err(lacking);
+        };
         return Ok(Some(LeafPlace { index, size, path, root }));
     }
     Ok(None)
+}
+
+/// Those of these tiles that are there, as far as they are in whole blocks; in one statement.
+async fn whole_tiles(
+    connection: &mut ReadConnection,
+    tree: &TreeRow,
+    tiles: impl Iterator<Item = TileNumber>,
+) -> Result<BTreeMap<TileNumber, Vec<Digest>>, DatabaseError> {
+    let (levels, places): (Vec<i16>, Vec<i64>) = tiles.map(|tile| (i16::from(tile.level), signed(tile.index))).unzip();
+    let mut whole = BTreeMap::new();
+    for row in connection.query(WHOLE_TILES, &[&tree.number, &levels, &places]).await? {
+        let level = u8::try_from(row.try_get::<_, i16>("level")?).unwrap_or(u8::MAX);
+        let index = rows::amount(row.try_get("place")?)?;
+        let mut digests = tree_rows::digests(row.try_get("digests")?)?;
+        digests.truncate(digests_in_tile(tree.stored.size, level, index));
+        whole.insert(TileNumber { level, index }, digests);
+    }
+    Ok(whole)
 }
 
 /// Sends a tree's ballots in the order of its leaves, on a connection of its own, until nobody takes them.
