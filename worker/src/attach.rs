@@ -72,7 +72,6 @@ impl<'a> Attaching<'a> {
         let may_lack_changes = !claimed.same_server || findings.loss.is_some();
         let clocks = copies::pull(self.parts, state.log.is_some() && may_lack_changes).await?;
         tell_skew(self.parts.partition, clock, &clocks);
-        ask_ledger(&self.parts.health, self.ledger.grow_trees()).await?;
         ask_log(&self.parts.health, self.parts.log.open()).await?;
         copies::spread_all(self.parts).await?;
         self.parts.view.attached_at(counted);
@@ -80,6 +79,8 @@ impl<'a> Attaching<'a> {
         self.parts.metrics.counts(Some(&id));
         let partition = self.parts.partition.number();
         debug!(event = "log.attached", partition, log.id = id.as_str(), %counted, "attached");
+        // May read all ballots of a ledger of an earlier release: the log takes ballots meanwhile.
+        ask_ledger(&self.parts.health, self.ledger.grow_trees()).await?;
         Ok(CountFrom { log: id, counted_through: counted })
     }
 

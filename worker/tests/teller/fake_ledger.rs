@@ -157,6 +157,8 @@ impl Ledger for FakeLedger {
     }
 
     async fn grow_trees(&mut self) -> Result<(), Unavailable> {
+        let takes = self.world.state().grow_takes;
+        tokio::time::sleep(takes).await;
         self.ask("grow_trees", |_| ()).await
     }
 

@@ -72,6 +72,20 @@ async fn the_next_page_is_read_while_the_ledger_commits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn ballots_are_taken_while_trees_are_built_and_counted_afterwards() {
+    let world = World::new();
+    world.state().grow_takes = Duration::from_mins(3);
+    let begun = Instant::now();
+    let _worker = world.start_worker(rules(1));
+    world.until("the log takes ballots", |state| state.log.attached.is_some()).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let position = world.cast().unwrap();
+    assert!(world.state().ledger.position < position);
+    world.caught_up().await;
+    assert!(begun.elapsed() >= Duration::from_mins(3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_log_is_begun_again_with_the_polls_that_the_ledger_knows() {
     let world = World::new();
     let _worker = world.start_worker(rules(1));

@@ -146,6 +146,7 @@ pub(crate) struct State {
     pub(crate) calls: Vec<&'static str>,
     /// How long the ledger takes to count a batch.
     pub(crate) apply_takes: Duration,
+    pub(crate) grow_takes: Duration,
     /// Every call fails of whichever is away.
     pub(crate) log_away: bool,
     pub(crate) ledger_away: bool,
