@@ -2,7 +2,7 @@
 // and says what came of it. What it is given to find the own ballot is not sent. Only ECMAScript 2018 and the Web APIs
 // of Safari 12, for old phones (tests/old_phones.rs).
 
-import { ask } from "./ask.js";
+import { freshText } from "./fresh-text.js";
 import { keep, kept } from "./kept.js";
 import { dateAndTime, number } from "./language.js";
 import { load } from "./late.js";
@@ -11,7 +11,6 @@ import { digest } from "./sha256.js";
 import { optionKey, readSeal } from "./statements.js";
 import { write } from "./write.js";
 
-const PATIENCE_MS = 10000;
 // A proof has some kilobytes; a file of more is something else.
 const MAX_PROOF_BYTES = 65536;
 const HASH = /^#[0-9a-f]{64}$/;
@@ -35,16 +34,6 @@ function fill(text, values) {
 
 function row(name) {
   return page.querySelector(`[data-check="${name}"]`);
-}
-
-// What a server answers, or null.
-async function fetchText(path) {
-  try {
-    const { ok, text } = await ask(path, { cache: "no-store" }, PATIENCE_MS);
-    return ok ? text : null;
-  } catch (error) {
-    return null;
-  }
 }
 
 function element(name, text, kind) {
@@ -227,11 +216,14 @@ function compareSeals(text) {
 }
 
 async function showTrees() {
-  const text = await fetchText(`${address}/log`);
+  const text = await freshText(`${address}/log`);
   if (!text) return;
   const { trees } = JSON.parse(text);
   const round = Math.max(...trees.map((tree) => tree.round));
-  const count = trees.filter((tree) => tree.round === round).reduce((sum, tree) => sum + tree.size, 0);
+  // In their order, so that of each partition the newest generation is left.
+  const ofRound = trees.filter((tree) => tree.round === round);
+  const sizes = new Map(ofRound.map(({ partition, size }) => [partition, size]));
+  const count = Array.from(sizes.values()).reduce((sum, size) => sum + size, 0);
   const line = document.getElementById("trees");
   line.hidden = trees.length === 0;
   write(line, fill(texts.trees, { count: number(count) }));
@@ -256,7 +248,7 @@ async function run(key, keyIsNew, seal, shown) {
 
 async function begin() {
   const [line, seal, tally] = await Promise.all(
-    [`${base}/.well-known/scrutin-key`, `${address}/seal`, `${address}/tally`].map(fetchText),
+    [`${base}/.well-known/scrutin-key`, `${address}/seal`, `${address}/tally`].map(freshText),
   );
   const shown = tally ? JSON.parse(tally) : null;
   const [first] = kept("key", "");

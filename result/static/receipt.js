@@ -1,26 +1,16 @@
 // Checks the promise or the proof of a receipt in the page, and keeps it for the page that recounts. Only ECMAScript
 // 2018 and the Web APIs of Safari 12, for old phones (tests/old_phones.rs).
 
-import { ask } from "./ask.js";
+import { freshText } from "./fresh-text.js";
 import { keep, keepAll, kept } from "./kept.js";
 import { rootOfPath, same } from "./merkle.js";
 import { isSigned, readKey } from "./note.js";
 import { readEvidence } from "./statements.js";
 import { write } from "./write.js";
 
-const PATIENCE_MS = 10000;
 const base = document.documentElement.dataset.base || "";
 const section = document.getElementById("kept");
 const { poll, file, kind, good, unsigned, bad, otherKey } = section.dataset;
-
-async function fetchText(path) {
-  try {
-    const { ok, text } = await ask(path, { cache: "no-store" }, PATIENCE_MS);
-    return ok ? text : null;
-  } catch (error) {
-    return null;
-  }
-}
 
 function say(id, kindOfNote, text) {
   const said = document.getElementById(id);
@@ -47,7 +37,7 @@ function firstKey(line) {
 }
 
 async function check() {
-  const [text, line] = await Promise.all([file, `${base}/.well-known/scrutin-key`].map(fetchText));
+  const [text, line] = await Promise.all([file, `${base}/.well-known/scrutin-key`].map(freshText));
   // The links are still there.
   if (text === null || line === null || !readKey(line.trim())) return;
   const key = readKey(firstKey(line.trim()));
