@@ -64,7 +64,7 @@ pub struct Settings {
     #[arg(long, env = "SETTLE", default_value = "60s", value_parser = duration)]
     pub settle: Duration,
     /// How long the end waits until the organiser has published the ballots, of a poll that allows it; then they are
-    /// verified against promises and checkpoints that were kept. 0s: not at all
+    /// verified against promises, proofs and checkpoints that were kept. 0s: not at all
     #[arg(long, env = "PUBLISHED_WITHIN", default_value = "0s", value_parser = duration)]
     pub published_within: Duration,
     /// Repeats an earlier run's choices [default: random, and printed]
