@@ -38,7 +38,7 @@ CREATE TABLE tiles (
 -- Digests can't be made shorter.
 ALTER TABLE tiles ALTER COLUMN digests SET STORAGE EXTERNAL;
 -- A ballot's leaf is looked for by its position.
-CREATE INDEX tiles_last ON tiles (tree, last) WHERE level = 0 AND last IS NOT NULL;
+CREATE INDEX tiles_last ON tiles (tree, last, place) WHERE level = 0 AND last IS NOT NULL;
 
 -- What a tree was at each close of its poll.
 CREATE TABLE tree_closes (

@@ -35,10 +35,15 @@ const BALLOT: &str = "
         WHERE poll = $1::integer AND voter = $2::uuid AND position < $3::bigint AND position > $4::bigint
     ) AS replaces
     FROM ballots WHERE poll = $1::integer AND voter = $2::uuid AND position = $3::bigint";
+/// One descent of the key for each tile, whatever the server thinks of how many there are.
 const WHOLE_TILES: &str = "
-    SELECT tiles.level, tiles.place, tiles.digests
+    SELECT found.level, found.place, found.digests
     FROM unnest($2::smallint[], $3::bigint[]) AS asked (level, place)
-    JOIN tiles ON tiles.tree = $1::integer AND tiles.level = asked.level AND tiles.place = asked.place";
+    CROSS JOIN LATERAL (
+        SELECT level, place, digests FROM tiles
+        WHERE tiles.tree = $1::integer AND tiles.level = asked.level AND tiles.place = asked.place
+        LIMIT 1
+    ) AS found";
 const TILES_AT: &str = "
     SELECT place FROM tiles WHERE tree = $1::integer AND level = 0 AND last >= $2::bigint ORDER BY last, place LIMIT 2";
 
