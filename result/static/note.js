@@ -54,17 +54,37 @@ export function readKey(text) {
   const [name, id, ...rest] = text.split("+");
   const typed = fromBase64(rest.join("+"));
   if (!name || /\s/.test(name) || !typed || typed.length !== 33 || typed[0] !== ED25519) return null;
+  const key = named({ bytes: typed.slice(1) }, name);
+  return key.id === id ? key : null;
+}
+
+// The key under another name: one secret has one key, and an imported tree keeps the name of the installation in which
+// it began.
+function named({ bytes }, name) {
   const head = utf8(`${name}\n`);
-  const message = new Uint8Array(head.length + typed.length);
+  const message = new Uint8Array(head.length + 1 + bytes.length);
   message.set(head);
-  message.set(typed, head.length);
-  return hex(digest(message).subarray(0, 4)) === id ? { name, id, bytes: typed.slice(1) } : null;
+  message[head.length] = ED25519;
+  message.set(bytes, head.length + 1);
+  return { name, id: hex(digest(message).subarray(0, 4)), bytes };
+}
+
+// Whether both are one key, under whichever names.
+export function isSameKey(one, other) {
+  return hex(one.bytes) === hex(other.bytes);
+}
+
+// The installation of which a text tells, as its key is named; null if it tells of none.
+function installationOf(text) {
+  const found = /^(?:scrutin [a-z]+ 1\n)?(scrutin\/[^/\n]+)\//.exec(text);
+  return found && found[1];
 }
 
 // Whether the key signed the note that was read: true, false, or null where this browser can't check it. As C2SP says,
 // signatures of other keys are passed over, and one of this key that is wrong spoils the note.
 export async function isSigned(note, key) {
-  const ours = note.signatures.filter(({ name, id }) => name === key.name && id === key.id);
+  const signer = named(key, installationOf(note.text) || key.name);
+  const ours = note.signatures.filter(({ name, id }) => name === signer.name && id === signer.id);
   if (ours.length === 0) return false;
   const subtle = self.crypto && self.crypto.subtle;
   if (!subtle) return null;

@@ -4,7 +4,7 @@
 import { freshText } from "./fresh-text.js";
 import { keep, keepAll, kept } from "./kept.js";
 import { rootOfPath, same } from "./merkle.js";
-import { isSigned, readKey } from "./note.js";
+import { isSameKey, isSigned, readKey } from "./note.js";
 import { readEvidence } from "./statements.js";
 import { write } from "./write.js";
 
@@ -30,7 +30,8 @@ function leads({ checkpoint, leaf, index, path }) {
 function firstKey(line) {
   const [first] = kept("key", "");
   if (!first) keep("key", "", line);
-  if (first && first !== line) {
+  const known = readKey(first || line);
+  if (!known || !isSameKey(known, readKey(line))) {
     say("key", "bad", otherKey.replace("{first}", first).replace("{now}", line));
   }
   return first || line;
@@ -42,7 +43,7 @@ async function check() {
   if (text === null || line === null || !readKey(line.trim())) return;
   const key = readKey(firstKey(line.trim()));
   const evidence = readEvidence(text);
-  const isOfPoll = evidence && key && evidence.origin.startsWith(`${key.name}/${poll}/`);
+  const isOfPoll = evidence && key && evidence.origin.split("/")[2] === poll;
   const signed = isOfPoll && leads(evidence) ? await isSigned(evidence.note, key) : false;
   say("said", signed === false ? "bad" : "good", signed === false ? bad : signed === null ? unsigned : good);
   if (signed === false) return;

@@ -4,7 +4,7 @@
 
 import { Chains } from "./chains.js";
 import { GrowingRoot, rootOfPath, same } from "./merkle.js";
-import { hex, isSigned, readCheckpoint, readKey, readNote, utf8, wholeNumber } from "./note.js";
+import { hex, isSameKey, isSigned, readCheckpoint, readKey, readNote, utf8, wholeNumber } from "./note.js";
 import { BallotLine, LineReader, MAX_HEADER, MAX_LINE } from "./publication.js";
 import { DIGEST_BYTES, begin, byte, bytes, digest, finish, integer, text } from "./sha256.js";
 import { optionKey, readEvidence, readResult, readSeal } from "./statements.js";
@@ -76,7 +76,7 @@ class Recount {
     const { header, job } = this;
     this.round = `scrutin/${header.installation}/${header.poll}/${header.round}`;
     const [key, known] = [readKey(header.key), readKey(job.key || header.key)];
-    const isKnown = job.key === null || job.key === header.key;
+    const isKnown = key && known && isSameKey(key, known);
     if (!key || key.name !== `scrutin/${header.installation}` || !isKnown) this.find("key", {});
     const [seal, result] = [readNote(header.seal), readNote(header.result)];
     for (const note of [seal, result]) {

@@ -3,18 +3,66 @@
 mod partitions;
 mod support;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::{Value, json};
 use support::{cast, counted, export, export_of_services, finished, import, import_at_home, organise, scrutin, text};
 use testkit::{
     all_in_one::AllInOne,
     postgres_server::TestDatabase,
-    programs::{ORGANISER_TOKEN, SECRET_KEY, Services},
+    programs::{self, ORGANISER_TOKEN, SECRET_KEY, Services},
     redis_server::RedisServer,
     steady_voters::SteadyVoters,
     tallies, wait,
 };
+
+/// What a voter has kept of the poll `board`, as files, and the key that the host had.
+struct Kept {
+    promise: PathBuf,
+    proof: PathBuf,
+    key: String,
+}
+
+impl Kept {
+    async fn fetch(result_url: &str, directory: &Path, receipt: &str) -> Self {
+        let (promise, proof) = (directory.join("promise"), directory.join("proof"));
+        for (kind, file) in [("promise", &promise), ("proof", &proof)] {
+            let note = fetched(&format!("{result_url}/api/polls/board/receipts/{receipt}/{kind}")).await;
+            fs::write(file, note).expect("the directory takes files");
+        }
+        Self { promise, proof, key: fetched(&format!("{result_url}/.well-known/scrutin-key")).await }
+    }
+
+    /// The trees have the name of the installation in which they began, and their key is the same.
+    async fn holds_at(&self, result_url: &str, directory: &Path) {
+        let page = format!("{result_url}/p/board");
+        let now = fetched(&format!("{result_url}/.well-known/scrutin-key")).await;
+        assert_ne!(now, self.key, "it is another installation");
+        for key in [&self.key, &now] {
+            let mut verify = Command::new(programs::path("scrutin"));
+            verify.args(["verify", &page, "--key", key.trim()]);
+            verify.arg("--promise").arg(&self.promise).arg("--proof").arg(&self.proof);
+            let verified = verify.output().expect("scrutin verify runs");
+            assert!(verified.status.success(), "{}{}", text(&verified.stdout), text(&verified.stderr));
+        }
+        let mut witness = Command::new(programs::path("scrutin"));
+        witness.args(["witness", &page, "--once", "--directory"]).arg(directory.join("mirror"));
+        let witnessed = witness.output().expect("scrutin witness runs");
+        assert!(witnessed.status.success(), "{}{}", text(&witnessed.stdout), text(&witnessed.stderr));
+    }
+}
+
+async fn fetched(address: &str) -> String {
+    wait::until(address, || async {
+        let answer = reqwest::get(address).await.ok()?.error_for_status().ok()?;
+        answer.text().await.ok()
+    })
+    .await
+}
 
 /// The lines of trees in a file, one of a closed poll.
 fn tree_lines(file: &Path) -> Vec<String> {
@@ -161,6 +209,11 @@ async fn what_one_all_in_one_counted_goes_on_in_another() {
     }
     organise(&vote_url, "/lunch/close", json!({})).await;
     let before = finished(&scrutin_before.result_url(), "lunch", 4).await;
+    let board = json!({"id": "board", "question": "Who?", "options": ["Ada", "Grace"], "publish": true});
+    organise(&vote_url, "", board).await;
+    let voter = cast(&vote_url, "board", "a", None).await;
+    organise(&vote_url, "/board/close", json!({})).await;
+    let kept = Kept::fetch(&scrutin_before.result_url(), home.path(), &voter.receipt).await;
     assert!(scrutin_before.program.terminate().await.success());
     assert!(export(&data, &file).status.success());
 
@@ -168,7 +221,7 @@ async fn what_one_all_in_one_counted_goes_on_in_another() {
     let imported = import_at_home(&elsewhere, &file);
     assert!(imported.status.success(), "{}{}", text(&imported.stdout), text(&imported.stderr));
     assert!(text(&imported.stdout).contains("all that the file says is counted"), "{}", text(&imported.stdout));
-    assert!(text(&imported.stdout).contains("2 trees are as they were"), "{}", text(&imported.stdout));
+    assert!(text(&imported.stdout).contains("3 trees are as they were"), "{}", text(&imported.stdout));
     assert!(import_at_home(&elsewhere, &file).status.success(), "a second time changes nothing");
     let back = home.path().join("back.log");
     assert!(export(&elsewhere, &back).status.success());
@@ -183,6 +236,8 @@ async fn what_one_all_in_one_counted_goes_on_in_another() {
     assert!(recount.status.success(), "{}", text(&recount.stdout));
 
     let now = AllInOne::start_with(&elsewhere, settings).await;
+    organise(&now.vote_url(), "/board/publish", json!({})).await;
+    kept.holds_at(&now.result_url(), home.path()).await;
     let (vote_url, result_url) = (now.vote_url(), now.result_url());
     let after = counted(&result_url, "lunch", 4).await;
     for what in ["votes", "voters", "counted", "question", "open"] {

@@ -1,6 +1,6 @@
 //! Checkpoints of C2SP: the size and the root of a tree, signed.
 
-use domain::Digest;
+use domain::{Digest, InstallationId};
 
 use crate::{
     base64_digest::{parse_digest, write_digest},
@@ -23,6 +23,10 @@ impl NoteText for Checkpoint {
     fn text(&self) -> String {
         let Self { origin, size, root } = self;
         format!("{origin}\n{size}\n{}\n", write_digest(root))
+    }
+
+    fn installation(&self) -> &InstallationId {
+        &self.origin.round.installation
     }
 
     fn parse(text: &str) -> Option<Self> {

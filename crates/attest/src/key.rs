@@ -77,13 +77,29 @@ impl VerifierKey {
         &self.name
     }
 
-    /// Checks a note and returns what it says.
+    /// The same key under the name that it has in this installation. All installations of one secret have one key, and
+    /// a tree that was imported keeps the name of the one in which it began.
+    pub fn of_installation(&self, installation: &InstallationId) -> Self {
+        Self::new(key_name(installation), self.public)
+    }
+
+    /// Whether both are one key, under whichever names.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.public == other.public
+    }
+
+    /// Checks a note and returns what it says: whether this key signed it under the name that it has in the note's
+    /// installation.
     ///
     /// Signatures of other keys are passed over, as C2SP says; one of this key that is wrong spoils the note.
     pub fn open<T: NoteText>(&self, note: &str) -> Result<T, NoteError> {
         let note = SignedNote::parse(note)?;
-        self.check(&note)?;
-        T::parse(note.text()).ok_or(NoteError::AnotherText)
+        let Some(statement) = T::parse(note.text()) else {
+            // What is not signed is worth less than what is something else.
+            return Err(self.check(&note).err().unwrap_or(NoteError::AnotherText));
+        };
+        self.of_installation(statement.installation()).check(&note)?;
+        Ok(statement)
     }
 
     /// Whether this key signed the note.
@@ -124,7 +140,7 @@ impl FromStr for VerifierKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{checkpoint::Checkpoint, note::MAX_NOTE_BYTES};
+    use crate::{checkpoint::Checkpoint, note::MAX_NOTE_BYTES, origin::TreeOrigin};
 
     /// The note and the key of the specification's example (c2sp.org/signed-note has the note; Go's package
     /// `sumdb/note` has this pair).
@@ -162,6 +178,24 @@ mod tests {
         let golden = "scrutin/7b1f+4bf053fd+ARLE7d4Bc8Osu/CEDUx5WZ9r2bSVqYJWdpcVO7gi/ByV";
         assert_eq!(key("x").verifier().to_string(), golden);
         assert!(!format!("{:?}", key("x")).contains("seed"));
+    }
+
+    #[test]
+    fn one_secret_has_one_key_under_the_name_of_each_installation() {
+        let origin = TreeOrigin::parse("scrutin/7b1f/tea/1/0/0").unwrap();
+        let checkpoint = Checkpoint { origin, size: 0, root: domain::empty_root() };
+        let note = key("x").sign(&checkpoint);
+        let of = |seed: &str, installation: &str| {
+            NoteKey::new(&Secret::parse(&seed.repeat(32)).unwrap(), &InstallationId::new(installation))
+        };
+        let (elsewhere, another) = (of("x", "moved"), of("y", "7b1f"));
+        assert_eq!(elsewhere.verifier().open(&note), Ok(checkpoint.clone()));
+        assert!(elsewhere.verifier().is_same_as(key("x").verifier()));
+        assert_eq!(another.verifier().open::<Checkpoint>(&note), Err(NoteError::NotSigned));
+        assert!(!another.verifier().is_same_as(key("x").verifier()));
+        // The name in the signature is that of the installation in the text.
+        let foreign = elsewhere.sign(&checkpoint);
+        assert_eq!(key("x").verifier().open::<Checkpoint>(&foreign), Err(NoteError::NotSigned));
     }
 
     #[test]

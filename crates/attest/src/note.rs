@@ -1,6 +1,7 @@
 //! Signed notes of C2SP: a text, an empty line, and lines with signatures.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::InstallationId;
 
 /// The longest note that is read, in bytes. The seal of 1,024 partitions has about 80,000.
 pub const MAX_NOTE_BYTES: usize = 256 * 1024;
@@ -15,6 +16,9 @@ const SIGNATURE_MARK: &str = "— ";
 pub trait NoteText: Sized {
     /// The text, which ends with a newline. It is what is signed.
     fn text(&self) -> String;
+
+    /// Of which installation it tells. The key that signs it has that one's name.
+    fn installation(&self) -> &InstallationId;
 
     /// Reads what [`text`](Self::text) writes, and nothing that differs from it by a byte.
     fn parse(text: &str) -> Option<Self>;

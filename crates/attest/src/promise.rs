@@ -1,6 +1,6 @@
 //! The promise that a voter gets once a ballot is counted: this leaf will be in that tree.
 
-use domain::Digest;
+use domain::{Digest, InstallationId};
 
 use crate::{note::NoteText, origin::TreeOrigin};
 
@@ -17,6 +17,10 @@ impl NoteText for Promise {
     fn text(&self) -> String {
         let Self { origin, leaf } = self;
         format!("scrutin promise 1\n{origin}\nleaf {leaf}\n")
+    }
+
+    fn installation(&self) -> &InstallationId {
+        &self.origin.round.installation
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use domain::{Digest, MAX_OPTIONS, option_key};
+use domain::{Digest, InstallationId, MAX_OPTIONS, option_key};
 
 use crate::{note::NoteText, origin::RoundName};
 
@@ -25,6 +25,10 @@ impl NoteText for ResultNote {
             writeln!(text, "votes {} {votes}", option_key(index)).expect("a text takes more");
         }
         text
+    }
+
+    fn installation(&self) -> &InstallationId {
+        &self.round.installation
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use domain::Digest;
+use domain::{Digest, InstallationId};
 
 use crate::{
     base64_digest::{parse_digest, write_digest},
@@ -58,6 +58,10 @@ impl NoteText for Seal {
             writeln!(text, "tree {partition} {generation} {size} {}", write_digest(root)).expect("a text takes more");
         }
         text + &format!("ballots {ballots}\nvoters {voters}\n")
+    }
+
+    fn installation(&self) -> &InstallationId {
+        &self.round.installation
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -308,7 +308,7 @@ fn statements_that_do_not_belong_together_are_found_by_anybody() {
         }),
         ..honest.header()
     };
-    assert_eq!(with(renamed), ["key-name"]);
+    assert_eq!(with(renamed), ["key-name", "seal-not-signed", "result-not-signed"]);
     let honest_result = ResultNote { round: honest.round.clone(), seal: honest.seal().digest(), votes: vec![] };
     let nothing_sealed = PublishedHeader { seal: key.sign(&honest_result), ..honest.header() };
     assert_eq!(with(nothing_sealed), ["seal-not-signed"]);

@@ -35,7 +35,7 @@ impl HeaderStatements {
         evidence: &Evidence,
         verification: &mut Verification,
     ) -> Option<Self> {
-        if *key != header.key {
+        if !key.is_same_as(&header.key) {
             verification.find(FindingKind::OtherKey.by(KeptBy::Key, "the key"));
         }
         if header.key.name() != key_name(&header.round.installation) {
