@@ -8,7 +8,7 @@
 # (`docker buildx create --use`).
 
 variable "REGISTRY" { default = "scrutin" }
-variable "TAG" { default = "0.1.0" }
+variable "TAG" { default = "0.2.0" }
 variable "FEATURES" { default = "" } # "otel" for traces
 
 function "names" {

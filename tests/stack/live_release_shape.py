@@ -174,7 +174,7 @@ class Shape(unittest.TestCase):
         self.assertEqual(targets.keys(), {*OURS, "crowd", "proxy"})
         for name, target in targets.items():
             self.assertEqual(target["platforms"], ["linux/amd64", "linux/arm64"])
-            self.assertEqual(target["tags"], [f"me/{name}:0.1.0", f"me/{name}:latest"])
+            self.assertEqual(target["tags"], [f"me/{name}:0.2.0", f"me/{name}:latest"])
             self.assertEqual(target.get("target"), None if name == "proxy" else "release")
 
 
