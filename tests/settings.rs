@@ -25,8 +25,8 @@ fn help(program: &str) -> String {
     String::from_utf8(help.stdout).expect("help is text")
 }
 
-fn readme() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README")
+fn settings_page() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md")).expect("a page of settings")
 }
 
 /// The settings that `--help` of a program names, and the default of each that has one.
@@ -43,22 +43,22 @@ fn settings(help: &str) -> BTreeMap<&str, Option<&str>> {
     all
 }
 
-/// The rows of the table in the README: the settings in the first cell, the programs in the second, the defaults in the
+/// The rows of the table of settings: the settings in the first cell, the programs in the second, the defaults in the
 /// third.
-fn rows(readme: &str) -> Vec<[&str; 3]> {
+fn rows(page: &str) -> Vec<[&str; 3]> {
     let (_, table) =
-        readme.split_once("| key | of | default | what |\n|---|---|---|---|\n").expect("the table of settings");
+        page.split_once("| key | of | default | what |\n|---|---|---|---|\n").expect("the table of settings");
     let rows = table.lines().take_while(|line| line.starts_with('|'));
     rows.map(|row| row.splitn(5, '|').skip(1).take(3).collect::<Vec<_>>().try_into().expect("three columns")).collect()
 }
 
 #[test]
-fn help_and_the_readme_name_the_same_settings_and_defaults() {
-    let readme = readme();
+fn help_and_the_page_of_settings_name_the_same_settings_and_defaults() {
+    let page = settings_page();
     for program in PROGRAMS {
         let help = help(program);
         let mut named = BTreeMap::new();
-        for [keys, programs, defaults] in rows(&readme) {
+        for [keys, programs, defaults] in rows(&page) {
             if programs.contains("all") || programs.split(',').any(|each| each.trim() == program) {
                 named.extend(keys.split(',').map(|key| (key.trim().trim_matches('`').to_owned(), defaults)));
             }
@@ -66,7 +66,7 @@ fn help_and_the_readme_name_the_same_settings_and_defaults() {
         let settings = settings(&help);
         assert!(
             settings.keys().copied().eq(named.keys()),
-            "{program}: {:?}, README {:?}",
+            "{program}: {:?}, docs/settings.md {:?}",
             settings.keys(),
             named.keys()
         );
@@ -74,15 +74,15 @@ fn help_and_the_readme_name_the_same_settings_and_defaults() {
             let listed = named[key];
             assert!(
                 default.is_none_or(|default| listed.contains(default)),
-                "{program} {key}: {default:?}, README {listed}"
+                "{program} {key}: {default:?}, docs/settings.md {listed}"
             );
         }
     }
 }
 
 #[test]
-fn the_readme_names_every_command() {
-    let readme = readme();
+fn the_page_of_settings_names_every_command() {
+    let page = settings_page();
     for program in PROGRAMS {
         let help = help(program);
         let (_, commands) = help.split_once("\nCommands:\n").unwrap();
@@ -91,7 +91,7 @@ fn the_readme_names_every_command() {
         let commands = commands.into_iter().map(|(name, _)| name).filter(|name| !name.is_empty() && *name != "help");
         for command in commands {
             let named = if command == "healthcheck" { format!("`{command}`") } else { format!("`{program} {command}") };
-            assert!(readme.contains(&named), "the README does not name {named}");
+            assert!(page.contains(&named), "docs/settings.md does not name {named}");
         }
     }
 }
