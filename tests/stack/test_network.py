@@ -42,6 +42,14 @@ class Network(unittest.TestCase):
         }
         self.assertEqual(self.arrows(of_kind(plain(), "NetworkPolicy"), self.peers()), inner | self.PUBLIC | self.NAMES)
 
+    def test_no_policy_is_for_both_directions(self):
+        # Where one was, kube-router let a pod of vote reach another.
+        for where, documents in {**manifests.installations(), "observability": overlay("observability")}.items():
+            for policy in of_kind(documents, "NetworkPolicy"):
+                with self.subTest(where=where, policy=policy["metadata"]["name"]):
+                    (direction,) = policy["spec"]["policyTypes"]
+                    self.assertEqual({"ingress", "egress"} & policy["spec"].keys() - {direction.lower()}, set())
+
     def test_either_end_of_an_arrow_would_hold_without_the_other(self):
         policies, peers = of_kind(plain(), "NetworkPolicy"), self.peers()
         for server, port, clients in [("redis", 6379, {"vote", "worker"}), ("postgres", 5432, {"worker", "result"})]:
