@@ -59,7 +59,7 @@ def pods(name):
 def make_again():
     """Runs the Job that makes the cluster, and waits for it; what it said."""
     ours("delete", "job", "redis-cluster-create", "--ignore-not-found", "--wait")
-    kubectl("apply", "--kustomize", str(HERE))
+    kubectl("apply", "--kustomize", str(HERE / "redis-cluster"))
     ours("wait", "job/redis-cluster-create", "--for=condition=Complete", f"--timeout={SLOW}s")
     return ours("logs", "job/redis-cluster-create")
 
@@ -106,7 +106,7 @@ class Kubernetes(unittest.TestCase):
         self.assertEqual(whole(), made)
 
     def test_each_primary_has_a_third_of_the_partitions(self):
-        settings = named(manifests.built(HERE), "ConfigMap", "scrutin")["data"]
+        settings = named(manifests.built(HERE / "redis-cluster"), "ConfigMap", "scrutin")["data"]
         share = {}
         for partition in range(int(settings["PARTITIONS"])):
             name = owner_of(partition)

@@ -46,23 +46,34 @@ def overlay(name):
     return built(K8S / "overlays" / name)
 
 
-def managed():
-    """`overlays/production` where both servers are managed elsewhere, as its comment says how."""
-    return _read(_managed())
+MANAGED = (("components/redis-cluster\n", "components/managed-redis\n"),
+           ("components/postgres-ha\n", "components/managed-postgres\n"))
+GATEWAY = (("\ncomponents:\n", "\ncomponents:\n  - ../../components/gateway\n"), ("  - path: ingress.yaml\n", ""))
+EXTERNAL_SECRETS = (("\ncomponents:\n", "\ncomponents:\n  - ../../components/external-secrets\n"),)
+
+
+def production_with(*changes):
+    """`overlays/production` with these changes of its kustomization.yaml, which the comments of components tell."""
+    return _read(_production_with(changes))
 
 
 @functools.cache
-def _managed():
+def _production_with(changes):
     with tempfile.TemporaryDirectory() as directory:
         copy_of_all = pathlib.Path(directory, "k8s")
         shutil.copytree(K8S, copy_of_all, symlinks=True)
         chosen = copy_of_all / "overlays" / "production" / "kustomization.yaml"
         text = chosen.read_text()
-        for ours, theirs in [("redis-cluster", "managed-redis"), ("postgres-ha", "managed-postgres")]:
-            assert f"components/{ours}\n" in text
-            text = text.replace(f"components/{ours}\n", f"components/{theirs}\n")
+        for before, after in changes:
+            assert text.count(before) == 1, before
+            text = text.replace(before, after)
         chosen.write_text(text)
         return _kustomize(chosen.parent)
+
+
+def managed():
+    """`overlays/production` where both servers are managed elsewhere."""
+    return production_with(*MANAGED)
 
 
 def installations():
@@ -72,6 +83,10 @@ def installations():
 
 def of_kind(documents, *kinds):
     return [document for document in documents if document["kind"] in kinds]
+
+
+def without(documents, kind):
+    return [document for document in documents if document["kind"] != kind]
 
 
 def named(documents, kind, name):

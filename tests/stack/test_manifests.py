@@ -38,7 +38,8 @@ class Validity(unittest.TestCase):
         first, *others = plain()
         self.assertEqual(title(first), "Namespace/scrutin")
         for document in others:
-            self.assertEqual(document["metadata"].get("namespace"), "scrutin", title(document))
+            within = None if document["kind"] == "PriorityClass" else "scrutin"
+            self.assertEqual(document["metadata"].get("namespace"), within, title(document))
             self.assertNotIn("generateName", document["metadata"])
 
     def test_every_service_of_the_brief_is_there_under_its_name(self):
@@ -161,6 +162,24 @@ class References(unittest.TestCase):
                     backend = path["backend"]["service"]
                     ports = named(documents, "Service", backend["name"])["spec"]["ports"]
                     self.assertIn(backend["port"]["name"], {port["name"] for port in ports})
+
+    def test_a_gateway_serves_the_same_hosts_in_place_of_the_ingress(self):
+        documents = manifests.production_with(*manifests.GATEWAY)
+        self.assertFalse(of_kind(documents, "Ingress"))
+        self.assertEqual(manifests.without(documents, "HTTPRoute"), manifests.without(overlay("production"), "Ingress"))
+        base = manifests.built(manifests.ROOT / "tests" / "stack" / "kubernetes" / "gateway")
+        hosts = {
+            rule["http"]["paths"][0]["backend"]["service"]["name"]: rule["host"]
+            for rule in of_kind(plain(), "Ingress")[0]["spec"]["rules"]
+        }
+        routes = {route["metadata"]["name"]: route["spec"] for route in of_kind(base, "HTTPRoute")}
+        self.assertEqual({name: route["hostnames"] for name, route in routes.items()},
+                         {name: [host] for name, host in hosts.items()})
+        for name, route in routes.items():
+            ((backend,),) = [rule["backendRefs"] for rule in route["rules"]]
+            ports = {port["port"] for port in named(base, "Service", name)["spec"]["ports"]}
+            self.assertEqual((backend["name"], {backend["port"]}), (name, ports))
+            self.assertFalse(any("timeouts" in rule for rule in route["rules"]), "it would end WebSockets")
 
     def test_the_ingress_asks_no_particular_controller(self):
         for _, documents in self.all():

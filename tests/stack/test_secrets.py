@@ -161,6 +161,27 @@ class Secrets(unittest.TestCase):
             for name in OURS:
                 self.assertEqual(given[name].keys(), plainly[name].keys() - servers)
 
+    def test_a_store_of_secrets_makes_those_of_production_whole(self):
+        documents = manifests.production_with(*manifests.EXTERNAL_SECRETS)
+        (store,), made = of_kind(documents, "SecretStore"), {}
+        for external in of_kind(documents, "ExternalSecret"):
+            spec = external["spec"]
+            self.assertEqual(spec["secretStoreRef"], {"kind": "SecretStore", "name": store["metadata"]["name"]})
+            values = {data["secretKey"]: f"<{data['remoteRef']['property']}>" for data in spec["data"]}
+            template = spec.get("target", {}).get("template")
+            made[external["metadata"]["name"]] = {
+                key: re.sub(r"\{\{ \.(\w+) \}\}", lambda name: values[name[1]], text)
+                for key, text in (template["data"] if template else values).items()
+            }
+        keys = {(name, key) for name, data in made.items() for key in data}
+        self.assertEqual(keys, OWN_IN_PRODUCTION | {("postgres", "username"), ("postgres", "password")})
+        self.assertEqual(made["redis"]["REDIS_URL"], f"redis+cluster://:<redis-password>@{','.join(NODES)}")
+        self.assertEqual(made["redis"]["REDIS_PASSWORD"], "<redis-password>")
+        self.assertEqual(made["postgres"]["DATABASE_URL"],
+                         "postgres://scrutin:<postgres-password>@postgres-rw:5432/scrutin?sslmode=require")
+        self.assertEqual((made["postgres"]["username"], made["postgres"]["password"]),
+                         ("scrutin", "<postgres-password>"))
+
     def test_the_page_on_operations_makes_every_secret_whole(self):
         page = manifests.source("docs/operations.md")
         for name, data in OWN.items():
