@@ -18,6 +18,7 @@ RESOURCES = [
     ("v1", "services", "Service", True),
     ("apps/v1", "deployments", "Deployment", True),
     ("apps/v1", "statefulsets", "StatefulSet", True),
+    ("scheduling.k8s.io/v1", "priorityclasses", "PriorityClass", False),
     ("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", True),
     ("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", True),
     ("networking.k8s.io/v1", "ingresses", "Ingress", True),
