@@ -77,8 +77,8 @@ pub use tree::{
     BallotMark, BallotTerms, Blind, DIGEST_BYTES, Digest, ExpectedTree, FullTile, GrowingTree, LeafBallot, LeafContent,
     LeafOrder, MAX_TILE_LEVELS, PublishedChoices, RoundHistory, StoredTree, TILE_DIGESTS, TermsInForce, Tile,
     TileNumber, TreeBallot, TreeChecking, TreeClose, TreeEdge, TreeFault, TreeId, TreeRebuild, TreeRecount,
-    digests_in_tile, digests_on_level, empty_root, mark_and_blind, node, path_from_tiles, root, root_of_path, split,
-    subtree, tiles_of_path,
+    digests_in_tile, digests_on_level, empty_root, mark_and_blind, node, path_from_tiles, root, root_above,
+    root_of_path, split, tiles_of_path,
 };
 pub use tree_growth::{TreeChange, TreePlace, grow};
 pub use tree_step::{PollIndex, TreeStep};

@@ -19,6 +19,6 @@ pub use edge::{MAX_TILE_LEVELS, TILE_DIGESTS, Tile, TreeEdge, digests_in_tile, d
 pub use growing::{FullTile, GrowingTree, LeafBallot, StoredTree, TreeClose};
 pub use leaf::{BallotMark, BallotTerms, Blind, LeafContent, TreeId, mark_and_blind};
 pub use merkle::{empty_root, node, root, root_of_path, split};
-pub use path::{TileNumber, path_from_tiles, subtree, tiles_of_path};
+pub use path::{TileNumber, path_from_tiles, root_above, tiles_of_path};
 pub use rebuild::{LeafOrder, PublishedChoices, RoundHistory, TermsInForce, TreeBallot, TreeRebuild};
 pub use recount::{ExpectedTree, TreeChecking, TreeFault, TreeRecount};

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use domain::{
     Digest, HeldLeaf, HeldTree, InstallationId, LeafBallot, LeafOrder, LeafPlace, Partition, PollId, PublishedBallots,
     Receipt, TILE_DIGESTS, TermsInForce, TileNumber, TreeBallot, TreeEdge, TreeKey, TreeReader, Unavailable,
-    digests_in_tile, path_from_tiles, subtree, tiles_of_path,
+    digests_in_tile, path_from_tiles, root_above, tiles_of_path,
 };
 use futures_util::{TryStreamExt, stream};
 use tokio::sync::mpsc;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 use crate::{
     audit::BEGIN,
@@ -45,7 +45,8 @@ const WHOLE_TILES: &str = "
         LIMIT 1
     ) AS found";
 const TILES_AT: &str = "
-    SELECT place FROM tiles WHERE tree = $1::integer AND level = 0 AND last >= $2::bigint ORDER BY last, place LIMIT 2";
+    SELECT 0::smallint AS level, place, digests FROM tiles
+    WHERE tree = $1::integer AND level = 0 AND last >= $2::bigint ORDER BY last, place LIMIT 2";
 
 #[async_trait]
 impl TreeReader for PostgresScoreboard {
@@ -218,38 +219,51 @@ async fn place(
 ) -> Result<Option<LeafPlace>, DatabaseError> {
     let size = tree.stored.size;
     let rows = connection.query(TILES_AT, &[&tree.number, &receipt.position.as_i64()]).await?;
-    let mut places = rows.iter().map(|row| rows::amount(row.try_get("place")?)).collect::<Result<Vec<_>, _>>()?;
-    places.push(size / TILE_DIGESTS as u64);
-    let leaves = places.into_iter().map(|index| TileNumber { level: 0, index });
-    for (TileNumber { index, .. }, digests) in whole_tiles(connection, tree, leaves).await? {
-        let Some(in_tile) = digests.iter().position(|digest| digest == leaf) else { continue };
-        let index = index * TILE_DIGESTS as u64 + in_tile as u64;
-        let tiles = whole_tiles(connection, tree, tiles_of_path(index, size).into_iter()).await?;
-        let lacking = DatabaseError::Unreadable("a tree that lacks tiles");
-        let (Some(path), Some(root)) = (path_from_tiles(index, size, &tiles), subtree(0, size, &tiles)) else {
-            return Err(lacking);
-        };
-        return Ok(Some(LeafPlace { index, size, path, root }));
+    let mut tiles = rows.iter().map(|row| tile(row, size)).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let mut found = leaf_in(&tiles, leaf);
+    if found.is_none() {
+        let last = TileNumber { level: 0, index: size / TILE_DIGESTS as u64 };
+        tiles.extend(whole_tiles(connection, tree, [last]).await?);
+        found = leaf_in(&tiles, leaf);
     }
-    Ok(None)
+    let Some(index) = found else { return Ok(None) };
+    let lacking = tiles_of_path(index, size).into_iter().filter(|tile| !tiles.contains_key(tile)).collect::<Vec<_>>();
+    tiles.extend(whole_tiles(connection, tree, lacking).await?);
+    let path = path_from_tiles(index, size, &tiles);
+    let root = path.as_ref().and_then(|path| root_above(index, size, path, &tiles));
+    let (Some(path), Some(root)) = (path, root) else {
+        return Err(DatabaseError::Unreadable("a tree that lacks tiles"));
+    };
+    Ok(Some(LeafPlace { index, size, path, root }))
+}
+
+/// The index of a leaf that is in one of these tiles.
+fn leaf_in(tiles: &BTreeMap<TileNumber, Vec<Digest>>, leaf: &Digest) -> Option<u64> {
+    tiles.iter().find_map(|(tile, digests)| {
+        let in_tile = digests.iter().position(|digest| digest == leaf)?;
+        Some(tile.index * TILE_DIGESTS as u64 + in_tile as u64)
+    })
 }
 
 /// Those of these tiles that are there, as far as they are in whole blocks; in one statement.
 async fn whole_tiles(
     connection: &mut ReadConnection,
     tree: &TreeRow,
-    tiles: impl Iterator<Item = TileNumber>,
+    tiles: impl IntoIterator<Item = TileNumber>,
 ) -> Result<BTreeMap<TileNumber, Vec<Digest>>, DatabaseError> {
-    let (levels, places): (Vec<i16>, Vec<i64>) = tiles.map(|tile| (i16::from(tile.level), signed(tile.index))).unzip();
-    let mut whole = BTreeMap::new();
-    for row in connection.query(WHOLE_TILES, &[&tree.number, &levels, &places]).await? {
-        let level = u8::try_from(row.try_get::<_, i16>("level")?).unwrap_or(u8::MAX);
-        let index = rows::amount(row.try_get("place")?)?;
-        let mut digests = tree_rows::digests(row.try_get("digests")?)?;
-        digests.truncate(digests_in_tile(tree.stored.size, level, index));
-        whole.insert(TileNumber { level, index }, digests);
-    }
-    Ok(whole)
+    let places = tiles.into_iter().map(|tile| (i16::from(tile.level), signed(tile.index)));
+    let (levels, places): (Vec<i16>, Vec<i64>) = places.unzip();
+    let rows = connection.query(WHOLE_TILES, &[&tree.number, &levels, &places]).await?;
+    rows.iter().map(|row| tile(row, tree.stored.size)).collect()
+}
+
+/// A tile, as far as it belongs to a tree of this size.
+fn tile(row: &Row, size: u64) -> Result<(TileNumber, Vec<Digest>), DatabaseError> {
+    let level = u8::try_from(row.try_get::<_, i16>("level")?).unwrap_or(u8::MAX);
+    let index = rows::amount(row.try_get("place")?)?;
+    let mut digests = tree_rows::digests(row.try_get("digests")?)?;
+    digests.truncate(digests_in_tile(size, level, index));
+    Ok((TileNumber { level, index }, digests))
 }
 
 /// Sends a tree's ballots in the order of its leaves, on a connection of its own, until nobody takes them.

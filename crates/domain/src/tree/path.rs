@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     digest::Digest,
-    edge::{TILE_DIGESTS, digests_in_tile, digests_on_level},
-    merkle::{node, root, split},
+    edge::{MAX_TILE_LEVELS, TILE_DIGESTS, digests_in_tile, digests_on_level},
+    merkle::{node, root, root_of_path, split},
 };
 
 /// Which tile of a tree: its level and its index there.
@@ -56,8 +56,22 @@ pub fn path_from_tiles(index: u64, size: u64, tiles: &BTreeMap<TileNumber, Vec<D
     Some(path)
 }
 
+/// The root of a tree of this size, from the way of the leaf at `index` and the tiles of that way. It begins with the
+/// highest digest above the leaf that a tile holds, so that a leaf which does not belong to the tree has no part in it.
+/// `None` if there is no such leaf, or a tile is missing or too short.
+pub fn root_above(index: u64, size: u64, path: &[Digest], tiles: &BTreeMap<TileNumber, Vec<Digest>>) -> Option<Digest> {
+    let level =
+        (0..MAX_TILE_LEVELS).rev().find(|level| digests_on_level(index, *level) < digests_on_level(size, *level))?;
+    let above = digests_on_level(index, level);
+    let tile = tiles.get(&TileNumber { level, index: above / TILE_DIGESTS as u64 })?;
+    let digest = tile.get(usize::try_from(above % TILE_DIGESTS as u64).ok()?)?;
+    // A tree over leaves is one over the roots of whole subtrees, the last of which may be smaller.
+    let height = 8 * u32::from(level);
+    root_of_path(*digest, above, size.div_ceil(1_u64 << height), path.get(height as usize..)?)
+}
+
 /// The root above `count` leaves from `from` on; the subtrees of which it consists are whole ones, but for the last.
-pub fn subtree(from: u64, count: u64, tiles: &BTreeMap<TileNumber, Vec<Digest>>) -> Option<Digest> {
+fn subtree(from: u64, count: u64, tiles: &BTreeMap<TileNumber, Vec<Digest>>) -> Option<Digest> {
     if !count.is_power_of_two() {
         let left = split(count);
         return Some(node(&subtree(from, left, tiles)?, &subtree(from + left, count - left, tiles)?));
@@ -72,7 +86,7 @@ pub fn subtree(from: u64, count: u64, tiles: &BTreeMap<TileNumber, Vec<Digest>>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::{edge::TreeEdge, merkle::root_of_path};
+    use crate::tree::edge::TreeEdge;
 
     #[test]
     fn a_path_from_the_named_tiles_leads_to_the_root() {
@@ -93,11 +107,28 @@ mod tests {
                 let Some(leaf) = leaves[..size].get(index) else { continue };
                 let (index, size) = (index as u64, size as u64);
                 let named = tiles_of_path(index, size).into_iter();
-                let few = named.map(|tile| (tile, all[&tile].clone())).collect();
+                let few: BTreeMap<_, _> = named.map(|tile| (tile, all[&tile].clone())).collect();
                 let path = path_from_tiles(index, size, &few).unwrap();
                 assert_eq!(root_of_path(*leaf, index, size, &path), Some(edge.root()), "{index} of {size}");
+                assert_eq!(root_above(index, size, &path, &few), Some(edge.root()), "{index} of {size}");
             }
             assert_eq!(path_from_tiles(size as u64, size as u64, &all), None);
         }
+    }
+
+    #[test]
+    fn a_leaf_that_was_changed_in_a_full_tile_has_no_part_in_the_root() {
+        let leaves: Vec<Digest> = (0..600_u64).map(|number| Digest::of(&number.to_be_bytes())).collect();
+        let (mut edge, mut full) = (TreeEdge::default(), Vec::new());
+        leaves.iter().for_each(|leaf| edge.push(*leaf, &mut full));
+        let mut tiles: BTreeMap<TileNumber, Vec<Digest>> =
+            full.into_iter().map(|tile| (TileNumber { level: tile.level, index: tile.index }, tile.digests)).collect();
+        tiles.insert(TileNumber { level: 0, index: 2 }, edge.open(0).to_vec());
+        tiles.insert(TileNumber { level: 1, index: 0 }, edge.open(1).to_vec());
+        let changed = Digest::of(b"changed");
+        tiles.get_mut(&TileNumber { level: 0, index: 1 }).unwrap()[7] = changed;
+        let path = path_from_tiles(263, 600, &tiles).unwrap();
+        assert_eq!(root_above(263, 600, &path, &tiles), Some(edge.root()));
+        assert_ne!(root_of_path(changed, 263, 600, &path), Some(edge.root()));
     }
 }
