@@ -53,9 +53,9 @@ class Answer:
         return json.loads(self.text)
 
 
-def ask(port, path="/", host="localhost", method="GET", body=None, headers=None, timeout=10):
-    """One HTTP request to a port of this machine, in the name of any host. Follows no redirect."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def ask(port, path="/", host="localhost", method="GET", body=None, headers=None, timeout=10, address="127.0.0.1"):
+    """One HTTP request to a port of this machine, or of another, in the name of any host. Follows no redirect."""
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         sent = {"Host": host, **(headers or {})}
         if body is not None and "Content-Type" not in sent:

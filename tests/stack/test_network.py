@@ -43,7 +43,7 @@ class Network(unittest.TestCase):
         self.assertEqual(self.arrows(of_kind(plain(), "NetworkPolicy"), self.peers()), inner | self.PUBLIC | self.NAMES)
 
     def test_no_policy_is_for_both_directions(self):
-        # Where one was, kube-router let a pod of vote reach another.
+        # With one for vote, kube-router let its pods reach one another.
         for where, documents in {**manifests.installations(), "observability": overlay("observability")}.items():
             for policy in of_kind(documents, "NetworkPolicy"):
                 with self.subTest(where=where, policy=policy["metadata"]["name"]):
