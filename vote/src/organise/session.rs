@@ -24,8 +24,8 @@ use crate::{
     refusal::{Refusal, is_for_program, not_shown, not_told},
 };
 
-/// How long a session lasts: one evening.
-pub(crate) const VALID_SECONDS: u64 = 12 * 60 * 60;
+/// How long a session lasts: a day. One of less than 20 hours would need a warning and a way to extend it (WCAG 2.2.1).
+pub(crate) const VALID_SECONDS: u64 = 24 * 60 * 60;
 const TAG_BYTES: usize = 16;
 /// How many session cookies of one request are read.
 const MAX_SESSIONS: usize = 4;
@@ -150,14 +150,14 @@ mod tests {
     const ID: SessionId = [7; ID_BYTES];
 
     #[test]
-    fn a_session_lasts_twelve_hours_and_as_long_as_its_token() {
+    fn a_session_lasts_a_day_and_as_long_as_its_token() {
         let cookie = issue(&secret(), TOKEN, ID, 1_000);
         let read_at = |token, now| read(&cookie, &secret(), token, now);
-        let twelve_hours = 12 * 60 * 60 * 1_000;
+        let day = 24 * 60 * 60 * 1_000;
         let begun = read_at(TOKEN, 1_000).unwrap();
-        assert_eq!((begun.id, begun.lasting), (ID, Duration::from_millis(twelve_hours)));
-        assert!(read_at(TOKEN, 999 + twelve_hours).is_some());
-        assert_eq!(read_at(TOKEN, 1_000 + twelve_hours), None);
+        assert_eq!((begun.id, begun.lasting), (ID, Duration::from_millis(day)));
+        assert!(read_at(TOKEN, 999 + day).is_some());
+        assert_eq!(read_at(TOKEN, 1_000 + day), None);
         assert_eq!(read_at("another-organisers-token", 1_000), None);
         assert_eq!(read(&cookie, &Secret::parse(&"y".repeat(32)).unwrap(), TOKEN, 1_000), None);
     }

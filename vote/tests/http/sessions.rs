@@ -66,7 +66,7 @@ async fn the_printed_link_signs_in_and_takes_the_token_out_of_the_address() {
     let link = ada.get(&format!("/organise/sign-in?token={TOKEN}")).await;
     assert_eq!((link.status, link.header("location")), (StatusCode::SEE_OTHER, "/organise"));
     let cookie = link.set_cookie("organiser").unwrap();
-    assert!(cookie.ends_with("; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax"), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax"), "{cookie}");
     assert!(!cookie.contains(TOKEN));
     assert_eq!(ada.get("/organise").await.status, StatusCode::OK);
     assert_eq!(ada.get("/organise/sign-in").await.status, StatusCode::SEE_OTHER, "signed in already");
