@@ -1,36 +1,44 @@
 //! Every page and state, judged in a real browser: axe-core finds no violation of WCAG 2.2 AA, the console has no
-//! complaint (a script error, a violated Content-Security-Policy), nothing is wider than the screen, and no page
-//! weighs more than it may.
+//! complaint (a script error, a violated Content-Security-Policy), nothing is wider than the screen or lost by people's
+//! own spacing, text grows with the zoom, what has the focus is seen, and no page weighs more than it may.
+//! `docs/accessibility.md` says what follows from that, and what does not.
 
+mod judging;
 mod states;
+
+use std::collections::BTreeSet;
 
 use serde_json::json;
 use testkit::browser::{Browser, PHONE, PROJECTOR, Setup};
 
+use judging::{cut, spaced, too_small_when_zoomed, too_wide, unseen_focus};
+
 /// The rules: all of WCAG up to 2.2, levels A and AA.
 const RULES: &str = r#"["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]"#;
+/// Rules on which `docs/accessibility.md` relies, and which must have found something to judge: some of axe-core's
+/// rules are off unless they are asked for.
+const JUDGED: [&str; 6] = ["color-contrast", "html-has-lang", "label", "link-name", "target-size", "valid-lang"];
 /// HTML, styles and scripts of one page, uncompressed.
 const MAX_PAGE_BYTES: u64 = 57_000;
 /// The same of the page that counts a poll again, which nobody needs to vote or to watch.
 const MAX_CHECK_BYTES: u64 = 72_000;
-/// The widths at which nothing may stick out, beside the one that the browser has.
-const WIDTHS: [u32; 2] = [360, 3840];
 
 fn axe_core() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/node/node_modules/axe-core/axe.min.js");
     std::fs::read_to_string(path).expect("scripts/install-test-tools installed axe-core")
 }
 
-/// What the rules say against the page as it is now.
-async fn violations(browser: &Browser, axe: &str) -> Vec<String> {
+/// What the rules say against the page as it is now; and which rules found something to judge, into `judged`.
+async fn violations(browser: &Browser, axe: &str, judged: &mut BTreeSet<String>) -> Vec<String> {
     let script = format!(
         "{axe}; const done = arguments[arguments.length - 1]; \
          axe.run(document, {{runOnly: {{type: 'tag', values: {RULES}}}}}) \
             .then(result => done(result), error => done(String(error)));"
     );
     let result = browser.client().execute_async(&script, Vec::new()).await.expect("axe-core runs");
-    let passed = result["passes"].as_array().map_or(0, Vec::len);
-    assert!(passed > 5, "axe-core looked at the page: {result}");
+    let passed: Vec<_> = result["passes"].as_array().into_iter().flatten().collect();
+    assert!(passed.len() > 5, "axe-core looked at the page: {result}");
+    judged.extend(passed.into_iter().filter_map(|rule| rule["id"].as_str()).map(str::to_owned));
     let violated = result["violations"].as_array().into_iter().flatten();
     violated.map(|rule| format!("{}: {}", rule["help"], rule["nodes"][0]["html"])).collect()
 }
@@ -49,33 +57,6 @@ async fn weight(browser: &Browser) -> u64 {
     bytes
 }
 
-/// The widths at which something is wider than the screen, and what.
-async fn too_wide(browser: &Browser, setup: &Setup) -> Vec<String> {
-    let mut found = Vec::new();
-    for width in [setup.size.0, WIDTHS[0], WIDTHS[1]] {
-        let metrics = json!({"width": width, "height": setup.size.1, "deviceScaleFactor": 1, "mobile": false});
-        browser.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
-        let script = "const {scrollWidth} = document.documentElement; if (scrollWidth <= innerWidth) return null; \
-            const wide = [...document.querySelectorAll('main *')] \
-              .find(it => it.getBoundingClientRect().right > innerWidth); \
-            return scrollWidth + ' wide: ' + wide?.outerHTML.slice(0, 200);";
-        if let Some(what) = browser.run(script).await.as_str() {
-            found.push(format!("at {width}: {what}"));
-        }
-    }
-    let (width, height) = setup.size;
-    let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
-    browser.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
-    found
-}
-
-/// The controls whose text is wider than they are.
-async fn cut(browser: &Browser) -> Vec<String> {
-    let script = "return [...document.querySelectorAll('button, .button, summary, label, .languages > *')] \
-        .filter(it => it.clientWidth > 0 && it.scrollWidth > it.clientWidth + 1).map(it => it.textContent)";
-    serde_json::from_value(browser.run(script).await).expect("texts")
-}
-
 /// Whether a line in the console only tells that a server refused or was away: what the states are about.
 fn tells_of_the_state(complaint: &str) -> bool {
     let of_an_answer = ["the server responded with a status of", "net::ERR_", "WebSocket connection to"];
@@ -86,13 +67,20 @@ async fn no_fault_in_any_state(setup: Setup) {
     let axe = axe_core();
     let mut found = Vec::new();
     let mut seen = 0;
+    let mut judged = BTreeSet::new();
     states::visit(&[setup], async |browser, setup, name| {
         seen += 1;
-        found.extend(violations(browser, &axe).await.into_iter().map(|violation| format!("{name}: {violation}")));
+        let violated = violations(browser, &axe, &mut judged).await;
+        found.extend(violated.into_iter().map(|violation| format!("{name}: {violation}")));
         let complaints = browser.complaints().await.into_iter().filter(|line| !tells_of_the_state(line));
         found.extend(complaints.map(|complaint| format!("{name}: console: {complaint}")));
         found.extend(too_wide(browser, setup).await.into_iter().map(|wide| format!("{name}: {wide}")));
         found.extend(cut(browser).await.into_iter().map(|text| format!("{name}: cut: {text}")));
+        found.extend(spaced(browser).await.into_iter().map(|text| format!("{name}: spaced: {text}")));
+        found.extend(unseen_focus(browser).await.into_iter().map(|what| format!("{name}: focus: {what}")));
+        if setup.size == PROJECTOR {
+            found.extend(too_small_when_zoomed(browser, setup).await.into_iter().map(|text| format!("{name}: {text}")));
+        }
         let bytes = weight(browser).await;
         let most = if name.starts_with("check-") { MAX_CHECK_BYTES } else { MAX_PAGE_BYTES };
         if !(2_000..most).contains(&bytes) {
@@ -100,7 +88,10 @@ async fn no_fault_in_any_state(setup: Setup) {
         }
     })
     .await;
-    assert!(seen > 65, "only {seen} states");
+    assert!(seen > 100, "only {seen} states");
+    for rule in JUDGED {
+        assert!(judged.contains(rule), "{rule} judged nothing: {judged:?}");
+    }
     assert!(found.is_empty(), "{found:#?}");
 }
 
