@@ -1,4 +1,5 @@
-//! The voting page under people's hands: keys, fingers, and their own way to write dates and numbers.
+//! The voting page under people's hands: keys, fingers, assistive technology, colours of the system, and their own way
+//! to write dates and numbers.
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -145,4 +146,96 @@ async fn dates_and_numbers_are_written_as_the_language_has_them() {
         };
         wait::until_true(&format!("{share:?} on the page in {language}"), shown).await;
     }
+}
+
+/// Role and name of everything that the browser gives to assistive technology, such as a screen reader.
+async fn given(browser: &Browser) -> Vec<(String, String)> {
+    let tree = browser.devtools("Accessibility.getFullAXTree", json!({})).await;
+    let nodes = tree["nodes"].as_array().expect("a tree").iter().filter(|node| node["ignored"] == false);
+    let text = |node: &Value, of: &str| node[of]["value"].as_str().unwrap_or_default().to_owned();
+    nodes.map(|node| (text(node, "role"), text(node, "name"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assistive_technology_is_given_the_ballot_and_the_result_in_words() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    poll(&services, json!({"id": "talks", "question": "Which?", "options": ["Bees", "Bridges", "Weather"]})).await;
+    let driver = Driver::start().await;
+    let browser = driver.open(Setup::default()).await;
+    let has = |tree: &[(String, String)], role: &str, name: &str| {
+        assert!(
+            tree.iter().any(|(its_role, its_name)| its_role == role && its_name == name),
+            "{role} {name}: {tree:#?}"
+        );
+    };
+
+    browser.goto(&format!("{}/p/talks", services.vote.url())).await;
+    let ballot = given(&browser).await;
+    for (role, name) in [
+        ("heading", "Which?"),
+        ("form", "Which?"),
+        ("group", "Choose one option."),
+        ("radio", "Bees"),
+        ("radio", "Bridges"),
+        ("button", "Vote"),
+        ("navigation", "Language"),
+    ] {
+        has(&ballot, role, name);
+    }
+
+    browser.click("input[value=b]").await;
+    browser.click("form button").await;
+    browser.find("section.live:not([hidden]) .share:not(:empty)").await;
+    let recorded = given(&browser).await;
+    assert!(recorded.iter().any(|(role, _)| role == "status"), "{recorded:#?}");
+    for (role, name) in [
+        ("StaticText", "Your vote is recorded"),
+        ("region", "The result so far"),
+        ("rowheader", "Bridges"),
+        ("columnheader", "Share"),
+        ("cell", "100%"),
+        ("radio", "Bridges ✓ Your vote"),
+    ] {
+        has(&recorded, role, name);
+    }
+
+    browser.goto(&format!("{}/p/talks", services.result.url())).await;
+    browser.find("[data-kind=live]").await;
+    let result = given(&browser).await;
+    for (role, name) in [
+        ("heading", "Which?"),
+        ("table", "Votes by option"),
+        ("columnheader", "Share of the voters"),
+        ("rowheader", "Bridges"),
+        ("cell", "100%"),
+        ("image", "QR code of the voting page"),
+    ] {
+        has(&result, role, name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_colours_of_the_system_controls_and_the_focus_are_seen() {
+    let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
+    let services = Services::start(&redis.url(), &database.url()).await;
+    poll(&services, json!({"id": "talks", "question": "Which?", "options": ["Bees", "Bridges", "Weather"]})).await;
+    let driver = Driver::start().await;
+    let browser = driver.open(Setup { size: PROJECTOR, ..Setup::default() }).await;
+    let forced = json!({"features": [{"name": "forced-colors", "value": "active"}]});
+    browser.devtools("Emulation.setEmulatedMedia", forced).await;
+    // What is seen of a control there: its border, or the browser's own look; never its colour.
+    let seen = "return [matchMedia('(forced-colors: active)').matches, [...document.querySelectorAll('main button, \
+        main input:not([type=hidden])')].every(it => { const {borderTopWidth, borderTopStyle, appearance} = \
+          getComputedStyle(it); return appearance === 'auto' || borderTopWidth !== '0px' && borderTopStyle !== 'none'; \
+        })]";
+    for (path, first) in [("/", "button[value=a]"), ("/p/talks", "input[type=radio]")] {
+        browser.goto(&format!("{}{path}", services.vote.url())).await;
+        assert_eq!(browser.run(seen).await, json!([true, true]), "{path}");
+        // It asserts that what has the focus is marked.
+        tab_to(&browser, first).await;
+    }
+    let ticked = "const it = document.querySelector('input[type=radio]'); it.click(); \
+        return getComputedStyle(it).appearance";
+    assert_eq!(browser.run(ticked).await, "auto", "a tick that is drawn by a ground of ours would not be seen");
 }
