@@ -12,6 +12,12 @@ PATH = re.compile(rf"`((?:{ROOMS})/[\w./-]*\w/?)`")
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
+# Names of tests, in documents that rest on them.
+EVIDENCE = "docs/accessibility.md"
+NAMED_TEST = re.compile(r"`([a-z][a-z0-9]*(?:_[a-z0-9]+){2,})`")
+CRITERION = re.compile(r"^(\d+\.\d+\.\d+)\b")
+CRITERIA = 55  # of WCAG 2.2, levels A and AA
+
 EVENT_AT_START = re.compile(r'"([a-z]+\.[a-z_]+): ')
 EVENT_FIELD = re.compile(r'\bevent = "([a-z]+\.[a-z_]+)"')
 
@@ -32,6 +38,20 @@ def missing_paths(tree):
                 yield f"{path}: the link to {link} leads nowhere"
             elif anchor and anchor not in _anchors(tree.texts.get(target, "")):
                 yield f"{path}: {target} has no heading #{anchor}"
+
+
+def evidence(tree):
+    """The page on accessibility has each criterion once, and names only tests that there are."""
+    page = tree.texts.get(EVIDENCE)
+    if page is None:
+        return
+    code = "\n".join(text for _, text in tree.files(".rs"))
+    for name in sorted(set(NAMED_TEST.findall(page))):
+        if f"fn {name}(" not in code:
+            yield f"{EVIDENCE}: there is no test {name}"
+    listed = [match[1] for row in table(page, "criterion") if (match := CRITERION.match(row[0]))]
+    if len(set(listed)) != CRITERIA or len(listed) != CRITERIA:
+        yield f"{EVIDENCE}: {len(set(listed))} of {CRITERIA} criteria, in {len(listed)} rows"
 
 
 def events(tree):

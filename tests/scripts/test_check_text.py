@@ -85,6 +85,17 @@ class Checks(unittest.TestCase):
         text = "`vote/src/app.rs`, `vote/src`, `docs/`, [b](docs/b.md#limits-and-more), [x](https://example.org/x)"
         self.assert_found(documents.missing_paths, wrong, {"README.md": text} | there)
 
+    def test_the_page_on_accessibility_has_all_criteria_and_names_tests_that_there_are(self):
+        rows = [f"| 1.{number}.1 A name | supported | `a_test_that_is` |" for number in range(documents.CRITERIA)]
+        page = lambda rows: "\n".join(["| criterion | state | by |", "|---|---|---|", *rows])
+        code = {"a.rs": "async fn a_test_that_is() {"}
+        wrong = [
+            {documents.EVIDENCE: page(rows)},
+            {documents.EVIDENCE: page(rows[1:])} | code,
+            {documents.EVIDENCE: page(rows[1:] + rows[-1:])} | code,
+        ]
+        self.assert_found(documents.evidence, wrong, {documents.EVIDENCE: page(rows)} | code)
+
     def test_names_of_lines_of_the_log_are_those_of_the_table(self):
         page = "| line | of |\n|---|---|\n| `log.away`, `log.back` | worker |\n"
         lines = 'warn!(event = "log.away", "gone"); info!(event = "log.back", "it is back")'
