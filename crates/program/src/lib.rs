@@ -6,6 +6,7 @@
 
 pub mod admin;
 mod clock;
+mod collector;
 pub mod connection_settings;
 pub mod demonstration;
 pub mod first_poll;

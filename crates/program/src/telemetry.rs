@@ -1,11 +1,14 @@
-//! Logs and metrics of a service, and traces where they are built in.
+//! Logs, metrics and traces of a program.
 
 use std::{io::IsTerminal, time::Duration};
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, Layer, filter::ParseError, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::metric_list;
+use crate::{
+    metric_list,
+    traces::{self, TracesError},
+};
 
 /// Upper bounds of the histograms of durations, in seconds: from half a millisecond to ten seconds.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -27,15 +30,13 @@ pub enum TelemetryError {
     #[error("metrics: {0}")]
     Metrics(#[from] BuildError),
     /// Traces can't be sent.
-    #[cfg(feature = "otel")]
     #[error(transparent)]
-    Traces(#[from] crate::traces::TracesError),
+    Traces(#[from] TracesError),
 }
 
 /// Starts the log, to standard output: text on a terminal, one JSON object a line elsewhere.
 ///
-/// With the feature `otel` it also starts to send traces, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; see
-/// [`crate::traces`].
+/// It also starts to send traces, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set; see [`crate::traces`].
 pub fn log(filter: &str) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder().parse(filter)?;
     let lines = if std::io::stdout().is_terminal() {
@@ -44,30 +45,30 @@ pub fn log(filter: &str) -> Result<(), TelemetryError> {
         fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
     };
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
-    #[cfg(feature = "otel")]
-    let subscriber = subscriber.with(traces()?);
+    let subscriber = subscriber.with(traces_layer()?);
     subscriber.init();
     Ok(())
 }
 
 /// The layer for traces, under the name of `OTEL_SERVICE_NAME` or of the program.
-#[cfg(feature = "otel")]
-fn traces<S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>>()
+fn traces_layer<S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>>()
 -> Result<Option<impl Layer<S>>, TelemetryError> {
     use std::env;
 
-    if env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none_or(|endpoint| endpoint.is_empty()) {
-        return Ok(None);
+    // As of all settings: one that is empty is not set.
+    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let Some(endpoint) = set("OTEL_EXPORTER_OTLP_ENDPOINT") else { return Ok(None) };
+    if !endpoint.starts_with("http://") {
+        return Err(TracesError::Scheme.into());
     }
     let program = || Some(env::current_exe().ok()?.file_name()?.to_string_lossy().into_owned());
-    let name = env::var("OTEL_SERVICE_NAME").ok().or_else(program).unwrap_or_else(|| "scrutin".into());
-    Ok(Some(crate::traces::start(name, None)?))
+    let name = set("OTEL_SERVICE_NAME").or_else(program).unwrap_or_else(|| "scrutin".into());
+    Ok(Some(traces::start(name, None)?))
 }
 
 /// Sends the remaining traces. A program calls it last.
 pub fn end() {
-    #[cfg(feature = "otel")]
-    crate::traces::end();
+    traces::end();
 }
 
 /// Starts metrics. The handle renders them for `/metrics`. Must be called within a Tokio runtime.

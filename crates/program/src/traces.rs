@@ -1,7 +1,7 @@
-//! OpenTelemetry traces: built in with the feature `otel`, sent once `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
+//! OpenTelemetry traces, sent once `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
 //!
 //! Spans are spans of `tracing` with the target [`TARGET`] and the level `TRACE`, which is below every usual log
-//! filter. Without the feature they are disabled, and cost the check of a flag. They never name a voter.
+//! filter. While nothing is sent they are disabled, and cost the check of a flag. They never name a voter.
 
 use http::Request;
 use tracing::{Span, field::Empty};
@@ -22,18 +22,13 @@ pub fn of_request<B>(request: &Request<B>, method: &'static str, route: &str) ->
     );
     if !span.is_disabled() {
         span.record("otel.name", format!("{method} {route}"));
-        #[cfg(feature = "otel")]
         exporting::continue_from(&span, request.headers());
     }
-    #[cfg(not(feature = "otel"))]
-    let _ = request;
     span
 }
 
-#[cfg(feature = "otel")]
 pub use exporting::{TracesError, end, start};
 
-#[cfg(feature = "otel")]
 mod exporting {
     use std::sync::OnceLock;
 
@@ -42,18 +37,26 @@ mod exporting {
         propagation::{Extractor, TextMapPropagator},
         trace::TracerProvider,
     };
-    use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig};
+    use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
     use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
     use tracing::{Span, Subscriber, level_filters::LevelFilter};
     use tracing_opentelemetry::OpenTelemetrySpanExt;
     use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
+    use crate::collector::Collector;
+
     static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
     /// Why traces can't be sent.
     #[derive(Debug, thiserror::Error)]
-    #[error("OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
-    pub struct TracesError(#[from] ExporterBuildError);
+    pub enum TracesError {
+        /// The address is none, for example.
+        #[error("OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
+        Exporter(#[from] ExporterBuildError),
+        /// The exporter has no TLS, and would drop every span without a word.
+        #[error("OTEL_EXPORTER_OTLP_ENDPOINT: only http:// is sent to; put a collector beside the program")]
+        Scheme,
+    }
 
     /// The layer that sends spans as `service`, in the background and in batches, by OTLP over HTTP. To `endpoint`, or
     /// where `OTEL_EXPORTER_OTLP_ENDPOINT` says; what can't be sent is dropped.
@@ -61,7 +64,7 @@ mod exporting {
         service: String,
         endpoint: Option<String>,
     ) -> Result<impl Layer<S>, TracesError> {
-        let exporter = SpanExporter::builder().with_http();
+        let exporter = SpanExporter::builder().with_http().with_http_client(Collector);
         let exporter = match endpoint {
             Some(endpoint) => exporter.with_endpoint(endpoint),
             None => exporter,

@@ -1,6 +1,5 @@
-//! Traces as a collector gets them: `cargo nextest run -p scrutin-web --features otel --test traces`.
+//! Traces as a collector gets them: `cargo nextest run -p scrutin-web --test traces`.
 
-#![cfg(feature = "otel")]
 #![allow(clippy::unwrap_used, reason = "clippy does not see that helpers beside #[test] functions are tests")]
 
 use std::sync::{Arc, Mutex};
