@@ -7,7 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use listener::reach;
+use nix::unistd::{AccessFlags, access, geteuid};
 
 /// A secret file is a line of text; a larger one is somebody's mistake.
 const MAX_SECRET_FILE_BYTES: u64 = 4096;
@@ -16,10 +18,16 @@ const MAX_SECRET_FILE_BYTES: u64 = 4096;
 pub(crate) struct DataDir(PathBuf);
 
 impl DataDir {
-    /// Opens the directory, and makes it where it is not there, readable by its owner only.
+    /// Opens the directory, and makes it where it is not there, readable by its owner only. The error is one line.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.with_context(|| format!("DATA_DIR: {} can't be made", path.display()))?;
+        made.map_err(|error| anyhow!("DATA_DIR: {} can't be made: {error}", path.display()))?;
+        access(path, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|error| {
+            let user = geteuid();
+            // Whoever mounted it sees another path.
+            let cure = if reach::in_container() { format!("; outside: chown {user} DIRECTORY") } else { String::new() };
+            anyhow!("DATA_DIR: user {user} can't write to {}: {}{cure}", path.display(), error.desc())
+        })?;
         Ok(Self(path.to_owned()))
     }
 

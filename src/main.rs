@@ -70,6 +70,10 @@ async fn main() -> Result<ExitCode> {
             )?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Healthcheck) => match serving.admin_addr {
+            Some(address) => Ok(admin::healthcheck(address).await),
+            None => fail("scrutin", "ADMIN_ADDR: healthcheck asks there, and it is not set"),
+        },
         Some(Command::Verify(settings)) => Ok(verify::run(&settings)),
         Some(Command::Witness(settings)) => Ok(witness::run(&settings)),
         None => {
@@ -77,7 +81,8 @@ async fn main() -> Result<ExitCode> {
             let texts = vote::check_texts().and_then(|()| result::check_texts());
             texts.unwrap_or_else(|error| fail("scrutin", &error.to_string()));
             telemetry::log(&serving.log).unwrap_or_else(|error| fail("scrutin", &error.to_string()));
-            serve(DataDir::open(&data_dir)?, serving, first_poll).await?;
+            let data = DataDir::open(&data_dir).unwrap_or_else(|error| fail("scrutin", &error.to_string()));
+            serve(data, serving, first_poll).await?;
             telemetry::end();
             Ok(ExitCode::SUCCESS)
         }
@@ -167,7 +172,7 @@ fn secret_key(data: &DataDir, settings: &Serving) -> Result<Secret> {
 /// Makes the default poll on the very first start; later its settings are not applied, and that is told.
 async fn make_first_poll(ledger: &SqliteLedger, first: Poll) -> Result<()> {
     if let ChangeOutcome::Done(poll) = ledger.create(first.clone()).await? {
-        tracing::info!(poll.id = %poll.id(), "the first poll was made");
+        tracing::debug!(poll.id = %poll.id(), "the first poll was made");
     } else if let Some(there) = ledger.poll(first.id()).await? {
         first_poll::tell_if_not_applied(&first, &there);
     }

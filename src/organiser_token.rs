@@ -1,6 +1,7 @@
 //! The organiser's token: from the settings, or kept in the data directory; and whether it may be printed.
 
 use anyhow::{Result, ensure};
+use listener::reach;
 use program::{random_text, settings::cleaned};
 
 use crate::{data_dir::DataDir, settings::Serving};
@@ -21,6 +22,9 @@ impl TokenPlace {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Setting => "with the token in ORGANISER_TOKEN",
+            Self::File | Self::MadeNow if reach::in_container() => {
+                "with the token that this prints: docker cp CONTAINER:/data/organiser-token - | tar -xO"
+            }
             Self::File | Self::MadeNow => "with the token in the file organiser-token of the data directory",
         }
     }

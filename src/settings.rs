@@ -58,6 +58,8 @@ pub(crate) enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Ask the running program at `ADMIN_ADDR` whether it is ready: exit code 0 if it is
+    Healthcheck,
     /// Check published ballots, alone and against what you have kept: exit code 0 if all holds, 1 if something does
     /// not, 2 if not everything could be checked
     Verify(VerifySettings),

@@ -103,6 +103,7 @@ fn a_wrong_value_is_one_clear_line_that_names_the_key() {
         ("scrutin", &[("VOTE_ADDR", "here")][..]),
         ("scrutin", &[("SECRET_KEY", "short")]),
         ("scrutin", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector")]),
+        ("scrutin", &[("DATA_DIR", "/proc/none")]),
         ("vote", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"), secret]),
         ("vote", &[("PARTITIONS", "0"), secret]),
         ("vote", &[("LISTEN_ADDR", "80"), secret]),

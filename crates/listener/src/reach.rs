@@ -1,9 +1,12 @@
 //! Where phones reach this machine: its addresses in its present networks.
 //!
-//! They are read again when needed, since a laptop may join a network after the program was started.
+//! They are read again when needed, since a laptop may join a network after the program was started. In a container
+//! there may be none: its own addresses are known to its machine alone.
 
 use std::{
+    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -24,8 +27,13 @@ const INNER: [&str; 13] = [
 /// Tunnels: phones are rarely at the other end.
 const TUNNELS: [&str; 8] = ["tun", "tap", "wg", "utun", "tailscale", "zt", "ipsec", "nordlynx"];
 
-/// The addresses as they were last read, private ones first.
-static SEEN: Mutex<Option<(Instant, Vec<IpAddr>)>> = Mutex::new(None);
+/// Where the system tells of its interfaces.
+const INTERFACES: &str = "/sys/class/net";
+/// What is set for programs in containers: by our images, and by engines that follow systemd.
+const CONTAINER: &str = "container";
+
+/// The addresses as they were last read.
+static SEEN: Mutex<Option<(Instant, Seen)>> = Mutex::new(None);
 /// What this process listens on.
 static LISTENERS: Mutex<Vec<SocketAddr>> = Mutex::new(Vec::new());
 
@@ -34,6 +42,8 @@ static LISTENERS: Mutex<Vec<SocketAddr>> = Mutex::new(Vec::new());
 pub enum Unreachable {
     /// The machine is in no network.
     NoNetwork,
+    /// It is a container, whose addresses lead there from its own machine only.
+    Inside,
     /// Only the machine itself is served.
     LoopbackOnly,
     /// The browser used a name of its own machine, which is not this one.
@@ -50,6 +60,16 @@ pub fn addresses(port: u16) -> Result<Vec<IpAddr>, Unreachable> {
     of_listener(listener.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), &seen())
 }
 
+/// Whether this is a container and the address is one of those that only its own machine knows.
+pub fn is_inside(address: IpAddr) -> bool {
+    in_container() && seen().inside.contains(&address.to_canonical())
+}
+
+/// Whether this process was started in a container.
+pub fn in_container() -> bool {
+    std::env::var_os(CONTAINER).is_some_and(|engine| !engine.is_empty())
+}
+
 /// Stores what this process listens on.
 pub(crate) fn note_listener(addr: SocketAddr) {
     let mut listeners = LISTENERS.lock();
@@ -58,7 +78,7 @@ pub(crate) fn note_listener(addr: SocketAddr) {
     }
 }
 
-fn of_listener(listener: IpAddr, seen: &[IpAddr]) -> Result<Vec<IpAddr>, Unreachable> {
+fn of_listener(listener: IpAddr, seen: &Seen) -> Result<Vec<IpAddr>, Unreachable> {
     let listener = listener.to_canonical();
     if listener.is_loopback() {
         return Err(Unreachable::LoopbackOnly);
@@ -66,21 +86,46 @@ fn of_listener(listener: IpAddr, seen: &[IpAddr]) -> Result<Vec<IpAddr>, Unreach
     if !listener.is_unspecified() {
         return Ok(vec![listener]);
     }
-    let served = seen.iter().filter(|address| address.is_ipv4() || listener.is_ipv6());
+    let served = seen.outside.iter().filter(|address| address.is_ipv4() || listener.is_ipv6());
     let served: Vec<_> = served.copied().collect();
-    if served.is_empty() { Err(Unreachable::NoNetwork) } else { Ok(served) }
+    match (served.is_empty(), seen.inside.is_empty()) {
+        (false, _) => Ok(served),
+        (true, false) => Err(Unreachable::Inside),
+        (true, true) => Err(Unreachable::NoNetwork),
+    }
 }
 
-fn seen() -> Vec<IpAddr> {
-    let mut seen = SEEN.lock();
-    if let Some((at, addresses)) = &*seen
+/// The addresses of this machine, or container.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// Those that others may reach, private ones first.
+    outside: Vec<IpAddr>,
+    /// In a container: those that lead there from its own machine only.
+    inside: Vec<IpAddr>,
+}
+
+fn seen() -> Seen {
+    let mut last = SEEN.lock();
+    if let Some((at, seen)) = &*last
         && at.elapsed() < FRESH_FOR
     {
-        return addresses.clone();
+        return seen.clone();
     }
-    let addresses = in_order(interfaces(), preferred());
-    *seen = Some((Instant::now(), addresses.clone()));
-    addresses
+    let in_container = in_container();
+    let is_inner = |it: &Interface| in_container && !is_of_machine(Path::new(INTERFACES), &it.name);
+    let (inner, outer): (Vec<_>, _) = interfaces().into_iter().partition(is_inner);
+    let inside = inner.into_iter().map(|it| it.address).collect();
+    let seen = Seen { outside: in_order(outer, preferred()), inside };
+    *last = Some((Instant::now(), seen.clone()));
+    seen
+}
+
+/// Whether an interface is the machine's own and no end of a pair whose other end is outside of the container. So a
+/// container that shares its machine's network still knows the machine's addresses.
+fn is_of_machine(interfaces: &Path, name: &str) -> bool {
+    let number = |file| fs::read_to_string(interfaces.join(name).join(file)).ok()?.trim().parse::<u32>().ok();
+    let (own, peer) = (number("ifindex"), number("iflink"));
+    own.is_some() && own == peer
 }
 
 /// An address of an interface that is up.
@@ -201,14 +246,39 @@ mod tests {
 
     #[test]
     fn only_what_the_listener_serves_is_named() {
-        let seen = [ip("192.168.1.7"), ip("fd00::9")];
-        assert_eq!(of_listener(ip("::"), &seen), Ok(seen.to_vec()));
+        let in_networks =
+            |outside: &[&str]| Seen { outside: outside.iter().map(|it| ip(it)).collect(), inside: Vec::new() };
+        let seen = in_networks(&["192.168.1.7", "fd00::9"]);
+        assert_eq!(of_listener(ip("::"), &seen), Ok(seen.outside.clone()));
         assert_eq!(of_listener(ip("0.0.0.0"), &seen), Ok(vec![ip("192.168.1.7")]));
         assert_eq!(of_listener(ip("10.0.0.7"), &seen), Ok(vec![ip("10.0.0.7")]));
         for loopback in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
             assert_eq!(of_listener(ip(loopback), &seen), Err(Unreachable::LoopbackOnly));
         }
-        assert_eq!(of_listener(ip("0.0.0.0"), &[ip("fd00::9")]), Err(Unreachable::NoNetwork));
-        assert_eq!(of_listener(ip("::"), &[]), Err(Unreachable::NoNetwork));
+        assert_eq!(of_listener(ip("0.0.0.0"), &in_networks(&["fd00::9"])), Err(Unreachable::NoNetwork));
+        assert_eq!(of_listener(ip("::"), &in_networks(&[])), Err(Unreachable::NoNetwork));
+    }
+
+    #[test]
+    fn a_container_says_that_its_addresses_lead_nowhere() {
+        let bridged = Seen { outside: vec![], inside: vec![ip("172.17.0.2")] };
+        assert_eq!(of_listener(ip("::"), &bridged), Err(Unreachable::Inside));
+        let both = Seen { outside: vec![ip("192.168.1.7")], ..bridged };
+        assert_eq!(of_listener(ip("::"), &both), Ok(vec![ip("192.168.1.7")]));
+    }
+
+    #[test]
+    fn the_end_of_a_pair_is_told_from_an_interface_of_the_machine() {
+        let directory = tempfile::tempdir().unwrap();
+        let interface = |name: &str, ifindex: &str, iflink: &str| {
+            let files = directory.path().join(name);
+            fs::create_dir(&files).unwrap();
+            fs::write(files.join("ifindex"), ifindex).unwrap();
+            fs::write(files.join("iflink"), iflink).unwrap();
+            is_of_machine(directory.path(), name)
+        };
+        assert!(interface("wlan0", "3\n", "3\n"), "a card of the machine");
+        assert!(!interface("eth0", "2\n", "17\n"), "as engines make it in a bridge");
+        assert!(!is_of_machine(directory.path(), "none"), "nothing is known of it");
     }
 }

@@ -48,6 +48,7 @@ impl Counterpart {
 pub fn text_key(why: Unreachable) -> &'static str {
     let text = match why {
         Unreachable::NoNetwork => SharedText::NoNetwork,
+        Unreachable::Inside => SharedText::Inside,
         Unreachable::LoopbackOnly => SharedText::LoopbackOnly,
         Unreachable::Elsewhere => SharedText::Elsewhere,
     };
@@ -103,7 +104,8 @@ impl Invitation {
     fn derived(host: &str, port: u16, is_elsewhere: bool) -> Self {
         let by_name = PublicUrl::http(host, port);
         if !origin::is_loopback(host) {
-            return Self { url: by_name, unreachable: None };
+            let inside = address_of(host).is_some_and(reach::is_inside);
+            return Self { url: by_name, unreachable: inside.then_some(Unreachable::Inside) };
         }
         let found = if is_elsewhere { Err(Unreachable::Elsewhere) } else { reach::addresses(port) };
         match found.map(|addresses| addresses.first().copied()) {
@@ -112,6 +114,11 @@ impl Invitation {
             Err(unreachable) => Self { url: by_name, unreachable: Some(unreachable) },
         }
     }
+}
+
+/// The address that a host of a URL is, if it is no name.
+fn address_of(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// The address as it stands in a URL: of IPv6 in brackets.

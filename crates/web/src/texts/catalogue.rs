@@ -15,6 +15,7 @@ crate::text_keys! {
     /// The texts that all pages share and that code names.
     pub(crate) enum SharedText {
         NoNetwork = "reach.no-network",
+        Inside = "reach.inside",
         LoopbackOnly = "reach.loopback-only",
         Elsewhere = "reach.elsewhere",
         NoOrganiser = "no-organiser",
