@@ -18,7 +18,7 @@ use crate::{verify::VerifySettings, witness::WitnessSettings};
 ///
 /// Everything is kept in one file below the data directory. Each setting is a flag or an environment variable.
 #[derive(Debug, Parser)]
-#[command(name = "scrutin", version)]
+#[command(name = "scrutin", version = program::version(option_env!("SCRUTIN_COMMIT")))]
 pub(crate) struct Settings {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

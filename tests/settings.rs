@@ -81,6 +81,18 @@ fn help_and_the_page_of_settings_name_the_same_settings_and_defaults() {
 }
 
 #[test]
+fn every_program_says_its_version_and_the_commit_if_it_was_told() {
+    let commit = option_env!("SCRUTIN_COMMIT").filter(|commit| !commit.is_empty());
+    let commit = commit.map(|commit| format!(" ({commit})")).unwrap_or_default();
+    for program in PROGRAMS.into_iter().chain(["crowd"]) {
+        let version = run(program, &["--version"], &[]);
+        assert_eq!(version.status.code(), Some(0));
+        let expected = format!("{program} {}{commit}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(String::from_utf8_lossy(&version.stdout), expected);
+    }
+}
+
+#[test]
 fn the_page_of_settings_names_every_command() {
     let page = settings_page();
     for program in PROGRAMS {

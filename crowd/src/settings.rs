@@ -12,7 +12,7 @@ const MAX_VOTERS: u32 = 10_000_000;
 /// counted exactly once. Only the crowd may vote in the poll during the run. Exit code 1: the promise was broken, 2:
 /// the run was not possible.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "crowd", version)]
+#[command(name = "crowd", version = program::version(option_env!("SCRUTIN_COMMIT")))]
 pub struct Settings {
     /// Where voters vote; several, separated by commas, are used in turn
     #[arg(long, env = "VOTE_URL", value_delimiter = ',', default_value = "http://localhost:8080")]

@@ -19,7 +19,7 @@ const VOTE_PORT: u16 = 8080;
 ///
 /// Any number of these may run side by side; each reads the ledger for itself.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "result", version)]
+#[command(name = "result", version = program::version(option_env!("SCRUTIN_COMMIT")))]
 pub(crate) struct Settings {
     /// What to do; without a command: serve
     #[command(subcommand)]

@@ -18,7 +18,7 @@ const RESULT_PORT: u16 = 8081;
 ///
 /// Any number of these may run side by side; none keeps anything.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "vote", version)]
+#[command(name = "vote", version = program::version(option_env!("SCRUTIN_COMMIT")))]
 pub(crate) struct Settings {
     /// What to do; without a command: serve
     #[command(subcommand)]

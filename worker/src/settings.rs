@@ -15,7 +15,7 @@ use crate::rules::{Rules, jitter};
 ///
 /// Several workers may run side by side: of each partition of the log one counts, and the others stand by.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "worker", version)]
+#[command(name = "worker", version = program::version(option_env!("SCRUTIN_COMMIT")))]
 pub struct Settings {
     /// What to do; without a command: count
     #[command(subcommand)]

@@ -21,7 +21,9 @@ pub mod settings;
 mod shutdown;
 pub mod telemetry;
 pub mod traces;
+mod version;
 
 pub use clock::now_millis;
 pub use random::{random_bytes, random_text};
 pub use shutdown::shutdown_signal;
+pub use version::version;
