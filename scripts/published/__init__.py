@@ -1,0 +1,1 @@
+"""What scripts/release writes of the crates that are built in."""
