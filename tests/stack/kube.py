@@ -52,7 +52,11 @@ def wait_ready(*names):
 
 def settled(name):
     found = get("pods", "--selector", f"app.kubernetes.io/name={name}")["items"]
-    return found and all(is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in found)
+    # A new Deployment has one pod, until the autoscaler has seen it.
+    scaler = manifests.named(manifests.plain(), "HorizontalPodAutoscaler", name)
+    least = scaler["spec"]["minReplicas"] if scaler else 1
+    ready = all(is_ready(pod) and "deletionTimestamp" not in pod["metadata"] for pod in found)
+    return ready and len(found) >= least
 
 
 def apply_base():
