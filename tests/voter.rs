@@ -82,6 +82,11 @@ async fn a_vote_is_cast_and_changed_by_keyboard_and_is_announced() {
     tab_to(&browser, "form button").await;
     press(&browser, ENTER).await;
     browser.shows("You chose Bridges").await;
+    // What changes by itself can be folded away.
+    browser.find("section.live:not([hidden]) details[open]").await;
+    tab_to(&browser, ".live summary").await;
+    press(&browser, ENTER).await;
+    browser.find(".live details:not([open])").await;
 
     // Several: the space bar ticks.
     browser.goto(&format!("{vote}/p/shelf")).await;
