@@ -15,7 +15,7 @@ OWN_PATH = re.compile(r"/(home|work|Users)/[a-z]+/|/ro" r"ot/")
 
 def too_wide(tree):
     """Lines of more than 120 columns. Three things can't be broken, and may be wider: a row of a table in Markdown, an
-    address alone on its line, and JSON, in which a text is one line."""
+    address alone on its line (so is an image by its digest), and JSON, in which a text is one line."""
     for path, text in tree.files():
         if path.endswith(".json"):
             continue
@@ -55,4 +55,4 @@ def _lines(tree):
 
 def _unbreakable(path, line):
     row = path.endswith(".md") and line.lstrip().startswith("|")
-    return row or re.fullmatch(r"\W*https?://\S+\W*", line.strip())
+    return row or re.fullmatch(r"\W*https?://\S+\W*|(ARG )?\S+@sha256:[0-9a-f]{64}", line.strip())

@@ -33,6 +33,7 @@ class Checks(unittest.TestCase):
             "a.rs": "x" * 120,
             "a.md": f"| {WIDE} |\nhttps://example.org/{'a' * 120}\n",
             "a.json": WIDE,
+            "Dockerfile": f"ARG A_IMAGE={'a' * 60}@sha256:{'0' * 64}",
             "Cargo.lock": WIDE,
             "tests/data/0.1.0/dump.sql": WIDE,
         }

@@ -105,9 +105,8 @@ class Shape(unittest.TestCase):
             file.write("// A change.\n")
         release.bake("worker", "result")
         self.assertEqual(images(), before)
-        said = engine.run(
-            "docker", "build", "--progress=plain", "--target=dependencies", "--file=vote/Dockerfile", ".", cwd=CLONE
-        ).stderr
+        said = engine.run("docker", "build", "--progress=plain", "--target=dependencies", "--file=vote/Dockerfile",
+                          "--build-arg=RUST_IMAGE", ".", cwd=CLONE, env=ENVIRONMENT).stderr
         step = re.search(r"^#(\d+) \[dependencies \d/\d\] RUN ", said, re.MULTILINE).group(1)
         self.assertIn(f"\n#{step} CACHED\n", said, "the dependencies of vote itself are not built again either")
 
@@ -176,6 +175,7 @@ class Shape(unittest.TestCase):
             self.assertEqual(target["platforms"], ["linux/amd64", "linux/arm64"])
             self.assertEqual(target["tags"], [f"me/{name}:0.2.0", f"me/{name}:latest"])
             self.assertEqual(target.get("target"), None if name == "proxy" else "release")
+            self.assertEqual(target["attest"], ["type=provenance,mode=max", "type=sbom"])
 
 
 load_tests = stack.in_order(Shape)

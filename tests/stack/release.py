@@ -12,18 +12,18 @@ from stack import CLONE, ENVIRONMENT
 
 @functools.cache
 def build():
-    """All images, once."""
+    """The images of the stack and its crowd, once."""
     stack.refuse_to_disturb()
     stack.remove()
     atexit.register(stack.remove)
-    bake()
+    bake(*stack.OURS, "crowd", "proxy")
 
 
-def bake(*targets):
-    """These images, or all: as docs/operations.md says for one machine, under the names that Compose looks for. Without
+def bake(*targets, **settings):
+    """These images, as docs/operations.md says for one machine, under the names that Compose looks for. Without
     attestations, which hold the time of the build: an image that has not changed keeps its id."""
-    engine.run("docker", "buildx", "bake", "--load", "--set", "*.platform=", *targets, cwd=CLONE,
-               env={**ENVIRONMENT, "TAG": "latest", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}, timeout=7200)
+    engine.run("docker", "buildx", "bake", "--load", *targets, cwd=CLONE, timeout=7200,
+               env={**ENVIRONMENT, "LOCAL": "1", "TAG": "latest", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", **settings})
 
 
 def in_the_network_of(container, image, *command, check=True):

@@ -20,7 +20,9 @@ PROXY, VOTE, RESULT = 80, 8080, 8081
 TOKEN = "a-token-for-the-tests"
 ENVIRONMENT = {
     **{
-        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "POSTGRES_VERSION", "DOCKER_HOST")
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "HOME", "POSTGRES_VERSION", "DOCKER_HOST", "RUST_IMAGE", "RUNTIME_IMAGE", "NGINX_IMAGE")
     },
     "COMPOSE_PROJECT_NAME": PROJECT,
     "REGISTRY": "scrutin-test",
