@@ -1,6 +1,6 @@
 # All images at once, for both architectures, under one prefix:
 #
-#     REGISTRY=me docker buildx bake --push              # me/vote, worker, result, crowd, proxy
+#     REGISTRY=me docker buildx bake --push              # me/scrutin, vote, worker, result, crowd, proxy
 #     LOCAL=1 docker buildx bake --load                  # only for this machine
 #     docker buildx bake dependencies                    # only what they share
 #
@@ -47,7 +47,7 @@ function "labels" {
   })
 }
 
-group "default" { targets = ["vote", "worker", "result", "crowd", "proxy"] }
+group "default" { targets = ["scrutin", "vote", "worker", "result", "crowd", "proxy"] }
 
 target "every" {
   platforms = LOCAL == "" ? ["linux/amd64", "linux/arm64"] : []
@@ -59,6 +59,7 @@ target "program" {
   inherits = ["every"]
   matrix = {
     program = [
+      { name = "scrutin", file = "Dockerfile", is = "Live voting, all in one: a page to vote, a page with the result" },
       { name = "vote", file = "vote/Dockerfile", is = "The page on which people vote, on a log in Redis" },
       { name = "worker", file = "worker/Dockerfile", is = "Counts the ballots of the log into PostgreSQL" },
       { name = "result", file = "result/Dockerfile", is = "The page on which everybody watches the result" },

@@ -13,7 +13,7 @@ from test_compose import Loader
 
 LAST_SHARED = "# ── Here ends what the files share.\n"
 # program → its Dockerfile
-RUST = {program: f"{program}/Dockerfile" for program in [*OURS, "crowd"]}
+RUST = {**{program: f"{program}/Dockerfile" for program in [*OURS, "crowd"]}, "scrutin": "Dockerfile"}
 
 
 def shared(program):
@@ -30,7 +30,7 @@ class Dockerfiles(unittest.TestCase):
 
     def test_cargo_is_always_asked_for_the_same_packages(self):
         # Or it would choose other features for the dependencies, and build them again.
-        beside = {"scrutin-crowd"}
+        beside = {"scrutin", "scrutin-crowd"}
         for path in [*RUST.values(), "scripts/develop"]:
             whole_lines = re.sub(r" \\\n\s+", " ", source(path))
             calls = [shlex.split(call) for call in re.findall(r"\bcargo build ([^&\n]*)", whole_lines)]
@@ -63,7 +63,8 @@ class Dockerfiles(unittest.TestCase):
                 re.MULTILINE,
             )
             copied = re.findall(r"^COPY (\S+) (\S+)$", build.group(1), re.MULTILINE)
-            self.assertEqual(copied, [(service, service)])
+            own = ["vote", "result", "src"] if service == "scrutin" else [service]
+            self.assertEqual(copied, [(folder, folder) for folder in own])
 
     def test_the_last_stage_is_distroless_and_has_a_numeric_user(self):
         for service in RUST:
