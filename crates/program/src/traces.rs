@@ -64,7 +64,7 @@ mod exporting {
         service: String,
         endpoint: Option<String>,
     ) -> Result<impl Layer<S>, TracesError> {
-        let exporter = SpanExporter::builder().with_http().with_http_client(Collector);
+        let exporter = SpanExporter::builder().with_http().with_http_client(Collector::new());
         let exporter = match endpoint {
             Some(endpoint) => exporter.with_endpoint(endpoint),
             None => exporter,
