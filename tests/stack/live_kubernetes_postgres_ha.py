@@ -52,7 +52,7 @@ class PostgresHa(unittest.TestCase):
     def tearDownClass(cls):
         # Its pods may take half an hour to stop, and of that a namespace that is deleted waits for half.
         ours("delete", "cluster.postgresql.cnpg.io", "postgres", "--wait")
-        ours("wait", "pod", "--selector=cnpg.io/cluster=postgres", "--for=delete", f"--timeout={SLOW}s")
+        ours("delete", "pod", "--selector=cnpg.io/cluster=postgres", "--grace-period=0", "--force")
 
     def test_the_operator_makes_three_and_the_services_are_ready(self):
         with kube.taking("three PostgreSQL and the services ready"):
