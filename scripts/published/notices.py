@@ -25,7 +25,7 @@ LINE = "-" * 80
 NAMES = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
 # Below src there may be modules of such names.
 DEPTH = ["*", "c_src/*/*"]
-FREE = "CC0-1.0: its authors have waived their rights, as far as the law allows.\n"
+FREE = "Its authors have waived their rights, as far as the law allows.\n"
 
 Crate = collections.namedtuple("Crate", "name version licence folder")
 
@@ -44,23 +44,34 @@ def crates_of(bill, metadata):
             yield Crate(package["name"], package["version"], package["license"], folder)
 
 
-def texts_of(crate, of_mit):
+def usual_texts(licence_of_ours, crates):
+    """The texts of licences that are the same for everybody: ours, with the authors of the crate in place of ours, and
+    the copy of one of the crates that have it."""
+    mit = re.sub(r"^Copyright .*$", "Copyright (c) the authors", licence_of_ours, flags=re.M)
+    texts = {"MIT": mit, "CC0-1.0": FREE}
+    for crate in crates:
+        for path in text_files(crate.folder):
+            if path.name == "LICENSE-APACHE" and "Apache-2.0" not in texts:
+                texts["Apache-2.0"] = path.read_text()
+    return texts
+
+
+def texts_of(crate, usual):
     """(heading, text) for each text that goes with a crate."""
     files = text_files(crate.folder)
     if files:
         return [(path.name, path.read_text(errors="replace")) for path in files]
-    if crate.licence == "MIT":
-        return [("MIT, of whose text the crate has no copy", of_mit)]
-    if crate.licence == "CC0-1.0":
-        return [("CC0-1.0", FREE)]
+    for licence in crate.licence.split(" OR "):
+        if licence in usual:
+            return [(f"{licence}, of whose text the crate has no copy", usual[licence])]
     sys.exit(f"no text of the licence of {crate.name} {crate.version}: {crate.licence}")
 
 
-def collected(crates, of_mit):
-    """The normalised text: its heading, the text as it is, and the crates."""
+def collected(crates, usual):
+    """For each text: its heading, the text as it is, and the crates."""
     found = {}
     for crate in crates:
-        for heading, text in texts_of(crate, of_mit):
+        for heading, text in texts_of(crate, usual):
             of_text = found.setdefault(" ".join(text.split()), (heading, text.strip("\n"), set()))
             of_text[2].add(f"{crate.name} {crate.version}")
     return found.values()
@@ -77,10 +88,9 @@ def main(sources, bill):
     sources = pathlib.Path(sources)
     command = ["cargo", "metadata", "--locked", "--format-version=1", f"--manifest-path={sources}/Cargo.toml"]
     metadata = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    # The same words for everybody: the authors of the crate in place of ours.
-    of_mit = re.sub(r"^Copyright .*$", "Copyright (c) the authors", (sources / "LICENSE").read_text(), flags=re.M)
-    crates = crates_of(json.loads(pathlib.Path(bill).read_text()), metadata)
-    sys.stdout.write(written(collected(sorted(crates), of_mit)))
+    crates = sorted(crates_of(json.loads(pathlib.Path(bill).read_text()), metadata))
+    usual = usual_texts((sources / "LICENSE").read_text(), crates)
+    sys.stdout.write(written(collected(crates, usual)))
 
 
 if __name__ == "__main__":

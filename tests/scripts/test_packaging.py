@@ -91,19 +91,22 @@ class Notices(unittest.TestCase):
 
     def test_a_text_is_written_once_with_all_crates_that_have_it(self):
         crates = [self.crate("a", "MIT", LICENSE="Copyright\nA\n"), self.crate("b", "MIT", COPYING="Copyright A")]
-        written = notices.written(notices.collected(crates, "MIT"))
+        written = notices.written(notices.collected(crates, {}))
         self.assertIn("\na 1.0.0, b 1.0.0\nLICENSE\n\nCopyright\nA\n", written)
         self.assertEqual(written.count("Copyright"), 1)
 
     def test_all_texts_of_a_crate_are_written_and_no_source(self):
         files = {"LICENSE-MIT": "one", "license-apache.txt": "two", "NOTICE": "three", "license.rs": "four"}
         crate = self.crate("a", "MIT OR Apache-2.0", **files)
-        self.assertEqual([text for _, text in notices.texts_of(crate, "MIT")], ["one", "three", "two"])
+        self.assertEqual([text for _, text in notices.texts_of(crate, {})], ["one", "three", "two"])
 
     def test_a_crate_without_a_text_gets_that_of_its_licence_or_is_refused(self):
-        self.assertEqual(notices.texts_of(self.crate("a", "MIT"), "Permission")[0][1], "Permission")
-        with self.assertRaisesRegex(SystemExit, "b 1.0.0: Apache-2.0"):
-            notices.texts_of(self.crate("b", "Apache-2.0"), "Permission")
+        ours = "MIT License\n\nCopyright (c) 2026 us\n\nPermission"
+        usual = notices.usual_texts(ours, [self.crate("a", "MIT", **{"LICENSE-APACHE": "Apache License"})])
+        self.assertIn("Copyright (c) the authors\n\nPermission", notices.texts_of(self.crate("b", "MIT"), usual)[0][1])
+        self.assertEqual(notices.texts_of(self.crate("c", "X OR Apache-2.0"), usual)[0][1], "Apache License")
+        with self.assertRaisesRegex(SystemExit, "d 1.0.0: Zlib"):
+            notices.texts_of(self.crate("d", "Zlib"), usual)
 
     def test_crates_that_are_built_in_are_named_and_ours_are_not(self):
         def package(name):
