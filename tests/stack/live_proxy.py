@@ -61,7 +61,7 @@ def clean_up():
 def setUpModule():
     clean_up()
     unittest.addModuleCleanup(clean_up)
-    docker("build", "--quiet", "--tag", IMAGE, str(manifests.ROOT / "proxy"), timeout=600)
+    docker("build", "--quiet", "--tag", IMAGE, "--build-arg=NGINX_IMAGE", str(manifests.ROOT / "proxy"), timeout=600)
     docker("network", "create", "--subnet", SUBNET, NETWORK)
     # No service is there.
     run_proxy(PROXY, PORT)

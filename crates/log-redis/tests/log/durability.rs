@@ -11,12 +11,12 @@ async fn insisting_on(redis: &RedisServer, durability: Durability) -> Arc<RedisB
     settled(RedisBallotBox::on(&url(redis), Partitions::ONE, durability, key("aa"))).await
 }
 
-/// Has given its key, or found out that it has nothing to give it to.
+/// Has given its key, or found out that the server is not to be trusted.
 async fn settled(ballots: Arc<RedisBallotBox>) -> Arc<RedisBallotBox> {
     let asked = || async {
         match ballots.ready().await {
-            Err(Unavailable::NotBegun) => Err("not yet"),
-            _ => Ok(()),
+            Ok(()) | Err(Unavailable::Untrusted(_)) => Ok(()),
+            Err(other) => Err(other),
         }
     };
     eventually(asked).await;
