@@ -120,7 +120,9 @@ mod tests {
     fn a_leaf_that_was_changed_in_a_full_tile_has_no_part_in_the_root() {
         let leaves: Vec<Digest> = (0..600_u64).map(|number| Digest::of(&number.to_be_bytes())).collect();
         let (mut edge, mut full) = (TreeEdge::default(), Vec::new());
-        leaves.iter().for_each(|leaf| edge.push(*leaf, &mut full));
+        for leaf in &leaves {
+            edge.push(*leaf, &mut full);
+        }
         let mut tiles: BTreeMap<TileNumber, Vec<Digest>> =
             full.into_iter().map(|tile| (TileNumber { level: tile.level, index: tile.index }, tile.digests)).collect();
         tiles.insert(TileNumber { level: 0, index: 2 }, edge.open(0).to_vec());
