@@ -63,7 +63,8 @@ class DevelopmentStack(unittest.TestCase):
         self.assertRegex(images["db"], r"^postgres:")
         config = (CLONE / "compose.yaml").read_text()
         self.assertIn("image: postgres:${POSTGRES_VERSION:-9.4}", config)
-        for service, build in [("proxy", "build: ./proxy"), *((s, f"dockerfile: {s}/Dockerfile") for s in stack.OURS)]:
+        ours = [(service, f"dockerfile: {service}/Dockerfile") for service in stack.OURS]
+        for service, build in [("proxy", "context: ./proxy"), *ours]:
             self.assertIn(build, config, service)
 
     def test_the_pages_are_served_at_the_ports_of_the_brief(self):
