@@ -115,6 +115,13 @@ fn a_wrong_value_is_one_clear_line_that_names_the_key() {
         ("scrutin", &[("VOTE_ADDR", "here")][..]),
         ("scrutin", &[("SECRET_KEY", "short")]),
         ("scrutin", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector")]),
+        (
+            "scrutin",
+            &[
+                ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector"),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector"),
+            ],
+        ),
         ("scrutin", &[("DATA_DIR", "/proc/none")]),
         ("vote", &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"), secret]),
         ("vote", &[("PARTITIONS", "0"), secret]),

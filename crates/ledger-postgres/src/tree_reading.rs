@@ -44,6 +44,8 @@ const WHOLE_TILES: &str = "
         WHERE tiles.tree = $1::integer AND tiles.level = asked.level AND tiles.place = asked.place
         LIMIT 1
     ) AS found";
+/// The full tiles that a ballot's leaf can be in: the first one that was filled when or after it was counted, and the
+/// next one.
 const TILES_AT: &str = "
     SELECT 0::smallint AS level, place, digests FROM tiles
     WHERE tree = $1::integer AND level = 0 AND last >= $2::bigint ORDER BY last, place LIMIT 2";

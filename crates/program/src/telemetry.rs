@@ -57,9 +57,11 @@ fn traces_layer<S: tracing::Subscriber + for<'a> tracing_subscriber::registry::L
 
     // As of all settings: one that is empty is not set.
     let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    let Some(endpoint) = set("OTEL_EXPORTER_OTLP_ENDPOINT") else { return Ok(None) };
-    if !endpoint.starts_with("http://") {
-        return Err(TracesError::Scheme.into());
+    let Some(endpoint) = set(traces::ENDPOINT) else { return Ok(None) };
+    // The one for traces alone goes before it, if it is set.
+    let used = set(traces::TRACES_ENDPOINT).map_or((traces::ENDPOINT, endpoint), |it| (traces::TRACES_ENDPOINT, it));
+    if !used.1.starts_with("http://") {
+        return Err(TracesError::Scheme(used.0).into());
     }
     let program = || Some(env::current_exe().ok()?.file_name()?.to_string_lossy().into_owned());
     let name = set("OTEL_SERVICE_NAME").or_else(program).unwrap_or_else(|| "scrutin".into());

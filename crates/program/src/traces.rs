@@ -8,6 +8,10 @@ use tracing::{Span, field::Empty};
 
 /// The target of all spans that are sent as traces.
 pub const TARGET: &str = "scrutin::trace";
+/// Where a collector is; while it is not set, nothing is sent.
+pub(crate) const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// Where one is that gets traces alone; the exporter takes it before the other.
+pub(crate) const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 
 /// The span of a request to `route` (the pattern, never the path), below the caller's own span if it sent one along.
 pub fn of_request<B>(request: &Request<B>, method: &'static str, route: &str) -> Span {
@@ -54,8 +58,8 @@ mod exporting {
         #[error("OTEL_EXPORTER_OTLP_ENDPOINT: {0}")]
         Exporter(#[from] ExporterBuildError),
         /// The exporter has no TLS, and would drop every span without a word.
-        #[error("OTEL_EXPORTER_OTLP_ENDPOINT: only http:// is sent to; put a collector beside the program")]
-        Scheme,
+        #[error("{0}: only http:// is sent to; put a collector beside the program")]
+        Scheme(&'static str),
     }
 
     /// The layer that sends spans as `service`, in the background and in batches, by OTLP over HTTP. To `endpoint`, or
