@@ -50,6 +50,7 @@ mod database_error;
 mod database_url;
 mod database_url_error;
 mod entries;
+mod full_tiles;
 mod installation;
 mod leader_trees;
 mod ledgers;

@@ -16,6 +16,7 @@ use crate::{
     audit,
     database_error::{DatabaseError, within},
     database_url::DatabaseUrl,
+    full_tiles::FullTiles,
     installation,
     listen::Listener,
     read_pool::{ReadConnections, ReadPool},
@@ -98,6 +99,7 @@ pub struct PostgresScoreboard {
     database: DatabaseUrl,
     pool: ReadPool,
     listener: Listener,
+    full_tiles: FullTiles,
 }
 
 impl PostgresScoreboard {
@@ -108,7 +110,7 @@ impl PostgresScoreboard {
     pub fn new(database: DatabaseUrl) -> Self {
         let pool = ReadPool::new(database.clone(), READ_TIMEOUT);
         let listener = Listener::start(database.clone());
-        Self { database, pool, listener }
+        Self { database, pool, listener, full_tiles: FullTiles::default() }
     }
 
     /// Which installation the ledger belongs to; `None` before a worker has written it.
@@ -130,6 +132,11 @@ impl PostgresScoreboard {
     /// A connection of the pool.
     pub(crate) async fn connection(&self) -> Result<Object<ReadConnections>, DatabaseError> {
         self.pool.get().await
+    }
+
+    /// The full tiles that were read before.
+    pub(crate) fn full_tiles(&self) -> &FullTiles {
+        &self.full_tiles
     }
 
     /// The database that it reads.

@@ -17,6 +17,7 @@ use crate::{
     connect,
     database_error::{DatabaseError, within},
     database_url::{ConnectionUse, DatabaseUrl},
+    full_tiles::FullTiles,
     read_pool::ReadConnection,
     rows,
     scoreboard::{PostgresScoreboard, READ_TIMEOUT},
@@ -92,8 +93,9 @@ impl TreeReader for PostgresScoreboard {
         poll: PollId,
         receipt: &Receipt,
     ) -> Result<Option<HeldLeaf>, Unavailable> {
-        let receipt = *receipt;
-        self.read("looking a leaf up", async |connection| leaf(connection, partition, poll, &receipt).await).await
+        let (receipt, full_tiles) = (*receipt, self.full_tiles());
+        let what = "looking a leaf up";
+        self.read(what, async |connection| leaf(connection, full_tiles, partition, poll, &receipt).await).await
     }
 
     async fn terms(&self, tree: TreeKey) -> Result<Vec<TermsInForce>, Unavailable> {
@@ -182,6 +184,7 @@ async fn terms(connection: &mut ReadConnection, tree: &TreeRow) -> Result<Vec<Te
 
 async fn leaf(
     connection: &mut ReadConnection,
+    full_tiles: &FullTiles,
     partition: Partition,
     poll: PollId,
     receipt: &Receipt,
@@ -194,7 +197,7 @@ async fn leaf(
     let all = terms(connection, &row).await?;
     let Some(in_force) = all.iter().rfind(|known| known.after < receipt.position) else { return Ok(None) };
     let leaf = ballot.content(&row.stored.id.digest(), &in_force.terms.digest()).digest();
-    let place = place(connection, &row, receipt, &leaf).await?;
+    let place = place(connection, full_tiles, &row, receipt, &leaf).await?;
     Ok(Some(HeldLeaf { tree: row.stored.id, leaf, place }))
 }
 
@@ -215,6 +218,7 @@ async fn ballot(
 /// Where a leaf is: in the tile that its ballot's position leads to.
 async fn place(
     connection: &mut ReadConnection,
+    full_tiles: &FullTiles,
     tree: &TreeRow,
     receipt: &Receipt,
     leaf: &Digest,
@@ -229,8 +233,12 @@ async fn place(
         found = leaf_in(&tiles, leaf);
     }
     let Some(index) = found else { return Ok(None) };
-    let lacking = tiles_of_path(index, size).into_iter().filter(|tile| !tiles.contains_key(tile)).collect::<Vec<_>>();
-    tiles.extend(whole_tiles(connection, tree, lacking).await?);
+    let (of, way) = (tree.stored.id.digest(), tiles_of_path(index, size));
+    tiles.extend(full_tiles.known(of, &way));
+    let lacking = way.into_iter().filter(|tile| !tiles.contains_key(tile)).collect::<Vec<_>>();
+    let read = whole_tiles(connection, tree, lacking).await?;
+    full_tiles.keep(of, &read);
+    tiles.extend(read);
     let path = path_from_tiles(index, size, &tiles);
     let root = path.as_ref().and_then(|path| root_above(index, size, path, &tiles));
     let (Some(path), Some(root)) = (path, root) else {

@@ -1,10 +1,13 @@
 //! The hashes of RFC 6962, section 2.1: roots of lists of leaves, and proofs that a leaf is in one.
 
-use super::digest::{Digest, Parts};
+use super::digest::{DIGEST_BYTES, Digest};
 
 /// The inner node above these two.
 pub fn node(left: &Digest, right: &Digest) -> Digest {
-    Parts::prefixed(1).bytes(left.as_bytes()).bytes(right.as_bytes()).digest()
+    let mut bytes = [1; 1 + 2 * DIGEST_BYTES];
+    bytes[1..=DIGEST_BYTES].copy_from_slice(left.as_bytes());
+    bytes[1 + DIGEST_BYTES..].copy_from_slice(right.as_bytes());
+    Digest::of(&bytes)
 }
 
 /// The root of an empty tree: the hash of nothing.
