@@ -135,8 +135,7 @@ impl View<'_> {
             description: self.description(),
             options: self.options(recorded, attempted),
             max_choices: poll.max_choices(),
-            // Where a code is typed, Enter must not vote for the first option.
-            buttons: poll.options().len() == 2 && poll.max_choices() == 1 && !self.by_code(),
+            buttons: self.votes_by_tap(),
             action: &self.visitor.path,
             id,
             event: self.event.map(|at| at.facts(result.as_ref())),
@@ -213,6 +212,13 @@ impl View<'_> {
     fn partition(&self, voter: VoterId) -> Option<u16> {
         let partitions = self.app.config.partitions;
         (partitions != Partitions::ONE).then(|| partitions.of_voter(voter).number())
+    }
+
+    /// Whether each option is a button. Where a code is typed, Enter must not vote for the first one; and a vote that
+    /// can't be changed takes more than one tap.
+    fn votes_by_tap(&self) -> bool {
+        let poll = self.poll;
+        poll.options().len() == 2 && poll.max_choices() == 1 && poll.votes_can_change() && !self.by_code()
     }
 
     fn by_code(&self) -> bool {

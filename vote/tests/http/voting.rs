@@ -171,6 +171,23 @@ async fn a_final_vote_stays_and_the_page_says_so() {
 }
 
 #[tokio::test]
+async fn a_final_vote_takes_more_than_a_tap_and_is_said_to_be_final_before() {
+    let app = spawn_app().await;
+    let tea = PollSpec::simple("Tea?", ["Yes", "No"]);
+    app.poll("tea", tea.clone());
+    app.poll("final", PollSpec { votes_can_change: false, ..tea });
+    let by_tap = app.browser().get("/p/tea").await;
+    assert!(by_tap.text.contains(r#"<button name="vote" value="a""#), "{}", by_tap.text);
+    by_tap.does_not_say("you can’t change it afterwards");
+    let ada = app.browser();
+    let chosen = ada.get("/p/final").await;
+    assert!(chosen.text.contains(r#"type="radio" name="vote" value="a""#), "{}", chosen.text);
+    assert!(!chosen.text.contains(r#"<button name="vote""#), "{}", chosen.text);
+    chosen.says("Your vote will be final: you can’t change it afterwards.");
+    ada.vote("/p/final", "vote=a").await.does_not_say("you can’t change it afterwards");
+}
+
+#[tokio::test]
 async fn a_browser_without_its_ballots_cookie_learns_that_it_has_voted() {
     let app = spawn_app().await;
     let mut spec = PollSpec::simple("Tea?", ["Yes", "No"]);
