@@ -14,6 +14,8 @@ ARG RUNTIME_IMAGE=gcr.io/distroless/static-debian12:nonroot@sha256:afa5c872c8918
 FROM ${RUST_IMAGE} AS toolchain
 WORKDIR /app
 ENV CARGO_TARGET_DIR=/target
+# How SQLite is built.
+COPY .cargo .cargo
 
 # What decides the dependencies: the manifests, with an empty program in each package.
 FROM toolchain AS manifests

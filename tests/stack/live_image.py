@@ -65,6 +65,11 @@ class Image(unittest.TestCase):
     def state(id):
         return engine.inspect("container", id)["State"]
 
+    def test_sqlite_is_built_as_the_repository_says(self):
+        with self.running() as id, tempfile.TemporaryDirectory() as here:
+            docker("cp", f"{id}:/app/scrutin", here)
+            self.assertIn(b"DEFAULT_MEMSTATUS=0", pathlib.Path(here, "scrutin").read_bytes())
+
     def test_what_was_acknowledged_is_counted_after_a_kill(self):
         with self.running() as id:
             self.assertTrue(voted(self.vote))

@@ -55,6 +55,13 @@ class Dockerfiles(unittest.TestCase):
                         stage,
                     )
 
+    def test_images_are_built_with_the_settings_of_cargo_that_the_repository_has(self):
+        self.assertIn("LIBSQLITE3_FLAGS", source(".cargo/config.toml"))
+        self.assertIn("!.cargo", source(".dockerignore").splitlines())
+        for service in RUST:
+            toolchain = re.search(r"^FROM \S+ AS toolchain\n((?:(?!FROM ).*\n)*)", shared(service), re.MULTILINE)
+            self.assertIn("\nCOPY .cargo .cargo\n", toolchain[1], service)
+
     def test_a_service_is_built_of_its_own_sources_and_what_all_share(self):
         for service in RUST:
             build = re.search(
