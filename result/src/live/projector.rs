@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use domain::{PollId, Secret};
 use http::{HeaderMap, HeaderValue, header};
 use web::{
-    cookies::CookieScope,
+    cookies::{self, CookieScope},
     signed_link::{self, LinkSubject, Purpose},
 };
 
@@ -15,11 +15,8 @@ const VALID_SECONDS: u64 = 12 * 60 * 60;
 
 /// Whether the request comes from a projector that the organiser opened.
 pub(crate) fn is_projector(headers: &HeaderMap, secret: &Secret, now_millis: u64) -> bool {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.any(|(name, value)| {
-        name == COOKIE && signed_link::is_valid(value, secret, PollId::MAIN, Purpose::Projector, now_millis)
-    })
+    let is_valid = |value| signed_link::is_valid(value, secret, PollId::MAIN, Purpose::Projector, now_millis);
+    cookies::values(headers, COOKIE).any(is_valid)
 }
 
 /// The answer to a request for the live page of a poll or an event with a valid ticket: sets the cookie and redirects
@@ -45,4 +42,22 @@ pub(crate) fn exchange_ticket(
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Some(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projector_is_recognised_beside_cookies_of_any_bytes() {
+        let secret = Secret::parse(&"x".repeat(32)).unwrap();
+        let value = signed_link::until(&secret, PollId::MAIN, Purpose::Projector, 2_000);
+        let lines = |cookie: Vec<u8>| {
+            HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(&cookie).expect("a header's bytes"))])
+        };
+        let beside_others = lines([b"theme=\xff; projector=", value.as_bytes()].concat());
+        assert!(is_projector(&beside_others, &secret, 1_000));
+        assert!(!is_projector(&beside_others, &secret, 2_001), "its time is over");
+        assert!(!is_projector(&lines([b"projectors=", value.as_bytes()].concat()), &secret, 1_000));
+    }
 }
