@@ -40,6 +40,11 @@ class Units(unittest.TestCase):
         services = {name: f"/opt/scrutin/bin/{program}" for name, program in SERVICES.items()}
         self.assertEqual(started, {"scrutin": "/usr/bin/scrutin", **services})
 
+    def test_each_leads_to_the_documents_of_its_shape(self):
+        read = {name: unit["Unit"]["Documentation"] for name, unit in self.units.items()}
+        services = dict.fromkeys(SERVICES, "file:///opt/scrutin/docs")
+        self.assertEqual(read, {"scrutin": "file:///usr/share/doc/scrutin", **services})
+
     def test_all_are_held_to_the_same_limits(self):
         limits = [re.search(r"^# The same in every unit.*?(?=^\[Install\])", path.read_text(), re.M | re.S)[0]
                   for path in UNITS]
