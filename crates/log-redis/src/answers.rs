@@ -75,6 +75,16 @@ pub(crate) fn word(what: &'static str, answer: Value) -> Result<String, Unavaila
     }
 }
 
+/// Whether a script that compares before it writes has written; `false` where something else was there.
+pub(crate) fn written(what: &'static str, answer: Value) -> Result<bool, Unavailable> {
+    match word(what, answer)?.as_str() {
+        "done" => Ok(true),
+        "differs" => Ok(false),
+        "not attached" => Err(Unavailable::NotAttached),
+        _ => Err(unexpected(what)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

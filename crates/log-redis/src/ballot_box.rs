@@ -111,7 +111,8 @@ impl RedisBallotBox {
         Ok(read.iter().flatten().map(|read| read.accepted).sum())
     }
 
-    /// Changes the poll as its home has it, and spreads it. `accepted` is how many ballots count for the change.
+    /// Writes `next` in place of the poll that was `found` at its home, if `requires` holds, and spreads it. `None`:
+    /// the home holds something else by now, and is to be read again.
     pub(crate) async fn change_to(
         &self,
         deadline: Deadline,

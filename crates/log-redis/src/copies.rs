@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use redis::Value;
 
 use crate::{
-    answers::{unexpected, word},
+    answers::{unexpected, word, written},
     calls::run_until,
     deadline::Deadline,
     fence::{self, Fence, Pass},
@@ -200,13 +200,7 @@ impl Copies {
                 .arg(u8::from(forget_voters))
                 .arg(&*pass.token)
         };
-        home.write(WHAT, deadline, call, |answer| match word(WHAT, answer)?.as_str() {
-            "done" => Ok(true),
-            "differs" => Ok(false),
-            "not attached" => Err(Unavailable::NotAttached),
-            _ => Err(unexpected(WHAT)),
-        })
-        .await
+        home.write(WHAT, deadline, call, |answer| written(WHAT, answer)).await
     }
 
     /// Makes one partition hold this copy; returns what it holds instead, if that is newer, or differs in the same

@@ -1,7 +1,7 @@
 //! Decides from a Redis server's own reports whether it keeps what it has acknowledged (`DURABILITY=disk`), and whether
 //! it has the replicas that `DURABILITY=replicas:N` needs.
 //!
-//! No I/O here: [`ask`] builds the commands, [`Witness::judge`] evaluates the replies.
+//! No I/O here: [`ask`] builds the commands, [`FileHistory::judge`] evaluates the replies.
 //!
 //! `INFO` shows whether the append-only file is on, whether it can be written, and what Redis evicts when memory is
 //! full. `appendfsync` is only in `CONFIG GET`. Where `CONFIG` is forbidden and `WAITAOF` exists (Redis 7.2, Valkey),
@@ -74,7 +74,7 @@ struct ServerReport {
 
 /// Remembers when a server's append-only file was last complete.
 #[derive(Debug, Default)]
-pub(crate) struct Witness {
+pub(crate) struct FileHistory {
     complete: Option<(String, Option<u64>)>,
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct Notes {
     pub(crate) replicas: u64,
 }
 
-impl Witness {
+impl FileHistory {
     /// Evaluates the replies to [`ask`]. With `replicas` there must be so many, and a server may take its place.
     pub(crate) fn judge(&mut self, replicas: Option<NonZeroU8>, answers: &[Value]) -> (Finding, Notes) {
         let report = ServerReport::read(answers);

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use redis::Value;
 
 use crate::{
-    answers::{unexpected, word},
+    answers::{unexpected, written},
     ballot_box::RedisBallotBox,
     calls::run_until,
     copies::{Holder, begun},
@@ -68,13 +68,7 @@ impl RedisBallotBox {
                 .arg(wire::EVENT_FIELD)
                 .arg(&*pass.token)
         };
-        home.write(WHAT, deadline, call, |answer| match word(WHAT, answer)?.as_str() {
-            "done" => Ok(true),
-            "differs" => Ok(false),
-            "not attached" => Err(Unavailable::NotAttached),
-            _ => Err(unexpected(WHAT)),
-        })
-        .await
+        home.write(WHAT, deadline, call, |answer| written(WHAT, answer)).await
     }
 
     async fn events_of(&self, deadline: Deadline, partition: Partition) -> Result<Vec<Event>, Unavailable> {

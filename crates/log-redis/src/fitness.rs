@@ -16,7 +16,7 @@ use redis::{Pipeline, Value};
 
 use crate::{
     confirmation::Confirmation,
-    durability::{self, Finding, Notes, Witness},
+    durability::{self, FileHistory, Finding, Notes},
     keys::Keys,
     membership::{Member, Membership},
 };
@@ -48,7 +48,7 @@ pub(crate) struct Fitness {
 
 #[derive(Debug, Default)]
 struct Seen {
-    witness: Witness,
+    history: FileHistory,
     last: Option<Finding>,
     replicas: u64,
     membership: Option<Membership>,
@@ -120,7 +120,7 @@ impl Fitness {
     }
 
     fn judge_durability(&self, seen: &mut Seen, answers: &[Value]) -> Option<Unavailable> {
-        let (finding, notes) = seen.witness.judge(self.replicas(), answers);
+        let (finding, notes) = seen.history.judge(self.replicas(), answers);
         if self.replicas().is_none() {
             seen.warn_of_replicas(self.partition, notes);
         }

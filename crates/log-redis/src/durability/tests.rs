@@ -1,6 +1,6 @@
 use redis::Value;
 
-use super::{Finding, Witness};
+use super::{FileHistory, Finding};
 
 /// The replies of a server that keeps everything.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ impl Said {
 }
 
 fn finding(said: &Said) -> Finding {
-    Witness::default().judge(None, &said.answers()).0
+    FileHistory::default().judge(None, &said.answers()).0
 }
 
 fn wrong(said: &Said) -> String {
@@ -109,7 +109,7 @@ fn what_is_not_to_be_seen_is_said_unless_waitaof_serves() {
     let more = Said { wait: true, ..hidden.clone() }.without("maxmemory_policy");
     assert!(matches!(finding(&more), Finding::Unseen(what) if what.contains("maxmemory_policy")));
     assert!(wrong(&hidden.with("aof_enabled", "0")).contains("appendonly is no"));
-    assert!(matches!(Witness::default().judge(None, &[]).0, Finding::Unseen(_)));
+    assert!(matches!(FileHistory::default().judge(None, &[]).0, Finding::Unseen(_)));
 }
 
 #[test]
@@ -129,19 +129,19 @@ fn a_first_rewrite_is_not_durable_and_an_ordinary_one_is() {
 fn a_file_seen_complete_stays_so_until_a_setting_changes() {
     let rewriting =
         |calls| good().after_settings(calls).with("aof_rewrite_in_progress", "1").with("aof_base_size", "9");
-    let mut witness = Witness::default();
-    assert_eq!(witness.judge(None, &good().after_settings(2).answers()).0, Finding::Durable);
-    assert_eq!(witness.judge(None, &rewriting(2).answers()).0, Finding::Durable);
+    let mut history = FileHistory::default();
+    assert_eq!(history.judge(None, &good().after_settings(2).answers()).0, Finding::Durable);
+    assert_eq!(history.judge(None, &rewriting(2).answers()).0, Finding::Durable);
     // Off and on again between two checks.
-    assert!(matches!(witness.judge(None, &rewriting(4).answers()).0, Finding::Wrong(_)));
-    assert_eq!(witness.judge(None, &good().after_settings(4).answers()).0, Finding::Durable);
-    assert_eq!(witness.judge(None, &rewriting(4).answers()).0, Finding::Durable);
-    assert!(matches!(witness.judge(None, &rewriting(4).with("run_id", "two").answers()).0, Finding::Wrong(_)));
+    assert!(matches!(history.judge(None, &rewriting(4).answers()).0, Finding::Wrong(_)));
+    assert_eq!(history.judge(None, &good().after_settings(4).answers()).0, Finding::Durable);
+    assert_eq!(history.judge(None, &rewriting(4).answers()).0, Finding::Durable);
+    assert!(matches!(history.judge(None, &rewriting(4).with("run_id", "two").answers()).0, Finding::Wrong(_)));
 }
 
 #[test]
 fn replicas_are_counted() {
-    assert_eq!(Witness::default().judge(None, &good().with("connected_slaves", "2").answers()).1.replicas, 2);
+    assert_eq!(FileHistory::default().judge(None, &good().with("connected_slaves", "2").answers()).1.replicas, 2);
 }
 
 fn with_replicas(connected: u64, online: u64) -> Said {
@@ -156,7 +156,7 @@ fn with_replicas(connected: u64, online: u64) -> Said {
 #[test]
 fn as_many_replicas_as_are_waited_for_must_be_there_and_no_more() {
     let two = std::num::NonZeroU8::new(2).unwrap();
-    let judged = |said: &Said| Witness::default().judge(Some(two), &said.answers()).0;
+    let judged = |said: &Said| FileHistory::default().judge(Some(two), &said.answers()).0;
     assert_eq!(judged(&with_replicas(2, 2)), Finding::Replicated { count: two, on_disks: false });
     let with_waitaof = Said { wait: true, ..with_replicas(2, 2) };
     assert_eq!(judged(&with_waitaof), Finding::Replicated { count: two, on_disks: true });
