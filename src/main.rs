@@ -1,4 +1,5 @@
-//! The all-in-one: voting and results in one process, on one SQLite file that is log and ledger.
+//! The all-in-one: voting and results in one process, on a ring file (the log) and a SQLite file (the
+//! ledger).
 //!
 //! It only wires; what a ballot is worth is decided elsewhere.
 //!

@@ -27,7 +27,8 @@ pub(crate) struct Settings {
     /// Address of the pages, of Socket.IO and of the API
     #[arg(long, env = "LISTEN_ADDR", default_value = "[::]:8081")]
     pub(crate) listen_addr: SocketAddr,
-    /// Secret of this installation, at least 32 bytes; the same for all services, and never changed
+    /// Secret of this installation, at least 32 bytes; the same for all services, and changed only by
+    /// `worker rekey`
     #[arg(long, env = "SECRET_KEY", value_parser = secret, hide_env_values = true)]
     pub(crate) secret_key: Secret,
     /// What the organiser must know, at least 16 characters; without it nobody can fetch what is not public

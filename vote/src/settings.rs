@@ -26,7 +26,8 @@ pub(crate) struct Settings {
     /// Address of the voting pages and of the API
     #[arg(long, env = "LISTEN_ADDR", default_value = "[::]:8080")]
     pub(crate) listen_addr: SocketAddr,
-    /// Secret of this installation, at least 32 bytes; the same for all services, and never changed
+    /// Secret of this installation, at least 32 bytes; the same for all services, and changed only by
+    /// `worker rekey`
     #[arg(long, env = "SECRET_KEY", value_parser = secret, hide_env_values = true)]
     pub(crate) secret_key: Secret,
     /// What the organiser must know, at least 16 characters; without it nobody can manage polls
@@ -40,7 +41,8 @@ pub(crate) struct Settings {
     /// system trusts
     #[arg(long, env = "REDIS_CA_FILE")]
     pub(crate) redis_ca_file: Option<PathBuf>,
-    /// Number of partitions of the log, 1 to 1024; the same for all services, and never changed
+    /// Number of partitions of the log, 1 to 1024; the same for all services, and changed only by
+    /// `worker export` and `worker import`
     #[arg(long, env = "PARTITIONS", default_value = "1")]
     pub(crate) partitions: Partitions,
     /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing),

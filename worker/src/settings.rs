@@ -39,7 +39,8 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub database_url: Hidden,
-    /// Number of partitions of the log, 1 to 1024; the same for all services, and never changed
+    /// Number of partitions of the log, 1 to 1024; the same for all services, and changed only by
+    /// `worker export` and `worker import`
     #[arg(long, env = "PARTITIONS", default_value = "1")]
     pub partitions: Partitions,
     /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing),
@@ -71,14 +72,14 @@ pub struct Settings {
 pub enum WorkerCommand {
     /// Count all ballots in the ledger again and compare with the figures kept: exit code 0 if they agree, else 1
     Recount,
-    /// Write everything that is counted to a file, for `scrutin import` of the all-in-one; the services may run
-    /// meanwhile. For a ledger of one partition
+    /// Write everything that is counted to a file, for `worker import` or `scrutin import`; the services may run
+    /// meanwhile. The logs of several partitions become one
     Export {
         /// The file, which must not be there yet; `-` is standard output
         file: PathBuf,
     },
-    /// Count a file that `scrutin export` wrote into an empty ledger, before the first worker starts: exit code 0 if
-    /// the ledger then holds what the file says
+    /// Count a file that `worker export` or `scrutin export` wrote into empty ledgers, before the first worker starts:
+    /// exit code 0 if they then hold what the file says
     Import {
         /// The file; `-` is standard input
         file: PathBuf,

@@ -10,12 +10,14 @@
 //! |---|---|---|
 //! | `polls` | each poll as JSON, its number, the round that counts and where it began | when a poll changes |
 //! | `ballots` | every ballot counted: poll, voter, position, choices | rows are only added |
-//! | `tallies`, `turnout` | the figures of the present round | with each batch |
+//! | `events` | each event as JSON | when an event changes |
+//! | `tallies`, `turnout` | votes and voters of the present round, ballots of all rounds | with each batch |
 //! | `trees`, `tiles` | a tree of each round's ballots, as tiles of digests | with each batch |
 //! | `tree_closes`, `terms` | what trees were at closes; for which words ballots were cast | when a poll changes |
 //! | `log` | the position of each partition | with each batch |
 //! | `gaps`, `rejected` | what could not be counted, and why | when it happens |
-//! | `installation` | which installation the ledger belongs to | once, by the first leader |
+//! | `count_times` | when which position was counted, to the second | with batches |
+//! | `installation` | which installation the ledger belongs to | by the first leader; by `begin` and `rekey` |
 //! | `migrations` | which migrations were applied | by a writer, before anything else |
 //!
 //! # One writer

@@ -29,7 +29,7 @@ use domain::{Ballot, Choices, Entry, MAX_POLL_ID_BYTES, PollId, Position, Record
 use crate::store::StoreError;
 
 /// How many ballots can be accepted but not counted. It limits the file, the memory, and the ballots that the next
-/// start must count. It is several batches, so that ballots are accepted while one batch is counted.
+/// start must count. It is two batches, so that ballots are accepted while one batch is counted.
 pub(crate) const CAPACITY: usize = 65_536;
 /// The start of the file: its kind and version.
 const HEADER: &[u8; HEADER_BYTES] = b"scrutin-waiting 1\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0";

@@ -17,7 +17,8 @@ use crate::{
 /// The log's answer to a ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CastOutcome {
-    /// The ballot is on the log's disk, and will be counted exactly once.
+    /// Acknowledged, and will be counted exactly once. It is on the log's disk; with the durability `replicas:N` on
+    /// those of N replicas, too; with `unchecked` wherever the server keeps it.
     Recorded(Position),
     /// Votes can't be changed in this poll, and this is the position of the voter's ballot.
     AlreadyCast(Position),
@@ -32,9 +33,9 @@ pub enum CastOutcome {
 /// The log's answer to a change of a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeOutcome {
-    /// Done, and on the log's disk; this is the poll now. No partition takes a ballot by what was before.
+    /// Done, and as durable as a recorded ballot; this is the poll now. No partition takes a ballot by what was before.
     Done(Poll),
-    /// Decided, and on the disk of the poll's home; but not every partition could be told yet. It will be, and until
+    /// Decided, and durable at the poll's home; but not every partition could be told yet. It will be, and until
     /// then that partition may take ballots by what was before.
     Underway(Poll),
     /// A new poll was not created: there is one with this id.

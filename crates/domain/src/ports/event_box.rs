@@ -11,7 +11,7 @@ use crate::{
 /// The log's answer to a change of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventOutcome {
-    /// Done, and on the log's disk; this is the event now.
+    /// Done, and as durable as a recorded ballot; this is the event now.
     Done(Event),
     /// A new event was not created: there is one with this id.
     Exists,

@@ -32,7 +32,8 @@ pub struct ApplyOutcome {
 /// writes, so a writer that lost the one has lost the other.
 ///
 /// After any error every further call fails; get a new value from [`Ledgers::lead`]. Each call returns within a minute,
-/// [`seed`](Self::seed) within ten, with [`Unavailable`] where it is not done by then.
+/// [`seed`](Self::seed) within ten, [`grow_trees`](Self::grow_trees) and [`restore_trees`](Self::restore_trees) within
+/// an hour, with [`Unavailable`] where it is not done by then.
 #[async_trait]
 pub trait Ledger: Send {
     /// Which installation it belongs to; `None` before it was written, as in a ledger of 0.1.0.

@@ -30,7 +30,7 @@ pub enum Unavailable {
         /// Why not.
         reason: String,
     },
-    /// No answer in time.
+    /// No answer in time. The outcome is unknown.
     #[error("{what}: no answer within {} ms", after.as_millis())]
     Timeout {
         /// What was asked.
@@ -38,7 +38,7 @@ pub enum Unavailable {
         /// How long it was waited for.
         after: Duration,
     },
-    /// It answered with an error, or the connection broke.
+    /// It answered with an error, or the connection broke. The outcome is unknown.
     #[error("{what}: {reason}")]
     Failed {
         /// What was asked.
