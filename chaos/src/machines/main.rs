@@ -1,6 +1,6 @@
 //! The program `chaos-machines`: a crowd votes on services, a Redis Cluster and a PostgreSQL with a standby, each on a
 //! machine of its own, while machines are lost with their disks, cut off, slowed down and stopped, by a seed. After
-//! each act the promise is checked.
+//! each step the promise is checked.
 //!
 //! A machine is a network namespace with a directory as its disk. `scripts/chaos --machines` starts this program, as
 //! root, in namespaces of its own, with which all machines end.
@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 const NAME: &str = "chaos-machines";
 /// Time limit for counting all ballots.
 const SETTLE: Duration = Duration::from_secs(90);
-/// When faults are injected in an act; the promise is checked after each.
+/// When faults are injected in a step; the promise is checked after each.
 const ACT: Pace = Pace { length: Duration::from_secs(50), calm: Duration::from_secs(2), between_faults_ms: 500..3_000 };
 
 /// Loses machines while a crowd votes, and checks that every acknowledged ballot is counted exactly once.

@@ -25,7 +25,7 @@ pub(crate) struct MachinesSystem {
     nodes: RedisNodes,
     ledgers: PostgresPair,
     services: ServiceMachines,
-    /// What a fault showed to be wrong, which is told at the end of the act.
+    /// What a fault showed to be wrong, which is told at the end of the step.
     wrong: Vec<String>,
 }
 
