@@ -172,7 +172,9 @@ function showReport({ checks, poll: counted, own }, job, shown) {
   states.push(showCheck("key", checks.key, job.keyIsNew ? texts.keyNew : null));
   states.push(showCheck("signed", checks.signed, checks.signed.open ? texts.signedOpen : null));
   if (job.hash) states.push(showCheck("code", checks.code));
-  if (job.notes.length > 0) states.push(showCheck("before", checks.before));
+  // Proofs hold roots too, so a contradiction can come up where nothing else was kept.
+  if (job.notes.length > 0 || checks.before.faults.length > 0) states.push(showCheck("before", checks.before));
+  if (job.own.length > 0) states.push(showCheck("own", checks.own, checks.own.open ? texts.ownOpen : null));
   if (counted) {
     document.getElementById("result").hidden = false;
     const { ballots, voters } = counted;

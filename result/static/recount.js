@@ -37,7 +37,7 @@ export async function recount(job, tell) {
 class Recount {
   constructor(job, tell) {
     Object.assign(this, { job, tell, checks: {}, votes: [], ballots: 0, voters: 0, complete: false, header: null });
-    for (const name of "file key signed terms trees roots chains rules tally code before".split(" ")) {
+    for (const name of "file key signed terms trees roots chains rules tally code before own".split(" ")) {
       this.checks[name] = { faults: [], more: 0, open: false };
     }
     // What was kept, by the origin of its tree: roots by size, and leaves.
@@ -251,6 +251,10 @@ class Recount {
       fate: !this.complete && fate === "missing" ? "unknown" : fate,
       choices,
     }));
+    for (const { fate } of own) {
+      if (fate === "missing" || fate === "broken") this.find("own", {});
+      if (fate === "elsewhere" || fate === "unknown") this.checks.own.open = true;
+    }
     return { checks: this.checks, poll: this.header && this.seal ? this.summary() : null, own };
   }
 

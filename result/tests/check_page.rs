@@ -15,6 +15,7 @@ use testkit::{
 
 const GOOD: &str = "Everything that was checked holds.";
 const BAD: &str = "Something does not hold. The list says what and where.";
+const OPEN: &str = "What was checked holds, but not everything could be checked here.";
 
 /// 300 voters in three partitions, of whom some changed their votes.
 fn publication() -> PublishedPoll {
@@ -156,8 +157,7 @@ async fn a_voter_finds_the_own_ballot_without_sending_the_proof() {
     ] {
         let before = "return document.getElementById('found').textContent";
         assert!(!browser.run(before).await.as_str().unwrap().contains(said), "{said} is new");
-        browser.run(&format!("document.getElementById('proof').value = {}", json!(given))).await;
-        browser.click("#find").await;
+        look_for(&browser, &given).await;
         browser.shows(said).await;
         browser.goto(&front.url("/p/tea/check")).await;
         browser.shows("It chose: Yes, Later").await;
@@ -168,18 +168,55 @@ async fn a_voter_finds_the_own_ballot_without_sending_the_proof() {
     assert_eq!(browser.complaints().await, [""; 0]);
 }
 
+/// Hands over a proof or a promise, on the page that is open.
+async fn look_for(browser: &Browser, given: &str) {
+    browser.run(&format!("document.getElementById('proof').value = {}", json!(given))).await;
+    browser.click("#find").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_ballot_is_missed() {
     let poll = publication();
-    let (app, driver) = (showing(&poll).await, Driver::start().await);
-    let without = PublishedPoll::of(3, (0..299).map(|voter| (voter, "a")));
+    let (partition, index) = poll.place(299);
+    let mut without = poll.clone();
+    without.trees[usize::from(partition)].remove(index);
+    let (app, driver) = (showing(&without).await, Driver::start().await);
     let front = Front::start(&app, without).await;
     let browser = driver.open(Setup::default()).await;
     browser.goto(&front.url("/p/tea/check")).await;
-    verdict(&browser, BAD).await;
-    browser.run(&format!("document.getElementById('proof').value = {}", json!(poll.promise(299)))).await;
-    browser.click("#find").await;
+    verdict(&browser, GOOD).await;
+    look_for(&browser, &poll.promise(299)).await;
     browser.shows("This ballot is not among the published ones").await;
+    verdict(&browser, BAD).await;
+    assert_eq!(checks(&browser, "bad").await, json!(["own"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_proof_shows_is_part_of_the_verdict() {
+    let poll = publication();
+    let (app, driver) = (showing(&poll).await, Driver::start().await);
+    let (partition, index) = poll.place(7);
+    let mut rewritten = poll.clone();
+    let tree = &mut rewritten.trees[usize::from(partition)];
+    let other = usize::from(index == 0);
+    tree.swap(other, other + 2);
+    for (now, given, said, verdict_now, expected) in [
+        // The ballot is there, but the tree was another one when the proof was made.
+        (&rewritten, poll.proof(7), "Your ballot is there", BAD, json!(["before"])),
+        (&poll, poll.proof(9).replacen("index ", "index 1", 1), "This is of no worth", BAD, json!(["own"])),
+        (&poll, "Hello".to_owned(), "No ballot could be looked for", OPEN, json!([])),
+        (&poll, poll.proof(7), "Your ballot is there", GOOD, json!([])),
+    ] {
+        let browser = driver.open(Setup::default()).await;
+        let front = Front::start(&app, now.clone()).await;
+        browser.goto(&front.url("/p/tea/check")).await;
+        verdict(&browser, GOOD).await;
+        look_for(&browser, &given).await;
+        browser.shows(said).await;
+        verdict(&browser, verdict_now).await;
+        assert_eq!(checks(&browser, "bad").await, expected, "{said}");
+        assert_eq!(checks(&browser, "open").await, if verdict_now == OPEN { json!(["own"]) } else { json!([]) });
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +227,7 @@ async fn over_http_all_but_the_signatures_is_checked() {
     let browser = driver.open(Setup::default()).await;
     let url = front.url("/p/tea/check").replace("127.0.0.1", PLAIN_HOST);
     browser.goto(&url).await;
-    verdict(&browser, "What was checked holds, but not everything could be checked here.").await;
+    verdict(&browser, OPEN).await;
     assert_eq!(browser.run("return [isSecureContext, typeof crypto.subtle]").await, json!([false, "undefined"]));
     assert_eq!(checks(&browser, "open").await, json!(["signed"]));
     browser.shows("Signatures are not checked here").await;

@@ -19,7 +19,7 @@ use crate::{app::App, poll_parameter::PollParameter, refusal::ResultRefusal};
 /// What is checked, in the order of the page: the names by which the script and the texts know it.
 const CHECKS: [&str; 10] = ["file", "key", "signed", "terms", "trees", "roots", "chains", "rules", "tally", "shown"];
 /// What is checked where there is something to compare with.
-const COMPARISONS: [&str; 2] = ["code", "before"];
+const COMPARISONS: [&str; 3] = ["code", "before", "own"];
 
 /// The values of `check.html`.
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ struct CheckPage<'a> {
     /// What `scrutin verify` is to be given.
     poll_url: Option<String>,
     checks: [&'static str; 10],
-    comparisons: [&'static str; 2],
+    comparisons: [&'static str; 3],
 }
 
 /// `GET /p/{poll}/check`.
