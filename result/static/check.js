@@ -8,7 +8,7 @@ import { dateAndTime, number } from "./language.js";
 import { load } from "./late.js";
 import { hex, readNote, utf8 } from "./note.js";
 import { digest } from "./sha256.js";
-import { optionKey, readSeal } from "./statements.js";
+import { compareSeals, optionKey, pollOf, readSeal } from "./statements.js";
 import { write } from "./write.js";
 
 // A proof has some kilobytes; a file of more is something else.
@@ -107,6 +107,8 @@ function setVerdict(kind, text) {
 function where(fault) {
   const values = Object.assign({}, fault);
   for (const name of ["signed", "there"]) if (name in values) values[name] = number(values[name]);
+  if ("asked" in fault) return fill(texts.asked, values);
+  if ("origin" in fault) return fill(texts.lacking, values);
   if ("line" in fault) return fill(texts.line, values);
   if ("mark" in fault) return fill(texts.mark, values);
   if ("partition" in fault) return fill(texts.partition, values);
@@ -165,22 +167,29 @@ function showOwn(own, options) {
   }
 }
 
-function showReport({ checks, poll: counted, own }, job, shown) {
-  const states = ["file", "terms", "trees", "roots", "chains", "rules", "tally"].map((name) =>
+// That something was kept which can't be compared, and of what it is.
+function saidApart(names) {
+  return fill(texts.apart, { names: names.join(", ") });
+}
+
+function showReport({ checks, poll: counted, own, apart }, job, shown) {
+  const states = ["file", "poll", "terms", "trees", "roots", "chains", "rules", "tally"].map((name) =>
     showCheck(name, checks[name]),
   );
   states.push(showCheck("key", checks.key, job.keyIsNew ? texts.keyNew : null));
   states.push(showCheck("signed", checks.signed, checks.signed.open ? texts.signedOpen : null));
   if (job.hash) states.push(showCheck("code", checks.code));
-  // Proofs hold roots too, so a contradiction can come up where nothing else was kept.
-  if (job.notes.length > 0 || checks.before.faults.length > 0) states.push(showCheck("before", checks.before));
+  const isCompared = job.keeps || apart.length > 0 || checks.before.faults.length > 0;
+  if (isCompared) states.push(showCheck("before", checks.before, apart.length > 0 ? saidApart(apart) : null));
   if (job.own.length > 0) states.push(showCheck("own", checks.own, checks.own.open ? texts.ownOpen : null));
   if (counted) {
     document.getElementById("result").hidden = false;
     const { ballots, voters } = counted;
     write(document.getElementById("sums"), fill(texts.sums, { ballots: number(ballots), voters: number(voters) }));
     states.push(showCheck("shown", compareShown(counted, shown)));
-    keep("seals", poll, counted.seal);
+    // One that is of another poll or not signed tells nothing later.
+    const isOurs = checks.poll.faults.length === 0 && checks.signed.faults.length === 0;
+    if (isOurs) keep("seals", poll, counted.seal);
   }
   showOwn(own, counted ? counted.options : []);
   if (states.includes("bad")) setVerdict("bad", texts.allBad);
@@ -208,13 +217,17 @@ function showSeal(note, shown) {
   return hash;
 }
 
-// A seal of the same close that differs from one that this browser saw.
-function compareSeals(text) {
-  const now = readSeal(text);
+// Compares the seal of now with the page's poll, and with those that this browser saw.
+function compareWithKept(text) {
+  const { round } = readSeal(text);
+  const found = pollOf(round);
+  showCheck("poll", { faults: found === poll ? [] : [{ asked: poll, found: found || round }], more: 0, open: false });
   const seals = kept("seals", poll).map(readNote).filter((note) => note && readSeal(note.text));
-  const same = ({ round, version }) => round === now.round && version === now.version;
-  const others = seals.filter((note) => same(readSeal(note.text)) && note.text !== text);
-  if (seals.length > 0) showCheck("before", { faults: others.map(() => ({})), more: 0, open: false });
+  if (seals.length === 0) return;
+  const of = (kind) => seals.filter((note) => compareSeals(note.text, text) === kind);
+  const apart = of("apart").map((note) => readSeal(note.text).round);
+  const check = { faults: of("contrary").map(() => ({})), more: 0, open: apart.length > 0 };
+  showCheck("before", check, apart.length > 0 ? saidApart(apart) : null);
 }
 
 async function showTrees() {
@@ -234,10 +247,12 @@ async function showTrees() {
 // Recounts, unless it is being done; with all that is known now.
 async function run(key, keyIsNew, seal, shown) {
   const notes = [...kept("seals", poll), ...kept("checkpoints", poll)];
+  const keeps = notes.length > 0;
   const hash = HASH.test(location.hash) ? location.hash.slice(1) : null;
-  if (seal && !notes.includes(seal) && notes.length > 0) notes.push(seal);
+  if (seal && !notes.includes(seal)) notes.push(seal);
   const own = Array.from(new Set([...kept("proofs", poll), ...given]));
-  const job = { url: new URL(`${address}/published`, location.href).href, key, hash, notes, own };
+  const url = new URL(`${address}/published`, location.href).href;
+  const job = { url, poll, key, hash, notes, keeps, own };
   try {
     const report = await recounted(job);
     showReport(report, Object.assign({ keyIsNew }, job), shown);
@@ -261,7 +276,7 @@ async function begin() {
     showTrees();
     const wanted = HASH.test(location.hash) ? location.hash.slice(1) : null;
     if (wanted && hash) showCheck("code", { faults: wanted === hash ? [] : [{}], more: 0, open: false });
-    if (seal && hash) compareSeals(readNote(seal).text);
+    if (seal && hash) compareWithKept(readNote(seal).text);
     if (seal && hash) keep("seals", poll, seal);
     return;
   }

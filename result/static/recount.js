@@ -8,7 +8,7 @@ import { GrowingRoot, rootOfPath, same } from "./merkle.js";
 import { hex, isSameKey, isSigned, readCheckpoint, readKey, readNote, utf8, wholeNumber } from "./note.js";
 import { BallotLine, LineReader, MAX_HEADER, MAX_LINE } from "./publication.js";
 import { DIGEST_BYTES, begin, byte, bytes, digest, finish, integer, text } from "./sha256.js";
-import { optionKey, readEvidence, readResult, readSeal } from "./statements.js";
+import { compareSeals, optionKey, readEvidence, readResult, readSeal } from "./statements.js";
 
 // Of each check, so many faults are told.
 const MOST_FAULTS = 5;
@@ -17,10 +17,11 @@ const CHOICE_LABEL = utf8("scrutin choice 1");
 // Thrown where the file can't be read on.
 class Unreadable extends Error {}
 
-// `{ url, key, hash, notes, own }`: the address of the file, the key that is known (or null), the seal's hash that it
-// must have (or null), seals and checkpoints that were kept, and proofs and promises of own ballots. `tell(ballots)` is
-// called now and then. The answer: `{ checks, poll, own }`; of each check `{ faults, more, open }`, where `open` says
-// that it could not be made. It fails only if the file can't be fetched.
+// `{ url, poll, key, hash, notes, own }`: the address of the file, the poll of which it must be, the key that is known
+// (or null), the seal's hash that it must have (or null), seals and checkpoints that were kept, and proofs and promises
+// of own ballots. `tell(ballots)` is called now and then. The answer: `{ checks, poll, own, apart }`; of each check
+// `{ faults, more, open }`, where `open` says that it could not be made; `apart` names what the notes are of that can't
+// be compared with this file. It fails only if the file can't be fetched.
 export async function recount(job, tell) {
   const response = await fetch(job.url, { credentials: "same-origin" });
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
@@ -37,11 +38,12 @@ export async function recount(job, tell) {
 class Recount {
   constructor(job, tell) {
     Object.assign(this, { job, tell, checks: {}, votes: [], ballots: 0, voters: 0, complete: false, header: null });
-    for (const name of "file key signed terms trees roots chains rules tally code before own".split(" ")) {
+    for (const name of "file poll key signed terms trees roots chains rules tally code before own".split(" ")) {
       this.checks[name] = { faults: [], more: 0, open: false };
     }
     // What was kept, by the origin of its tree: roots by size, and leaves.
     this.roots = new Map();
+    this.apart = new Set();
     this.own = job.own.map((given) => ({ origin: null, leaf: null, fate: "unknown", choices: null, text: given }));
     this.ballot = new BallotLine();
     this.leaf = new Uint8Array(DIGEST_BYTES);
@@ -72,6 +74,7 @@ class Recount {
   async compareStatements() {
     const { header, job } = this;
     this.round = `scrutin/${header.installation}/${header.poll}/${header.round}`;
+    if (header.poll !== job.poll) this.find("poll", { asked: job.poll, found: header.poll });
     const [key, known] = [readKey(header.key), readKey(job.key || header.key)];
     const isKnown = key && known && isSameKey(key, known);
     if (!key || key.name !== `scrutin/${header.installation}` || !isKnown) this.find("key", {});
@@ -119,14 +122,21 @@ class Recount {
       const { checkpoint, index, leaf, path } = evidence;
       const root = checkpoint && rootOfPath(leaf, index, checkpoint.size, path);
       const holds = signed !== false && (!checkpoint || (root !== null && same(root, checkpoint.root)));
-      own.fate = !holds ? "broken" : this.isHere(evidence.origin) ? "missing" : "elsewhere";
+      const place = holds ? this.placeOf(evidence.origin) : null;
+      own.fate = !holds ? "broken" : place === "apart" ? "elsewhere" : "missing";
       if (holds) Object.assign(own, { origin: evidence.origin, leaf });
-      if (holds && checkpoint) this.keepRoot(checkpoint);
+      if (place === "here" && checkpoint) this.keepRoot(checkpoint);
     }
   }
 
-  isHere(origin) {
-    return this.seal.trees.some((tree, partition) => origin === this.origin(partition));
+  // What a tree is to those of the seal: "here"; "lacking" if it must be one of them, and is none; "apart" if it is of
+  // another poll or round, or was given up after a loss.
+  placeOf(origin) {
+    const [, round, partition, generation] = /^(.*)\/([0-9]+)\/([0-9]+)$/.exec(origin) || [];
+    if (round !== this.round) return "apart";
+    const sealed = this.seal.trees[partition];
+    if (!sealed || wholeNumber(generation) > sealed.generation) return "lacking";
+    return origin === this.origin(partition) ? "here" : "apart";
   }
 
   origin(partition) {
@@ -134,18 +144,23 @@ class Recount {
   }
 
   keepRoot({ origin, size, root }) {
-    if (!this.isHere(origin)) return;
+    const place = this.placeOf(origin);
+    if (place === "lacking") this.find("before", { origin });
+    if (place === "apart") this.apart.add(origin);
+    if (place !== "here") return;
     const sizes = this.roots.get(origin) || new Map();
     this.roots.set(origin, sizes);
     const roots = sizes.get(size) || [];
     sizes.set(size, roots.concat([root]));
   }
 
-  keepSeal(kept, seal) {
-    if (seal.round !== this.round || kept === this.sealText) return;
-    if (seal.version >= this.seal.version || seal.trees.length !== this.seal.trees.length) this.find("before", {});
-    seal.trees.forEach(({ generation, size, root }, partition) =>
-      this.keepRoot({ origin: `${seal.round}/${partition}/${generation}`, size, root }),
+  keepSeal(text, { round, trees }) {
+    const is = compareSeals(text, this.sealText);
+    if (is === "apart") this.apart.add(round);
+    if (is === "contrary") this.find("before", {});
+    if (is !== "earlier") return;
+    trees.forEach(({ generation, size, root }, partition) =>
+      this.keepRoot({ origin: `${round}/${partition}/${generation}`, size, root }),
     );
   }
 
@@ -244,6 +259,7 @@ class Recount {
 
   report() {
     // A part of the file says nothing of the whole.
+    if (this.apart.size > 0) this.checks.before.open = true;
     const whole = "trees roots chains rules tally before".split(" ");
     if (!this.complete) for (const name of whole) this.checks[name].open = true;
     if (!this.header) for (const name of Object.keys(this.checks)) this.checks[name].open = name !== "file";
@@ -255,7 +271,8 @@ class Recount {
       if (fate === "missing" || fate === "broken") this.find("own", {});
       if (fate === "elsewhere" || fate === "unknown") this.checks.own.open = true;
     }
-    return { checks: this.checks, poll: this.header && this.seal ? this.summary() : null, own };
+    const poll = this.header && this.seal ? this.summary() : null;
+    return { checks: this.checks, poll, own, apart: Array.from(this.apart).slice(0, MOST_FAULTS) };
   }
 
   summary() {

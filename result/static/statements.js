@@ -1,6 +1,7 @@
 // What an installation states of a poll, read from the texts of signed notes: seals, results, promises and proofs. null
 // for any text that nobody writes so. Only ECMAScript 2018, for old phones (tests/old_phones.rs).
 
+import { same } from "./merkle.js";
 import { digestOf, readCheckpoint, readNote, wholeNumber } from "./note.js";
 
 const MAX_PATH = 64;
@@ -42,6 +43,27 @@ function readSealedTree(line, partition) {
   if (word !== "tree" || number !== String(partition) || more !== undefined) return null;
   const tree = { generation: wholeNumber(generation), size: wholeNumber(size), root: digestOf(root || "") };
   return Object.values(tree).includes(null) ? null : tree;
+}
+
+// The poll of which a seal is, by its round; null if that is none.
+export function pollOf(round) {
+  const found = /^scrutin\/[^/\n]+\/([^/\n]+)\/[0-9]+$/.exec(round);
+  return found && found[1];
+}
+
+// What the text of a seal that was kept is to the one of now: "same"; "earlier" of the same round, which fits as far as
+// seals alone can tell; "contrary" if both can't be true; "apart" if it is of another poll or round.
+export function compareSeals(kept, now) {
+  if (kept === now) return "same";
+  const [before, after] = [readSeal(kept), readSeal(now)];
+  if (before.round !== after.round) return "apart";
+  const isEarlier = before.version < after.version && before.trees.length === after.trees.length;
+  return isEarlier && before.trees.every((tree, i) => canGrow(tree, after.trees[i])) ? "earlier" : "contrary";
+}
+
+function canGrow(before, after) {
+  if (before.generation !== after.generation) return before.generation < after.generation;
+  return before.size === after.size ? same(before.root, after.root) : before.size < after.size;
 }
 
 // `{ round, seal, votes }`.

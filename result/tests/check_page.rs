@@ -4,7 +4,7 @@
 
 mod support;
 
-use domain::{PollChange, PollSpec};
+use domain::{PollChange, PollId, PollSpec};
 use serde_json::{Value, json};
 use support::{App, front::Front, spawn_app};
 use testkit::{
@@ -61,7 +61,7 @@ async fn published_ballots_are_counted_again_in_the_browser() {
     let browser = driver.open(Setup::default()).await;
     browser.goto(&front.url(&format!("/p/tea/check#{}", poll.seal().digest()))).await;
     verdict(&browser, GOOD).await;
-    let all = ["file", "key", "signed", "terms", "trees", "roots", "chains", "rules", "tally", "shown", "code"];
+    let all = ["file", "poll", "key", "signed", "terms", "trees", "roots", "chains", "rules", "tally", "shown", "code"];
     assert_eq!(checks(&browser, "good").await, json!(all));
     let rows = "return [...document.querySelectorAll('#result tbody tr')] \
         .map((row) => [...row.children].map((cell) => cell.textContent))";
@@ -146,13 +146,12 @@ async fn a_voter_finds_the_own_ballot_without_sending_the_proof() {
     // The proof of a ballot before it was replaced, and others that find none.
     let first =
         PublishedPoll::of(3, (0..300).map(|voter| (voter, ["a", "b", "ac"][usize::try_from(voter % 3).unwrap()])));
-    let elsewhere = PublishedPoll { generation: 7, ..poll.clone() };
     for (given, said) in [
         (poll.promise(7), "It chose: Later"),
         (first.promise(7), "a later one replaced it"),
         (first.proof(7).replacen("extra ", "extra A", 1), "No ballot could be looked for"),
         (poll.proof(9).replacen("index ", "index 1", 1), "its signature or its way to the root is wrong"),
-        (elsewhere.promise(3), "or of a tree that was given up"),
+        (next_round(&poll).promise(3), "or of a tree that was given up"),
         ("Hello".to_owned(), "No ballot could be looked for"),
     ] {
         let before = "return document.getElementById('found').textContent";
@@ -219,6 +218,88 @@ async fn what_a_proof_shows_is_part_of_the_verdict() {
     }
 }
 
+/// The same ballots, in another round.
+fn next_round(poll: &PublishedPoll) -> PublishedPoll {
+    let mut next = poll.clone();
+    next.round.round += 1;
+    next
+}
+
+/// The same ballots, in another poll.
+fn of_another_poll(poll: &PublishedPoll) -> PublishedPoll {
+    let mut other = poll.clone();
+    other.round.poll = PollId::parse("lunch").unwrap();
+    other
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ballots_of_another_poll_are_not_those_of_the_page() {
+    let poll = publication();
+    let (app, driver) = (showing(&poll).await, Driver::start().await);
+    let front = Front::start(&app, poll.clone()).await;
+    let other = of_another_poll(&poll);
+    front.publish(other.file());
+    front.instead("seal", other.signed_seal());
+    let browser = driver.open(Setup::default()).await;
+    browser.goto(&front.url("/p/tea/check")).await;
+    verdict(&browser, BAD).await;
+    assert_eq!(checks(&browser, "bad").await, json!(["poll"]));
+    browser.shows("This page is of the poll tea; what came is of lunch").await;
+    // Nothing of it is kept as if it were of this poll.
+    assert_eq!(browser.run("return localStorage.getItem('scrutin seals tea')").await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_of_the_poll_is_compared_or_said_to_be_apart() {
+    let poll = publication();
+    let (app, driver) = (showing(&poll).await, Driver::start().await);
+    let later = PublishedPoll { version: 9, ..poll.clone() };
+    let begun_anew = PublishedPoll { generation: 1_790_000_000_000, ..poll.clone() };
+    let earlier = {
+        let mut earlier = PublishedPoll { version: 2, ..poll.clone() };
+        earlier.trees.iter_mut().for_each(|tree| tree.truncate(20));
+        earlier
+    };
+    let mut longer = PublishedPoll { version: 2, ..poll.clone() };
+    longer.cast(9000, "a", 1);
+    // Two of three partitions are published, as if there were no other.
+    let two = PublishedPoll { trees: poll.trees[..2].to_vec(), ..poll.clone() };
+    let two_shown = showing(&two).await;
+    let of_third = poll.trees[2].iter().find(|ballot| ballot.counts).unwrap().voter;
+    for (now, kind, kept, bad, open) in [
+        (&poll, "seals", next_round(&poll).signed_seal(), json!([]), json!(["before"])),
+        (&poll, "seals", of_another_poll(&poll).signed_seal(), json!([]), json!(["before"])),
+        (&poll, "seals", earlier.signed_seal(), json!([]), json!([])),
+        (&poll, "seals", longer.signed_seal(), json!(["before"]), json!([])),
+        (&poll, "seals", later.signed_seal(), json!(["before"]), json!([])),
+        (&poll, "checkpoints", poll.checkpoint(2, 5), json!([]), json!([])),
+        (&poll, "checkpoints", next_round(&poll).checkpoint(2, 5), json!([]), json!(["before"])),
+        (&poll, "checkpoints", begun_anew.checkpoint(2, 5), json!(["before"]), json!([])),
+        (&begun_anew, "checkpoints", poll.checkpoint(2, 5), json!([]), json!(["before"])),
+        (&two, "seals", poll.signed_seal(), json!(["before"]), json!([])),
+        (&two, "checkpoints", poll.checkpoint(2, 5), json!(["before"]), json!([])),
+        (&two, "proofs", poll.proof(of_third), json!(["own"]), json!([])),
+        (&two, "proofs", poll.promise(of_third), json!(["own"]), json!([])),
+    ] {
+        let shown = if now.partitions() == 2 { &two_shown } else { &app };
+        let front = Front::start(shown, now.clone()).await;
+        let browser = driver.open(Setup::default()).await;
+        browser.goto(&front.url("/polls")).await;
+        let texts = json!([kept]).to_string();
+        browser.run(&format!("localStorage.setItem('scrutin {kind} tea', {})", json!(texts))).await;
+        browser.goto(&front.url("/p/tea/check")).await;
+        let expected = if bad != json!([]) {
+            BAD
+        } else if open != json!([]) {
+            OPEN
+        } else {
+            GOOD
+        };
+        verdict(&browser, expected).await;
+        assert_eq!([checks(&browser, "bad").await, checks(&browser, "open").await], [bad, open], "{kept}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn over_http_all_but_the_signatures_is_checked() {
     let poll = publication();
@@ -265,7 +346,7 @@ async fn without_scripts_the_page_names_the_files_and_the_command() {
         assert!(page.contains(text), "{text}: {page}");
     }
     // What was not checked is not stated as if it held.
-    assert_eq!(page.matches("<strong class=\"open\">Not checked</strong>").count(), 10);
+    assert_eq!(page.matches("<strong class=\"open\">Not checked</strong>").count(), 11);
     let policy = app.get("/p/tea/check").await.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("worker-src 'self'") && policy.contains("script-src 'self';"), "{policy}");
     let other = app.get("/p/main").await.headers()["content-security-policy"].to_str().unwrap().to_owned();
@@ -283,7 +364,7 @@ async fn of_a_poll_that_is_not_published_the_page_says_what_there_is() {
     browser.shows("The ballots of this poll are not published").await;
     browser.shows("Ballots: 340 · Voters: 300").await;
     browser.shows("Ballots in the signed trees so far: 340").await;
-    assert_eq!(checks(&browser, "good").await, json!(["code"]));
+    assert_eq!(checks(&browser, "good").await, json!(["poll", "code"]));
     front.server.show(poll.clone(), Some(vec![0, 5, 6]));
     browser.goto(&front.url("/p/tea/check")).await;
     browser.shows("There is no seal yet.").await;
@@ -295,4 +376,12 @@ async fn of_a_poll_that_is_not_published_the_page_says_what_there_is() {
     browser.goto(&front.url("/p/tea/check")).await;
     browser.shows("do not fit what this browser saw earlier").await;
     assert_eq!(checks(&browser, "bad").await, json!(["before"]));
+    front.server.show(next_round(&publication()), None);
+    browser.goto(&front.url("/p/tea/check")).await;
+    browser.shows("of another round, or of a tree that was given up after a loss: scrutin/7b1f/tea/1").await;
+    assert_eq!(checks(&browser, "open").await.as_array().unwrap().last().unwrap(), "before");
+    front.instead("seal", of_another_poll(&publication()).signed_seal());
+    browser.goto(&front.url("/p/tea/check")).await;
+    browser.shows("This page is of the poll tea; what came is of lunch").await;
+    assert_eq!(checks(&browser, "bad").await, json!(["poll"]));
 }

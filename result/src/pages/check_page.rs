@@ -17,7 +17,8 @@ use web::{
 use crate::{app::App, poll_parameter::PollParameter, refusal::ResultRefusal};
 
 /// What is checked, in the order of the page: the names by which the script and the texts know it.
-const CHECKS: [&str; 10] = ["file", "key", "signed", "terms", "trees", "roots", "chains", "rules", "tally", "shown"];
+const CHECKS: [&str; 11] =
+    ["file", "poll", "key", "signed", "terms", "trees", "roots", "chains", "rules", "tally", "shown"];
 /// What is checked where there is something to compare with.
 const COMPARISONS: [&str; 3] = ["code", "before", "own"];
 
@@ -32,7 +33,7 @@ struct CheckPage<'a> {
     result_path: String,
     /// What `scrutin verify` is to be given.
     poll_url: Option<String>,
-    checks: [&'static str; 10],
+    checks: [&'static str; 11],
     comparisons: [&'static str; 3],
 }
 

@@ -1,6 +1,9 @@
 //! The service with what is public of another, published poll: as long as the test says what that is, honest or not.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Router,
@@ -25,7 +28,7 @@ pub(crate) struct Front {
 struct Shared {
     app: String,
     public: String,
-    published: Mutex<Option<String>>,
+    instead: Mutex<BTreeMap<&'static str, String>>,
     asked: Mutex<Vec<String>>,
     http: reqwest::Client,
 }
@@ -37,7 +40,7 @@ impl Front {
         let shared = Arc::new(Shared {
             app: app.url(""),
             public,
-            published: Mutex::default(),
+            instead: Mutex::default(),
             asked: Mutex::default(),
             http: app.http.clone(),
         });
@@ -54,7 +57,12 @@ impl Front {
 
     /// From now on this is the published file.
     pub(crate) fn publish(&self, file: String) {
-        *self.shared.published.lock().unwrap() = Some(file);
+        self.instead("published", file);
+    }
+
+    /// From now on this is what is of the poll's public data at `/api/polls/tea/NAME`.
+    pub(crate) fn instead(&self, name: &'static str, text: String) {
+        self.shared.instead.lock().unwrap().insert(name, text);
     }
 
     /// All that was asked of the poll's public data, as `METHOD PATH`.
@@ -70,9 +78,9 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         || target == "/.well-known/scrutin-key";
     if is_public {
         shared.asked.lock().unwrap().push(format!("{} {target}", request.method()));
-        let published = shared.published.lock().unwrap().clone();
-        if let Some(file) = published.filter(|_| target.ends_with("/published")) {
-            return file.into_response();
+        let name = target.rsplit('/').next().unwrap();
+        if let Some(text) = shared.instead.lock().unwrap().get(name) {
+            return text.clone().into_response();
         }
     }
     let host = if is_public { &shared.public } else { &shared.app };
