@@ -153,16 +153,27 @@ function compareShown({ votes, options, complete }, shown) {
   return check;
 }
 
-function showOwn(own, options) {
+// The choices of a ballot in the words of `options`.
+function inWords(choices, options) {
+  return Array.from(choices || "", (key) => options[key.charCodeAt(0) - 97]).join(", ");
+}
+
+// `sealed` are the words at the close; a ballot is shown with those that it was cast for.
+function showOwn(own, sealed) {
   const found = document.getElementById("found");
   found.textContent = "";
-  for (const { fate, choices } of own) {
+  for (const { fate, choices, cast } of own) {
     const name = `own${fate[0].toUpperCase()}${fate.slice(1)}`;
-    const chosen = Array.from(choices || "", (key) => options[key.charCodeAt(0) - 97]).join(", ");
     const kind = { counts: "good", missing: "bad", broken: "bad" }[fate] || "";
     const box = document.createElement("div");
     box.className = `note ${kind}`;
-    box.appendChild(element("p", fill(texts[name], { choices: chosen })));
+    const words = cast || sealed;
+    box.appendChild(element("p", fill(texts[name], { choices: choices ? inWords(choices, words.options) : "" })));
+    const asked = ({ question, options }) => [question, ...options].join("\n");
+    if (choices && asked(words) !== asked(sealed)) {
+      const values = { question: words.question, sealed: sealed.question, choices: inWords(choices, sealed.options) };
+      box.appendChild(element("p", fill(texts.ownWords, values)));
+    }
     found.appendChild(box);
   }
 }
@@ -186,12 +197,15 @@ function showReport({ checks, poll: counted, own, apart }, job, shown) {
     document.getElementById("result").hidden = false;
     const { ballots, voters } = counted;
     write(document.getElementById("sums"), fill(texts.sums, { ballots: number(ballots), voters: number(voters) }));
+    const wordings = document.getElementById("wordings");
+    wordings.hidden = counted.wordings < 2;
+    write(wordings, fill(texts.wordings, { count: number(counted.wordings) }));
     states.push(showCheck("shown", compareShown(counted, shown)));
     // One that is of another poll or not signed tells nothing later.
     const isOurs = checks.poll.faults.length === 0 && checks.signed.faults.length === 0;
     if (isOurs) keep("seals", poll, counted.seal);
   }
-  showOwn(own, counted ? counted.options : []);
+  showOwn(own, counted);
   if (states.includes("bad")) setVerdict("bad", texts.allBad);
   else if (states.includes("open")) setVerdict("", texts.allOpen);
   else setVerdict("good", texts.allGood);

@@ -44,7 +44,8 @@ class Recount {
     // What was kept, by the origin of its tree: roots by size, and leaves.
     this.roots = new Map();
     this.apart = new Set();
-    this.own = job.own.map((given) => ({ origin: null, leaf: null, fate: "unknown", choices: null, text: given }));
+    const own = { origin: null, leaf: null, fate: "unknown", choices: null, cast: null };
+    this.own = job.own.map((text) => Object.assign({ text }, own));
     this.ballot = new BallotLine();
     this.leaf = new Uint8Array(DIGEST_BYTES);
     this.hidden = new Uint8Array(DIGEST_BYTES);
@@ -90,6 +91,8 @@ class Recount {
     this.sealHash = hex(digest(utf8(this.sealText)));
     this.result = result && readResult(result.text);
     this.wordings = header.wordings.map(digestOfTerms);
+    // Those that a ballot was cast for.
+    this.used = new Uint8Array(this.wordings.length);
     if (job.hash && job.hash !== this.sealHash) this.find("code", {});
     this.compareTerms();
   }
@@ -210,7 +213,8 @@ class Recount {
     if (counts) hideChoices(ballot, hidden);
     else hidden.set(ballot.hidden);
     const wording = this.wordings[ballot.wording - 1];
-    if (!wording) this.find("rules", { line });
+    if (wording) this.used[ballot.wording - 1] = 1;
+    else this.find("rules", { line });
     begin();
     byte(0);
     bytes(tree.id, 0, DIGEST_BYTES);
@@ -242,7 +246,8 @@ class Recount {
 
   settle(own, counts) {
     const letters = String.fromCharCode(...this.ballot.letters.subarray(0, this.ballot.count));
-    Object.assign(own, { fate: counts ? "counts" : "replaced", choices: counts ? letters : null });
+    const cast = this.header.wordings[this.ballot.wording - 1] || null;
+    Object.assign(own, { fate: counts ? "counts" : "replaced", choices: counts ? letters : null, cast });
   }
 
   compareSums() {
@@ -263,9 +268,10 @@ class Recount {
     const whole = "trees roots chains rules tally before".split(" ");
     if (!this.complete) for (const name of whole) this.checks[name].open = true;
     if (!this.header) for (const name of Object.keys(this.checks)) this.checks[name].open = name !== "file";
-    const own = this.own.map(({ fate, choices }) => ({
+    const own = this.own.map(({ fate, choices, cast }) => ({
       fate: !this.complete && fate === "missing" ? "unknown" : fate,
       choices,
+      cast,
     }));
     for (const { fate } of own) {
       if (fate === "missing" || fate === "broken") this.find("own", {});
@@ -280,7 +286,9 @@ class Recount {
     const sealed = header.wordings.find((terms, i) => hex(this.wordings[i]) === seal.wording) || header.wordings[0];
     const { question, options } = sealed;
     const { sealHash: hash } = this;
-    return { question, options, ballots, voters, votes, complete, hash, seal: header.seal, closed: seal.closed };
+    const wordings = new Set(this.wordings.map(hex).filter((_, i) => this.used[i])).size;
+    const words = { question, options, wordings };
+    return Object.assign(words, { ballots, voters, votes, complete, hash, seal: header.seal, closed: seal.closed });
   }
 }
 

@@ -4,54 +4,17 @@
 
 mod support;
 
-use domain::{PollChange, PollId, PollSpec};
+use domain::PollSpec;
 use serde_json::{Value, json};
-use support::{App, front::Front, spawn_app};
-use testkit::{
-    browser::{Browser, Driver, PLAIN_HOST, Setup},
-    published_poll::PublishedPoll,
-    wait,
+use support::{
+    checking::{BAD, GOOD, OPEN, checks, next_round, of_another_poll, publication, showing, verdict},
+    front::Front,
+    spawn_app,
 };
-
-const GOOD: &str = "Everything that was checked holds.";
-const BAD: &str = "Something does not hold. The list says what and where.";
-const OPEN: &str = "What was checked holds, but not everything could be checked here.";
-
-/// 300 voters in three partitions, of whom some changed their votes.
-fn publication() -> PublishedPoll {
-    let first = (0..300).map(|voter| (voter, ["a", "b", "ac"][usize::try_from(voter % 3).unwrap()]));
-    PublishedPoll::of(3, first.chain((0..40).map(|voter| (voter, "c"))))
-}
-
-/// The service, which shows these votes of the poll `tea` as published.
-async fn showing(publication: &PublishedPoll) -> App {
-    let app = spawn_app().await;
-    let spec = PollSpec { publish: true, ..PollSpec::simple("Tea?", ["Yes", "No", "Later"]) };
-    app.ledger.create("tea", PollSpec { max_choices: 2, ..spec });
-    for (option, votes) in publication.votes().into_iter().enumerate() {
-        app.ledger.vote_many("tea", option, votes);
-    }
-    app.ledger.change("tea", &PollChange::Close);
-    app.ledger.change("tea", &PollChange::Publish);
-    app
-}
-
-async fn verdict(browser: &Browser, text: &str) {
-    wait::until_true(&format!("the verdict {text:?}"), || async {
-        let said = browser.run("return document.querySelector('#verdict p').textContent").await;
-        let done = [GOOD, BAD, "What was checked holds"].iter().any(|end| said.as_str().unwrap_or("").starts_with(end));
-        assert!(!done || said == text, "{said}: {:?}", browser.text().await);
-        said == text
-    })
-    .await;
-}
-
-/// The names of the checks that have come out so.
-async fn checks(browser: &Browser, kind: &str) -> Value {
-    let script = "return [...document.querySelectorAll('[data-check]')] \
-        .filter((item) => item.querySelector('strong.KIND')).map((item) => item.dataset.check)";
-    browser.run(&script.replace("KIND", kind)).await
-}
+use testkit::{
+    browser::{Driver, PLAIN_HOST, Setup},
+    published_poll::PublishedPoll,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn published_ballots_are_counted_again_in_the_browser() {
@@ -131,108 +94,6 @@ async fn whatever_a_server_lies_about_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_voter_finds_the_own_ballot_without_sending_the_proof() {
-    let poll = publication();
-    let (app, driver) = (showing(&poll).await, Driver::start().await);
-    let front = Front::start(&app, poll.clone()).await;
-    let browser = driver.open(Setup::default()).await;
-    browser.goto(&front.url("/polls")).await;
-    // As the page of the receipt does.
-    let kept = json!([poll.proof(101)]).to_string();
-    browser.run(&format!("localStorage.setItem('scrutin proofs tea', {})", json!(kept))).await;
-    browser.goto(&front.url("/p/tea/check")).await;
-    browser.shows("Your ballot is there, and it counts. It chose: Yes, Later").await;
-
-    // The proof of a ballot before it was replaced, and others that find none.
-    let first =
-        PublishedPoll::of(3, (0..300).map(|voter| (voter, ["a", "b", "ac"][usize::try_from(voter % 3).unwrap()])));
-    for (given, said) in [
-        (poll.promise(7), "It chose: Later"),
-        (first.promise(7), "a later one replaced it"),
-        (first.proof(7).replacen("extra ", "extra A", 1), "No ballot could be looked for"),
-        (poll.proof(9).replacen("index ", "index 1", 1), "its signature or its way to the root is wrong"),
-        (next_round(&poll).promise(3), "or of a tree that was given up"),
-        ("Hello".to_owned(), "No ballot could be looked for"),
-    ] {
-        let before = "return document.getElementById('found').textContent";
-        assert!(!browser.run(before).await.as_str().unwrap().contains(said), "{said} is new");
-        look_for(&browser, &given).await;
-        browser.shows(said).await;
-        browser.goto(&front.url("/p/tea/check")).await;
-        browser.shows("It chose: Yes, Later").await;
-    }
-    let asked = front.asked();
-    assert!(asked.iter().any(|request| request.contains("/published")), "{asked:?}");
-    assert!(asked.iter().all(|request| request.starts_with("GET ") && request.len() < 80), "{asked:?}");
-    assert_eq!(browser.complaints().await, [""; 0]);
-}
-
-/// Hands over a proof or a promise, on the page that is open.
-async fn look_for(browser: &Browser, given: &str) {
-    browser.run(&format!("document.getElementById('proof').value = {}", json!(given))).await;
-    browser.click("#find").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_missing_ballot_is_missed() {
-    let poll = publication();
-    let (partition, index) = poll.place(299);
-    let mut without = poll.clone();
-    without.trees[usize::from(partition)].remove(index);
-    let (app, driver) = (showing(&without).await, Driver::start().await);
-    let front = Front::start(&app, without).await;
-    let browser = driver.open(Setup::default()).await;
-    browser.goto(&front.url("/p/tea/check")).await;
-    verdict(&browser, GOOD).await;
-    look_for(&browser, &poll.promise(299)).await;
-    browser.shows("This ballot is not among the published ones").await;
-    verdict(&browser, BAD).await;
-    assert_eq!(checks(&browser, "bad").await, json!(["own"]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_proof_shows_is_part_of_the_verdict() {
-    let poll = publication();
-    let (app, driver) = (showing(&poll).await, Driver::start().await);
-    let (partition, index) = poll.place(7);
-    let mut rewritten = poll.clone();
-    let tree = &mut rewritten.trees[usize::from(partition)];
-    let other = usize::from(index == 0);
-    tree.swap(other, other + 2);
-    for (now, given, said, verdict_now, expected) in [
-        // The ballot is there, but the tree was another one when the proof was made.
-        (&rewritten, poll.proof(7), "Your ballot is there", BAD, json!(["before"])),
-        (&poll, poll.proof(9).replacen("index ", "index 1", 1), "This is of no worth", BAD, json!(["own"])),
-        (&poll, "Hello".to_owned(), "No ballot could be looked for", OPEN, json!([])),
-        (&poll, poll.proof(7), "Your ballot is there", GOOD, json!([])),
-    ] {
-        let browser = driver.open(Setup::default()).await;
-        let front = Front::start(&app, now.clone()).await;
-        browser.goto(&front.url("/p/tea/check")).await;
-        verdict(&browser, GOOD).await;
-        look_for(&browser, &given).await;
-        browser.shows(said).await;
-        verdict(&browser, verdict_now).await;
-        assert_eq!(checks(&browser, "bad").await, expected, "{said}");
-        assert_eq!(checks(&browser, "open").await, if verdict_now == OPEN { json!(["own"]) } else { json!([]) });
-    }
-}
-
-/// The same ballots, in another round.
-fn next_round(poll: &PublishedPoll) -> PublishedPoll {
-    let mut next = poll.clone();
-    next.round.round += 1;
-    next
-}
-
-/// The same ballots, in another poll.
-fn of_another_poll(poll: &PublishedPoll) -> PublishedPoll {
-    let mut other = poll.clone();
-    other.round.poll = PollId::parse("lunch").unwrap();
-    other
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_ballots_of_another_poll_are_not_those_of_the_page() {
     let poll = publication();
     let (app, driver) = (showing(&poll).await, Driver::start().await);
@@ -247,57 +108,6 @@ async fn the_ballots_of_another_poll_are_not_those_of_the_page() {
     browser.shows("This page is of the poll tea; what came is of lunch").await;
     // Nothing of it is kept as if it were of this poll.
     assert_eq!(browser.run("return localStorage.getItem('scrutin seals tea')").await, Value::Null);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_kept_of_the_poll_is_compared_or_said_to_be_apart() {
-    let poll = publication();
-    let (app, driver) = (showing(&poll).await, Driver::start().await);
-    let later = PublishedPoll { version: 9, ..poll.clone() };
-    let begun_anew = PublishedPoll { generation: 1_790_000_000_000, ..poll.clone() };
-    let earlier = {
-        let mut earlier = PublishedPoll { version: 2, ..poll.clone() };
-        earlier.trees.iter_mut().for_each(|tree| tree.truncate(20));
-        earlier
-    };
-    let mut longer = PublishedPoll { version: 2, ..poll.clone() };
-    longer.cast(9000, "a", 1);
-    // Two of three partitions are published, as if there were no other.
-    let two = PublishedPoll { trees: poll.trees[..2].to_vec(), ..poll.clone() };
-    let two_shown = showing(&two).await;
-    let of_third = poll.trees[2].iter().find(|ballot| ballot.counts).unwrap().voter;
-    for (now, kind, kept, bad, open) in [
-        (&poll, "seals", next_round(&poll).signed_seal(), json!([]), json!(["before"])),
-        (&poll, "seals", of_another_poll(&poll).signed_seal(), json!([]), json!(["before"])),
-        (&poll, "seals", earlier.signed_seal(), json!([]), json!([])),
-        (&poll, "seals", longer.signed_seal(), json!(["before"]), json!([])),
-        (&poll, "seals", later.signed_seal(), json!(["before"]), json!([])),
-        (&poll, "checkpoints", poll.checkpoint(2, 5), json!([]), json!([])),
-        (&poll, "checkpoints", next_round(&poll).checkpoint(2, 5), json!([]), json!(["before"])),
-        (&poll, "checkpoints", begun_anew.checkpoint(2, 5), json!(["before"]), json!([])),
-        (&begun_anew, "checkpoints", poll.checkpoint(2, 5), json!([]), json!(["before"])),
-        (&two, "seals", poll.signed_seal(), json!(["before"]), json!([])),
-        (&two, "checkpoints", poll.checkpoint(2, 5), json!(["before"]), json!([])),
-        (&two, "proofs", poll.proof(of_third), json!(["own"]), json!([])),
-        (&two, "proofs", poll.promise(of_third), json!(["own"]), json!([])),
-    ] {
-        let shown = if now.partitions() == 2 { &two_shown } else { &app };
-        let front = Front::start(shown, now.clone()).await;
-        let browser = driver.open(Setup::default()).await;
-        browser.goto(&front.url("/polls")).await;
-        let texts = json!([kept]).to_string();
-        browser.run(&format!("localStorage.setItem('scrutin {kind} tea', {})", json!(texts))).await;
-        browser.goto(&front.url("/p/tea/check")).await;
-        let expected = if bad != json!([]) {
-            BAD
-        } else if open != json!([]) {
-            OPEN
-        } else {
-            GOOD
-        };
-        verdict(&browser, expected).await;
-        assert_eq!([checks(&browser, "bad").await, checks(&browser, "open").await], [bad, open], "{kept}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

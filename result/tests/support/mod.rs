@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "outside of #[test] functions clippy does not see that these are tests")]
 
+pub(crate) mod checking;
 pub(crate) mod front;
 pub(crate) mod ledger;
 pub(crate) mod three_partitions;
