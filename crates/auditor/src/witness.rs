@@ -8,6 +8,7 @@
 mod files;
 mod look;
 mod news;
+mod seals;
 mod tree;
 
 pub use look::PollWitness;

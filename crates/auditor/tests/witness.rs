@@ -199,6 +199,47 @@ fn a_seal_whose_trees_are_not_those_that_were_shown_is_a_contradiction() {
 }
 
 #[test]
+fn a_seal_of_trees_that_are_still_smaller_is_compared_once_they_have_grown() {
+    let honest = poll();
+    let mut lying = honest.clone();
+    lying.trees[0][290].choices = Choices::parse(["c"]).unwrap();
+    let server = PollServer::start(honest.clone());
+    let contradiction = "contradiction of scrutin/7b1f/tea/1/0/0";
+    for (sealed, found) in [(&honest, &[][..]), (&lying, &[contradiction])] {
+        let directory = tempfile::tempdir().unwrap();
+        let show = |size| {
+            server.show(honest.clone(), Some(vec![size]));
+            server.answer("/api/polls/tea/seal", &sealed.signed_seal());
+            look(&server, directory.path())
+        };
+        assert_eq!(show(300), ["0 to 300", "seal 3"]);
+        assert_eq!(show(500), ["300 to 500"]);
+        // Another close takes the place of the newest, and the seal is compared all the same.
+        let later = PublishedPoll { version: 5, ..honest.clone() };
+        server.answer("/api/polls/tea/seal", &later.signed_seal());
+        assert_eq!(look(&server, directory.path()), ["seal 5"]);
+        assert_eq!(show(600), ["500 to 600"]);
+        assert_eq!(show(700), [&["600 to 700"], found].concat());
+        assert_eq!(show(700), found, "at each look");
+    }
+}
+
+#[test]
+fn another_seal_of_an_earlier_close_is_a_contradiction_too() {
+    let first = PublishedPoll::of(1, [(1, "a"), (2, "b")]);
+    let mut second = first.clone();
+    second.version = 5;
+    second.cast(3, "c", 1);
+    let server = PollServer::start(first.clone());
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(look(&server, directory.path()), ["0 to 2", "seal 3"]);
+    server.show(second.clone(), None);
+    assert_eq!(look(&server, directory.path()), ["2 to 3", "seal 5"]);
+    server.answer("/api/polls/tea/seal", &PublishedPoll { version: 3, ..second }.signed_seal());
+    assert_eq!(look(&server, directory.path()), ["contradiction of scrutin/7b1f/tea/1"]);
+}
+
+#[test]
 fn another_key_and_a_server_that_is_away_are_told() {
     let honest = PublishedPoll::of(1, [(1, "a"), (2, "b")]);
     let server = PollServer::start(honest.clone());

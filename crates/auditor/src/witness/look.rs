@@ -2,18 +2,15 @@
 
 use std::path::Path;
 
-use attest::{KeyError, MAX_NOTE_BYTES, NoteText, Seal, SealedTree, TreeOrigin, VerifierKey, words};
+use attest::{Checkpoint, KeyError, MAX_NOTE_BYTES, TreeOrigin, VerifierKey};
 use serde::Deserialize;
 
 use super::{
     files::Files,
-    news::{Contradiction, WitnessError, WitnessNews},
-    tree::WitnessedTree,
+    news::{WitnessError, WitnessNews},
+    tree::{WitnessedTree, kept_checkpoint},
 };
-use crate::{
-    address::PollAddress,
-    client::{FetchError, PublicClient},
-};
+use crate::{address::PollAddress, client::PublicClient};
 
 /// Where the key is kept, as the server has it.
 const KEY: &str = ".well-known/scrutin-key";
@@ -24,10 +21,10 @@ const MAX_LIST_BYTES: usize = 16 << 20;
 /// Keeps what is public of one poll.
 #[derive(Debug)]
 pub struct PollWitness {
-    client: PublicClient,
-    address: PollAddress,
-    files: Files,
-    key: VerifierKey,
+    pub(super) client: PublicClient,
+    pub(super) address: PollAddress,
+    pub(super) files: Files,
+    pub(super) key: VerifierKey,
 }
 
 /// What `/api/polls/POLL/log` says.
@@ -69,12 +66,31 @@ impl PollWitness {
             Ok(origins) => origins,
             Err(error) => return vec![WitnessNews::NotChecked(error)],
         };
-        let mut looks: Vec<_> = origins.iter().map(|origin| self.tree(origin).look()).collect();
-        looks.push(self.look_at_seal()); // last, since it is compared with the trees
-        looks.into_iter().filter_map(|news| news.unwrap_or_else(|error| Some(WitnessNews::NotChecked(error)))).collect()
+        let looks = origins.iter().map(|origin| self.tree(origin).look());
+        let mut news: Vec<_> =
+            looks.filter_map(|news| news.unwrap_or_else(|error| Some(WitnessNews::NotChecked(error)))).collect();
+        // Last, since they are compared with the trees.
+        let seals = self.kept_trees().and_then(|trees| self.look_at_seals(&trees));
+        news.extend(seals.unwrap_or_else(|error| vec![WitnessNews::NotChecked(error)]));
+        news
     }
 
-    /// The trees that the server has, and those that were kept.
+    /// The newest checkpoint of each tree that was kept.
+    fn kept_trees(&self) -> Result<Vec<Checkpoint>, WitnessError> {
+        let mut places = vec![self.name("log")];
+        for _round_partition_generation in 0..3 {
+            let mut below = Vec::new();
+            for place in places {
+                below.extend(self.files.list(&place)?.into_iter().map(|name| format!("{place}/{name}")));
+            }
+            places = below;
+        }
+        let kept =
+            places.iter().map(|place| Ok(kept_checkpoint(&self.key, &self.files.below(place))?.map(|(kept, _)| kept)));
+        kept.filter_map(Result::transpose).collect()
+    }
+
+    /// The trees that the server has.
     fn list(&self) -> Result<Vec<TreeOrigin>, WitnessError> {
         let address = self.address.of("log");
         let text = self.client.text(&address, MAX_LIST_BYTES)?;
@@ -88,7 +104,7 @@ impl PollWitness {
         Ok(origins)
     }
 
-    fn tree<'a>(&'a self, origin: &'a TreeOrigin) -> WitnessedTree<'a> {
+    pub(super) fn tree<'a>(&'a self, origin: &'a TreeOrigin) -> WitnessedTree<'a> {
         let place = format!("{}/{}/{}", origin.round.round, origin.partition, origin.generation);
         WitnessedTree {
             client: &self.client,
@@ -100,53 +116,12 @@ impl PollWitness {
         }
     }
 
-    /// Keeps the newest seal. Two of one close can't both be true, and neither can one whose trees are not those that
-    /// were kept.
-    fn look_at_seal(&self) -> Result<Option<WitnessNews>, WitnessError> {
-        let (address, name) = (self.address.of("seal"), self.name("seal"));
-        let note = match self.client.text(&address, MAX_NOTE_BYTES) {
-            Err(FetchError::NotThere(_)) => return Ok(None),
-            note => note?,
-        };
-        let seen: Seal = self.key.open(&note).map_err(|error| WitnessError::answer(&address, error.to_string()))?;
-        if seen.round.poll != self.address.poll() {
-            return Err(WitnessError::answer(&address, "it is of another poll"));
-        }
-        if let Some(kept_note) = self.files.read_text(&name)? {
-            let damaged = |_| WitnessError::Damaged(self.files.path(&name));
-            let kept: Seal = self.key.open(&kept_note).map_err(damaged)?;
-            if (kept.round.round, kept.version) == (seen.round.round, seen.version) {
-                let same = kept.text() == seen.text();
-                return if same { Ok(None) } else { self.two_seals(&kept, &kept_note, &note).map(Some) };
-            }
-            if (kept.round.round, kept.version) > (seen.round.round, seen.version) {
-                return Ok(None); // another instance, or a restored dump
-            }
-        }
-        for sealed in &seen.trees {
-            let SealedTree { partition, generation, .. } = *sealed;
-            let origin = TreeOrigin { round: seen.round.clone(), partition, generation };
-            if let Some(contradiction) = self.tree(&origin).contradicts(sealed, &note)? {
-                return Ok(Some(contradiction));
-            }
-        }
-        self.files.write(&name, note.as_bytes())?;
-        Ok(Some(WitnessNews::Sealed { version: seen.version, words: words(&seen.digest()).join(" ") }))
-    }
-
-    fn two_seals(&self, kept: &Seal, kept_note: &str, seen_note: &str) -> Result<WitnessNews, WitnessError> {
-        let files = self.contradictions(&format!("seal-{}-{}", kept.round.round, kept.version));
-        let kept_file = files.write("kept", kept_note.as_bytes())?;
-        let seen = files.write("seen", seen_note.as_bytes())?;
-        Ok(WitnessNews::Contradiction(Contradiction { of: kept.round.to_string(), kept: kept_file, seen }))
-    }
-
-    fn contradictions(&self, of: &str) -> Files {
+    pub(super) fn contradictions(&self, of: &str) -> Files {
         self.files.below(&format!("contradictions/{}/{of}", self.address.poll()))
     }
 
     /// The file of a thing of the poll, as the server's address of it.
-    fn name(&self, thing: &str) -> String {
+    pub(super) fn name(&self, thing: &str) -> String {
         format!("api/polls/{}/{thing}", self.address.poll())
     }
 }

@@ -52,25 +52,15 @@ impl WitnessedTree<'_> {
         if before == seen.root { Ok(None) } else { self.contradiction(&kept, &kept_note, &seen, &note).map(Some) }
     }
 
-    /// Whether the tree was not the sealed one when it had as many leaves. `seal` is the whole note. A tree that has
-    /// not so many leaves yet contradicts nothing.
-    pub(super) fn contradicts(&self, sealed: &SealedTree, seal: &str) -> Result<Option<WitnessNews>, WitnessError> {
-        let Some((kept, kept_note)) = self.kept()?.filter(|(kept, _)| kept.size >= sealed.size) else {
-            return Ok(None);
-        };
-        if self.own_root(kept.size, sealed.size)? == sealed.root {
-            return Ok(None);
-        }
-        let kept = self.contradictions.write("kept-before-the-seal", kept_note.as_bytes())?;
-        let seen = self.contradictions.write("seal", seal.as_bytes())?;
-        Ok(Some(WitnessNews::Contradiction(Contradiction { of: self.origin.to_string(), kept, seen })))
+    /// Whether the tree that was kept was not the sealed one when it had as many leaves. A tree that has not so many
+    /// leaves yet contradicts nothing.
+    pub(super) fn differs(&self, kept: &Checkpoint, sealed: &SealedTree) -> Result<bool, WitnessError> {
+        Ok(kept.size >= sealed.size && self.own_root(kept.size, sealed.size)? != sealed.root)
     }
 
     /// The checkpoint that was kept, and its note.
-    fn kept(&self) -> Result<Option<(Checkpoint, String)>, WitnessError> {
-        let Some(note) = self.files.read_text(CHECKPOINT)? else { return Ok(None) };
-        let kept = self.key.open(&note).map_err(|_| WitnessError::Damaged(self.files.path(CHECKPOINT)))?;
-        Ok(Some((kept, note)))
+    pub(super) fn kept(&self) -> Result<Option<(Checkpoint, String)>, WitnessError> {
+        kept_checkpoint(self.key, &self.files)
     }
 
     /// Keeps what is new, if it has the root that is signed.
@@ -214,6 +204,13 @@ impl WitnessedTree<'_> {
             error @ TileError::Width(_) => WitnessError::answer(self.origin, error.to_string()),
         }
     }
+}
+
+/// The checkpoint that was kept of the tree with these files, and its note.
+pub(super) fn kept_checkpoint(key: &VerifierKey, files: &Files) -> Result<Option<(Checkpoint, String)>, WitnessError> {
+    let Some(note) = files.read_text(CHECKPOINT)? else { return Ok(None) };
+    let kept = key.open(&note).map_err(|_| WitnessError::Damaged(files.path(CHECKPOINT)))?;
+    Ok(Some((kept, note)))
 }
 
 fn tile_name(tile: TilePath) -> String {
