@@ -63,8 +63,9 @@ pub(crate) fn run(settings: &VerifySettings) -> ExitCode {
 }
 
 fn checked(settings: &VerifySettings) -> Result<ExitCode> {
-    let evidence = settings.evidence()?;
-    let PublishedSource { reader, length } = PublishedSource::open(&settings.source)?;
+    let mut evidence = settings.evidence()?;
+    let PublishedSource { reader, length, poll } = PublishedSource::open(&settings.source)?;
+    evidence.poll = poll;
     let bar = progress_bar(length);
     let verification = verify(BufReader::with_capacity(BUFFER_BYTES, bar.wrap_read(reader)), &evidence);
     bar.finish_and_clear();
@@ -88,6 +89,7 @@ impl VerifySettings {
         let notes = |files: &[PathBuf]| files.iter().map(note).collect::<Result<Vec<_>>>();
         let twelve = |text: &String| parse_words(text).ok_or_else(|| anyhow!("--words: not twelve words of the list"));
         Ok(Evidence {
+            poll: None, // known once the source is open
             key: self.key.as_deref().map(key).transpose()?,
             proofs: notes(&self.proofs)?,
             promises: notes(&self.promises)?,

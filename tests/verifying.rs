@@ -129,6 +129,20 @@ fn the_address_of_the_page_and_of_the_file_are_enough() {
 }
 
 #[test]
+fn the_ballots_of_another_poll_are_not_those_that_were_asked_for() {
+    let server = PollServer::start(honest());
+    let page = server.page().replace("/p/tea", "/p/lunch");
+    server.answer("/api/polls/lunch/published", &honest().file());
+    let output = scrutin(&["verify", &page]);
+    assert_eq!(code(&output), 2, "{}", text(&output));
+    let table = text(&output);
+    assert!(table.contains("NOT CHECKED    The ballots of the poll lunch were asked for"), "{table}");
+    assert!(table.ends_with("Not everything could be checked.\n"), "{table}");
+    let json: Value = serde_json::from_str(&text(&scrutin(&["verify", "--json", &page]))).expect("it prints JSON");
+    assert_eq!(json["holds"], false);
+}
+
+#[test]
 fn a_witness_keeps_what_verify_can_use_and_ends_at_a_contradiction() {
     let server = PollServer::start(honest());
     let directory = tempfile::tempdir().expect("a directory");

@@ -83,7 +83,7 @@ impl ChaosWitness {
                 Err(_) => sleep(Duration::from_millis(500)).await,
             }
         };
-        let evidence = Evidence { checkpoints, ..Evidence::default() };
+        let evidence = Evidence { poll: source.poll, checkpoints, ..Evidence::default() };
         let verified = spawn_blocking(move || verify(BufReader::new(source.reader), &evidence)).await?;
         let Some(poll) = verified.poll.filter(|_| verified.findings.is_empty()) else {
             bail!("the published ballots do not hold: {:?} {:?}", verified.findings, verified.unchecked);

@@ -101,7 +101,8 @@ async fn notes(hosts: &Hosts, receipts: &[String], kind: &str, deadline: Instant
 
 /// The verification of the published file.
 async fn verified(page: &str, evidence: Evidence, deadline: Instant) -> Result<Verification, SourceError> {
-    let reader = std::io::BufReader::new(published(page, deadline).await?.reader);
+    let PublishedSource { reader, poll, .. } = published(page, deadline).await?;
+    let (reader, evidence) = (std::io::BufReader::new(reader), Evidence { poll, ..evidence });
     Ok(spawn_blocking(move || verify(reader, &evidence)).await.expect("it does not panic"))
 }
 

@@ -43,6 +43,7 @@ fn all_of(publication: &PublishedPoll) -> Evidence {
     };
     let named = |text| KeptNote { name: "kept".to_owned(), text };
     Evidence {
+        poll: Some(publication.round.poll),
         key: Some(publication.key().verifier().clone()),
         proofs: (1..=6).map(|voter| named(publication.proof(voter))).collect(),
         promises: (1..=6).map(|voter| named(publication.promise(voter))).collect(),
@@ -340,6 +341,15 @@ fn ballots_are_checked_by_the_words_they_were_cast_for() {
     let without_number = second.strip_suffix(",2").unwrap();
     assert_eq!(with(without_number), "other-root");
     assert_eq!(with(&format!("{without_number},3")), "no-such-wording");
+}
+
+#[test]
+fn the_ballots_of_another_poll_are_told_and_do_not_hold_for_the_one_that_was_asked_for() {
+    let publication = honest();
+    let asked = |poll: &str| Evidence { poll: Some(poll.parse().unwrap()), ..Evidence::default() };
+    assert!(check(&publication, &asked("tea")).holds());
+    let verification = check(&publication, &asked("lunch"));
+    assert_eq!((verification.findings, verification.unchecked.len()), (vec![], 1));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::{
     io::{self, Read},
 };
 
+use domain::PollId;
+
 use crate::{
     address::PollAddress,
     client::{FetchError, PublicClient},
@@ -16,6 +18,8 @@ pub struct PublishedSource {
     pub reader: Box<dyn Read + Send>,
     /// How many there are, if that is known.
     pub length: Option<u64>,
+    /// The poll whose address was named: the ballots are to be those of that one.
+    pub poll: Option<PollId>,
 }
 
 /// Why there is nothing to read.
@@ -34,16 +38,17 @@ impl PublishedSource {
     /// standard input.
     pub fn open(name: &str) -> Result<Self, SourceError> {
         if name.starts_with("http://") || name.starts_with("https://") {
-            let address = PollAddress::parse(name).map_or_else(|_| name.to_owned(), |poll| poll.of("published"));
+            let of_poll = PollAddress::parse(name).ok();
+            let address = of_poll.as_ref().map_or_else(|| name.to_owned(), |poll| poll.of("published"));
             let (reader, length) = PublicClient::new().open(&address)?;
-            return Ok(Self { reader: Box::new(reader), length });
+            return Ok(Self { reader: Box::new(reader), length, poll: of_poll.map(|address| address.poll()) });
         }
         if name == "-" {
-            return Ok(Self { reader: Box::new(io::stdin()), length: None });
+            return Ok(Self { reader: Box::new(io::stdin()), length: None, poll: None });
         }
         let failed = |error| SourceError::File(name.to_owned(), error);
         let file = File::open(name).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        Ok(Self { reader: Box::new(file), length: Some(length) })
+        Ok(Self { reader: Box::new(file), length: Some(length), poll: None })
     }
 }

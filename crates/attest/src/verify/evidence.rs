@@ -1,10 +1,14 @@
 //! What people have kept, against which a published file is checked.
 
+use domain::PollId;
+
 use crate::{key::VerifierKey, words::SEAL_WORDS};
 
 /// What people have kept.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
+    /// The poll that was asked for; without it a file of any poll will do.
+    pub poll: Option<PollId>,
     /// The installation's key; without it the one in the file is taken, which the server may have changed.
     pub key: Option<VerifierKey>,
     /// Proofs of receipts.

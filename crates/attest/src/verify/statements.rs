@@ -6,7 +6,7 @@ use super::{
     evidence::Evidence,
     finding::{FindingKind, KeptBy},
     sums::TreeSums,
-    verification::{Verification, VerifiedPoll},
+    verification::{Unchecked, Verification, VerifiedPoll},
 };
 use crate::{
     key::{VerifierKey, key_name},
@@ -35,6 +35,10 @@ impl HeaderStatements {
         evidence: &Evidence,
         verification: &mut Verification,
     ) -> Option<Self> {
+        let there = header.round.poll;
+        if let Some(asked) = evidence.poll.filter(|asked| *asked != there) {
+            verification.unchecked.push(Unchecked::AnotherPoll { asked, there });
+        }
         if !key.is_same_as(&header.key) {
             verification.find(FindingKind::OtherKey.by(KeptBy::Key, "the key"));
         }

@@ -1,6 +1,6 @@
 //! What came of a verification.
 
-use domain::{Choices, Digest};
+use domain::{Choices, Digest, PollId};
 
 use super::{
     finding::{AuditFinding, FindingKind},
@@ -61,6 +61,14 @@ pub enum Unchecked {
     /// The file could not be read to its end.
     #[error("The published file could not be read: {0}.")]
     Publication(String),
+    /// The file is of another poll than the one that was asked for, which is not checked then.
+    #[error("The ballots of the poll {asked} were asked for, and these are those of {there}: {asked} was not checked.")]
+    AnotherPoll {
+        /// The poll that was asked for.
+        asked: PollId,
+        /// Whose ballots they are.
+        there: PollId,
+    },
     /// What was given can't be read.
     #[error("{name}: {why}.")]
     NotUnderstood {
