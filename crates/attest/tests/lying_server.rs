@@ -95,6 +95,26 @@ fn a_ballot_dropped_after_counting_is_found_by_its_voter_or_a_screen() {
 }
 
 #[test]
+fn a_partition_that_is_left_out_is_found_by_whoever_has_kept_anything_of_it() {
+    let honest = honest();
+    let mut lying = honest.clone();
+    lying.trees.pop();
+    for ballot in lying.trees[0].iter_mut() {
+        (ballot.replaces, ballot.counts) = (BallotMark::NONE, true);
+    }
+    assert_eq!(found_by_anybody(&lying), [""; 0]);
+    let voter = (1..=6).find(|voter| honest.place(*voter).0 == 1).unwrap();
+    let evidence = Evidence { promises: note(honest.promise(voter)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("partition-missing", KeptBy::Promise)]);
+    let evidence = Evidence { proofs: note(honest.proof(voter)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("partition-missing", KeptBy::Proof)]);
+    let evidence = Evidence { checkpoints: note(honest.checkpoint(1, 0)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("partition-missing", KeptBy::Checkpoint)]);
+    let evidence = Evidence { seals: note(honest.signed_seal()), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("two-seals", KeptBy::Seal)]);
+}
+
+#[test]
 fn a_changed_ballot_is_found_by_its_voter_or_a_screen() {
     let honest = honest();
     let mut lying = honest.clone();

@@ -99,6 +99,8 @@ pub enum FindingKind {
     Rewritten(u16, u64),
     /// A tree of this partition had this size, and now has the other.
     Shrunk(u16, u64, u64),
+    /// This partition of the round has a tree, and the seal has only so many partitions.
+    PartitionMissing(u16, usize),
     /// Another seal of the same close.
     TwoSeals,
     /// The seal that was given is of a later close.
@@ -151,6 +153,7 @@ impl FindingKind {
             Self::BallotMissing => "ballot-missing",
             Self::Rewritten(..) => "rewritten",
             Self::Shrunk(..) => "shrunk",
+            Self::PartitionMissing(..) => "partition-missing",
             Self::TwoSeals => "two-seals",
             Self::LaterSeal => "later-seal",
             Self::OtherWords => "other-words",
@@ -208,6 +211,9 @@ impl fmt::Display for FindingKind {
             ),
             Self::Shrunk(partition, before, now) => {
                 write!(f, "Partition {partition} had {before} ballots, and {now} are published.")
+            }
+            Self::PartitionMissing(partition, sealed) => {
+                write!(f, "The tree of partition {partition} is not sealed: the seal has {sealed} partitions.")
             }
             Self::TwoSeals => f.write_str("There are two seals of one close of the poll."),
             Self::LaterSeal => f.write_str("The seal that was kept is of a later close than the published one."),

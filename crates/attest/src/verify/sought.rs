@@ -137,7 +137,7 @@ impl Opening<'_> {
 
     fn promise(&mut self, KeptNote { name, text }: &KeptNote) {
         if let Some(Promise { origin, leaf }) = self.note(KeptBy::Promise, name, text)
-            && self.is_published(name, &origin)
+            && self.is_published(KeptBy::Promise, name, &origin)
         {
             self.leaf(KeptBy::Promise, name, &origin, leaf);
         }
@@ -174,7 +174,7 @@ impl Opening<'_> {
 
     /// Looks for a root, unless its tree is not published.
     fn root(&mut self, kept: KeptBy, name: &str, Checkpoint { origin, size, root }: Checkpoint) {
-        if !self.is_published(name, &origin) {
+        if !self.is_published(kept, name, &origin) {
             return;
         }
         let partition = origin.partition;
@@ -195,19 +195,22 @@ impl Opening<'_> {
         }
     }
 
-    /// Whether the tree is published; if not, that is told.
-    fn is_published(&mut self, name: &str, origin: &TreeOrigin) -> bool {
-        let published = self.publishes(origin);
-        if !published {
-            let of_round = origin.round == self.seal.round && usize::from(origin.partition) < self.seal.trees.len();
-            let name = name.to_owned();
-            self.verification.unchecked.push(if of_round {
-                Unchecked::OtherGeneration { name, generation: origin.generation }
-            } else {
-                Unchecked::OfAnother { name, origin: origin.to_string() }
-            });
+    /// Whether the tree is published; if not, that is told. All partitions of a round are sealed together.
+    fn is_published(&mut self, kept: KeptBy, name: &str, origin: &TreeOrigin) -> bool {
+        if self.publishes(origin) {
+            return true;
         }
-        published
+        let (partition, sealed) = (origin.partition, self.seal.trees.len());
+        if origin.round != self.seal.round {
+            let (name, origin) = (name.to_owned(), origin.to_string());
+            self.verification.unchecked.push(Unchecked::OfAnother { name, origin });
+        } else if usize::from(partition) >= sealed {
+            self.verification.find(FindingKind::PartitionMissing(partition, sealed).by(kept, name));
+        } else {
+            let (name, generation) = (name.to_owned(), origin.generation);
+            self.verification.unchecked.push(Unchecked::OtherGeneration { name, generation });
+        }
+        false
     }
 
     fn publishes(&self, origin: &TreeOrigin) -> bool {

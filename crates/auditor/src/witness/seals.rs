@@ -30,8 +30,8 @@ impl WitnessedSeal {
 }
 
 impl PollWitness {
-    /// Fetches the seal and keeps it. Two of one close can't both be true, and neither can one whose trees are not those
-    /// that were kept; this is asked again of each seal at each look, since trees grow.
+    /// Fetches the seal and keeps it. Two of one close can't both be true, and neither can one whose trees are not
+    /// those that were kept; this is asked again of each seal at each look, since trees grow.
     pub(super) fn look_at_seals(&self, trees: &[Checkpoint]) -> Result<Vec<WitnessNews>, WitnessError> {
         let kept = self.kept_seals()?;
         let mut news = Vec::new();
@@ -97,14 +97,19 @@ impl PollWitness {
         Ok(Some(WitnessNews::Sealed { version: seal.version, words: words(&seal.digest()).join(" ") }))
     }
 
-    /// Which trees of a seal are not those that were kept.
+    /// Which trees of a seal are not those that were kept, and which of those that were kept it leaves out: all
+    /// partitions of a round are sealed together.
     fn contradictions_of(
         &self,
         sealed: &WitnessedSeal,
         trees: &[Checkpoint],
     ) -> Result<Vec<WitnessNews>, WitnessError> {
         let WitnessedSeal { seal, note } = sealed;
-        let mut found = Vec::new();
+        let is_left_out = |kept: &&Checkpoint| {
+            kept.origin.round == seal.round && usize::from(kept.origin.partition) >= seal.trees.len()
+        };
+        let left_out = trees.iter().filter(is_left_out).map(|kept| self.against_a_checkpoint(kept, seal, note));
+        let mut found = left_out.collect::<Result<Vec<_>, _>>()?;
         for tree in &seal.trees {
             let origin =
                 TreeOrigin { round: seal.round.clone(), partition: tree.partition, generation: tree.generation };
