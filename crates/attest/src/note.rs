@@ -54,8 +54,8 @@ pub enum NoteError {
     /// The key did not sign this text.
     #[error("its signature is wrong")]
     WrongSignature,
-    /// The text is signed, and says something else than was expected.
-    #[error("it is signed, but it is not what it should be")]
+    /// The text is of another kind than was expected. Whether it is signed was not asked.
+    #[error("it is another text than it should be")]
     AnotherText,
 }
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{key::VerifierKey, origin::RoundName};
 
+/// How the first line begins: a file that begins otherwise is another one, or of a later format.
+pub(super) const BEGINNING_OF_PUBLICATION: &str = "{\"scrutin\":\"published 1\",";
+
 /// The last line, without its newline: a file that has none is not whole.
 pub const END_OF_PUBLICATION: &str = "end";
 

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use super::{
     ballot::PublishedBallot,
-    header::{END_OF_PUBLICATION, PublishedHeader, PublishedTree},
+    header::{BEGINNING_OF_PUBLICATION, END_OF_PUBLICATION, PublishedHeader, PublishedTree},
 };
 
 /// The longest header, in bytes: a seal of 1,024 partitions and some hundred wordings.
@@ -17,7 +17,7 @@ const MAX_LINE_BYTES: u64 = 256;
 #[derive(Debug)]
 pub struct PublicationReader<R> {
     reader: R,
-    line: String,
+    line: Vec<u8>,
     number: u64,
 }
 
@@ -30,6 +30,9 @@ pub enum PublicationError {
     /// It ends before its last line: a part of it is missing.
     #[error("the file ends at line {0}, before its last line, “end”")]
     Unfinished(u64),
+    /// It does not begin as published ballots do.
+    #[error("it is not a file of published ballots")]
+    AnotherFile,
     /// A line that nobody writes so.
     #[error("line {line} is not {expected}")]
     Malformed {
@@ -43,7 +46,7 @@ pub enum PublicationError {
 impl<R: BufRead> PublicationReader<R> {
     /// Reads from here.
     pub fn new(reader: R) -> Self {
-        Self { reader, line: String::new(), number: 0 }
+        Self { reader, line: Vec::new(), number: 0 }
     }
 
     /// The number of the line that was read last, from 1.
@@ -53,7 +56,13 @@ impl<R: BufRead> PublicationReader<R> {
 
     /// The first line.
     pub fn header(&mut self) -> Result<PublishedHeader, PublicationError> {
-        self.next(MAX_HEADER_BYTES, "the header of published ballots", PublishedHeader::parse)
+        let header = self.next(MAX_HEADER_BYTES, "the header of published ballots", PublishedHeader::parse);
+        let line = self.line.iter().zip(BEGINNING_OF_PUBLICATION.as_bytes());
+        match header {
+            Err(PublicationError::Read(_)) => header,
+            _ if line.into_iter().all(|(there, expected)| there == expected) => header,
+            _ => Err(PublicationError::AnotherFile),
+        }
     }
 
     /// The next line, which begins a tree.
@@ -82,13 +91,11 @@ impl<R: BufRead> PublicationReader<R> {
         self.line.clear();
         self.number += 1;
         let malformed = PublicationError::Malformed { line: self.number, expected };
-        match self.reader.by_ref().take(max_bytes).read_line(&mut self.line) {
-            Ok(0) => return Err(PublicationError::Unfinished(self.number)),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(malformed),
-            read => read?,
-        };
-        match self.line.strip_suffix('\n') {
-            Some(line) => parse(line).ok_or(malformed),
+        if self.reader.by_ref().take(max_bytes).read_until(b'\n', &mut self.line)? == 0 {
+            return Err(PublicationError::Unfinished(self.number));
+        }
+        match self.line.strip_suffix(b"\n") {
+            Some(line) => str::from_utf8(line).ok().and_then(parse).ok_or(malformed),
             None if self.line.len() as u64 == max_bytes => Err(malformed),
             None => Err(PublicationError::Unfinished(self.number)),
         }

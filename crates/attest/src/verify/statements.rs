@@ -45,8 +45,9 @@ impl HeaderStatements {
         if header.key.name() != key_name(&header.round.installation) {
             verification.find(FindingKind::KeyName.alone());
         }
-        let seal: Option<Seal> = opened(&header.seal, key, FindingKind::SealNotSigned, verification);
-        let result = opened(&header.result, key, FindingKind::ResultNotSigned, verification);
+        let keys = (key, &header.key);
+        let seal: Option<Seal> = opened(&header.seal, keys, FindingKind::SealNotSigned, verification);
+        let result = opened(&header.result, keys, FindingKind::ResultNotSigned, verification);
         let wordings = header.wordings.iter().map(|terms| (terms.clone(), terms.digest())).collect();
         let statements = Self { round: header.round.clone(), wordings, seal: seal?, result };
         verification.poll = Some(statements.poll(key, evidence));
@@ -133,16 +134,19 @@ impl HeaderStatements {
     }
 }
 
-/// What a note says. If its signature is wrong that is a finding, and what it says is compared all the same.
+/// What a note says. If its signature is wrong that is a finding, and what it says is compared all the same. Where the
+/// file's own key signed it, only the key that was kept finds that.
 fn opened<T: NoteText>(
     note: &str,
-    key: &VerifierKey,
+    (key, own): (&VerifierKey, &VerifierKey),
     finding: fn(NoteError) -> FindingKind,
     verification: &mut Verification,
 ) -> Option<T> {
     let opened = key.open(note);
     if let Err(error) = &opened {
-        verification.find(finding(*error).alone());
+        let found = finding(*error);
+        let found = if own.open::<T>(note).is_ok() { found.by(KeptBy::Key, "the key") } else { found.alone() };
+        verification.find(found);
     }
     opened.ok().or_else(|| T::parse(SignedNote::parse(note).ok()?.text()))
 }
