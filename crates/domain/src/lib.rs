@@ -72,7 +72,7 @@ pub use sealed::{decode_base64, encode_base64};
 pub use secret::{KeyPurpose, MIN_SECRET_BYTES, Secret, SecretError, Signer, are_equal};
 pub use session::SessionId;
 pub use share::{ShareProgress, Tally, TallyShare};
-pub use tally::{Audit, Heartbeat, PollRecount, Recount, VoteCounts};
+pub use tally::{Audit, Heartbeat, PollColumns, PollRecount, Recount, VoteCounts};
 pub use tree::{
     BallotMark, BallotTerms, Blind, DIGEST_BYTES, Digest, ExpectedTree, FullTile, GrowingTree, LeafBallot, LeafContent,
     LeafOrder, MAX_TILE_LEVELS, PublishedChoices, RoundHistory, StoredTree, TILE_DIGESTS, TermsInForce, Tile,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{gap::Gap, partition::Partition, poll_id::PollId, tree::TreeRecount};
+use crate::{gap::Gap, partition::Partition, poll::Poll, poll_id::PollId, tree::TreeRecount};
 
 /// The numbers of one poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,6 +70,33 @@ impl Recount {
     /// Whether both are the same.
     pub fn agrees(&self) -> bool {
         self.kept == self.recounted
+    }
+}
+
+/// What a ledger keeps of a poll beside its record, so that queries can select by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollColumns {
+    /// Its id.
+    pub id: String,
+    /// The word for its state.
+    pub state: String,
+    /// Whether the public list has it while it is open.
+    pub listed: bool,
+    /// Its version.
+    pub version: u64,
+    /// The round that is counted.
+    pub round: u32,
+}
+
+impl PollColumns {
+    /// Whether these are of this record. The round may be the one before, or 0 as an earlier release wrote it: behind a
+    /// gap the log may still have the reset that began the record's round.
+    pub fn are_of(&self, poll: &Poll) -> bool {
+        let rounds = [poll.round(), poll.first_round_after_gap(), 0];
+        self.id == poll.id().as_str()
+            && self.state == poll.state().as_str()
+            && (self.listed, self.version) == (poll.listed(), poll.version())
+            && rounds.contains(&self.round)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use domain::{Audit, Choices, Gap, Partition, Poll, Recount, TreeRecount, Unavailable, VoteCounts};
+use domain::{Audit, Choices, Gap, Partition, Poll, PollColumns, Recount, TreeRecount, Unavailable, VoteCounts};
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
@@ -22,6 +22,7 @@ pub(crate) const AUDIT_TIMEOUT: Duration = Duration::from_hours(1);
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const KEPT: &str = "
     SELECT polls.number, polls.partition, polls.round, polls.poll::text AS poll,
+        polls.id, polls.state, polls.listed, polls.version,
         coalesce(turnout.voters, 0) AS voters, coalesce(turnout.counted, 0) AS counted,
         by_option.options, by_option.votes
     FROM polls
@@ -43,6 +44,17 @@ const RECOUNT: &str = "
     ) AS ballot
     JOIN polls ON polls.number = ballot.poll
     GROUP BY polls.number, ballot.choices";
+/// The first table with rows of a poll or tree that is not there, which no poll's figures would show.
+const WITHOUT_OWNER: &str = "
+    SELECT CASE
+        WHEN EXISTS (SELECT 1 FROM ballots WHERE poll NOT IN (SELECT number FROM polls)) THEN 'ballots'
+        WHEN EXISTS (SELECT 1 FROM tallies WHERE poll NOT IN (SELECT number FROM polls)) THEN 'tallies'
+        WHEN EXISTS (SELECT 1 FROM turnout WHERE poll NOT IN (SELECT number FROM polls)) THEN 'turnout'
+        WHEN EXISTS (SELECT 1 FROM trees WHERE poll NOT IN (SELECT number FROM polls)) THEN 'trees'
+        WHEN EXISTS (SELECT 1 FROM terms WHERE poll NOT IN (SELECT number FROM polls)) THEN 'terms'
+        WHEN EXISTS (SELECT 1 FROM tiles WHERE tree NOT IN (SELECT number FROM trees)) THEN 'tiles'
+        WHEN EXISTS (SELECT 1 FROM tree_closes WHERE tree NOT IN (SELECT number FROM trees)) THEN 'tree_closes'
+    END";
 const GAPS: &str = "SELECT partition, after, through, ballots FROM gaps ORDER BY partition, after, through";
 const REJECTED: &str = "SELECT count(*) FROM rejected";
 
@@ -61,6 +73,7 @@ pub(crate) async fn audit(database: &DatabaseUrl) -> Result<Audit, Unavailable> 
 /// The same in a transaction of the caller.
 pub(crate) async fn in_snapshot(client: &Client) -> Result<Audit, DatabaseError> {
     let kept = kept(client).await?;
+    check_owners(client).await?;
     let mut recounted = recount(client, &kept).await?;
     let recounts = kept.into_iter().map(|row| Recount {
         poll: row.poll.id(),
@@ -106,6 +119,16 @@ async fn kept(client: &Client) -> Result<Vec<KeptRow>, DatabaseError> {
     rows.iter()
         .map(|row| {
             let poll = rows::poll(row, "poll")?;
+            let columns = PollColumns {
+                id: row.try_get("id")?,
+                state: row.try_get("state")?,
+                listed: row.try_get("listed")?,
+                version: rows::amount(row.try_get("version")?)?,
+                round: rows::round(row, "round")?,
+            };
+            if !columns.are_of(&poll) {
+                return Err(DatabaseError::Unreadable("a poll whose row is not that of its record"));
+            }
             Ok(KeptRow {
                 number: row.try_get("number")?,
                 partition: rows::partition(row, "partition")?,
@@ -115,6 +138,13 @@ async fn kept(client: &Client) -> Result<Vec<KeptRow>, DatabaseError> {
             })
         })
         .collect()
+}
+
+async fn check_owners(client: &Client) -> Result<(), DatabaseError> {
+    match client.query_one(WITHOUT_OWNER, &[]).await?.try_get::<_, Option<String>>(0)? {
+        Some(table) => Err(DatabaseError::Ownerless(table)),
+        None => Ok(()),
+    }
 }
 
 async fn recount(client: &Client, rows: &[KeptRow]) -> Result<HashMap<i32, VoteCounts>, DatabaseError> {

@@ -14,6 +14,7 @@ use crate::{
 };
 
 const POLLS: &str = "SELECT number, partition, round, since, poll::text AS poll FROM polls ORDER BY id, partition";
+const HAS_TILES: &str = "SELECT EXISTS (SELECT 1 FROM tiles WHERE tree = $1::integer)";
 const TILES: &str = "SELECT level, place, last, digests FROM tiles WHERE tree = $1::integer";
 
 /// The present rounds' trees, with what is needed to make them again elsewhere.
@@ -78,8 +79,13 @@ async fn of_poll(
     let terms = tree_rows::terms(client, poll.number).await?;
     for row in &rows {
         let newer = |other: &TreeRow| other.stored.id.round == row.stored.id.round && other.number > row.number;
-        if row.is_grown && !rows.iter().any(newer) {
+        if rows.iter().any(newer) {
+            continue;
+        }
+        if row.is_grown {
             recounts.push(of_tree(client, poll, row, &terms).await?);
+        } else if row.stored.voters > 0 || has_tiles(client, row).await? {
+            recounts.push(TreeRecount { tree: row.stored.id.clone(), faults: vec![TreeFault::Unbuilt] });
         }
     }
     // Where no terms are noted, no trees were built yet.
@@ -90,6 +96,10 @@ async fn of_poll(
         recounts.push(TreeRecount { tree: present.clone(), faults: vec![TreeFault::Missing] });
     }
     Ok(())
+}
+
+async fn has_tiles(client: &Client, tree: &TreeRow) -> Result<bool, DatabaseError> {
+    Ok(client.query_one(HAS_TILES, &[&tree.number]).await?.try_get(0)?)
 }
 
 async fn of_tree(

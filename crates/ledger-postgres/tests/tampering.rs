@@ -10,7 +10,7 @@ use testkit::{
 };
 
 /// Tables that are put back after each statement.
-const TABLES: [&str; 7] = ["ballots", "tallies", "turnout", "trees", "tiles", "tree_closes", "terms"];
+const TABLES: [&str; 8] = ["polls", "ballots", "tallies", "turnout", "trees", "tiles", "tree_closes", "terms"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_changed_in_one_row_is_found() {
@@ -31,6 +31,8 @@ async fn whatever_is_changed_in_one_row_is_found() {
     let dialect = SqlDialect {
         voter: "'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid",
         digest: "decode(repeat('00', 32), 'hex')",
+        not_built: "counted = NULL",
+        other_record: r#"replace(poll::text, '"version":', '"version":1')::json"#,
         other_terms: "replace(terms::text, 'Apples', 'Pears')::json",
     };
     let (mut tried, mut missed) = (0, Vec::new());

@@ -2,8 +2,8 @@
 //!
 //! It shares no code with `domain::count`, so that a bug in either shows as a difference.
 
-use domain::{Audit, Choices, Gap, Partition, Position, Recount, VoteCounts, VoterId};
-use rusqlite::{Connection, Result as SqlResult};
+use domain::{Audit, Choices, Gap, Partition, PollColumns, Position, Recount, VoteCounts, VoterId};
+use rusqlite::{Connection, OptionalExtension, Result as SqlResult};
 
 use crate::{
     ring_file::Accepted,
@@ -13,6 +13,7 @@ use crate::{
 
 /// Counts everything again, including the `uncounted` ballots. The caller's transaction makes it one snapshot.
 pub(crate) fn audit(conn: &Connection, uncounted: &[Accepted]) -> Result<Audit, StoreError> {
+    check_rows(conn)?;
     let mut audit = Audit::default();
     for stored in store::polls(conn, None)? {
         // What waits to be counted was cast in this process.
@@ -39,6 +40,37 @@ pub(crate) fn audit(conn: &Connection, uncounted: &[Accepted]) -> Result<Audit, 
     audit.gaps = gaps.collect::<SqlResult<_>>()?;
     audit.rejected = conn.query_row("SELECT count(*) FROM rejected", (), |row| unsigned(row, 0))?;
     Ok(audit)
+}
+
+/// Rows that no poll's figures would show: those of a poll or tree that is not there; and polls whose columns are not
+/// those of their record.
+fn check_rows(conn: &Connection) -> Result<(), StoreError> {
+    for table in ["ballots", "tallies", "turnout", "trees", "terms"] {
+        check_owners(conn, table, "poll", "polls")?;
+    }
+    for table in ["tiles", "tree_closes"] {
+        check_owners(conn, table, "tree", "trees")?;
+    }
+    let mut select = conn.prepare("SELECT poll, id, state, listed, version, round FROM polls")?;
+    let mut rows = select.query(())?;
+    while let Some(row) = rows.next()? {
+        let poll = store::record(row, 0)?;
+        let (id, state, listed) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        let columns = PollColumns { id, state, listed, version: unsigned(row, 4)?, round: row.get(5)? };
+        if !columns.are_of(&poll) {
+            return Err(StoreError::Data(format!("the row of the poll {} is not that of its record", poll.id())));
+        }
+    }
+    Ok(())
+}
+
+/// Whether each row of a table belongs to one of `owners`, by its number.
+fn check_owners(conn: &Connection, table: &str, column: &str, owners: &str) -> Result<(), StoreError> {
+    let sql = format!("SELECT {column} FROM {table} WHERE {column} NOT IN (SELECT number FROM {owners}) LIMIT 1");
+    match conn.query_row(&sql, (), |row| row.get::<_, i64>(0)).optional()? {
+        Some(number) => Err(StoreError::Data(format!("{table} has rows of number {number}, which {owners} lacks"))),
+        None => Ok(()),
+    }
 }
 
 /// Reads the ballots by voter and position, which is the table's order, so it needs no memory. The last ballot of each

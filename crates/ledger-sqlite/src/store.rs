@@ -137,12 +137,16 @@ fn stored_event(row: &Row<'_>) -> SqlResult<Event> {
     serde_json::from_str(&json).map_err(|error| unreadable(0, Type::Text, error))
 }
 
+/// A poll's record.
+pub(crate) fn record(row: &Row<'_>, column: usize) -> SqlResult<Poll> {
+    let json: String = row.get(column)?;
+    serde_json::from_str(&json).map_err(|error| unreadable(column, Type::Text, error))
+}
+
 fn stored_poll(row: &Row<'_>) -> SqlResult<StoredPoll> {
-    let json: String = row.get(1)?;
-    let poll = serde_json::from_str(&json).map_err(|error| unreadable(1, Type::Text, error))?;
     Ok(StoredPoll {
         number: row.get(0)?,
-        poll,
+        poll: record(row, 1)?,
         partition: Partition::new(row.get(2)?),
         round: row.get(3)?,
         since: position(row, 4)?,

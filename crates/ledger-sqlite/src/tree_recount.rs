@@ -15,8 +15,13 @@ pub(crate) fn of_poll(conn: &Connection, poll: &StoredPoll) -> Result<Vec<TreeRe
     let mut recounts = Vec::new();
     for (index, row) in rows.iter().enumerate() {
         let is_replaced = rows[index + 1..].iter().any(|later| later.stored.id.round == row.stored.id.round);
-        if !is_replaced && row.is_grown {
+        if is_replaced {
+            continue;
+        }
+        if row.is_grown {
             recounts.push(of_tree(conn, poll, row)?);
+        } else if row.stored.voters > 0 || has_tiles(conn, row.number)? {
+            recounts.push(TreeRecount { tree: row.stored.id.clone(), faults: vec![TreeFault::Unbuilt] });
         }
     }
     recounts.extend(missing(conn, poll, &rows)?);
@@ -57,6 +62,10 @@ fn of_tree(conn: &Connection, poll: &StoredPoll, row: &StoredTreeRow) -> Result<
         recount.faults.push(TreeFault::Close(version));
     }
     Ok(recount)
+}
+
+fn has_tiles(conn: &Connection, tree: i64) -> Result<bool, StoreError> {
+    Ok(conn.prepare_cached("SELECT 1 FROM tiles WHERE tree = ?1")?.exists([tree])?)
 }
 
 fn notes_present_terms(terms: &[TermsInForce], poll: &StoredPoll) -> bool {

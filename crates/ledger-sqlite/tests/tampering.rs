@@ -31,6 +31,8 @@ async fn whatever_is_changed_in_one_row_is_found() {
     let dialect = SqlDialect {
         voter: "x'ffffffffffffffffffffffffffffffff'",
         digest: "zeroblob(32)",
+        not_built: "grown = 0",
+        other_record: r#"replace(poll, '"version":', '"version":1')"#,
         other_terms: "replace(terms, 'Apples', 'Pears')",
     };
     let (mut tried, mut missed) = (0, Vec::new());

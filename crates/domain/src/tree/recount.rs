@@ -33,6 +33,8 @@ pub enum TreeFault {
     Close(u64),
     /// The poll's present words or rules are not those that are noted for its ballots.
     Terms,
+    /// It is noted as one that is to be built, and has leaves or voters.
+    Unbuilt,
     /// The poll's present round has no tree, or one that began elsewhere; or the first round that had one has none.
     Missing,
 }
@@ -45,6 +47,7 @@ impl fmt::Display for TreeFault {
             Self::Size => f.write_str("its size, last ballot or voters are others"),
             Self::Close(version) => write!(f, "what it was at the close of version {version} is not so"),
             Self::Terms => f.write_str("the poll's words or rules are not those noted for its ballots"),
+            Self::Unbuilt => f.write_str("it is not noted as built, and has leaves"),
             Self::Missing => f.write_str("a round's tree is missing"),
         }
     }

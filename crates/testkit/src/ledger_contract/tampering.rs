@@ -10,6 +10,10 @@ pub struct SqlDialect {
     pub voter: &'static str,
     /// Thirty-two zero bytes.
     pub digest: &'static str,
+    /// What makes a row of `trees` one that is to be built.
+    pub not_built: &'static str,
+    /// Of `polls.poll`, with another version.
+    pub other_record: &'static str,
     /// Of `terms`, in which `Apples` is replaced by `Pears`.
     pub other_terms: &'static str,
 }
@@ -45,13 +49,33 @@ pub fn a_log_with_trees() -> Vec<Entry> {
 
 /// The primary key of each table, what can be made of one of its rows, and how many rows are tried.
 fn kinds(dialect: &SqlDialect) -> Vec<(&'static str, &'static str, Vec<String>, u32)> {
-    let SqlDialect { voter, digest, other_terms } = dialect;
+    let SqlDialect { voter, digest, not_built, other_record, other_terms } = dialect;
     let set = |changes: &[&str]| changes.iter().map(|&change| format!("SET {change}")).collect::<Vec<_>>();
     vec![
         (
+            "polls",
+            "number",
+            set(&[
+                "id = 'another'",
+                "number = number + 100",
+                "version = version + 1",
+                "state = 'waiting'",
+                "listed = NOT listed",
+                "round = round + 1",
+                "since = since + 1048576000000",
+                &format!("poll = {other_record}"),
+            ]),
+            2,
+        ),
+        (
             "ballots",
             "poll, voter, position",
-            set(&["choices = choices * 2", "position = position + 1048576", &format!("voter = {voter}")]),
+            set(&[
+                "poll = poll + 100",
+                "choices = choices * 2",
+                "position = position + 1048576",
+                &format!("voter = {voter}"),
+            ]),
             8,
         ),
         ("tallies", "poll, option", set(&["votes = votes + 1"]), 8),
@@ -68,6 +92,7 @@ fn kinds(dialect: &SqlDialect) -> Vec<(&'static str, &'static str, Vec<String>, 
                 "partitions = partitions + 1",
                 "installation = 'another'",
                 "since = since + 1048576000",
+                not_built,
             ]),
             8,
         ),
