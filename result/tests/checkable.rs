@@ -10,7 +10,7 @@ use attest::{
     Checkpoint, Evidence, InclusionProof, KeptNote, NoteKey, Promise, ResultNote, Seal, TilePath, VerifierKey,
     root_from_tiles, tiles_of, verify, words,
 };
-use domain::{Digest, InstallationId, PollChange, PollSpec, Visibility, mark_and_blind};
+use domain::{Digest, InstallationId, PollChange, PollSpec, Secret, Visibility, mark_and_blind};
 use http::StatusCode;
 use reqwest::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, IF_NONE_MATCH};
 use serde_json::Value;
@@ -276,6 +276,23 @@ async fn what_is_not_there_is_told_and_what_never_changes_may_be_kept() {
     assert_eq!((again.status(), &again.headers()[ETAG]), (StatusCode::NOT_MODIFIED, &tag));
     let head = place.app.http.head(place.app.url(&poll("published"))).send().await.unwrap();
     assert_eq!((head.status(), &head.headers()[ETAG]), (StatusCode::OK, &tag));
+}
+
+#[tokio::test]
+async fn ballots_that_another_key_publishes_are_another_file() {
+    let mut place = ThreePartitions::with(spec()).await;
+    (0..9).for_each(|number| drop(place.vote(number, "a")));
+    place.change(&PollChange::Close).await;
+    place.change(&PollChange::Publish).await;
+    let before = there(&place.app, &poll("published")).await;
+    let tag = app_get(&place.app, &poll("published"), StatusCode::OK).await.headers()[ETAG].clone();
+    let later = place.with_key(Secret::parse(&"z".repeat(32)).unwrap()).await;
+    let after = there(&later, &poll("published")).await;
+    let lines = |file: &str| file.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert!(before != after && lines(&before) == lines(&after), "the ballots are the same under another signature");
+    let again = later.http.get(later.url(&poll("published"))).header(IF_NONE_MATCH, &tag).send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::OK);
+    assert_ne!(again.headers()[ETAG], tag);
 }
 
 /// A text without what hashes make of it.

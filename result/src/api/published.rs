@@ -44,12 +44,13 @@ pub(crate) async fn published(
         return Err(ResultRefusal::NotPublished);
     }
     let sealed = seal_of(&app, &score).await?;
-    let tag = HeaderValue::from_str(&format!("\"{}\"", sealed.digest)).expect("digits are header text");
+    let result = result_of(&score, &sealed)?;
+    let publication = PollPublication::new(&app.trees, sealed, &result);
+    let tag = HeaderValue::from_str(&format!("\"{}\"", publication.digest())).expect("digits are header text");
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut response = if known.flat_map(|value| value.split(',')).any(|known| is_tag(known, &tag)) {
         (StatusCode::NOT_MODIFIED, answer(Keep::AMinute, TEXT, ())).into_response()
     } else {
-        let publication = PollPublication::new(&app.trees, Arc::clone(&sealed), &result_of(&score, &sealed)?);
         let file = app.publications.file(publication).await.map_err(|error| unavailable(&error))?;
         answer(Keep::AMinute, TEXT, file.ok_or(ResultRefusal::Busy)?)
     };

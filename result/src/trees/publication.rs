@@ -24,6 +24,7 @@ pub(crate) struct PollPublication {
     scoreboard: Arc<dyn Scoreboard>,
     sealed: Arc<SealedPoll>,
     header: PublishedHeader,
+    digest: Digest,
     /// The numbers of the wordings, from 1.
     numbers: HashMap<Digest, u32>,
 }
@@ -57,7 +58,8 @@ impl PollPublication {
         let (wordings, seal) = (sealed.wordings.clone(), sealed.note.clone());
         let numbers = (1..).zip(&wordings).map(|(number, terms)| (terms.digest(), number)).collect();
         let header = PublishedHeader { round, key: verifier, wordings, seal, result: key.sign(result) };
-        Self { scoreboard: Arc::clone(trees.scoreboard()), sealed, header, numbers }
+        let digest = Digest::of(header.to_string().as_bytes());
+        Self { scoreboard: Arc::clone(trees.scoreboard()), sealed, header, digest, numbers }
     }
 
     /// How many ballots it has.
@@ -70,9 +72,10 @@ impl PollPublication {
         self.header.round.poll
     }
 
-    /// Of which seal: it names the whole file.
-    pub(crate) fn seal_digest(&self) -> Digest {
-        self.sealed.digest
+    /// Names the whole file: the digest of its first line, which has the key, the words and what is signed. All other
+    /// lines follow from the seal in it.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// Begins to read: if the ledger does not answer, that is known before anything is sent.

@@ -21,7 +21,7 @@ const MADE_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct PublicationFiles {
     sending: Arc<Semaphore>,
     making: Arc<Semaphore>,
-    /// With the digest of the seal.
+    /// With the digest that names the file.
     kept: Kept<PollId, (Digest, Bytes)>,
 }
 
@@ -43,7 +43,7 @@ impl PublicationFiles {
     }
 
     async fn small(&self, publication: Arc<PollPublication>) -> Result<Bytes, Unavailable> {
-        let (poll, digest) = (publication.poll(), publication.seal_digest());
+        let (poll, digest) = (publication.poll(), publication.digest());
         let read = || {
             let (making, publication) = (Arc::clone(&self.making), Arc::clone(&publication));
             async move {

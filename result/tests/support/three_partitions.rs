@@ -1,10 +1,10 @@
 //! The service on a ledger of three partitions that grows trees, and a log to write on.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::{
     Ballot, Choices, Entry, Installation, InstallationId, Ledger, LedgerIdentity, Ledgers, Partition, Partitions, Poll,
-    PollChange, PollSpec, Position, Receipt, Record, VoterId,
+    PollChange, PollSpec, Position, Receipt, Record, Secret, VoterId,
 };
 use ledger_sqlite::SqliteLedger;
 use scrutin_result::{Config, Timing};
@@ -26,6 +26,7 @@ pub(crate) struct ThreePartitions {
     waiting: [Vec<Entry>; 3],
     written: u64,
     last: Option<(VoterId, Position)>,
+    ledger: Arc<SqliteLedger>,
     _files: TempDir,
 }
 
@@ -49,10 +50,16 @@ impl ThreePartitions {
         let app = serve(Config { timing, ..config() }, ledger.scoreboard()).await;
         let poll = Poll::new(POLL.parse().unwrap(), spec).unwrap();
         let waiting = [(); 3].map(|()| Vec::new());
-        let mut place = Self { app, poll, closed_ms: 0, leaders, waiting, written: 0, last: None, _files: files };
+        let mut place =
+            Self { app, poll, closed_ms: 0, leaders, waiting, written: 0, last: None, ledger, _files: files };
         place.tell_all();
         place.count().await;
         place
+    }
+
+    /// The service once more, on the same ledger with another key.
+    pub(crate) async fn with_key(&self, secret: Secret) -> App {
+        serve(Config { secret, ..config() }, self.ledger.scoreboard()).await
     }
 
     /// Which partition decides the poll's changes.
