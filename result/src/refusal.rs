@@ -13,7 +13,7 @@ use crate::texts::{self, ResultText};
 
 /// After how many seconds to ask again while the ledger does not answer.
 const UNAVAILABLE_SECONDS: u32 = 2;
-/// After how many seconds to ask again while as many exports run as may.
+/// After how many seconds to ask again while as many exports run, or files are sent, as may.
 const BUSY_SECONDS: u32 = 10;
 
 /// Why a request is refused.
@@ -45,6 +45,8 @@ pub(crate) enum ResultRefusal {
     NoKey,
     /// As many exports of ballots run as may.
     Busy,
+    /// As many files of published ballots are sent as may be.
+    PublicationBusy,
     /// No token, or not the organiser's.
     NotOrganiser(NotOrganiser),
     /// The ticket is for something else, or too old, or none.
@@ -75,7 +77,7 @@ impl ResultRefusal {
             | Self::NotPublished
             | Self::NotCounted
             | Self::BlockOpen => StatusCode::NOT_FOUND,
-            Self::Unavailable | Self::Busy | Self::NoKey => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Busy | Self::PublicationBusy | Self::NoKey => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotOrganiser(_) => StatusCode::UNAUTHORIZED,
             Self::WrongTicket => StatusCode::FORBIDDEN,
             Self::NoSuchSeparator => StatusCode::BAD_REQUEST,
@@ -98,7 +100,7 @@ impl ResultRefusal {
             Self::BlockOpen => "block-open",
             Self::NoKey => "no-key",
             Self::Unavailable => "unavailable",
-            Self::Busy => "busy",
+            Self::Busy | Self::PublicationBusy => "busy",
             Self::NotOrganiser(_) => "not-organiser",
             Self::WrongTicket => "ticket-refused",
             Self::NoSuchSeparator => "separator",
@@ -122,6 +124,7 @@ impl ResultRefusal {
             Self::NoKey => (ResultText::NotThereTitle, ResultText::KeyNotThere),
             Self::Unavailable => (ResultText::UnavailableTitle, ResultText::UnavailableText),
             Self::Busy => (ResultText::BusyTitle, ResultText::BusyText),
+            Self::PublicationBusy => (ResultText::BusyPublishedTitle, ResultText::BusyText),
             Self::NotOrganiser(_) | Self::WrongTicket => (ResultText::TicketTitle, ResultText::TicketText),
             Self::NoSuchSeparator => (ResultText::SeparatorTitle, ResultText::SeparatorText),
             Self::Panicked => (ResultText::InternalTitle, ResultText::InternalText),
@@ -138,7 +141,7 @@ impl ResultRefusal {
         let problem = Problem::new(self.status(), self.code(), detail);
         match self {
             Self::Unavailable | Self::NoKey => problem.retry_after(UNAVAILABLE_SECONDS),
-            Self::Busy => problem.retry_after(BUSY_SECONDS),
+            Self::Busy | Self::PublicationBusy => problem.retry_after(BUSY_SECONDS),
             _ => problem,
         }
         .into_response()
@@ -149,5 +152,23 @@ impl ResultRefusal {
 impl IntoResponse for ResultRefusal {
     fn into_response(self) -> Response {
         (self.status(), Extension(self)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::RETRY_AFTER;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_fetches_published_ballots_is_told_of_them_and_when_to_ask_again() {
+        let answer = ResultRefusal::PublicationBusy.problem(Language::default());
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()[RETRY_AFTER], "10");
+        let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], "busy");
+        assert!(problem["detail"].as_str().unwrap().contains("published ballots"), "{problem}");
     }
 }

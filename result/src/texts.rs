@@ -46,6 +46,7 @@ web::text_keys! {
         UnavailableText = "unavailable.text",
         BusyTitle = "busy.title",
         BusyText = "busy.text",
+        BusyPublishedTitle = "busy.published.title",
         TicketTitle = "ticket.title",
         TicketText = "ticket.text",
         SeparatorTitle = "separator.title",

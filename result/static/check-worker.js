@@ -3,7 +3,7 @@
 import { recount } from "./recount.js";
 
 self.onmessage = ({ data }) => {
-  recount(data, (ballots) => self.postMessage({ ballots })).then(
+  recount(data, (progress) => self.postMessage({ progress })).then(
     (report) => self.postMessage({ report }),
     (error) => self.postMessage({ failure: String(error) }),
   );

@@ -79,7 +79,7 @@ async function recounted(job) {
   return new Promise((resolve, reject) => {
     worker.onerror = reject;
     worker.onmessage = ({ data }) => {
-      if ("ballots" in data) showProgress(data.ballots);
+      if (data.progress) showProgress(data.progress);
       if (data.report) resolve(data.report);
       if (data.failure) reject(new Error(data.failure));
     };
@@ -87,7 +87,8 @@ async function recounted(job) {
   });
 }
 
-function showProgress(ballots) {
+function showProgress({ ballots, seconds }) {
+  if (seconds !== undefined) return setVerdict("", fill(texts.busy, { seconds: number(seconds) }));
   const progress = document.getElementById("progress");
   progress.hidden = false;
   if (ballotsToCome) {
@@ -271,7 +272,7 @@ async function run(key, keyIsNew, seal, shown) {
     const report = await recounted(job);
     showReport(report, Object.assign({ keyIsNew }, job), shown);
   } catch (error) {
-    setVerdict("bad", texts.away);
+    setVerdict("", texts.away);
   }
   document.getElementById("progress").hidden = true;
   document.getElementById("own").hidden = false;

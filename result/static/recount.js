@@ -12,6 +12,9 @@ import { compareSeals, optionKey, readEvidence, readResult, readSeal } from "./s
 
 // Of each check, so many faults are told.
 const MOST_FAULTS = 5;
+// So often the file is asked for, and so long is waited in between.
+const MOST_TRIES = 6;
+const LONGEST_WAIT_S = 30;
 const CHOICE_LABEL = utf8("scrutin choice 1");
 
 // Thrown where the file can't be read on.
@@ -19,12 +22,12 @@ class Unreadable extends Error {}
 
 // `{ url, poll, key, hash, notes, own }`: the address of the file, the poll of which it must be, the key that is known
 // (or null), the seal's hash that it must have (or null), seals and checkpoints that were kept, and proofs and promises
-// of own ballots. `tell(ballots)` is called now and then. The answer: `{ checks, poll, own, apart }`; of each check
-// `{ faults, more, open }`, where `open` says that it could not be made; `apart` names what the notes are of that can't
-// be compared with this file. It fails only if the file can't be fetched.
+// of own ballots. `tell` is called now and then, with `{ ballots }` that are counted, or `{ seconds }` until the file
+// is asked for again. The answer: `{ checks, poll, own, apart }`; of each check `{ faults, more, open }`, where `open`
+// says that it could not be made; `apart` names what the notes are of that can't be compared with this file. It fails
+// only if the file can't be fetched.
 export async function recount(job, tell) {
-  const response = await fetch(job.url, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  const response = await fetchFile(job.url, tell);
   const recount = new Recount(job, tell);
   try {
     await recount.read(new LineReader(response));
@@ -33,6 +36,20 @@ export async function recount(job, tell) {
     recount.find("file", { line: Number(error.message) });
   }
   return recount.report();
+}
+
+// The answer with the file. A server that sends as many as it can says when to ask again.
+async function fetchFile(url, tell) {
+  for (let tries = 1; ; tries++) {
+    const response = await fetch(url, { credentials: "same-origin" });
+    if (response.ok) return response;
+    const asked = response.status === 503 ? wholeNumber(response.headers.get("retry-after") || "") : null;
+    if (asked === null || tries === MOST_TRIES) throw new Error(`the server answered ${response.status}`);
+    // Not all who wait ask at once.
+    const seconds = Math.min(asked, LONGEST_WAIT_S) * (1 + Math.random() / 2);
+    tell({ seconds: Math.ceil(seconds) });
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  }
 }
 
 class Recount {
@@ -196,7 +213,7 @@ class Recount {
     for (let rest = size; rest > 0; rest--) {
       let found = lines.next(MAX_LINE);
       while (found === null) {
-        this.tell(this.ballots + tree.root.size);
+        this.tell({ ballots: this.ballots + tree.root.size });
         await lines.more();
         found = lines.next(MAX_LINE);
       }

@@ -111,6 +111,23 @@ async fn the_ballots_of_another_poll_are_not_those_of_the_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_busy_is_asked_again_as_it_says() {
+    let poll = publication();
+    let (app, driver) = (showing(&poll).await, Driver::start().await);
+    let front = Front::start(&app, poll.clone()).await;
+    let browser = driver.open(Setup::default()).await;
+    front.refuse(3);
+    browser.goto(&front.url("/p/tea/check")).await;
+    browser.shows("This page asks again in 2 seconds").await;
+    verdict(&browser, GOOD).await;
+    front.refuse(100);
+    browser.goto(&front.url("/p/tea/check")).await;
+    browser.shows("could not be fetched, so nothing was checked").await;
+    let asked = front.asked().iter().filter(|request| request.ends_with("/published")).count();
+    assert_eq!(asked, 3 + 1 + 6, "it does not ask for ever");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn over_http_all_but_the_signatures_is_checked() {
     let poll = publication();
     let (app, driver) = (showing(&poll).await, Driver::start().await);

@@ -52,7 +52,7 @@ pub(crate) async fn published(
         (StatusCode::NOT_MODIFIED, answer(Keep::AMinute, TEXT, ())).into_response()
     } else {
         let file = app.publications.file(publication).await.map_err(|error| unavailable(&error))?;
-        answer(Keep::AMinute, TEXT, file.ok_or(ResultRefusal::Busy)?)
+        answer(Keep::AMinute, TEXT, file.ok_or(ResultRefusal::PublicationBusy)?)
     };
     response.headers_mut().insert(header::ETAG, tag);
     Ok(response)

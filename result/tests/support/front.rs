@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use axum::{
@@ -11,7 +14,10 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::header::CONTENT_LENGTH;
+use http::{
+    StatusCode,
+    header::{CONTENT_LENGTH, RETRY_AFTER},
+};
 use testkit::{poll_server::PollServer, published_poll::PublishedPoll};
 use tokio::net::TcpListener;
 
@@ -29,6 +35,8 @@ struct Shared {
     app: String,
     public: String,
     instead: Mutex<BTreeMap<&'static str, String>>,
+    /// How often the published file is still refused.
+    busy: AtomicU32,
     asked: Mutex<Vec<String>>,
     http: reqwest::Client,
 }
@@ -41,6 +49,7 @@ impl Front {
             app: app.url(""),
             public,
             instead: Mutex::default(),
+            busy: AtomicU32::new(0),
             asked: Mutex::default(),
             http: app.http.clone(),
         });
@@ -65,6 +74,11 @@ impl Front {
         self.shared.instead.lock().unwrap().insert(name, text);
     }
 
+    /// So often the published file is refused, and may be asked for again after a second.
+    pub(crate) fn refuse(&self, times: u32) {
+        self.shared.busy.store(times, Ordering::Relaxed);
+    }
+
     /// All that was asked of the poll's public data, as `METHOD PATH`.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.shared.asked.lock().unwrap().clone()
@@ -78,6 +92,11 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         || target == "/.well-known/scrutin-key";
     if is_public {
         shared.asked.lock().unwrap().push(format!("{} {target}", request.method()));
+        let left = |times: u32| times.checked_sub(1);
+        let busy = &shared.busy;
+        if target.ends_with("/published") && busy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok() {
+            return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response();
+        }
         let name = target.rsplit('/').next().unwrap();
         if let Some(text) = shared.instead.lock().unwrap().get(name) {
             return text.clone().into_response();
