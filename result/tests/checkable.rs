@@ -154,6 +154,27 @@ async fn a_correction_between_two_closes_is_in_the_file() {
 }
 
 #[tokio::test]
+async fn drafts_that_nobody_voted_on_are_not_published() {
+    let mut place = ThreePartitions::with(spec()).await;
+    let words = |question: &str| PollSpec { question: question.to_owned(), ..spec() };
+    for draft in ["Shall Bob go?", "Tea or Bob?", "Tea or coffee?"] {
+        place.change(&PollChange::Rewrite(Box::new(words(draft)))).await;
+    }
+    (0..40).for_each(|number| drop(place.vote(number, "a")));
+    let options = spec().options;
+    let wording = domain::Wording { question: "Tea!".to_owned(), options, at_millis: 1 };
+    place.change(&PollChange::Correct(Box::new(wording))).await;
+    (30..60).for_each(|number| drop(place.vote(number, "b")));
+    place.change(&PollChange::Close).await;
+    place.change(&PollChange::Publish).await;
+    let file = there(&place.app, &poll("published")).await;
+    assert!(!file.contains("Bob"), "{}", file.lines().next().unwrap());
+    let verification = verify(file.as_bytes(), &Evidence { key: Some(key(&place.app).await), ..Evidence::default() });
+    assert!(verification.holds(), "{:?} {:?}", verification.findings, verification.unchecked);
+    assert_eq!(file.lines().next().unwrap().matches("\"question\"").count(), 2);
+}
+
+#[tokio::test]
 async fn a_seal_waits_for_every_partition_and_goes_when_the_poll_is_opened() {
     let mut place = ThreePartitions::with(hidden()).await;
     (0..20).for_each(|number| drop(place.vote(number, "a")));

@@ -1,7 +1,9 @@
 //! The seal of a closed poll: what its trees were at the close, once all partitions have counted it. It reads nothing.
 
 use attest::{ResultNote, RoundName, Seal, SealedTree, words};
-use domain::{BallotTerms, Digest, HeldTree, Partition, PollState, Tally, TermsInForce, TreeClose, TreeId, TreeKey};
+use domain::{
+    BallotTerms, Correction, Digest, HeldTree, Partition, PollState, Tally, TermsInForce, TreeClose, TreeId, TreeKey,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,6 +13,7 @@ pub(crate) struct ClosedTrees {
     /// Which partition decided the close.
     home: usize,
     trees: Vec<(TreeId, TreeClose)>,
+    correction: Option<Correction>,
 }
 
 /// A poll that is closed and counted.
@@ -66,7 +69,8 @@ impl ClosedTrees {
             Some((newest.id.clone(), *close))
         };
         let trees = partitions.all().map(closed).collect::<Option<Vec<_>>>()?;
-        Some(Self { version, home: usize::from(partitions.home(poll.id()).number()), trees })
+        let (home, correction) = (usize::from(partitions.home(poll.id()).number()), poll.correction().cloned());
+        Some(Self { version, home, trees, correction })
     }
 
     /// The tree of the partition that decided the close.
@@ -95,18 +99,27 @@ impl ClosedTrees {
             ballots: self.trees.iter().map(|(_, close)| close.size).sum(),
             voters: self.trees.iter().map(|(_, close)| close.voters).sum(),
         };
-        let wordings = wordings(known.iter().map(|known| &known.terms), in_force);
+        let wordings = match &self.correction {
+            Some(correction) => wordings(known.iter().map(|known| &known.terms), in_force, correction),
+            None => vec![in_force.clone()],
+        };
         Some((seal, self.trees.into_iter().map(|(id, _)| id).collect(), wordings))
     }
 }
 
-/// The terms that differ from those at the close by their words only, each once: before others there were no ballots.
-fn wordings<'a>(known: impl Iterator<Item = &'a BallotTerms>, in_force: &BallotTerms) -> Vec<BallotTerms> {
+/// For which words there may be ballots, each once: from those before the first correction on. What was written before
+/// nobody voted on, and it may be a draft that nobody should read.
+fn wordings<'a>(
+    known: impl Iterator<Item = &'a BallotTerms>,
+    in_force: &BallotTerms,
+    correction: &Correction,
+) -> Vec<BallotTerms> {
+    let is_first = |terms: &&BallotTerms| terms.question == correction.question && terms.options == correction.options;
     let rules = |terms: &BallotTerms| (terms.max_choices, terms.changes, terms.access.clone(), terms.publish);
     let is_corrected =
         |terms: &&BallotTerms| rules(terms) == rules(in_force) && terms.options.len() == in_force.options.len();
     let mut wordings: Vec<BallotTerms> = Vec::new();
-    for terms in known.filter(is_corrected) {
+    for terms in known.filter(is_corrected).skip_while(|terms| !is_first(terms)) {
         if !wordings.contains(terms) {
             wordings.push(terms.clone());
         }

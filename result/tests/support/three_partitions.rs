@@ -86,7 +86,9 @@ impl ThreePartitions {
 
     /// The home decides a change; no partition counts it yet.
     pub(crate) fn decide(&mut self, change: &PollChange) {
-        self.poll = self.poll.after(change, self.written).unwrap();
+        // What is asked of their number is whether there are any.
+        let ballots = u64::from(self.last.is_some());
+        self.poll = self.poll.after(change, ballots).unwrap();
     }
 
     /// A partition counts what it has, and the poll as it is.
