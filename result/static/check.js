@@ -185,9 +185,10 @@ function saidApart(names) {
 }
 
 function showReport({ checks, poll: counted, own, apart }, job, shown) {
-  const states = ["file", "poll", "terms", "trees", "roots", "chains", "rules", "tally"].map((name) =>
+  const states = ["poll", "terms", "trees", "roots", "chains", "rules", "tally"].map((name) =>
     showCheck(name, checks[name]),
   );
+  states.push(showCheck("file", checks.file, checks.file.open ? texts.fileOpen : null));
   states.push(showCheck("key", checks.key, job.keyIsNew ? texts.keyNew : null));
   states.push(showCheck("signed", checks.signed, checks.signed.open ? texts.signedOpen : null));
   if (job.hash) states.push(showCheck("code", checks.code));

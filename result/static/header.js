@@ -6,15 +6,22 @@ import { DIGEST_BYTES, begin, finish, integer, text } from "./sha256.js";
 
 const HEADER = "scrutin installation poll round key wordings seal result";
 const TERMS = "question options max_choices changes access publish";
+const MAX_OPTIONS = 26;
 const TREE_LABEL = utf8("scrutin tree 1");
 const WORDING_LABEL = utf8("scrutin wording 1");
+
+// Whether the file is one of published ballots at all.
+export function isHeader(line) {
+  return line.startsWith('{"scrutin":"published 1",');
+}
 
 // null for any other line. What is written is compared to the letter.
 export function readHeader(line) {
   try {
     const header = JSON.parse(line);
     const isOurs = Object.keys(header).join(" ") === HEADER && header.scrutin === "published 1";
-    const fits = isOurs && isInteger(header.round);
+    const { installation, poll, key, seal, result } = header;
+    const fits = isOurs && [installation, poll, key, seal, result].every(isText) && isBelow(header.round, 2 ** 32);
     const terms = fits && header.wordings.length > 0 && header.wordings.every(areTerms);
     return terms && JSON.stringify(header) === line ? header : null;
   } catch (error) {
@@ -23,13 +30,19 @@ export function readHeader(line) {
 }
 
 function areTerms(terms) {
-  const { options, max_choices: most, changes, publish } = terms;
-  const flags = typeof changes === "boolean" && typeof publish === "boolean";
-  return Object.keys(terms).join(" ") === TERMS && options.length > 0 && isInteger(most) && flags;
+  const { question, options, max_choices: most, changes, access, publish } = terms;
+  const texts = Array.isArray(options) && [question, access, ...options].every(isText);
+  const fits = texts && options.length > 0 && options.length <= MAX_OPTIONS && isBelow(most, 2 ** 8);
+  const flags = [changes, publish].every((flag) => typeof flag === "boolean");
+  return fits && flags && Object.keys(terms).join(" ") === TERMS;
 }
 
-function isInteger(value) {
-  return Number.isSafeInteger(value) && value >= 0;
+function isText(value) {
+  return typeof value === "string";
+}
+
+function isBelow(value, limit) {
+  return Number.isInteger(value) && value >= 0 && value < limit;
 }
 
 export function digestOfTerms({ question, options, max_choices: most, changes, access, publish }) {

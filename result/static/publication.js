@@ -22,6 +22,8 @@ export class LineReader {
     this.buffer = new Uint8Array(0);
     this.at = 0;
     this.ended = false;
+    // Whether a line was wanted where the file had ended.
+    this.brokeOff = false;
     // The line that was read last: its number, from 1, and where it is in `buffer`.
     this.number = 0;
     this.from = 0;
@@ -32,6 +34,7 @@ export class LineReader {
   next(most) {
     const end = this.buffer.indexOf(NEWLINE, this.at);
     if (end < 0 && !this.ended && this.buffer.length - this.at <= most) return null;
+    this.brokeOff = end < 0 && this.ended;
     if (end < 0 || end - this.at >= most) return false;
     this.from = this.at;
     this.to = end;
@@ -62,7 +65,8 @@ export class LineReader {
     }
     if (!found) return null;
     try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(this.buffer.subarray(this.from, this.to));
+      const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+      return decoder.decode(this.buffer.subarray(this.from, this.to));
     } catch (error) {
       return null;
     }

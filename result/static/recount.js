@@ -3,7 +3,7 @@
 // phones (tests/old_phones.rs).
 
 import { Chains } from "./chains.js";
-import { digestOfTerms, digestOfTree, readHeader } from "./header.js";
+import { digestOfTerms, digestOfTree, isHeader, readHeader } from "./header.js";
 import { GrowingRoot, rootOfPath, same } from "./merkle.js";
 import { hex, isSameKey, isSigned, readCheckpoint, readKey, readNote, utf8, wholeNumber } from "./note.js";
 import { BallotLine, LineReader, MAX_HEADER, MAX_LINE } from "./publication.js";
@@ -17,8 +17,9 @@ const MOST_TRIES = 6;
 const LONGEST_WAIT_S = 30;
 const CHOICE_LABEL = utf8("scrutin choice 1");
 
-// Thrown where the file can't be read on.
+// Thrown where the file can't be read on, with the line. A file that breaks off, or is something else, accuses nobody.
 class Unreadable extends Error {}
+const OTHER_FILE = "another file";
 
 // `{ url, poll, key, hash, notes, own }`: the address of the file, the poll of which it must be, the key that is known
 // (or null), the seal's hash that it must have (or null), seals and checkpoints that were kept, and proofs and promises
@@ -29,11 +30,13 @@ class Unreadable extends Error {}
 export async function recount(job, tell) {
   const response = await fetchFile(job.url, tell);
   const recount = new Recount(job, tell);
+  const lines = new LineReader(response);
   try {
-    await recount.read(new LineReader(response));
+    await recount.read(lines);
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    recount.find("file", { line: Number(error.message) });
+    if (lines.brokeOff || error.message === OTHER_FILE) recount.checks.file.open = true;
+    else recount.find("file", { line: Number(error.message) });
   }
   return recount.report();
 }
@@ -76,10 +79,9 @@ class Recount {
 
   async read(lines) {
     const line = await lines.text(MAX_HEADER);
+    if (line === null || !isHeader(line)) throw new Unreadable(OTHER_FILE);
     this.header = readHeader(line);
     if (!this.header) throw new Unreadable(1);
-    this.options = this.header.wordings[0].options.length;
-    this.votes = new Array(this.options).fill(0);
     await this.compareStatements();
     if (!this.seal) throw new Unreadable(1);
     await this.openKept();
@@ -114,14 +116,15 @@ class Recount {
     this.compareTerms();
   }
 
+  // The words and rules at the close, and whether the seal is of them.
   compareTerms() {
-    const rules = this.header.wordings.map(({ options, max_choices, changes, access, publish }) =>
-      JSON.stringify([options.length, max_choices, changes, access, publish]),
-    );
-    const isSealed = this.seal && this.wordings.some((wording) => hex(wording) === this.seal.wording);
+    const { wordings } = this.header;
+    const sealed = this.wordings.map(hex).lastIndexOf(this.seal ? this.seal.wording : "");
+    this.terms = wordings[sealed < 0 ? wordings.length - 1 : sealed];
+    this.options = this.terms.options.length;
+    this.votes = new Array(this.options).fill(0);
     const isOfRound = this.seal && this.seal.round === this.round;
-    const alike = rules.every((rule) => rule === rules[0]) && this.header.wordings[0].publish;
-    if (!isSealed || !isOfRound || !alike) this.find("terms", {});
+    if (sealed < 0 || !isOfRound || !this.terms.publish) this.find("terms", {});
   }
 
   // Reads what was kept. What is of another poll, round or generation can't be compared with this file.
@@ -246,7 +249,7 @@ class Recount {
   }
 
   compareRules(line, counts) {
-    const { changes, max_choices: most } = this.header.wordings[0];
+    const { changes, max_choices: most } = this.terms;
     const { choices, count, isChange } = this.ballot;
     if (counts && (count > most || choices >>> 0 >= 2 ** this.options)) this.find("rules", { line });
     if (!changes && (isChange || !counts)) this.find("rules", { line });
@@ -269,6 +272,8 @@ class Recount {
 
   compareSums() {
     const { seal, result } = this;
+    const used = this.header.wordings.filter((_, i) => this.used[i]);
+    if (used.some((terms) => rulesOf(terms) !== rulesOf(this.terms))) this.find("terms", {});
     if (this.ballots !== seal.ballots) this.find("tally", { signed: seal.ballots, there: this.ballots });
     if (this.voters !== seal.voters) this.find("tally", { signed: seal.voters, there: this.voters });
     const isOfSeal = result && result.round === this.round && result.seal === this.sealHash;
@@ -284,7 +289,7 @@ class Recount {
     if (this.apart.size > 0) this.checks.before.open = true;
     const whole = "trees roots chains rules tally before".split(" ");
     if (!this.complete) for (const name of whole) this.checks[name].open = true;
-    if (!this.header) for (const name of Object.keys(this.checks)) this.checks[name].open = name !== "file";
+    for (const name of Object.keys(this.checks)) if (!this.header && name !== "file") this.checks[name].open = true;
     const own = this.own.map(({ fate, choices, cast }) => ({
       fate: !this.complete && fate === "missing" ? "unknown" : fate,
       choices,
@@ -300,13 +305,17 @@ class Recount {
 
   summary() {
     const { header, seal, ballots, voters, votes, complete } = this;
-    const sealed = header.wordings.find((terms, i) => hex(this.wordings[i]) === seal.wording) || header.wordings[0];
-    const { question, options } = sealed;
+    const { question, options } = this.terms;
     const { sealHash: hash } = this;
     const wordings = new Set(this.wordings.map(hex).filter((_, i) => this.used[i])).size;
     const words = { question, options, wordings };
     return Object.assign(words, { ballots, voters, votes, complete, hash, seal: header.seal, closed: seal.closed });
   }
+}
+
+// The rules, which no correction changes.
+function rulesOf({ options, max_choices: most, changes, access, publish }) {
+  return JSON.stringify([options.length, most, changes, access, publish]);
 }
 
 function hideChoices({ blind, letters, count }, out) {

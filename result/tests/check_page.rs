@@ -4,7 +4,7 @@
 
 mod support;
 
-use domain::PollSpec;
+use domain::{BallotTerms, PollSpec};
 use serde_json::{Value, json};
 use support::{
     checking::{BAD, GOOD, OPEN, checks, next_round, of_another_poll, publication, showing, verdict},
@@ -74,9 +74,9 @@ async fn whatever_a_server_lies_about_is_named() {
         (other_terms, json!(["terms", "roots"])),
         (forged, json!(["signed", "tally", "before"])),
         (file.replacen("tree 1 3", "tree 1 4", 1), json!(["trees", "roots"])),
-        (file.replace("\nend\n", "\n"), json!(["file"])),
+        (format!("{file}more"), json!(["file"])),
         (file.replacen(replaced, "no ballot", 1), json!(["file"])),
-        (file.replacen("\"published 1\"", "\"published 2\"", 1), json!(["file"])),
+        (file.replacen("\"max_choices\":2", "\"max_choices\":300", 1), json!(["file"])),
     ];
     browser.goto(&front.url("/p/tea/check")).await;
     verdict(&browser, GOOD).await;
@@ -86,11 +86,33 @@ async fn whatever_a_server_lies_about_is_named() {
         verdict(&browser, BAD).await;
         assert_eq!(checks(&browser, "bad").await, expected, "{}", browser.text().await);
     }
+    // What breaks off, or is another file, accuses nobody.
+    for published in [file.replace("\nend\n", "\n"), format!("\u{feff}{file}"), "<!doctype html>\n".to_owned()] {
+        front.publish(published);
+        browser.goto(&front.url("/p/tea/check")).await;
+        verdict(&browser, OPEN).await;
+        assert_eq!(checks(&browser, "bad").await, json!([]));
+        browser.shows("no file of published ballots, or breaks off before its end").await;
+    }
     front.publish(file);
     browser.goto(&front.url("/polls")).await;
     browser.goto(&front.url(&format!("/p/tea/check#{}", "0".repeat(64)))).await;
     verdict(&browser, BAD).await;
     assert_eq!(checks(&browser, "bad").await, json!(["code"]));
+
+    // Wordings for which nobody voted may have other rules: they were in force before the first ballot.
+    let mut before = honest.clone();
+    before.wordings.insert(0, BallotTerms { publish: false, max_choices: 1, ..honest.wordings[0].clone() });
+    before.trees.iter_mut().flatten().for_each(|ballot| ballot.wording += 1);
+    front.publish(before.file());
+    browser.goto(&front.url("/p/tea/check")).await;
+    verdict(&browser, GOOD).await;
+    before.trees[0][3].wording = 1;
+    front.server.show(before.clone(), None);
+    front.publish(before.file());
+    browser.goto(&front.url("/p/tea/check")).await;
+    verdict(&browser, BAD).await;
+    assert!(checks(&browser, "bad").await.as_array().unwrap().contains(&json!("terms")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
