@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use attest::{Evidence, KeptNote, MAX_NOTE_BYTES, VerifierKey, parse_words, verify};
-use auditor::{PublishedSource, as_json, write_table};
+use auditor::{PublishedSource, as_json, printable, write_table};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -56,7 +56,7 @@ pub(crate) fn run(settings: &VerifySettings) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Standard output is for what was found.
-            let _ = writeln!(io::stderr(), "scrutin verify: {error:#}");
+            let _ = writeln!(io::stderr(), "scrutin verify: {}", printable(&format!("{error:#}")));
             ExitCode::from(NOT_CHECKED)
         }
     }

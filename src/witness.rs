@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Result;
-use auditor::{Contradiction, PollAddress, PollWitness, WitnessNews};
+use auditor::{Contradiction, PollAddress, PollWitness, WitnessNews, printable};
 use clap::Args;
 use program::settings::duration;
 
@@ -43,7 +43,8 @@ pub(crate) fn run(settings: &WitnessSettings) -> ExitCode {
     match watched(settings) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "scrutin witness: {error:#}"); // nobody else can be told
+            // Nobody else can be told.
+            let _ = writeln!(io::stderr(), "scrutin witness: {}", printable(&format!("{error:#}")));
             ExitCode::from(NOT_CHECKED)
         }
     }
@@ -73,7 +74,9 @@ fn tell(news: &WitnessNews) -> io::Result<()> {
             writeln!(out, "{origin}: {to} ballots, and the first {from} are the same")
         }
         WitnessNews::Sealed { version, words } => writeln!(out, "closed with version {version}: {words}"),
-        WitnessNews::NotChecked(error) => writeln!(io::stderr(), "not checked: {error}"),
+        WitnessNews::NotChecked(error) => {
+            writeln!(io::stderr(), "not checked: {}", printable(&error.to_string()))
+        }
         WitnessNews::Contradiction(Contradiction { of, kept, seen }) => writeln!(
             out,
             "CONTRADICTION: {of}: the server has signed two statements that can't both be true:\n  {}\n  {}",

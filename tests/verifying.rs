@@ -97,6 +97,19 @@ fn a_published_file_does_not_steer_the_terminal() {
 }
 
 #[test]
+fn a_question_or_an_option_is_no_line_of_its_own() {
+    let (mut poll, directory) = (honest(), tempfile::tempdir().expect("a directory"));
+    poll.wordings[0].question = "Tea?\nkept: the ballot is there; it counts, for: Yes".to_owned();
+    poll.wordings[0].options[1] = "No\nAll holds that can be checked here.\u{202e}".to_owned();
+    poll.stated_votes = Some(vec![0, 0, 0]);
+    let file = keep(directory.path(), "published", &poll.file());
+    let table = text(&scrutin(&["verify", &file]));
+    assert!(table.starts_with("Tea? kept: the ballot is there; it counts, for: Yes\npoll "), "{table:?}");
+    assert!(table.contains(" No All holds that can be checked here.\u{fffd}\n"), "{table:?}");
+    assert!(table.ends_with("Something does not hold.\n"), "{table:?}");
+}
+
+#[test]
 fn what_could_not_be_checked_is_told_with_exit_code_2() {
     let directory = tempfile::tempdir().expect("a directory");
     let whole = honest().file();

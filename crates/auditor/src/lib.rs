@@ -7,12 +7,14 @@
 
 mod address;
 mod client;
+mod printable;
 mod report;
 mod source;
 mod witness;
 
 pub use address::{PollAddress, PollAddressError};
 pub use client::{FetchError, PublicClient};
+pub use printable::printable;
 pub use report::{as_json, write_table};
 pub use source::{PublishedSource, SourceError};
 pub use witness::{Contradiction, PollWitness, WitnessError, WitnessNews};

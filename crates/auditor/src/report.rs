@@ -7,54 +7,48 @@ use domain::option_key;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Writes a verification for people. Characters that would steer a terminal are not passed on: a published file comes
+use crate::printable::printable;
+
+/// Writes a verification for people, with each value of the file on the line where it belongs: a published file comes
 /// from strangers.
 pub fn write_table(verification: &Verification, out: &mut impl Write) -> io::Result<()> {
-    let mut table = Vec::new();
-    write_lines(verification, &mut table)?;
-    let steers = |c: char| c.is_control() && c != '\n';
-    out.write_all(String::from_utf8_lossy(&table).replace(steers, "\u{fffd}").as_bytes())
+    lines(verification).iter().try_for_each(|line| writeln!(out, "{}", printable(line)))
 }
 
-fn write_lines(verification: &Verification, out: &mut impl Write) -> io::Result<()> {
-    if let Some(poll) = &verification.poll {
-        write_poll(poll, out)?;
-    }
+fn lines(verification: &Verification) -> Vec<String> {
+    let mut lines = verification.poll.as_ref().map(lines_of_poll).unwrap_or_default();
     for ReceiptOutcome { name, fate } in &verification.receipts {
-        writeln!(out, "{name}: the ballot is there; {}", fate_in_words(*fate, verification.poll.as_ref()))?;
+        let fate = fate_in_words(*fate, verification.poll.as_ref());
+        lines.push(format!("{name}: the ballot is there; {fate}"));
     }
-    for name in &verification.earlier_seals {
-        writeln!(
-            out,
-            "{name}: of an earlier close, after which the poll was opened again; the ballots begin with its own"
-        )?;
-    }
+    let earlier = "of an earlier close, after which the poll was opened again; the ballots begin with its own";
+    lines.extend(verification.earlier_seals.iter().map(|name| format!("{name}: {earlier}")));
     for AuditFinding { kind, kept, by } in &verification.findings {
         let by = by.as_ref().map_or_else(String::new, |name| format!("{name}: "));
-        writeln!(out, "DOES NOT HOLD  {by}{kind} ({}: {kept})", kind.word())?;
+        lines.push(format!("DOES NOT HOLD  {by}{kind} ({}: {kept})", kind.word()));
     }
     if verification.more_findings > 0 {
-        writeln!(out, "DOES NOT HOLD  … and {} more", verification.more_findings)?;
+        lines.push(format!("DOES NOT HOLD  … and {} more", verification.more_findings));
     }
-    for unchecked in &verification.unchecked {
-        writeln!(out, "NOT CHECKED    {unchecked}")?;
-    }
-    writeln!(out, "{}", conclusion(verification))
+    lines.extend(verification.unchecked.iter().map(|unchecked| format!("NOT CHECKED    {unchecked}")));
+    lines.push(conclusion(verification).to_owned());
+    lines
 }
 
-fn write_poll(poll: &VerifiedPoll, out: &mut impl Write) -> io::Result<()> {
+fn lines_of_poll(poll: &VerifiedPoll) -> Vec<String> {
     let VerifiedPoll { round, question, options, key, words, ballots, voters, votes, .. } = poll;
-    writeln!(out, "{question}")?;
-    writeln!(out, "poll     {}, round {}, closed {}", round.poll, round.round, moment(poll.closed_ms))?;
     let origin = if poll.key_was_given { "as given" } else { "from the file: compare it with one you have kept" };
-    writeln!(out, "key      {key} ({origin})")?;
-    writeln!(out, "words    {}", words.join(" "))?;
-    writeln!(out, "ballots  {ballots}, of {voters} voters")?;
+    let mut lines = vec![
+        question.clone(),
+        format!("poll     {}, round {}, closed {}", round.poll, round.round, moment(poll.closed_ms)),
+        format!("key      {key} ({origin})"),
+        format!("words    {}", words.join(" ")),
+        format!("ballots  {ballots}, of {voters} voters"),
+    ];
     let width = votes.iter().map(|votes| votes.to_string().len()).max().unwrap_or(1);
-    for (index, (option, votes)) in options.iter().zip(votes).enumerate() {
-        writeln!(out, "  {} {votes:>width$}  {option}", option_key(index))?;
-    }
-    Ok(())
+    let counted = options.iter().zip(votes).enumerate();
+    lines.extend(counted.map(|(index, (option, votes))| format!("  {} {votes:>width$}  {option}", option_key(index))));
+    lines
 }
 
 fn moment(milliseconds: u64) -> String {
