@@ -110,13 +110,53 @@ fn a_question_or_an_option_is_no_line_of_its_own() {
 }
 
 #[test]
+fn ballots_for_other_words_than_those_of_the_close_are_told() {
+    let (mut poll, directory) = (PublishedPoll::of(1, [(1, "a"), (2, "a"), (3, "b")]), tempfile::tempdir());
+    let directory = directory.expect("a directory");
+    let promise = keep(directory.path(), "promise", &poll.promise(1));
+    let check = |poll: &PublishedPoll| {
+        let file = keep(directory.path(), "published", &poll.file());
+        let table = scrutin(&["verify", &file, "--promise", &promise]);
+        assert_eq!(code(&table), 0, "{}", text(&table));
+        let json = text(&scrutin(&["verify", "--json", &file, "--promise", &promise]));
+        (text(&table), serde_json::from_str::<Value>(&json).expect("it prints JSON"))
+    };
+    let (table, json) = check(&poll);
+    assert!(table.contains("it counts, for: Yes\n") && !table.contains("wording"), "{table}");
+    assert_eq!(json["poll"]["wordings_used"], 1);
+    let swapped = ["No", "Yes", "Later"].map(str::to_owned).into();
+    poll.wordings.push(domain::BallotTerms { options: swapped, ..poll.wordings[0].clone() });
+    poll.cast(4, "a", 2);
+    let (table, json) = check(&poll);
+    let lines = [
+        "wordings 2 were used; a vote for a letter counts for it, whatever words it was cast for",
+        "   1: 3 ballots  Tea?  a Yes, b No, c Later",
+        "   2: 1 ballots  Tea?  a No, b Yes, c Later (the words of the close)",
+        "it counts; it was cast for wording 1, “Tea?”, for: Yes; at the close that is: No",
+    ];
+    assert!(lines.iter().all(|line| table.contains(&format!("{line}\n"))), "{table}");
+    assert_eq!(json["poll"]["wordings_used"], 2);
+    assert_eq!(json["poll"]["wordings"][0]["ballots"], 3);
+    assert_eq!(json["poll"]["wordings"][0]["words_differ"], true);
+    let receipt = &json["receipts"][0];
+    assert_eq!(
+        (&receipt["wording"], &receipt["words_differ"], &receipt["chosen"]),
+        (&json!(1), &json!(true), &json!(["Yes"]))
+    );
+}
+
+#[test]
 fn what_could_not_be_checked_is_told_with_exit_code_2() {
     let directory = tempfile::tempdir().expect("a directory");
     let whole = honest().file();
     let file = keep(directory.path(), "published", &whole[..whole.len() - 10]);
     let output = scrutin(&["verify", &file]);
     assert_eq!(code(&output), 2);
-    assert!(text(&output).contains("NOT CHECKED    The published file could not be read"), "{}", text(&output));
+    let table = text(&output);
+    assert!(table.contains("NOT CHECKED    The published file could not be read"), "{table}");
+    assert!(table.contains("ballots  not counted: the file could not be read to its end\n"), "{table}");
+    let json: Value = serde_json::from_str(&text(&scrutin(&["verify", "--json", &file]))).expect("it prints JSON");
+    assert_eq!((&json["poll"]["ballots"], &json["poll"]["votes"]), (&Value::Null, &Value::Null), "nothing is counted");
     let nowhere = directory.path().join("nowhere");
     let nowhere = nowhere.to_str().expect("a path of letters");
     let page = keep(directory.path(), "page.html", "<!doctype html>\n<title>Tea?</title>\n");

@@ -85,10 +85,11 @@ impl ChaosWitness {
         };
         let evidence = Evidence { poll: source.poll, checkpoints, ..Evidence::default() };
         let verified = spawn_blocking(move || verify(BufReader::new(source.reader), &evidence)).await?;
-        let Some(poll) = verified.poll.filter(|_| verified.findings.is_empty()) else {
+        let count_of_ballots = verified.poll.and_then(|poll| poll.count).map(|count| count.ballots);
+        let Some(ballots) = count_of_ballots.filter(|_| verified.findings.is_empty()) else {
             bail!("the published ballots do not hold: {:?} {:?}", verified.findings, verified.unchecked);
         };
-        println!("  published: {} ballots hold against {count} checkpoints", poll.ballots);
+        println!("  published: {ballots} ballots hold against {count} checkpoints");
         Ok(())
     }
 

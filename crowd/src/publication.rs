@@ -81,7 +81,12 @@ impl KeptEvidence {
                 return checks;
             }
         };
-        let votes = verification.poll.as_ref().map(|poll| poll.votes.clone()).unwrap_or_default();
+        let votes = verification
+            .poll
+            .as_ref()
+            .and_then(|poll| poll.count.as_ref())
+            .map(|count| count.votes.clone())
+            .unwrap_or_default();
         let (expected, found) = (format!("{:?}", tally.votes), format!("{votes:?}"));
         checks.push(Check::new("the published ballots have the tally", expected, found, votes == tally.votes));
         let holds = verification.holds();

@@ -37,7 +37,7 @@ pub use result_note::ResultNote;
 pub use seal::{Seal, SealedTree};
 pub use tile::{TILE_WIDTH, TilePath, TilePathError, tiles_of};
 pub use verify::{
-    AuditFinding, Evidence, FindingKind, KeptBy, KeptNote, ReceiptFate, ReceiptOutcome, Unchecked, Verification,
-    VerifiedPoll, verify,
+    AuditFinding, Evidence, FindingKind, KeptBy, KeptNote, PollCount, PollWording, ReceiptFate, ReceiptOutcome,
+    Unchecked, Verification, VerifiedPoll, verify,
 };
 pub use words::{SEAL_WORDS, parse_words, words};

@@ -18,9 +18,10 @@ use std::io::BufRead;
 
 pub use evidence::{Evidence, KeptNote};
 pub use finding::{AuditFinding, FindingKind, KeptBy};
-pub use verification::{ReceiptFate, ReceiptOutcome, Unchecked, Verification, VerifiedPoll};
+pub use sums::PollCount;
+pub use verification::{PollWording, ReceiptFate, ReceiptOutcome, Unchecked, Verification, VerifiedPoll};
 
-use self::{sought::Sought, statements::HeaderStatements, sums::TreeSums, tree::TreeCheck};
+use self::{sought::Sought, statements::HeaderStatements, tree::TreeCheck};
 use crate::published::{PublicationError, PublicationReader};
 
 /// Checks everything that can be checked of a published file.
@@ -50,7 +51,7 @@ fn check(
     let key = evidence.key.clone().unwrap_or_else(|| header.key.clone());
     let Some(statements) = HeaderStatements::open(&header, &key, evidence, verification) else { return Ok(false) };
     let mut sought = Sought::open(evidence, &key, &statements.seal, verification);
-    let mut sums = TreeSums::new(statements.options(), statements.wordings.len());
+    let mut sums = PollCount::new(statements.options(), statements.wordings.len());
     for sealed in &statements.seal.trees {
         let heading = reader.tree()?;
         let mut tree = TreeCheck::new(&statements, sealed, heading, &mut sought, verification);
@@ -63,6 +64,6 @@ fn check(
     reader.end()?;
     statements.compare(&sums, verification);
     sought.settle(verification);
-    verification.counted(&sums);
+    verification.counted(sums);
     Ok(true)
 }

@@ -1,6 +1,7 @@
 //! What people have kept, and what they took for it: what is found by it, and what is only told.
 
-use scrutin_attest::{Evidence, FindingKind, KeptBy, KeptNote, Verification, verify};
+use domain::{BallotTerms, Choices};
+use scrutin_attest::{Evidence, FindingKind, KeptBy, KeptNote, ReceiptFate, Verification, verify};
 use testkit::published_poll::PublishedPoll;
 
 /// Six voters, of whom one changes her vote, in two partitions.
@@ -118,4 +119,26 @@ fn a_signature_by_nobodys_key_is_a_contradiction_of_the_file() {
     assert!(matches!(findings[0].kind, FindingKind::SealNotSigned(_)), "{findings:?}");
     assert_eq!(findings[0].kept, KeptBy::Nobody);
     assert!(verify(file.as_bytes(), &kept).holds());
+}
+
+#[test]
+fn a_kept_ballot_is_told_with_the_words_it_was_cast_for() {
+    let mut poll = PublishedPoll::of(1, [(1, "a"), (2, "a"), (3, "b")]);
+    let before = poll.promise(3);
+    let swapped = vec!["No".to_owned(), "Yes".to_owned(), "Later".to_owned()];
+    poll.wordings.push(BallotTerms { options: swapped, ..poll.wordings[0].clone() });
+    poll.cast(2, "a", 2);
+    poll.cast(3, "c", 2);
+    let [first, second] = [poll.promise(1), poll.promise(2)].map(|text| KeptNote { name: "kept".to_owned(), text });
+    let promises = [vec![first, second], note(before)].concat();
+    let verification = check(&poll, &Evidence { promises, ..Evidence::default() });
+    assert!(verification.holds(), "{:?}", verification.findings);
+    let chose_a = ReceiptFate::Counts(Choices::parse(["a"]).unwrap());
+    let told: Vec<_> = verification.receipts.iter().map(|receipt| (receipt.fate, receipt.wording)).collect();
+    assert_eq!(told, [(chose_a, 0), (chose_a, 1), (ReceiptFate::Replaced, 0)]);
+    let published = verification.poll.unwrap();
+    assert_eq!(published.options, ["No", "Yes", "Later"]);
+    assert_eq!(published.wordings[0].options, ["Yes", "No", "Later"]);
+    assert_eq!([0, 1, 2].map(|wording| published.differs(wording)), [true, false, false]);
+    assert_eq!(published.count.unwrap().wordings, [3, 2]);
 }

@@ -3,8 +3,8 @@
 
 use domain::{BallotMark, BallotTerms, Choices, Digest, InstallationId, Secret};
 use scrutin_attest::{
-    Evidence, FindingKind, KeptBy, KeptNote, NoteKey, PublishedHeader, ReceiptFate, ResultNote, RoundName, Seal,
-    Verification, verify, words,
+    Evidence, FindingKind, KeptBy, KeptNote, NoteKey, PollCount, PublishedHeader, ReceiptFate, ResultNote, RoundName,
+    Seal, Verification, verify, words,
 };
 use testkit::published_poll::PublishedPoll;
 
@@ -59,8 +59,8 @@ fn an_honest_publication_holds_with_all_that_was_kept() {
     let verification = check(&publication, &all_of(&publication));
     assert!(verification.holds(), "{:?} {:?}", verification.findings, verification.unchecked);
     let poll = verification.poll.unwrap();
-    assert_eq!((poll.ballots, poll.voters, poll.votes), (7, 6, vec![4, 2, 1]));
     assert!(poll.key_was_given);
+    assert_eq!(poll.count, Some(PollCount { ballots: 7, voters: 6, votes: vec![4, 2, 1], wordings: vec![7] }));
     let chose = |key| ReceiptFate::Counts(Choices::parse([key]).unwrap());
     let fates: Vec<_> = verification.receipts.iter().take(4).map(|receipt| receipt.fate).collect();
     assert_eq!(fates, [chose("a"), chose("a"), chose("a"), chose("c")]);
@@ -127,6 +127,16 @@ fn a_changed_ballot_is_found_by_its_voter_or_a_screen() {
     let size = honest.trees[usize::from(partition)].len();
     let evidence = Evidence { checkpoints: note(honest.checkpoint(partition, size)), ..Evidence::default() };
     assert_eq!(found(&lying, &evidence), [("rewritten", KeptBy::Checkpoint)]);
+}
+
+#[test]
+fn other_words_than_a_ballot_was_cast_for_are_found_by_its_voter() {
+    let honest = honest();
+    let mut lying = honest.clone();
+    lying.wordings[0].options.swap(0, 1);
+    assert_eq!(found_by_anybody(&lying), [""; 0]);
+    let evidence = Evidence { promises: note(honest.promise(4)), ..Evidence::default() };
+    assert_eq!(found(&lying, &evidence), [("ballot-missing", KeptBy::Promise)]);
 }
 
 #[test]
@@ -351,7 +361,9 @@ fn ballots_are_checked_by_the_words_they_were_cast_for() {
     publication.cast(2, "b", 2);
     let verification = check(&publication, &Evidence::default());
     assert!(verification.holds(), "{:?}", verification.findings);
-    assert_eq!(verification.poll.unwrap().question, "Tea now?");
+    let poll = verification.poll.unwrap();
+    assert_eq!((&*poll.question, poll.differs(0), poll.differs(1)), ("Tea now?", true, false));
+    assert_eq!(poll.count.unwrap().wordings, [1, 1]);
     let file = publication.file();
     let second = publication.trees[0][1].published().to_string();
     let with = |line: &str| {

@@ -151,6 +151,7 @@ proptest! {
         let verification = verified(&Round::of(&cast, &closes, correction.index(cast.len() + 1)));
         prop_assert!(verification.holds(), "{:?} {:?}", verification.findings, verification.unchecked);
         prop_assert_eq!(verification.earlier_seals.len() + 1, closes.len());
-        prop_assert_eq!(verification.poll.map(|poll| poll.ballots), Some(cast.len() as u64));
+        let count = verification.poll.and_then(|poll| poll.count).expect("the file was read to its end");
+        prop_assert_eq!(count.ballots, cast.len() as u64);
     }
 }

@@ -35,8 +35,8 @@ pub(super) struct SoughtTree {
     sizes: BTreeSet<u64>,
     /// The roots at those that have come.
     roots: BTreeMap<u64, Digest>,
-    /// Leaves that are looked for, and what became of them.
-    leaves: BTreeMap<Digest, Option<ReceiptFate>>,
+    /// Leaves that are looked for, what became of them, and the index of the wording they were cast for.
+    leaves: BTreeMap<Digest, Option<(ReceiptFate, usize)>>,
 }
 
 /// A root that somebody had kept.
@@ -66,9 +66,9 @@ impl SoughtTree {
     }
 
     /// Notes what a leaf is, if it is looked for.
-    pub(super) fn leaf(&mut self, leaf: &Digest, fate: ReceiptFate) {
+    pub(super) fn leaf(&mut self, leaf: &Digest, fate: ReceiptFate, wording: usize) {
         if let Some(found) = self.leaves.get_mut(leaf) {
-            *found = Some(fate);
+            *found = Some((fate, wording));
         }
     }
 }
@@ -105,7 +105,7 @@ impl Sought {
         }
         for KeptLeaf { kept, name, partition, leaf } in leaves {
             match trees[usize::from(partition)].leaves.get(&leaf).copied().flatten() {
-                Some(fate) => verification.receipts.push(ReceiptOutcome { name, fate }),
+                Some((fate, wording)) => verification.receipts.push(ReceiptOutcome { name, fate, wording }),
                 None => verification.find(FindingKind::BallotMissing.by(kept, &name)),
             }
         }

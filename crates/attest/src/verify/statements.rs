@@ -5,8 +5,8 @@ use domain::{BallotTerms, Digest};
 use super::{
     evidence::Evidence,
     finding::{FindingKind, KeptBy},
-    sums::TreeSums,
-    verification::{Unchecked, Verification, VerifiedPoll},
+    sums::PollCount,
+    verification::{PollWording, Unchecked, Verification, VerifiedPoll},
 };
 use crate::{
     key::{VerifierKey, key_name},
@@ -79,9 +79,8 @@ impl HeaderStatements {
             seal: self.seal.digest(),
             words: words(&self.seal.digest()),
             closed_ms: self.seal.closed_ms,
-            ballots: 0,
-            voters: 0,
-            votes: Vec::new(),
+            wordings: self.wordings.iter().map(|(terms, _)| words_of(terms)).collect(),
+            count: None,
         }
     }
 
@@ -105,13 +104,13 @@ impl HeaderStatements {
     }
 
     /// Compares what was counted with what is stated.
-    pub(super) fn compare(&self, sums: &TreeSums, verification: &mut Verification) {
+    pub(super) fn compare(&self, sums: &PollCount, verification: &mut Verification) {
         let rules = |terms: &BallotTerms| BallotTerms {
             question: String::new(),
             options: vec![String::new(); terms.options.len()],
             ..terms.clone()
         };
-        let used = self.wordings.iter().zip(&sums.wordings).filter(|(_, used)| **used);
+        let used = self.wordings.iter().zip(&sums.wordings).filter(|(_, ballots)| **ballots > 0);
         if used.into_iter().any(|((terms, _), _)| rules(terms) != rules(self.terms())) {
             verification.find(FindingKind::RulesDiffer.alone());
         }
@@ -132,6 +131,10 @@ impl HeaderStatements {
             }
         }
     }
+}
+
+fn words_of(terms: &BallotTerms) -> PollWording {
+    PollWording { question: terms.question.clone(), options: terms.options.clone() }
 }
 
 /// What a note says. If its signature is wrong that is a finding, and what it says is compared all the same. Where the

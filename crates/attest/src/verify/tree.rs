@@ -7,7 +7,7 @@ use super::{
     finding::FindingKind,
     sought::{Sought, SoughtTree},
     statements::HeaderStatements,
-    sums::TreeSums,
+    sums::PollCount,
     verification::{ReceiptFate, Verification},
 };
 use crate::{
@@ -61,8 +61,8 @@ impl<'a> TreeCheck<'a> {
         check
     }
 
-    /// Adds the ballot of this line, and notes the wording that it was cast for.
-    pub(super) fn add(&mut self, line: u64, ballot: &PublishedBallot, used: &mut [bool]) {
+    /// Adds the ballot of this line, and counts it for the wording that it was cast for.
+    pub(super) fn add(&mut self, line: u64, ballot: &PublishedBallot, cast: &mut [u64]) {
         let PublishedBallot { mark, replaces, content, wording } = *ballot;
         self.count(line, ballot);
         let wordings = &self.statements.wordings;
@@ -72,11 +72,11 @@ impl<'a> TreeCheck<'a> {
             self.root.push(Digest::of(b""));
             return self.look_at_size();
         };
-        used[number] = true;
+        cast[number] += 1;
         let content_of_leaf =
             LeafContent { tree: self.tree, wording: *wording, mark, replaces, choices: content.hidden() };
         let leaf = content_of_leaf.digest();
-        self.sought.leaf(&leaf, fate(&content));
+        self.sought.leaf(&leaf, fate(&content), number);
         self.root.push(leaf);
         self.look_at_size();
     }
@@ -104,7 +104,7 @@ impl<'a> TreeCheck<'a> {
     }
 
     /// Compares the whole tree, and adds it to the sums.
-    pub(super) fn finish(mut self, sums: &mut TreeSums) {
+    pub(super) fn finish(mut self, sums: &mut PollCount) {
         let SealedTree { partition, size, root, .. } = *self.sealed;
         if self.root.size() != size || self.root.root() != root {
             self.verification.find(FindingKind::OtherRoot(partition).alone());

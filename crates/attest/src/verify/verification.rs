@@ -4,7 +4,7 @@ use domain::{Choices, Digest, PollId};
 
 use super::{
     finding::{AuditFinding, FindingKind},
-    sums::TreeSums,
+    sums::PollCount,
 };
 use crate::{key::VerifierKey, origin::RoundName, published::PublicationError, words::SEAL_WORDS};
 
@@ -47,12 +47,27 @@ pub struct VerifiedPoll {
     pub words: [&'static str; SEAL_WORDS],
     /// When the close was accepted, in milliseconds since 1970.
     pub closed_ms: u64,
-    /// How many ballots were read.
-    pub ballots: u64,
-    /// How many voters cast them.
-    pub voters: u64,
-    /// The votes that were counted, by option; empty if the file could not be read to its end.
-    pub votes: Vec<u64>,
+    /// The words that ballots could be cast for, in the order in which they came into force.
+    pub wordings: Vec<PollWording>,
+    /// What was counted; nothing if the file could not be read to its end.
+    pub count: Option<PollCount>,
+}
+
+/// Words of a poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollWording {
+    /// The question.
+    pub question: String,
+    /// The options.
+    pub options: Vec<String>,
+}
+
+impl VerifiedPoll {
+    /// Whether a wording, by its index, has other words than those at the close.
+    pub fn differs(&self, wording: usize) -> bool {
+        let there = self.wordings.get(wording);
+        there.is_some_and(|there| there.question != self.question || there.options != self.options)
+    }
 }
 
 /// What could not be checked.
@@ -108,6 +123,8 @@ pub struct ReceiptOutcome {
     pub name: String,
     /// What became of it.
     pub fate: ReceiptFate,
+    /// For which of [`VerifiedPoll::wordings`] it was cast, by its index.
+    pub wording: usize,
 }
 
 /// What became of a ballot.
@@ -143,11 +160,9 @@ impl Verification {
     }
 
     /// Notes what was counted.
-    pub(super) fn counted(&mut self, sums: &TreeSums) {
+    pub(super) fn counted(&mut self, count: PollCount) {
         if let Some(poll) = &mut self.poll {
-            poll.ballots = sums.ballots;
-            poll.voters = sums.voters;
-            poll.votes.clone_from(&sums.votes);
+            poll.count = Some(count);
         }
     }
 }
