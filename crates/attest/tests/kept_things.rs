@@ -40,9 +40,6 @@ fn what_is_of_another_poll_or_a_lost_tree_is_told_and_no_finding() {
     let verification = check(&begun_anew, &evidence);
     assert!(!verification.unchecked.is_empty());
     assert!(verification.unchecked[0].to_string().contains("after a loss"), "{}", verification.unchecked[0]);
-    let evidence = Evidence { proofs: note(begun_anew.proof(1)), ..Evidence::default() };
-    let verification = check(&honest, &evidence);
-    assert!(verification.findings.is_empty() && verification.unchecked.len() == 1, "of a later generation");
     let evidence = Evidence { proofs: note("no proof".to_owned()), ..Evidence::default() };
     assert_eq!(check(&honest, &evidence).unchecked.len(), 1);
 }
@@ -60,6 +57,23 @@ fn a_file_that_is_cut_off_is_not_well_and_no_lie() {
         let verification = verify((file.clone() + more).as_bytes(), &evidence);
         assert_eq!(verification.findings[0].kind.word(), "malformed");
     }
+}
+
+#[test]
+fn a_tree_that_was_begun_anew_contradicts_publishing_the_one_before() {
+    let honest = honest();
+    let begun_anew = PublishedPoll { generation: 1_790_000_000_001, ..honest.clone() };
+    let found = |evidence: Evidence| {
+        let Verification { findings, unchecked, .. } = check(&honest, &evidence);
+        assert_eq!(unchecked, []);
+        findings.iter().map(|finding| (finding.kind.word(), finding.kept)).collect::<Vec<_>>()
+    };
+    let evidence = Evidence { proofs: note(begun_anew.proof(1)), ..Evidence::default() };
+    assert_eq!(found(evidence), [("later-tree", KeptBy::Proof)]);
+    let evidence = Evidence { promises: note(begun_anew.promise(1)), ..Evidence::default() };
+    assert_eq!(found(evidence), [("later-tree", KeptBy::Promise)]);
+    let evidence = Evidence { checkpoints: note(begun_anew.checkpoint(1, 0)), ..Evidence::default() };
+    assert_eq!(found(evidence), [("later-tree", KeptBy::Checkpoint)]);
 }
 
 #[test]

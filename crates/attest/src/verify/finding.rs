@@ -101,6 +101,8 @@ pub enum FindingKind {
     Shrunk(u16, u64, u64),
     /// This partition of the round has a tree, and the seal has only so many partitions.
     PartitionMissing(u16, usize),
+    /// The tree of this partition was begun anew in this later generation, and the file has the one from before.
+    LaterTree(u16, u64),
     /// Another seal of the same close.
     TwoSeals,
     /// The seal that was given is of a later close.
@@ -154,6 +156,7 @@ impl FindingKind {
             Self::Rewritten(..) => "rewritten",
             Self::Shrunk(..) => "shrunk",
             Self::PartitionMissing(..) => "partition-missing",
+            Self::LaterTree(..) => "later-tree",
             Self::TwoSeals => "two-seals",
             Self::LaterSeal => "later-seal",
             Self::OtherWords => "other-words",
@@ -215,6 +218,11 @@ impl fmt::Display for FindingKind {
             Self::PartitionMissing(partition, sealed) => {
                 write!(f, "The tree of partition {partition} is not sealed: the seal has {sealed} partitions.")
             }
+            Self::LaterTree(partition, generation) => write!(
+                f,
+                "The tree of partition {partition} was begun anew after a loss (generation {generation}), and the \
+                 published one is the tree from before."
+            ),
             Self::TwoSeals => f.write_str("There are two seals of one close of the poll."),
             Self::LaterSeal => f.write_str("The seal that was kept is of a later close than the published one."),
             Self::OtherWords => f.write_str(

@@ -206,6 +206,8 @@ impl Opening<'_> {
             self.verification.unchecked.push(Unchecked::OfAnother { name, origin });
         } else if usize::from(partition) >= sealed {
             self.verification.find(FindingKind::PartitionMissing(partition, sealed).by(kept, name));
+        } else if origin.generation > self.seal.trees[usize::from(partition)].generation {
+            self.verification.find(FindingKind::LaterTree(partition, origin.generation).by(kept, name));
         } else {
             let (name, generation) = (name.to_owned(), origin.generation);
             self.verification.unchecked.push(Unchecked::OtherGeneration { name, generation });
