@@ -77,6 +77,25 @@ fn a_tree_that_was_begun_anew_contradicts_publishing_the_one_before() {
 }
 
 #[test]
+fn an_earlier_seal_is_affirmed_only_where_all_its_trees_fit() {
+    let published = PublishedPoll { version: 5, ..PublishedPoll::of(1, [(1, "a"), (2, "b"), (3, "c")]) };
+    let earlier = |change: fn(&mut PublishedPoll)| {
+        let mut earlier = PublishedPoll { version: 3, ..published.clone() };
+        change(&mut earlier);
+        let verification = check(&published, &Evidence { seals: note(earlier.signed_seal()), ..Evidence::default() });
+        let found: Vec<_> = verification.findings.iter().map(|finding| finding.kind.word()).collect();
+        (verification.earlier_seals.len(), found, verification.unchecked.len())
+    };
+    assert_eq!(earlier(|seal| seal.trees[0].truncate(2)), (1, vec![], 0));
+    assert_eq!(earlier(|seal| seal.trees[0].swap(0, 1)), (0, vec!["rewritten"], 0));
+    assert_eq!(earlier(|seal| seal.cast(4, "a", 1)), (0, vec!["shrunk"], 0));
+    let given_up = PublishedPoll { generation: 1_790_000_000_001, version: 5, ..published.clone() };
+    let seals = note(PublishedPoll { version: 3, ..published.clone() }.signed_seal());
+    let verification = check(&given_up, &Evidence { seals, ..Evidence::default() });
+    assert_eq!((verification.earlier_seals.len(), verification.unchecked.len()), (0, 1), "nothing was compared");
+}
+
+#[test]
 fn what_is_no_published_file_is_told_and_accuses_nobody() {
     let file = honest().file();
     let later = file.replace("published 1", "published 2");

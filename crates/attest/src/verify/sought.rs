@@ -26,6 +26,8 @@ pub(super) struct Sought {
     trees: Vec<SoughtTree>,
     roots: Vec<KeptRoot>,
     leaves: Vec<KeptLeaf>,
+    /// The names of seals of earlier closes all of whose trees are looked for.
+    earlier_seals: Vec<String>,
 }
 
 /// What is looked for in one tree.
@@ -77,7 +79,7 @@ impl Sought {
     /// Reads what was given. What is of no worth is told at once.
     pub(super) fn open(evidence: &Evidence, key: &VerifierKey, seal: &Seal, verification: &mut Verification) -> Self {
         let trees = seal.trees.iter().map(|_| SoughtTree::default()).collect();
-        let sought = Self { trees, roots: Vec::new(), leaves: Vec::new() };
+        let sought = Self { trees, roots: Vec::new(), leaves: Vec::new(), earlier_seals: Vec::new() };
         let mut opening = Opening { sought, key, seal, verification };
         evidence.proofs.iter().for_each(|proof| opening.proof(proof));
         evidence.promises.iter().for_each(|promise| opening.promise(promise));
@@ -96,13 +98,17 @@ impl Sought {
 
     /// Tells what came of it, once all trees are read.
     pub(super) fn settle(self, verification: &mut Verification) {
-        let Self { trees, roots, leaves } = self;
+        let Self { trees, roots, leaves, mut earlier_seals } = self;
         for KeptRoot { kept, name, partition, size, root } in roots {
             let there = trees[usize::from(partition)].roots.get(&size);
+            if there != Some(&root) {
+                earlier_seals.retain(|seal| kept != KeptBy::Seal || *seal != name);
+            }
             if there.is_some_and(|there| *there != root) {
                 verification.find(FindingKind::Rewritten(partition, size).by(kept, &name));
             }
         }
+        verification.earlier_seals = earlier_seals;
         for KeptLeaf { kept, name, partition, leaf } in leaves {
             match trees[usize::from(partition)].leaves.get(&leaf).copied().flatten() {
                 Some((fate, wording)) => verification.receipts.push(ReceiptOutcome { name, fate, wording }),
@@ -164,26 +170,31 @@ impl Opening<'_> {
         if kept.version == self.seal.version || kept.trees.len() != self.seal.trees.len() {
             return self.verification.find(FindingKind::TwoSeals.by(KeptBy::Seal, name));
         }
-        self.verification.earlier_seals.push(name.clone());
+        let mut are_sought = true;
         for tree in &kept.trees {
             let origin =
                 TreeOrigin { round: kept.round.clone(), partition: tree.partition, generation: tree.generation };
-            self.root(KeptBy::Seal, name, Checkpoint { origin, size: tree.size, root: tree.root });
+            are_sought &= self.root(KeptBy::Seal, name, Checkpoint { origin, size: tree.size, root: tree.root });
+        }
+        if are_sought {
+            self.sought.earlier_seals.push(name.clone());
         }
     }
 
-    /// Looks for a root, unless its tree is not published.
-    fn root(&mut self, kept: KeptBy, name: &str, Checkpoint { origin, size, root }: Checkpoint) {
+    /// Looks for a root, unless its tree is not published or too small, which is told; whether it is looked for.
+    fn root(&mut self, kept: KeptBy, name: &str, Checkpoint { origin, size, root }: Checkpoint) -> bool {
         if !self.is_published(kept, name, &origin) {
-            return;
+            return false;
         }
         let partition = origin.partition;
         let now = self.seal.trees[usize::from(partition)].size;
         if size > now {
-            return self.verification.find(FindingKind::Shrunk(partition, size, now).by(kept, name));
+            self.verification.find(FindingKind::Shrunk(partition, size, now).by(kept, name));
+            return false;
         }
         self.sought.of(partition).sizes.insert(size);
         self.sought.roots.push(KeptRoot { kept, name: name.to_owned(), partition, size, root });
+        true
     }
 
     /// Looks for a leaf, if its tree is published.
