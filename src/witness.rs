@@ -73,6 +73,11 @@ fn tell(news: &WitnessNews) -> io::Result<()> {
         WitnessNews::Grew { origin, from, to } => {
             writeln!(out, "{origin}: {to} ballots, and the first {from} are the same")
         }
+        WitnessNews::BegunAnew { origin, given_up } => writeln!(
+            out,
+            "{origin}: the server has begun this tree anew after a loss; {given_up} ballots of the one before were \
+             kept, and can't be compared"
+        ),
         WitnessNews::Sealed { version, words } => writeln!(out, "closed with version {version}: {words}"),
         WitnessNews::NotChecked(error) => {
             writeln!(io::stderr(), "not checked: {}", printable(&error.to_string()))

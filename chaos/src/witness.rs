@@ -46,7 +46,7 @@ impl ChaosWitness {
             for news in spawn_blocking(move || looking.look()).await? {
                 match news {
                     WitnessNews::Grew { from, to, .. } => grown += to - from,
-                    WitnessNews::Sealed { .. } => {}
+                    WitnessNews::BegunAnew { .. } | WitnessNews::Sealed { .. } => {}
                     WitnessNews::Contradiction(found) => contradiction = Some(found),
                     WitnessNews::NotChecked(error) => failure = Some(error),
                 }

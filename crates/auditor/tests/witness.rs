@@ -21,6 +21,7 @@ fn witness(server: &PollServer, directory: &Path) -> PollWitness {
 fn look(server: &PollServer, directory: &Path) -> Vec<String> {
     let short = |news: WitnessNews| match news {
         WitnessNews::Grew { from, to, .. } => format!("{from} to {to}"),
+        WitnessNews::BegunAnew { given_up, .. } => format!("anew after {given_up}"),
         WitnessNews::Sealed { version, .. } => format!("seal {version}"),
         WitnessNews::Contradiction(contradiction) => {
             assert_ne!(read(&contradiction.kept), read(&contradiction.seen));
@@ -100,7 +101,30 @@ fn a_tree_that_was_begun_anew_is_another_tree() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(look(&server, directory.path()), ["0 to 700", "seal 3"]);
     server.show(anew, Some(vec![300]));
-    assert_eq!(look(&server, directory.path()), ["0 to 300"]);
+    assert_eq!(look(&server, directory.path()), ["anew after 700", "0 to 300"]);
+    assert_eq!(look(&server, directory.path()), [""; 0], "it is told once");
+}
+
+#[test]
+fn a_tree_that_is_not_listed_any_more_is_told() {
+    let poll = PublishedPoll::of(1, [(1, "a"), (2, "b")]);
+    let anew = PublishedPoll { generation: 1_790_000_000_000, ..poll.clone() };
+    let server = PollServer::start(poll.clone());
+    let directory = tempfile::tempdir().unwrap();
+    let told = |origin: &str, ballots| {
+        let why = format!("the server does not list this tree any more, of which {ballots} ballots were kept");
+        [format!("not checked: {origin}: {why}")]
+    };
+    server.show(poll.clone(), Some(vec![2]));
+    assert_eq!(look(&server, directory.path()), ["0 to 2"]);
+    server.answer("/api/polls/tea/log", "{\"trees\": []}");
+    for _each_look in 0..2 {
+        assert_eq!(look(&server, directory.path()), told("scrutin/7b1f/tea/1/0/0", 2));
+    }
+    server.show(anew, Some(vec![1]));
+    assert_eq!(look(&server, directory.path()), ["anew after 2", "0 to 1"]);
+    server.show(poll, Some(vec![2]));
+    assert_eq!(look(&server, directory.path()), told("scrutin/7b1f/tea/1/0/1790000000000", 1), "nor is an earlier one");
 }
 
 #[test]

@@ -66,9 +66,18 @@ impl PollWitness {
             Ok(origins) => origins,
             Err(error) => return vec![WitnessNews::NotChecked(error)],
         };
-        let looks = origins.iter().map(|origin| self.tree(origin).look());
-        let mut news: Vec<_> =
-            looks.filter_map(|news| news.unwrap_or_else(|error| Some(WitnessNews::NotChecked(error)))).collect();
+        let kept = self.kept_trees().unwrap_or_default(); // what can't be read of them is told below
+        let mut news = withdrawn(&kept, &origins);
+        for origin in &origins {
+            match self.tree(origin).look() {
+                Ok(Some(grown)) => {
+                    news.extend(begun_anew(&kept, origin));
+                    news.push(grown);
+                }
+                Ok(None) => {}
+                Err(error) => news.push(WitnessNews::NotChecked(error)),
+            }
+        }
         // Last, since they are compared with the trees.
         let seals = self.kept_trees().and_then(|trees| self.look_at_seals(&trees));
         news.extend(seals.unwrap_or_else(|error| vec![WitnessNews::NotChecked(error)]));
@@ -124,4 +133,29 @@ impl PollWitness {
     pub(super) fn name(&self, thing: &str) -> String {
         format!("api/polls/{}/{thing}", self.address.poll())
     }
+}
+
+/// That a tree that was not kept before follows another one of its partition.
+fn begun_anew(kept: &[Checkpoint], origin: &TreeOrigin) -> Option<WitnessNews> {
+    let is_followed = |kept: &&Checkpoint| follows(origin, &kept.origin);
+    let before = kept.iter().filter(is_followed).max_by_key(|kept| kept.origin.generation)?;
+    let is_new = kept.iter().all(|kept| kept.origin != *origin);
+    is_new.then(|| WitnessNews::BegunAnew { origin: origin.clone(), given_up: before.size })
+}
+
+/// Which of the trees that were kept the server does not list any more, though no later one follows them: they can't
+/// be looked at.
+fn withdrawn(kept: &[Checkpoint], listed: &[TreeOrigin]) -> Vec<WitnessNews> {
+    let is_there = |kept: &Checkpoint| listed.iter().any(|there| *there == kept.origin || follows(there, &kept.origin));
+    let gone = kept.iter().filter(|kept| !is_there(kept));
+    let told = gone.map(|Checkpoint { origin, size, .. }| {
+        let why = format!("the server does not list this tree any more, of which {size} ballots were kept");
+        WitnessNews::NotChecked(WitnessError::answer(origin, why))
+    });
+    told.collect()
+}
+
+/// Whether one tree is of the same partition as another, and of a later generation.
+fn follows(one: &TreeOrigin, other: &TreeOrigin) -> bool {
+    (&one.round, one.partition) == (&other.round, other.partition) && one.generation > other.generation
 }

@@ -18,6 +18,13 @@ pub enum WitnessNews {
         /// How many it has.
         to: u64,
     },
+    /// A tree was begun anew after a loss, as its server says: what was kept of the one before can't be compared.
+    BegunAnew {
+        /// The new one.
+        origin: TreeOrigin,
+        /// How many leaves of the one before were kept.
+        given_up: u64,
+    },
     /// The poll was closed, and its seal is kept.
     Sealed {
         /// The version of the close.
