@@ -117,7 +117,7 @@ async fn published(page: &str, deadline: Instant) -> Result<PublishedSource, Sou
         let address = page.to_owned();
         let opened = spawn_blocking(move || PublishedSource::open(&address)).await.expect("it does not panic");
         match opened {
-            Err(SourceError::Fetch(FetchError::NotThere(_) | FetchError::Failed { .. }))
+            Err(SourceError::Fetch(FetchError::NotThere { .. } | FetchError::Failed { .. }))
                 if Instant::now() < deadline =>
             {
                 sleep(ASK_EVERY).await;

@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use serde::Deserialize;
 use ureq::{
-    Agent,
+    Agent, Body,
     http::StatusCode,
     tls::{Certificate, RootCerts, TlsConfig},
 };
@@ -18,6 +19,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// How long a whole answer may take: a published file of ten million ballots has about a gigabyte.
 const WHOLE: Duration = Duration::from_hours(1);
 
+/// The longest problem that is read, in bytes.
+const MAX_PROBLEM_BYTES: u64 = 16 * 1024;
+
 /// Fetches what anybody may.
 #[derive(Clone, Debug)]
 pub struct PublicClient(Agent);
@@ -26,8 +30,13 @@ pub struct PublicClient(Agent);
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// It is not there.
-    #[error("{0}: there is no such thing (404)")]
-    NotThere(String),
+    #[error("{address}: {why} (404)")]
+    NotThere {
+        /// Of what.
+        address: String,
+        /// Why, as the server says.
+        why: String,
+    },
     /// Another answer than the thing, or none.
     #[error("{address}: {why}")]
     Failed {
@@ -71,8 +80,17 @@ impl PublicClient {
                 let length = body.content_length();
                 Ok((body.into_reader(), length))
             }
-            StatusCode::NOT_FOUND => Err(FetchError::NotThere(address.to_owned())),
-            status => Err(failed(format!("the server answers {status}"))),
+            StatusCode::NOT_FOUND => {
+                let why = detail(response.into_body()).unwrap_or_else(|| "there is no such thing".to_owned());
+                Err(FetchError::NotThere { address: address.to_owned(), why })
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                Err(failed("nothing can be read there (405). Is it an address of the result host?".to_owned()))
+            }
+            status => {
+                let detail = detail(response.into_body()).map_or_else(String::new, |detail| format!(": {detail}"));
+                Err(failed(format!("the server answers {status}{detail}")))
+            }
         }
     }
 
@@ -92,4 +110,14 @@ impl PublicClient {
         let failed = |_| FetchError::Failed { address: address.to_owned(), why: "it is not a text".to_owned() };
         String::from_utf8(bytes).map_err(failed)
     }
+}
+
+/// What a problem of the API says to people, if the body is one.
+fn detail(body: Body) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Problem {
+        detail: String,
+    }
+    let problem: Problem = serde_json::from_reader(body.into_reader().take(MAX_PROBLEM_BYTES)).ok()?;
+    Some(problem.detail.trim_end_matches('.').to_owned()).filter(|detail| !detail.is_empty())
 }

@@ -58,7 +58,7 @@ impl PollWitness {
     fn seen_seal(&self) -> Result<Option<WitnessedSeal>, WitnessError> {
         let address = self.address.of(NEWEST);
         let note = match self.client.text(&address, MAX_NOTE_BYTES) {
-            Err(FetchError::NotThere(_)) => return Ok(None),
+            Err(FetchError::NotThere { .. }) => return Ok(None),
             note => note?,
         };
         let seal: Seal = self.key.open(&note).map_err(|error| WitnessError::answer(&address, error.to_string()))?;

@@ -191,7 +191,7 @@ impl WitnessedTree<'_> {
             hashes.ok_or_else(|| WitnessError::answer(&address, "it has not as many hashes as it must have"))
         };
         let mut hashes = match fetch(tile) {
-            Err(WitnessError::Fetch(FetchError::NotThere(_))) if !tile.is_full() => fetch(tile.full())?,
+            Err(WitnessError::Fetch(FetchError::NotThere { .. })) if !tile.is_full() => fetch(tile.full())?,
             fetched => fetched?,
         };
         hashes.truncate(width);

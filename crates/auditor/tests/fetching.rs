@@ -1,0 +1,56 @@
+//! What is told of a server that does not answer with published ballots.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use scrutin_auditor::PublishedSource;
+
+/// A server that gives these answers, one after the other, and the last one for ever; and how often it was asked.
+fn server(answers: &[&str]) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let page = format!("http://{}/p/tea", listener.local_addr().unwrap());
+    let (answers, asked) = (answers.iter().map(|answer| (*answer).to_owned()).collect::<Vec<_>>(), Arc::default());
+    let count: Arc<AtomicUsize> = Arc::clone(&asked);
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            assert!(head.count() > 0, "it asks for something");
+            let number = count.fetch_add(1, Ordering::Relaxed).min(answers.len() - 1);
+            let (head, body) = answers[number].split_once("\n\n").unwrap_or((&answers[number], ""));
+            let head = head.replace('\n', "\r\n");
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").unwrap();
+        }
+    });
+    (page, asked)
+}
+
+/// What is told if nothing can be opened.
+fn told(address: &str) -> Option<String> {
+    PublishedSource::open(address).err().map(|error| error.to_string())
+}
+
+#[test]
+fn what_a_server_says_of_ballots_that_it_does_not_have_is_told() {
+    let problem = r#"{"code": "not-published", "detail": "The ballots of this poll are not published."}"#;
+    let (page, _) = server(&[&format!("404 Not Found\n\n{problem}")]);
+    let address = page.replace("/p/tea", "/api/polls/tea/published");
+    assert_eq!(told(&page).unwrap(), format!("{address}: The ballots of this poll are not published (404)"));
+    let (page, _) = server(&["404 Not Found\n\n<p>not here</p>"]);
+    assert!(told(&page).unwrap().ends_with(": there is no such thing (404)"));
+    let (page, _) = server(&["405 Method Not Allowed"]);
+    assert!(told(&page).unwrap().ends_with("Is it an address of the result host?"));
+    let (page, _) = server(&[&format!("500 Internal Server Error\n\n{problem}")]);
+    assert!(
+        told(&page)
+            .unwrap()
+            .ends_with("the server answers 500 Internal Server Error: The ballots of this poll are not published")
+    );
+}
