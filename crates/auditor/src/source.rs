@@ -37,7 +37,8 @@ impl PublishedSource {
     /// Opens what a person has named: the address of a poll's page, the address of a published file, or a file; `-` is
     /// standard input.
     pub fn open(name: &str) -> Result<Self, SourceError> {
-        if name.starts_with("http://") || name.starts_with("https://") {
+        let scheme = name.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        if matches!(scheme.as_deref(), Some("http" | "https")) {
             let of_poll = PollAddress::parse(name).ok();
             let address = of_poll.as_ref().map_or_else(|| name.to_owned(), |poll| poll.of("published"));
             let (reader, length) = PublicClient::new().open(&address)?;

@@ -54,3 +54,12 @@ fn what_a_server_says_of_ballots_that_it_does_not_have_is_told() {
             .ends_with("the server answers 500 Internal Server Error: The ballots of this poll are not published")
     );
 }
+
+#[test]
+fn a_scheme_may_be_written_in_capitals() {
+    let (page, asked) = server(&["404 Not Found"]);
+    for address in [page.replace("http:", "HTTP:"), page.replace("http:", "Http:").replace("/p/tea", "/file")] {
+        assert!(told(&address).unwrap().ends_with("(404)"), "{address}");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
