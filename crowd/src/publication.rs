@@ -117,9 +117,9 @@ async fn published(page: &str, deadline: Instant) -> Result<PublishedSource, Sou
         let address = page.to_owned();
         let opened = spawn_blocking(move || PublishedSource::open(&address)).await.expect("it does not panic");
         match opened {
-            Err(SourceError::Fetch(FetchError::NotThere { .. } | FetchError::Failed { .. }))
-                if Instant::now() < deadline =>
-            {
+            Err(SourceError::Fetch(
+                FetchError::NotThere { .. } | FetchError::Busy { .. } | FetchError::Failed { .. },
+            )) if Instant::now() < deadline => {
                 sleep(ASK_EVERY).await;
             }
             opened => return opened,

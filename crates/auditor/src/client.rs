@@ -3,13 +3,14 @@
 use std::{
     io::{self, Read},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
 use serde::Deserialize;
 use ureq::{
     Agent, Body,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
     tls::{Certificate, RootCerts, TlsConfig},
 };
 
@@ -18,6 +19,12 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// How long a whole answer may take: a published file of ten million ballots has about a gigabyte.
 const WHOLE: Duration = Duration::from_hours(1);
+
+/// How often a server that is busy is asked in all.
+const MAX_TRIES: usize = 6;
+
+/// The longest pause that a server that is busy gets.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The longest problem that is read, in bytes.
 const MAX_PROBLEM_BYTES: u64 = 16 * 1024;
@@ -36,6 +43,16 @@ pub enum FetchError {
         address: String,
         /// Why, as the server says.
         why: String,
+    },
+    /// Not now: the server says when it may be asked again.
+    #[error("{address}: {why}. Try again in {} s or later", pause.as_secs())]
+    Busy {
+        /// Of what.
+        address: String,
+        /// Why.
+        why: String,
+        /// For how long not.
+        pause: Duration,
     },
     /// Another answer than the thing, or none.
     #[error("{address}: {why}")]
@@ -70,8 +87,23 @@ impl PublicClient {
         Self(config.into())
     }
 
+    /// A body to read, and how long it is if the server says so. A server that is busy, and says for how long, is asked
+    /// some times more.
+    pub fn open_patiently(&self, address: &str) -> Result<(impl Read + Send + 'static, Option<u64>), FetchError> {
+        let mut tries = 1;
+        loop {
+            match self.open(address) {
+                Err(FetchError::Busy { pause, .. }) if tries < MAX_TRIES && pause <= LONGEST_PAUSE => {
+                    thread::sleep(pause);
+                    tries += 1;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
     /// A body to read, and how long it is if the server says so.
-    pub fn open(&self, address: &str) -> Result<(impl Read + Send + 'static, Option<u64>), FetchError> {
+    pub fn open(&self, address: &str) -> Result<(impl Read + Send + use<>, Option<u64>), FetchError> {
         let failed = |why: String| FetchError::Failed { address: address.to_owned(), why };
         let response = self.0.get(address).call().map_err(|error| failed(error.to_string()))?;
         match response.status() {
@@ -88,8 +120,14 @@ impl PublicClient {
                 Err(failed("nothing can be read there (405). Is it an address of the result host?".to_owned()))
             }
             status => {
+                let pause = pause(response.headers());
                 let detail = detail(response.into_body()).map_or_else(String::new, |detail| format!(": {detail}"));
-                Err(failed(format!("the server answers {status}{detail}")))
+                let why = format!("the server answers {status}{detail}");
+                let address = address.to_owned();
+                Err(match pause {
+                    Some(pause) => FetchError::Busy { address, why, pause },
+                    None => FetchError::Failed { address, why },
+                })
             }
         }
     }
@@ -110,6 +148,12 @@ impl PublicClient {
         let failed = |_| FetchError::Failed { address: address.to_owned(), why: "it is not a text".to_owned() };
         String::from_utf8(bytes).map_err(failed)
     }
+}
+
+/// When a server may be asked again.
+fn pause(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// What a problem of the API says to people, if the body is one.

@@ -41,7 +41,7 @@ impl PublishedSource {
         if matches!(scheme.as_deref(), Some("http" | "https")) {
             let of_poll = PollAddress::parse(name).ok();
             let address = of_poll.as_ref().map_or_else(|| name.to_owned(), |poll| poll.of("published"));
-            let (reader, length) = PublicClient::new().open(&address)?;
+            let (reader, length) = PublicClient::new().open_patiently(&address)?;
             return Ok(Self { reader: Box::new(reader), length, poll: of_poll.map(|address| address.poll()) });
         }
         if name == "-" {

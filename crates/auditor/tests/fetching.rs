@@ -1,7 +1,7 @@
 //! What is told of a server that does not answer with published ballots.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     sync::{
         Arc,
@@ -62,4 +62,22 @@ fn a_scheme_may_be_written_in_capitals() {
         assert!(told(&address).unwrap().ends_with("(404)"), "{address}");
     }
     assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_server_that_is_busy_is_asked_again_when_it_says() {
+    let busy = "503 Service Unavailable\nretry-after: 0\n\n{\"detail\": \"Too many at once.\"}";
+    let (page, asked) = server(&[busy, busy, "200 OK\n\nballots"]);
+    let mut read = String::new();
+    PublishedSource::open(&page).ok().unwrap().reader.read_to_string(&mut read).unwrap();
+    assert_eq!((read.as_str(), asked.load(Ordering::Relaxed)), ("ballots", 3));
+    let (page, asked) = server(&[busy]);
+    let told = told(&page).unwrap();
+    assert!(told.ends_with("503 Service Unavailable: Too many at once. Try again in 0 s or later"), "{told}");
+    assert_eq!(asked.load(Ordering::Relaxed), 6);
+    for once in ["503 Service Unavailable", "503 Service Unavailable\nretry-after: 3600"] {
+        let (page, asked) = server(&[once]);
+        assert!(self::told(&page).unwrap().contains("the server answers 503 Service Unavailable"));
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "nobody waits for an hour, or without knowing how long");
+    }
 }
