@@ -92,7 +92,7 @@ fn a_published_file_does_not_steer_the_terminal() {
     poll.wordings[0].question = "Tea?\u{1b}[2J\u{9b}2J\r".to_owned();
     let file = keep(directory.path(), "published", &poll.file());
     let table = text(&scrutin(&["verify", &file]));
-    assert!(table.starts_with("Tea?\u{fffd}[2J\u{fffd}2J\u{fffd}\n"), "{table:?}");
+    assert!(table.starts_with("question Tea?\u{fffd}[2J\u{fffd}2J\u{fffd}\n"), "{table:?}");
     assert!(table.ends_with("All holds that can be checked here.\n"), "{table:?}");
 }
 
@@ -104,7 +104,7 @@ fn a_question_or_an_option_is_no_line_of_its_own() {
     poll.stated_votes = Some(vec![0, 0, 0]);
     let file = keep(directory.path(), "published", &poll.file());
     let table = text(&scrutin(&["verify", &file]));
-    assert!(table.starts_with("Tea? kept: the ballot is there; it counts, for: Yes\npoll "), "{table:?}");
+    assert!(table.starts_with("question Tea? kept: the ballot is there; it counts, for: Yes\npoll "), "{table:?}");
     assert!(table.contains(" No All holds that can be checked here.\u{fffd}\n"), "{table:?}");
     assert!(table.ends_with("Something does not hold.\n"), "{table:?}");
 }

@@ -39,7 +39,7 @@ fn lines_of_poll(poll: &VerifiedPoll) -> Vec<String> {
     let VerifiedPoll { round, question, key, words, .. } = poll;
     let origin = if poll.key_was_given { "as given" } else { "from the file: compare it with one you have kept" };
     let mut lines = vec![
-        question.clone(),
+        format!("question {question}"),
         format!("poll     {}, round {}, closed {}", round.poll, round.round, moment(poll.closed_ms)),
         format!("key      {key} ({origin})"),
         format!("words    {}", words.join(" ")),
