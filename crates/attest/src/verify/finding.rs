@@ -99,8 +99,8 @@ pub enum FindingKind {
     Rewritten(u16, u64),
     /// A tree of this partition had this size, and now has the other.
     Shrunk(u16, u64, u64),
-    /// This partition of the round has a tree, and the seal has only so many partitions.
-    PartitionMissing(u16, usize),
+    /// This partition of the round has a tree, and the seal has none of it.
+    PartitionMissing(u16),
     /// The tree of this partition was begun anew in this later generation, and the file has the one from before.
     LaterTree(u16, u64),
     /// Another seal of the same close.
@@ -155,7 +155,7 @@ impl FindingKind {
             Self::BallotMissing => "ballot-missing",
             Self::Rewritten(..) => "rewritten",
             Self::Shrunk(..) => "shrunk",
-            Self::PartitionMissing(..) => "partition-missing",
+            Self::PartitionMissing(_) => "partition-missing",
             Self::LaterTree(..) => "later-tree",
             Self::TwoSeals => "two-seals",
             Self::LaterSeal => "later-seal",
@@ -215,9 +215,7 @@ impl fmt::Display for FindingKind {
             Self::Shrunk(partition, before, now) => {
                 write!(f, "Partition {partition} had {before} ballots, and {now} are published.")
             }
-            Self::PartitionMissing(partition, sealed) => {
-                write!(f, "The tree of partition {partition} is not sealed: the seal has {sealed} partitions.")
-            }
+            Self::PartitionMissing(partition) => write!(f, "The seal has no tree of partition {partition}."),
             Self::LaterTree(partition, generation) => write!(
                 f,
                 "The tree of partition {partition} was begun anew after a loss (generation {generation}), and the \

@@ -216,7 +216,7 @@ impl Opening<'_> {
             let (name, origin) = (name.to_owned(), origin.to_string());
             self.verification.unchecked.push(Unchecked::OfAnother { name, origin });
         } else if usize::from(partition) >= sealed {
-            self.verification.find(FindingKind::PartitionMissing(partition, sealed).by(kept, name));
+            self.verification.find(FindingKind::PartitionMissing(partition).by(kept, name));
         } else if origin.generation > self.seal.trees[usize::from(partition)].generation {
             self.verification.find(FindingKind::LaterTree(partition, origin.generation).by(kept, name));
         } else {
