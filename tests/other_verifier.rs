@@ -104,6 +104,15 @@ fn honest_cases(honest: &PublishedPoll) -> Vec<Case> {
         case("of a tree that was lost", 2, &begun_anew, vec![("proof", honest.proof(7))]),
         case("of another round", 2, honest, vec![("promise", other_round.promise(7))]),
         case("no proof", 2, honest, vec![("proof", "no proof".to_owned())]),
+        case("a proof for a promise", 2, honest, vec![("promise", honest.proof(7))]),
+        case("a proof for a checkpoint", 2, honest, vec![("checkpoint", honest.proof(7))]),
+        case("a seal for a checkpoint", 2, honest, vec![("checkpoint", honest.signed_seal())]),
+        case(
+            "a promise behind a byte order mark",
+            2,
+            honest,
+            vec![("promise", format!("\u{feff}{}", honest.promise(7)))],
+        ),
     ]
 }
 
@@ -138,6 +147,13 @@ fn lying_cases(honest: &PublishedPoll) -> Vec<Case> {
     let private = changed(honest, |lying| lying.wordings.iter_mut().for_each(|terms| terms.publish = false));
     let rules = changed(honest, |lying| lying.wordings[1].max_choices = 3);
     let later = changed(honest, |later| later.version = 9);
+    let one_tree = changed(honest, |lying| lying.trees.truncate(1));
+    let of_second = honest.trees[1].iter().find(|ballot| ballot.counts).expect("somebody voted").voter;
+    let no_trees = changed(honest, |earlier| {
+        earlier.version = 2;
+        earlier.trees.clear();
+    });
+    let begun_anew = changed(honest, |later| later.generation = 1_790_000_000_000);
     let key = honest.key().verifier().to_string();
     vec![
         case("dropped, and nothing kept", 0, &dropped, vec![]),
@@ -166,6 +182,11 @@ fn lying_cases(honest: &PublishedPoll) -> Vec<Case> {
         case("not for publication", 1, &private, vec![]),
         case("other rules", 1, &rules, vec![]),
         case("a later seal", 1, honest, vec![("seal", later.signed_seal())]),
+        case("an earlier seal without trees", 1, honest, vec![("seal", no_trees.signed_seal())]),
+        case("a partition left out, and its proof", 1, &one_tree, vec![("proof", honest.proof(of_second))]),
+        case("a partition left out, and its promise", 1, &one_tree, vec![("promise", honest.promise(of_second))]),
+        case("a partition left out, and its checkpoint", 1, &one_tree, vec![("checkpoint", honest.checkpoint(1, 3))]),
+        case("a tree given up, and one of after", 1, honest, vec![("checkpoint", begun_anew.checkpoint(1, 3))]),
     ]
 }
 
@@ -176,6 +197,40 @@ fn another_program_agrees_on_honest_and_on_lying_servers() {
         let [theirs, ours] = both(directory.path(), &case);
         assert_eq!(theirs, ours, "{}: theirs and ours", case.name);
         assert_eq!(ours.0, Some(case.code), "{}", case.name);
+    }
+}
+
+#[test]
+fn another_program_agrees_on_what_is_written_as_the_format_says() {
+    let (poll, directory) = (PublishedPoll::of(1, [(1, "a"), (2, "b")]), tempfile::tempdir().expect("a directory"));
+    let file = poll.file();
+    let ballot = file.lines().nth(2).expect("there are two");
+    let with = |from: &str, to: &str| file.replacen(from, to, 1);
+    let changed = |change: fn(&mut PublishedPoll)| changed(&poll, change).file();
+    for (name, file, code) in [
+        ("a mark of zeros", with(&ballot[..32], &"0".repeat(32)), 1),
+        ("one more field", with("\"round\":1", "\"round\":1,\"more\":1"), 1),
+        ("a flag that is a number", with("\"changes\":true", "\"changes\":1"), 1),
+        ("a large number of choices", changed(|poll| poll.wordings[0].max_choices = 255), 0),
+        ("a larger number of choices", with("\"max_choices\":2", "\"max_choices\":256"), 1),
+        ("a large version", changed(|poll| poll.version = u64::MAX), 0),
+        (
+            "no option",
+            changed(|poll| poll.wordings.push(BallotTerms { options: vec![], ..poll.wordings[0].clone() })),
+            1,
+        ),
+        ("lines that end otherwise", file.replace('\n', "\r\n"), 1),
+        ("an empty line behind the end", format!("{file}\n"), 1),
+        ("text behind the end", format!("{file}x"), 1),
+        ("no end", with("\nend\n", "\n"), 2),
+        ("half an end", with("\nend\n", "\nend"), 2),
+        ("a byte order mark", format!("\u{feff}{file}"), 2),
+        ("another format", with("published 1", "published 2"), 2),
+        ("a page", "<!doctype html>\n<p>Hello".to_owned(), 2),
+        ("nothing", String::new(), 2),
+    ] {
+        let [(theirs, _), (ours, _)] = both(directory.path(), &Case { name, file, kept: vec![], code });
+        assert_eq!((theirs, ours), (Some(code), Some(code)), "{name}: theirs and ours");
     }
 }
 
