@@ -122,7 +122,7 @@ function showCheck(name, { faults, more, open }, note) {
   const item = row(name);
   const said = item.querySelector(".said");
   if (!item.dataset.good) item.dataset.good = said.textContent;
-  for (const old of item.querySelectorAll("strong, .where")) item.removeChild(old);
+  for (const old of item.querySelectorAll("strong, .where, .aside")) item.removeChild(old);
   const state = faults.length > 0 ? "bad" : open ? "open" : "good";
   const labels = { bad: texts.fails, open: texts.open, good: texts.holds };
   item.insertBefore(element("strong", labels[state], state), item.firstChild);
@@ -179,9 +179,12 @@ function showOwn(own, sealed) {
   }
 }
 
-// That something was kept which can't be compared, and of what it is.
-function saidApart(names) {
-  return fill(texts.apart, { names: names.join(", ") });
+// Says how what was kept fits, and of what that is which can't be compared.
+function showBefore(check, apart) {
+  const note = apart.length > 0 ? fill(texts.apart, { names: apart.join(", ") }) : null;
+  const state = showCheck("before", check, note);
+  if (state === "bad" && note) row("before").appendChild(element("span", note, "aside"));
+  return state;
 }
 
 function showReport({ checks, poll: counted, own, apart }, job, shown) {
@@ -193,7 +196,7 @@ function showReport({ checks, poll: counted, own, apart }, job, shown) {
   states.push(showCheck("signed", checks.signed, checks.signed.open ? texts.signedOpen : null));
   if (job.hash) states.push(showCheck("code", checks.code));
   const isCompared = job.keeps || apart.length > 0 || checks.before.faults.length > 0;
-  if (isCompared) states.push(showCheck("before", checks.before, apart.length > 0 ? saidApart(apart) : null));
+  if (isCompared) states.push(showBefore(checks.before, apart));
   if (job.own.length > 0) states.push(showCheck("own", checks.own, checks.own.open ? texts.ownOpen : null));
   if (counted) {
     document.getElementById("result").hidden = false;
@@ -242,8 +245,7 @@ function compareWithKept(text) {
   if (seals.length === 0) return;
   const of = (kind) => seals.filter((note) => compareSeals(note.text, text) === kind);
   const apart = of("apart").map((note) => readSeal(note.text).round);
-  const check = { faults: of("contrary").map(() => ({})), more: 0, open: apart.length > 0 };
-  showCheck("before", check, apart.length > 0 ? saidApart(apart) : null);
+  showBefore({ faults: of("contrary").map(() => ({})), more: 0, open: apart.length > 0 }, apart);
 }
 
 async function showTrees() {

@@ -114,6 +114,8 @@ async fn what_was_kept_of_the_poll_is_compared_or_said_to_be_apart() {
     let two = PublishedPoll { trees: poll.trees[..2].to_vec(), ..poll.clone() };
     let two_shown = showing(&two).await;
     let of_third = poll.trees[2].iter().find(|ballot| ballot.counts).unwrap().voter;
+    // Each server has an address of its own, and so a storage.
+    let browser = driver.open(Setup::default()).await;
     for (now, kind, kept, bad, open) in [
         (&poll, "seals", next_round(&poll).signed_seal(), json!([]), json!(["before"])),
         (&poll, "seals", of_another_poll(&poll).signed_seal(), json!([]), json!(["before"])),
@@ -131,7 +133,6 @@ async fn what_was_kept_of_the_poll_is_compared_or_said_to_be_apart() {
     ] {
         let shown = if now.partitions() == 2 { &two_shown } else { &app };
         let front = Front::start(shown, now.clone()).await;
-        let browser = driver.open(Setup::default()).await;
         browser.goto(&front.url("/polls")).await;
         let texts = json!([kept]).to_string();
         browser.run(&format!("localStorage.setItem('scrutin {kind} tea', {})", json!(texts))).await;
@@ -144,7 +145,15 @@ async fn what_was_kept_of_the_poll_is_compared_or_said_to_be_apart() {
             GOOD
         };
         verdict(&browser, expected).await;
-        assert_eq!([checks(&browser, "bad").await, checks(&browser, "open").await], [bad, open], "{kept}");
+        assert_eq!([checks(&browser, "bad").await, checks(&browser, "open").await], [bad.clone(), open], "{kept}");
+        // What can't be compared is named beside what does not fit.
+        if kind == "seals" && bad == json!(["before"]) {
+            let texts = json!([kept, next_round(now).signed_seal()]).to_string();
+            browser.run(&format!("localStorage.setItem('scrutin {kind} tea', {})", json!(texts))).await;
+            browser.goto(&front.url("/p/tea/check")).await;
+            verdict(&browser, BAD).await;
+            browser.shows("of another round, or of a tree that was given up after a loss: scrutin/7b1f/tea/2").await;
+        }
     }
 }
 
