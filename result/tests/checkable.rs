@@ -149,7 +149,7 @@ async fn a_correction_between_two_closes_is_in_the_file() {
     let verification = verify(file.as_bytes(), &Evidence { key: Some(key(&place.app).await), ..Evidence::default() });
     assert!(verification.holds(), "{:?} {:?}", verification.findings, verification.unchecked);
     let counted = verification.poll.unwrap();
-    assert_eq!((counted.votes, counted.question.as_str()), (vec![30, 30], "Tea!"));
+    assert_eq!((counted.count.unwrap().votes, counted.question.as_str()), (vec![30, 30], "Tea!"));
     assert_eq!(file.lines().next().unwrap().matches("\"question\"").count(), 2);
 }
 

@@ -99,7 +99,7 @@ fn a_partition_left_out_is_found_by_whoever_has_kept_anything_of_it() {
     let honest = honest();
     let mut lying = honest.clone();
     lying.trees.pop();
-    for ballot in lying.trees[0].iter_mut() {
+    for ballot in &mut lying.trees[0] {
         (ballot.replaces, ballot.counts) = (BallotMark::NONE, true);
     }
     assert_eq!(found_by_anybody(&lying), [""; 0]);

@@ -24,7 +24,7 @@ const WHOLE: Duration = Duration::from_hours(1);
 const MAX_TRIES: usize = 6;
 
 /// The longest pause that a server that is busy gets.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// The longest problem that is read, in bytes.
 const MAX_PROBLEM_BYTES: u64 = 16 * 1024;

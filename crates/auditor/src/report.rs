@@ -86,17 +86,17 @@ fn fate_in_words(ReceiptOutcome { fate, wording, .. }: &ReceiptOutcome, poll: &V
         let cast = if poll.differs(*wording) { format!(" (cast for wording {number})") } else { String::new() };
         return format!("a later one of the same voter has replaced it{cast}");
     };
-    let its_own = chosen(choices, &poll.wordings[*wording].options);
+    let its_own = chosen(*choices, &poll.wordings[*wording].options);
     if !poll.differs(*wording) {
         return format!("it counts, for: {}", its_own.join(", "));
     }
-    let close = chosen(choices, &poll.options).join(", ");
+    let close = chosen(*choices, &poll.options).join(", ");
     let (its_own, question) = (its_own.join(", "), &poll.wordings[*wording].question);
     format!("it counts; it was cast for wording {number}, “{question}”, for: {its_own}; at the close that is: {close}")
 }
 
 /// The options that a ballot chose, in these words.
-fn chosen(choices: &Choices, options: &[String]) -> Vec<String> {
+fn chosen(choices: Choices, options: &[String]) -> Vec<String> {
     let option = |index: usize| options.get(index).cloned().unwrap_or_else(|| option_key(index).to_string());
     choices.indices().map(option).collect()
 }
@@ -126,7 +126,7 @@ pub fn as_json(verification: &Verification) -> Value {
         });
         if let (ReceiptFate::Counts(choices), Some(poll)) = (fate, poll) {
             receipt["choices"] = json!(choices.to_string());
-            receipt["chosen"] = json!(chosen(choices, &poll.wordings[*wording].options));
+            receipt["chosen"] = json!(chosen(*choices, &poll.wordings[*wording].options));
         }
         receipt
     };

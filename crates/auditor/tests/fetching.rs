@@ -14,8 +14,8 @@ use scrutin_auditor::PublishedSource;
 
 /// A server that gives these answers, one after the other, and the last one for ever; and how often it was asked.
 fn server(answers: &[&str]) -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let page = format!("http://{}/p/tea", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let page = format!("http://{}/p/tea", listener.local_addr().expect("an address"));
     let (answers, asked) = (answers.iter().map(|answer| (*answer).to_owned()).collect::<Vec<_>>(), Arc::default());
     let count: Arc<AtomicUsize> = Arc::clone(&asked);
     thread::spawn(move || {
@@ -26,7 +26,8 @@ fn server(answers: &[&str]) -> (String, Arc<AtomicUsize>) {
             let (head, body) = answers[number].split_once("\n\n").unwrap_or((&answers[number], ""));
             let head = head.replace('\n', "\r\n");
             let length = body.len();
-            write!(stream, "HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").unwrap();
+            write!(stream, "HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+                .expect("it listens");
         }
     });
     (page, asked)

@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn full_tiles_take_so_much_memory_and_no_more() {
         let (kept, tree) = (FullTiles::default(), Digest::of(b"tree"));
-        for index in 0..2 * MAX_KEPT as u64 + 1 {
+        for index in 0..=2 * MAX_KEPT as u64 {
             let full = tile(1, index, TILE_DIGESTS);
             kept.keep(tree, &full);
             let asked: Vec<_> = full.keys().copied().collect();

@@ -42,7 +42,7 @@ impl PollWitness {
             } else if same.is_none() {
                 let contradictions = self.contradictions_of(&seen, trees)?;
                 if contradictions.is_empty() {
-                    news.extend(self.keep(seen, &kept)?);
+                    news.extend(self.keep(&seen, &kept)?);
                 } else {
                     news.extend(contradictions);
                 }
@@ -82,11 +82,11 @@ impl PollWitness {
     }
 
     /// Keeps a new one. One of an earlier close is of another instance, or of a restored dump, and no news.
-    fn keep(&self, seen: WitnessedSeal, kept: &[WitnessedSeal]) -> Result<Option<WitnessNews>, WitnessError> {
+    fn keep(&self, seen: &WitnessedSeal, kept: &[WitnessedSeal]) -> Result<Option<WitnessNews>, WitnessError> {
         let newest = kept.first();
         let (newer, other) = match newest {
-            Some(newest) if newest.close() > seen.close() => (None, Some(&seen)),
-            newest => (Some(&seen), newest),
+            Some(newest) if newest.close() > seen.close() => (None, Some(seen)),
+            newest => (Some(seen), newest),
         };
         if let Some(other) = other {
             let (round, version) = other.close();
