@@ -1,5 +1,5 @@
-//! The all-in-one: voting and results in one process, on a ring file (the log) and a SQLite file (the
-//! ledger).
+//! The all-in-one: voting and results in one process, on a ring file, which is the log, and a SQLite
+//! file, which is the ledger.
 //!
 //! It only wires; what a ballot is worth is decided elsewhere.
 //!

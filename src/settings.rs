@@ -16,8 +16,8 @@ use crate::{verify::VerifySettings, witness::WitnessSettings};
 
 /// Live voting, all in one: people vote on one page, everybody watches the result move on another.
 ///
-/// Everything is kept in the data directory; `scrutin backup` copies it. Each setting is a flag or an environment
-/// variable.
+/// Everything is kept in the data directory. `scrutin backup` copies the ledger, with all ballots so far. Each setting
+/// is a flag or an environment variable.
 #[derive(Debug, Parser)]
 #[command(name = "scrutin", version = program::version(option_env!("SCRUTIN_COMMIT")))]
 pub(crate) struct Settings {

@@ -1,14 +1,11 @@
-// The page that checks a poll: it has the published ballots recounted (recount.js), beside the page where that can be,
-// and says what came of it. What it is given to find the own ballot is not sent. Only ECMAScript 2018 and the Web APIs
-// of Safari 12, for old phones (tests/old_phones.rs).
+// The page that checks a poll: it has the seal read (seals.js) and the published ballots recounted (recount.js), beside
+// the page where that can be, and says what came of it. What it is given to find the own ballot is not sent. Only
+// ECMAScript 2018 and the Web APIs of Safari 12, for old phones (tests/old_phones.rs).
 
 import { freshText } from "./fresh-text.js";
 import { keep, kept } from "./kept.js";
 import { dateAndTime, number } from "./language.js";
 import { load } from "./late.js";
-import { hex, readNote, utf8 } from "./note.js";
-import { digest } from "./sha256.js";
-import { compareSeals, optionKey, pollOf, readSeal } from "./statements.js";
 import { write } from "./write.js";
 
 // A proof has some kilobytes; a file of more is something else.
@@ -69,18 +66,18 @@ function openWorker() {
   });
 }
 
-// What `recount` says: in a worker, or else in the page itself.
-async function recounted(job) {
+// What `lookAtSeal` says of `{ seal }`, and `recount` of any other job: in a worker, or else in the page itself.
+async function done(job) {
   if (worker === undefined) worker = await openWorker();
   if (worker === null) {
-    const { recount } = await load("late-recount");
-    return recount(job, showProgress);
+    const { recount, lookAtSeal } = await load("late-recount");
+    return job.seal ? lookAtSeal(job.seal) : recount(job, showProgress);
   }
   return new Promise((resolve, reject) => {
     worker.onerror = reject;
     worker.onmessage = ({ data }) => {
       if (data.progress) showProgress(data.progress);
-      if (data.report) resolve(data.report);
+      if ("report" in data) resolve(data.report);
       if (data.failure) reject(new Error(data.failure));
     };
     worker.postMessage(job);
@@ -139,7 +136,7 @@ function compareShown({ votes, options, complete }, shown) {
   body.textContent = "";
   const check = { faults: [], more: 0, open: !complete || !shown || !shown.votes };
   options.forEach((option, index) => {
-    const there = shown && shown.votes ? shown.votes[optionKey(index)] : null;
+    const there = shown && shown.votes ? shown.votes[keyOf(index)] : null;
     const line = document.createElement("tr");
     const head = element("th", option);
     head.scope = "row";
@@ -154,9 +151,14 @@ function compareShown({ votes, options, complete }, shown) {
   return check;
 }
 
+// The key that an option has in ballots.
+function keyOf(index) {
+  return String.fromCharCode(97 + index);
+}
+
 // The choices of a ballot in the words of `options`.
 function inWords(choices, options) {
-  return Array.from(choices || "", (key) => options[key.charCodeAt(0) - 97]).join(", ");
+  return options.filter((_, index) => choices.includes(keyOf(index))).join(", ");
 }
 
 // `sealed` are the words at the close; a ballot is shown with those that it was cast for.
@@ -217,35 +219,26 @@ function showReport({ checks, poll: counted, own, apart }, job, shown) {
 }
 
 // The seal as the server gives it now, with its words if the server names them for the same hash.
-function showSeal(note, shown) {
-  const read = note ? readNote(note) : null;
-  const seal = read ? readSeal(read.text) : null;
+function showSeal(seal, shown) {
   const line = document.getElementById("seal");
   document.getElementById("sealed").hidden = false;
   if (!seal) return write(line, texts.unsealed);
-  const { ballots, voters, closed } = seal;
+  const { ballots, voters, closed, hash } = seal;
   const values = { ballots: number(ballots), voters: number(voters), time: dateAndTime(closed) };
   write(line, fill(texts.sealed, values));
   ballotsToCome = ballots;
-  const hash = hex(digest(utf8(read.text)));
   write(document.getElementById("hash"), hash);
   const words = document.getElementById("words");
   const named = shown && shown.seal && shown.seal.hash === hash ? shown.seal.words : [];
   for (const word of named) words.appendChild(element("li", word));
   words.hidden = named.length === 0;
-  return hash;
 }
 
 // Compares the seal of now with the page's poll, and with those that this browser saw.
-function compareWithKept(text) {
-  const { round } = readSeal(text);
-  const found = pollOf(round);
+function compareWithKept({ poll: found, round, isFirst, contrary, apart }) {
   showCheck("poll", { faults: found === poll ? [] : [{ asked: poll, found: found || round }], more: 0, open: false });
-  const seals = kept("seals", poll).map(readNote).filter((note) => note && readSeal(note.text));
-  if (seals.length === 0) return;
-  const of = (kind) => seals.filter((note) => compareSeals(note.text, text) === kind);
-  const apart = of("apart").map((note) => readSeal(note.text).round);
-  showBefore({ faults: of("contrary").map(() => ({})), more: 0, open: apart.length > 0 }, apart);
+  if (isFirst) return;
+  showBefore({ faults: new Array(contrary).fill({}), more: 0, open: apart.length > 0 }, apart);
 }
 
 async function showTrees() {
@@ -272,7 +265,7 @@ async function run(key, keyIsNew, seal, shown) {
   const url = new URL(`${address}/published`, location.href).href;
   const job = { url, poll, key, hash, notes, keeps, own };
   try {
-    const report = await recounted(job);
+    const report = await done(job);
     showReport(report, Object.assign({ keyIsNew }, job), shown);
   } catch (error) {
     setVerdict("", texts.away);
@@ -289,13 +282,15 @@ async function begin() {
   const [first] = kept("key", "");
   const key = first || (line ? line.trim() : null);
   if (!first && key) keep("key", "", key);
-  const hash = showSeal(seal, shown);
+  const read = seal ? await done({ seal: { note: seal, kept: kept("seals", poll) } }).catch(() => null) : null;
+  showSeal(read, shown);
   if (!isPublished) {
     showTrees();
+    if (!read) return;
     const wanted = HASH.test(location.hash) ? location.hash.slice(1) : null;
-    if (wanted && hash) showCheck("code", { faults: wanted === hash ? [] : [{}], more: 0, open: false });
-    if (seal && hash) compareWithKept(readNote(seal).text);
-    if (seal && hash) keep("seals", poll, seal);
+    if (wanted) showCheck("code", { faults: wanted === read.hash ? [] : [{}], more: 0, open: false });
+    compareWithKept(read);
+    keep("seals", poll, seal);
     return;
   }
   const again = () => {
