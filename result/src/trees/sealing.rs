@@ -107,8 +107,9 @@ impl ClosedTrees {
     }
 }
 
-/// For which words there may be ballots, each once: from those before the first correction on. What was written before
-/// nobody voted on, and it may be a draft that nobody should read.
+/// For which words there may be ballots, each once: those before the first correction, and all that came after. What
+/// was written before them nobody voted on, and it may be a draft that nobody should read. If they are not known, it is
+/// all words: a file that lacks those of one of its ballots can't be published.
 fn wordings<'a>(
     known: impl Iterator<Item = &'a BallotTerms>,
     in_force: &BallotTerms,
@@ -118,10 +119,12 @@ fn wordings<'a>(
     let rules = |terms: &BallotTerms| (terms.max_choices, terms.changes, terms.access.clone(), terms.publish);
     let is_corrected =
         |terms: &&BallotTerms| rules(terms) == rules(in_force) && terms.options.len() == in_force.options.len();
+    let known: Vec<_> = known.filter(is_corrected).collect();
+    let first = known.iter().position(is_first).unwrap_or_default();
     let mut wordings: Vec<BallotTerms> = Vec::new();
-    for terms in known.filter(is_corrected).skip_while(|terms| !is_first(terms)) {
+    for terms in &known[first..] {
         if !wordings.contains(terms) {
-            wordings.push(terms.clone());
+            wordings.push((*terms).clone());
         }
     }
     wordings
@@ -141,5 +144,28 @@ impl SealedPoll {
     /// Whether it is that of the poll's present close.
     pub(crate) fn is_of(&self, tally: &Tally) -> bool {
         tally.round == self.seal.round.round && tally.poll.closed_in() == Some(self.seal.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(question: &str) -> BallotTerms {
+        let options = vec!["Yes".to_owned(), "No".to_owned()];
+        let (question, access) = (question.to_owned(), "anyone".to_owned());
+        BallotTerms { question, options, max_choices: 1, changes: true, access, publish: true }
+    }
+
+    #[test]
+    fn words_count_from_those_before_the_first_correction_on() {
+        let known = ["draft", "Tea", "Tea?", "Tea", "Tea!"].map(terms);
+        let of = |first: &str| {
+            let correction = Correction { at_millis: 1, question: first.to_owned(), options: terms("").options };
+            let wordings = wordings(known.iter(), &terms("Tea!"), &correction);
+            wordings.into_iter().map(|terms| terms.question).collect::<Vec<_>>()
+        };
+        assert_eq!(of("Tea"), ["Tea", "Tea?", "Tea!"]);
+        assert_eq!(of("of another ledger"), ["draft", "Tea", "Tea?", "Tea!"]);
     }
 }
