@@ -127,7 +127,10 @@ async fn kept(client: &Client) -> Result<Vec<KeptRow>, DatabaseError> {
                 round: rows::round(row, "round")?,
             };
             if !columns.are_of(&poll) {
-                return Err(DatabaseError::Unreadable("a poll whose row is not that of its record"));
+                return Err(DatabaseError::Damaged(format!(
+                    "the row of the poll {} is not that of its record",
+                    poll.id()
+                )));
             }
             Ok(KeptRow {
                 number: row.try_get("number")?,
@@ -142,7 +145,7 @@ async fn kept(client: &Client) -> Result<Vec<KeptRow>, DatabaseError> {
 
 async fn check_owners(client: &Client) -> Result<(), DatabaseError> {
     match client.query_one(WITHOUT_OWNER, &[]).await?.try_get::<_, Option<String>>(0)? {
-        Some(table) => Err(DatabaseError::Ownerless(table)),
+        Some(table) => Err(DatabaseError::Damaged(format!("{table} has rows of a poll or tree that is not there"))),
         None => Ok(()),
     }
 }

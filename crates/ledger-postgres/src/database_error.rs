@@ -19,9 +19,9 @@ pub(crate) enum DatabaseError {
     /// No connection was to be had from the pool.
     #[error("{0}")]
     Pool(String),
-    /// Rows of this table belong to a poll or a tree that is not there.
-    #[error("{0} has rows of a poll or tree that is not there")]
-    Ownerless(String),
+    /// It holds something that no release wrote.
+    #[error("the ledger is damaged: {0}")]
+    Damaged(String),
     /// The partition's position is not where this writer left it.
     #[error("another writer has moved the ledger's position")]
     Overtaken,

@@ -2,10 +2,8 @@
 
 mod support;
 
-use domain::{
-    Installation, InstallationId, LedgerIdentity, Partitions, Receipt, Scoreboard, TreeKey, TreeReader, root_of_path,
-};
-use support::{FIRST, at, ballot, lead, ledgers, poll, poll_entry, scoreboard, voter};
+use domain::{Receipt, Scoreboard, TreeKey, TreeReader, root_of_path};
+use support::{FIRST, at, ballot, lead_with_trees, poll, poll_entry, scoreboard, voter};
 use testkit::postgres_server::TestDatabase;
 
 /// More than 256 full tiles hold.
@@ -14,9 +12,7 @@ const BALLOTS: u64 = 66_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_tile_above_the_lowest_level_is_read_once() {
     let database = TestDatabase::create().await;
-    let mut ledger = lead(&ledgers(&database), FIRST).await;
-    let installation = Installation::new(InstallationId::new("7b1f"), Partitions::ONE);
-    ledger.install(&LedgerIdentity::new(installation, "")).await.unwrap();
+    let mut ledger = lead_with_trees(&database).await;
     let tea = poll("tea");
     ledger.apply(vec![poll_entry(0, &tea)]).await.unwrap();
     let ballots: Vec<_> = (1..=BALLOTS).map(|number| ballot(number, &tea, number.into(), "a")).collect();

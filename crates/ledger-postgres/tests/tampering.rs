@@ -2,8 +2,8 @@
 
 mod support;
 
-use domain::{Installation, InstallationId, LedgerIdentity, Partitions, Scoreboard};
-use support::{FIRST, lead, ledgers, scoreboard};
+use domain::Scoreboard;
+use support::{lead_with_trees, scoreboard};
 use testkit::{
     ledger_contract::{SqlDialect, a_log_with_trees, tamperings},
     postgres_server::TestDatabase,
@@ -15,9 +15,7 @@ const TABLES: [&str; 8] = ["polls", "ballots", "tallies", "turnout", "trees", "t
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_changed_in_one_row_is_found() {
     let database = TestDatabase::create().await;
-    let mut ledger = lead(&ledgers(&database), FIRST).await;
-    let installation = Installation::new(InstallationId::new("7b1f"), Partitions::ONE);
-    ledger.install(&LedgerIdentity::new(installation, "")).await.unwrap();
+    let mut ledger = lead_with_trees(&database).await;
     for entries in a_log_with_trees().chunks(100) {
         ledger.apply(entries.to_vec()).await.unwrap();
     }

@@ -4,6 +4,7 @@ use super::digest::{DIGEST_BYTES, Digest};
 
 /// The inner node above these two.
 pub fn node(left: &Digest, right: &Digest) -> Digest {
+    // In one piece, which is hashed faster. The first byte, 1, tells inner nodes from leaves.
     let mut bytes = [1; 1 + 2 * DIGEST_BYTES];
     bytes[1..=DIGEST_BYTES].copy_from_slice(left.as_bytes());
     bytes[1 + DIGEST_BYTES..].copy_from_slice(right.as_bytes());

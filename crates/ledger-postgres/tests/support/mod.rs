@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use domain::{
-    Ballot, Choices, Entry, Ledger, Ledgers, Partition, Poll, PollId, PollSpec, Position, Record, VoteCounts,
+    Ballot, Choices, Entry, Installation, InstallationId, Ledger, LedgerIdentity, Ledgers, Partition, Partitions, Poll,
+    PollId, PollSpec, Position, Record, VoteCounts,
 };
 use domain::{Scoreboard, VoterId};
 use scrutin_ledger_postgres::{DatabaseUrl, PostgresLedgers, PostgresScoreboard};
@@ -30,6 +31,14 @@ pub fn scoreboard(database: &TestDatabase) -> PostgresScoreboard {
 
 pub async fn lead(ledgers: &PostgresLedgers, partition: Partition) -> Box<dyn Ledger> {
     wait::until("the lead", || async { ledgers.lead(partition).await.ok().flatten() }).await
+}
+
+/// Leads a ledger that belongs to an installation, and so grows trees.
+pub async fn lead_with_trees(database: &TestDatabase) -> Box<dyn Ledger> {
+    let mut ledger = lead(&ledgers(database), FIRST).await;
+    let installation = Installation::new(InstallationId::new("7b1f"), Partitions::ONE);
+    ledger.install(&LedgerIdentity::new(installation, "")).await.unwrap();
+    ledger
 }
 
 pub fn poll(id: &str) -> Poll {
