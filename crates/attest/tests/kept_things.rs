@@ -1,21 +1,11 @@
 //! What people have kept, and what they took for it: what is found by it, and what is only told.
 
+mod support;
+
 use domain::{BallotTerms, Choices};
 use scrutin_attest::{Evidence, FindingKind, KeptBy, KeptNote, ReceiptFate, Verification, verify};
+use support::{check, honest, note};
 use testkit::published_poll::PublishedPoll;
-
-/// Six voters, of whom one changes her vote, in two partitions.
-fn honest() -> PublishedPoll {
-    PublishedPoll::of(2, [(1, "a"), (2, "b"), (3, "a"), (4, "c"), (5, "ab"), (2, "a"), (6, "b")])
-}
-
-fn note(text: String) -> Vec<KeptNote> {
-    vec![KeptNote { name: "kept".to_owned(), text }]
-}
-
-fn check(publication: &PublishedPoll, evidence: &Evidence) -> Verification {
-    verify(publication.file().as_bytes(), evidence)
-}
 
 #[test]
 fn ballots_of_another_poll_than_the_one_asked_for_are_no_answer() {

@@ -1,25 +1,15 @@
 //! A server that lies, with the right key and everything else in order: what finds it is what somebody has kept, and
 //! without that nothing is claimed.
 
+mod support;
+
 use domain::{BallotMark, BallotTerms, Choices, Digest, InstallationId, Secret};
 use scrutin_attest::{
     Evidence, FindingKind, KeptBy, KeptNote, NoteKey, PollCount, PublishedHeader, ReceiptFate, ResultNote, RoundName,
-    Seal, Verification, verify, words,
+    Seal, verify, words,
 };
+use support::{check, honest, note};
 use testkit::published_poll::PublishedPoll;
-
-/// Six voters, of whom one changes her vote, in two partitions.
-fn honest() -> PublishedPoll {
-    PublishedPoll::of(2, [(1, "a"), (2, "b"), (3, "a"), (4, "c"), (5, "ab"), (2, "a"), (6, "b")])
-}
-
-fn note(text: String) -> Vec<KeptNote> {
-    vec![KeptNote { name: "kept".to_owned(), text }]
-}
-
-fn check(publication: &PublishedPoll, evidence: &Evidence) -> Verification {
-    verify(publication.file().as_bytes(), evidence)
-}
 
 /// What is found, and by what.
 fn found(publication: &PublishedPoll, evidence: &Evidence) -> Vec<(&'static str, KeptBy)> {
