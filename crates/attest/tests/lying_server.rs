@@ -102,6 +102,9 @@ fn a_partition_left_out_is_found_by_whoever_has_kept_anything_of_it() {
     assert_eq!(found(&lying, &evidence), [("partition-missing", KeptBy::Checkpoint)]);
     let evidence = Evidence { seals: note(honest.signed_seal()), ..Evidence::default() };
     assert_eq!(found(&lying, &evidence), [("two-seals", KeptBy::Seal)]);
+    // Of a later close.
+    lying.version += 1;
+    assert_eq!(found(&lying, &evidence), [("other-partitions", KeptBy::Seal)]);
 }
 
 #[test]

@@ -105,6 +105,8 @@ pub enum FindingKind {
     LaterTree(u16, u64),
     /// Another seal of the same close.
     TwoSeals,
+    /// The seal of an earlier close has so many trees, and this one another number of them.
+    OtherPartitions(usize, usize),
     /// The seal that was given is of a later close.
     LaterSeal,
     /// The twelve words are those of another seal.
@@ -158,6 +160,7 @@ impl FindingKind {
             Self::PartitionMissing(_) => "partition-missing",
             Self::LaterTree(..) => "later-tree",
             Self::TwoSeals => "two-seals",
+            Self::OtherPartitions(..) => "other-partitions",
             Self::LaterSeal => "later-seal",
             Self::OtherWords => "other-words",
         }
@@ -222,6 +225,9 @@ impl fmt::Display for FindingKind {
                  published one is the tree from before."
             ),
             Self::TwoSeals => f.write_str("There are two seals of one close of the poll."),
+            Self::OtherPartitions(before, now) => {
+                write!(f, "The seal of an earlier close of the round has {before} trees, and this one {now}.")
+            }
             Self::LaterSeal => f.write_str("The seal that was kept is of a later close than the published one."),
             Self::OtherWords => f.write_str(
                 "The words are those of another seal: two audiences were shown two, or the poll was opened again.",

@@ -167,8 +167,12 @@ impl Opening<'_> {
         if kept.version > self.seal.version {
             return self.verification.find(FindingKind::LaterSeal.by(KeptBy::Seal, name));
         }
-        if kept.version == self.seal.version || kept.trees.len() != self.seal.trees.len() {
+        if kept.version == self.seal.version {
             return self.verification.find(FindingKind::TwoSeals.by(KeptBy::Seal, name));
+        }
+        let (before, now) = (kept.trees.len(), self.seal.trees.len());
+        if before != now {
+            return self.verification.find(FindingKind::OtherPartitions(before, now).by(KeptBy::Seal, name));
         }
         let mut are_sought = true;
         for tree in &kept.trees {
