@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use attest::{Evidence, KeptNote, MAX_NOTE_BYTES, VerifierKey, parse_words, verify};
-use auditor::{PublishedSource, as_json, printable, write_table};
+use auditor::{FetchError, PublishedSource, as_json, printable, write_table};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -64,7 +64,11 @@ pub(crate) fn run(settings: &VerifySettings) -> ExitCode {
 
 fn checked(settings: &VerifySettings) -> Result<ExitCode> {
     let mut evidence = settings.evidence()?;
-    let PublishedSource { reader, length, poll } = PublishedSource::open(&settings.source)?;
+    let busy = |busy: &FetchError| {
+        // It is asked again without being told, if nobody can be told.
+        let _ = writeln!(io::stderr(), "scrutin verify: {}; asking again then", printable(&busy.to_string()));
+    };
+    let PublishedSource { reader, length, poll } = PublishedSource::open_patiently(&settings.source, busy)?;
     evidence.poll = poll;
     let bar = progress_bar(length);
     let verification = verify(BufReader::with_capacity(BUFFER_BYTES, bar.wrap_read(reader)), &evidence);

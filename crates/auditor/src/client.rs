@@ -88,12 +88,17 @@ impl PublicClient {
     }
 
     /// A body to read, and how long it is if the server says so. A server that is busy, and says for how long, is asked
-    /// some times more.
-    pub fn open_patiently(&self, address: &str) -> Result<(impl Read + Send + 'static, Option<u64>), FetchError> {
+    /// some times more, after `busy` was told so.
+    pub fn open_patiently(
+        &self,
+        address: &str,
+        busy: &mut dyn FnMut(&FetchError),
+    ) -> Result<(impl Read + Send + use<>, Option<u64>), FetchError> {
         let mut tries = 1;
         loop {
             match self.open(address) {
-                Err(FetchError::Busy { pause, .. }) if tries < MAX_TRIES && pause <= LONGEST_PAUSE => {
+                Err(error @ FetchError::Busy { pause, .. }) if tries < MAX_TRIES && pause <= LONGEST_PAUSE => {
+                    busy(&error);
                     thread::sleep(pause);
                     tries += 1;
                 }

@@ -69,16 +69,20 @@ fn a_scheme_may_be_written_in_capitals() {
 fn a_server_that_is_busy_is_asked_again_when_it_says() {
     let busy = "503 Service Unavailable\nretry-after: 0\n\n{\"detail\": \"Too many at once.\"}";
     let (page, asked) = server(&[busy, busy, "200 OK\n\nballots"]);
-    let mut read = String::new();
-    PublishedSource::open(&page).ok().unwrap().reader.read_to_string(&mut read).unwrap();
-    assert_eq!((read.as_str(), asked.load(Ordering::Relaxed)), ("ballots", 3));
+    let (mut read, mut waits) = (String::new(), 0);
+    let opened = PublishedSource::open_patiently(&page, |_| waits += 1);
+    opened.ok().unwrap().reader.read_to_string(&mut read).unwrap();
+    assert_eq!((read.as_str(), asked.load(Ordering::Relaxed), waits), ("ballots", 3, 2));
     let (page, asked) = server(&[busy]);
-    let told = told(&page).unwrap();
-    assert!(told.ends_with("503 Service Unavailable: Too many at once. Try again in 0 s or later"), "{told}");
+    let patiently = |page: &str| PublishedSource::open_patiently(page, |_| {}).err().unwrap().to_string();
+    let failed = patiently(&page);
+    assert!(failed.ends_with("503 Service Unavailable: Too many at once. Try again in 0 s or later"), "{failed}");
     assert_eq!(asked.load(Ordering::Relaxed), 6);
+    assert!(told(&page).is_some());
+    assert_eq!(asked.load(Ordering::Relaxed), 7, "who asks again by themselves asks once");
     for once in ["503 Service Unavailable", "503 Service Unavailable\nretry-after: 3600"] {
         let (page, asked) = server(&[once]);
-        assert!(self::told(&page).unwrap().contains("the server answers 503 Service Unavailable"));
+        assert!(patiently(&page).contains("the server answers 503 Service Unavailable"));
         assert_eq!(asked.load(Ordering::Relaxed), 1, "nobody waits for an hour, or without knowing how long");
     }
 }
