@@ -11,7 +11,9 @@ use domain::{BallotBox, Fingerprint};
 use listener::Connections;
 use log_redis::{RedisAddresses, RedisBallotBox};
 use program::{
-    admin, demonstration, server_address,
+    admin, demonstration,
+    redis_settings::RedisSettings,
+    server_address,
     settings::{fail, parse, tell_of_white_space_around_key},
     telemetry,
 };
@@ -32,10 +34,11 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 /// Serves until a signal stops it.
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let redis: RedisAddresses = server_address::read("vote", "REDIS_URL", &settings.redis_url);
-    let suited = redis.suit(settings.partitions, settings.durability);
+    let RedisSettings { redis_url, redis_ca_file, partitions, durability } = &settings.redis;
+    let redis: RedisAddresses = server_address::read("vote", "REDIS_URL", redis_url);
+    let suited = redis.suit(*partitions, *durability);
     suited.unwrap_or_else(|error| fail("vote", &format!("REDIS_URL: {error}")));
-    let trusting = redis.trusting(settings.redis_ca_file.as_deref());
+    let trusting = redis.trusting(redis_ca_file.as_deref());
     let redis = trusting.unwrap_or_else(|error| fail("vote", &format!("REDIS_CA_FILE: {error}")));
     scrutin_vote::check_texts().unwrap_or_else(|error| fail("vote", &error.to_string()));
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("vote", &error.to_string()));
@@ -49,8 +52,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let admin_listener = listener::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let listener = listener::bind(settings.listen_addr).await.context("LISTEN_ADDR")?;
 
-    let ballots =
-        RedisBallotBox::on(&redis, settings.partitions, settings.durability, Fingerprint::of(&settings.secret_key));
+    let ballots = RedisBallotBox::on(&redis, *partitions, *durability, Fingerprint::of(&settings.secret_key));
     let asked = ballots.clone();
     let readiness = admin::readiness(move || {
         let ballots = asked.clone();
@@ -59,7 +61,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     admin::spawn(admin_listener, readiness, metrics, shutdown.clone());
 
     let router = scrutin_vote::router(settings.config(), ballots);
-    let (address, partitions) = (listener.local_addr()?, settings.partitions.count());
+    let (address, partitions) = (listener.local_addr()?, partitions.count());
     tracing::info!(listen.addr = %address, redis = %redis, partitions, "vote.started");
     listener::serve(listener, router, &connections, shutdown).await?;
     tracing::info!("vote.stopped");

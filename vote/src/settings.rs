@@ -1,12 +1,13 @@
 //! The settings of the program `vote`: flags and environment, read once.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
-use domain::{Durability, Partitions, Secret};
+use domain::Secret;
 use listener::TrustedProxies;
 use program::{
     connection_settings::ConnectionSettings,
+    redis_settings::RedisSettings,
     settings::{AdminSettings, Hidden, PublicUrl, secret, token},
 };
 use web::counterpart::Counterpart;
@@ -33,22 +34,9 @@ pub(crate) struct Settings {
     /// What the organiser must know, at least 16 characters; without it nobody can manage polls
     #[arg(long, env = "ORGANISER_TOKEN", value_parser = token, hide_env_values = true)]
     pub(crate) organiser_token: Option<Hidden>,
-    /// The log: address of Redis, `redis://[user:password@]host[:port]`, `redis+sentinel://host,host/master` or
-    /// `redis+cluster://host,host`; with TLS `rediss`; several, separated by spaces, share the partitions
-    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
-    pub(crate) redis_url: Hidden,
-    /// For `rediss://`: file of the authorities (PEM) whose certificates Redis must have; without it: those that the
-    /// system trusts
-    #[arg(long, env = "REDIS_CA_FILE")]
-    pub(crate) redis_ca_file: Option<PathBuf>,
-    /// Number of partitions of the log, 1 to 1024; the same for all services, and changed only by
-    /// `worker export` and `worker import`
-    #[arg(long, env = "PARTITIONS", default_value = "1")]
-    pub(crate) partitions: Partitions,
-    /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing),
-    /// `replicas:N` (the same, and N replicas must have it on their disks), or `unchecked` (whatever Redis is)
-    #[arg(long, env = "DURABILITY", default_value = "disk")]
-    pub(crate) durability: Durability,
+    /// The log
+    #[command(flatten)]
+    pub(crate) redis: RedisSettings,
     /// Where browsers find this service, such as `https://vote.example.org` or `https://example.org/vote`; without it:
     /// wherever they come by
     #[arg(long, env = "VOTE_URL")]
@@ -78,7 +66,7 @@ impl Settings {
     /// The configuration of the service itself.
     pub(crate) fn config(&self) -> scrutin_vote::Config {
         scrutin_vote::Config {
-            partitions: self.partitions,
+            partitions: self.redis.partitions,
             secret: self.secret_key.clone(),
             organiser_token: self.organiser_token.clone(),
             result: self.result_url.clone().map_or(Counterpart::Port(RESULT_PORT), Counterpart::Fixed),

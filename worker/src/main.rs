@@ -14,7 +14,9 @@ use ledger_postgres::{DatabaseAddresses, LedgerEntries, PostgresLedgers, SpreadS
 use log_file::{LogWriter, import, recount};
 use log_redis::{RedisAddresses, RedisLog, RedisPollCopies, ServerWatch};
 use program::{
-    admin, server_address,
+    admin,
+    redis_settings::RedisSettings,
+    server_address,
     settings::{fail, parse},
     telemetry,
 };
@@ -51,7 +53,8 @@ async fn count(settings: &Settings) -> anyhow::Result<ExitCode> {
     let shutdown = program::shutdown_signal()?;
     let listener = listener::bind(settings.admin.admin_addr).await.context("ADMIN_ADDR")?;
     let health = Health::new();
-    let (asked, server) = (health.clone(), ServerWatch::start(&redis, settings.partitions, settings.durability));
+    let (asked, server) =
+        (health.clone(), ServerWatch::start(&redis, settings.redis.partitions, settings.redis.durability));
     let ready = move || server.ready().map_err(|error| error.to_string()).and_then(|()| asked.ready());
     let readiness = admin::readiness(move || std::future::ready(ready()));
     admin::spawn(listener, readiness, metrics, shutdown.clone());
@@ -106,7 +109,7 @@ async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
     let ledgers = PostgresLedgers::new(databases.clone());
     let batch_entries = usize::from(settings.batch_entries);
     let progress = |entries| tracing::info!(entries, "reading the file");
-    let imported = import::import(input, &ledgers, settings.partitions, batch_entries, progress).await?;
+    let imported = import::import(input, &ledgers, settings.redis.partitions, batch_entries, progress).await?;
     let audit = SpreadScoreboard::new(&databases).audit().await?;
     let holds = import::report(&imported, &audit, &mut io::stdout().lock())?;
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -116,7 +119,7 @@ async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
 async fn begin(settings: &Settings, adopt: bool) -> anyhow::Result<ExitCode> {
     let (ledgers, mut logs) = servers(settings);
     let count = databases(settings).count();
-    let address = scrutin_worker::begin(&ledgers, count, &mut logs, settings.partitions, adopt).await?;
+    let address = scrutin_worker::begin(&ledgers, count, &mut logs, settings.redis.partitions, adopt).await?;
     writeln!(io::stdout(), "the ledger's log is at {address} from now on; a worker begins it if there is none")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -138,7 +141,7 @@ fn servers(settings: &Settings) -> (PostgresLedgers, Vec<Box<dyn Log>>) {
     let databases = suited_databases(settings);
     telemetry::log(&settings.admin.log).unwrap_or_else(|error| fail("worker", &error.to_string()));
     let log = |partition| Box::new(RedisLog::new(&redis, partition)) as Box<dyn Log>;
-    (PostgresLedgers::new(databases), settings.partitions.all().map(log).collect())
+    (PostgresLedgers::new(databases), settings.redis.partitions.all().map(log).collect())
 }
 
 /// The ledger's addresses.
@@ -149,15 +152,16 @@ fn databases(settings: &Settings) -> DatabaseAddresses {
 /// The ledger's addresses, each of which has a partition.
 fn suited_databases(settings: &Settings) -> DatabaseAddresses {
     let databases = databases(settings);
-    let suited = databases.suit(settings.partitions);
+    let suited = databases.suit(settings.redis.partitions);
     suited.unwrap_or_else(|error| fail("worker", &format!("DATABASE_URL: {error}")));
     databases
 }
 
 fn redis_addresses(settings: &Settings) -> RedisAddresses {
-    let redis: RedisAddresses = server_address::read("worker", "REDIS_URL", &settings.redis_url);
-    let suited = redis.suit(settings.partitions, settings.durability);
+    let RedisSettings { redis_url, redis_ca_file, partitions, durability } = &settings.redis;
+    let redis: RedisAddresses = server_address::read("worker", "REDIS_URL", redis_url);
+    let suited = redis.suit(*partitions, *durability);
     suited.unwrap_or_else(|error| fail("worker", &format!("REDIS_URL: {error}")));
-    let trusting = redis.trusting(settings.redis_ca_file.as_deref());
+    let trusting = redis.trusting(redis_ca_file.as_deref());
     trusting.unwrap_or_else(|error| fail("worker", &format!("REDIS_CA_FILE: {error}")))
 }

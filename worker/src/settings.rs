@@ -3,9 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand};
-use domain::{Durability, Fingerprint, Partitions, SecretError};
+use domain::{Fingerprint, SecretError};
 use program::{
     first_poll::FirstPollSettings,
+    redis_settings::RedisSettings,
     settings::{AdminSettings, Hidden, duration, secret},
 };
 
@@ -20,14 +21,9 @@ pub struct Settings {
     /// What to do; without a command: count
     #[command(subcommand)]
     pub command: Option<WorkerCommand>,
-    /// The log: address of Redis, `redis://[user:password@]host[:port]`, `redis+sentinel://host,host/master` or
-    /// `redis+cluster://host,host`; with TLS `rediss`; several, separated by spaces, share the partitions
-    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
-    pub redis_url: Hidden,
-    /// For `rediss://`: file of the authorities (PEM) whose certificates Redis must have; without it: those that the
-    /// system trusts
-    #[arg(long, env = "REDIS_CA_FILE")]
-    pub redis_ca_file: Option<PathBuf>,
+    /// The log
+    #[command(flatten)]
+    pub redis: RedisSettings,
     /// The ledger: address of PostgreSQL, `postgres://user:password@host:port/database`; with TLS
     /// `postgres://host/database?sslmode=verify-full&sslrootcert=FILE`; with standbys
     /// `postgres://host1,host2/database`; or several addresses, separated by spaces: partition p is at address p mod n,
@@ -39,15 +35,6 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub database_url: Hidden,
-    /// Number of partitions of the log, 1 to 1024; the same for all services, and changed only by
-    /// `worker export` and `worker import`
-    #[arg(long, env = "PARTITIONS", default_value = "1")]
-    pub partitions: Partitions,
-    /// What an acknowledgement rests on: `disk` (Redis must sync each change before it answers, and evict nothing),
-    /// `replicas:N` (the same, and N replicas must have it on their disks), or `unchecked` (whatever Redis is); the
-    /// same for `vote`
-    #[arg(long, env = "DURABILITY", default_value = "disk")]
-    pub durability: Durability,
     /// How long the log keeps what is counted, so that an older dump of the ledger can be restored: 30s, 10m, 1h, 7d
     #[arg(long, env = "LOG_RETENTION", default_value = "1h", value_parser = duration)]
     pub log_retention: Duration,
@@ -113,8 +100,8 @@ impl Settings {
     /// The rules for the tellers, or an error line that names the invalid setting.
     pub fn rules(&self) -> Result<Rules, String> {
         Ok(Rules {
-            partitions: self.partitions,
-            durability: self.durability,
+            partitions: self.redis.partitions,
+            durability: self.redis.durability,
             first_poll: self.first_poll.poll()?,
             log_retention: self.log_retention,
             batch_entries: usize::from(self.batch_entries),

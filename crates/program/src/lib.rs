@@ -16,6 +16,7 @@ pub mod origin;
 pub mod outage;
 pub mod public_url;
 mod random;
+pub mod redis_settings;
 pub mod server_address;
 pub mod settings;
 mod shutdown;
