@@ -32,7 +32,7 @@ pub fn cookie_header(bytes: &[u8]) {
 pub fn signed_cookie(token: [u8; 16], ballots: &[u8]) {
     let keys = CookieKeys::new(&secret(), CookieScope::TlsOnly);
     let tag: [u8; 16] = secret().signer(KeyPurpose::FirstVoterCookie).tag(&[&token]);
-    let memory = secret().signer(KeyPurpose::FirstBallotsCookie).seal(&token, ballots);
+    let memory = secret().signer(KeyPurpose::FirstBallotsCookie).tagged(&token, ballots);
     let line = format!("voter={}; ballots={memory}", encode_base64(&[&token, &tag]));
     let browser = browser(&line, &keys);
     let mut set = HeaderMap::new();

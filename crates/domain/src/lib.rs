@@ -24,10 +24,10 @@ mod ports;
 mod position;
 mod question_text;
 mod receipt;
-mod sealed;
 mod secret;
 mod session;
 mod share;
+mod tagged;
 mod tally;
 mod text;
 mod tree;
@@ -68,10 +68,10 @@ pub use ports::{
 };
 pub use position::Position;
 pub use receipt::{Receipt, ReceiptError};
-pub use sealed::{decode_base64, encode_base64};
 pub use secret::{KeyPurpose, MIN_SECRET_BYTES, Secret, SecretError, Signer, are_equal};
 pub use session::SessionId;
 pub use share::{ShareProgress, Tally, TallyShare};
+pub use tagged::{decode_base64, encode_base64};
 pub use tally::{Audit, Heartbeat, PollColumns, PollRecount, Recount, VoteCounts};
 pub use tree::{
     BallotMark, BallotTerms, Blind, DIGEST_BYTES, Digest, ExpectedTree, FullTile, GrowingTree, LeafBallot, LeafContent,

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::{
     poll_id::PollId,
     position::Position,
-    sealed::{decode_base64, encode_base64},
     secret::Secret,
+    tagged::{decode_base64, encode_base64},
     voter::VoterId,
 };
 

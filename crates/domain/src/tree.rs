@@ -3,7 +3,7 @@
 //!
 //! Pure. `docs/verification.md` has all formats.
 //!
-//! May import: `choices`, `installation`, `poll`, `poll_id`, `position`, `sealed`, `voter`.
+//! May import: `choices`, `installation`, `poll`, `poll_id`, `position`, `tagged`, `voter`.
 
 mod digest;
 mod edge;

@@ -219,7 +219,7 @@ impl VotingBrowser {
         }
         // Sealed for this voter: one voter's `ballots` is worth nothing beside another's `voter`.
         let (name, signer) = &keys.now.ballots;
-        name.set(headers, &signer.seal(&self.token, &bytes), MAX_AGE_SECONDS);
+        name.set(headers, &signer.tagged(&self.token, &bytes), MAX_AGE_SECONDS);
     }
 }
 
@@ -230,7 +230,7 @@ fn voter_token(value: &str, keys: &KeyPair) -> Option<Token> {
 }
 
 fn remembered(value: &str, token: &[u8], keys: &KeyPair) -> Option<Vec<RememberedBallot>> {
-    let bytes = keys.ballots.1.open(token, value, MAX_BALLOTS_BYTES)?;
+    let bytes = keys.ballots.1.untagged(token, value, MAX_BALLOTS_BYTES)?;
     let mut rest = bytes.as_slice();
     let mut ballots = Vec::new();
     while !rest.is_empty() {

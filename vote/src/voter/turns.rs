@@ -67,12 +67,12 @@ impl Turns {
             bytes.extend_from_slice(id);
             bytes.extend_from_slice(turn);
         }
-        keys.name.set(headers, &keys.signer.seal(token, &bytes), max_age_seconds);
+        keys.name.set(headers, &keys.signer.tagged(token, &bytes), max_age_seconds);
     }
 }
 
 fn read(value: &str, keys: &TurnKeys, token: &[u8]) -> Option<Turns> {
-    let bytes = keys.signer.open(token, value, MAX_BYTES)?;
+    let bytes = keys.signer.untagged(token, value, MAX_BYTES)?;
     let mut rest = bytes.as_slice();
     let mut turns = Vec::new();
     while let Some((&length, behind)) = rest.split_first() {

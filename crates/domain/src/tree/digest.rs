@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::sealed::{decode_base64, encode_base64};
+use crate::tagged::{decode_base64, encode_base64};
 
 /// The length of a digest, in bytes.
 pub const DIGEST_BYTES: usize = 32;

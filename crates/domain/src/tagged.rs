@@ -1,4 +1,4 @@
-//! Tokens that others keep for us (cookies, links, receipts): bytes with a tag that only we can make, in URL-safe
+//! Texts that others keep for us (cookies, links, receipts): bytes with a tag that only we can make, in URL-safe
 //! base64.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -20,17 +20,17 @@ pub fn decode_base64<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 impl Signer {
-    /// A token with this content that opens only together with the `holder` bytes: tag (16) ‖ content.
-    pub fn seal(&self, holder: &[u8], content: &[u8]) -> String {
+    /// A text with this content that is good only together with the `holder` bytes: tag (16) ‖ content.
+    pub fn tagged(&self, holder: &[u8], content: &[u8]) -> String {
         encode_base64(&[&self.tag::<TAG_BYTES>(&[holder, content]), content])
     }
 
-    /// The content of a token of this holder. `None` if it is none of ours, or certainly longer than `max_bytes`.
-    pub fn open(&self, holder: &[u8], token: &str, max_bytes: usize) -> Option<Vec<u8>> {
-        if token.len() > (TAG_BYTES + max_bytes).div_ceil(3) * 4 {
+    /// The content of a text of this holder. `None` if it is none of ours, or certainly longer than `max_bytes`.
+    pub fn untagged(&self, holder: &[u8], text: &str, max_bytes: usize) -> Option<Vec<u8>> {
+        if text.len() > (TAG_BYTES + max_bytes).div_ceil(3) * 4 {
             return None;
         }
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (tag, content) = bytes.split_first_chunk::<TAG_BYTES>()?;
         self.verify(tag, &[holder, content]).then(|| content.to_vec())
     }
@@ -42,14 +42,14 @@ mod tests {
     use crate::{KeyPurpose, Secret};
 
     #[test]
-    fn only_a_whole_token_of_this_holder_is_opened() {
+    fn only_a_whole_text_of_this_holder_has_its_content() {
         let signer = Secret::parse(&"x".repeat(32)).unwrap().signer(KeyPurpose::TurnsCookie);
-        let token = signer.seal(b"ada", b"what is kept");
-        assert_eq!(signer.open(b"ada", &token, 12).as_deref(), Some(&b"what is kept"[..]));
-        assert_eq!(signer.open(b"bob", &token, 12), None);
-        assert_eq!(signer.open(b"ada", &token, 3), None, "too long");
-        for bad in ["", "x", "é", &token[1..], &token[..token.len() - 2]] {
-            assert_eq!(signer.open(b"ada", bad, 12), None, "{bad:?}");
+        let text = signer.tagged(b"ada", b"what is kept");
+        assert_eq!(signer.untagged(b"ada", &text, 12).as_deref(), Some(&b"what is kept"[..]));
+        assert_eq!(signer.untagged(b"bob", &text, 12), None);
+        assert_eq!(signer.untagged(b"ada", &text, 3), None, "too long");
+        for bad in ["", "x", "é", &text[1..], &text[..text.len() - 2]] {
+            assert_eq!(signer.untagged(b"ada", bad, 12), None, "{bad:?}");
         }
     }
 
