@@ -196,6 +196,13 @@ async fn without_scripts_the_page_names_the_files_and_the_command() {
     }
     // What was not checked is not stated as if it held.
     assert_eq!(page.matches("<strong class=\"open\">Not checked</strong>").count(), 11);
+    // All limits that the documentation has.
+    let docs = include_str!("../../docs/verification.md");
+    let (_, limits) = docs.split_once("What it does **not** show:\n").unwrap();
+    let limits =
+        limits.trim_start().split("\n\n").next().unwrap().lines().filter(|line| line.starts_with("- ")).count();
+    let (_, shown) = page.split_once("<h2>What this does not show</h2>").unwrap();
+    assert_eq!(shown.split("</ul>").next().unwrap().matches("<li>").count(), limits);
     let policy = app.get("/p/tea/check").await.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("worker-src 'self'") && policy.contains("script-src 'self';"), "{policy}");
     let other = app.get("/p/main").await.headers()["content-security-policy"].to_str().unwrap().to_owned();
