@@ -172,10 +172,12 @@ function showOwn(own, sealed) {
     box.className = `note ${kind}`;
     const words = cast || sealed;
     box.appendChild(element("p", fill(texts[name], { choices: choices ? inWords(choices, words.options) : "" })));
-    const asked = ({ question, options }) => [question, ...options].join("\n");
-    if (choices && asked(words) !== asked(sealed)) {
-      const values = { question: words.question, sealed: sealed.question, choices: inWords(choices, sealed.options) };
-      box.appendChild(element("p", fill(texts.ownWords, values)));
+    const read = ({ question, options }) => [question, ...options].join("\n");
+    if (choices && read(words) !== read(sealed)) {
+      const corrected = [];
+      if (words.question !== sealed.question) corrected.push(fill(texts.ownAsked, { question: words.question }));
+      corrected.push(fill(texts.ownWords, { sealed: sealed.question, choices: inWords(choices, sealed.options) }));
+      box.appendChild(element("p", corrected.join(" ")));
     }
     found.appendChild(box);
   }

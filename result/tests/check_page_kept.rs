@@ -172,6 +172,7 @@ async fn a_ballot_is_shown_with_the_words_that_it_was_cast_for() {
     look_for(&browser, &poll.promise(3)).await;
     browser.shows("Your ballot is there, and it counts. It chose: Yes").await;
     browser.shows("The sealed question is “Tea?”, and the same choice reads there: No").await;
+    assert!(!browser.text().await.contains("When it was cast"), "the question is the same");
 
     poll.cast(20, "a", 2);
     poll.close();
@@ -184,4 +185,15 @@ async fn a_ballot_is_shown_with_the_words_that_it_was_cast_for() {
     look_for(&browser, &given).await;
     browser.shows("Your ballot is there, and it counts. It chose: No").await;
     assert!(!browser.text().await.contains("The sealed question is"), "the words are the sealed ones");
+
+    let mut poll = PublishedPoll::of(2, (0..9).map(|voter| (voter, "a")));
+    poll.wordings.push(BallotTerms { question: "Coffee?".to_owned(), ..poll.wordings[0].clone() });
+    poll.close();
+    let (app, given) = (showing(&poll).await, poll.promise(3));
+    let front = Front::start(&app, poll).await;
+    browser.goto(&front.url("/p/tea/check")).await;
+    verdict(&browser, GOOD).await;
+    look_for(&browser, &given).await;
+    let corrected = "When it was cast, the question was “Tea?”. The sealed question is “Coffee?”, and the same choice";
+    browser.shows(corrected).await;
 }
