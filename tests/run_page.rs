@@ -299,6 +299,18 @@ async fn two_run_pages_stay_in_step_and_a_press_on_both_is_one_step() {
     ada.sees("Close question 1").await;
     ben.sees("Close question 1").await;
 
+    // Ben presses just as his page changes: that was meant for what the button said before.
+    let late = "new MutationObserver((_, seen) => { seen.disconnect(); document.getElementById('go').click(); }) \
+        .observe(document.getElementById('run').parentNode, {childList: true});";
+    ben.0.run(late).await;
+    ada.key(SPACE).await;
+    ada.sees("Next: open question 2").await;
+    ben.sees("Next: open question 2").await;
+    assert_eq!(evening.poll("q2").await["state"], "waiting");
+    ask(&evening.services, "POST", "/api/polls/q1/open", json!({})).await;
+    ada.sees("Close question 1").await;
+    ben.sees("Close question 1").await;
+
     // Ben's page hears nothing of Ada's press, and he presses what it still shows.
     let deaf = "const {fetch} = window; window.fetch = (address, ...rest) => \
         String(address).endsWith('/now') ? new Promise(() => {}) : fetch(address, ...rest);";

@@ -130,6 +130,14 @@ impl Hall {
     }
 }
 
+/// Presses the large button if it says this at that moment. A click by the driver comes some time after a look, when
+/// the button may have become another.
+async fn press_where_it_says(browser: &Browser, text: &str) {
+    let script =
+        format!("const go = document.querySelector('#go'); if (go && go.textContent.includes('{text}')) go.click();");
+    browser.run(&script).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_evening_of_five_questions_from_the_first_to_the_print() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
@@ -144,7 +152,8 @@ async fn an_evening_of_five_questions_from_the_first_to_the_print() {
 
     // 1. Opened by both organisers in the same moment: one step.
     hall.next_is("Open question 1").await;
-    tokio::join!(hall.organiser.click("#go"), hall.laptop.click("#go"));
+    let pressed = "Open question 1";
+    tokio::join!(press_where_it_says(&hall.organiser, pressed), press_where_it_says(&hall.laptop, pressed));
     hall.next_is("Close question 1").await;
     hall.all_see("Are you well?").await;
     hall.vote(["a", "a", "b"]).await;
@@ -170,7 +179,7 @@ async fn an_evening_of_five_questions_from_the_first_to_the_print() {
     hall.services.vote.ready().await;
     // However often the button is pressed until it says something else, it is one step.
     wait::until_true("question 3 to be open", || async {
-        hall.organiser.click("#go").await;
+        press_where_it_says(&hall.organiser, "open question 3").await;
         let event = hall.event().await;
         event["on"]["poll"] == "motion" && event["on"]["state"] == "open"
     })

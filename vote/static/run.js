@@ -30,6 +30,7 @@ let byPointer = false;
 
 const run = () => document.getElementById("run");
 const go = () => document.getElementById("go");
+const label = () => (go() ? go().textContent : "");
 
 prepare();
 document.getElementById("keys").hidden = false;
@@ -169,8 +170,17 @@ async function renew(isOld) {
   if (isOld()) return;
   const page = pageIn(answer.text);
   if (!answer.ok || !page.getElementById("run")) throw new Error(String(answer.status));
+  const before = label();
   show(page);
   tell(null);
+  if (label() !== before) hold();
+}
+
+// What is pressed just after another page or the end of a countdown has changed the button was meant for what it said
+// before.
+function hold() {
+  setBusy(true);
+  setTimeout(() => setBusy(false), DOUBLE_MS);
 }
 
 // Replaces what is shown. The figures of a poll that goes on stay, and so does the focus; after a press with a pointer
