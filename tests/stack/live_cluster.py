@@ -64,7 +64,7 @@ class Cluster(unittest.TestCase):
 
             def replaced():
                 now = members(witness)
-                return len(now) == 6 and now[lost][0] != id and now[lost][1] == "slave"
+                return len(now) == 6 and lost in now and now[lost][0] != id and now[lost][1] == "slave"
 
             wait("an empty node to take its place", replaced, SLOW)
             CLUSTER.wait_healthy(*NODES, seconds=SLOW)

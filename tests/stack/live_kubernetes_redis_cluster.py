@@ -89,6 +89,7 @@ class RedisCluster(unittest.TestCase):
 
             def replaced():
                 found = whole()
+                assert lost in found, f"{lost} has no name yet"
                 assert found[lost][0] != id, "it has its volume still"
                 return found
 
