@@ -73,6 +73,8 @@ COPY --from=build --chown=65532:65532 /volume/ /
 USER 65532:65532
 ENV container=oci DATA_DIR=/data ADMIN_ADDR=127.0.0.1:9090
 VOLUME /data
+# What `backup copy.db` writes is kept, too.
+WORKDIR /data
 EXPOSE 8080 8081
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s CMD ["/app/scrutin", "healthcheck"]
 ENTRYPOINT ["/app/scrutin"]

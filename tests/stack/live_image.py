@@ -163,6 +163,14 @@ class Image(unittest.TestCase):
         recount = docker("run", "--rm", "-v", f"{VOLUME}:/data", IMAGE, "recount")
         self.assertRegex(recount.stdout, r"main")
 
+    def test_a_backup_is_kept_on_the_volume(self):
+        with self.running() as id:
+            self.assertTrue(voted(self.vote))
+            docker("run", "--rm", "-v", f"{VOLUME}:/data", IMAGE, "backup", "copy.db")
+            with tempfile.TemporaryDirectory() as here:
+                docker("cp", f"{id}:/data/copy.db", here)
+                self.assertTrue(pathlib.Path(here, "copy.db").read_bytes().startswith(b"SQLite format 3"))
+
     def test_it_is_described_and_small(self):
         image = engine.inspect("image", IMAGE)
         config, labels = image["Config"], image["Config"]["Labels"]
