@@ -5,8 +5,11 @@ The services are two more nginx that answer with what they were asked. Needs the
 
 import http.client
 import os
+import pathlib
 import re
+import shutil
 import socket
+import subprocess
 import tempfile
 import unittest
 
@@ -98,6 +101,21 @@ class Proxy(unittest.TestCase):
             return found
 
         return wait(f"an answer of {host}", answer, seconds=20)
+
+    def test_names_of_ones_own_are_served_as_operations_say(self):
+        page = (manifests.ROOT / "docs" / "operations.md").read_text()
+        command = re.search(r"^    (sed -i .* proxy/nginx\.conf)$", page, re.MULTILINE).group(1)
+        self.both()
+        with tempfile.TemporaryDirectory() as directory:
+            os.chmod(directory, 0o755)
+            copied = shutil.copytree(manifests.ROOT / "proxy", pathlib.Path(directory, "proxy"))
+            subprocess.run(["bash", "-c", command], cwd=directory, check=True)
+            mounted = f"{copied / 'nginx.conf'}:/etc/nginx/nginx.conf:ro"
+            run_proxy(BEHIND, PORT_BEHIND, "--volume", mounted)
+            wait("the proxy to listen", lambda: ask(PORT_BEHIND).status == 421, seconds=20)
+            for host, service in [("vote.example.org", "vote"), ("result.example.org", "result")]:
+                self.assertEqual(self.seen(host, PORT_BEHIND).json()["service"], service)
+            self.assertEqual(ask(PORT_BEHIND, host="vote.votes.fr").status, 421)
 
     def test_the_configuration_is_sound(self):
         docker("run", "--rm", "--read-only", "--tmpfs", "/tmp:mode=1777", IMAGE, "-t")
