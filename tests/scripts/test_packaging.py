@@ -5,6 +5,7 @@ import pathlib
 import re
 import sys
 import tempfile
+import tomllib
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -23,6 +24,20 @@ def listed_settings():
     """The settings in the table of their page, and the programs of each row."""
     rows = re.findall(r"^\| (`[A-Z_`, ]+) \| ([a-z, ]+) \|", text("docs/settings.md"), re.M)
     return {key: programs for keys, programs in rows for key in re.findall(r"[A-Z_]+", keys)}
+
+
+class Profile(unittest.TestCase):
+    def test_programs_of_packages_with_settings_of_their_own_are_stripped_too(self):
+        """Cargo does not give such a package the `strip` of the profile."""
+        profile = tomllib.loads(text("Cargo.toml"))["profile"]["release"]
+        programs = set()
+        for manifest in [ROOT / "Cargo.toml", *ROOT.glob("*/Cargo.toml")]:
+            source = manifest.parent / "src"
+            if (source / "main.rs").exists() or (source / "bin").exists():
+                programs.add(tomllib.loads(manifest.read_text())["package"]["name"])
+        self.assertLessEqual({"scrutin", *SERVICES}, programs)
+        for name in programs & set(profile["package"]):
+            self.assertEqual(profile["package"][name].get("strip"), profile["strip"], name)
 
 
 class Units(unittest.TestCase):
