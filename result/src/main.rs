@@ -19,7 +19,7 @@ use program::{
 
 use crate::{
     key_watch::KeyWatch,
-    settings::{Command, Settings},
+    settings::{ResultCommand, Settings},
 };
 
 #[global_allocator]
@@ -30,7 +30,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let settings: Settings = parse();
     match settings.command {
         None => serve(&settings).await,
-        Some(Command::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
+        Some(ResultCommand::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
     }
 }
 

@@ -23,7 +23,7 @@ const VOTE_PORT: u16 = 8080;
 pub(crate) struct Settings {
     /// What to do; without a command: serve
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<ResultCommand>,
     /// Address of the pages, of Socket.IO and of the API
     #[arg(long, env = "LISTEN_ADDR", default_value = "[::]:8081")]
     pub(crate) listen_addr: SocketAddr,
@@ -75,7 +75,7 @@ pub(crate) struct Settings {
 
 /// What else the program does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum ResultCommand {
     /// Ask the service on this machine whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck,
 }

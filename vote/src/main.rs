@@ -18,7 +18,7 @@ use program::{
     telemetry,
 };
 
-use crate::settings::{Command, Settings};
+use crate::settings::{Settings, VoteCommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -28,7 +28,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let settings: Settings = parse();
     match settings.command {
         None => serve(&settings).await,
-        Some(Command::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
+        Some(VoteCommand::Healthcheck) => Ok(admin::healthcheck(settings.admin.admin_addr).await),
     }
 }
 

@@ -23,7 +23,7 @@ const RESULT_PORT: u16 = 8081;
 pub(crate) struct Settings {
     /// What to do; without a command: serve
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    pub(crate) command: Option<VoteCommand>,
     /// Address of the voting pages and of the API
     #[arg(long, env = "LISTEN_ADDR", default_value = "[::]:8080")]
     pub(crate) listen_addr: SocketAddr,
@@ -57,7 +57,7 @@ pub(crate) struct Settings {
 
 /// What else the program does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum VoteCommand {
     /// Ask the service on this machine whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck,
 }
@@ -97,7 +97,7 @@ mod tests {
         assert!(
             matches!(read.config().result, Counterpart::Fixed(url) if url.as_str() == "https://result.example.org")
         );
-        assert_eq!(read.command, Some(Command::Healthcheck));
+        assert_eq!(read.command, Some(VoteCommand::Healthcheck));
         let read = settings(&["--trusted-proxies", "10.0.0.0/8,192.168.1.7"]).unwrap();
         assert_eq!(read.config().trusted_proxies.trusted_proxies.len(), 2);
     }

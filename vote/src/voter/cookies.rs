@@ -217,7 +217,7 @@ impl VotingBrowser {
         for ballot in &self.ballots {
             write_ballot(&mut bytes, ballot);
         }
-        // Sealed for this voter: one voter's `ballots` is worth nothing beside another's `voter`.
+        // Tagged for this voter: one voter's `ballots` is worth nothing beside another's `voter`.
         let (name, signer) = &keys.now.ballots;
         name.set(headers, &signer.tagged(&self.token, &bytes), MAX_AGE_SECONDS);
     }
