@@ -148,6 +148,37 @@ async fn what_is_filled_in_and_not_sent_is_kept_or_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tap_that_was_meant_for_other_words_casts_nothing() {
+    let evening = Evening::begin().await;
+    evening.create(json!({"id": "tea", "question": "Tea?", "options": ["Yes", "No"]})).await;
+    evening.open("tea").await;
+    // The finger comes down in the moment in which the page changes.
+    let late = "new MutationObserver((_, seen) => { seen.disconnect(); \
+        document.querySelector('button[value=a]').click(); document.documentElement.dataset.tapped = ''; }) \
+        .observe(document.querySelector('main').parentNode, {childList: true});";
+    evening.browser.run(late).await;
+    let rewritten = json!({"question": "Shall we give up tea?", "options": ["Yes", "No"]});
+    organise(&evening.server.vote_url(), "PATCH", "/tea", rewritten).await;
+    evening.shows("Shall we give up tea?").await;
+    evening.browser.find("html[data-tapped]").await;
+    // The next tap is one again, and the only one that is cast.
+    evening.browser.find("form.ballot:not([aria-busy=true])").await;
+    evening.browser.click("button[value=b]").await;
+    evening.browser.find("button[value=b].mine").await;
+    let url = format!("{}/api/polls/tea", evening.server.vote_url());
+    let poll: Value = Client::new()
+        .get(url)
+        .bearer_auth(ORGANISER_TOKEN)
+        .send()
+        .await
+        .expect("vote answers")
+        .json()
+        .await
+        .expect("JSON");
+    assert_eq!(poll["accepted"], 1, "{poll}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ballot_that_is_not_counted_yet_is_said_to_be_under_way() {
     let (redis, database) = (RedisServer::start().await, TestDatabase::create().await);
     let services = Services::start(&redis.url(), &database.url()).await;

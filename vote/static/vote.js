@@ -11,6 +11,8 @@ import { follow, show as showTally } from "./live.js";
 import { write } from "./write.js";
 
 const PATIENCE_MS = 8000;
+// A tap this soon after another ballot took the place of one was meant for that one.
+const LATE_TAP_MS = 400;
 // When the page of an event is fetched again after it turned out to be old.
 const SOON_MS = 300;
 // The longest time from when a page learns that it is out of date until it is fetched again. A full room learns it
@@ -100,7 +102,7 @@ async function finish(form, answering, texts) {
   }
 }
 
-// While a request runs nothing can be pressed; focus stays where it is.
+// While a request runs, or a late tap may come, nothing can be pressed; focus stays where it is.
 function busy(form, on) {
   sending = on;
   form.setAttribute("aria-busy", String(on));
@@ -250,12 +252,22 @@ async function renew(shown) {
   }
   const fresh = page && page.querySelector("[data-page-key]");
   if (sending || !shown.isConnected || !fresh || isTheSame(fresh.dataset, shown.dataset)) return;
-  const unsent = filledIn(document.querySelector("form.ballot"));
+  const before = document.querySelector("form.ballot");
+  const unsent = filledIn(before);
   const hadFocus = document.querySelector("main").contains(document.activeElement);
   show(page);
-  if (unsent) fillIn(document.querySelector("form.ballot"), unsent);
+  const ballot = document.querySelector("form.ballot");
+  if (unsent) fillIn(ballot, unsent);
+  if (before && ballot && wordingOf(before) !== wordingOf(ballot)) passOverLateTap(ballot);
   if (hadFocus && document.activeElement === document.body) focusOn(document.querySelector("main h1"));
   announce();
+}
+
+// Where one tap casts, it would be a vote for what its voter has not read.
+function passOverLateTap(ballot) {
+  if (!ballot.querySelector("button[name]")) return;
+  busy(ballot, true);
+  setTimeout(() => busy(ballot, false), LATE_TAP_MS);
 }
 
 function isTheSame(one, other) {
