@@ -11,7 +11,7 @@ import { follow, show as showTally } from "./live.js";
 import { write } from "./write.js";
 
 const PATIENCE_MS = 8000;
-// A tap this soon after another ballot took the place of one was meant for that one.
+// A tap this soon after the words of the tiles have changed was meant for the words before.
 const LATE_TAP_MS = 400;
 // When the page of an event is fetched again after it turned out to be old.
 const SOON_MS = 300;
@@ -252,20 +252,27 @@ async function renew(shown) {
   }
   const fresh = page && page.querySelector("[data-page-key]");
   if (sending || !shown.isConnected || !fresh || isTheSame(fresh.dataset, shown.dataset)) return;
-  const before = document.querySelector("form.ballot");
-  const unsent = filledIn(before);
+  const tiles = wordsOfTiles();
+  const unsent = filledIn(document.querySelector("form.ballot"));
   const hadFocus = document.querySelector("main").contains(document.activeElement);
   show(page);
   const ballot = document.querySelector("form.ballot");
   if (unsent) fillIn(ballot, unsent);
-  if (before && ballot && wordingOf(before) !== wordingOf(ballot)) passOverLateTap(ballot);
+  if (tiles && wordsOfTiles() && tiles !== wordsOfTiles()) passOverLateTap(ballot);
   if (hadFocus && document.activeElement === document.body) focusOn(document.querySelector("main h1"));
   announce();
 }
 
-// Where one tap casts, it would be a vote for what its voter has not read.
+// What a tap on one of the tiles, which casts at once, is an answer to; "" where there are none.
+function wordsOfTiles() {
+  const ballot = document.querySelector("form.ballot.two");
+  if (!ballot) return "";
+  const texts = Array.from(document.querySelectorAll("#question, .tile .text"));
+  return [pollOf(ballot)].concat(texts.map((it) => it.textContent)).join("\n");
+}
+
+// A tap that is on its way would be a vote for words that its voter has not read.
 function passOverLateTap(ballot) {
-  if (!ballot.querySelector("button[name]")) return;
   busy(ballot, true);
   setTimeout(() => busy(ballot, false), LATE_TAP_MS);
 }
